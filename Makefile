@@ -1,0 +1,76 @@
+# Needs Python 3.11, 3.12 or 3.13 and make; everything else is installed here, locked, the first time it is needed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+DAYS ?= 14
+STATE ?=
+PORT_BASE ?=
+
+# uv from the PATH, or one of our own in .tools.
+UV := $(shell command -v uv || echo .tools/bin/uv)
+RUN := $(UV) run --frozen --all-extras
+CESTA := $(RUN) cesta
+INSTANCE := $(if $(STATE),--state $(STATE)) $(if $(PORT_BASE),--port-base $(PORT_BASE))
+SYNCED := .venv/synced
+
+.PHONY: help
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: bootstrap
+bootstrap: $(SYNCED) ## Install uv (into .tools) when absent, and the locked environment
+
+.tools/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): name a Python 3.11, 3.12 or 3.13, as in 'make demo PYTHON=python3.12'."; exit 1; }
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(SYNCED): pyproject.toml uv.lock | $(filter .tools/bin/uv,$(UV))
+	$(UV) sync --frozen --all-extras
+	@touch $@
+
+.PHONY: demo
+demo: $(SYNCED) ## Start everything, load real purchases (DAYS=14) and show what came of them; Ctrl-C ends it
+	@$(CESTA) demo --days $(DAYS) $(INSTANCE)
+
+.PHONY: up
+up: $(SYNCED) ## Start the local cloud, the graph and Dagster in the background (STATE=, PORT_BASE=)
+	@$(CESTA) up --detach $(INSTANCE)
+
+.PHONY: down
+down: $(SYNCED) ## Stop what `make up` started; the next one goes on where it was
+	@$(CESTA) down $(INSTANCE)
+
+.PHONY: test
+test: $(SYNCED) ## Run the tests
+	$(RUN) pytest
+
+.PHONY: check
+check: $(SYNCED) ## Everything else a machine can judge: style, types, doors, template, spelling, definitions, locks
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) cfn-lint
+	$(RUN) codespell
+	$(RUN) dg check defs
+	$(UV) lock --check
+	$(UV) lock --check --project deploy/local/engines
+
+.PHONY: package
+package: $(SYNCED) ## Build the functions' packages into dist
+	$(RUN) python -m deploy.packaging
+
+.PHONY: picture
+picture: $(SYNCED) ## Draw the pictures of the README from a running instance
+	$(UV) run --frozen --all-extras --group picture python -m docs.pictures $(INSTANCE)
+
+.PHONY: clean
+clean: ## Remove what was built or cached; instances and environments stay
+	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -path ./.venv -prune -o -path ./.tools -prune -o -name __pycache__ -type d -exec rm -rf {} +

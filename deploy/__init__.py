@@ -1,0 +1,1 @@
+"""The cloud template, the packages of the functions, the local cloud and the command line."""

@@ -1,0 +1,102 @@
+"""What every command prints with, and how a failure becomes one sentence."""
+
+# ruff: noqa: PLC0415 - the clients' exceptions are imported once one of them may have been raised
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from deploy.local.errors import LocalStackError
+
+console = Console(highlight=False)
+complaints = Console(stderr=True, highlight=False)
+
+StateOption = Annotated[
+    Path | None,
+    typer.Option("--state", envvar="CESTA_STATE", help="State directory of the instance (.cesta in the project)."),
+]
+PortBaseOption = Annotated[
+    int | None,
+    typer.Option("--port-base", envvar="CESTA_PORT_BASE", help="First of its five ports (24500, or as first started)."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+@contextmanager
+def plain_failures() -> Iterator[None]:
+    """Turn what can go wrong into one sentence on standard error and exit code 1."""
+    try:
+        yield
+    except Exception as error:
+        sentence = str(error) if isinstance(error, LocalStackError) else _sentence(error)
+        if sentence is None:
+            raise
+        complain(sentence)
+        raise typer.Exit(1) from error
+
+
+def complain(sentence: str) -> None:
+    """Print a failure on standard error."""
+    complaints.print(f"[bold red]cesta:[/] {escape(sentence)}", soft_wrap=True)
+
+
+def _sentence(error: Exception) -> str | None:
+    """The sentence for a failure of a client or of the sample; None for what nobody foresaw."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from neo4j.exceptions import DriverError, Neo4jError
+
+    from deploy.local.dagster_web import DagsterUnreachableError
+    from pipeline_assets.events.outcomes import TransientError
+    from pipeline_assets.graph.questions import QuestionError
+    from pipeline_assets.tickets.sample import SampleMissingError
+
+    silent = BotoCoreError | ClientError | DriverError | Neo4jError | TransientError | DagsterUnreachableError
+    if isinstance(error, SampleMissingError | QuestionError):
+        return str(error)
+    if isinstance(error, silent):
+        return f"the instance did not answer ({error}): `cesta doctor` says what is wrong."
+    return None
+
+
+def say(sentence: str, style: str = "") -> None:
+    """Print a sentence as it is, without markup."""
+    console.print(escape(sentence), style=style, soft_wrap=True)
+
+
+def print_json(document: object) -> None:
+    """Print a document as JSON, in colours on a terminal only."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
+    if console.is_terminal:
+        console.print_json(text)
+    else:
+        console.out(text, highlight=False)
+
+
+@contextmanager
+def ending_on_signal() -> Iterator[None]:
+    """Treat SIGTERM and a closed terminal like Ctrl-C, once: a second signal does not disturb an orderly stop."""
+    asked = False
+
+    def ask_to_end(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, ask_to_end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,85 @@
+"""`cesta demo`: real purchases through S3 into the purchase graph and Dagster, and a picture of what came of them."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.table import Table
+
+from deploy.cli.console import console, say
+from deploy.cli.loading import bars, describe, follow_with_progress, put_with_progress
+from deploy.cli.questions import answer_table
+from deploy.cli.running import stay
+from deploy.cli.state import flow_table
+from deploy.local.access import Access
+from deploy.local.dagster_web import lineage_events
+from deploy.local.flows import FlowStatus, flow_status
+from deploy.local.outputs import read_outputs
+from deploy.local.stack import LocalStack
+from deploy.local.tickets_load import FLOW, ticket_files
+from pipeline_assets.graph.questions import ask, question
+from pipeline_assets.tickets.sample import write_days
+
+#: The questions that the demo asks, and the columns that fit on a terminal.
+_SHOWN = {
+    "bought-together": ("product_a", "product_b", "baskets", "lift"),
+    "category-affinity": ("category_a", "category_b", "baskets", "lift"),
+    "baskets-by-hour": ("weekday", "hour", "baskets", "share"),
+}
+_ROWS_SHOWN = 5
+_NODES = "MATCH (n) RETURN labels(n)[0] AS kind, count(*) AS count ORDER BY kind"
+_RELATIONSHIPS = "MATCH ()-[r]->() RETURN type(r) AS kind, count(*) AS count ORDER BY kind"
+
+
+def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[LocalStack], None]:
+    """The work of the demo, to be done with a running instance; with `leave` it returns after the picture."""
+
+    def show(stack: LocalStack) -> None:
+        begun = time.monotonic()
+        access = Access(read_outputs(stack.instance))
+        totals = _load(stack, access, days, original_dates=original_dates)
+        seconds = time.monotonic() - begun
+        console.print(flow_table({FLOW: totals.as_dict()}))
+        say(f"{totals.received:,} rows were through after {seconds:.0f} s.")
+        _print_graph(access)
+        events = lineage_events(stack.instance)
+        say(f"Dagster holds {events.materializations:,} materializations and {events.checks:,} check results.")
+        _print_answers(access)
+        if not leave:
+            stay(stack)
+
+    return show
+
+
+def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool) -> FlowStatus:
+    with tempfile.TemporaryDirectory(prefix="cesta-sample-") as directory:
+        with console.status(f"writing {days} days of purchases …"):
+            summary = write_days(Path(directory), days, original_dates=original_dates)
+        say(describe(summary))
+        before = flow_status(access, FLOW)
+        files = ticket_files(Path(directory))
+        with bars() as progress:
+            put_with_progress(access, files, progress)
+            return follow_with_progress(access, before, len(files), progress, check=stack.check)
+
+
+def _print_answers(access: Access) -> None:
+    with access.graph() as driver:
+        for name, columns in _SHOWN.items():
+            most = sorted(ask(driver, name), key=lambda row: row["baskets"], reverse=True)[:_ROWS_SHOWN]
+            console.print(answer_table(question(name).title, columns, most))
+    say("`cesta query graph` lists all questions and their parameters.", style="dim")
+
+
+def _print_graph(access: Access) -> None:
+    table = Table("in the graph", "count", title="The purchase graph", title_justify="left")
+    table.columns[1].justify = "right"
+    with access.graph() as driver:
+        for query in (_NODES, _RELATIONSHIPS):
+            for record in driver.execute_query(query).records:
+                table.add_row(str(record["kind"]), f"{record['count']:,}")
+            table.add_section()
+    console.print(table)

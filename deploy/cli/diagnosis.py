@@ -1,0 +1,124 @@
+"""`cesta doctor`: checks what an instance needs, one by one, and says how to mend what is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from deploy.cli.console import console
+from deploy.local.board import holder
+from deploy.local.cloud import cloud_is_ready
+from deploy.local.dagster_web import DagsterUnreachableError, location_error, unhealthy_daemons
+from deploy.local.engine_environment import engine_environment, find_uv, require_supported_python
+from deploy.local.errors import LocalStackError
+from deploy.local.graph import graph_is_ready
+from deploy.local.instance import PORT_NAMES, Instance, port_answers, port_is_free
+from deploy.local.outputs import read_outputs
+from deploy.local.stack import cloud_session
+from deploy.stack import stack_outputs
+
+_FREE_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; `mend` says what to do, and is None where all is well."""
+
+    name: str
+    found: str
+    mend: str | None = None
+
+
+def findings(instance: Instance) -> Iterator[Finding]:
+    """Check everything: first what a start needs, then, when an instance runs, each of its parts."""
+    yield _sound("Python", require_supported_python, ".".join(map(str, sys.version_info[:3])))
+    yield _sound("uv", find_uv, str(shutil.which("uv")))
+    yield _engines()
+    yield _disk(instance)
+    running = holder(instance)
+    if running is None:
+        yield from _ports(instance)
+        yield Finding("instance", f"none runs on {instance.state}", "`cesta up` starts one")
+        return
+    yield Finding("instance", f"process {running} on {instance.state}")
+    yield from _reachable(instance)
+    yield _template(instance)
+
+
+def print_diagnosis(instance: Instance) -> bool:
+    """Print all findings as a table; True when there is nothing to mend."""
+    table = Table("check", "found", "what to do")
+    sound = True
+    for finding in findings(instance):
+        mark = "[red]✗[/]" if finding.mend else "[green]✓[/]"
+        table.add_row(f"{mark} {finding.name}", finding.found, finding.mend or "")
+        sound = sound and finding.mend is None
+    console.print(table)
+    return sound
+
+
+def _sound(name: str, check: Callable[[], object], found: str) -> Finding:
+    try:
+        check()
+    except LocalStackError as error:
+        return Finding(name, "not usable", str(error))
+    return Finding(name, found)
+
+
+def _engines() -> Finding:
+    environment = engine_environment()
+    if environment.is_current():
+        return Finding("engines", str(environment.directory))
+    return Finding("engines", "not installed, or not as locked", "`cesta up` installs them (about 90 MB, once)")
+
+
+def _disk(instance: Instance) -> Finding:
+    place = next(folder for folder in (instance.state, *instance.state.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    mend = None if free > _FREE_BYTES else "free some space, or choose another --state directory"
+    return Finding("disk", f"{free / 1024**3:.0f} GB free at {place}", mend)
+
+
+def _ports(instance: Instance) -> Iterator[Finding]:
+    for name in PORT_NAMES:
+        port = instance.port(name)
+        if port_is_free(port):
+            yield Finding(f"port {port}", f"free for {name}")
+        else:
+            yield Finding(f"port {port}", "taken", f"stop what listens there, or choose another --port-base ({name})")
+
+
+def _reachable(instance: Instance) -> Iterator[Finding]:
+    mend = "see {log}; `cesta down`, then `cesta up`, starts it afresh"
+    probes: tuple[tuple[str, str, Callable[[], bool]], ...] = (
+        ("cloud", instance.endpoint_url, lambda: cloud_is_ready(instance)),
+        ("graph", instance.graph_uri, lambda: graph_is_ready(instance)),
+        ("dagster-code", f"port {instance.port('dagster-code')}", lambda: port_answers(instance.port("dagster-code"))),
+    )
+    for name, address, probe in probes:
+        log = instance.logs / f"{name}.log"
+        yield Finding(name, address) if probe() else Finding(name, "does not answer", mend.format(log=log))
+    log = instance.logs / "dagster-web.log"
+    try:
+        problem = location_error(instance)
+        yield Finding("dagster-web", problem or instance.dagster_url, mend.format(log=log) if problem else None)
+        asleep = unhealthy_daemons(instance)
+        log = instance.logs / "dagster-daemon.log"
+        found = f"no sign of life: {', '.join(asleep)}" if asleep else "all daemons live"
+        yield Finding("dagster-daemon", found, mend.format(log=log) if asleep else None)
+    except DagsterUnreachableError:
+        yield Finding("dagster-web", "does not answer", mend.format(log=log))
+
+
+def _template(instance: Instance) -> Finding:
+    name = "template"
+    try:
+        deployed = stack_outputs(cloud_session(), endpoint_url=instance.endpoint_url)
+        read_outputs(instance)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        return Finding(name, f"not deployed: {error}", "`cesta down`, then `cesta up`, deploys it")
+    return Finding(name, f"deployed, {len(deployed)} outputs")

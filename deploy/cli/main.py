@@ -1,0 +1,175 @@
+"""The `cesta` command: run a local instance, put tickets into it, ask the purchase graph.
+
+Every command imports what it needs itself: boto3, Polars and the Neo4j driver take three seconds together.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.cli.console import JsonOption, PortBaseOption, StateOption, plain_failures, print_json
+from deploy.local.instance import PROJECT, Instance
+
+app = typer.Typer(
+    name="cesta",
+    help="Event-driven retail data platform: tickets to purchase graph, lake and search, every step a Dagster asset.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+load_app = typer.Typer(help="Put files into an instance, through its buckets.", no_args_is_help=True)
+query_app = typer.Typer(help="Ask the stores of an instance.", no_args_is_help=True)
+app.add_typer(load_app, name="load")
+app.add_typer(query_app, name="query")
+
+DaysOption = Annotated[int, typer.Option("--days", min=1, max=366, help="Calendar days of the sample.")]
+OriginalDatesOption = Annotated[
+    bool, typer.Option("--original-dates", help="Keep the sample's dates of 2017 instead of ending yesterday.")
+]
+
+
+@app.callback()
+def prepare() -> None:
+    """Let the project's own uv be found, wherever the command is called from."""
+    os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), str(PROJECT / ".tools" / "bin")))
+
+
+@app.command()
+def up(
+    *,
+    state_directory: StateOption = None,
+    port_base: PortBaseOption = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when all is healthy, leave it running.")] = False,
+) -> None:
+    """Start the local cloud, the graph and Dagster, and deploy the template."""
+    from deploy.cli import running
+
+    with plain_failures():
+        instance = Instance.at(state_directory, port_base)
+        if detach:
+            running.run_in_background(instance)
+        else:
+            running.run_in_foreground(instance, running.stay)
+
+
+@app.command()
+def down(*, state_directory: StateOption = None, port_base: PortBaseOption = None) -> None:
+    """Stop the instance in order; the next `up` goes on where it was."""
+    from deploy.cli import running
+
+    with plain_failures():
+        running.stop(Instance.at(state_directory, port_base))
+
+
+@app.command()
+def status(
+    *, state_directory: StateOption = None, port_base: PortBaseOption = None, as_json: JsonOption = False
+) -> None:
+    """Show what became of everything received, per flow, and how the processes are."""
+    from deploy.cli import state
+
+    with plain_failures():
+        instance = Instance.at(state_directory, port_base)
+        if as_json:
+            print_json(state.flows_document(instance))
+        else:
+            state.print_status(instance)
+
+
+@app.command()
+def outputs(
+    *, state_directory: StateOption = None, port_base: PortBaseOption = None, as_json: JsonOption = False
+) -> None:
+    """Print addresses, credentials and resource names; they hold the graph's password."""
+    from deploy.cli import state
+    from deploy.local.outputs import read_outputs
+
+    with plain_failures():
+        document = read_outputs(Instance.at(state_directory, port_base))
+        if as_json:
+            print_json(document)
+        else:
+            state.print_outputs(document)
+
+
+@app.command()
+def doctor(*, state_directory: StateOption = None, port_base: PortBaseOption = None) -> None:
+    """Check everything an instance needs, and say how to mend what is wrong."""
+    from deploy.cli import diagnosis
+
+    with plain_failures():
+        if not diagnosis.print_diagnosis(Instance.at(state_directory, port_base)):
+            raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    *,
+    days: DaysOption = 14,
+    original_dates: OriginalDatesOption = False,
+    leave: Annotated[bool, typer.Option("--exit", help="Leave after the picture instead of staying up.")] = False,
+    state_directory: StateOption = None,
+    port_base: PortBaseOption = None,
+) -> None:
+    """Start everything, load real purchases through S3, and show what came of them."""
+    from deploy.cli import demonstration, running
+
+    with plain_failures():
+        instance = Instance.at(state_directory, port_base)
+        show = demonstration.demonstration(days=days, original_dates=original_dates, leave=leave)
+        running.run_in_foreground(instance, show)
+
+
+@load_app.command("tickets")
+def load_tickets(
+    path: Annotated[Path | None, typer.Argument(help="A ticket CSV, or a folder of them.", exists=True)] = None,
+    *,
+    sample: Annotated[bool, typer.Option("--sample", help="Load real grocery purchases, one file per day.")] = False,
+    days: DaysOption = 14,
+    original_dates: OriginalDatesOption = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when all is in the graph and in Dagster.")] = False,
+    state_directory: StateOption = None,
+    port_base: PortBaseOption = None,
+) -> None:
+    """Put ticket files into the ticket bucket, under their names."""
+    from deploy.cli import loading
+
+    if (path is None) is not sample:
+        raise typer.BadParameter("give a FILE or a DIR, or --sample")
+    with plain_failures():
+        instance = Instance.at(state_directory, port_base)
+        if path is None:
+            loading.load_sample(instance, days, original_dates=original_dates, wait=wait)
+        else:
+            loading.load_tickets(instance, path, wait=wait)
+
+
+@query_app.command("graph")
+def query_graph(
+    name: Annotated[str | None, typer.Argument(help="The question; without it all are listed.")] = None,
+    *,
+    param: Annotated[list[str] | None, typer.Option("--param", help="A parameter as NAME=VALUE.")] = None,
+    as_json: JsonOption = False,
+    state_directory: StateOption = None,
+    port_base: PortBaseOption = None,
+) -> None:
+    """Ask the purchase graph one of the known questions."""
+    from deploy.cli import questions
+
+    with plain_failures():
+        if name is None:
+            questions.print_questions(as_json=as_json)
+        else:
+            instance = Instance.at(state_directory, port_base)
+            questions.print_answer(instance, name, param or [], as_json=as_json)
+
+
+if __name__ == "__main__":
+    app()

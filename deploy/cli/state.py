@@ -1,0 +1,60 @@
+"""`cesta status` and `cesta outputs`: how an instance is, and what another program needs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+from deploy.cli.console import console
+from deploy.cli.loading import access_to
+from deploy.local.board import Picture
+from deploy.local.flows import FLOWS, FlowStatus, flow_status
+from deploy.local.instance import Instance
+
+
+def flows_document(instance: Instance) -> dict[str, dict[str, int]]:
+    """The counts of every flow by its name, as `cesta status --json` prints them."""
+    access = access_to(instance)
+    return {flow: flow_status(access, flow).as_dict() for flow in FLOWS}
+
+
+def print_status(instance: Instance) -> None:
+    """Print a table of the flows and a line per process."""
+    document = flows_document(instance)
+    console.print(flow_table(document))
+    picture = Picture.read(instance)
+    for part in picture.parts if picture else ():
+        if part.pid is not None:
+            again = f", restarts: {part.restarts}" if part.restarts else ""
+            console.print(f"{part.title:<22} {part.condition} (process {part.pid}{again})")
+    for note in picture.notes[-3:] if picture else ():
+        console.print(note, style="yellow", markup=False)
+
+
+def flow_table(document: Mapping[str, Mapping[str, int]]) -> Table:
+    """The counts of the flows as a table, one column per flow."""
+    table = Table("", *(f"[bold]{flow}" for flow in document))
+    for name in FlowStatus.__dataclass_fields__:
+        if all(name in counts for counts in document.values()):
+            table.add_row(name.replace("_", " "), *(f"{counts[name]:,}" for counts in document.values()))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def print_outputs(document: Mapping[str, Any]) -> None:
+    """Print the outputs as a table, the password left out."""
+    table = Table("name")
+    table.add_column("value", overflow="fold")
+    for name, value in _flattened(document):
+        table.add_row(name, "(see --json)" if name.endswith(("password", "secret_access_key")) else str(value))
+    console.print(table)
+
+
+def _flattened(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for name, value in document.items():
+        rows += _flattened(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [(f"{prefix}{name}", value)]
+    return rows

@@ -1,0 +1,62 @@
+"""Clients for an instance, made from nothing but its outputs document, as any other program would make them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from neo4j import Driver
+
+
+@dataclass(frozen=True)
+class Access:
+    """Clients of one instance; `document` is what `cesta outputs --json` prints."""
+
+    document: Mapping[str, Any]
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - its type follows from the name
+        """A boto3 client of any service."""
+        session = boto3.Session(region_name=self.document["region"], **self.document["credentials"])
+        return session.client(cast("Any", service), endpoint_url=self.document["endpoint_url"])
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """Client of the buckets."""
+        return cast("S3Client", self.client("s3"))
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """Client of the queues."""
+        return cast("SQSClient", self.client("sqs"))
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """Client of the tables."""
+        return cast("DynamoDBClient", self.client("dynamodb"))
+
+    def graph(self) -> Driver:
+        """A driver of the purchase graph, to be closed by the caller."""
+        from neo4j import GraphDatabase  # noqa: PLC0415 - takes a second
+
+        graph = self.document["graph"]
+        return GraphDatabase.driver(graph["uri"], auth=(graph["user"], graph["password"]))
+
+    def bucket(self, name: str) -> str:
+        """Name of the bucket with this logical name."""
+        return cast("str", self.document["buckets"][name])
+
+    def queue(self, name: str) -> str:
+        """Address of the queue with this logical name."""
+        return cast("str", self.document["queues"][name])
+
+    def table(self, name: str) -> str:
+        """Name of the table with this logical name."""
+        return cast("str", self.document["tables"][name])

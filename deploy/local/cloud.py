@@ -1,0 +1,71 @@
+"""The local cloud: ministack, which deploys the production template and runs the production packages."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+
+from deploy.local.child import Child
+from deploy.local.engine_environment import EngineEnvironment
+from deploy.local.instance import HOST, Instance
+from deploy.local.processes import inherited_environment
+
+REGION = "us-east-1"
+#: What ministack accepts from anybody; it listens on 127.0.0.1 only.
+CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+
+def cloud_child(instance: Instance, engines: EngineEnvironment) -> Child:
+    """The process of the local cloud.
+
+    It keeps S3 objects on disk at once; all else (tables, queues, functions, stacks) is written when it gets SIGTERM,
+    so it needs time to end, and a kill -9 loses what came since the last orderly end.
+    """
+    directory = instance.state / "cloud"
+    scratch = directory / "tmp"  # unpacked functions; stale ones of a killed process go
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    environment = {
+        **inherited_environment(),
+        "TMPDIR": str(scratch),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "GATEWAY_PORT": str(instance.port("cloud")),
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_REGION": REGION,
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(directory / "services"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(directory / "s3"),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # A person who puts a file after a pause should not wait for a cold start.
+        "LAMBDA_WARM_TTL_SECONDS": "3600",
+    }
+    return Child(
+        name="cloud",
+        title="local cloud",
+        command=(str(engines.python), "-m", "ministack"),
+        environment=environment,
+        directory=directory,
+        log=instance.logs / "cloud.log",
+        tier=1,
+        is_ready=lambda: cloud_is_ready(instance),
+        start_seconds=60,
+        stop_seconds=60,
+    )
+
+
+def cloud_is_ready(instance: Instance) -> bool:
+    """Whether the local cloud answers and has loaded its saved state."""
+    connection = http.client.HTTPConnection(HOST, instance.port("cloud"), timeout=2)
+    try:
+        connection.request("GET", "/_ministack/ready")
+        answer = connection.getresponse()
+        return answer.status == http.client.OK and json.loads(answer.read()).get("status") == "completed"
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()

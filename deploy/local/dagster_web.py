@@ -1,0 +1,82 @@
+"""Questions to the Dagster webserver of an instance, over its GraphQL interface."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.local.instance import HOST, Instance
+
+_LOCATIONS = """
+{ workspaceOrError { ... on Workspace { locationEntries {
+    name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }
+"""
+_DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
+_ASSETS = """
+{ assetNodes { assetKey { path } assetMaterializations { timestamp }
+    assetChecksOrError { ... on AssetChecks { checks { name } } } } }
+"""
+_CHECK = """
+query Check($path: [String!]!, $name: String!) {
+  assetCheckExecutions(assetKey: {path: $path}, checkName: $name, limit: 100000) { status } }
+"""
+
+
+class DagsterUnreachableError(RuntimeError):
+    """The webserver does not answer, or refuses the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineageEvents:
+    """How many events Dagster holds, over all assets of the code location."""
+
+    materializations: int
+    checks: int
+    checks_failed: int
+
+
+def ask_dagster(instance: Instance, query: str, variables: dict[str, Any] | None = None, seconds: float = 10) -> Any:  # noqa: ANN401
+    """The data that answer a GraphQL query; raises `DagsterUnreachableError` when there is no answer."""
+    connection = http.client.HTTPConnection(HOST, instance.port("dagster-web"), timeout=seconds)
+    try:
+        body = json.dumps({"query": query, "variables": variables or {}})
+        connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
+        answer = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise DagsterUnreachableError(f"{instance.dagster_url} does not answer: {error}") from error
+    finally:
+        connection.close()
+    if answer.get("errors"):
+        raise DagsterUnreachableError(f"{instance.dagster_url} refuses the question: {answer['errors'][0]['message']}")
+    return answer["data"]
+
+
+def location_error(instance: Instance) -> str | None:
+    """Why the webserver has no definitions, or None when it has them."""
+    entries = ask_dagster(instance, _LOCATIONS)["workspaceOrError"]["locationEntries"]
+    for entry in entries:
+        loaded = entry["locationOrLoadError"] or {}
+        if entry["loadStatus"] != "LOADED" or loaded.get("__typename") != "RepositoryLocation":
+            return f"{entry['name']}: {loaded.get('message', 'still loading').strip()}"
+    return None if entries else "no code location"
+
+
+def unhealthy_daemons(instance: Instance) -> list[str]:
+    """The kinds of daemon that Dagster needs and that give no sign of life."""
+    statuses = ask_dagster(instance, _DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
+    return [status["daemonType"] for status in statuses if status["required"] and not status["healthy"]]
+
+
+def lineage_events(instance: Instance) -> LineageEvents:
+    """Count materializations and check evaluations of all assets."""
+    nodes = ask_dagster(instance, _ASSETS, seconds=60)["assetNodes"]
+    statuses: list[str] = []
+    for node in nodes:
+        for check in node["assetChecksOrError"].get("checks", []):
+            variables = {"path": node["assetKey"]["path"], "name": check["name"]}
+            executions = ask_dagster(instance, _CHECK, variables, seconds=60)["assetCheckExecutions"]
+            statuses += [execution["status"] for execution in executions]
+    materializations = sum(len(node["assetMaterializations"]) for node in nodes)
+    return LineageEvents(materializations, len(statuses), sum(status != "SUCCEEDED" for status in statuses))

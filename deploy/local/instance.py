@@ -1,0 +1,172 @@
+"""One local instance: its state directory and its five ports.
+
+Two instances run side by side when both differ. The ports belong to the state: queue addresses and function settings
+that are saved there contain them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.errors import LocalStackError
+
+PROJECT = Path(__file__).resolve().parents[2]
+DEFAULT_STATE = PROJECT / ".cesta"
+DEFAULT_PORT_BASE = 24_500
+#: Linux hands out ports from 32768 on to outgoing connections: a readiness loop on such a port can connect to itself
+#: and so block the server that it waits for.
+FIRST_EPHEMERAL_PORT = 32_768
+LOWEST_PORT = 1_024
+PORT_NAMES = ("cloud", "graph", "graph-http", "dagster-web", "dagster-code")
+HOST = "127.0.0.1"
+GRAPH_USER = "neo4j"
+_NEEDED_BYTES = 500 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Where one local instance keeps its state and which ports it listens on (all on 127.0.0.1)."""
+
+    state: Path
+    port_base: int
+
+    @classmethod
+    def at(cls, state: Path | None = None, port_base: int | None = None) -> Instance:
+        """The instance of a state directory; without `port_base` its ports are those it was first started with.
+
+        Raises `LocalStackError` when the ports are out of range or are not those that the state was made with.
+        """
+        place = (state or DEFAULT_STATE).expanduser().resolve()
+        saved = _saved_port_base(place)
+        base = port_base or saved or DEFAULT_PORT_BASE
+        last = base + len(PORT_NAMES) - 1
+        if base < LOWEST_PORT or last >= FIRST_EPHEMERAL_PORT:
+            raise LocalStackError(
+                f"--port-base {base} would use the ports {base} to {last}: "
+                f"choose a base from {LOWEST_PORT} to {FIRST_EPHEMERAL_PORT - len(PORT_NAMES)}."
+            )
+        if saved is not None and base != saved:
+            raise LocalStackError(
+                f"{place} was made with --port-base {saved} and holds addresses with these ports: "
+                f"use that base, or another --state directory for base {base}."
+            )
+        return cls(place, base)
+
+    def port(self, name: str) -> int:
+        """The port of one of `PORT_NAMES`."""
+        return self.port_base + PORT_NAMES.index(name)
+
+    @property
+    def endpoint_url(self) -> str:
+        """Address of the local cloud, for boto3's `endpoint_url`."""
+        return f"http://{HOST}:{self.port('cloud')}"
+
+    @property
+    def graph_uri(self) -> str:
+        """Bolt address of the purchase graph."""
+        return f"bolt://{HOST}:{self.port('graph')}"
+
+    @property
+    def dagster_url(self) -> str:
+        """Address of Dagster's web pages."""
+        return f"http://{HOST}:{self.port('dagster-web')}"
+
+    @property
+    def dagster_home(self) -> Path:
+        """`DAGSTER_HOME` of this instance."""
+        return self.state / "dagster"
+
+    @property
+    def logs(self) -> Path:
+        """Directory of one log file per child process."""
+        return self.state / "logs"
+
+    @property
+    def outputs_file(self) -> Path:
+        """The document that `cesta outputs` prints; mode 0600, for it holds the graph's password."""
+        return self.state / "outputs.json"
+
+    @property
+    def board_file(self) -> Path:
+        """What the supervisor says about itself and its children."""
+        return self.state / "supervisor.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked for as long as a supervisor runs on this state."""
+        return self.state / "supervisor.lock"
+
+    def prepare(self) -> None:
+        """Make the state directory, readable by its owner alone; raises `LocalStackError` when it cannot be written."""
+        try:
+            for directory in (self.state, self.logs, self.dagster_home, self.state / "graph", self.state / "cloud"):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.state).free
+        except OSError as error:
+            raise LocalStackError(
+                f"the state directory {self.state} cannot be written ({error.strerror}): choose another with --state."
+            ) from error
+        if free < _NEEDED_BYTES:
+            raise LocalStackError(
+                f"only {free // 1024**2} MB are free at {self.state} and {_NEEDED_BYTES // 1024**2} MB are needed: "
+                "free some space or choose another --state directory."
+            )
+
+    def graph_password(self) -> str:
+        """The graph's password: letters and digits, made once and kept in a file of mode 0600."""
+        path = self.state / "graph-password"
+        if not path.exists():
+            write_private(path, secrets.token_hex(20))
+        return path.read_text(encoding="utf-8").strip()
+
+    def take_ports(self) -> None:
+        """Bind the state to its ports; raises `LocalStackError` naming the first that another program holds."""
+        for name in PORT_NAMES:
+            if not port_is_free(self.port(name)):
+                raise LocalStackError(
+                    f"port {self.port(name)} ({name}) is taken by another program: stop it, "
+                    "or choose other ports with --port-base and another --state."
+                )
+        write_private(self.state / "instance.json", json.dumps({"port_base": self.port_base}))
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def port_answers(port: int, seconds: float = 1.0) -> bool:
+    """Whether something accepts connections on this port of 127.0.0.1."""
+    try:
+        socket.create_connection((HOST, port), timeout=seconds).close()
+    except OSError:
+        return False
+    return True
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    temporary.replace(path)
+
+
+def _saved_port_base(state: Path) -> int | None:
+    try:
+        return int(json.loads((state / "instance.json").read_text(encoding="utf-8"))["port_base"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

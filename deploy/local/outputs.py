@@ -1,0 +1,44 @@
+"""What any other program needs to use an instance: addresses, credentials and the names of what the template made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from deploy.local.cloud import CREDENTIALS, REGION
+from deploy.local.errors import LocalStackError
+from deploy.local.instance import GRAPH_USER, Instance, write_private
+from deploy.stack import outputs_by_kind
+
+
+def outputs_document(instance: Instance, stack: Mapping[str, str]) -> dict[str, Any]:
+    """The document of `cesta outputs --json`: stable logical names in kebab case, boto3's own argument names.
+
+    `stack` holds the outputs of the deployed template. The document holds the graph's password.
+    """
+    return {
+        "region": REGION,
+        "endpoint_url": instance.endpoint_url,
+        "credentials": dict(CREDENTIALS),
+        **outputs_by_kind(stack),
+        "graph": {"uri": instance.graph_uri, "user": GRAPH_USER, "password": instance.graph_password()},
+        "search": {"url": None},
+        "web": {"dagster": instance.dagster_url},
+    }
+
+
+def save_outputs(instance: Instance, stack: Mapping[str, str]) -> dict[str, Any]:
+    """Write the document into the state directory, readable by its owner alone, and return it."""
+    document = outputs_document(instance, stack)
+    write_private(instance.outputs_file, json.dumps(document, indent=2))
+    return document
+
+
+def read_outputs(instance: Instance) -> dict[str, Any]:
+    """The document as the last start wrote it; raises `LocalStackError` when the instance was never started."""
+    try:
+        document: dict[str, Any] = json.loads(instance.outputs_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise LocalStackError(f"nothing was ever started on {instance.state}: run `cesta up` first.") from None
+    return document

@@ -1,0 +1,191 @@
+"""A running local instance: engines, cloud, graph, the deployed template and Dagster, brought up together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deploy.local import dagster_processes, functions
+from deploy.local.board import Board, Condition, Part, Picture, held
+from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
+from deploy.local.engine_environment import install_engines
+from deploy.local.errors import LocalStackError
+from deploy.local.graph import graph_child
+from deploy.local.instance import GRAPH_USER, Instance
+from deploy.local.outputs import save_outputs
+from deploy.local.supervisor import Supervisor, end_leftovers
+from deploy.packaging import OUT, PackagingError, build_packages
+from deploy.stack import DeployError, deploy_stack
+
+GRAPH_SECRET = "cesta/graph"  # noqa: S105 - its name
+#: How long functions may go on with what they have when the instance is stopped.
+_REST_SECONDS = 60.0
+_STEPS = (
+    Part("engines", "engines installed"),
+    Part("packages", "function packages built"),
+    Part("graph", "purchase graph"),
+    Part("cloud", "local cloud"),
+    Part("template", "template deployed"),
+)
+_DAGSTER_STEPS = (
+    Part("dagster-storage", "Dagster tables"),
+    Part("dagster-code", "Dagster code server"),
+    Part("dagster-web", "Dagster webserver"),
+    Part("dagster-daemon", "Dagster daemon"),
+)
+
+
+@dataclass(slots=True)
+class LocalStack:
+    """An instance that this process supervises."""
+
+    instance: Instance
+    board: Board
+    supervisor: Supervisor
+
+    def check(self) -> None:
+        """Raise `LocalStackError` when the instance cannot go on."""
+        if self.supervisor.failed.is_set():
+            raise LocalStackError(self.supervisor.failure)
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Stay until the instance cannot go on, then raise `LocalStackError`; or return after `seconds`."""
+        self.supervisor.failed.wait(seconds)
+        self.check()
+
+    def start(self, *, dagster: bool = True) -> None:
+        """Bring everything up; returns when all is healthy, raises `LocalStackError` when it cannot be."""
+        board, supervisor = self.board, self.supervisor
+        with board.step("engines", "the first time this downloads about 90 MB"):
+            engines = install_engines()
+        supervisor.start(graph_child(self.instance, engines))
+        migration = dagster_processes.begin_storage(self.instance) if dagster else None
+        with board.step("packages"):
+            _build_packages()
+        # Its functions go on at once with what is in their queues: the graph has to be there.
+        supervisor.wait_until_ready("graph")
+        supervisor.start(cloud_child(self.instance, engines), after_restart=self._restore_cloud)
+        supervisor.wait_until_ready("cloud")
+        with board.step("template"):
+            outputs = deploy_template(self.instance)
+            functions.wake(self.instance)
+        if dagster:
+            with board.step("dagster-storage"):
+                dagster_processes.finish_storage(self.instance, migration)
+            self._start_dagster(outputs)
+        board.turn(Condition.HEALTHY)
+
+    def _rest(self) -> None:
+        try:
+            if not functions.rest(self.instance, _REST_SECONDS):
+                self.board.note(
+                    f"functions were still at work after {_REST_SECONDS:.0f} s: what they had in their hands comes "
+                    "again when the visibility timeout of its queue is over."
+                )
+        except (BotoCoreError, ClientError, HTTPException, OSError, ValueError) as error:
+            self.board.note(f"the functions could not be brought to rest: {error}")
+
+    def _start_dagster(self, outputs: Mapping[str, str]) -> None:
+        environment = dagster_processes.project_environment(self.instance, outputs)
+        supervisor = self.supervisor
+        children = [
+            dagster_processes.code_server_child(self.instance, environment),
+            dagster_processes.web_child(self.instance, environment),
+            dagster_processes.daemon_child(self.instance, environment),
+        ]
+        for child in children:
+            supervisor.start(child)
+        supervisor.wait_until_ready(*(child.name for child in children))
+
+    def _restore_cloud(self) -> None:
+        """Deploy the template again after the local cloud died; it saves its tables and queues only when asked to."""
+        with self.board.step("template", "deploying it again"):
+            deploy_template(self.instance)
+            functions.wake(self.instance)
+        self.board.note(
+            "the local cloud was killed: its queues and tables are as at its last orderly end, "
+            "the objects in its buckets are all there; load again what came since."
+        )
+
+    def stop(self) -> None:
+        """Let the functions end their work, then stop Dagster, the cloud, which saves its state, and the graph."""
+        failure = self.supervisor.failure or None
+        running = self.board.picture.phase is Condition.HEALTHY
+        self.board.turn(Condition.STOPPING, failure)
+        if running and not failure:
+            self._rest()
+        self.supervisor.stop()
+        self.board.turn(Condition.FAILED if failure else Condition.STOPPED, failure)
+
+
+@contextmanager
+def local_stack(instance: Instance, *, dagster: bool = True) -> Iterator[LocalStack]:
+    """An instance held by this process and stopped in order at the end; the caller starts it.
+
+    Raises `LocalStackError` when the state is in use or a port is taken.
+    """
+    instance.prepare()
+    with held(instance):
+        leftovers = end_leftovers(Picture.read(instance))
+        instance.take_ports()
+        board = Board.of(instance, [*_STEPS, *(_DAGSTER_STEPS if dagster else ())])
+        if leftovers:
+            board.note(f"ended what a killed instance had left running: {', '.join(leftovers)}.")
+        stack = LocalStack(instance, board, Supervisor(board))
+        try:
+            yield stack
+        except LocalStackError as error:
+            stack.supervisor.give_up(str(error))
+            raise
+        finally:
+            stack.stop()
+
+
+def cloud_session() -> boto3.Session:
+    """A boto3 session with the local cloud's region and credentials, whatever the person's own settings are."""
+    return boto3.Session(CREDENTIALS["aws_access_key_id"], CREDENTIALS["aws_secret_access_key"], region_name=REGION)
+
+
+def deploy_template(instance: Instance) -> dict[str, str]:
+    """Deploy the template to the local cloud, save and return the stack's outputs; without a change it does nothing.
+
+    Raises `LocalStackError` with the failed resource and its reason.
+    """
+    session = cloud_session()
+    try:
+        _keep_graph_secret(session, instance)
+        parameters = {"Neo4jUri": instance.graph_uri, "Neo4jUser": GRAPH_USER, "Neo4jSecretId": GRAPH_SECRET}
+        outputs = deploy_stack(session, parameters, OUT, endpoint_url=instance.endpoint_url)
+    except (DeployError, BotoCoreError, ClientError) as error:
+        raise LocalStackError(
+            f"the template could not be deployed: {error} (log: {instance.logs / 'cloud.log'})"
+        ) from error
+    save_outputs(instance, outputs)
+    return outputs
+
+
+def _keep_graph_secret(session: boto3.Session, instance: Instance) -> None:
+    """Put the graph's password where the template looks for it; the template's functions get it from there."""
+    client = session.client("secretsmanager", endpoint_url=instance.endpoint_url)
+    wanted = json.dumps({"password": instance.graph_password()})
+    try:
+        held_now: dict[str, Any] = dict(client.get_secret_value(SecretId=GRAPH_SECRET))
+    except client.exceptions.ResourceNotFoundException:
+        client.create_secret(Name=GRAPH_SECRET, SecretString=wanted)
+        return
+    if held_now.get("SecretString") != wanted:
+        client.put_secret_value(SecretId=GRAPH_SECRET, SecretString=wanted)
+
+
+def _build_packages() -> None:
+    try:
+        build_packages(OUT)
+    except PackagingError as error:
+        raise LocalStackError(f"the function packages could not be built: {error}") from error

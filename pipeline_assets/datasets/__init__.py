@@ -1,0 +1,1 @@
+"""What each dataset is: columns, keys and rules, said once."""

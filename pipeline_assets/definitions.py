@@ -1,0 +1,22 @@
+"""Everything Dagster is told: the assets, their checks, the bridge, and the stores they open when they run.
+
+Loading this reads no environment variable and opens nothing.
+"""
+
+import dagster as dg
+
+from pipeline_assets.graph.assets import purchase_graph
+from pipeline_assets.graph.checks import GRAPH_CHECKS
+from pipeline_assets.lineage.checks import LINEAGE_CHECKS
+from pipeline_assets.lineage.sensors import LedgerResource, receipts_bridge
+from pipeline_assets.tickets.assets import TicketStoresResource, landed, tickets
+from pipeline_assets.tickets.checks import TICKET_CHECKS
+
+defs = dg.Definitions(
+    assets=[landed, tickets, purchase_graph],
+    asset_checks=[*TICKET_CHECKS, *GRAPH_CHECKS, *LINEAGE_CHECKS],
+    sensors=[receipts_bridge],
+    resources={"stores": TicketStoresResource(), "ledger": LedgerResource()},
+    # A run holds one to three steps that follow each other: a process for each would only cost six seconds.
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,1 @@
+"""What all flows share: events, outcomes, receipts and the ledger."""

@@ -1,0 +1,120 @@
+"""The account of a partition as Dagster shows it, whoever did the work: rows by outcome, sources, state."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts
+
+#: The most source objects, or accounts, that one event lists; their total number is always told.
+LISTED = 20
+_VERSION_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a place holds after the work, summed over its object versions: never one event's numbers."""
+
+    counts: Counts
+    objects: int
+    data_version: str
+
+
+def partition_state(ledger: Ledger, asset: str, partition: str) -> State:
+    """The state of a partition by the ledger; its data version changes exactly when its object versions do."""
+    versions = ledger.objects(asset, partition)
+    return State(ledger.partition_counts(asset, partition), len(versions), data_version(versions))
+
+
+def flow_state(ledger: Ledger, flow: str) -> State:
+    """The state of what a whole flow feeds, by the ledger's running sums: its cost does not grow with the objects."""
+    totals = ledger.totals(flow)
+    text = f"{flow}/{totals.objects}/{totals.counts.received}"
+    return State(totals.counts, totals.objects, hashlib.sha256(text.encode()).hexdigest()[:_VERSION_DIGITS])
+
+
+def data_version(versions: Iterable[ObjectVersion]) -> str:
+    """A hash of the object versions something is made of, 16 hexadecimal digits; their order does not matter."""
+    ids = "\n".join(sorted(version.id for version in versions))
+    return hashlib.sha256(ids.encode()).hexdigest()[:_VERSION_DIGITS]
+
+
+def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, refused: int) -> dict[str, int | float]:
+    """What one event did, under the names it carries in Dagster; `size` in bytes, `seconds` time worked."""
+    rows = {f"rows_{outcome}": rows for outcome, rows in counts.as_dict().items()}
+    return {
+        **rows,
+        "source_bytes": size,
+        "work_seconds": round(seconds, 3),
+        "objects": objects,
+        "objects_refused": refused,
+    }
+
+
+def state_figures(asset: str, partition: str, state: State) -> dict[str, int | str]:
+    """What a place holds now, under the names it carries in Dagster: landed rows are all received, others accepted."""
+    rows = state.counts.received if asset.endswith("/landed") else state.counts.accepted
+    return {
+        "dagster/partition_row_count" if partition else "dagster/row_count": rows,
+        "state_objects": state.objects,
+        "state_rows_quarantined": state.counts.quarantined,
+        "data_version": state.data_version,
+    }
+
+
+def sources_table(versions: Sequence[ObjectVersion]) -> str:
+    """The first source objects as a Markdown table, with a last line that tells how many are not listed."""
+    lines = ["| object | version | bytes | arrived |", "|---|---|---:|---|"]
+    lines += [f"| {_cell(v.uri)} | {_cell(v.version_id)} | {v.size} | {v.event_time} |" for v in versions[:LISTED]]
+    if len(versions) > LISTED:
+        lines.append(f"| and {len(versions) - LISTED} more | | | |")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Conservation:
+    """Whether every received row has exactly one outcome, for each of several accounts."""
+
+    accounts: dict[str, Counts]
+
+    @property
+    def broken(self) -> dict[str, Counts]:
+        """The accounts whose outcomes do not add up to what was received."""
+        return {name: counts for name, counts in self.accounts.items() if not counts.conserved}
+
+    @property
+    def sentence(self) -> str:
+        """The finding with its numbers, for people."""
+        if not self.broken:
+            return f"received = accepted + quarantined + duplicate + superseded in all {len(self.accounts)} accounts"
+        told = [f"{name}: {_sum_of(counts)}" for name, counts in list(self.broken.items())[:5]]
+        more = f"; and {len(self.broken) - len(told)} more" if len(self.broken) > len(told) else ""
+        return f"rows are lost or counted twice in {'; '.join(told)}{more}"
+
+    @property
+    def table(self) -> str:
+        """The accounts as a Markdown table, the broken ones first."""
+        lines = ["| | received | accepted | quarantined | duplicate | superseded |", "|---|---:|---:|---:|---:|---:|"]
+        accounts = {**self.broken, **self.accounts}
+        for name, counts in list(accounts.items())[:LISTED]:
+            lines.append(f"| {_cell(name)} | " + " | ".join(map(str, counts.as_dict().values())) + " |")
+        if len(accounts) > LISTED:
+            lines.append(f"| and {len(accounts) - LISTED} more | | | | | |")
+        return "\n".join(lines)
+
+
+def _sum_of(counts: Counts) -> str:
+    outcomes = counts.accepted + counts.quarantined + counts.duplicate + counts.superseded
+    return (
+        f"{counts.received} received but {counts.accepted} accepted + {counts.quarantined} quarantined "
+        f"+ {counts.duplicate} duplicate + {counts.superseded} superseded = {outcomes}"
+    )
+
+
+def _cell(text: str) -> str:
+    """Text that does not break a Markdown table: object keys may hold any character."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("\r", " ")

@@ -1,0 +1,91 @@
+"""The receipt: what one object version or stream batch did, in counts and keys, never a value of a row."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionCounts:
+    """What a receipt says of one partition of one asset.
+
+    `asset` is the asset key joined by slashes (``tickets/landed``), `partition` its key (``2026-11-20``), empty for an
+    asset without partitions.
+    """
+
+    asset: str
+    partition: str
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One receipt.
+
+    `run` numbers the times this version was worked through from its beginning, from 1; `refused` is the sentence that
+    tells why the object was refused whole, empty when it was not; `size` is in bytes, `seconds` the time the work took;
+    `effects` counts what changed in the target; `recorded_at` is ISO-8601 UTC, for people and for ordering the queue
+    of reports, never for deciding what wins.
+    """
+
+    flow: str
+    source: ObjectVersion
+    run: int
+    counts: Counts
+    partitions: tuple[PartitionCounts, ...]
+    size: int
+    seconds: float
+    code_version: str
+    recorded_at: str
+    refused: str = ""
+    effects: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The id of the source: one receipt for an object version, however often its event is delivered."""
+        return self.source.id
+
+    @property
+    def report_id(self) -> str:
+        """What identifies this report in Dagster: the receipt and its run."""
+        return f"{self.id}.{self.run}"
+
+    def to_json(self) -> str:
+        """The receipt as one line of JSON."""
+        return json.dumps(
+            {
+                "flow": self.flow,
+                "source": self.source.as_dict(),
+                "run": self.run,
+                "counts": self.counts.as_dict(),
+                "partitions": [
+                    {"asset": part.asset, "partition": part.partition, "counts": part.counts.as_dict()}
+                    for part in self.partitions
+                ],
+                "size": self.size,
+                "seconds": self.seconds,
+                "code_version": self.code_version,
+                "recorded_at": self.recorded_at,
+                "refused": self.refused,
+                "effects": self.effects,
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Receipt:
+        """The inverse of `to_json`."""
+        document: dict[str, Any] = json.loads(text)
+        document["source"] = ObjectVersion.from_dict(document["source"])
+        document["counts"] = Counts(**document["counts"])
+        document["partitions"] = tuple(
+            PartitionCounts(part["asset"], part["partition"], Counts(**part["counts"]))
+            for part in document["partitions"]
+        )
+        return cls(**document)

@@ -1,0 +1,155 @@
+"""How far an object version has come into the graph: its ledger node, written in the transaction of every batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.graph import statements
+from pipeline_assets.graph.ownership import Line
+
+if TYPE_CHECKING:
+    from neo4j import ManagedTransaction
+
+
+def owner_of(stamp: str, run: int) -> str:
+    """A run's owner text; later runs of the same version compare greater."""
+    return f"{stamp}/{run:04d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records of one object: the accepted ones as lines, the rejected ones as counts per purchase day.
+
+    `next_row` is the number of the record after the batch, `unread_time` counts rejected records without a readable
+    time, `unusual` the lines kept with a warning.
+    """
+
+    lines: Sequence[Line]
+    next_row: int
+    rejected_days: dict[str, Counts]
+    unread_time: int
+    unusual: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One run of one object version.
+
+    `run` counts the times it was begun from row 1, `next_row` is the first record not yet in, `done` whether all are,
+    `days` the rows per purchase day, `unread_time` the rejected rows whose time could not be read, `effects` what
+    changed in the graph.
+    """
+
+    version: ObjectVersion
+    run: int = 1
+    next_row: int = 1
+    done: bool = False
+    days: dict[str, Counts] = field(default_factory=dict)
+    unread_time: int = 0
+    unusual: int = 0
+    effects: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> str:
+        """What the tickets of this run carry as their owner."""
+        return owner_of(self.version.stamp, self.run)
+
+    @property
+    def counts(self) -> Counts:
+        """The rows of this run by outcome; `received` counts the records read, not the outcomes."""
+        total = sum(self.days.values(), Counts(quarantined=self.unread_time))
+        return replace(total, received=self.next_row - 1)
+
+    @property
+    def effective(self) -> bool:
+        """Whether this version decides what its key holds: it has a row that counts, or is complete and empty."""
+        counts = self.counts
+        return counts.received > counts.quarantined or (self.done and counts.received == 0)
+
+    def again(self) -> Load:
+        """The next run of the same version, from row 1."""
+        return Load(self.version, run=self.run + 1)
+
+    def follows(self, known: Load | None) -> bool:
+        """Whether this is where the graph stands, or the beginning of the run after it."""
+        if known is None:
+            return self.run == 1 and self.next_row == 1
+        if self.run == known.run + 1:
+            return self.next_row == 1
+        return (self.run, self.next_row, self.done) == (known.run, known.next_row, known.done)
+
+    def with_batch(self, batch: Batch, days: dict[str, Counts], effects: dict[str, int]) -> Load:
+        """Where the object stands after a batch whose accepted lines came to `days` and `effects`."""
+        return replace(
+            self,
+            next_row=batch.next_row,
+            days=_added(_added(self.days, days), batch.rejected_days),
+            unread_time=self.unread_time + batch.unread_time,
+            unusual=self.unusual + batch.unusual,
+            effects=_summed(self.effects, effects),
+        )
+
+    def with_retired(self, effects: dict[str, int], *, done: bool) -> Load:
+        """Where the object stands after tickets were retired for it."""
+        return replace(self, done=done, effects=_summed(self.effects, effects))
+
+
+class BehindError(Exception):
+    """Another worker has taken this object further, or begun it again; `load` tells where it is, None if nowhere."""
+
+    def __init__(self, version: ObjectVersion, load: Load | None) -> None:
+        where = f"is in run {load.run} at row {load.next_row}" if load else "is not in the graph any more"
+        super().__init__(f"{version.uri} {where}")
+        self.load = load
+
+
+def read_load(tx: ManagedTransaction, version: ObjectVersion) -> Load | None:
+    """Where an object version stands, or None when it was never begun."""
+    record = tx.run(statements.READ_LOAD, id=version.id).single()
+    if record is None:
+        return None
+    tally = json.loads(record["tally"])
+    return Load(
+        version,
+        run=record["run"],
+        next_row=record["next_row"],
+        done=record["state"] == "done",
+        days={day: Counts(**counts) for day, counts in tally["days"].items()},
+        unread_time=tally["unread_time"],
+        unusual=tally["unusual"],
+        effects=tally["effects"],
+    )
+
+
+def write_load(tx: ManagedTransaction, load: Load) -> None:
+    """Write where an object version stands."""
+    tally: dict[str, Any] = {
+        "days": {day: counts.as_dict() for day, counts in sorted(load.days.items())},
+        "unread_time": load.unread_time,
+        "unusual": load.unusual,
+        "effects": load.effects,
+    }
+    tx.run(
+        statements.WRITE_LOAD,
+        id=load.version.id,
+        uri=load.version.uri,
+        stamp=load.version.stamp,
+        run=load.run,
+        next_row=load.next_row,
+        state="done" if load.done else "loading",
+        effective=load.effective,
+        tally=json.dumps(tally),
+    ).consume()
+
+
+def _added(one: dict[str, Counts], other: dict[str, Counts]) -> dict[str, Counts]:
+    return {day: one.get(day, Counts()) + other.get(day, Counts()) for day in one.keys() | other.keys()}
+
+
+def _summed(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted(one.keys() | other.keys())}

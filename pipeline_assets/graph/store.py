@@ -1,0 +1,174 @@
+"""The purchase graph over Bolt: one transaction per batch, with the batch's place in its object in it.
+
+Works on Neo4j and on the embedded graph with the official driver. Every method raises `TransientError` when the graph
+cannot be reached or does not take the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from neo4j import GraphDatabase, Query
+from neo4j.exceptions import DriverError, Neo4jError
+
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.graph import statements
+from pipeline_assets.graph.changes import apply, read_held, retire
+from pipeline_assets.graph.load import Batch, BehindError, Load, owner_of, read_load, write_load
+from pipeline_assets.graph.ownership import settle
+from pipeline_assets.graph.turns import NoLockError, TurnNotGivenError, Turns
+
+if TYPE_CHECKING:
+    from neo4j import Driver, ManagedTransaction
+
+T = TypeVar("T")
+#: How many tickets one transaction retires.
+RETIRE_BATCH = 2_000
+
+
+class PurchaseGraph:
+    """Reads and writes the purchase graph; safe to share between threads as the driver is."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        self._turns = Turns(driver)
+
+    @classmethod
+    @contextmanager
+    def connect(cls, uri: str, user: str, password: str) -> Iterator[PurchaseGraph]:
+        """Open a graph; the driver repeats a refused transaction for eight seconds, after which the queue does."""
+        with GraphDatabase.driver(
+            uri,
+            auth=(user, password),
+            connection_timeout=5.0,
+            connection_acquisition_timeout=10.0,
+            max_transaction_retry_time=8.0,
+            initial_retry_delay=0.1,
+            notifications_min_severity="OFF",
+        ) as driver:
+            yield cls(driver)
+
+    def ensure_schema(self) -> None:
+        """Make the unique constraints, the indexes and the writers' lock where they are missing."""
+        with _transient():
+            for label, key in statements.UNIQUE_KEYS.items():
+                name = f"{label}_{key}".lower()
+                self._schema(f"CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{label}) REQUIRE n.{key} IS UNIQUE")
+            for label, key in statements.INDEXES:
+                name = f"{label}_{key}_index".lower()
+                self._schema(f"CREATE INDEX {name} IF NOT EXISTS FOR (n:{label}) ON (n.{key})")
+            self.driver.execute_query(statements.MAKE_LOCK)
+
+    def load(self, version: ObjectVersion) -> Load | None:
+        """Where an object version stands, or None when it was never begun."""
+        with _transient(version), self.driver.session() as session:
+            return session.execute_read(read_load, version)
+
+    def write(self, load: Load, batch: Batch) -> Load:
+        """Put one batch in, and the place where the next one begins.
+
+        Raises `BehindError`, having changed nothing, when the object does not stand where `load` says.
+        """
+
+        def work(tx: ManagedTransaction) -> Load:
+            known = read_load(tx, load.version)
+            if not load.follows(known):
+                raise BehindError(load.version, known)
+            held = read_held(tx, {line.ticket_id for line in batch.lines})
+            settlement = settle(batch.lines, held, load.owner, outdated=_outdated(tx, load.version))
+            effects = apply(tx, settlement, load.owner)
+            after = load.with_batch(batch, settlement.days, effects)
+            write_load(tx, after)
+            return after
+
+        return self._in_turn(load.version, work)
+
+    def finish(self, load: Load) -> Load:
+        """Retire the tickets that earlier versions and runs of this object carried and this one does not; mark it done.
+
+        A version of which no row counted retires nothing: the earlier version stays. Raises `BehindError` as `write`.
+        """
+
+        def retire_some(tx: ManagedTransaction) -> Load:
+            known = read_load(tx, load.version)
+            if not load.follows(known):
+                raise BehindError(load.version, known)
+            complete = load.with_retired({}, done=True)
+            gone = _outdated_tickets(tx, complete) if complete.effective else []
+            effects = retire(tx, read_held(tx, gone))
+            after = load.with_retired(effects, done=len(gone) < RETIRE_BATCH)
+            write_load(tx, after)
+            return after
+
+        while not load.done:
+            load = self._in_turn(load.version, retire_some)
+        return load
+
+    def sizes(self) -> dict[str, int]:
+        """Nodes per label and relationships per type."""
+        sizes: dict[str, int] = {}
+        with _transient():
+            for label in ("Ticket", "Basket", "Product", "Category", "Store"):
+                sizes[label] = self._count(f"MATCH (n:{label}) RETURN count(n) AS n")
+            for kind in statements.RELATIONSHIPS:
+                sizes[kind] = self._count(f"MATCH ()-[r:{kind}]->() RETURN count(r) AS n")
+        return sizes
+
+    def duplicate_keys(self) -> dict[str, int]:
+        """For every label, how many keys stand on more than one node; all zero while the constraints hold."""
+        with _transient():
+            return {
+                label: self._count(
+                    f"MATCH (n:{label}) WITH n.{key} AS key, count(*) AS nodes WHERE nodes > 1 RETURN count(key) AS n"
+                )
+                for label, key in statements.UNIQUE_KEYS.items()
+            }
+
+    def incomplete_tickets(self) -> int:
+        """How many tickets lack a basket, a store or a line."""
+        with _transient():
+            return self._count(
+                "MATCH (t:Ticket) WHERE NOT EXISTS { MATCH (t)-[:PART_OF]->(:Basket) } "
+                "OR NOT EXISTS { MATCH (t)-[:SOLD_AT]->(:Store) } "
+                "OR NOT EXISTS { MATCH (t)-[:CONTAINS]->(:Product) } RETURN count(t) AS n"
+            )
+
+    def _in_turn(self, version: ObjectVersion, work: Callable[[ManagedTransaction], T]) -> T:
+        with _transient(version):
+            try:
+                return self._turns.take(work)
+            except NoLockError:
+                self.ensure_schema()
+                return self._turns.take(work)
+
+    def _schema(self, text: str) -> None:
+        self.driver.execute_query(Query(text))
+
+    def _count(self, text: str) -> int:
+        return int(self.driver.execute_query(Query(text), routing_="r").records[0]["n"])
+
+
+@contextmanager
+def _transient(version: ObjectVersion | None = None) -> Iterator[None]:
+    try:
+        yield
+    except (DriverError, Neo4jError, OSError, TurnNotGivenError) as error:
+        message = f"the purchase graph did not take the work: {type(error).__name__}: {error}"
+        raise TransientError(message, flow="tickets", object_uri=version.uri if version else "") from error
+
+
+def _outdated(tx: ManagedTransaction, version: ObjectVersion) -> bool:
+    record = tx.run(statements.NEWER_VERSION, uri=version.uri, stamp=version.stamp).single(strict=True)
+    return bool(record["newer"])
+
+
+def _outdated_tickets(tx: ManagedTransaction, load: Load) -> list[str]:
+    records = tx.run(statements.EARLIER_LOADS, uri=load.version.uri, stamp=load.version.stamp)
+    owners = [owner_of(record["stamp"], run) for record in records for run in range(1, record["run"] + 1)]
+    earlier = [owner for owner in owners if owner < load.owner]
+    if not earlier:
+        return []
+    return [r["ticket_id"] for r in tx.run(statements.OUTDATED_TICKETS, owners=earlier, limit=RETIRE_BATCH)]

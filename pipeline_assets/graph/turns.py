@@ -1,0 +1,82 @@
+"""Writers of the graph take turns.
+
+What makes it right: every write transaction changes the one node that all writers share, so that of two that overlap,
+the later one waits (Neo4j locks the node) or is refused and repeated (the embedded graph notices at the commit).
+
+What makes it quick: before the transaction a writer reserves the turn in that node for a while. A refused transaction
+is lost work, and a writer of large batches would lose again and again to writers of small ones. The reservation is only
+a courtesy: it ends by the server's own clock, and a writer whose reservation ran out is stopped by the first rule.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from neo4j.exceptions import DriverError, Neo4jError
+
+from pipeline_assets.graph import statements
+
+if TYPE_CHECKING:
+    from neo4j import Driver, ManagedTransaction, Session
+
+T = TypeVar("T")
+#: Longer than the slowest batch that was seen, short enough to wait for after a crash.
+RESERVED_MILLISECONDS = 20_000
+_PATIENCE_SECONDS = 60.0
+_LOOK_SECONDS = (0.01, 0.05)
+
+
+class NoLockError(Exception):
+    """The node that writers share is missing: the schema was never made, or the graph was emptied."""
+
+
+class TurnNotGivenError(Exception):
+    """The turn was not to be had within a minute: other writers keep it, or one of them crashes all the time."""
+
+
+class Turns:
+    """The turns of one writer; its reservations carry a name of its own."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._name = uuid.uuid4().hex
+
+    def take(self, work: Callable[[ManagedTransaction], T]) -> T:
+        """Run a write transaction in turn; raises `NoLockError` or `TurnNotGivenError`, having changed nothing."""
+
+        def in_turn(tx: ManagedTransaction) -> T:
+            tx.run(statements.TAKE_TURN).consume()
+            return work(tx)
+
+        with self._driver.session() as session:
+            self._reserve(session)
+            try:
+                return session.execute_write(in_turn)
+            except (DriverError, Neo4jError):
+                raise  # the graph does not answer, or will let the reservation run out
+            except BaseException:
+                session.execute_write(lambda tx: tx.run(statements.GIVE_UP_TURN, holder=self._name).consume())
+                raise
+
+    def _reserve(self, session: Session) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not (session.execute_read(self._is_free) and session.execute_write(self._is_reserved)):
+            if time.monotonic() > deadline:
+                raise TurnNotGivenError("other writers of the purchase graph kept the turn for a minute")
+            time.sleep(random.uniform(*_LOOK_SECONDS))  # noqa: S311 - spreads the writers, keeps no secret
+
+    def _is_free(self, tx: ManagedTransaction) -> bool:
+        """Look before reserving: even a write that changes nothing would get in the way of who has the turn."""
+        answer = tx.run(statements.SEE_TURN, holder=self._name).single()
+        if answer is None:
+            raise NoLockError
+        return bool(answer["free"])
+
+    def _is_reserved(self, tx: ManagedTransaction) -> bool:
+        return (
+            tx.run(statements.RESERVE_TURN, holder=self._name, milliseconds=RESERVED_MILLISECONDS).single() is not None
+        )

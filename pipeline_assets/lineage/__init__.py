@@ -1,0 +1,1 @@
+"""From receipts to the lineage in Dagster."""

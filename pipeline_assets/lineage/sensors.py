@@ -1,0 +1,256 @@
+"""The receipts bridge: the sensor through which Dagster learns what the Lambdas did.
+
+The plan of a tick is made in `pipeline_assets.lineage.bridge`; here are the stores it is made from and the events it
+becomes. There is no cursor: what Dagster shows and what the ledger still holds is all the state.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+import dagster as dg
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline_assets.events.accounts import (
+    Conservation,
+    State,
+    flow_state,
+    partition_state,
+    sources_table,
+    state_figures,
+    work_figures,
+)
+from pipeline_assets.events.ledger import Ledger, PendingReport
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.lineage.bridge import PartitionEvent, Place, Plan, Shown, Standing, assets_named, plan
+from pipeline_assets.lineage.checks import (
+    CONSERVATION,
+    FLOWS,
+    RECEIPTS,
+    RECEIPTS_KNOWN,
+    REJECTED,
+    listed_in,
+    receipts_known_now,
+    rejected_since,
+    stored_since,
+)
+from pipeline_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+AssetEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
+
+_WAITING_LIMIT = 20_000
+#: How far the clocks of a Lambda and of the daemon may stand apart.
+_CLOCK_SKEW = timedelta(minutes=10)
+#: A tick must end within the daemon's 60 seconds, also when a store hangs.
+_STORE = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
+_METRIC = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 1})
+_METRIC_EVERY = 60.0
+
+
+class LedgerResource(dg.ConfigurableResource["LedgerResource"]):
+    """The ledger that the environment names, looked up when it is used, never when definitions are loaded."""
+
+    def open(self) -> Ledger:
+        """The ledger; raises `MissingSettingError` when the environment lacks a variable."""
+        return _ledger(Settings.from_environment().ledger_table)
+
+    def publish_waiting(self, flow: str, waiting: int) -> None:
+        """Put the number of receipts that wait for Dagster into CloudWatch, where an alarm watches it."""
+        _cloudwatch().put_metric_data(
+            Namespace="Cesta",
+            MetricData=[
+                {
+                    "MetricName": "PendingReceipts",
+                    "Dimensions": [{"Name": "Flow", "Value": flow}],
+                    "Value": waiting,
+                    "Unit": "Count",
+                }
+            ],
+        )
+
+
+@cache
+def _ledger(table: str) -> Ledger:
+    return Ledger(boto3.client("dynamodb", config=_STORE), table)
+
+
+@cache
+def _cloudwatch() -> "CloudWatchClient":
+    return boto3.client("cloudwatch", config=_METRIC)
+
+
+@dg.sensor(
+    name="receipts_bridge",
+    description="Shows in Dagster what the Lambdas did: reads the receipts that wait in the ledger, stores one "
+    "materialization per asset and partition, and clears a receipt once its events are seen.",
+    # The daemon's loop takes five seconds; a greater number here would now and then miss a beat.
+    minimum_interval_seconds=1,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def receipts_bridge(context: dg.SensorEvaluationContext, ledger: LedgerResource) -> dg.SensorResult:
+    """One tick: clear what Dagster shows already, store what it does not."""
+    opened = ledger.open()
+    graph = context.repository_def.asset_graph if context.repository_def else None
+    if graph is None:
+        message = "the receipts bridge needs the definitions it runs in, to know which assets there are"
+        raise dg.DagsterInvariantViolationError(message)
+    events: list[AssetEvent] = []
+    said: list[str] = []
+    for flow, home in FLOWS.items():
+        reports = opened.pending(flow, limit=_WAITING_LIMIT)
+        decided = plan(reports, _shown(context.instance, reports, home), standing_in(graph))
+        opened.reported(flow, decided.seen)
+        events += [*_rejected(context.instance, decided, home), *_stored(decided.events, opened, flow, graph)]
+        said.append(_sentence(flow, len(reports), decided))
+        _publish_waiting(context, ledger, flow, len(reports) - len(decided.seen))
+    return dg.SensorResult(asset_events=events, skip_reason="; ".join(said))
+
+
+def _shown(instance: dg.DagsterInstance, reports: Sequence[PendingReport], home: dg.AssetKey) -> set[Shown]:
+    """What Dagster holds of these reports: everything stored since the oldest of them was written."""
+    if not reports:
+        return set()
+    oldest = min(datetime.fromisoformat(report.receipt.recorded_at) for report in reports)
+    since = (oldest - _CLOCK_SKEW).timestamp()
+    shown: set[Shown] = set()
+    for asset in assets_named(reports):
+        for record in stored_since(instance.fetch_materializations, dg.AssetKey.from_user_string(asset), since):
+            place = Place(asset, record.partition_key or "")
+            shown.update(Shown(place, report_id) for report_id in listed_in(record.asset_materialization, RECEIPTS))
+    rejected = rejected_since(instance, home, since)
+    return shown.union(Shown(Place(asset, partition), report_id) for asset, partition, report_id, _ in rejected)
+
+
+def standing_in(graph: "AssetGraph") -> Callable[[Place], Standing]:
+    """How to tell whether the definitions have a place."""
+
+    def has(place: Place, at: datetime) -> bool:
+        key = dg.AssetKey.from_user_string(place.asset)
+        if not graph.has(key):
+            return False
+        partitions = graph.get(key).partitions_def
+        if partitions is None:
+            return not place.partition
+        with dg.partition_loading_context(effective_dt=at):
+            return partitions.has_partition_key(place.partition)
+
+    def standing(place: Place) -> Standing:
+        now = datetime.now(UTC)
+        if has(place, now):
+            return Standing.KNOWN
+        return Standing.EARLY if has(place, now + timedelta(days=1)) else Standing.UNKNOWN
+
+    return standing
+
+
+def _stored(events: Sequence[PartitionEvent], ledger: Ledger, flow: str, graph: "AssetGraph") -> Iterator[AssetEvent]:
+    """Checks first and materializations last, upstream before downstream: a materialization is what makes it seen."""
+    if not events:
+        return
+    flow_now = flow_state(ledger, flow)
+    states = {
+        place: partition_state(ledger, place.asset, place.partition) if place.partition else flow_now
+        for place in dict.fromkeys(event.place for event in events)
+    }
+    for key in sorted(graph.asset_check_keys):
+        mine = [event for event in events if event.place.asset == key.asset_key.to_user_string()]
+        if key.name == CONSERVATION and mine:
+            accounts = {f"all of {flow}": flow_now.counts, "these receipts": sum((e.counts for e in mine), Counts())}
+            accounts |= {e.place.partition: states[e.place].counts for e in mine if e.place.partition}
+            yield _conservation(key, Conservation(accounts))
+    order = {key.to_user_string(): place for place, key in enumerate(graph.toposorted_asset_keys)}
+    for event in sorted(events, key=lambda event: order[event.place.asset]):
+        yield _materialization(event, states[event.place])
+
+
+def _materialization(event: PartitionEvent, state: State) -> dg.AssetMaterialization:
+    figures = work_figures(
+        event.counts, size=event.size, seconds=event.seconds, objects=len(event.sources), refused=event.refused
+    )
+    waited = datetime.now(UTC) - datetime.fromisoformat(event.oldest)
+    return dg.AssetMaterialization(
+        asset_key=dg.AssetKey.from_user_string(event.place.asset),
+        partition=event.place.partition or None,
+        description=f"reported by {len(event.report_ids)} receipts",
+        metadata={
+            **state_figures(event.place.asset, event.place.partition, state),
+            **figures,
+            "seconds_to_dagster": round(waited.total_seconds(), 3),
+            "code_version": ", ".join(sorted(event.code_versions)),
+            "sources": dg.MetadataValue.md(sources_table(event.sources)),
+            RECEIPTS: dg.MetadataValue.json(event.report_ids),
+        },
+        # No code version as a tag: Dagster would then ask for the versions of all inputs too, or call it stale.
+        tags={"dagster/data_version": state.data_version},
+    )
+
+
+def _conservation(key: dg.AssetCheckKey, found: Conservation) -> dg.AssetCheckEvaluation:
+    # Without a partition: Dagster's table of evaluations takes only one outside of runs for each check and partition.
+    return dg.AssetCheckEvaluation(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=not found.broken,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=found.sentence,
+        metadata={"accounts": dg.MetadataValue.md(found.table)},
+        blocking=True,
+    )
+
+
+def _rejected(
+    instance: dg.DagsterInstance, decided: Plan, home: dg.AssetKey
+) -> Iterator[dg.AssetCheckEvaluation | dg.AssetObservation]:
+    """How the last days' rejections stand and, as what makes a new one seen, an observation of it.
+
+    The ledger keeps the receipts themselves.
+    """
+    if not decided.events and not decided.rejections:
+        return
+    new = [[r.place.asset, r.place.partition, r.report_id, r.source] for r in decided.rejections]
+    standing = receipts_known_now(instance, home, new)
+    yield dg.AssetCheckEvaluation(
+        asset_key=home,
+        check_name=RECEIPTS_KNOWN,
+        passed=standing.passed,
+        severity=standing.severity,
+        description=standing.description,
+        metadata=standing.metadata,
+    )
+    if new:
+        named = ", ".join(sorted({str(rejection.place) for rejection in decided.rejections})[:5])
+        description = (
+            f"{len(new)} reports name what Dagster does not have, first {named}; they are in the ledger: once the "
+            "asset or partition is defined, materialize it to have them shown"
+        )
+        metadata = {REJECTED: dg.MetadataValue.json(new)}
+        yield dg.AssetObservation(asset_key=home, description=description, metadata=metadata)
+
+
+def _sentence(flow: str, waiting: int, decided: Plan) -> str:
+    if not waiting:
+        return f"{flow}: nothing waits"
+    told = sum(len(event.report_ids) for event in decided.events)
+    said = f"{flow}: {waiting} waited, {len(decided.seen)} seen and cleared"
+    said += f", {told} told in {len(decided.events)} events" if told else ""
+    said += f", {len(decided.rejections)} rejected" if decided.rejections else ""
+    return said + (f", {decided.left} left for later" if decided.left else "")
+
+
+def _publish_waiting(context: dg.SensorEvaluationContext, ledger: LedgerResource, flow: str, waiting: int) -> None:
+    """Once a minute, the finest that an alarm looks at; the bridge does not depend on it."""
+    last = context.last_tick_completion_time or 0.0
+    if time.time() // _METRIC_EVERY == last // _METRIC_EVERY:
+        return
+    try:
+        ledger.publish_waiting(flow, waiting)
+    except (BotoCoreError, ClientError) as error:
+        context.log.warning("PendingReceipts of %s was not published: %s", flow, error)

@@ -1,0 +1,1 @@
+"""The ticket flow: CSV files to the purchase graph."""

@@ -1,0 +1,161 @@
+"""The row rules of ticket files: a CSV record becomes a line or a rejection that says what was wrong, and where."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from operator import itemgetter
+
+from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.graph.ownership import Line
+
+#: The first day of history that is believed; the partitions of the assets begin there too.
+FIRST_DAY = date(2015, 1, 1)
+#: Above this a quantity is kept and counted as unusual (Complete Journey sells fuel in the tens of thousands).
+USUAL_QUANTITY = 1000
+#: Far above any sale and well inside the 64-bit numbers of the graph.
+LARGEST_QUANTITY = 10**12
+#: Neo4j refuses index keys over about 8 kB; a name this long is a broken file, not a product.
+LONGEST_KEY = 500
+_DIGITS = len(str(LARGEST_QUANTITY))
+_CACHED_TIMES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A record that broke a rule: its number (the first after the header is 1), the rule, the place and the sentence.
+
+    `day` is the purchase day where the timestamp could be read, else empty.
+    """
+
+    number: int
+    rule: str
+    column: str
+    reason: str
+    fields: tuple[str, ...]
+    day: str = ""
+
+
+class _BrokenRuleError(Exception):
+    def __init__(self, rule: str, column: str, value: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.column = column
+        self.value = value
+
+
+class RowRules:
+    """Turns the records of one file into lines; knows the file's header and when it arrived.
+
+    `header` must hold the dataset's columns, in any order, others being passed over. `arrived` is the event's time,
+    so that the same file gives the same outcome whenever it is read.
+    """
+
+    def __init__(self, header: Sequence[str], arrived: datetime) -> None:
+        self._width = len(header)
+        self._pick = itemgetter(*(header.index(name) for name in TICKETS.column_names))
+        self._first = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
+        self._last = arrived + timedelta(days=1)
+        self._times: dict[str, tuple[str, str]] = {}
+        self._unusual = 0
+
+    def take_unusual(self) -> int:
+        """How many lines were kept with a warning since this was last asked."""
+        unusual, self._unusual = self._unusual, 0
+        return unusual
+
+    def line(self, number: int, fields: Sequence[str]) -> Line | Rejection:
+        """The line a record stands for, or why there is none."""
+        day = ""
+        try:
+            if len(fields) != self._width:
+                raise _BrokenRuleError("columns", "", f"{len(fields)} fields instead of {self._width}")
+            ticket_id, product, basket_id, sold, category, amount, store = map(str.strip, self._pick(fields))
+            timestamp, day = self._times.get(sold) or self._time(sold)
+            quantity = (
+                int(amount) if amount.isdigit() and amount.isascii() and len(amount) <= _DIGITS else _number(amount)
+            )
+            if quantity <= 0 or quantity > LARGEST_QUANTITY:
+                raise _BrokenRuleError("quantity_positive", "quantity", amount)
+            if not "".join(fields).isascii():
+                product, category, store = map(_composed, (product, category, store))
+                ticket_id, basket_id = map(_composed, (ticket_id, basket_id))
+            if not (ticket_id and product and basket_id and store):
+                raise _missing_key(ticket_id, product, basket_id, store)
+            if len(ticket_id) + len(product) + len(basket_id) + len(store) + len(category) > LONGEST_KEY:
+                _refuse_long(ticket_id, product, basket_id, store, category)
+        except _BrokenRuleError as broken:
+            return _rejection(number, broken, fields, day)
+        if quantity > USUAL_QUANTITY:
+            self._unusual += 1
+        return Line(ticket_id, product, basket_id, timestamp, category, quantity, store, day, _fingerprint(fields))
+
+    def _time(self, text: str) -> tuple[str, str]:
+        """UTC text in milliseconds and the UTC day of a timestamp; rows of a ticket repeat it, so it is remembered."""
+        try:
+            moment = datetime.fromisoformat(text)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise _BrokenRuleError("timestamp_readable", "timestamp", text) from None
+        if not self._first <= moment <= self._last:
+            raise _BrokenRuleError("timestamp_in_range", "timestamp", text)
+        utc = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if len(self._times) >= _CACHED_TIMES:
+            self._times.clear()
+        self._times[text] = utc, utc[:10]
+        return utc, utc[:10]
+
+
+def _number(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise _BrokenRuleError("quantity_positive", "quantity", text) from None
+    if "_" in text or not number.is_finite():
+        raise _BrokenRuleError("quantity_positive", "quantity", text)
+    return number
+
+
+def _composed(text: str) -> str:
+    """One spelling for letters with accents; a byte that was no UTF-8 cannot be spelled at all."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _BrokenRuleError("encoding", "", text.encode("utf-8", "surrogateescape").decode("latin-1")) from None
+    return unicodedata.normalize("NFC", text)
+
+
+def _missing_key(ticket_id: str, product: str, basket_id: str, store: str) -> _BrokenRuleError:
+    keys = {"ticket_id": ticket_id, "product": product, "basket_id": basket_id, "store": store}
+    return _BrokenRuleError("key_present", next(name for name, value in keys.items() if not value), "")
+
+
+def _refuse_long(ticket_id: str, product: str, basket_id: str, store: str, category: str) -> None:
+    keys = {
+        "ticket_id": ticket_id,
+        "product": product,
+        "basket_id": basket_id,
+        "store": store,
+        "category": category,
+    }
+    for name, value in keys.items():
+        if len(value) > LONGEST_KEY:
+            raise _BrokenRuleError("key_length", name, f"{value[:40]}… ({len(value)} characters)")
+
+
+def _rejection(number: int, broken: _BrokenRuleError, fields: Sequence[str], day: str) -> Rejection:
+    place = f"row {number}, column {broken.column}" if broken.column else f"row {number}"
+    found = repr(broken.value) if broken.column else broken.value
+    reason = f"{place}: found {found}, expected {TICKETS.rule(broken.rule).expected}"
+    kept = tuple(field.encode("utf-8", "backslashreplace").decode() for field in fields)
+    return Rejection(number, broken.rule, broken.column, reason, kept, day)
+
+
+def _fingerprint(fields: Sequence[str]) -> int:
+    """A 64-bit number that tells byte-identical records of a file apart from others, the same in every process."""
+    digest = hashlib.blake2b("\x1f".join(fields).encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)

@@ -1,0 +1,41 @@
+"""The stores that ticket work needs, opened once per process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.settings import Settings
+from pipeline_assets.tickets.quarantine import Quarantine
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=30)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketStores:
+    """Where ticket files come from and what they end in."""
+
+    s3: S3Client
+    ledger: Ledger
+    graph: PurchaseGraph
+    quarantine: Quarantine
+
+
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[TicketStores]:
+    """Open the stores that `settings` names; the graph's connections are closed at the end."""
+    s3 = boto3.client("s3", config=_RETRYING)
+    ledger = Ledger(boto3.client("dynamodb", config=_RETRYING), settings.ledger_table)
+    quarantine = Quarantine(s3, settings.quarantine_bucket)
+    with PurchaseGraph.connect(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password) as graph:
+        yield TicketStores(s3, ledger, graph, quarantine)

@@ -1,0 +1,294 @@
+"""The template of production, deployed to the local cloud as it stands, and read back from there.
+
+What the local cloud drops without a word (lifecycle rules, point-in-time recovery, the table's own encryption, who may
+do what) is checked in the template itself, by `tests/unit/test_template.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from deploy.local.cloud import cloud_child, cloud_is_ready
+from deploy.local.engine_environment import install_engines
+from deploy.local.instance import Instance, port_answers
+from deploy.local.processes import end_group, signal_group, start
+from deploy.local.stack import cloud_session
+from deploy.packaging import build_packages
+from deploy.stack import TEMPLATE, DeployError, deploy_stack, outputs_by_kind, stack_outputs
+
+if TYPE_CHECKING:
+    import boto3
+
+PASSWORD = "corn-flakes-and-milk"
+GRAPH = {"Neo4jUri": "bolt://127.0.0.1:1", "Neo4jSecretId": "cesta/graph"}
+
+
+@dataclass
+class Cloud:
+    """A local cloud of its own, which a test may kill."""
+
+    instance: Instance
+    packages: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def session(self) -> boto3.Session:
+        return cloud_session()
+
+    def client(self, service: str) -> Any:
+        return self.session.client(cast("Any", service), endpoint_url=self.instance.endpoint_url)
+
+    def start(self) -> None:
+        child = cloud_child(self.instance, install_engines())
+        self.process = start(child.command, child.environment, child.log, child.directory)
+        deadline = time.monotonic() + child.start_seconds
+        while not cloud_is_ready(self.instance):
+            assert time.monotonic() < deadline, child.log.read_text()
+            time.sleep(0.05)
+        self.client("secretsmanager").create_secret(
+            Name=GRAPH["Neo4jSecretId"], SecretString=json.dumps({"password": PASSWORD})
+        )
+
+    def kill(self) -> None:
+        assert self.process is not None
+        signal_group(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def deploy(self, stage: str = "dev", **parameters: str) -> dict[str, str]:
+        given = {**GRAPH, **parameters}
+        return deploy_stack(self.session, given, self.packages, endpoint_url=self.instance.endpoint_url, stage=stage)
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packages")
+    build_packages(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory, packages: Path) -> Iterator[Cloud]:
+    base = next(port for port in range(25_300, 26_300, 10) if not port_answers(port))
+    instance = Instance(tmp_path_factory.mktemp("state"), base)
+    instance.prepare()
+    cloud = Cloud(instance, packages)
+    try:
+        cloud.start()
+        yield cloud
+    finally:
+        if cloud.process is not None:
+            end_group(cloud.process.pid, within=10)
+
+
+@pytest.fixture(scope="module")
+def outputs(cloud: Cloud) -> dict[str, str]:
+    return cloud.deploy()
+
+
+@pytest.fixture(scope="module")
+def names(outputs: dict[str, str]) -> dict[str, dict[str, str]]:
+    return outputs_by_kind(outputs)
+
+
+class TestReadBack:
+    def test_outputs_are_there_for_any_other_program(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        assert stack_outputs(cloud.session, endpoint_url=cloud.instance.endpoint_url) == outputs
+        with pytest.raises(DeployError, match="there is no stack cesta-absent"):
+            stack_outputs(cloud.session, endpoint_url=cloud.instance.endpoint_url, stage="absent")
+
+    def test_the_bucket_notifies_the_queue(self, cloud: Cloud, names: dict[str, dict[str, str]]) -> None:
+        queue = self.queue(cloud, names, "tickets")
+        told = cloud.client("s3").get_bucket_notification_configuration(Bucket=names["buckets"]["tickets"])
+        assert [(c["QueueArn"], c["Events"]) for c in told["QueueConfigurations"]] == [
+            (queue["QueueArn"], ["s3:ObjectCreated:*"])
+        ]
+        policy = {statement["Sid"]: statement for statement in json.loads(queue["Policy"])["Statement"]}
+        assert policy["TicketsBucketNotifies"]["Condition"] == {
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{names['buckets']['tickets']}"},
+            "StringEquals": {"aws:SourceAccount": "000000000000"},
+        }
+
+    @pytest.mark.parametrize("bucket", ["tickets", "quarantine"])
+    def test_buckets_are_private_versioned_and_encrypted(
+        self, cloud: Cloud, names: dict[str, dict[str, str]], bucket: str
+    ) -> None:
+        s3, name = cloud.client("s3"), names["buckets"][bucket]
+        assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
+        assert set(s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"].values()) == {True}
+        assert s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+        assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=name)["Policy"]
+
+    def test_messages_come_back_ten_times_and_then_are_dead_letters(
+        self, cloud: Cloud, names: dict[str, dict[str, str]]
+    ) -> None:
+        queue, dead = self.queue(cloud, names, "tickets"), self.queue(cloud, names, "tickets-dlq")
+        assert json.loads(queue["RedrivePolicy"]) == {"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 10}
+        assert json.loads(dead["RedriveAllowPolicy"])["sourceQueueArns"] == [queue["QueueArn"]]
+        assert (queue["VisibilityTimeout"], dead["MessageRetentionPeriod"]) == ("720", "1209600")
+        assert queue["SqsManagedSseEnabled"] == dead["SqsManagedSseEnabled"] == "true"
+
+    def test_the_function_knows_its_stores_and_the_password(
+        self, cloud: Cloud, outputs: dict[str, str], names: dict[str, dict[str, str]]
+    ) -> None:
+        function = cloud.client("lambda").get_function_configuration(FunctionName=outputs["FunctionTicketsIngestion"])
+        variables = function["Environment"]["Variables"]
+        assert variables["NEO4J_PASSWORD"] == PASSWORD
+        assert variables["NEO4J_URI"] == GRAPH["Neo4jUri"]
+        assert variables["TICKETS_BUCKET"] == names["buckets"]["tickets"]
+        assert variables["QUARANTINE_BUCKET"] == names["buckets"]["quarantine"]
+        assert variables["TICKETS_QUEUE_URL"] == names["queues"]["tickets"]
+        assert variables["LEDGER_TABLE"] == names["tables"]["ledger"]
+        assert (function["Timeout"], function["MemorySize"]) == (120, 512)
+
+    def test_the_stack_does_not_know_the_password(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        stacks = cloud.client("cloudformation")
+        assert outputs
+        assert PASSWORD not in str(stacks.get_template(StackName="cesta-dev"))
+        assert PASSWORD not in str(stacks.describe_stacks(StackName="cesta-dev"))
+        assert PASSWORD not in str(stacks.describe_stack_events(StackName="cesta-dev"))
+
+    def test_the_mapping_reports_each_message_and_caps_the_writers(
+        self, cloud: Cloud, names: dict[str, dict[str, str]]
+    ) -> None:
+        function = names["functions"]["tickets-ingestion"]
+        (mapping,) = cloud.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+        assert mapping["State"] == "Enabled"
+        assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (10, ["ReportBatchItemFailures"])
+        assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+        assert "ReservedConcurrentExecutions" not in cloud.client("lambda").get_function_concurrency(
+            FunctionName=function
+        )
+
+    def test_the_ledger_is_keyed_and_paid_by_request(self, cloud: Cloud, names: dict[str, dict[str, str]]) -> None:
+        table = cloud.client("dynamodb").describe_table(TableName=names["tables"]["ledger"])["Table"]
+        assert [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]] == [
+            ("pk", "HASH"),
+            ("sk", "RANGE"),
+        ]
+        assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+
+    def test_logs_go_after_a_month(self, cloud: Cloud, names: dict[str, dict[str, str]]) -> None:
+        prefix = f"/aws/lambda/{names['functions']['tickets-ingestion']}"
+        (group,) = cloud.client("logs").describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
+        assert group["retentionInDays"] == 30
+
+    def test_the_function_runs_from_its_package(self, cloud: Cloud, names: dict[str, dict[str, str]]) -> None:
+        """There is no graph here, so a message may well have to come again; the handler says so and does not break."""
+        record = {
+            "messageId": "m-1",
+            "receiptHandle": "r-1",
+            "body": json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}),
+            "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:cesta-dev-tickets",
+            "awsRegion": "us-east-1",
+        }
+        answer = cloud.client("lambda").invoke(
+            FunctionName=names["functions"]["tickets-ingestion"], Payload=json.dumps({"Records": [record]}).encode()
+        )
+        said = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, said
+        assert set(said) == {"batchItemFailures"}
+
+    def test_an_alarm_reaches_whoever_listens_to_the_topic(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        sqs, watch = cloud.client("sqs"), cloud.client("cloudwatch")
+        listener = sqs.create_queue(QueueName="listener")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=listener, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        cloud.client("sns").subscribe(TopicArn=outputs["TopicAlarms"], Protocol="sqs", Endpoint=arn)
+        lag = {"MetricName": "PendingReceipts", "Dimensions": [{"Name": "Flow", "Value": "tickets"}], "Value": 501.0}
+        watch.put_metric_data(Namespace="Cesta", MetricData=[lag])
+        watch.describe_alarms()  # the local cloud looks at its alarms when it is asked about them
+        (message,) = sqs.receive_message(QueueUrl=listener, WaitTimeSeconds=5)["Messages"]
+        told = json.loads(json.loads(message["Body"])["Message"])
+        assert (told["AlarmName"], told["NewStateValue"]) == ("cesta-dev-tickets-lineage", "ALARM")
+
+    @staticmethod
+    def queue(cloud: Cloud, names: dict[str, dict[str, str]], name: str) -> dict[str, str]:
+        answer = cloud.client("sqs").get_queue_attributes(QueueUrl=names["queues"][name], AttributeNames=["All"])
+        return cast("dict[str, str]", answer["Attributes"])
+
+
+class TestDeployingAgain:
+    def test_without_a_change_nothing_happens(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        events = self.events(cloud)
+        assert cloud.deploy() == outputs
+        assert self.events(cloud) == events
+
+    def test_a_parameter_changes_what_depends_on_it(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        cloud.deploy(TicketsConcurrency="4", VpcSubnetIds="subnet-1,subnet-2", VpcSecurityGroupIds="sg-1")
+        functions = cloud.client("lambda")
+        (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+        assert mapping["ScalingConfig"] == {"MaximumConcurrency": 4}
+        assert "ec2:CreateNetworkInterface" in self.policy(cloud)
+        assert cloud.deploy() == outputs
+        assert "ec2:" not in self.policy(cloud)
+
+    def test_an_address_for_the_alarms_is_subscribed(self, cloud: Cloud) -> None:
+        topic = cloud.deploy(AlarmEmail="shop@example.com")["TopicAlarms"]
+        subscribed = cloud.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        assert ("email", "shop@example.com") in {(s["Protocol"], s["Endpoint"]) for s in subscribed}
+
+    def test_subnets_without_security_groups_are_refused(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        with pytest.raises(DeployError, match="VpcSubnetIds needs VpcSecurityGroupIds"):
+            cloud.deploy(VpcSubnetIds="subnet-1")
+        assert cloud.deploy() == outputs
+
+    def test_a_failure_names_the_resource_and_its_reason_and_is_taken_back(
+        self, cloud: Cloud, outputs: dict[str, str]
+    ) -> None:
+        with pytest.raises(DeployError, match=r"TicketsIngestion \(AWS::Lambda::Function\).*cesta/absent"):
+            cloud.deploy(Neo4jSecretId="cesta/absent")
+        assert cloud.deploy() == outputs
+
+    def test_a_first_deployment_that_failed_leaves_nothing_in_the_way(self, cloud: Cloud) -> None:
+        with pytest.raises(DeployError, match=r"TicketsIngestion \(AWS::Lambda::Function\).*cesta/absent"):
+            cloud.deploy("first", Neo4jSecretId="cesta/absent")
+        assert cloud.deploy("first")["TableLedger"] == "cesta-first-ledger"
+
+    def test_what_a_deleted_stack_left_is_taken_over(self, cloud: Cloud) -> None:
+        before = cloud.deploy("again")
+        cloud.client("s3").put_object(Bucket=before["BucketQuarantine"], Key="tickets/kept", Body=b"kept")
+        cloud.client("cloudformation").delete_stack(StackName="cesta-again")
+        cloud.client("cloudformation").get_waiter("stack_delete_complete").wait(
+            StackName="cesta-again", WaiterConfig={"Delay": 1}
+        )
+        assert cloud.deploy("again") == before
+        assert cloud.client("s3").get_object(Bucket=before["BucketQuarantine"], Key="tickets/kept")["Body"].read()
+
+    def test_a_killed_cloud_is_deployed_again_over_its_files(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        """Killed, it keeps its objects and nothing else: the bucket is there, the stack is not."""
+        bucket = outputs["BucketTickets"]
+        cloud.client("s3").put_object(Bucket=bucket, Key="before.csv", Body=b"before")
+        cloud.kill()
+        cloud.start()
+        assert cloud.deploy() == outputs
+        s3 = cloud.client("s3")
+        assert s3.get_object(Bucket=bucket, Key="before.csv")["Body"].read() == b"before"
+        assert s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+        assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+
+    @staticmethod
+    def events(cloud: Cloud) -> int:
+        return len(cloud.client("cloudformation").describe_stack_events(StackName="cesta-dev")["StackEvents"])
+
+    @staticmethod
+    def policy(cloud: Cloud) -> str:
+        roles = cloud.client("iam").list_roles()["Roles"]
+        (role,) = [role["RoleName"] for role in roles if role["RoleName"].startswith("cesta-dev-TicketsIngestionRole")]
+        return str(cloud.client("iam").get_role_policy(RoleName=role, PolicyName="tickets-ingestion"))
+
+
+def test_the_file_is_deployed_as_it_stands(cloud: Cloud, outputs: dict[str, str]) -> None:
+    assert outputs
+    deployed = cloud.client("cloudformation").get_template(StackName="cesta-dev", TemplateStage="Original")
+    assert deployed["TemplateBody"] == TEMPLATE.read_text()

@@ -1,0 +1,238 @@
+"""Tickets from the bucket to the graph, the ledger and the quarantine, through the deployed function."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import Receipt
+from tests.flows.graph_picture import picture
+
+if TYPE_CHECKING:
+    from tests.flows.conftest import RunningStack
+
+HEADER = ",".join(TICKETS.column_names) + "\n"
+PATIENCE = 60.0
+
+
+class TicketCloud:
+    """The ticket flow of a running instance, as somebody who puts files sees it."""
+
+    def __init__(self, cloud: RunningStack) -> None:
+        self.cloud = cloud
+        self.access = cloud.access
+        self.ledger = Ledger(cloud.access.dynamodb, cloud.access.table("ledger"))
+        self.bucket = cloud.access.bucket("tickets")
+
+    def put(self, key: str, text: str | bytes) -> str:
+        """Put an object and return its version."""
+        body = text if isinstance(text, bytes) else text.encode()
+        return self.access.s3.put_object(Bucket=self.bucket, Key=key, Body=body)["VersionId"]
+
+    def send(self, body: str) -> None:
+        """Put a message into the ticket queue by hand."""
+        self.access.sqs.send_message(QueueUrl=self.access.queue("tickets"), MessageBody=body)
+
+    def notification(self, key: str, version: str, *, moment: str, sequencer: str) -> dict[str, Any]:
+        """A record as S3 writes it."""
+        return {
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "eventTime": moment,
+            "s3": {
+                "bucket": {"name": self.bucket},
+                "object": {"key": key, "versionId": version, "eTag": "", "size": 1, "sequencer": sequencer},
+            },
+        }
+
+    def receipt(self, key: str, version: str) -> Receipt:
+        """The receipt of an object version, once it is there."""
+        found: list[Receipt] = self.wait(lambda: self.receipts(key, version))
+        return found[0]
+
+    def receipts(self, key: str, version: str) -> list[Receipt]:
+        """The receipts of an object version that wait for Dagster, which does not run here."""
+        reports = self.ledger.pending("tickets", limit=10_000)
+        return [r.receipt for r in reports if (r.receipt.source.key, r.receipt.source.version_id) == (key, version)]
+
+    def wait(self, look: Any) -> Any:
+        """What `look` returns, as soon as it is something."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if found := look():
+                return found
+            time.sleep(0.05)
+        pytest.fail(f"nothing came within {PATIENCE:.0f} s")
+
+    def quarantined(self, prefix: str) -> list[dict[str, Any]]:
+        """The documents in the quarantine under a prefix."""
+        bucket = self.access.bucket("quarantine")
+        listed = self.access.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+        bodies = (self.access.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in listed)
+        return [json.loads(line) for body in bodies for line in body.decode().splitlines()]
+
+    def lines(self, ticket: str) -> list[tuple[Any, ...]]:
+        return [(product, quantity) for t, product, quantity in picture(self.cloud.graph)["CONTAINS"] if t == ticket]
+
+
+@pytest.fixture
+def tickets(cloud: RunningStack) -> TicketCloud:
+    cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
+    return TicketCloud(cloud)
+
+
+def row(ticket: str, product: str = "Bread", quantity: object = 1, **changes: str) -> str:
+    values = {
+        "ticket_id": ticket,
+        "product": product,
+        "basket_id": f"B-{ticket}",
+        "timestamp": "2026-11-14 18:00:00",
+        "category": "Bakery",
+        "quantity": str(quantity),
+        "store": "S1",
+    } | changes
+    return ",".join(values.values()) + "\n"
+
+
+def test_an_uploaded_file_is_the_graph_and_the_receipt_says_so(tickets: TicketCloud) -> None:
+    content = HEADER + row("T1") + row("T1", "Milk", 2, category="") + row("T2", "Bread", 1.5, store="S2")
+    receipt = tickets.receipt("tickets.csv", tickets.put("tickets.csv", content))
+    assert receipt.counts == Counts(received=3, accepted=3)
+    assert receipt.size == len(content)
+    assert [(part.asset, part.partition) for part in receipt.partitions] == [
+        ("tickets/landed", receipt.source.arrival_day),
+        ("tickets", "2026-11-14"),
+        ("purchase_graph", ""),
+    ]
+    assert picture(tickets.cloud.graph) == {
+        "Ticket": [("T1",), ("T2",)],
+        "Basket": [("B-T1",), ("B-T2",)],
+        "Product": [("Bread",), ("Milk",)],
+        "Category": [("Bakery",)],
+        "Store": [("S1",), ("S2",)],
+        "PART_OF": [("T1", "B-T1", None), ("T2", "B-T2", None)],
+        "SOLD_AT": [("T1", "S1", None), ("T2", "S2", None)],
+        "CONTAINS": [("T1", "Bread", 1), ("T1", "Milk", 2), ("T2", "Bread", 1.5)],
+        "IN_CATEGORY": [("Bread", "Bakery", None)],
+    }
+
+
+def test_the_same_event_again_changes_nothing_but_the_deliveries(tickets: TicketCloud) -> None:
+    version = tickets.put("twice.csv", HEADER + row("T1") + row("T1"))
+    receipt = tickets.receipt("twice.csv", version)
+    assert receipt.counts == Counts(received=2, accepted=1, duplicate=1)
+    before, totals = picture(tickets.cloud.graph), tickets.ledger.totals("tickets")
+    source = receipt.source
+    record = tickets.notification("twice.csv", version, moment=source.event_time, sequencer=source.sequencer)
+    tickets.send(json.dumps({"Records": [record, record]}))
+    tickets.wait(lambda: tickets.ledger.deliveries(receipt.id) == 3)
+    assert picture(tickets.cloud.graph) == before
+    assert tickets.ledger.totals("tickets") == totals
+
+
+def test_bad_rows_are_kept_with_rule_reason_and_place_and_the_rest_goes_through(tickets: TicketCloud) -> None:
+    content = HEADER + row("T1") + row("T2", quantity=0) + row("T3", timestamp="soon") + row("T4", store="") + "T5,x\n"
+    receipt = tickets.receipt("bad.csv", tickets.put("bad.csv", content))
+    assert receipt.counts == Counts(received=5, accepted=1, quarantined=4)
+    kept = tickets.quarantined(f"tickets/{receipt.id}/")
+    assert [(k["row"], k["column"], k["rule"]) for k in kept] == [
+        (2, "quantity", "quantity_positive"),
+        (3, "timestamp", "timestamp_readable"),
+        (4, "store", "key_present"),
+        (5, "", "columns"),
+    ]
+    assert kept[0]["reason"] == "row 2, column quantity: found '0', expected a number above zero"
+    assert kept[0]["fields"]["ticket_id"] == "T2"
+    assert kept[0]["key"] == "bad.csv"
+    by_place = {(part.asset, part.partition): part.counts for part in receipt.partitions}
+    assert by_place["tickets", "2026-11-14"] == Counts(received=3, accepted=1, quarantined=2)
+    assert tickets.lines("T1") == [("Bread", 1)]
+
+
+def test_a_file_that_cannot_be_read_is_refused_with_one_sentence(tickets: TicketCloud) -> None:
+    receipt = tickets.receipt("cut.csv", tickets.put("cut.csv", "ticket_id,product\nT1,Bread\n"))
+    assert receipt.refused.startswith(
+        "cut.csv: row 0 lacks the columns basket_id, timestamp, category, quantity, store"
+    )
+    assert receipt.counts == Counts(received=1, quarantined=1)
+    assert [k["reason"] for k in tickets.quarantined(f"tickets/{receipt.id}/")] == [receipt.refused]
+
+
+def test_a_correction_replaces_what_the_file_said_before(tickets: TicketCloud) -> None:
+    tickets.receipt("day.csv", tickets.put("day.csv", HEADER + row("T1", quantity=1) + row("T2")))
+    tickets.receipt("day.csv", tickets.put("day.csv", HEADER + row("T1", quantity=7)))
+    assert picture(tickets.cloud.graph)["CONTAINS"] == [("T1", "Bread", 7)]
+
+
+def test_an_older_version_whose_event_comes_late_is_superseded(tickets: TicketCloud) -> None:
+    # In a bucket that announces nothing by itself, so that the events come in the order of this test.
+    bucket = tickets.bucket = tickets.access.bucket("quarantine")
+    older = tickets.put("late/day.csv", HEADER + row("T1", quantity=1) + row("T2"))
+    newer = tickets.put("late/day.csv", HEADER + row("T1", quantity=7))
+    for version, moment in ((newer, "2026-11-20T10:00:01.000Z"), (older, "2026-11-20T10:00:00.000Z")):
+        record = tickets.notification("late/day.csv", version, moment=moment, sequencer="1")
+        tickets.send(json.dumps({"Records": [record]}))
+        receipt = tickets.receipt("late/day.csv", version)
+    assert receipt.source.uri == f"s3://{bucket}/late/day.csv"
+    assert receipt.counts == Counts(received=2, superseded=2)
+    assert picture(tickets.cloud.graph)["CONTAINS"] == [("T1", "Bread", 7)]
+
+
+def test_several_records_in_one_message_and_a_test_message(tickets: TicketCloud) -> None:
+    tickets.send('{"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}')
+    first, second = (tickets.put(f"many-{n}.csv", HEADER + row(f"T{n}")) for n in (1, 2))
+    tickets.receipt("many-1.csv", first)
+    tickets.receipt("many-2.csv", second)
+    records = [
+        tickets.notification(f"many-{n}.csv", version, moment="2026-11-20T10:00:00.000Z", sequencer="1")
+        for n, version in ((1, first), (2, second))
+    ]
+    tickets.send(json.dumps({"Records": records}))
+    for number, version in ((1, first), (2, second)):
+        receipt = tickets.receipt(f"many-{number}.csv", version)
+        tickets.wait(lambda receipt=receipt: tickets.ledger.deliveries(receipt.id) == 2)
+
+
+def test_a_foreign_message_is_quarantined_and_not_delivered_again(tickets: TicketCloud) -> None:
+    tickets.send("not for us")
+    kept = tickets.wait(lambda: tickets.quarantined("tickets/messages/"))
+    assert kept[-1]["rule"] == "foreign_message"
+    assert kept[-1]["body"] == "not for us"
+    assert "it is not JSON" in kept[-1]["reason"]
+
+
+def test_an_object_that_is_gone_before_it_is_read_ends_refused(tickets: TicketCloud) -> None:
+    record = tickets.notification("gone.csv", "no-such-version", moment="2026-11-20T10:00:00.000Z", sequencer="1")
+    tickets.send(json.dumps({"Records": [record]}))
+    receipt = tickets.receipt("gone.csv", "no-such-version")
+    assert receipt.refused.startswith("gone.csv: this version is no longer in the bucket")
+    assert receipt.counts == Counts()
+
+
+@pytest.mark.parametrize("key", ["with space.csv", "a+b%.csv", "café/días.csv", "long/" + "x" * 890 + ".csv"])
+def test_keys_arrive_as_they_were_written(tickets: TicketCloud, key: str) -> None:
+    receipt = tickets.receipt(key, tickets.put(key, HEADER + row("T1")))
+    assert receipt.counts == Counts(received=1, accepted=1)
+
+
+def test_a_gzip_file_is_read(tickets: TicketCloud) -> None:
+    receipt = tickets.receipt(
+        "zipped.csv.gz", tickets.put("zipped.csv.gz", gzip.compress((HEADER + row("T1")).encode()))
+    )
+    assert receipt.counts == Counts(received=1, accepted=1)
+
+
+def test_an_upload_is_in_the_graph_about_a_second_later(tickets: TicketCloud) -> None:
+    tickets.receipt("warm.csv", tickets.put("warm.csv", HEADER + row("T0")))
+    started = time.monotonic()
+    tickets.put("quick.csv", HEADER + row("T1"))
+    tickets.wait(lambda: tickets.lines("T1"))
+    # Far above what it takes, on purpose: this says that nothing polls slowly, a benchmark says how fast it is.
+    assert time.monotonic() - started < 5

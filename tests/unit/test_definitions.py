@@ -1,0 +1,276 @@
+"""What Dagster is told, and that telling it needs no environment."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import dagster as dg
+import pytest
+
+from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.definitions import defs
+from pipeline_assets.events.ledger import FlowTotals
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.lineage.bridge import Place, Standing
+from pipeline_assets.lineage.checks import CONSERVATION, FLOWS, RECEIPTS_KNOWN
+from pipeline_assets.lineage.sensors import standing_in
+from pipeline_assets.tickets import assets as ticket_assets
+from pipeline_assets.tickets.assets import TicketStoresResource
+from pipeline_assets.tickets.partitions import arrival_days, purchase_days
+from pipeline_assets.tickets.reload import CatchUp, PartitionReload
+
+SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
+LANDED, SOLD, GRAPH = dg.AssetKey(["tickets", "landed"]), dg.AssetKey(["tickets"]), dg.AssetKey(["purchase_graph"])
+TODAY = datetime.now(UTC).date()
+
+
+def described() -> Iterator[str]:
+    """The asset graph as lines that a person can review."""
+    graph = defs.resolve_asset_graph()
+    for key in graph.toposorted_asset_keys:
+        node = graph.get(key)
+        yield f"asset {key.to_user_string()}"
+        for parent in sorted(node.parent_keys):
+            mapping = graph.get_partition_mapping(key, parent)
+            yield f"  from        {parent.to_user_string()} ({type(mapping).__name__})"
+        yield f"  group       {node.group_name}"
+        yield f"  kinds       {', '.join(sorted(node.kinds))}"
+        yield f"  owners      {', '.join(node.owners)}"
+        yield f"  partitions  {partitions_of(node.partitions_def)}"
+        yield f"  backfill    {node.backfill_policy.policy_type.name if node.backfill_policy else 'one run'}"
+        yield f"  metadata    {', '.join(sorted(node.metadata))}"
+        for check in sorted(node.check_keys):
+            blocking = " (blocking)" if graph.get(check).blocking else ""
+            yield f"  check       {check.name}{blocking}"
+    for sensor in defs.sensors or ():
+        yield f"sensor {sensor.name} every {sensor.minimum_interval_seconds} s, {sensor.default_status.name}"
+
+
+def partitions_of(partitions: dg.PartitionsDefinition[Any] | None) -> str:
+    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        return "none"
+    return (
+        f"daily {partitions.timezone} from {partitions.start:%Y-%m-%d}, {partitions.end_offset} past the last whole day"
+    )
+
+
+def test_the_asset_graph_is_as_reviewed() -> None:
+    """On purpose changed? Write the new picture with `python -m tests.unit.test_definitions`."""
+    assert "\n".join(described()) + "\n" == SNAPSHOT.read_text()
+
+
+def test_definitions_load_without_an_environment_and_pass_dagsters_own_validation(tmp_path: Path) -> None:
+    code = "import dagster as dg; from pipeline_assets.definitions import defs; dg.Definitions.validate_loadable(defs)"
+    project = Path(__file__).parents[2]
+    bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(project)}
+    command = [sys.executable, "-W", "error::ResourceWarning", "-c", code]
+    answer = subprocess.run(command, check=False, env=bare, cwd=tmp_path, capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout + answer.stderr) == (0, "")
+
+
+def test_today_is_an_arrival_day_and_tomorrow_a_purchase_day() -> None:
+    assert arrival_days.get_last_partition_key() == TODAY.isoformat()
+    assert purchase_days.get_last_partition_key() == (TODAY + timedelta(days=1)).isoformat()
+    assert arrival_days.get_first_partition_key() == "2015-01-01"
+
+
+def test_the_columns_and_their_lineage_come_from_the_spec() -> None:
+    metadata = defs.resolve_assets_def(SOLD).get_asset_spec(SOLD).metadata
+    schema, lineage = metadata["dagster/column_schema"], metadata["dagster/column_lineage"]
+    assert [column.name for column in schema.columns] == list(TICKETS.column_names)
+    assert [column.name for column in schema.columns if column.constraints.nullable] == ["category"]
+    assert {
+        name: [(dep.asset_key, dep.column_name) for dep in deps] for name, deps in lineage.deps_by_column.items()
+    } == {name: [(LANDED, name)] for name in TICKETS.column_names}
+    assert all(f"| {name} |" in metadata["column_lineage"].value for name in TICKETS.column_names)
+
+
+def test_the_bridge_finds_the_checks_it_reports() -> None:
+    checks = {(check.asset_key, check.name) for check in defs.resolve_asset_graph().asset_check_keys}
+    assert {(LANDED, CONSERVATION), (SOLD, CONSERVATION)} <= checks
+    assert {(home, RECEIPTS_KNOWN) for home in FLOWS.values()} <= checks
+
+
+@pytest.mark.parametrize(
+    ("asset", "partition", "expected"),
+    [
+        pytest.param("tickets/landed", TODAY.isoformat(), Standing.KNOWN, id="today"),
+        pytest.param("tickets", "2015-01-01", Standing.KNOWN, id="first day"),
+        pytest.param("tickets", (TODAY + timedelta(days=1)).isoformat(), Standing.KNOWN, id="tomorrow"),
+        pytest.param(
+            "tickets/landed", (TODAY + timedelta(days=1)).isoformat(), Standing.EARLY, id="clock ahead of ours"
+        ),
+        pytest.param("tickets", (TODAY + timedelta(days=9)).isoformat(), Standing.UNKNOWN, id="next week"),
+        pytest.param("tickets", date(2014, 12, 31).isoformat(), Standing.UNKNOWN, id="before the first day"),
+        pytest.param("tickets", "2026-1-1", Standing.UNKNOWN, id="not written as a day"),
+        pytest.param("tickets", "", Standing.UNKNOWN, id="no partition"),
+        pytest.param("purchase_graph", "", Standing.KNOWN, id="unpartitioned"),
+        pytest.param("purchase_graph", "2026-01-01", Standing.UNKNOWN, id="partition of the unpartitioned"),
+        pytest.param("", "", Standing.UNKNOWN, id="no asset"),
+        pytest.param("ünbekannt/«x»", "", Standing.UNKNOWN, id="unknown asset"),
+    ],
+)
+def test_the_bridge_knows_which_places_there_are(asset: str, partition: str, expected: Standing) -> None:
+    assert standing_in(defs.resolve_asset_graph())(Place(asset, partition)) is expected
+
+
+ROWS = Counts(received=10, accepted=7, quarantined=1, duplicate=1, superseded=1)
+DAYS = ["2026-03-01", "2026-03-02", "2026-03-03"]
+
+
+class FakeLedger:
+    """Knows a file for each day but the last; the second day's account may lack a row."""
+
+    lost_row = False
+
+    def partition_counts(self, asset: str, partition: str) -> Counts:
+        del asset
+        known = self.lost_row and partition == DAYS[1]
+        return Counts(received=10, accepted=9) if known else ROWS
+
+    def totals(self, flow: str) -> FlowTotals:
+        del flow
+        return FlowTotals(ROWS + ROWS, objects=2, refused=0)
+
+
+class FakeGraph:
+    """A graph of one store, whose keys may be broken."""
+
+    repeated = 0
+
+    def sizes(self) -> dict[str, int]:
+        return {"Ticket": 5, "Store": 1}
+
+    def duplicate_keys(self) -> dict[str, int]:
+        return {"Ticket": self.repeated, "Store": 0}
+
+    def incomplete_tickets(self) -> int:
+        return 0
+
+
+class FakeStores(TicketStoresResource):
+    """Stores that hold nothing and reach nothing."""
+
+    @contextmanager
+    def open(self) -> Iterator[Any]:
+        yield SimpleNamespace(ledger=FakeLedger(), graph=FakeGraph())
+
+    def catch_up(self, progress: Callable[[str], None]) -> CatchUp:
+        progress("one file of one")
+        return CatchUp(known=2, restored=(a_receipt(DAYS[0]),), seconds=0.5)
+
+
+def a_receipt(day: str, refused: str = "") -> Receipt:
+    source = ObjectVersion("inbox", f"{day}.csv", f"v-{day}", "e", 100, f"{day}T10:00:00.000Z", "A")
+    part = PartitionCounts("tickets/landed", day, ROWS)
+    return Receipt("tickets", source, 2, ROWS, (part,), 100, 0.1, "1.0", f"{day}T10:00:01Z", refused=refused)
+
+
+def reload_nothing(asset: str, partition: str, stores: object, *, progress: Callable[[str], None]) -> PartitionReload:
+    del asset, stores
+    progress("working")
+    if partition == DAYS[2]:
+        return PartitionReload((), Counts(), Counts(), 0, 0.0)
+    refused = "no longer in the bucket" if partition == DAYS[1] else ""
+    return PartitionReload((a_receipt(partition, refused),), ROWS, ROWS + ROWS, 100, 0.1)
+
+
+def run_of(
+    key: dg.AssetKey, instance: dg.DagsterInstance, tags: dict[str, str] | None = None
+) -> dg.ExecuteInProcessResult:
+    checks = defs.resolve_asset_graph().get(key).check_keys
+    selected = dg.AssetSelection.assets(key) | dg.AssetSelection.checks(*checks)
+    job = dg.define_asset_job("by_hand", selected)
+    resolved = dg.Definitions(
+        assets=defs.assets, asset_checks=defs.asset_checks, jobs=[job], resources={"stores": FakeStores()}
+    )
+    return resolved.resolve_job_def("by_hand").execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+
+
+@pytest.fixture
+def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setattr(ticket_assets, "reload_partition", reload_nothing)
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+RANGE = {"dagster/asset_partition_range_start": DAYS[0], "dagster/asset_partition_range_end": DAYS[-1]}
+
+
+@pytest.mark.parametrize("key", [pytest.param(LANDED, id="landed"), pytest.param(SOLD, id="tickets")])
+def test_a_range_of_days_is_one_run_and_each_day_tells_its_own_numbers(
+    key: dg.AssetKey, instance: dg.DagsterInstance
+) -> None:
+    result = run_of(key, instance, RANGE)
+    assert result.success
+    told = {
+        event.partition or "": event for event in result.asset_materializations_for_node(key.to_python_identifier())
+    }
+    assert sorted(told) == DAYS
+    first, second, empty = (told[day].metadata for day in DAYS)
+    assert (first["rows_received"].value, first["rows_accepted"].value) == (10, 7)
+    assert first["dagster/partition_row_count"].value == (20 if key == LANDED else 14)
+    assert (first["objects_refused"].value, second["objects_refused"].value) == (0, 1)
+    assert f"inbox/{DAYS[0]}.csv" in str(first["sources"].value)
+    assert first["data_version"].value != second["data_version"].value
+    assert (empty["rows_received"].value, empty["objects"].value) == (0, 0)
+    assert empty["result"].value == "no file is known for this day: nothing to do"
+    [check] = [found for found in result.get_asset_check_evaluations() if found.check_name == CONSERVATION]
+    assert check.passed
+    assert check.metadata["partitions"].value == 3
+
+
+def test_a_single_day_carries_its_own_data_version(instance: dg.DagsterInstance) -> None:
+    [event] = run_of(SOLD, instance, {"dagster/partition": DAYS[0]}).asset_materializations_for_node("tickets")
+    assert event.tags is not None
+    assert event.tags["dagster/data_version"] == event.metadata["data_version"].value
+
+
+def test_conservation_fails_in_a_run_where_a_row_is_lost(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeLedger, "lost_row", True)
+    result = run_of(SOLD, instance, RANGE)
+    [check] = result.get_asset_check_evaluations()
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert f"{DAYS[1]}: 10 received but 9 accepted" in (check.description or "")
+
+
+def test_the_graph_tells_its_size_and_what_was_missing(instance: dg.DagsterInstance) -> None:
+    result = run_of(GRAPH, instance)
+    [event] = result.asset_materializations_for_node("purchase_graph")
+    assert (event.metadata["graph_ticket"].value, event.metadata["dagster/row_count"].value) == (5, 14)
+    assert event.metadata["result"].value == "2 files are known, 1 were not in the graph and are now"
+    assert {check.check_name: check.passed for check in result.get_asset_check_evaluations()} == {
+        "keys_unique": True,
+        "tickets_complete": True,
+    }
+
+
+def test_a_key_on_two_nodes_fails_its_check(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeGraph, "repeated", 3)
+    checks = {check.check_name: check for check in run_of(GRAPH, instance).get_asset_check_evaluations()}
+    assert not checks["keys_unique"].passed
+    assert checks["keys_unique"].description == "keys that stand on more than one node: 3 of Ticket"
+
+
+def test_a_store_that_does_not_answer_makes_the_step_wait_and_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(_: object) -> NoReturn:
+        raise TransientError("the purchase graph did not take the work")
+
+    monkeypatch.setattr(ticket_assets, "open_stores", closed)
+    monkeypatch.setattr(ticket_assets, "Settings", SimpleNamespace(from_environment=lambda: None))
+    with pytest.raises(dg.RetryRequested), TicketStoresResource().open():
+        pass
+
+
+if __name__ == "__main__":
+    SNAPSHOT.write_text("\n".join(described()) + "\n")

@@ -1,0 +1,140 @@
+"""Where an instance lives: state directory, ports, the lock, and what other programs are told."""
+
+import json
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from deploy.local.board import Board, Condition, Part, Picture, held, holder
+from deploy.local.errors import LocalStackError
+from deploy.local.instance import DEFAULT_PORT_BASE, Instance
+from deploy.local.outputs import outputs_document, read_outputs, save_outputs
+
+STACK_OUTPUTS = {
+    "BucketTickets": "cesta-dev-tickets",
+    "BucketQuarantine": "cesta-dev-quarantine",
+    "QueueTickets": "http://127.0.0.1:24500/0/cesta-dev-tickets",
+    "QueueTicketsDlq": "http://127.0.0.1:24500/0/cesta-dev-tickets-dlq",
+    "TableLedger": "cesta-dev-ledger",
+    "FunctionTicketsIngestion": "cesta-dev-tickets-ingestion",
+    "TopicAlarms": "arn:aws:sns:us-east-1:0:alarms",
+}
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Instance:
+    made = Instance.at(tmp_path / "state", 24_900)
+    made.prepare()
+    return made
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+class TestPorts:
+    def test_follow_the_base_in_a_fixed_order(self, tmp_path: Path) -> None:
+        instance = Instance.at(tmp_path)
+        names = ("cloud", "graph", "graph-http", "dagster-web", "dagster-code")
+        assert [instance.port(name) - DEFAULT_PORT_BASE for name in names] == [0, 1, 2, 3, 4]
+
+    @pytest.mark.parametrize("base", [pytest.param(80, id="needs root"), pytest.param(32_764, id="ephemeral")])
+    def test_out_of_range_are_refused_with_the_range(self, tmp_path: Path, base: int) -> None:
+        with pytest.raises(LocalStackError, match=r"choose a base from 1024 to 32763"):
+            Instance.at(tmp_path, base)
+
+    def test_highest_base_stays_below_the_ephemeral_range(self, tmp_path: Path) -> None:
+        assert Instance.at(tmp_path, 32_763).port("dagster-code") == 32_767
+
+    def test_taken_port_is_named_and_the_state_stays_unbound(self, instance: Instance) -> None:
+        taken = r"port 24901 \(graph\) is taken by another program"
+        with socket.create_server(("127.0.0.1", instance.port("graph"))), pytest.raises(LocalStackError, match=taken):
+            instance.take_ports()
+        assert Instance.at(instance.state, 24_905).port_base == 24_905
+
+    def test_state_remembers_its_base_and_refuses_another(self, instance: Instance) -> None:
+        instance.take_ports()
+        assert Instance.at(instance.state).port_base == 24_900
+        with pytest.raises(LocalStackError, match="was made with --port-base 24900"):
+            Instance.at(instance.state, 24_905)
+
+
+class TestState:
+    def test_password_is_made_once_and_private(self, instance: Instance) -> None:
+        password = instance.graph_password()
+        assert password.isalnum()
+        assert len(password) >= 32
+        assert instance.graph_password() == password
+        assert mode(instance.state / "graph-password") == 0o600
+        assert mode(instance.state) == 0o700
+
+    def test_unwritable_directory_gives_one_sentence(self, tmp_path: Path) -> None:
+        file = tmp_path / "file"
+        file.touch()
+        with pytest.raises(LocalStackError, match=r"cannot be written .*choose another with --state"):
+            Instance.at(file / "state").prepare()
+
+    def test_full_disk_gives_one_sentence(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("deploy.local.instance._NEEDED_BYTES", 10**18)
+        with pytest.raises(LocalStackError, match="MB are needed: free some space"):
+            Instance.at(tmp_path / "state").prepare()
+
+
+class TestLock:
+    def test_second_holder_is_refused_and_the_first_is_known(self, instance: Instance) -> None:
+        assert holder(instance) is None
+        with held(instance):
+            assert holder(instance) is not None
+            with pytest.raises(LocalStackError, match="an instance already runs on"), held(instance):
+                pass
+        assert holder(instance) is None
+
+
+class TestBoard:
+    def test_file_reads_back_as_the_picture(self, instance: Instance) -> None:
+        board = Board.of(instance, [Part("cloud", "local cloud"), Part("graph", "purchase graph")])
+        board.update("cloud", condition=Condition.HEALTHY, pid=7, seconds=0.5)
+        board.note("a sentence")
+        board.turn(Condition.FAILED, "it broke")
+        assert Picture.read(instance) == board.picture
+        assert board.part("cloud").pid == 7
+        assert board.picture.failure == "it broke"
+
+    def test_failed_step_is_marked_and_the_error_goes_on(self, instance: Instance) -> None:
+        board = Board.of(instance, [Part("template", "template deployed")])
+        with pytest.raises(ValueError, match="no"), board.step("template"):
+            raise ValueError("no")
+        assert board.part("template").condition is Condition.FAILED
+
+
+class TestOutputs:
+    def test_names_are_kebab_case_and_arguments_are_those_of_boto3(self, instance: Instance) -> None:
+        document = outputs_document(instance, STACK_OUTPUTS)
+        password = document["graph"].pop("password")
+        assert password == instance.graph_password()
+        assert document == {
+            "region": "us-east-1",
+            "endpoint_url": "http://127.0.0.1:24900",
+            "credentials": {"aws_access_key_id": "test", "aws_secret_access_key": "test"},
+            "buckets": {"tickets": "cesta-dev-tickets", "quarantine": "cesta-dev-quarantine"},
+            "queues": {
+                "tickets": "http://127.0.0.1:24500/0/cesta-dev-tickets",
+                "tickets-dlq": "http://127.0.0.1:24500/0/cesta-dev-tickets-dlq",
+            },
+            "tables": {"ledger": "cesta-dev-ledger"},
+            "functions": {"tickets-ingestion": "cesta-dev-tickets-ingestion"},
+            "graph": {"uri": "bolt://127.0.0.1:24901", "user": "neo4j"},
+            "search": {"url": None},
+            "web": {"dagster": "http://127.0.0.1:24903"},
+        }
+
+    def test_file_is_private(self, instance: Instance) -> None:
+        document = save_outputs(instance, STACK_OUTPUTS)
+        assert mode(instance.outputs_file) == 0o600
+        assert read_outputs(instance) == document == json.loads(instance.outputs_file.read_text())
+
+    def test_before_the_first_start_says_so(self, instance: Instance) -> None:
+        with pytest.raises(LocalStackError, match="run `cesta up` first"):
+            read_outputs(instance)

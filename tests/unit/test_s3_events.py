@@ -1,0 +1,100 @@
+"""S3 notifications inside SQS messages: what is read, what is passed over, what is refused."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import TerminalError
+from pipeline_assets.events.s3_events import object_versions
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    item = {"key": "2026/t.csv", "size": 12, "eTag": "abc", "versionId": "v1", "sequencer": "0A1"}
+    item |= changes.pop("object", {})
+    return {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "eventTime": "2026-11-20T09:30:00.000Z",
+        "s3": {"bucket": {"name": "cesta-tickets"}, "object": item},
+    } | changes
+
+
+def versions(*records: Any) -> tuple[ObjectVersion, ...]:
+    return object_versions(json.dumps({"Records": records}), flow="tickets")
+
+
+def test_every_record_of_a_message_is_read() -> None:
+    found = versions(record(), record(object={"key": "other.csv"}))
+    assert [version.key for version in found] == ["2026/t.csv", "other.csv"]
+    assert found[0] == ObjectVersion("cesta-tickets", "2026/t.csv", "v1", "abc", 12, "2026-11-20T09:30:00.000Z", "0A1")
+
+
+@pytest.mark.parametrize(
+    ("encoded", "key"),
+    [
+        pytest.param("a+b.csv", "a b.csv", id="space"),
+        pytest.param("a%2Bb.csv", "a+b.csv", id="plus"),
+        pytest.param("100%25.csv", "100%.csv", id="percent"),
+        pytest.param("caf%C3%A9/%F0%9F%9B%92.csv", "café/🛒.csv", id="accents and symbols"),
+        pytest.param("x" * 900, "x" * 900, id="900 bytes"),
+    ],
+)
+def test_keys_are_decoded(encoded: str, key: str) -> None:
+    assert versions(record(object={"key": encoded}))[0].key == key
+
+
+def test_the_test_message_of_s3_announces_nothing() -> None:
+    assert object_versions('{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"b"}', flow="tickets") == ()
+
+
+def test_removals_are_passed_over() -> None:
+    assert versions(record(eventName="ObjectRemoved:Delete")) == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        pytest.param("hello", "not JSON", id="text"),
+        pytest.param("[1]", "a JSON list", id="list"),
+        pytest.param('{"detail": {}}', "no list 'Records'", id="no records"),
+        pytest.param('{"Records": [{"eventSource": "aws:sns"}]}', "no eventSource 'aws:s3'", id="other source"),
+        pytest.param('{"Records": ["x"]}', "no eventSource 'aws:s3'", id="record that is text"),
+    ],
+)
+def test_foreign_messages_are_refused_with_a_reason(body: str, why: str) -> None:
+    with pytest.raises(TerminalError, match=why) as refused:
+        object_versions(body, flow="tickets")
+    assert refused.value.rule == "foreign_message"
+
+
+def test_a_record_without_an_object_is_refused() -> None:
+    with pytest.raises(TerminalError, match="cannot be read as an S3 event"):
+        versions(record(s3={"bucket": {"name": "b"}}))
+
+
+def test_sequencers_compare_as_numbers_whatever_their_length() -> None:
+    early, late = versions(record(object={"sequencer": "FF"}), record(object={"sequencer": "100"}))
+    assert early.stamp < late.stamp
+
+
+def test_event_time_comes_before_the_sequencer() -> None:
+    early, late = versions(
+        record(object={"sequencer": "FF"}, eventTime="2026-11-20T09:30:00.000Z"),
+        record(object={"sequencer": "01"}, eventTime="2026-11-20T09:30:00.001Z"),
+    )
+    assert early.stamp < late.stamp
+
+
+def test_the_id_is_that_of_the_version_not_of_the_delivery() -> None:
+    first, again, other = versions(record(), record(), record(object={"versionId": "v2"}))
+    assert first.id == again.id != other.id
+
+
+def test_an_unversioned_object_is_told_apart_by_etag_and_sequencer() -> None:
+    first, second = versions(
+        record(object={"versionId": None, "sequencer": "01"}), record(object={"versionId": None, "sequencer": "02"})
+    )
+    assert first.version_id == ""
+    assert first.id != second.id

@@ -1,0 +1,25 @@
+"""The environment contract."""
+
+import pytest
+
+from pipeline_assets.settings import MissingSettingError, Settings
+
+COMPLETE = {
+    "NEO4J_URI": "bolt://10.0.0.7:7687",
+    "NEO4J_PASSWORD": "secret",
+    "TICKETS_BUCKET": "tickets",
+    "TICKETS_QUEUE_URL": "https://queue",
+    "QUARANTINE_BUCKET": "quarantine",
+    "LEDGER_TABLE": "ledger",
+}
+
+
+def test_the_graph_s_user_has_a_default() -> None:
+    assert Settings.from_environment(COMPLETE).neo4j_user == "neo4j"
+    assert Settings.from_environment(COMPLETE | {"NEO4J_USER": "loader"}).neo4j_user == "loader"
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_a_missing_variable_is_named(name: str) -> None:
+    with pytest.raises(MissingSettingError, match=f"environment variable {name} is not set: it must hold"):
+        Settings.from_environment({key: value for key, value in COMPLETE.items() if key != name})

@@ -1,0 +1,282 @@
+"""What the cloud template promises: who may do what, what survives, what is told to whom."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+from cfnlint.decode import decode  # type: ignore[import-untyped]
+
+from deploy.packaging import PACKAGES, ROOT, Package, first_party_files
+from deploy.stack import TEMPLATE, outputs_by_kind
+from pipeline_assets.settings import Settings
+
+READ: dict[str, Any] = decode(str(TEMPLATE))[0]
+RESOURCES: dict[str, dict[str, Any]] = READ["Resources"]
+
+#: Statements that name every resource because AWS takes no narrower one, with the reason; only ever in a VPC.
+EVERY_RESOURCE = {
+    "LambdaJoinsTheVpc": "network interfaces have no identifier before they are made",
+    "CodeTouchesNoNetworkInterface": "a denial, and the wider the better",
+}
+#: What no line of the code calls: polling and logging are done for it, and the listing makes a missing object a 404.
+FOR_LAMBDA_ITSELF = (
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "s3:ListBucket",
+)
+#: Calls whose permission has another name than they have.
+PERMISSIONS = {
+    "s3:GetObject": {"s3:GetObject", "s3:GetObjectVersion"},
+    "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
+}
+STATEFUL = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::Logs::LogGroup")
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+def as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value]
+
+
+def statements(document: Any) -> Iterator[dict[str, Any]]:
+    """All statements of a policy, those under a condition too."""
+    for entry in as_list(document["Statement"]):
+        yield from (branch for branch in entry.get("Fn::If", ["", entry])[1:] if "Effect" in branch)
+
+
+def role_statements() -> list[Any]:
+    return [
+        pytest.param(statement, id=f"{role}-{statement['Sid']}")
+        for role, properties in of_type("AWS::IAM::Role").items()
+        for policy in properties["Policies"]
+        for statement in statements(policy["PolicyDocument"])
+    ]
+
+
+def called_actions(package: Package) -> set[str]:
+    """Actions that the package's own code calls; reads by page stand in the same modules but are Dagster's."""
+    source = "".join(file.read_text() for file in first_party_files(package.handler, ROOT))
+    session = botocore.session.get_session()
+    called = {
+        f"{service}:{operation}"
+        for service in package.services
+        for operation in session.get_service_model(service).operation_names
+        if f".{xform_name(operation)}(" in source
+    }
+    return {action for call in called for action in PERMISSIONS.get(call, {call})}
+
+
+def text(value: Any) -> str:
+    return json.dumps(value, default=str)
+
+
+def denials_without_tls(kind: str, names: str) -> dict[str, Any]:
+    """The `OnlyOverTls` statement of each resource's policy, by logical id of the resource."""
+    return {
+        policy[names]["Ref"] if names == "Bucket" else policy[names][0]["Ref"]: statement
+        for policy in of_type(kind).values()
+        for statement in statements(policy["PolicyDocument"])
+        if statement["Sid"] == "OnlyOverTls"
+    }
+
+
+def test_cfn_lint_finds_nothing() -> None:
+    command = [sys.executable, "-c", "from cfnlint.runner import main; main()"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class TestWhoMayDoWhat:
+    @pytest.mark.parametrize("statement", role_statements())
+    def test_a_role_names_its_actions_and_resources(self, statement: dict[str, Any]) -> None:
+        assert not [action for action in as_list(statement["Action"]) if "*" in action]
+        if statement["Sid"] not in EVERY_RESOURCE:
+            # A `*` stands for the objects of a bucket only, never for a bucket, a service or an account.
+            assert all(re.search(r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"', text(r)) for r in as_list(statement["Resource"]))
+
+    def test_what_names_every_resource_is_there_in_a_vpc_only(self) -> None:
+        for role in of_type("AWS::IAM::Role").values():
+            document = role["Policies"][0]["PolicyDocument"]
+            always = {entry["Sid"] for entry in document["Statement"] if "Sid" in entry}
+            in_vpc = {e["Fn::If"][1]["Sid"] for e in document["Statement"] if e.get("Fn::If", [None])[0] == "InVpc"}
+            assert in_vpc == set(EVERY_RESOURCE)
+            assert not always & in_vpc
+
+    @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+    def test_a_role_allows_what_its_code_calls_and_nothing_more(self, package: Package) -> None:
+        """The local cloud lets everything pass, so a permission that is missing would show on AWS only."""
+        name = package.name.title().replace("-", "")
+        document = RESOURCES[RESOURCES[name]["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]["Policies"][0]
+        granted = {
+            action
+            for statement in statements(document["PolicyDocument"])
+            if statement["Sid"] not in EVERY_RESOURCE
+            for action in as_list(statement["Action"])
+        }
+        assert granted == called_actions(package) | set(FOR_LAMBDA_ITSELF)
+
+    def test_every_function_has_a_role_of_its_own_that_only_lambda_takes(self) -> None:
+        roles = [function["Role"]["Fn::GetAtt"][0] for function in of_type("AWS::Lambda::Function").values()]
+        assert len(set(roles)) == len(roles)
+        for role in roles:
+            trust = RESOURCES[role]["Properties"]["AssumeRolePolicyDocument"]
+            assert [s["Principal"] for s in statements(trust)] == [{"Service": "lambda.amazonaws.com"}]
+            assert "ManagedPolicyArns" not in RESOURCES[role]["Properties"]
+
+    def test_only_our_own_bucket_in_our_own_account_puts_messages_into_the_queue(self) -> None:
+        allowed = [
+            statement
+            for policy in of_type("AWS::SQS::QueuePolicy").values()
+            for statement in statements(policy["PolicyDocument"])
+            if statement["Effect"] == "Allow"
+        ]
+        assert [(s["Principal"], s["Action"]) for s in allowed] == [
+            ({"Service": "s3.amazonaws.com"}, "sqs:SendMessage")
+        ]
+        condition = allowed[0]["Condition"]
+        assert condition["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        source = condition["ArnEquals"]["aws:SourceArn"]["Fn::Sub"]
+        assert source.endswith(RESOURCES["TicketsBucket"]["Properties"]["BucketName"]["Fn::Sub"])
+
+    @pytest.mark.parametrize(
+        ("kind", "policy", "names"),
+        [
+            pytest.param("AWS::S3::Bucket", "AWS::S3::BucketPolicy", "Bucket", id="buckets"),
+            pytest.param("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues", id="queues"),
+            pytest.param("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "Topics", id="topics"),
+        ],
+    )
+    def test_nothing_is_reached_without_tls(self, kind: str, policy: str, names: str) -> None:
+        denials = denials_without_tls(policy, names)
+        assert set(denials) == set(of_type(kind))
+        for name, denial in denials.items():
+            assert (denial["Effect"], denial["Principal"]) == ("Deny", "*")
+            assert denial["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+            assert all(name in text(resource) for resource in as_list(denial["Resource"]))
+        if kind == "AWS::S3::Bucket":
+            assert all(len(denial["Resource"]) == 2 for denial in denials.values()), "the bucket and its objects"
+
+    def test_the_password_is_named_and_never_written(self) -> None:
+        variables = RESOURCES["TicketsIngestion"]["Properties"]["Environment"]["Variables"]
+        assert variables["NEO4J_PASSWORD"]["Fn::Sub"].startswith("{{resolve:secretsmanager:${Neo4jSecretId}:")
+        assert not [name for name in READ["Parameters"] if "password" in name.lower()]
+
+
+class TestWhatSurvives:
+    @pytest.mark.parametrize("kind", STATEFUL)
+    def test_what_holds_data_outlives_its_stack(self, kind: str) -> None:
+        policies = {
+            (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
+            for resource in RESOURCES.values()
+            if resource["Type"] == kind
+        }
+        # Except when it was made by a deployment that failed: then nothing is in it, and its name would stay taken.
+        assert policies == {("RetainExceptOnCreate", "Retain")}
+
+    def test_buckets_are_private_encrypted_and_versioned(self) -> None:
+        for bucket in of_type("AWS::S3::Bucket").values():
+            assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+            assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+            assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+            assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            rules = text(bucket["LifecycleConfiguration"])
+            assert "NoncurrentDays" in rules
+            assert "AbortIncompleteMultipartUpload" in rules
+
+    def test_the_ledger_can_be_restored_to_any_minute(self) -> None:
+        ledger = RESOURCES["LedgerTable"]["Properties"]
+        assert ledger["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert ledger["SSESpecification"] == {"SSEEnabled": True}
+        assert ledger["BillingMode"] == "PAY_PER_REQUEST"
+
+    def test_dead_letters_are_kept_longer_than_messages(self) -> None:
+        queue, dead = (RESOURCES[name]["Properties"] for name in ("TicketsQueue", "TicketsDeadLetters"))
+        assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600
+        assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+        assert queue["RedrivePolicy"]["maxReceiveCount"] == 10
+        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["TicketsDeadLetters", "Arn"]}
+        permitted = dead["RedriveAllowPolicy"]["sourceQueueArns"]
+        assert permitted[0]["Fn::Sub"].endswith(":" + queue["QueueName"]["Fn::Sub"])
+
+
+class TestHowItRuns:
+    def test_a_message_stays_hidden_for_six_timeouts(self) -> None:
+        timeout = RESOURCES["TicketsIngestion"]["Properties"]["Timeout"]
+        assert RESOURCES["TicketsQueue"]["Properties"]["VisibilityTimeout"] >= 6 * timeout
+
+    def test_the_mapping_reports_each_message_and_caps_the_writers(self) -> None:
+        mapping = RESOURCES["TicketsIngestionTrigger"]["Properties"]
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["BatchSize"] == 10
+        choices = READ["Parameters"]["TicketsConcurrency"]["AllowedValues"]
+        caps = READ["Mappings"][mapping["ScalingConfig"]["MaximumConcurrency"]["Fn::FindInMap"][0]]
+        assert {choice: int(choice) for choice in choices} == {key: cap["Invocations"] for key, cap in caps.items()}
+        assert min(cap["Invocations"] for cap in caps.values()) >= 2
+
+    def test_concurrency_is_never_reserved(self) -> None:
+        assert not [f for f in of_type("AWS::Lambda::Function").values() if "ReservedConcurrentExecutions" in f]
+
+    def test_a_function_logs_to_a_group_that_is_there_before_and_forgets(self) -> None:
+        for name, function in of_type("AWS::Lambda::Function").items():
+            group = RESOURCES[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
+            assert group["RetentionInDays"] == 30
+            assert group["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/{function['FunctionName']['Fn::Sub']}", name
+
+    @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+    def test_a_package_has_its_function(self, package: Package) -> None:
+        name = package.name.title().replace("-", "")
+        function = RESOURCES[name]["Properties"]
+        assert function["Handler"] == f"{package.handler}.lambda_handler"
+        assert function["Code"] == {"S3Bucket": {"Ref": "ArtifactBucket"}, "S3Key": {"Ref": f"{name}Package"}}
+
+    def test_a_function_gets_every_setting(self) -> None:
+        for function in of_type("AWS::Lambda::Function").values():
+            variables = function["Environment"]["Variables"]
+            assert Settings.from_environment(dict.fromkeys(variables, "bolt://graph"))
+
+    def test_outputs_are_filed_by_kind_and_name(self) -> None:
+        outputs = READ["Outputs"]
+        assert outputs_by_kind({key: output["Value"]["Ref"] for key, output in outputs.items()}) == {
+            "buckets": {"tickets": "TicketsBucket", "quarantine": "QuarantineBucket"},
+            "queues": {"tickets": "TicketsQueue", "tickets-dlq": "TicketsDeadLetters"},
+            "tables": {"ledger": "LedgerTable"},
+            "functions": {"tickets-ingestion": "TicketsIngestion"},
+        }
+
+
+class TestWhatIsTold:
+    @pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm").items(), ids=lambda alarm: alarm[0])
+    def test_every_alarm_reaches_the_topic(self, alarm: tuple[str, dict[str, Any]]) -> None:
+        _, properties = alarm
+        assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "AlarmTopic"}]
+        publishing = RESOURCES["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
+        watched = publishing["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].rpartition(":alarm:")[2]
+        assert properties["AlarmName"]["Fn::Sub"].startswith(watched.removesuffix("*"))
+
+    def test_what_goes_wrong_has_an_alarm(self) -> None:
+        watched = {(a["Namespace"], a["MetricName"]) for a in of_type("AWS::CloudWatch::Alarm").values()}
+        assert watched == {
+            ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+            ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
+            ("AWS/Lambda", "Errors"),
+            ("AWS/Lambda", "Throttles"),
+            ("Cesta", "PendingReceipts"),
+        }
+
+    def test_a_bridge_that_falls_silent_is_told_and_one_that_never_was_is_not(self) -> None:
+        lineage = RESOURCES["TicketsLineageAlarm"]["Properties"]
+        assert lineage["TreatMissingData"] == "missing"
+        assert lineage["InsufficientDataActions"] == [{"Ref": "AlarmTopic"}]
