@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 from rich.table import Table
 
@@ -69,7 +70,7 @@ def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool)
 def _print_answers(access: Access) -> None:
     with access.graph() as driver:
         for name, columns in _SHOWN.items():
-            most = sorted(ask(driver, name), key=lambda row: row["baskets"], reverse=True)[:_ROWS_SHOWN]
+            most = sorted(ask(driver, name), key=_baskets, reverse=True)[:_ROWS_SHOWN]
             console.print(answer_table(question(name).title, columns, most))
     say("`cesta query graph` lists all questions and their parameters.", style="dim")
 
@@ -83,3 +84,7 @@ def _print_graph(access: Access) -> None:
                 table.add_row(str(record["kind"]), f"{record['count']:,}")
             table.add_section()
     console.print(table)
+
+
+def _baskets(row: Mapping[str, object]) -> int:
+    return cast("int", row["baskets"])

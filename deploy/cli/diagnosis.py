@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from deploy.cli.console import console
+from deploy.local.access import Access
 from deploy.local.board import holder
 from deploy.local.cloud import cloud_is_ready
 from deploy.local.dagster_web import DagsterUnreachableError, location_error, unhealthy_daemons
@@ -96,7 +97,7 @@ def _reachable(instance: Instance) -> Iterator[Finding]:
     mend = "see {log}; `cesta down`, then `cesta up`, starts it afresh"
     probes: tuple[tuple[str, str, Callable[[], bool]], ...] = (
         ("cloud", instance.endpoint_url, lambda: cloud_is_ready(instance)),
-        ("graph", instance.graph_uri, lambda: graph_is_ready(instance)),
+        ("graph", instance.graph_uri, lambda: _graph_lets_in(instance)),
         ("dagster-code", f"port {instance.port('dagster-code')}", lambda: port_answers(instance.port("dagster-code"))),
     )
     for name, address, probe in probes:
@@ -112,6 +113,14 @@ def _reachable(instance: Instance) -> Iterator[Finding]:
         yield Finding("dagster-daemon", found, mend.format(log=log) if asleep else None)
     except DagsterUnreachableError:
         yield Finding("dagster-web", "does not answer", mend.format(log=log))
+
+
+def _graph_lets_in(instance: Instance) -> bool:
+    if not graph_is_ready(instance):
+        return False
+    with Access(read_outputs(instance)).graph() as driver:
+        driver.verify_connectivity()
+    return True
 
 
 def _template(instance: Instance) -> Finding:

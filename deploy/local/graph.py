@@ -7,16 +7,19 @@ costs little: 4,000 rows in batches of 20 took 1.0 s either way, one-row transac
 
 from __future__ import annotations
 
+import base64
 import http.client
+import json
 import os
 
 from deploy.local.child import Child
 from deploy.local.engine_environment import EngineEnvironment
-from deploy.local.instance import GRAPH_USER, HOST, Instance, write_private
+from deploy.local.instance import GRAPH_USER, HOST, Instance, port_answers, write_private
 from deploy.local.processes import inherited_environment
 
 #: Java's heap of the graph, such as `4g`; the questions over a year of purchases like more than the default, 2g.
 HEAP_VARIABLE = "CESTA_GRAPH_HEAP"
+DATABASE = "neo4j"
 _OPENED = ("java.base/java.util.concurrent.atomic", "java.base/java.nio.channels.spi", "java.base/java.lang")
 
 
@@ -52,7 +55,7 @@ def _java_arguments(instance: Instance, engines: EngineEnvironment) -> list[str]
         "bolt.host": HOST,
         "bolt.port": instance.port("graph"),
         # Made at the first start, left alone at every later one.
-        "server.defaultDatabases": f"neo4j[{GRAPH_USER}:{password}:admin]",
+        "server.defaultDatabases": f"{DATABASE}[{GRAPH_USER}:{password}:admin]",
         "txWalFlush": 2,
     }
     opened = [part for module in _OPENED for part in ("--add-opens", f"{module}=ALL-UNNAMED")]
@@ -68,25 +71,19 @@ def _java_arguments(instance: Instance, engines: EngineEnvironment) -> list[str]
 
 
 def graph_is_ready(instance: Instance) -> bool:
-    """Whether the graph lets its user in over Bolt.
+    """Whether the graph answers a query of its user; asked over HTTP, which needs no driver.
 
-    It listens on Bolt before its database is open, and a login in between hangs for half a minute: so it is asked over
-    HTTP first.
+    It listens on Bolt before its database is open, and a login in between hangs for half a minute; it listens on HTTP
+    after Bolt.
     """
-    from neo4j import GraphDatabase  # noqa: PLC0415 - takes a second, which the graph needs to start anyway
-    from neo4j.exceptions import DriverError, Neo4jError  # noqa: PLC0415
-
+    login = base64.b64encode(f"{GRAPH_USER}:{instance.graph_password()}".encode()).decode()
+    headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+    query = json.dumps({"language": "sql", "command": "SELECT 1"})
     connection = http.client.HTTPConnection(HOST, instance.port("graph-http"), timeout=2)
     try:
-        connection.request("GET", "/api/v1/ready")
-        if connection.getresponse().status != http.client.NO_CONTENT:
-            return False
-        with GraphDatabase.driver(
-            instance.graph_uri, auth=(GRAPH_USER, instance.graph_password()), connection_timeout=2
-        ) as driver:
-            driver.verify_connectivity()
-    except (OSError, http.client.HTTPException, DriverError, Neo4jError):
+        connection.request("POST", f"/api/v1/query/{DATABASE}", query, headers)
+        return connection.getresponse().status == http.client.OK and port_answers(instance.port("graph"))
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
-    return True

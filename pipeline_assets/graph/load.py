@@ -71,15 +71,9 @@ class Load:
         counts = self.counts
         return counts.received > counts.quarantined or (self.done and counts.received == 0)
 
-    def again(self) -> Load:
-        """The next run of the same version, from row 1."""
-        return Load(self.version, run=self.run + 1)
-
     def follows(self, known: Load | None) -> bool:
-        """Whether this is where the graph stands, or the beginning of the run after it."""
-        if known is None:
-            return self.run == 1 and self.next_row == 1
-        if self.run == known.run + 1:
+        """Whether this is where the graph stands, or the beginning of a run after it."""
+        if known is None or self.run > known.run:
             return self.next_row == 1
         return (self.run, self.next_row, self.done) == (known.run, known.next_row, known.done)
 

@@ -19,7 +19,7 @@ from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import apply, read_held, retire
 from pipeline_assets.graph.load import Batch, BehindError, Load, owner_of, read_load, write_load
 from pipeline_assets.graph.ownership import settle
-from pipeline_assets.graph.turns import NoLockError, TurnNotGivenError, Turns
+from pipeline_assets.graph.turns import NoLockError, TurnNotGivenError, in_turn
 
 if TYPE_CHECKING:
     from neo4j import Driver, ManagedTransaction
@@ -34,7 +34,6 @@ class PurchaseGraph:
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self._turns = Turns(driver)
 
     @classmethod
     @contextmanager
@@ -87,9 +86,10 @@ class PurchaseGraph:
         return self._in_turn(load.version, work)
 
     def finish(self, load: Load) -> Load:
-        """Retire the tickets that earlier versions and runs of this object carried and this one does not; mark it done.
+        """Retire tickets that earlier versions and runs of this object carried and this one does not.
 
-        A version of which no row counted retires nothing: the earlier version stays. Raises `BehindError` as `write`.
+        Retires a limited number at a time; the load that comes back is `done` when none is left. A version of which no
+        row counted retires nothing: the earlier version stays. Raises `BehindError` as `write`.
         """
 
         def retire_some(tx: ManagedTransaction) -> Load:
@@ -103,9 +103,7 @@ class PurchaseGraph:
             write_load(tx, after)
             return after
 
-        while not load.done:
-            load = self._in_turn(load.version, retire_some)
-        return load
+        return self._in_turn(load.version, retire_some)
 
     def sizes(self) -> dict[str, int]:
         """Nodes per label and relationships per type."""
@@ -139,10 +137,10 @@ class PurchaseGraph:
     def _in_turn(self, version: ObjectVersion, work: Callable[[ManagedTransaction], T]) -> T:
         with _transient(version):
             try:
-                return self._turns.take(work)
+                return in_turn(self.driver, work)
             except NoLockError:
                 self.ensure_schema()
-                return self._turns.take(work)
+                return in_turn(self.driver, work)
 
     def _schema(self, text: str) -> None:
         self.driver.execute_query(Query(text))

@@ -38,45 +38,40 @@ class TurnNotGivenError(Exception):
     """The turn was not to be had within a minute: other writers keep it, or one of them crashes all the time."""
 
 
-class Turns:
-    """The turns of one writer; its reservations carry a name of its own."""
+def in_turn(driver: Driver, work: Callable[[ManagedTransaction], T]) -> T:
+    """Run a write transaction in turn; raises `NoLockError` or `TurnNotGivenError`, having changed nothing."""
 
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
-        self._name = uuid.uuid4().hex
+    def transaction(tx: ManagedTransaction) -> T:
+        tx.run(statements.TAKE_TURN).consume()
+        return work(tx)
 
-    def take(self, work: Callable[[ManagedTransaction], T]) -> T:
-        """Run a write transaction in turn; raises `NoLockError` or `TurnNotGivenError`, having changed nothing."""
+    holder = uuid.uuid4().hex
+    with driver.session() as session:
+        _reserve(session, holder)
+        try:
+            return session.execute_write(transaction)
+        except (DriverError, Neo4jError):
+            raise  # the graph does not answer, or will let the reservation run out
+        except BaseException:
+            session.execute_write(lambda tx: tx.run(statements.GIVE_UP_TURN, holder=holder).consume())
+            raise
 
-        def in_turn(tx: ManagedTransaction) -> T:
-            tx.run(statements.TAKE_TURN).consume()
-            return work(tx)
 
-        with self._driver.session() as session:
-            self._reserve(session)
-            try:
-                return session.execute_write(in_turn)
-            except (DriverError, Neo4jError):
-                raise  # the graph does not answer, or will let the reservation run out
-            except BaseException:
-                session.execute_write(lambda tx: tx.run(statements.GIVE_UP_TURN, holder=self._name).consume())
-                raise
+def _reserve(session: Session, holder: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not (session.execute_read(_is_free, holder) and session.execute_write(_is_reserved, holder)):
+        if time.monotonic() > deadline:
+            raise TurnNotGivenError("other writers of the purchase graph kept the turn for a minute")
+        time.sleep(random.uniform(*_LOOK_SECONDS))  # noqa: S311 - spreads the writers, keeps no secret
 
-    def _reserve(self, session: Session) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not (session.execute_read(self._is_free) and session.execute_write(self._is_reserved)):
-            if time.monotonic() > deadline:
-                raise TurnNotGivenError("other writers of the purchase graph kept the turn for a minute")
-            time.sleep(random.uniform(*_LOOK_SECONDS))  # noqa: S311 - spreads the writers, keeps no secret
 
-    def _is_free(self, tx: ManagedTransaction) -> bool:
-        """Look before reserving: even a write that changes nothing would get in the way of who has the turn."""
-        answer = tx.run(statements.SEE_TURN, holder=self._name).single()
-        if answer is None:
-            raise NoLockError
-        return bool(answer["free"])
+def _is_free(tx: ManagedTransaction, holder: str) -> bool:
+    """Look before reserving: even a write that changes nothing would get in the way of who has the turn."""
+    answer = tx.run(statements.SEE_TURN, holder=holder).single()
+    if answer is None:
+        raise NoLockError
+    return bool(answer["free"])
 
-    def _is_reserved(self, tx: ManagedTransaction) -> bool:
-        return (
-            tx.run(statements.RESERVE_TURN, holder=self._name, milliseconds=RESERVED_MILLISECONDS).single() is not None
-        )
+
+def _is_reserved(tx: ManagedTransaction, holder: str) -> bool:
+    return tx.run(statements.RESERVE_TURN, holder=holder, milliseconds=RESERVED_MILLISECONDS).single() is not None

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,39 +70,67 @@ def restore_object(
     report: bool = True,
     seconds_left: Callable[[], float] | None = None,
 ) -> Receipt:
-    """`ingest_object` whatever the ledger says: for a graph that does not hold what the ledger knows."""
+    """`ingest_object` whatever the ledger says: for a graph that does not hold what the ledger knows.
+
+    An object that the ledger knows but S3 has no more changes nothing; the receipt that comes back says so and counts
+    no rows.
+    """
     started = time.monotonic()
-    known = stores.graph.load(version)
-    load = known.again() if known and redo else known or Load(version)
-    refused = ""
-    refused_rows = 0
-    if not load.done:
-        try:
-            with _downloaded(stores.s3, version) as path, open_tickets(path, version.key) as file:
-                load = stores.graph.finish(_put_rows(file, load, stores, seconds_left))
-        except RefusedFileError as error:
-            load = Load(version, run=_next_run(stores, version, redo=redo))
-            refused, refused_rows = str(error), error.rows
-            stores.quarantine.keep_file(version, load.run, error.rule, refused)
-        except BehindError as error:
-            message = f"another worker is on the object: {error}"
-            raise TransientError(message, flow=FLOW, object_uri=version.uri) from error
-    counts = load.counts
-    if counts.received and counts.received == counts.quarantined:
-        refused = f"{version.key}: all {counts.received} rows were rejected; expected {_expected('some_row_valid')}"
-    if refused_rows:
-        counts = Counts(received=refused_rows, quarantined=refused_rows)
+    load = _begin(version, stores, redo=redo)
+    try:
+        load = _bring_in(load, stores, seconds_left)
+        counts, refused = load.counts, _refusal_of_all_rows(load)
+    except RefusedFileError as error:
+        if error.rule == "present" and (receipt := stores.ledger.receipt(version.id)):
+            return replace(receipt, counts=Counts(), partitions=(), refused=str(error))
+        stores.quarantine.keep_file(version, load.run, error.rule, str(error))
+        load = Load(version, run=load.run)
+        counts, refused = Counts(received=error.rows, quarantined=error.rows), str(error)
+    except BehindError as error:
+        message = f"another worker is on the object: {error}"
+        raise TransientError(message, flow=FLOW, object_uri=version.uri) from error
     receipt = _receipt(load, counts, refused, time.monotonic() - started)
     stores.ledger.record(receipt, report=report)
     return receipt
 
 
+def _begin(version: ObjectVersion, stores: TicketStores, *, redo: bool) -> Load:
+    """Where to go on: where the graph stands, or for a redo a run that neither graph nor ledger has seen."""
+    known = stores.graph.load(version)
+    if not redo:
+        return known or Load(version)
+    receipt = stores.ledger.receipt(version.id)
+    return Load(version, run=max(known.run if known else 0, receipt.run if receipt else 0) + 1)
+
+
+def _bring_in(load: Load, stores: TicketStores, seconds_left: Callable[[], float] | None) -> Load:
+    if load.done:
+        return load
+    with _downloaded(stores.s3, load.version) as path, open_tickets(path, load.version.key) as file:
+        load = _put_rows(file, load, stores, seconds_left)
+    while not load.done:
+        _stop_in_time(load, seconds_left)
+        load = stores.graph.finish(load)
+    return load
+
+
+def _stop_in_time(load: Load, seconds_left: Callable[[], float] | None) -> None:
+    if seconds_left and seconds_left() < RESERVE_SECONDS:
+        message = f"the time is used up at row {load.next_row} of {load.version.uri}"
+        raise TimeBudgetReachedError(message, flow=FLOW, object_uri=load.version.uri)
+
+
+def _refusal_of_all_rows(load: Load) -> str:
+    received = load.counts.received
+    if not received or received > load.counts.quarantined:
+        return ""
+    return f"{load.version.key}: all {received} rows were rejected; expected {_expected('some_row_valid')}"
+
+
 def _put_rows(file: TicketFile, load: Load, stores: TicketStores, seconds_left: Callable[[], float] | None) -> Load:
     rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time))
     for lines, rejections, next_row in _batches(file, rules, load.next_row):
-        if seconds_left and seconds_left() < RESERVE_SECONDS:
-            message = f"the time is used up at row {load.next_row} of {load.version.uri}"
-            raise TimeBudgetReachedError(message, flow=FLOW, object_uri=load.version.uri)
+        _stop_in_time(load, seconds_left)
         stores.quarantine.keep_rows(load.version, load.run, file.header, rejections)
         rejected_days: dict[str, Counts] = {}
         for rejection in rejections:
@@ -160,11 +189,6 @@ def _downloaded(s3: S3Client, version: ObjectVersion) -> Iterator[Path]:
 
 def _unread(version: ObjectVersion, error: Exception) -> TransientError:
     return TransientError(f"{version.uri} could not be read: {error}", flow=FLOW, object_uri=version.uri)
-
-
-def _next_run(stores: TicketStores, version: ObjectVersion, *, redo: bool) -> int:
-    known = stores.ledger.receipt(version.id)
-    return known.run + redo if known else 1
 
 
 def _expected(rule: str) -> str:

@@ -16,11 +16,13 @@ import pytest
 
 from deploy.local.access import Access
 from deploy.local.board import Condition, Picture, holder
+from deploy.local.flows import flow_status
 from deploy.local.instance import PORT_NAMES, PROJECT, Instance, port_is_free
 from deploy.local.processes import birth
 from tests.flows.conftest import free_port_base, running_stack
 
 MARK = "kept-over-a-restart"
+FILES = 25
 
 
 class Command:
@@ -141,6 +143,7 @@ class TestDownAndUp:
         deployed = stack_description(cesta.access())
         invoke_function(cesta.access())
         assert any("ministack-lambda" in line for line in processes_under(cesta.instance.state))
+        put_ticket_files(cesta.access())
 
         with running_stack(tmp_path, dagster=False) as other:
             assert not other.access.s3.list_objects_v2(Bucket=other.access.bucket("tickets")).get("Contents")
@@ -155,6 +158,8 @@ class TestDownAndUp:
         with running_stack(cesta.instance.state, dagster=False, port_base=cesta.instance.port_base) as again:
             assert find_marks(again.access) == {"object", "message", "item", "node"}
             assert stack_description(again.access) == deployed, "a deployment without a change does nothing"
+            assert eventually(lambda: flow_status(again.access, "tickets").accepted == FILES), "work went on at once"
+            assert flow_status(again.access, "tickets").queued == 0
 
 
 def leave_marks(access: Access) -> None:
@@ -164,6 +169,15 @@ def leave_marks(access: Access) -> None:
     access.dynamodb.put_item(TableName=access.table("ledger"), Item={"pk": {"S": MARK}, "sk": {"S": MARK}})
     with access.graph() as driver:
         driver.execute_query("MERGE (:Mark {name: $name})", name=MARK)
+
+
+def put_ticket_files(access: Access) -> None:
+    """Put more one-line ticket files than the function takes at once."""
+    header = "ticket_id,product,basket_id,timestamp,category,quantity,store"
+    for number in range(FILES):
+        line = f"T-{number},BREAD #{number},B-{number},2026-01-05 10:00:00,BAKERY,1,S-1"
+        body = f"{header}\n{line}\n".encode()
+        access.s3.put_object(Bucket=access.bucket("tickets"), Key=f"tickets-{number}.csv", Body=body)
 
 
 def find_marks(access: Access) -> set[str]:

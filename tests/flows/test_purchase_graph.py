@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,14 +51,16 @@ def batch(lines: Sequence[Line], first_row: int = 1) -> Batch:
 
 def begun(graph: PurchaseGraph, of: ObjectVersion, *, redo: bool) -> Load:
     known = graph.load(of)
-    return known.again() if known and redo else known or Load(of)
+    return Load(of, run=known.run + 1) if known and redo else known or Load(of)
 
 
 def put(graph: PurchaseGraph, of: ObjectVersion, *batches: Sequence[Line], redo: bool = False) -> Load:
     load = begun(graph, of, redo=redo)
     for lines in batches:
         load = graph.write(load, batch(lines, load.next_row))
-    return graph.finish(load)
+    while not load.done:
+        load = graph.finish(load)
+    return load
 
 
 def ticket(*lines: Line) -> Content:
@@ -255,10 +257,7 @@ def test_two_workers_on_the_same_objects_lose_and_double_nothing(graph: Purchase
                 except BehindError:
                     continue
 
-    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-        assert not worker.is_alive()
+    with ThreadPoolExecutor(3) as workers:
+        for finished in [workers.submit(work, seed) for seed in range(3)]:
+            finished.result(timeout=60)
     assert picture(graph.driver) == expected_picture(oracle(history))

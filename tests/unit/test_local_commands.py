@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from deploy.cli.console import console
 from deploy.cli.main import app
+from deploy.cli.questions import answer_table
 from deploy.local import engine_environment
 from deploy.local.engine_environment import EngineEnvironment, find_uv, install_engines
 from deploy.local.errors import LocalStackError
@@ -86,6 +88,34 @@ class TestTicketFiles:
     def test_folder_without_any_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(LocalStackError, match=r"holds no \.csv file"):
             ticket_files(tmp_path)
+
+
+class TestQuestions:
+    def test_unknown_one_lists_the_known(self, tmp_path: Path) -> None:
+        code, said = run("query", "graph", "weather", "--state", str(tmp_path))
+        assert code == 1
+        assert "There is no question `weather`; there are" in said
+        assert "`bought-together`" in said
+
+    def test_parameter_without_a_value_is_refused(self, tmp_path: Path) -> None:
+        code, said = run("query", "graph", "bought-together", "--param", "limit", "--state", str(tmp_path))
+        assert (code, said) == (1, "cesta: --param limit is not of the form NAME=VALUE.")
+
+    def test_list_needs_no_instance(self, tmp_path: Path) -> None:
+        code, said = run("query", "graph", "--json", "--state", str(tmp_path))
+        assert code == 0
+        known = {one["name"]: one for one in json.loads(said)}
+        assert known["bought-together"]["parameters"]["limit"]["default"] == 20
+
+    def test_answer_is_a_table_of_the_named_columns(self) -> None:
+        rows = [{"product": "[RED] APPLES", "baskets": 1200, "lift": 2.34567}]
+        with console.capture() as printed:
+            console.print(answer_table("Apples", ("product", "baskets", "lift"), rows))
+        assert [cell.strip() for cell in printed.get().splitlines()[-2].strip("│").split("│")] == [
+            "[RED] APPLES",
+            "1,200",
+            "2.346",
+        ]
 
 
 def test_status_counts_have_the_names_that_programs_read() -> None:

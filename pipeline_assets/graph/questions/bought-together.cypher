@@ -37,14 +37,14 @@ WITH all_baskets,
   CASE WHEN name <= other THEN other ELSE name END AS b,
   count(*) AS baskets
 WHERE toFloat(baskets) / all_baskets >= $min_support
-WITH all_baskets, collect({a: a, b: b, baskets: baskets}) AS counted
-WITH all_baskets,
-  [one IN counted WHERE one.a = one.b] AS singles,
-  [one IN counted WHERE one.a <> one.b] AS pairs
-UNWIND pairs AS pair
-WITH all_baskets, pair.a AS product_a, pair.b AS product_b, pair.baskets AS baskets,
-  [one IN singles WHERE one.a = pair.a | one.baskets][0] AS baskets_a,
-  [one IN singles WHERE one.a = pair.b | one.baskets][0] AS baskets_b
+WITH all_baskets, a, collect({b: b, baskets: baskets}) AS seconds
+WITH all_baskets, a, seconds, [one IN seconds WHERE one.b = a | one.baskets][0] AS baskets_a
+UNWIND seconds AS one
+WITH all_baskets, one.b AS b, collect({a: a, baskets: one.baskets, baskets_a: baskets_a}) AS firsts
+WITH all_baskets, b, firsts, [one IN firsts WHERE one.a = b | one.baskets][0] AS baskets_b
+UNWIND firsts AS one
+WITH all_baskets, one.a AS product_a, b AS product_b, one.baskets AS baskets, one.baskets_a AS baskets_a, baskets_b
+WHERE product_a <> product_b
 WITH product_a, product_b, baskets, baskets_a, baskets_b,
   toFloat(baskets) / all_baskets AS support,
   toFloat(baskets) / baskets_a AS confidence_a_to_b,
