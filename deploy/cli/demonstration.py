@@ -22,6 +22,7 @@ from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
 from deploy.local.tickets_load import FLOW, ticket_files
 from pipeline_assets.graph.questions import ask, question
+from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets.sample import write_days
 
 #: The questions that the demo asks, and the columns that fit on a terminal.
@@ -31,8 +32,6 @@ _SHOWN = {
     "baskets-by-hour": ("weekday", "hour", "baskets", "share"),
 }
 _ROWS_SHOWN = 5
-_NODES = "MATCH (n) RETURN labels(n)[0] AS kind, count(*) AS count ORDER BY kind"
-_RELATIONSHIPS = "MATCH ()-[r]->() RETURN type(r) AS kind, count(*) AS count ORDER BY kind"
 
 
 def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[LocalStack], None]:
@@ -79,10 +78,8 @@ def _print_graph(access: Access) -> None:
     table = Table("in the graph", "count", title="The purchase graph", title_justify="left")
     table.columns[1].justify = "right"
     with access.graph() as driver:
-        for query in (_NODES, _RELATIONSHIPS):
-            for record in driver.execute_query(query).records:
-                table.add_row(str(record["kind"]), f"{record['count']:,}")
-            table.add_section()
+        for name, count in PurchaseGraph(driver).sizes().items():
+            table.add_row(name, f"{count:,}", end_section=name == "Store")
     console.print(table)
 
 

@@ -15,12 +15,14 @@ class PartitionCounts:
     """What a receipt says of one partition of one asset.
 
     `asset` is the asset key joined by slashes (``tickets/landed``), `partition` its key (``2026-11-20``), empty for an
-    asset without partitions.
+    asset without partitions. `of_arrival` says that it is an account of what arrived: it stays when a newer version of
+    the object arrives, while what the object says of other partitions is replaced.
     """
 
     asset: str
     partition: str
     counts: Counts
+    of_arrival: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,12 @@ class Receipt:
                 "run": self.run,
                 "counts": self.counts.as_dict(),
                 "partitions": [
-                    {"asset": part.asset, "partition": part.partition, "counts": part.counts.as_dict()}
+                    {
+                        "asset": part.asset,
+                        "partition": part.partition,
+                        "counts": part.counts.as_dict(),
+                        "of_arrival": part.of_arrival,
+                    }
                     for part in self.partitions
                 ],
                 "size": self.size,
@@ -85,7 +92,7 @@ class Receipt:
         document["source"] = ObjectVersion.from_dict(document["source"])
         document["counts"] = Counts(**document["counts"])
         document["partitions"] = tuple(
-            PartitionCounts(part["asset"], part["partition"], Counts(**part["counts"]))
+            PartitionCounts(part["asset"], part["partition"], Counts(**part["counts"]), part["of_arrival"])
             for part in document["partitions"]
         )
         return cls(**document)

@@ -11,6 +11,7 @@ from pipeline_assets import __version__
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.accounts import State, data_version, sources_table, state_figures, work_figures
+from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.settings import Settings
 from pipeline_assets.tickets.ingest import LANDED, SOLD
@@ -95,8 +96,8 @@ def landed(context: dg.AssetExecutionContext, stores: TicketStoresResource) -> d
 
 @dg.asset(
     key=SOLD_KEY,
-    # A file may bring purchases of any day, so every arrival day feeds every purchase day. Dagster looks at no single
-    # partition behind more than a hundred, so this costs the pages nothing; see docs/adr/0003-receipts-bridge.md.
+    # A file may bring purchases of any day, so every arrival day feeds every purchase day. What this costs and what it
+    # spares is in docs/adr/0003-receipts-bridge.md.
     deps=[dg.AssetDep(LANDED_KEY, partition_mapping=dg.AllPartitionMapping())],
     partitions_def=purchase_days,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -121,16 +122,22 @@ def tickets(context: dg.AssetExecutionContext, stores: TicketStoresResource) -> 
 def _reload(context: dg.AssetExecutionContext, source: TicketStoresResource, asset: str) -> dg.MaterializeResult[None]:
     """Work all partitions of the run through again, each with metadata of its own."""
     days = context.partition_keys
-    versions = []
+    versions: list[ObjectVersion] = []
+    empty: list[str] = []
     with source.open() as stores:
         for number, day in enumerate(days, 1):
             done = reload_partition(asset, day, stores, progress=_now_and_then(context.log.info))
             context.add_asset_metadata(metadata=_metadata(asset, day, done), partition_key=day)
+            versions += [receipt.source for receipt in done.receipts]
+            if not done.receipts:
+                empty.append(day)
+                continue
             context.log.info("%s %s (%d of %d): %s", asset, day, number, len(days), _said(done))
             for receipt in done.receipts:
                 if receipt.refused:
                     context.log.warning(receipt.refused)
-            versions += [receipt.source for receipt in done.receipts]
+    if empty:
+        context.log.info("%s: no file is known for %d of %d days: nothing to do there", asset, len(empty), len(days))
     # Dagster takes one data version for all events of a run; each partition's own is in its metadata.
     return dg.MaterializeResult(data_version=dg.DataVersion(data_version(versions)))
 

@@ -204,7 +204,7 @@ def _receipt(load: Load, counts: Counts, refused: str, seconds: float) -> Receip
         source=version,
         run=load.run,
         counts=counts,
-        partitions=(PartitionCounts(LANDED, version.arrival_day, counts), *days, *graph),
+        partitions=(PartitionCounts(LANDED, version.arrival_day, counts, of_arrival=True), *days, *graph),
         size=version.size,
         seconds=round(seconds, 3),
         code_version=__version__,

@@ -59,10 +59,14 @@ def _of_partition(receipt: Receipt, asset: str, partition: str) -> Counts:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """What a catch-up found: `known` objects of the ledger, of which `restored` were not in the graph."""
+    """What a catch-up found: `known` objects of the ledger, of which `restored` were not in the graph.
+
+    `missing` ones are neither in the graph nor in S3 any more: what they held is lost to the graph.
+    """
 
     known: int
     restored: tuple[Receipt, ...]
+    missing: tuple[Receipt, ...]
     seconds: float
 
 
@@ -71,10 +75,12 @@ def catch_up(stores: TicketStores, *, progress: Callable[[str], None] = _silent)
     started = time.monotonic()
     stores.graph.ensure_schema()
     receipts = [receipt for receipt in stores.ledger.receipts(FLOW) if not receipt.refused]
-    restored: list[Receipt] = []
+    brought: list[Receipt] = []
     for number, receipt in enumerate(receipts, 1):
         load = stores.graph.load(receipt.source)
         if load is None or not load.done:
-            restored.append(restore_object(receipt.source, stores, report=False))
-            progress(f"{number} of {len(receipts)} objects: restored {receipt.source.key}")
-    return CatchUp(len(receipts), tuple(restored), time.monotonic() - started)
+            brought.append(restore_object(receipt.source, stores, report=False))
+            progress(f"{number} of {len(receipts)} objects: {brought[-1].refused or f'restored {receipt.source.key}'}")
+    restored = tuple(receipt for receipt in brought if not receipt.refused)
+    missing = tuple(receipt for receipt in brought if receipt.refused)
+    return CatchUp(len(receipts), restored, missing, time.monotonic() - started)

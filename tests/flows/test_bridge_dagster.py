@@ -141,6 +141,12 @@ def bridge(cloud: "RunningStack", tmp_path: Path) -> Iterator[Bridge]:
         ],
     )
     shutil.copy(PROJECT / "deploy" / "dagster" / "dagster.yaml", tmp_path)
+    with (
+        bridge.instance() as instance
+    ):  # two processes that make the tables of a fresh home would stumble over each other
+        instance.get_runs_count()
+        instance.all_instigator_state()
+        instance.get_asset_keys()
     yield bridge
     if bridge.process:
         bridge.kill_daemon()

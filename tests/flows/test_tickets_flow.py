@@ -5,14 +5,22 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.s3_events import object_versions
+from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.tickets.ingest import BATCH_ROWS, ingest_object
+from pipeline_assets.tickets.quarantine import Quarantine
+from pipeline_assets.tickets.reload import catch_up
+from pipeline_assets.tickets.stores import TicketStores
 from tests.flows.graph_picture import picture
 
 if TYPE_CHECKING:
@@ -61,6 +69,12 @@ class TicketCloud:
         """The receipts of an object version that wait for Dagster, which does not run here."""
         reports = self.ledger.pending("tickets", limit=10_000)
         return [r.receipt for r in reports if (r.receipt.source.key, r.receipt.source.version_id) == (key, version)]
+
+    @contextmanager
+    def stores(self) -> Iterator[TicketStores]:
+        """The stores of the instance, for work that no function does."""
+        quarantine = Quarantine(self.access.s3, self.access.bucket("quarantine"))
+        yield TicketStores(self.access.s3, self.ledger, PurchaseGraph(self.cloud.graph), quarantine)
 
     def wait(self, look: Any) -> Any:
         """What `look` returns, as soon as it is something."""
@@ -236,3 +250,83 @@ def test_an_upload_is_in_the_graph_about_a_second_later(tickets: TicketCloud) ->
     tickets.wait(lambda: tickets.lines("T1"))
     # Far above what it takes, on purpose: this says that nothing polls slowly, a benchmark says how fast it is.
     assert time.monotonic() - started < 5
+
+
+def test_a_partition_is_made_of_the_newest_versions_of_its_files(tickets: TicketCloud) -> None:
+    day = "2026-03-03"
+    then = {"timestamp": f"{day} 09:00:00"}
+    first = tickets.put("a/2026-03-03.csv", HEADER + row("P1", **then) + row("P2", **then))
+    arrived = tickets.receipt("a/2026-03-03.csv", first).source.arrival_day
+    landed = tickets.ledger.partition_counts("tickets/landed", arrived)
+    assert tickets.ledger.partition_counts("tickets", day) == Counts(received=2, accepted=2)
+    second = tickets.put("a/2026-03-03.csv", HEADER + row("P1", **then))
+    tickets.receipt("a/2026-03-03.csv", second)
+    assert tickets.ledger.partition_counts("tickets", day) == Counts(received=1, accepted=1)
+    assert [version.version_id for version in tickets.ledger.objects("tickets", day)] == [second]
+    assert tickets.ledger.partition_counts("tickets/landed", arrived) == landed + Counts(received=1, accepted=1)
+    third = tickets.put("a/2026-03-03.csv", HEADER + row("P1", timestamp="2026-03-04 09:00:00"))
+    tickets.receipt("a/2026-03-03.csv", third)
+    assert tickets.ledger.objects("tickets", day) == []
+    refused = tickets.put("a/2026-03-03.csv", "no,header\n")
+    tickets.receipt("a/2026-03-03.csv", refused)
+    assert [version.version_id for version in tickets.ledger.objects("tickets", "2026-03-04")] == [third]
+
+
+def test_a_file_is_done_again_with_the_same_result(tickets: TicketCloud) -> None:
+    content = HEADER + row("T1") + row("T2", quantity=0) + row("T1")
+    receipt = tickets.receipt("again.csv", tickets.put("again.csv", content))
+    before, totals = picture(tickets.cloud.graph), tickets.ledger.totals("tickets")
+    with tickets.stores() as stores:
+        again = ingest_object(receipt.source, stores, redo=True, report=False)
+    assert (again.run, again.counts, again.partitions) == (2, receipt.counts, receipt.partitions)
+    assert picture(tickets.cloud.graph) == before
+    assert tickets.ledger.totals("tickets") == totals
+
+
+def test_a_redo_of_a_file_that_is_gone_changes_nothing(tickets: TicketCloud) -> None:
+    version = tickets.put("soon-gone.csv", HEADER + row("T1"))
+    receipt = tickets.receipt("soon-gone.csv", version)
+    before, totals = picture(tickets.cloud.graph), tickets.ledger.totals("tickets")
+    tickets.access.s3.delete_object(Bucket=tickets.bucket, Key="soon-gone.csv", VersionId=version)
+    with tickets.stores() as stores:
+        again = ingest_object(receipt.source, stores, redo=True, report=False)
+    assert "no longer in the bucket" in again.refused
+    assert again.counts == Counts()
+    assert picture(tickets.cloud.graph) == before
+    assert tickets.ledger.totals("tickets") == totals
+    assert tickets.ledger.receipt(receipt.id) == receipt
+
+
+def test_a_lost_graph_is_filled_again_from_ledger_and_bucket(tickets: TicketCloud) -> None:
+    keys = ["lost/1.csv", "lost/2.csv"]
+    for number, key in enumerate(keys):
+        tickets.receipt(key, tickets.put(key, HEADER + row(f"L{number}")))
+    gone = tickets.put("lost/3.csv", HEADER + row("L3"))
+    tickets.receipt("lost/3.csv", gone)
+    tickets.access.s3.delete_object(Bucket=tickets.bucket, Key="lost/3.csv", VersionId=gone)
+    tickets.cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
+    with tickets.stores() as stores:
+        caught_up = catch_up(stores)
+        assert {receipt.source.key for receipt in caught_up.restored} >= set(keys)
+        assert tickets.lines("L0") == tickets.lines("L1") == [("Bread", 1)]
+        assert "lost/3.csv" in {receipt.source.key for receipt in caught_up.missing}
+        assert catch_up(stores).restored == ()
+
+
+def test_time_that_runs_out_is_gone_on_with_where_it_stopped(tickets: TicketCloud) -> None:
+    content = HEADER + "".join(row(f"T{number}") for number in range(2 * BATCH_ROWS + 10))
+    bucket = tickets.bucket = tickets.access.bucket("quarantine")
+    record = tickets.notification(
+        "big.csv", tickets.put("big.csv", content), moment="2026-11-20T10:00:00.000Z", sequencer="1"
+    )
+    (version,) = object_versions(json.dumps({"Records": [record]}), flow="tickets")
+    left = iter([100.0, 1.0])
+    with tickets.stores() as stores:
+        with pytest.raises(TimeBudgetReachedError):
+            ingest_object(version, stores, seconds_left=lambda: next(left))
+        stopped = stores.graph.load(version)
+        assert stopped
+        assert (stopped.next_row, stopped.done) == (BATCH_ROWS + 1, False)
+        receipt = ingest_object(version, stores)
+    assert receipt.source.bucket == bucket
+    assert receipt.counts == Counts(received=2 * BATCH_ROWS + 10, accepted=2 * BATCH_ROWS + 10)

@@ -165,7 +165,7 @@ class FakeStores(TicketStoresResource):
 
     def catch_up(self, progress: Callable[[str], None]) -> CatchUp:
         progress("one file of one")
-        return CatchUp(known=2, restored=(a_receipt(DAYS[0]),), seconds=0.5)
+        return CatchUp(known=2, restored=(a_receipt(DAYS[0]),), missing=(), seconds=0.5)
 
 
 def a_receipt(day: str, refused: str = "") -> Receipt:

@@ -35,6 +35,8 @@ FOR_LAMBDA_ITSELF = (
     "logs:PutLogEvents",
     "s3:ListBucket",
 )
+#: Called in the same modules, but never on behalf of a function: a rebuild reads the whole ledger.
+FOR_DAGSTER_ONLY = {"dynamodb:Scan"}
 #: Calls whose permission has another name than they have.
 PERMISSIONS = {
     "s3:GetObject": {"s3:GetObject", "s3:GetObjectVersion"},
@@ -67,16 +69,16 @@ def role_statements() -> list[Any]:
 
 
 def called_actions(package: Package) -> set[str]:
-    """Actions that the package's own code calls; reads by page stand in the same modules but are Dagster's."""
+    """Actions that the package's own code calls, page by page or at once."""
     source = "".join(file.read_text() for file in first_party_files(package.handler, ROOT))
     session = botocore.session.get_session()
     called = {
         f"{service}:{operation}"
         for service in package.services
         for operation in session.get_service_model(service).operation_names
-        if f".{xform_name(operation)}(" in source
+        if f".{xform_name(operation)}(" in source or f'get_paginator("{xform_name(operation)}")' in source
     }
-    return {action for call in called for action in PERMISSIONS.get(call, {call})}
+    return {action for call in called for action in PERMISSIONS.get(call, {call})} - FOR_DAGSTER_ONLY
 
 
 def text(value: Any) -> str:

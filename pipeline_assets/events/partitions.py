@@ -1,0 +1,76 @@
+"""Which object versions a partition of an asset is made of, kept in the ledger's table.
+
+Items, by partition key and sort key:
+
+- ``partition#<asset>#<partition>`` / ``<receipt id>``: an object version and its counts in this partition;
+- ``versions#<hash of the object's uri>`` / ``<stamp>``: the newest version of an object that has a receipt.
+
+A newer version of an object takes the older one out of the partitions it was part of, other than those of arrival. The
+partition items are put first, then the version is made known, then the others are looked at: of two versions that are
+recorded at the same time at least one sees the other, and both would do the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.table import Item, Table, key
+
+
+class Partitions:
+    """The partitions that receipts name."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def put(self, receipt: Receipt) -> None:
+        """Make a receipt's object version part of the partitions it names, unless a newer version has replaced it."""
+        source = {"S": json.dumps(receipt.source.as_dict(), ensure_ascii=False)}
+        self._table.put_all(
+            _key(part, receipt) | {"source": source, "counts": {"S": json.dumps(part.counts.as_dict())}}
+            for part in receipt.partitions
+        )
+        if not receipt.refused:
+            self._replace(receipt)
+
+    def drop(self, receipt: Receipt, *, kept: Iterable[PartitionCounts]) -> None:
+        """Take a receipt's object version out of the partitions that `kept` does not name."""
+        places = {(part.asset, part.partition) for part in kept}
+        gone = (part for part in receipt.partitions if (part.asset, part.partition) not in places)
+        self._table.delete_all(_key(part, receipt) for part in gone)
+
+    def objects(self, asset: str, partition: str) -> list[ObjectVersion]:
+        """The object versions a partition is made of, in the order of their stamps."""
+        items = self._table.query(_pk(asset, partition))
+        return sorted((ObjectVersion.from_dict(json.loads(item["source"]["S"])) for item in items), key=_by_stamp)
+
+    def counts(self, asset: str, partition: str) -> Counts:
+        """What a partition holds now: the sum over its object versions."""
+        items = self._table.query(_pk(asset, partition))
+        return sum((Counts(**json.loads(item["counts"]["S"])) for item in items), Counts())
+
+    def _replace(self, receipt: Receipt) -> None:
+        versions = f"versions#{hashlib.sha256(receipt.source.uri.encode()).hexdigest()[:32]}"
+        self._table.put_all([key(versions, receipt.source.stamp) | {"body": {"S": receipt.to_json()}}])
+        *replaced, _ = (Receipt.from_json(item["body"]["S"]) for item in self._table.query(versions))
+        self._table.delete_all(
+            _key(part, older) for older in replaced for part in older.partitions if not part.of_arrival
+        )
+        self._table.delete_all(key(versions, older.source.stamp) for older in replaced)
+
+
+def _key(part: PartitionCounts, receipt: Receipt) -> Item:
+    return key(_pk(part.asset, part.partition), receipt.id)
+
+
+def _pk(asset: str, partition: str) -> str:
+    return f"partition#{asset}#{partition}"
+
+
+def _by_stamp(version: ObjectVersion) -> str:
+    return version.stamp
