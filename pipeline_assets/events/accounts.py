@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.partitions import PartitionAccount
 
 #: The most source objects, or accounts, that one event lists; their total number is always told.
 LISTED = 20
@@ -24,10 +25,9 @@ class State:
     data_version: str
 
 
-def partition_state(ledger: Ledger, asset: str, partition: str) -> State:
+def partition_state(account: PartitionAccount) -> State:
     """The state of a partition by the ledger; its data version changes exactly when its object versions do."""
-    versions = ledger.objects(asset, partition)
-    return State(ledger.partition_counts(asset, partition), len(versions), data_version(versions))
+    return State(account.counts, len(account.receipt_ids), data_version(account.receipt_ids))
 
 
 def flow_state(ledger: Ledger, flow: str) -> State:
@@ -37,10 +37,9 @@ def flow_state(ledger: Ledger, flow: str) -> State:
     return State(totals.counts, totals.objects, hashlib.sha256(text.encode()).hexdigest()[:_VERSION_DIGITS])
 
 
-def data_version(versions: Iterable[ObjectVersion]) -> str:
+def data_version(receipt_ids: Iterable[str]) -> str:
     """A hash of the object versions something is made of, 16 hexadecimal digits; their order does not matter."""
-    ids = "\n".join(sorted(version.id for version in versions))
-    return hashlib.sha256(ids.encode()).hexdigest()[:_VERSION_DIGITS]
+    return hashlib.sha256("\n".join(sorted(receipt_ids)).encode()).hexdigest()[:_VERSION_DIGITS]
 
 
 def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, refused: int) -> dict[str, int | float]:
@@ -56,10 +55,13 @@ def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, ref
 
 
 def state_figures(asset: str, partition: str, state: State) -> dict[str, int | str]:
-    """What a place holds now, under the names it carries in Dagster: landed rows are all received, others accepted."""
+    """What a place holds now, under the names it carries in Dagster: landed rows are all received, others accepted.
+
+    A place without partitions has no row count here: what a whole flow accepted is not what is left of it.
+    """
     rows = state.counts.received if asset.endswith("/landed") else state.counts.accepted
     return {
-        "dagster/partition_row_count" if partition else "dagster/row_count": rows,
+        **({"dagster/partition_row_count": rows} if partition else {}),
         "state_objects": state.objects,
         "state_rows_quarantined": state.counts.quarantined,
         "data_version": state.data_version,

@@ -3,7 +3,7 @@
 Items, by partition key and sort key:
 
 - ``receipt#<id>`` / ``receipt``: the receipt, with the number of deliveries of its event;
-- ``pending#<flow>`` / ``<recorded at>#<report id>``: a receipt that Dagster has not shown yet;
+- ``pending#<flow>`` / ``<recorded at>#<report id>``: a receipt that Dagster has not shown yet, compressed;
 - ``totals#<flow>`` / ``<digit>``: running sums, in sixteen items so that parallel writers seldom meet;
 - the items of `Partitions`.
 
@@ -14,6 +14,7 @@ same thing however often they are put.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,9 +23,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TransientError
-from pipeline_assets.events.partitions import Partitions
+from pipeline_assets.events.partitions import PartitionAccount, Partitions
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.events.table import Table, key, transient
+from pipeline_assets.events.table import Item, Table, key, transient
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -98,7 +99,8 @@ class Ledger:
         """The receipts that wait to be reported to Dagster, oldest first, at most `limit`."""
         found: list[PendingReport] = []
         for item in self._table.query(f"pending#{flow}", page=limit):
-            found.append(PendingReport(item["sk"]["S"], Receipt.from_json(item["body"]["S"])))
+            receipt = Receipt.from_json(zlib.decompress(item["body"]["B"]).decode())
+            found.append(PendingReport(item["sk"]["S"], receipt))
             if len(found) == limit:
                 break
         return found
@@ -115,9 +117,9 @@ class Ledger:
         """The object versions a partition is made of, in the order of their stamps."""
         return self._partitions.objects(asset, partition)
 
-    def partition_counts(self, asset: str, partition: str) -> Counts:
-        """What a partition holds now: the sum over its object versions."""
-        return self._partitions.counts(asset, partition)
+    def account(self, asset: str, partition: str) -> PartitionAccount:
+        """What a partition holds now."""
+        return self._partitions.account(asset, partition)
 
     def totals(self, flow: str) -> FlowTotals:
         """The sums of one flow over all its receipts."""
@@ -130,11 +132,12 @@ class Ledger:
 
     def _put_receipt(self, receipt: Receipt, earlier: Receipt | None, *, report: bool) -> bool:
         """Put receipt, pending item and sums together; False when another worker was quicker."""
-        body = {"S": receipt.to_json()}
+        body = receipt.to_json()
         put: dict[str, Any] = {
             "TableName": self._table.name,
             "Item": key(f"receipt#{receipt.id}", _RECEIPT)
-            | {"flow": {"S": receipt.flow}, "run": {"N": str(receipt.run)}, "deliveries": {"N": "1"}, "body": body},
+            | {"flow": {"S": receipt.flow}, "run": {"N": str(receipt.run)}, "deliveries": {"N": "1"}}
+            | {"body": {"S": body}},
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         if earlier:
@@ -142,8 +145,7 @@ class Ledger:
             put["ExpressionAttributeValues"] = {":earlier": {"N": str(earlier.run)}}
         transaction: list[Any] = [{"Put": put}, {"Update": self._add_to_totals(receipt, earlier)}]
         if report:
-            waiting = key(f"pending#{receipt.flow}", f"{receipt.recorded_at}#{receipt.report_id}") | {"body": body}
-            transaction.append({"Put": {"TableName": self._table.name, "Item": waiting}})
+            transaction.append({"Put": {"TableName": self._table.name, "Item": pending_item(receipt)}})
         client = self._table.client
         try:
             client.transact_write_items(TransactItems=transaction)
@@ -176,6 +178,12 @@ class Ledger:
                 ExpressionAttributeValues={":one": {"N": "1"}},
             )
         return "redelivered"
+
+
+def pending_item(receipt: Receipt) -> Item:
+    """The item of a receipt that waits to be reported to Dagster."""
+    waiting = key(f"pending#{receipt.flow}", f"{receipt.recorded_at}#{receipt.report_id}")
+    return waiting | {"body": {"B": zlib.compress(receipt.to_json().encode())}}
 
 
 def _not_taken(receipt: Receipt, why: str) -> TransientError:

@@ -15,11 +15,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.table import Item, Table, key
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionAccount:
+    """What a partition holds: the sum of its object versions' rows by outcome, and the ids of their receipts."""
+
+    counts: Counts
+    receipt_ids: tuple[str, ...]
 
 
 class Partitions:
@@ -49,10 +58,11 @@ class Partitions:
         items = self._table.query(_pk(asset, partition))
         return sorted((ObjectVersion.from_dict(json.loads(item["source"]["S"])) for item in items), key=_by_stamp)
 
-    def counts(self, asset: str, partition: str) -> Counts:
-        """What a partition holds now: the sum over its object versions."""
-        items = self._table.query(_pk(asset, partition))
-        return sum((Counts(**json.loads(item["counts"]["S"])) for item in items), Counts())
+    def account(self, asset: str, partition: str) -> PartitionAccount:
+        """What a partition holds now."""
+        items = list(self._table.query(_pk(asset, partition), only="sk, counts"))
+        counts = sum((Counts(**json.loads(item["counts"]["S"])) for item in items), Counts())
+        return PartitionAccount(counts, tuple(item["sk"]["S"] for item in items))
 
     def _replace(self, receipt: Receipt) -> None:
         versions = f"versions#{hashlib.sha256(receipt.source.uri.encode()).hexdigest()[:32]}"

@@ -38,13 +38,13 @@ class Table:
         with transient("read an item"):
             return self.client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True).get("Item")
 
-    def query(self, pk: str, *, page: int | None = None) -> Iterator[Item]:
-        """The items of a partition key in the order of their sort keys, `page` at a time."""
+    def query(self, pk: str, *, page: int | None = None, only: str = "") -> Iterator[Item]:
+        """The items of a partition key in the order of their sort keys, `page` at a time; `only` these attributes."""
+        chosen: dict[str, Any] = {"Limit": page} if page else {}
+        if only:
+            chosen["ProjectionExpression"] = only
         with transient(f"query {pk.split('#', 1)[0]} items"):
-            pages = self.client.get_paginator("query").paginate(
-                **self._of(pk), **cast("Any", {"Limit": page} if page else {})
-            )
-            for answer in pages:
+            for answer in self.client.get_paginator("query").paginate(**self._of(pk), **chosen):
                 yield from answer["Items"]
 
     def count(self, pk: str) -> int:

@@ -1,59 +1,15 @@
 """The purchase graph as an asset; to materialize it brings in what the graph lacks."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Protocol
-
 import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.accounts import flow_state, sources_table, state_figures, work_figures
-from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.tickets.assets import SOLD_KEY, TicketStoresResource
 
 _FLOW = "tickets"
 PURCHASE_GRAPH_KEY = dg.AssetKey(["purchase_graph"])
-
-
-class GraphStores(Protocol):
-    """The stores this asset looks at."""
-
-    @property
-    def graph(self) -> PurchaseGraph:
-        """The purchase graph."""
-
-    @property
-    def ledger(self) -> Ledger:
-        """The receipts of what the graph is made of."""
-
-
-class CaughtUp(Protocol):
-    """What a catch-up found: `known` objects, of which `restored` were not in the graph."""
-
-    @property
-    def known(self) -> int:
-        """How many object versions the ledger knows."""
-
-    @property
-    def restored(self) -> tuple[Receipt, ...]:
-        """The receipts of those that were brought in."""
-
-    @property
-    def seconds(self) -> float:
-        """The time it took."""
-
-
-class GraphSource(Protocol):
-    """What feeds the graph: the flow that knows its objects and can bring them in again."""
-
-    def open(self) -> AbstractContextManager[GraphStores]:
-        """The stores, for as long as they are needed."""
-
-    def catch_up(self, progress: Callable[[str], None]) -> CaughtUp:
-        """Bring in what the graph lacks."""
 
 
 _MODEL = """\
@@ -74,7 +30,7 @@ _MODEL = """\
 @dg.asset(
     key=PURCHASE_GRAPH_KEY,
     # All purchase days make one graph.
-    deps=[dg.AssetDep(dg.AssetKey(["tickets"]), partition_mapping=dg.AllPartitionMapping())],
+    deps=[dg.AssetDep(SOLD_KEY, partition_mapping=dg.AllPartitionMapping())],
     group_name="graph",
     kinds={"neo4j"},
     owners=[TICKETS.owner],
@@ -84,9 +40,7 @@ _MODEL = """\
     "Materializing it brings in every file that the ledger knows and the graph lacks, so a lost graph is built anew.",
     metadata={"model": dg.MetadataValue.md(_MODEL)},
 )
-def purchase_graph(
-    context: dg.AssetExecutionContext, stores: dg.ResourceParam[GraphSource]
-) -> dg.MaterializeResult[None]:
+def purchase_graph(context: dg.AssetExecutionContext, stores: TicketStoresResource) -> dg.MaterializeResult[None]:
     """The purchase graph, complete by the ledger."""
     done = stores.catch_up(context.log.info)
     with stores.open() as opened:
@@ -94,6 +48,8 @@ def purchase_graph(
         sizes = opened.graph.sizes()
     said = f"{done.known} files are known, {len(done.restored)} were not in the graph and are now"
     context.log.info("%s", said)
+    for receipt in done.missing:
+        context.log.warning("neither in the graph nor in the bucket: %s", receipt.refused)
     restored = [receipt.source for receipt in done.restored]
     counts = sum((receipt.counts for receipt in done.restored), Counts())
     size = sum(receipt.size for receipt in done.restored)
@@ -102,11 +58,13 @@ def purchase_graph(
         data_version=dg.DataVersion(state.data_version),
         metadata={
             **state_figures("purchase_graph", "", state),
+            "dagster/row_count": sizes["CONTAINS"],
             **work_figures(counts, size=size, seconds=done.seconds, objects=len(restored), refused=refused),
             **{f"graph_{name.lower()}": number for name, number in sizes.items()},
             "size": dg.MetadataValue.md(_size_table(sizes)),
             "code_version": __version__,
             "result": said,
+            "objects_missing": len(done.missing),
             "sources": dg.MetadataValue.md(sources_table(restored)),
         },
     )

@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from pipeline_assets.graph.assets import GraphSource, purchase_graph
+from pipeline_assets.graph.assets import purchase_graph
+from pipeline_assets.tickets.assets import TicketStoresResource
 
 
 @dg.asset_check(
@@ -10,7 +11,7 @@ from pipeline_assets.graph.assets import GraphSource, purchase_graph
     blocking=True,
     description="No key of a ticket, basket, product, category or store stands on two nodes.",
 )
-def keys_unique(stores: dg.ResourceParam[GraphSource]) -> dg.AssetCheckResult:
+def keys_unique(stores: TicketStoresResource) -> dg.AssetCheckResult:
     """Every key stands on one node."""
     with stores.open() as opened:
         found = opened.graph.duplicate_keys()
@@ -29,7 +30,7 @@ def keys_unique(stores: dg.ResourceParam[GraphSource]) -> dg.AssetCheckResult:
     blocking=True,
     description="Every ticket has a basket, a store and at least one line.",
 )
-def tickets_complete(stores: dg.ResourceParam[GraphSource]) -> dg.AssetCheckResult:
+def tickets_complete(stores: TicketStoresResource) -> dg.AssetCheckResult:
     """Every ticket is whole."""
     with stores.open() as opened:
         incomplete = opened.graph.incomplete_tickets()

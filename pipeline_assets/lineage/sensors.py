@@ -64,12 +64,13 @@ class LedgerResource(dg.ConfigurableResource["LedgerResource"]):
 
     def publish_waiting(self, flow: str, waiting: int) -> None:
         """Put the number of receipts that wait for Dagster into CloudWatch, where an alarm watches it."""
+        table = Settings.from_environment().ledger_table
         _cloudwatch().put_metric_data(
             Namespace="Cesta",
             MetricData=[
                 {
                     "MetricName": "PendingReceipts",
-                    "Dimensions": [{"Name": "Flow", "Value": flow}],
+                    "Dimensions": [{"Name": "Flow", "Value": flow}, {"Name": "Ledger", "Value": table}],
                     "Value": waiting,
                     "Unit": "Count",
                 }
@@ -157,7 +158,7 @@ def _stored(events: Sequence[PartitionEvent], ledger: Ledger, flow: str, graph: 
         return
     flow_now = flow_state(ledger, flow)
     states = {
-        place: partition_state(ledger, place.asset, place.partition) if place.partition else flow_now
+        place: partition_state(ledger.account(place.asset, place.partition)) if place.partition else flow_now
         for place in dict.fromkeys(event.place for event in events)
     }
     for key in sorted(graph.asset_check_keys):

@@ -10,8 +10,7 @@ import dagster as dg
 from pipeline_assets import __version__
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.events.accounts import State, data_version, sources_table, state_figures, work_figures
-from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.accounts import data_version, partition_state, sources_table, state_figures, work_figures
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.settings import Settings
 from pipeline_assets.tickets.ingest import LANDED, SOLD
@@ -122,13 +121,13 @@ def tickets(context: dg.AssetExecutionContext, stores: TicketStoresResource) -> 
 def _reload(context: dg.AssetExecutionContext, source: TicketStoresResource, asset: str) -> dg.MaterializeResult[None]:
     """Work all partitions of the run through again, each with metadata of its own."""
     days = context.partition_keys
-    versions: list[ObjectVersion] = []
+    worked: list[str] = []
     empty: list[str] = []
     with source.open() as stores:
         for number, day in enumerate(days, 1):
             done = reload_partition(asset, day, stores, progress=_now_and_then(context.log.info))
             context.add_asset_metadata(metadata=_metadata(asset, day, done), partition_key=day)
-            versions += [receipt.source for receipt in done.receipts]
+            worked += [receipt.id for receipt in done.receipts]
             if not done.receipts:
                 empty.append(day)
                 continue
@@ -139,14 +138,14 @@ def _reload(context: dg.AssetExecutionContext, source: TicketStoresResource, ass
     if empty:
         context.log.info("%s: no file is known for %d of %d days: nothing to do there", asset, len(empty), len(days))
     # Dagster takes one data version for all events of a run; each partition's own is in its metadata.
-    return dg.MaterializeResult(data_version=dg.DataVersion(data_version(versions)))
+    return dg.MaterializeResult(data_version=dg.DataVersion(data_version(worked)))
 
 
 def _metadata(asset: str, day: str, done: PartitionReload) -> dict[str, dg.MetadataValue | int | float | str]:
     sources = [receipt.source for receipt in done.receipts]
     refused = sum(bool(receipt.refused) for receipt in done.receipts)
     return {
-        **state_figures(asset, day, State(done.state, len(sources), data_version(sources))),
+        **state_figures(asset, day, partition_state(done.state)),
         **work_figures(done.counts, size=done.size, seconds=done.seconds, objects=len(sources), refused=refused),
         "code_version": __version__,
         "result": _said(done),

@@ -24,7 +24,7 @@ def _conservation(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
         days = _days(context, asset)
         with stores.open() as opened:
             accounts = {f"all of {FLOW}": opened.ledger.totals(FLOW).counts}
-            accounts |= {day: opened.ledger.partition_counts(asset.key.to_user_string(), day) for day in days}
+            accounts |= {day: opened.ledger.account(asset.key.to_user_string(), day).counts for day in days}
         found = Conservation(accounts)
         return dg.AssetCheckResult(
             passed=not found.broken,

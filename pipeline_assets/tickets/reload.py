@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.partitions import PartitionAccount
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.tickets.ingest import FLOW, ingest_object, restore_object
 from pipeline_assets.tickets.stores import TicketStores
@@ -25,7 +26,7 @@ class PartitionReload:
 
     receipts: tuple[Receipt, ...]
     counts: Counts
-    state: Counts
+    state: PartitionAccount
     size: int
     seconds: float
 
@@ -46,7 +47,7 @@ def reload_partition(
     return PartitionReload(
         receipts=tuple(receipts),
         counts=sum((_of_partition(receipt, asset, partition) for receipt in receipts), Counts()),
-        state=stores.ledger.partition_counts(asset, partition),
+        state=stores.ledger.account(asset, partition),
         size=sum(receipt.size for receipt in receipts),
         seconds=time.monotonic() - started,
     )

@@ -205,7 +205,8 @@ class TestReadBack:
         listener = sqs.create_queue(QueueName="listener")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=listener, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         cloud.client("sns").subscribe(TopicArn=outputs["TopicAlarms"], Protocol="sqs", Endpoint=arn)
-        lag = {"MetricName": "PendingReceipts", "Dimensions": [{"Name": "Flow", "Value": "tickets"}], "Value": 501.0}
+        of = [{"Name": "Flow", "Value": "tickets"}, {"Name": "Ledger", "Value": outputs["TableLedger"]}]
+        lag = {"MetricName": "PendingReceipts", "Dimensions": of, "Value": 501.0}
         watch.put_metric_data(Namespace="Cesta", MetricData=[lag])
         watch.describe_alarms()  # the local cloud looks at its alarms when it is asked about them
         (message,) = sqs.receive_message(QueueUrl=listener, WaitTimeSeconds=5)["Messages"]

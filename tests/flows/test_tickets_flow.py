@@ -257,13 +257,13 @@ def test_a_partition_is_made_of_the_newest_versions_of_its_files(tickets: Ticket
     then = {"timestamp": f"{day} 09:00:00"}
     first = tickets.put("a/2026-03-03.csv", HEADER + row("P1", **then) + row("P2", **then))
     arrived = tickets.receipt("a/2026-03-03.csv", first).source.arrival_day
-    landed = tickets.ledger.partition_counts("tickets/landed", arrived)
-    assert tickets.ledger.partition_counts("tickets", day) == Counts(received=2, accepted=2)
+    landed = tickets.ledger.account("tickets/landed", arrived).counts
+    assert tickets.ledger.account("tickets", day).counts == Counts(received=2, accepted=2)
     second = tickets.put("a/2026-03-03.csv", HEADER + row("P1", **then))
     tickets.receipt("a/2026-03-03.csv", second)
-    assert tickets.ledger.partition_counts("tickets", day) == Counts(received=1, accepted=1)
+    assert tickets.ledger.account("tickets", day).counts == Counts(received=1, accepted=1)
     assert [version.version_id for version in tickets.ledger.objects("tickets", day)] == [second]
-    assert tickets.ledger.partition_counts("tickets/landed", arrived) == landed + Counts(received=1, accepted=1)
+    assert tickets.ledger.account("tickets/landed", arrived).counts == landed + Counts(received=1, accepted=1)
     third = tickets.put("a/2026-03-03.csv", HEADER + row("P1", timestamp="2026-03-04 09:00:00"))
     tickets.receipt("a/2026-03-03.csv", third)
     assert tickets.ledger.objects("tickets", day) == []

@@ -302,13 +302,13 @@ def test_what_an_event_did_and_what_a_partition_holds_have_names_of_their_own() 
     assert did["rows_received"] == 10
     assert state_figures(LANDED, "2026-03-01", state)["dagster/partition_row_count"] == 100
     assert state_figures(SOLD, "2026-03-01", state)["dagster/partition_row_count"] == 90
-    assert state_figures(GRAPH, "", state)["dagster/row_count"] == 90
+    assert "dagster/row_count" not in state_figures(GRAPH, "", state)
     assert not did.keys() & state_figures(SOLD, "2026-03-01", state).keys()
 
 
 def test_the_data_version_depends_on_the_objects_and_not_on_their_order() -> None:
-    versions = [a_ticket_file(number).receipt.source for number in range(3)]
-    assert data_version(versions) == data_version(versions[::-1]) != data_version(versions[:2])
+    ids = ["r1", "r2", "r3"]
+    assert data_version(ids) == data_version(ids[::-1]) != data_version(ids[:2])
 
 
 @pytest.mark.parametrize("module", ["pipeline_assets.lineage.bridge", "pipeline_assets.events.accounts"])

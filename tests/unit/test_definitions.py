@@ -18,6 +18,7 @@ from pipeline_assets.definitions import defs
 from pipeline_assets.events.ledger import FlowTotals
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.partitions import PartitionAccount
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.lineage.bridge import Place, Standing
 from pipeline_assets.lineage.checks import CONSERVATION, FLOWS, RECEIPTS_KNOWN
@@ -131,10 +132,10 @@ class FakeLedger:
 
     lost_row = False
 
-    def partition_counts(self, asset: str, partition: str) -> Counts:
+    def account(self, asset: str, partition: str) -> PartitionAccount:
         del asset
-        known = self.lost_row and partition == DAYS[1]
-        return Counts(received=10, accepted=9) if known else ROWS
+        lost = self.lost_row and partition == DAYS[1]
+        return PartitionAccount(Counts(received=10, accepted=9) if lost else ROWS, ("r1",))
 
     def totals(self, flow: str) -> FlowTotals:
         del flow
@@ -147,7 +148,7 @@ class FakeGraph:
     repeated = 0
 
     def sizes(self) -> dict[str, int]:
-        return {"Ticket": 5, "Store": 1}
+        return {"Ticket": 5, "CONTAINS": 14}
 
     def duplicate_keys(self) -> dict[str, int]:
         return {"Ticket": self.repeated, "Store": 0}
@@ -178,9 +179,10 @@ def reload_nothing(asset: str, partition: str, stores: object, *, progress: Call
     del asset, stores
     progress("working")
     if partition == DAYS[2]:
-        return PartitionReload((), Counts(), Counts(), 0, 0.0)
+        return PartitionReload((), Counts(), PartitionAccount(Counts(), ()), 0, 0.0)
     refused = "no longer in the bucket" if partition == DAYS[1] else ""
-    return PartitionReload((a_receipt(partition, refused),), ROWS, ROWS + ROWS, 100, 0.1)
+    state = PartitionAccount(ROWS + ROWS, (a_receipt(partition).id,))
+    return PartitionReload((a_receipt(partition, refused),), ROWS, state, 100, 0.1)
 
 
 def run_of(
