@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class MissingSettingError(RuntimeError):
@@ -24,7 +24,7 @@ class Settings:
 
     neo4j_uri: str
     neo4j_user: str
-    neo4j_password: str
+    neo4j_password: str = field(repr=False)
     tickets_bucket: str
     tickets_queue_url: str
     quarantine_bucket: str

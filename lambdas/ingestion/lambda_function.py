@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from pipeline_assets.events.receipt import Receipt
+
 logger = Logger(service="tickets-ingestion")
 metrics = Metrics(namespace="Cesta", service="tickets-ingestion")
 #: Holds what is open: a frozen process has no end at which to close it.
@@ -37,25 +39,29 @@ def _opened() -> tuple[TicketStores, EventQueue]:
 
 
 def _work(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    stores, queue = _opened()
-    message = Message(
-        record.message_id, record.body, record.receipt_handle, int(record.attributes.approximate_receive_count)
-    )
+    receive_count = int(record.attributes.approximate_receive_count)
+    message = Message(record.message_id, record.body, record.receipt_handle, receive_count)
     try:
-        receipts = work_message(message, stores, queue, lambda: lambda_context.get_remaining_time_in_millis() / 1000)
-    except IngestError as error:
-        logger.warning("to be delivered again", extra={"receive_count": message.receive_count, **error.attributes()})
-        raise
-    except Exception:
-        logger.exception("failed, to be delivered again", extra={"receive_count": message.receive_count})
-        raise
-    for receipt in receipts:
-        outcome_counts = receipt.counts.as_dict()
-        logger.info(
-            "object ingested", extra={"object_uri": receipt.source.uri, "refused": receipt.refused, **outcome_counts}
+        stores, queue = _opened()
+        for receipt in work_message(
+            message, stores, queue, lambda: lambda_context.get_remaining_time_in_millis() / 1000
+        ):
+            _tell(receipt)
+    except Exception as error:
+        attributes = error.attributes() if isinstance(error, IngestError) else {}
+        known = isinstance(error, IngestError)
+        logger.warning(
+            "to be delivered again", exc_info=not known, extra={"receive_count": receive_count, **attributes}
         )
-        for outcome, rows in outcome_counts.items():
-            metrics.add_metric(name=f"Rows{outcome.title()}", unit=MetricUnit.Count, value=rows)
+        metrics.add_metric(name="MessagesRetried", unit=MetricUnit.Count, value=1)
+        raise
+
+
+def _tell(receipt: Receipt) -> None:
+    counts = receipt.counts.as_dict()
+    logger.info("object ingested", extra={"object_uri": receipt.source.uri, "refused": receipt.refused, **counts})
+    for outcome, rows in counts.items():
+        metrics.add_metric(name=f"Rows{outcome.title()}", unit=MetricUnit.Count, value=rows)
 
 
 @logger.inject_lambda_context

@@ -18,6 +18,7 @@ TICKETS = Dataset(
     key=("ticket_id", "product"),
     rules=(
         Rule("present", "halt", "the object version that the event announced"),
+        Rule("size", "halt", "at most 1.5 GB; split the file"),
         Rule("readable", "halt", "a CSV file in UTF-8, plain or gzip, whose name ends in .csv or .csv.gz"),
         Rule(
             "header",

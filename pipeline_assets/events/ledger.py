@@ -3,7 +3,7 @@
 Items, by partition key and sort key:
 
 - ``receipt#<id>`` / ``receipt``: the receipt, with the number of deliveries of its event;
-- ``pending#<flow>`` / ``<recorded at>#<report id>``: a receipt that Dagster has not shown yet, compressed;
+- ``pending#<flow>`` / ``<recorded at>#<report id>``: a receipt that Dagster has not shown yet;
 - ``totals#<flow>`` / ``<digit>``: running sums, in sixteen items so that parallel writers seldom meet;
 - the items of `Partitions`.
 
@@ -14,7 +14,6 @@ same thing however often they are put.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -61,7 +60,7 @@ class Ledger:
     def receipt(self, receipt_id: str) -> Receipt | None:
         """The receipt of an object version, or None while there is none."""
         item = self._table.get(f"receipt#{receipt_id}", _RECEIPT)
-        return Receipt.from_json(item["body"]["S"]) if item else None
+        return Receipt.unpacked(item["body"]["B"]) if item else None
 
     def receipts(self, flow: str) -> list[Receipt]:
         """Every receipt of a flow in the order of the stamps: a scan of the whole table, for rebuilding only."""
@@ -72,7 +71,7 @@ class Ledger:
                 FilterExpression="sk = :receipt AND flow = :flow",
                 ExpressionAttributeValues={":receipt": {"S": _RECEIPT}, ":flow": {"S": flow}},
             )
-            found = [Receipt.from_json(item["body"]["S"]) for page in pages for item in page["Items"]]
+            found = [Receipt.unpacked(item["body"]["B"]) for page in pages for item in page["Items"]]
         return sorted(found, key=lambda receipt: receipt.source.stamp)
 
     def deliveries(self, receipt_id: str) -> int:
@@ -85,22 +84,24 @@ class Ledger:
 
         A receipt that is there already with the same or a later run only counts one more delivery.
         """
-        earlier = self.receipt(receipt.id)
-        if earlier and earlier.run >= receipt.run:
-            return self._count_delivery(receipt)
-        self._partitions.put(receipt)
-        if not self._put_receipt(receipt, earlier, report=report):
-            return self._count_delivery(receipt)
-        if earlier:
-            self._partitions.drop(earlier, kept=receipt.partitions)
-        return "recorded"
+        put = False
+        while not ((earlier := self.receipt(receipt.id)) and earlier.run >= receipt.run):
+            self._partitions.put(receipt)
+            put = True
+            if earlier:
+                self._partitions.drop(earlier, kept=receipt.partitions)
+            # Whoever tells Dagster: a receipt that was never there before has not been told by anyone.
+            if self._put_receipt(receipt, earlier, report=report or not earlier):
+                return "recorded"
+        if put:
+            self._partitions.put(earlier)
+        return self._count_delivery(receipt)
 
     def pending(self, flow: str, *, limit: int) -> list[PendingReport]:
         """The receipts that wait to be reported to Dagster, oldest first, at most `limit`."""
         found: list[PendingReport] = []
         for item in self._table.query(f"pending#{flow}", page=limit):
-            receipt = Receipt.from_json(zlib.decompress(item["body"]["B"]).decode())
-            found.append(PendingReport(item["sk"]["S"], receipt))
+            found.append(PendingReport(item["sk"]["S"], Receipt.unpacked(item["body"]["B"])))
             if len(found) == limit:
                 break
         return found
@@ -132,12 +133,11 @@ class Ledger:
 
     def _put_receipt(self, receipt: Receipt, earlier: Receipt | None, *, report: bool) -> bool:
         """Put receipt, pending item and sums together; False when another worker was quicker."""
-        body = receipt.to_json()
         put: dict[str, Any] = {
             "TableName": self._table.name,
             "Item": key(f"receipt#{receipt.id}", _RECEIPT)
             | {"flow": {"S": receipt.flow}, "run": {"N": str(receipt.run)}, "deliveries": {"N": "1"}}
-            | {"body": {"S": body}},
+            | {"body": {"B": receipt.packed()}},
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         if earlier:
@@ -183,7 +183,7 @@ class Ledger:
 def pending_item(receipt: Receipt) -> Item:
     """The item of a receipt that waits to be reported to Dagster."""
     waiting = key(f"pending#{receipt.flow}", f"{receipt.recorded_at}#{receipt.report_id}")
-    return waiting | {"body": {"B": zlib.compress(receipt.to_json().encode())}}
+    return waiting | {"body": {"B": receipt.packed()}}
 
 
 def _not_taken(receipt: Receipt, why: str) -> TransientError:

@@ -75,4 +75,11 @@ class TerminalError(IngestError):
 
 
 class TimeBudgetReachedError(IngestError):
-    """The work was stopped at its time budget with everything done so far committed: a continuation goes on."""
+    """The work was stopped at its time budget with everything done so far committed: a continuation goes on.
+
+    `stuck` says that a whole budget went by without a step forward: going on like that would never end.
+    """
+
+    def __init__(self, message: str, *, flow: str = "", object_uri: str = "", stuck: bool = False) -> None:
+        super().__init__(message, flow=flow, object_uri=object_uri, rule="time_budget")
+        self.stuck = stuck

@@ -43,6 +43,7 @@ class Partitions:
         self._table.put_all(
             _key(part, receipt) | {"source": source, "counts": {"S": json.dumps(part.counts.as_dict())}}
             for part in receipt.partitions
+            if part.partition
         )
         if not receipt.refused:
             self._replace(receipt)
@@ -66,8 +67,8 @@ class Partitions:
 
     def _replace(self, receipt: Receipt) -> None:
         versions = f"versions#{hashlib.sha256(receipt.source.uri.encode()).hexdigest()[:32]}"
-        self._table.put_all([key(versions, receipt.source.stamp) | {"body": {"S": receipt.to_json()}}])
-        *replaced, _ = (Receipt.from_json(item["body"]["S"]) for item in self._table.query(versions))
+        self._table.put_all([key(versions, receipt.source.stamp) | {"body": {"B": receipt.packed()}}])
+        *replaced, _ = (Receipt.unpacked(item["body"]["B"]) for item in self._table.query(versions))
         self._table.delete_all(
             _key(part, older) for older in replaced for part in older.partitions if not part.of_arrival
         )

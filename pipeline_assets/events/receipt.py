@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +85,15 @@ class Receipt:
             ensure_ascii=False,
             separators=(",", ":"),
         )
+
+    def packed(self) -> bytes:
+        """The receipt compressed, as the ledger keeps it: one that names thousands of days must fit into an item."""
+        return zlib.compress(self.to_json().encode())
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> Receipt:
+        """The inverse of `packed`."""
+        return cls.from_json(zlib.decompress(packed).decode())
 
     @classmethod
     def from_json(cls, text: str) -> Receipt:

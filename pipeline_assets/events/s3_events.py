@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
+from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TerminalError
 
+_YEARS = range(2006, 9000)
 
-def object_versions(body: str, *, flow: str) -> tuple[ObjectVersion, ...]:
-    """The object versions a message body announces as created; empty for S3's own test message.
 
-    Removals are passed over: nothing new is to be read. Raises `TerminalError` (rule ``foreign_message``) when the body
-    is not an S3 notification.
+def object_versions(body: str, *, flow: str) -> tuple[list[ObjectVersion], list[TerminalError]]:
+    """The object versions a message body announces as created, and what in it is no S3 notification.
+
+    S3's own test message announces nothing, and removals are passed over: nothing new is to be read. The errors are of
+    the rule ``foreign_message``.
     """
     try:
         document = json.loads(body)
-    except ValueError as error:
-        raise _foreign(flow, f"it is not JSON ({error})") from error
+    except (ValueError, RecursionError) as error:
+        return [], [_foreign(flow, f"it is not JSON ({type(error).__name__})")]
     if not isinstance(document, dict):
-        raise _foreign(flow, f"it is a JSON {type(document).__name__}, not an object")
+        return [], [_foreign(flow, f"it is a JSON {type(document).__name__}, not an object")]
     if document.get("Event") == "s3:TestEvent":
-        return ()
+        return [], []
     records = document.get("Records")
     if not isinstance(records, list):
-        raise _foreign(flow, "it has no list 'Records'")
-    return tuple(_object_version(record, flow) for record in records if _announces_creation(record, flow))
+        return [], [_foreign(flow, "it has no list 'Records'")]
+    versions: list[ObjectVersion] = []
+    faults: list[TerminalError] = []
+    for record in records:
+        try:
+            if _announces_creation(record, flow):
+                versions.append(_object_version(record, flow))
+        except TerminalError as error:
+            faults.append(error)
+    return versions, faults
 
 
 def _announces_creation(record: object, flow: str) -> bool:
@@ -42,16 +53,16 @@ def _object_version(record: dict[str, Any], flow: str) -> ObjectVersion:
         entity = record["s3"]
         item = entity["object"]
         return ObjectVersion(
-            bucket=entity["bucket"]["name"],
-            key=unquote_plus(item["key"]),
+            bucket=_text(entity["bucket"]["name"]),
+            key=_text(unquote_plus(item["key"])),
             version_id=_version(item.get("versionId")),
             etag=str(item.get("eTag", "")).strip('"'),
             size=int(item.get("size", 0)),
             event_time=_event_time(record["eventTime"]),
             sequencer=str(item.get("sequencer", "")),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _foreign(flow, f"a record in it cannot be read as an S3 event ({error!r})") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise _foreign(flow, f"a record in it cannot be read as an S3 event ({type(error).__name__})") from error
 
 
 def _version(value: object) -> str:
@@ -61,9 +72,16 @@ def _version(value: object) -> str:
 def _event_time(text: str) -> str:
     """S3's event time in one fixed width, so that stamps compare as text."""
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if moment.year not in _YEARS:
+        message = f"the year {moment.year} is none of an event"
+        raise ValueError(message)
+    return iso_utc(moment)
+
+
+def _text(value: str) -> str:
+    """Text that can be written as UTF-8; raises ValueError where JSON smuggled in half a character."""
+    value.encode()
+    return value
 
 
 def _foreign(flow: str, why: str) -> TerminalError:

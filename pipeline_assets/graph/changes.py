@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, LiteralString
 
+from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.ownership import Content, Held, ProductLine, Quantity, Settlement
 
@@ -22,9 +22,8 @@ def read_held(tx: ManagedTransaction, ticket_ids: Collection[str]) -> dict[str, 
     ids = sorted(ticket_ids)
     held = {record["ticket_id"]: Held(record["owner"], None) for record in tx.run(statements.READ_RETIRED, ids=ids)}
     for record in tx.run(statements.READ_TICKETS, ids=ids):
-        moment = record["timestamp"].to_native().replace(tzinfo=UTC)
         content = Content(
-            moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            iso_utc(record["timestamp"].to_native()),
             set(record["baskets"]),
             set(record["stores"]),
             {

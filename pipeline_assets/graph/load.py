@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def owner_of(stamp: str, run: int) -> str:
     """A run's owner text; later runs of the same version compare greater."""
-    return f"{stamp}/{run:04d}"
+    return f"{stamp}/{run:06d}"
 
 
 @dataclass(frozen=True, slots=True)

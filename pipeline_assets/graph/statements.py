@@ -40,6 +40,7 @@ RETURN lock.turn AS turn
 TAKE_TURN: Final = """
 MATCH (lock:GraphLock {name: 'purchases'})
 SET lock.turn = lock.turn + 1, lock.until = 0
+RETURN lock.turn AS turn
 """
 
 GIVE_UP_TURN: Final = """

@@ -38,13 +38,13 @@ class PurchaseGraph:
     @classmethod
     @contextmanager
     def connect(cls, uri: str, user: str, password: str) -> Iterator[PurchaseGraph]:
-        """Open a graph; the driver repeats a refused transaction for eight seconds, after which the queue does."""
+        """Open a graph; the driver repeats a refused transaction for four seconds, after which the queue does."""
         with GraphDatabase.driver(
             uri,
             auth=(user, password),
             connection_timeout=5.0,
             connection_acquisition_timeout=10.0,
-            max_transaction_retry_time=8.0,
+            max_transaction_retry_time=4.0,
             initial_retry_delay=0.1,
             notifications_min_severity="OFF",
         ) as driver:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 #: Longer than the slowest batch that was seen, short enough to wait for after a crash.
-RESERVED_MILLISECONDS = 20_000
-_PATIENCE_SECONDS = 60.0
+RESERVED_MILLISECONDS = 10_000
+_PATIENCE_SECONDS = 12.0
 _LOOK_SECONDS = (0.01, 0.05)
 
 
@@ -35,14 +35,15 @@ class NoLockError(Exception):
 
 
 class TurnNotGivenError(Exception):
-    """The turn was not to be had within a minute: other writers keep it, or one of them crashes all the time."""
+    """The turn was not to be had: other writers keep it, or one of them crashes all the time."""
 
 
 def in_turn(driver: Driver, work: Callable[[ManagedTransaction], T]) -> T:
     """Run a write transaction in turn; raises `NoLockError` or `TurnNotGivenError`, having changed nothing."""
 
     def transaction(tx: ManagedTransaction) -> T:
-        tx.run(statements.TAKE_TURN).consume()
+        if tx.run(statements.TAKE_TURN).single() is None:
+            raise NoLockError
         return work(tx)
 
     holder = uuid.uuid4().hex
@@ -61,7 +62,7 @@ def _reserve(session: Session, holder: str) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not (session.execute_read(_is_free, holder) and session.execute_write(_is_reserved, holder)):
         if time.monotonic() > deadline:
-            raise TurnNotGivenError("other writers of the purchase graph kept the turn for a minute")
+            raise TurnNotGivenError(f"other writers of the purchase graph kept the turn for {_PATIENCE_SECONDS:.0f} s")
         time.sleep(random.uniform(*_LOOK_SECONDS))  # noqa: S311 - spreads the writers, keeps no secret
 
 

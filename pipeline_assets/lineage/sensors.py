@@ -5,7 +5,7 @@ becomes. There is no cursor: what Dagster shows and what the ledger still holds 
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -53,6 +53,8 @@ _CLOCK_SKEW = timedelta(minutes=10)
 _STORE = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
 _METRIC = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 1})
 _METRIC_EVERY = 60.0
+#: Partitions of very many objects take long to add up; a tick must end within the daemon's 60 seconds all the same.
+_STATES_SECONDS = 20.0
 
 
 class LedgerResource(dg.ConfigurableResource["LedgerResource"]):
@@ -157,10 +159,8 @@ def _stored(events: Sequence[PartitionEvent], ledger: Ledger, flow: str, graph: 
     if not events:
         return
     flow_now = flow_state(ledger, flow)
-    states = {
-        place: partition_state(ledger.account(place.asset, place.partition)) if place.partition else flow_now
-        for place in dict.fromkeys(event.place for event in events)
-    }
+    states = _states(dict.fromkeys(event.place for event in events), ledger, flow_now)
+    events = [event for event in events if event.place in states]
     for key in sorted(graph.asset_check_keys):
         mine = [event for event in events if event.place.asset == key.asset_key.to_user_string()]
         if key.name == CONSERVATION and mine:
@@ -170,6 +170,17 @@ def _stored(events: Sequence[PartitionEvent], ledger: Ledger, flow: str, graph: 
     order = {key.to_user_string(): place for place, key in enumerate(graph.toposorted_asset_keys)}
     for event in sorted(events, key=lambda event: order[event.place.asset]):
         yield _materialization(event, states[event.place])
+
+
+def _states(places: Iterable[Place], ledger: Ledger, flow_now: State) -> dict[Place, State]:
+    """The state of each place; those that were not reached in time are told of in a later tick."""
+    began = time.monotonic()
+    states: dict[Place, State] = {}
+    for place in places:
+        states[place] = partition_state(ledger.account(place.asset, place.partition)) if place.partition else flow_now
+        if time.monotonic() - began > _STATES_SECONDS:
+            break
+    return states
 
 
 def _materialization(event: PartitionEvent, state: State) -> dg.AssetMaterialization:

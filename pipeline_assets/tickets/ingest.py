@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets import __version__
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError, TransientError
+from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.graph.load import Batch, BehindError, Load
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.tickets.reading import RefusedFileError, TicketFile, open_tickets
@@ -35,8 +37,9 @@ SOLD = "tickets"
 GRAPH = "purchase_graph"
 #: Records of one transaction.
 BATCH_ROWS = 5_000
-#: No batch is begun with less than this left, so that the slowest batch ends before the function is stopped.
-RESERVE_SECONDS = 20.0
+#: Bytes; an object and what is unpacked of it are read from the function's temporary storage, which holds 2 GiB.
+LARGEST_OBJECT = 1_500_000_000
+_CHUNK_BYTES = 4 << 20
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412", "MethodNotAllowed"}
 
 
@@ -72,20 +75,25 @@ def restore_object(
 ) -> Receipt:
     """`ingest_object` whatever the ledger says: for a graph that does not hold what the ledger knows.
 
-    An object that the ledger knows but S3 has no more changes nothing; the receipt that comes back says so and counts
-    no rows.
+    An object that the ledger knows but that cannot be read again changes nothing; the receipt that comes back says so
+    and counts no rows.
     """
     started = time.monotonic()
+    budget = TimeBudget(seconds_left)
     load = _begin(version, stores, redo=redo)
     try:
-        load = _bring_in(load, stores, seconds_left)
+        load = _finish(_bring_in(load, stores, budget), stores, budget)
         counts, refused = load.counts, _refusal_of_all_rows(load)
     except RefusedFileError as error:
-        if error.rule == "present" and (receipt := stores.ledger.receipt(version.id)):
-            return replace(receipt, counts=Counts(), partitions=(), refused=str(error))
-        stores.quarantine.keep_file(version, load.run, error.rule, str(error))
-        load = Load(version, run=load.run)
-        counts, refused = Counts(received=error.rows, quarantined=error.rows), str(error)
+        refused = str(error)
+        earlier = stores.ledger.receipt(version.id)
+        if earlier and not earlier.refused:
+            return replace(earlier, counts=Counts(), partitions=(), refused=refused)
+        stores.quarantine.keep_file(version, load.run, error.rule, refused, error.shown)
+        counts = Counts(received=error.rows, quarantined=error.rows)
+        if load.next_row > 1:  # it went away in the middle: what is in stays, and is accounted for
+            load = _finish(load, stores, budget)
+            counts = load.counts
     except BehindError as error:
         message = f"another worker is on the object: {error}"
         raise TransientError(message, flow=FLOW, object_uri=version.uri) from error
@@ -103,21 +111,23 @@ def _begin(version: ObjectVersion, stores: TicketStores, *, redo: bool) -> Load:
     return Load(version, run=max(known.run if known else 0, receipt.run if receipt else 0) + 1)
 
 
-def _bring_in(load: Load, stores: TicketStores, seconds_left: Callable[[], float] | None) -> Load:
+def _bring_in(load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
     if load.done:
         return load
-    with _downloaded(stores.s3, load.version) as path, open_tickets(path, load.version.key) as file:
-        load = _put_rows(file, load, stores, seconds_left)
+    version = load.version
+    budget.check(FLOW, version.uri)
+    if version.size > LARGEST_OBJECT:
+        raise RefusedFileError("size", f"{version.key}: it has {version.size} bytes; expected {_expected('size')}")
+    with _downloaded(stores.s3, version, budget) as path, open_tickets(path, version.key) as file:
+        return _put_rows(file, load, stores, budget)
+
+
+def _finish(load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
     while not load.done:
-        _stop_in_time(load, seconds_left)
+        budget.check(FLOW, load.version.uri)
         load = stores.graph.finish(load)
+        budget.moved_on()
     return load
-
-
-def _stop_in_time(load: Load, seconds_left: Callable[[], float] | None) -> None:
-    if seconds_left and seconds_left() < RESERVE_SECONDS:
-        message = f"the time is used up at row {load.next_row} of {load.version.uri}"
-        raise TimeBudgetReachedError(message, flow=FLOW, object_uri=load.version.uri)
 
 
 def _refusal_of_all_rows(load: Load) -> str:
@@ -127,10 +137,11 @@ def _refusal_of_all_rows(load: Load) -> str:
     return f"{load.version.key}: all {received} rows were rejected; expected {_expected('some_row_valid')}"
 
 
-def _put_rows(file: TicketFile, load: Load, stores: TicketStores, seconds_left: Callable[[], float] | None) -> Load:
+def _put_rows(file: TicketFile, load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
     rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time))
-    for lines, rejections, next_row in _batches(file, rules, load.next_row):
-        _stop_in_time(load, seconds_left)
+    check = partial(budget.check, FLOW, load.version.uri)
+    for lines, rejections, next_row in _batches(file, rules, load.next_row, check):
+        check()
         stores.quarantine.keep_rows(load.version, load.run, file.header, rejections)
         rejected_days: dict[str, Counts] = {}
         for rejection in rejections:
@@ -140,16 +151,24 @@ def _put_rows(file: TicketFile, load: Load, stores: TicketStores, seconds_left: 
         unread_time = sum(not rejection.day for rejection in rejections)
         batch = Batch(lines, next_row, rejected_days, unread_time, rules.take_unusual())
         load = stores.graph.write(load, batch)
+        budget.moved_on()
     return load
 
 
-def _batches(file: TicketFile, rules: RowRules, first_row: int) -> Iterator[tuple[list[Line], list[Rejection], int]]:
-    """The records from `first_row` on, in batches: accepted lines, rejections, number of the record after them."""
+def _batches(
+    file: TicketFile, rules: RowRules, first_row: int, check: Callable[[], None]
+) -> Iterator[tuple[list[Line], list[Rejection], int]]:
+    """The records from `first_row` on, in batches: accepted lines, rejections, number of the record after them.
+
+    Those before it are in already; `check` is called now and then while they are passed over.
+    """
     lines: list[Line] = []
     rejections: list[Rejection] = []
     number = 0
     for number, fields in file.records():
         if number < first_row:
+            if number % BATCH_ROWS == 0:
+                check()
             continue
         row = rules.line(number, fields)
         if isinstance(row, Line):
@@ -164,7 +183,7 @@ def _batches(file: TicketFile, rules: RowRules, first_row: int) -> Iterator[tupl
 
 
 @contextmanager
-def _downloaded(s3: S3Client, version: ObjectVersion) -> Iterator[Path]:
+def _downloaded(s3: S3Client, version: ObjectVersion, budget: TimeBudget) -> Iterator[Path]:
     """The object's bytes in a temporary file of its own, which is removed afterwards."""
     request: GetObjectRequestTypeDef = {"Bucket": version.bucket, "Key": version.key}
     if version.version_id:
@@ -176,7 +195,9 @@ def _downloaded(s3: S3Client, version: ObjectVersion) -> Iterator[Path]:
         try:
             body = s3.get_object(**request)["Body"]
             with path.open("wb") as file:
-                shutil.copyfileobj(body, file, 1 << 20)
+                for chunk in body.iter_chunks(_CHUNK_BYTES):
+                    file.write(chunk)
+                    budget.check(FLOW, version.uri)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in _GONE:
                 found = f"{version.key}: this version is no longer in the bucket"
@@ -208,7 +229,7 @@ def _receipt(load: Load, counts: Counts, refused: str, seconds: float) -> Receip
         size=version.size,
         seconds=round(seconds, 3),
         code_version=__version__,
-        recorded_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        recorded_at=iso_utc(datetime.now(UTC)),
         refused=refused,
         effects=load.effects | {"rows_unusual": load.unusual},
     )

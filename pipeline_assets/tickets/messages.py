@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pipeline_assets.events.outcomes import TerminalError, TimeBudgetReachedError
+from pipeline_assets.events.outcomes import TimeBudgetReachedError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
@@ -25,23 +25,30 @@ class Message:
 
 def work_message(
     message: Message, stores: TicketStores, queue: EventQueue, seconds_left: Callable[[], float]
-) -> list[Receipt]:
-    """Ingest every object version a message announces; afterwards the message is done with, or an error says it is not.
+) -> Iterator[Receipt]:
+    """Ingest every object version a message announces and yield their receipts; in the end the message is done with.
 
-    A message that is no S3 notification is quarantined. When the time is used up a continuation is queued. Any other
-    error, `TransientError` first of all, is raised after asking for the message's back-off: it comes again.
+    What is no S3 notification is quarantined. When the time is used up a continuation is queued. Any other error,
+    `TransientError` first of all, is raised after all objects were tried and the message's back-off was asked for: the
+    message comes again.
     """
-    try:
-        return [
-            ingest_object(version, stores, seconds_left=seconds_left)
-            for version in object_versions(message.body, flow=FLOW)
-        ]
-    except TerminalError as error:
-        stores.quarantine.keep_message(message.id, message.body, error.rule, str(error))
-        return []
-    except TimeBudgetReachedError:
-        queue.go_on_with(message.body)
-        return []
-    except Exception:
+    versions, faults = object_versions(message.body, flow=FLOW)
+    if faults:
+        reasons = "; ".join(map(str, faults))
+        stores.quarantine.keep_message(message.id, message.body, faults[0].rule, reasons)
+    failures: list[Exception] = []
+    unfinished = False
+    for version in versions:
+        try:
+            yield ingest_object(version, stores, seconds_left=seconds_left)
+        except TimeBudgetReachedError as error:
+            unfinished = True
+            if error.stuck:
+                failures.append(error)
+        except Exception as error:  # noqa: BLE001 - the other objects of the message are not to suffer from it
+            failures.append(error)
+    if failures:
         queue.back_off(message.receipt_handle, message.receive_count)
-        raise
+        raise failures[0]
+    if unfinished:
+        queue.go_on_with(message.body)

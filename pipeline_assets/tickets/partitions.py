@@ -2,8 +2,10 @@
 
 import dagster as dg
 
+from pipeline_assets.tickets.rows import FIRST_DAY
+
 #: The first day a purchase may have, by the rule ``timestamp_in_range``.
-_FIRST_DAY = "2015-01-01"
+_FIRST_DAY = FIRST_DAY.isoformat()
 
 #: The days files arrive; the end offset makes today, which has not ended, a partition.
 arrival_days = dg.DailyPartitionsDefinition(_FIRST_DAY, timezone="UTC", end_offset=1)

@@ -39,15 +39,16 @@ class Quarantine:
                 "column": row.column,
                 "rule": row.rule,
                 "reason": row.reason,
-                "fields": dict(zip(header, row.fields, strict=False)) if len(row.fields) == len(header) else row.fields,
+                "fields": _named(header, row.fields),
             }
             for row in rows
         )
         self._put(f"{_prefix(version, run)}/{rows[0].number:012d}.jsonl", documents)
 
-    def keep_file(self, version: ObjectVersion, run: int, rule: str, reason: str) -> None:
-        """Keep the refusal of a whole file; its bytes stay where they arrived."""
-        self._put(f"{_prefix(version, run)}/file.jsonl", [{**_place(version), "rule": rule, "reason": reason}])
+    def keep_file(self, version: ObjectVersion, run: int, rule: str, reason: str, shown: str) -> None:
+        """Keep the refusal of a whole file, with what was seen of it; its bytes stay where they arrived."""
+        document = {**_place(version), "rule": rule, "reason": reason, "shown": shown}
+        self._put(f"{_prefix(version, run)}/file.jsonl", [document])
 
     def keep_message(self, message_id: str, body: str, rule: str, reason: str) -> None:
         """Keep a message that announces no object."""
@@ -60,11 +61,20 @@ class Quarantine:
         body = "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents)
         try:
             self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=body.encode(), ContentType="application/x-ndjson"
+                Bucket=self._bucket,
+                Key=key,
+                Body=body.encode("utf-8", "backslashreplace"),
+                ContentType="application/x-ndjson",
             )
         except (BotoCoreError, ClientError) as error:
             message = f"the quarantine bucket {self._bucket} did not take {key}: {error}"
             raise TransientError(message, flow="tickets", object_uri=f"s3://{self._bucket}/{key}") from error
+
+
+def _named(header: Sequence[str], fields: Sequence[str]) -> dict[str, str] | Sequence[str]:
+    """Fields by their columns, where each has one of its own."""
+    fits = len(fields) == len(header) == len(set(header))
+    return dict(zip(header, fields, strict=True)) if fits else fields
 
 
 def _prefix(version: ObjectVersion, run: int) -> str:

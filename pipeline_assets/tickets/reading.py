@@ -8,27 +8,33 @@ import io
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.tickets.rows import LONGEST_KEY, readable
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_BROKEN_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 #: The widest field that is read; a quotation mark that is never closed would otherwise swallow the rest of the file.
 csv.field_size_limit(100_000)
+_LONGEST_LINE = 1_000_000
 
 
 class RefusedFileError(Exception):
     """Raised when no row of a file can be read; the message names the file, what was there and what was expected.
 
-    `rows` is how many records the file has, as far as that can be told.
+    `rows` is how many records the file has, as far as that can be told. `shown` is text of the file itself, which may
+    be anything: it belongs into the quarantine, never into a receipt or a log.
     """
 
-    def __init__(self, rule: str, message: str, rows: int = 0) -> None:
+    def __init__(self, rule: str, message: str, rows: int = 0, shown: str = "") -> None:
         super().__init__(message)
         self.rule = rule
         self.rows = rows
+        self.shown = shown
 
 
 class TicketFile:
@@ -36,7 +42,7 @@ class TicketFile:
 
     def __init__(self, name: str, records: Iterator[list[str]], header: Sequence[str]) -> None:
         self.name = name
-        self.header = tuple(header)
+        self.header = tuple(readable(column[:LONGEST_KEY]) for column in header)
         self._records = records
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
@@ -52,7 +58,7 @@ class TicketFile:
                 return
             except csv.Error as error:
                 fields = [f"unreadable: {error}"]
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            except _BROKEN_GZIP as error:
                 fields = [f"compressed data broken off: {error}"]
                 yield number + 1, fields
                 return
@@ -71,15 +77,17 @@ def open_tickets(path: Path, name: str) -> Iterator[TicketFile]:
         binary = _uncompressed(raw)
         try:
             start = cast("io.BufferedReader", binary).peek(4096)[:4096]
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except _BROKEN_GZIP as error:
             raise _refused("readable", name, f"its gzip data is broken ({error})") from error
         _refuse_other_encodings(start, name)
         text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        records = csv.reader(text)
+        # In pieces: a line without an end would otherwise be held in memory whole.
+        records = csv.reader(iter(partial(text.readline, _LONGEST_LINE), ""))
         header = _header(records, name)
         file = TicketFile(name, records, header)
         if fault := _header_fault(header):
-            raise _refused("header", name, fault, rows=sum(1 for _ in file.records()))
+            shown = readable(",".join(header)[:200])
+            raise _refused("header", name, fault, rows=sum(1 for _ in file.records()), shown=shown)
         yield file
 
 
@@ -101,19 +109,20 @@ def _header(records: Iterator[list[str]], name: str) -> list[str]:
         header = [field.strip() for field in next(records, [])]
     except csv.Error as error:
         raise _refused("header", name, f"row 0 cannot be read ({error})") from error
+    except _BROKEN_GZIP as error:
+        raise _refused("readable", name, f"its gzip data is broken ({error})") from error
     if not header:
         raise _refused("header", name, "it is empty")
     return header
 
 
 def _header_fault(header: Sequence[str]) -> str:
-    shown = repr(",".join(header)[:200].encode("utf-8", "backslashreplace").decode())
     missing = [column for column in TICKETS.column_names if column not in header]
     if missing:
-        return f"row 0 lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}: it is {shown}"
+        return f"row 0 lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}, of {len(header)} it has"
     repeated = [column for column in TICKETS.column_names if header.count(column) > 1]
-    return f"row 0 has {', '.join(repeated)} more than once: it is {shown}" if repeated else ""
+    return f"row 0 has {', '.join(repeated)} more than once" if repeated else ""
 
 
-def _refused(rule: str, name: str, found: str, rows: int = 0) -> RefusedFileError:
-    return RefusedFileError(rule, f"{name}: {found}; expected {TICKETS.rule(rule).expected}", rows)
+def _refused(rule: str, name: str, found: str, rows: int = 0, shown: str = "") -> RefusedFileError:
+    return RefusedFileError(rule, f"{name}: {found}; expected {TICKETS.rule(rule).expected}", rows, shown)

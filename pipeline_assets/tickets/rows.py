@@ -11,18 +11,23 @@ from decimal import Decimal, InvalidOperation
 from operator import itemgetter
 
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.graph.ownership import Line
 
 #: The first day of history that is believed; the partitions of the assets begin there too.
 FIRST_DAY = date(2015, 1, 1)
 #: Above this a quantity is kept and counted as unusual (Complete Journey sells fuel in the tens of thousands).
 USUAL_QUANTITY = 1000
+#: Below this a number is noise, and would be stored as zero in the end.
+SMALLEST_QUANTITY = Decimal("0.000001")
 #: Far above any sale and well inside the 64-bit numbers of the graph.
 LARGEST_QUANTITY = 10**12
 #: Neo4j refuses index keys over about 8 kB; a name this long is a broken file, not a product.
 LONGEST_KEY = 500
 _DIGITS = len(str(LARGEST_QUANTITY))
 _CACHED_TIMES = 50_000
+#: What is kept of a rejected record, which may be anything: enough to see what it is; the file itself is in its bucket.
+_KEPT_FIELDS, _KEPT_CHARACTERS = 50, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +84,12 @@ class RowRules:
             quantity = (
                 int(amount) if amount.isdigit() and amount.isascii() and len(amount) <= _DIGITS else _number(amount)
             )
-            if quantity <= 0 or quantity > LARGEST_QUANTITY:
+            if not SMALLEST_QUANTITY <= quantity <= LARGEST_QUANTITY:
                 raise _BrokenRuleError("quantity_positive", "quantity", amount)
-            if not "".join(fields).isascii():
+            joined = "".join(fields)
+            if "\x00" in joined:
+                raise _BrokenRuleError("encoding", "", "a NUL character")
+            if not joined.isascii():
                 product, category, store = map(_composed, (product, category, store))
                 ticket_id, basket_id = map(_composed, (ticket_id, basket_id))
             if not (ticket_id and product and basket_id and store):
@@ -103,11 +111,16 @@ class RowRules:
             raise _BrokenRuleError("timestamp_readable", "timestamp", text) from None
         if not self._first <= moment <= self._last:
             raise _BrokenRuleError("timestamp_in_range", "timestamp", text)
-        utc = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        utc = iso_utc(moment)
         if len(self._times) >= _CACHED_TIMES:
             self._times.clear()
         self._times[text] = utc, utc[:10]
         return utc, utc[:10]
+
+
+def readable(text: str) -> str:
+    """Text that can be written anywhere: bytes that were no UTF-8 are shown as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _number(text: str) -> Decimal:
@@ -149,9 +162,10 @@ def _refuse_long(ticket_id: str, product: str, basket_id: str, store: str, categ
 
 def _rejection(number: int, broken: _BrokenRuleError, fields: Sequence[str], day: str) -> Rejection:
     place = f"row {number}, column {broken.column}" if broken.column else f"row {number}"
-    found = repr(broken.value) if broken.column else broken.value
+    value = broken.value[:_KEPT_CHARACTERS]
+    found = repr(value) if broken.column else value
     reason = f"{place}: found {found}, expected {TICKETS.rule(broken.rule).expected}"
-    kept = tuple(field.encode("utf-8", "backslashreplace").decode() for field in fields)
+    kept = tuple(readable(field[:_KEPT_CHARACTERS]) for field in fields[:_KEPT_FIELDS])
     return Rejection(number, broken.rule, broken.column, reason, kept, day)
 
 

@@ -319,8 +319,8 @@ def test_time_that_runs_out_is_gone_on_with_where_it_stopped(tickets: TicketClou
     record = tickets.notification(
         "big.csv", tickets.put("big.csv", content), moment="2026-11-20T10:00:00.000Z", sequencer="1"
     )
-    (version,) = object_versions(json.dumps({"Records": [record]}), flow="tickets")
-    left = iter([100.0, 1.0])
+    (version,), _ = object_versions(json.dumps({"Records": [record]}), flow="tickets")
+    left = iter([100.0, 100.0, 100.0, 100.0, 1.0])
     with tickets.stores() as stores:
         with pytest.raises(TimeBudgetReachedError):
             ingest_object(version, stores, seconds_left=lambda: next(left))

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import TerminalError
 from pipeline_assets.events.s3_events import object_versions
 
 
@@ -21,8 +20,10 @@ def record(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def versions(*records: Any) -> tuple[ObjectVersion, ...]:
-    return object_versions(json.dumps({"Records": records}), flow="tickets")
+def versions(*records: Any) -> list[ObjectVersion]:
+    found, faults = object_versions(json.dumps({"Records": records}), flow="tickets")
+    assert not faults
+    return found
 
 
 def test_every_record_of_a_message_is_read() -> None:
@@ -46,11 +47,11 @@ def test_keys_are_decoded(encoded: str, key: str) -> None:
 
 
 def test_the_test_message_of_s3_announces_nothing() -> None:
-    assert object_versions('{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"b"}', flow="tickets") == ()
+    assert object_versions('{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"b"}', flow="tickets") == ([], [])
 
 
 def test_removals_are_passed_over() -> None:
-    assert versions(record(eventName="ObjectRemoved:Delete")) == ()
+    assert versions(record(eventName="ObjectRemoved:Delete")) == []
 
 
 @pytest.mark.parametrize(
@@ -64,14 +65,30 @@ def test_removals_are_passed_over() -> None:
     ],
 )
 def test_foreign_messages_are_refused_with_a_reason(body: str, why: str) -> None:
-    with pytest.raises(TerminalError, match=why) as refused:
-        object_versions(body, flow="tickets")
-    assert refused.value.rule == "foreign_message"
+    found, (fault,) = object_versions(body, flow="tickets")
+    assert not found
+    assert why in str(fault)
+    assert fault.rule == "foreign_message"
 
 
-def test_a_record_without_an_object_is_refused() -> None:
-    with pytest.raises(TerminalError, match="cannot be read as an S3 event"):
-        versions(record(s3={"bucket": {"name": "b"}}))
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param({"s3": {"bucket": {"name": "b"}}}, id="no object"),
+        pytest.param({"eventTime": "0001-01-01T00:00:00+14:00"}, id="time before time"),
+        pytest.param({"eventTime": "9999-12-31T00:00:00Z"}, id="time after all"),
+        pytest.param({"object": {"key": "\ud800.csv"}}, id="half a character"),
+        pytest.param({"object": {"size": float("inf")}}, id="endless"),
+    ],
+)
+def test_a_record_that_cannot_be_read_does_not_take_the_others_along(broken: dict[str, Any]) -> None:
+    found, (fault,) = object_versions(json.dumps({"Records": [record(**broken), record()]}), flow="tickets")
+    assert [version.key for version in found] == ["2026/t.csv"]
+    assert "cannot be read as an S3 event" in str(fault)
+
+
+def test_nesting_without_end_is_no_message() -> None:
+    assert object_versions("[" * 100_000, flow="tickets")[1][0].rule == "foreign_message"
 
 
 def test_sequencers_compare_as_numbers_whatever_their_length() -> None:

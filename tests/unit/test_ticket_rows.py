@@ -1,5 +1,7 @@
 """The row rules: what a record becomes, and the sentence for the person who has to mend it."""
 
+import gzip
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -88,7 +90,7 @@ def test_quantities_above_zero_are_accepted(text: str, quantity: object) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "0.0", "-1", "", "two", "1,5", "1_000", "NaN", "Infinity", "1e30", "10000000000000"]
+    "text", ["0", "0.0", "-1", "", "two", "1,5", "1_000", "NaN", "Infinity", "1e30", "1e-400", "10000000000000"]
 )
 def test_quantities_that_are_no_positive_number_are_rejected_with_their_day(text: str) -> None:
     row = rejected(quantity=text)
@@ -178,7 +180,7 @@ def test_records_are_read(tmp_path: Path, content: bytes, records: list[list[str
             b"ticket_id,product\nT1,a\nT2,b\n", "t.csv", "header", "row 0 lacks the columns basket_id", id="missing"
         ),
         pytest.param(HEAD + b",store\n", "t.csv", "header", "row 0 has store more than once", id="twice"),
-        pytest.param(HEAD.replace(b",", b";"), "t.csv", "header", "it is 'ticket_id;product;", id="semicolons"),
+        pytest.param(HEAD.replace(b",", b";"), "t.csv", "header", "row 0 lacks the columns ticket_id", id="semicolons"),
         pytest.param("ticket_id".encode("utf-16"), "t.csv", "readable", "the mark of UTF-16", id="UTF-16"),
         pytest.param(b"PK\x03\x04\x00\x00", "t.csv", "readable", "byte 5 is NUL", id="binary"),
         pytest.param(b"\x1f\x8b\x08broken", "t.csv.gz", "readable", "its gzip data is broken", id="broken gzip"),
@@ -192,6 +194,44 @@ def test_files_without_a_readable_row_are_refused(
         opened(tmp_path, content, name)
     assert refused.value.rule == rule
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("length", range(12, 60, 3))
+def test_a_gzip_file_that_is_cut_ends_refused_or_with_a_last_bad_row(tmp_path: Path, length: int) -> None:
+    whole = gzip.compress(HEAD + b"\n" + b"".join(b"T%d,a,B,t,c,1,s\n" % n for n in range(50)))
+    with suppress(RefusedFileError):
+        records = opened(tmp_path, whole[:length], "t.csv.gz")
+        assert records[-1][0].startswith("compressed data broken off")
+
+
+def test_a_line_without_end_is_read_in_pieces(tmp_path: Path) -> None:
+    records = opened(tmp_path, HEAD + b"\n" + b"x" * 2_500_000 + b"\nT1,a\n")
+    assert records[-1] == ["T1", "a"]
+    assert all(len(record[0]) < 1000 for record in records)
+
+
+def test_what_is_shown_of_a_refused_file_is_not_in_the_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RefusedFileError) as refused:
+        opened(tmp_path, b"T1,4111111111111111\n")
+    assert "4111" not in str(refused.value)
+    assert refused.value.shown == "T1,4111111111111111"
+
+
+def test_a_header_that_is_not_utf8_can_be_written_down(tmp_path: Path) -> None:
+    path = tmp_path / "object"
+    path.write_bytes(HEAD + ",descripción\n".encode("latin-1"))
+    with open_tickets(path, "t.csv") as file:
+        assert file.header[-1] == "descripci\\udcf3n"
+
+
+def test_a_row_with_a_nul_character_is_rejected() -> None:
+    assert rejected(product="a\x00b").rule == "encoding"
+
+
+def test_what_is_kept_of_a_rejected_row_is_limited() -> None:
+    row = rejected(quantity="x" * 90_000)
+    assert sum(map(len, row.fields)) < 2_000
+    assert len(row.reason) < 2_000
 
 
 def test_a_refused_header_counts_the_rows_it_loses(tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""How long work on one event may go on before it has to leave the rest to a continuation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from pipeline_assets.events.outcomes import TimeBudgetReachedError
+
+#: Work stops with this left: a batch that was begun just before ends within it, waiting for its turn included.
+RESERVE_SECONDS = 25.0
+
+
+class TimeBudget:
+    """The time of one event; `seconds_left` tells what the process has, None that nobody counts."""
+
+    def __init__(self, seconds_left: Callable[[], float] | None = None) -> None:
+        self._seconds_left = seconds_left or (lambda: math.inf)
+        self._ample = self._seconds_left() >= 2 * RESERVE_SECONDS
+        self._moved = False
+
+    def moved_on(self) -> None:
+        """Take note of a step that stays done."""
+        self._moved = True
+
+    def check(self, flow: str, object_uri: str) -> None:
+        """Raise `TimeBudgetReachedError` when the time is used up."""
+        if self._seconds_left() < RESERVE_SECONDS:
+            message = f"the time for {object_uri} is used up"
+            stuck = self._ample and not self._moved
+            raise TimeBudgetReachedError(message, flow=flow, object_uri=object_uri, stuck=stuck)
