@@ -62,7 +62,8 @@ def _of_partition(receipt: Receipt, asset: str, partition: str) -> Counts:
 class CatchUp:
     """What a catch-up found: `known` objects of the ledger, of which `restored` were not in the graph.
 
-    `missing` ones are neither in the graph nor in S3 any more: what they held is lost to the graph.
+    `missing` ones are neither in the graph nor in S3 any more, and no newer version has replaced them: what they held
+    is lost to the graph.
     """
 
     known: int
@@ -83,5 +84,6 @@ def catch_up(stores: TicketStores, *, progress: Callable[[str], None] = _silent)
             brought.append(restore_object(receipt.source, stores, report=False))
             progress(f"{number} of {len(receipts)} objects: {brought[-1].refused or f'restored {receipt.source.key}'}")
     restored = tuple(receipt for receipt in brought if not receipt.refused)
-    missing = tuple(receipt for receipt in brought if receipt.refused)
+    newest = {receipt.source.uri: receipt.id for receipt in receipts}
+    missing = tuple(receipt for receipt in brought if receipt.refused and newest[receipt.source.uri] == receipt.id)
     return CatchUp(len(receipts), restored, missing, time.monotonic() - started)
