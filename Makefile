@@ -1,4 +1,5 @@
-# Needs Python 3.11, 3.12 or 3.13 and make; everything else is installed here, locked, the first time it is needed.
+# Needs any Python from 3.9 on and make; everything else is installed here, locked, the first time it is needed. uv takes
+# a Python 3.11, 3.12 or 3.13 that it finds, and fetches one where there is none.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -25,8 +26,8 @@ help: ## Show what can be made
 bootstrap: $(SYNCED) ## Install uv (into .tools) when absent, and the locked environment
 
 .tools/bin/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
-	  || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): name a Python 3.11, 3.12 or 3.13, as in 'make demo PYTHON=python3.12'."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' \
+	  || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): name a Python from 3.9 on, as in 'make demo PYTHON=python3.12'."; exit 1; }
 	$(PYTHON) -m venv .tools
 	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 

@@ -208,8 +208,13 @@ def _install(package: Package, target: Target, folder: Path) -> None:
         _uv(*install, *foreign, *locked)
 
 
+def find_uv() -> str | None:
+    """Find uv on the PATH or in `.tools`, where `make bootstrap` puts it."""
+    return shutil.which("uv") or shutil.which("uv", path=ROOT / ".tools" / "bin")
+
+
 def _uv(*arguments: str) -> None:
-    program = shutil.which("uv") or shutil.which("uv", path=ROOT / ".tools" / "bin")
+    program = find_uv()
     if program is None:
         raise PackagingError("uv was not found on the PATH nor in .tools, where `make bootstrap` puts it")
     done = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)

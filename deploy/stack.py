@@ -56,7 +56,8 @@ def deploy_stack(
     """Deploy the template and the packages in the folder `packages`, wait until it is done, and return the outputs.
 
     Deploying what is already there changes nothing. `parameters` are the template's, all that have no default but the
-    stage and those of the packages; runtime and architecture are those the packages were built for.
+    stage and those of the packages; runtime and architecture are those the packages were built for. A stack that is
+    there keeps the parameters that are not given.
 
     Raises `DeployError` when the stack cannot be deployed; CloudFormation then has rolled it back.
     """
@@ -121,8 +122,18 @@ class _Stack:
         if status is not None and status not in _READY:
             raise DeployError(f"stack {self._name} is in {status}; it must come to rest first")
         values: list[ParameterTypeDef] = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+        if status:
+            values += [
+                {"ParameterKey": k, "UsePreviousValue": True} for k in sorted(self._kept(template_url, parameters))
+            ]
         request = self._request("UPDATE" if status else "CREATE")
         self._change({**request, "TemplateURL": template_url, "Parameters": values})
+
+    def _kept(self, template_url: str, given: Mapping[str, str]) -> set[str]:
+        """Parameters that the stack has, the template still knows and nobody gives."""
+        has = self._cloud.describe_stacks(StackName=self._name)["Stacks"][0].get("Parameters", [])
+        knows = self._cloud.get_template_summary(TemplateURL=template_url)["Parameters"]
+        return ({p["ParameterKey"] for p in has} & {p["ParameterKey"] for p in knows}) - given.keys()
 
     def _request(self, kind: ChangeSetTypeType) -> CreateChangeSetInputTypeDef:
         return {

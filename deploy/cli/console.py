@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,7 @@ def complain(sentence: str) -> None:
 
 def _sentence(error: Exception) -> str | None:
     """The sentence for a failure of a client or of the sample; None for what nobody foresaw."""
+    from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
     from neo4j.exceptions import DriverError, Neo4jError
 
@@ -60,11 +62,14 @@ def _sentence(error: Exception) -> str | None:
     from pipeline_assets.graph.questions import QuestionError
     from pipeline_assets.tickets.sample import SampleMissingError
 
-    silent = BotoCoreError | ClientError | DriverError | Neo4jError | TransientError | DagsterUnreachableError
+    cloud = Boto3Error | BotoCoreError | ClientError
+    silent = cloud | DriverError | Neo4jError | TransientError | DagsterUnreachableError | ConnectionError
     if isinstance(error, SampleMissingError | QuestionError):
         return str(error)
     if isinstance(error, silent):
         return f"the instance did not answer ({error}): `cesta doctor` says what is wrong."
+    if isinstance(error, OSError):
+        return f"a file or a port could not be used: {error}"
     return None
 
 
@@ -74,17 +79,16 @@ def say(sentence: str, style: str = "") -> None:
 
 
 def print_json(document: object) -> None:
-    """Print a document as JSON, in colours on a terminal only."""
-    text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
-    if console.is_terminal:
-        console.print_json(text)
-    else:
-        console.out(text, highlight=False)
+    """Print a document as JSON, never in colours: whoever asks for it reads it with a program."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 @contextmanager
 def ending_on_signal() -> Iterator[None]:
-    """Treat SIGTERM and a closed terminal like Ctrl-C, once: a second signal does not disturb an orderly stop."""
+    """Treat SIGTERM and a closed terminal like Ctrl-C, once: a second signal does not disturb an orderly stop.
+
+    A signal that is ignored, as SIGHUP is under nohup, stays ignored.
+    """
     asked = False
 
     def ask_to_end(_number: int, _frame: FrameType | None) -> None:
@@ -94,7 +98,8 @@ def ending_on_signal() -> Iterator[None]:
             raise KeyboardInterrupt
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, ask_to_end) for number in numbers}
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask_to_end) for number in heard}
     try:
         yield
     finally:

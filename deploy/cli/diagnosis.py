@@ -14,7 +14,7 @@ from deploy.local.access import Access
 from deploy.local.board import holder
 from deploy.local.cloud import cloud_is_ready
 from deploy.local.dagster_web import DagsterUnreachableError, location_error, unhealthy_daemons
-from deploy.local.engine_environment import engine_environment, find_uv, require_supported_python
+from deploy.local.engine_environment import engine_environment, require_supported_python, require_uv
 from deploy.local.errors import LocalStackError
 from deploy.local.graph import graph_is_ready
 from deploy.local.instance import PORT_NAMES, Instance, port_answers, port_is_free
@@ -37,7 +37,7 @@ class Finding:
 def findings(instance: Instance) -> Iterator[Finding]:
     """Check everything: first what a start needs, then, when an instance runs, each of its parts."""
     yield _sound("Python", require_supported_python, ".".join(map(str, sys.version_info[:3])))
-    yield _sound("uv", find_uv, str(shutil.which("uv")))
+    yield _sound("uv", require_uv)
     yield _engines()
     yield _disk(instance)
     running = holder(instance)
@@ -62,12 +62,12 @@ def print_diagnosis(instance: Instance) -> bool:
     return sound
 
 
-def _sound(name: str, check: Callable[[], object], found: str) -> Finding:
+def _sound(name: str, check: Callable[[], object], found: str = "") -> Finding:
     try:
-        check()
+        answer = check()
     except LocalStackError as error:
         return Finding(name, "not usable", str(error))
-    return Finding(name, found)
+    return Finding(name, found or str(answer))
 
 
 def _engines() -> Finding:

@@ -15,7 +15,7 @@ from deploy.local.errors import LocalStackError
 from deploy.local.flows import FlowStatus, flow_status
 from deploy.local.instance import Instance
 from deploy.local.outputs import read_outputs
-from deploy.local.tickets_load import FLOW, TicketFile, follow, put_tickets, ticket_files
+from deploy.local.tickets_load import FLOW, SUFFIXES, TicketFile, follow, passed_over, put_tickets, ticket_files
 from pipeline_assets.tickets.sample import SampleSummary, write_days
 
 
@@ -36,7 +36,14 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool) -> None:
         put_with_progress(access, files, progress)
         if wait:
             follow_with_progress(access, before, len(files), progress)
-    say(f"{len(files)} files are in the bucket {access.bucket(FLOW)}.")
+    say(f"{counted(len(files))} in the bucket {access.bucket(FLOW)}.")
+    if left := passed_over(path, files):
+        say(f"{counted(left)} passed over: only {' and '.join(SUFFIXES)} are taken from a folder.", style="yellow")
+
+
+def counted(files: int) -> str:
+    """A number of files and the verb that goes with it."""
+    return "1 file is" if files == 1 else f"{files:,} files are"
 
 
 def load_sample(instance: Instance, days: int, *, original_dates: bool, wait: bool) -> None:

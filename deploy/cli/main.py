@@ -7,14 +7,14 @@ Every command imports what it needs itself: boto3, Polars and the Neo4j driver t
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from deploy.cli.console import JsonOption, PortBaseOption, StateOption, plain_failures, print_json
-from deploy.local.instance import PROJECT, Instance
+from deploy.local.instance import Instance
+from deploy.local.processes import AWS_SETTINGS, keep_to_this_machine
 
 app = typer.Typer(
     name="cesta",
@@ -37,8 +37,8 @@ OriginalDatesOption = Annotated[
 
 @app.callback()
 def prepare() -> None:
-    """Let the project's own uv be found, wherever the command is called from."""
-    os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), str(PROJECT / ".tools" / "bin")))
+    """Let no proxy and no AWS profile of the person come between a command and the instance."""
+    keep_to_this_machine()
 
 
 @app.command()
@@ -97,6 +97,20 @@ def outputs(
             print_json(document)
         else:
             state.print_outputs(document)
+
+
+@app.command()
+def env(*, state_directory: StateOption = None, port_base: PortBaseOption = None) -> None:
+    """Print the environment of the instance for a shell: `eval "$(cesta env)"`, then `dg launch` and the like."""
+    import shlex
+
+    from deploy.local.outputs import environment_contract, read_outputs
+
+    with plain_failures():
+        instance = Instance.at(state_directory, port_base)
+        typer.echo(f"unset {' '.join(AWS_SETTINGS)}")
+        for name, value in environment_contract(instance, read_outputs(instance)).items():
+            typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 @app.command()

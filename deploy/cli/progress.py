@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.live import Live
@@ -26,8 +26,8 @@ _LOOK_SECONDS = 0.2
 
 @contextmanager
 def shown(read: Callable[[], Picture | None]) -> Iterator[None]:
-    """Show the parts of a picture while they change, and every new note as a line."""
-    watch = _Watch(read)
+    """Show the parts of a picture while they change, and every note as a line."""
+    watch = _Watch(read, told=())
     if console.is_terminal:
         live = Live(console=console, get_renderable=lambda: _table(read()), refresh_per_second=8)
         with live, watch.running(parts=False):
@@ -40,15 +40,15 @@ def shown(read: Callable[[], Picture | None]) -> Iterator[None]:
 @contextmanager
 def notes_shown(read: Callable[[], Picture | None]) -> Iterator[None]:
     """Print only the new notes, such as that a process died and was started again."""
-    with _Watch(read).running(parts=False):
+    before = read()
+    with _Watch(read, told=before.notes if before else ()).running(parts=False):
         yield
 
 
 class _Watch:
-    def __init__(self, read: Callable[[], Picture | None]) -> None:
+    def __init__(self, read: Callable[[], Picture | None], told: Iterable[str]) -> None:
         self._read = read
-        before = read()
-        self._notes = set(before.notes if before else ())
+        self._notes = set(told)
         self._told: set[tuple[str, Condition]] = set()
         self._over = threading.Event()
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from deploy.cli.console import console, print_json, say
 from deploy.cli.loading import access_to
 from deploy.local.instance import Instance
 from pipeline_assets.graph.questions import Question, QuestionError, ask, question, questions
+
+#: So many characters a line leave the name of a product readable.
+_READABLE = 16
+_ANY_WIDTH = 1_000
 
 
 def print_questions(*, as_json: bool) -> None:
@@ -54,16 +58,35 @@ def print_answer(instance: Instance, name: str, given: Sequence[str], *, as_json
     if as_json:
         print_json(rows)
     else:
-        console.print(answer_table(asked.title, tuple(asked.columns), rows))
+        print_rows(asked.title, tuple(asked.columns), rows)
         say(f"{len(rows)} rows. {asked.answer}", style="dim")
 
 
+def print_rows(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
+    """Print an answer as a table or, where the terminal is too narrow for one, as a block of lines per row."""
+    table = answer_table(title, columns, rows)
+    if console.measure(table, options=console.options.update(max_width=_ANY_WIDTH)).minimum <= console.width:
+        console.print(table)
+        return
+    blocks = Table.grid("name", Column("value", overflow="fold"), padding=(0, 2, 0, 0))
+    blocks.title, blocks.title_justify = title, "left"
+    for row in rows:
+        for name in columns:
+            blocks.add_row(f"[dim]{name.replace('_', ' ')}[/]", escape(_cell(row.get(name))))
+        blocks.add_row()
+    console.print(blocks)
+
+
 def answer_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Table:
-    """An answer as a table of some of its columns; numbers are never cut off, texts are on narrow terminals."""
+    """An answer as a table of some of its columns; nothing is cut off, long texts are folded."""
     table = Table(title=title, title_justify="left")
     for name in columns:
-        number = bool(rows) and isinstance(rows[0].get(name), int | float)
-        table.add_column(name.replace("_", " "), justify="right" if number else "left", no_wrap=number)
+        header = name.replace("_", " ")
+        if rows and isinstance(rows[0].get(name), int | float):
+            table.add_column(header, justify="right", no_wrap=True)
+        else:
+            widest = max((len(_cell(row.get(name))) for row in rows), default=0)
+            table.add_column(header, overflow="fold", min_width=min(_READABLE, widest))
     for row in rows:
         table.add_row(*(escape(_cell(row.get(name))) for name in columns))
     return table

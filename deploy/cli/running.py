@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from deploy.cli.console import console, ending_on_signal, say
 from deploy.cli.progress import notes_shown, shown
-from deploy.local.board import Condition, Picture, holder
+from deploy.local.board import Condition, Picture, already_held, holder
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import PROJECT, Instance
 from deploy.local.processes import birth, last_lines
@@ -20,7 +20,8 @@ from deploy.local.supervisor import end_leftovers
 
 #: The first start downloads the engines.
 _LONGEST_START_SECONDS = 900.0
-_LONGEST_STOP_SECONDS = 180.0
+#: At most 60 s for the functions' rest, 30 for each of Dagster's three, 60 for the cloud and 30 for the graph.
+_LONGEST_STOP_SECONDS = 300.0
 
 
 def run_in_foreground(instance: Instance, work: Callable[[LocalStack], None]) -> None:
@@ -53,7 +54,8 @@ def run_in_background(instance: Instance) -> None:
     Raises `LocalStackError` with the supervisor's reason when it gives up.
     """
     instance.prepare()
-    refuse_second(instance)
+    if holder(instance) is not None:
+        raise already_held(instance)
     log = instance.logs / "supervisor.log"
     where = ("--state", str(instance.state), "--port-base", str(instance.port_base))
     with log.open("ab") as output:
@@ -80,15 +82,6 @@ def run_in_background(instance: Instance) -> None:
             raise
     print_addresses(instance)
     say("`cesta down` stops it.", style="dim")
-
-
-def refuse_second(instance: Instance) -> None:
-    """Raise `LocalStackError` when the state is in use or one of the ports is taken."""
-    if holder(instance) is not None:
-        raise LocalStackError(
-            f"an instance already runs on {instance.state} (port base {instance.port_base}): "
-            "use it, stop it with `cesta down`, or choose another --state and --port-base."
-        )
 
 
 def stop(instance: Instance) -> None:

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -124,7 +124,9 @@ class Board:
         self.update(name, condition=Condition.HEALTHY, detail="", seconds=round(time.monotonic() - begun, 2))
 
     def _write(self) -> None:
-        write_private(self.path, json.dumps(asdict(self.picture)))
+        # It informs and controls nothing: a full disk must not end what is running. The next change is written again.
+        with suppress(OSError):
+            write_private(self.path, json.dumps(asdict(self.picture)))
 
 
 @contextmanager
@@ -137,14 +139,19 @@ def held(instance: Instance) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LocalStackError(
-                f"an instance already runs on {instance.state} (port base {instance.port_base}): "
-                "use it, stop it with `cesta down`, or choose another --state and --port-base."
-            ) from None
+            raise already_held(instance) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def already_held(instance: Instance) -> LocalStackError:
+    """What is said to a second supervisor of a state."""
+    return LocalStackError(
+        f"an instance already runs on {instance.state} (port base {instance.port_base}): "
+        "use it, stop it with `cesta down`, or choose another --state and --port-base."
+    )
 
 
 def holder(instance: Instance) -> int | None:

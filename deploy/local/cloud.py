@@ -6,6 +6,7 @@ import http.client
 import json
 import shutil
 
+from deploy.local import cloud_host
 from deploy.local.child import Child
 from deploy.local.engine_environment import EngineEnvironment
 from deploy.local.instance import HOST, Instance
@@ -47,7 +48,8 @@ def cloud_child(instance: Instance, engines: EngineEnvironment) -> Child:
     return Child(
         name="cloud",
         title="local cloud",
-        command=(str(engines.python), "-m", "ministack"),
+        # -P: the modules beside the host are not the engines' own.
+        command=(str(engines.python), "-P", cloud_host.__file__),
         environment=environment,
         directory=directory,
         log=instance.logs / "cloud.log",

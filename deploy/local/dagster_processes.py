@@ -10,10 +10,10 @@ from importlib import metadata
 from pathlib import Path
 
 from deploy.local.child import Child
-from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.local.dagster_web import DagsterUnreachableError, location_error, unhealthy_daemons
 from deploy.local.errors import LocalStackError
-from deploy.local.instance import GRAPH_USER, HOST, PROJECT, Instance, port_answers, write_private
+from deploy.local.instance import HOST, PROJECT, Instance, port_answers, write_private
+from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import inherited_environment, last_lines, start
 
 LOCATION = "cesta"
@@ -27,26 +27,10 @@ load_from:
 """
 
 
-def project_environment(instance: Instance, outputs: Mapping[str, str]) -> dict[str, str]:
-    """The environment contract (`pipeline_assets.settings`, boto3's own variables) of a process of this instance."""
-    return {
-        **inherited_environment(),
-        "AWS_ENDPOINT_URL": instance.endpoint_url,
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NEO4J_URI": instance.graph_uri,
-        "NEO4J_USER": GRAPH_USER,
-        "NEO4J_PASSWORD": instance.graph_password(),
-        "TICKETS_BUCKET": outputs["BucketTickets"],
-        "TICKETS_QUEUE_URL": outputs["QueueTickets"],
-        "QUARANTINE_BUCKET": outputs["BucketQuarantine"],
-        "LEDGER_TABLE": outputs["TableLedger"],
-        "DAGSTER_HOME": str(instance.dagster_home),
-        "PYTHONUNBUFFERED": "1",
-    }
+def project_environment(instance: Instance) -> dict[str, str]:
+    """The environment of a process of this instance; the template has to be deployed."""
+    contract = environment_contract(instance, read_outputs(instance))
+    return {**inherited_environment(), **contract, "PYTHONUNBUFFERED": "1"}
 
 
 def begin_storage(instance: Instance) -> subprocess.Popen[bytes] | None:

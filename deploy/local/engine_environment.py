@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.errors import LocalStackError
-from deploy.local.instance import PROJECT
 from deploy.local.processes import inherited_environment
+from deploy.packaging import find_uv
 
 ENGINES = Path(__file__).resolve().parent / "engines"
 OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 11), (3, 14)
@@ -63,7 +62,7 @@ def install_engines() -> EngineEnvironment:
     environment = engine_environment()
     if environment.is_current():
         return environment
-    command = [str(find_uv()), "sync", "--frozen", "--project", str(ENGINES), "--python", sys.executable]
+    command = [require_uv(), "sync", "--frozen", "--project", str(ENGINES), "--python", sys.executable]
     passed = {name: value for name, value in os.environ.items() if name.startswith(_UV_SETTINGS)}
     settings = {**inherited_environment(), **passed, "UV_PROJECT_ENVIRONMENT": str(environment.directory)}
     outcome = subprocess.run(command, capture_output=True, text=True, check=False, env=settings)
@@ -74,12 +73,12 @@ def install_engines() -> EngineEnvironment:
     return environment
 
 
-def find_uv() -> Path:
-    """The uv program on PATH or in the project's `.tools`; raises `LocalStackError` when there is none."""
-    found = shutil.which("uv") or shutil.which("uv", path=PROJECT / ".tools" / "bin")
+def require_uv() -> str:
+    """The uv program; raises `LocalStackError` when there is none."""
+    found = find_uv()
     if found is None:
         raise LocalStackError("uv was not found: run `make bootstrap`, which puts it into .tools, or install uv.")
-    return Path(found)
+    return found
 
 
 def require_supported_python() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import GRAPH_USER, Instance, write_private
+from deploy.local.processes import direct_addresses
 from deploy.stack import outputs_by_kind
 
 
@@ -25,6 +26,26 @@ def outputs_document(instance: Instance, stack: Mapping[str, str]) -> dict[str, 
         "graph": {"uri": instance.graph_uri, "user": GRAPH_USER, "password": instance.graph_password()},
         "search": {"url": None},
         "web": {"dagster": instance.dagster_url},
+    }
+
+
+def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dict[str, str]:
+    """The environment of a process that works with an instance: `pipeline_assets.settings`, boto3's own, Dagster's."""
+    return {
+        "AWS_ENDPOINT_URL": document["endpoint_url"],
+        "AWS_REGION": document["region"],
+        "AWS_DEFAULT_REGION": document["region"],
+        **{name.upper(): value for name, value in document["credentials"].items()},
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **direct_addresses(),
+        "NEO4J_URI": document["graph"]["uri"],
+        "NEO4J_USER": document["graph"]["user"],
+        "NEO4J_PASSWORD": document["graph"]["password"],
+        "TICKETS_BUCKET": document["buckets"]["tickets"],
+        "TICKETS_QUEUE_URL": document["queues"]["tickets"],
+        "QUARANTINE_BUCKET": document["buckets"]["quarantine"],
+        "LEDGER_TABLE": document["tables"]["ledger"],
+        "DAGSTER_HOME": str(instance.dagster_home),
     }
 
 

@@ -17,6 +17,27 @@ from deploy.local import leash
 _INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 
 
+#: What of a person's AWS settings would reach the clients of an instance, beside the keys that they are given.
+AWS_SETTINGS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
+_DIRECT = ("127.0.0.1", "localhost")
+
+
+def keep_to_this_machine() -> None:
+    """Let every client of this process reach the instance directly, whatever proxy and AWS profile the person has."""
+    os.environ.update(direct_addresses())
+    for name in AWS_SETTINGS:
+        os.environ.pop(name, None)
+    os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+
+
+def direct_addresses() -> dict[str, str]:
+    """The variables that name what is reached without a proxy: what the person has there, and this machine."""
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    named = [name.strip() for name in given.split(",") if name.strip()]
+    value = "*" if "*" in named else ",".join([*named, *(name for name in _DIRECT if name not in named)])
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
 def inherited_environment() -> dict[str, str]:
     """The variables of this process that any child may see."""
     return {name: os.environ[name] for name in _INHERITED if name in os.environ}

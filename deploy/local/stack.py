@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -27,6 +27,12 @@ from deploy.stack import DeployError, deploy_stack
 GRAPH_SECRET = "cesta/graph"  # noqa: S105 - its name
 #: How long functions may go on with what they have when the instance is stopped.
 _REST_SECONDS = 60.0
+_COMES_AGAIN = "what they had in their hands comes again when the visibility timeout of its queue is over."
+#: What a kill takes from the local cloud; follows on the sentence that says what was killed.
+_LOST = (
+    "the local cloud's queues and tables are as at its last orderly end, the objects in its buckets are all there; "
+    "load again what came since."
+)
 _STEPS = (
     Part("engines", "engines installed"),
     Part("packages", "function packages built"),
@@ -74,26 +80,23 @@ class LocalStack:
         supervisor.start(cloud_child(self.instance, engines), after_restart=self._restore_cloud)
         supervisor.wait_until_ready("cloud")
         with board.step("template"):
-            outputs = deploy_template(self.instance)
+            deploy_template(self.instance)
             functions.wake(self.instance)
         if dagster:
             with board.step("dagster-storage"):
                 dagster_processes.finish_storage(self.instance, migration)
-            self._start_dagster(outputs)
+            self._start_dagster()
         board.turn(Condition.HEALTHY)
 
     def _rest(self) -> None:
         try:
             if not functions.rest(self.instance, _REST_SECONDS):
-                self.board.note(
-                    f"functions were still at work after {_REST_SECONDS:.0f} s: what they had in their hands comes "
-                    "again when the visibility timeout of its queue is over."
-                )
+                self.board.note(f"functions were still at work after {_REST_SECONDS:.0f} s: {_COMES_AGAIN}")
         except (BotoCoreError, ClientError, HTTPException, OSError, ValueError) as error:
             self.board.note(f"the functions could not be brought to rest: {error}")
 
-    def _start_dagster(self, outputs: Mapping[str, str]) -> None:
-        environment = dagster_processes.project_environment(self.instance, outputs)
+    def _start_dagster(self) -> None:
+        environment = dagster_processes.project_environment(self.instance)
         supervisor = self.supervisor
         children = [
             dagster_processes.code_server_child(self.instance, environment),
@@ -109,20 +112,24 @@ class LocalStack:
         with self.board.step("template", "deploying it again"):
             deploy_template(self.instance)
             functions.wake(self.instance)
-        self.board.note(
-            "the local cloud was killed: its queues and tables are as at its last orderly end, "
-            "the objects in its buckets are all there; load again what came since."
-        )
+        self.board.note(f"the local cloud was killed: {_LOST}")
 
     def stop(self) -> None:
-        """Let the functions end their work, then stop Dagster, the cloud, which saves its state, and the graph."""
+        """Let the functions end their work, then stop Dagster, the cloud, which saves its state, and the graph.
+
+        Ctrl-C cuts the functions' rest short; the rest of the order is kept.
+        """
         failure = self.supervisor.failure or None
         running = self.board.picture.phase is Condition.HEALTHY
-        self.board.turn(Condition.STOPPING, failure)
-        if running and not failure:
-            self._rest()
-        self.supervisor.stop()
-        self.board.turn(Condition.FAILED if failure else Condition.STOPPED, failure)
+        try:
+            self.board.turn(Condition.STOPPING, failure)
+            if running and not failure:
+                self._rest()
+        except KeyboardInterrupt:
+            self.board.note(f"the functions' rest was cut short: {_COMES_AGAIN}")
+        finally:
+            self.supervisor.stop()
+            self.board.turn(Condition.FAILED if failure else Condition.STOPPED, failure)
 
 
 @contextmanager
@@ -133,11 +140,14 @@ def local_stack(instance: Instance, *, dagster: bool = True) -> Iterator[LocalSt
     """
     instance.prepare()
     with held(instance):
-        leftovers = end_leftovers(Picture.read(instance))
+        before = Picture.read(instance)
+        leftovers = end_leftovers(before)
         instance.take_ports()
         board = Board.of(instance, [*_STEPS, *(_DAGSTER_STEPS if dagster else ())])
         if leftovers:
             board.note(f"ended what a killed instance had left running: {', '.join(leftovers)}.")
+        if before is not None and before.phase not in {Condition.STOPPED, Condition.FAILED}:
+            board.note(f"the instance was killed: {_LOST}")
         stack = LocalStack(instance, board, Supervisor(board))
         try:
             yield stack
@@ -153,8 +163,8 @@ def cloud_session() -> boto3.Session:
     return boto3.Session(CREDENTIALS["aws_access_key_id"], CREDENTIALS["aws_secret_access_key"], region_name=REGION)
 
 
-def deploy_template(instance: Instance) -> dict[str, str]:
-    """Deploy the template to the local cloud, save and return the stack's outputs; without a change it does nothing.
+def deploy_template(instance: Instance) -> None:
+    """Deploy the template to the local cloud, save the instance's outputs; without a change it does nothing.
 
     Raises `LocalStackError` with the failed resource and its reason.
     """
@@ -168,7 +178,6 @@ def deploy_template(instance: Instance) -> dict[str, str]:
             f"the template could not be deployed: {error} (log: {instance.logs / 'cloud.log'})"
         ) from error
     save_outputs(instance, outputs)
-    return outputs
 
 
 def _keep_graph_secret(session: boto3.Session, instance: Instance) -> None:

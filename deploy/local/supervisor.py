@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from deploy.local import processes
@@ -48,6 +49,7 @@ class Supervisor:
     _children: dict[str, _Running] = field(default_factory=dict)
     _arrivals: queue.SimpleQueue[_Running] = field(default_factory=queue.SimpleQueue)
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def start(self, child: Child, after_restart: Callable[[], None] | None = None) -> None:
@@ -74,10 +76,11 @@ class Supervisor:
             self.failed.set()
 
     def stop(self) -> None:
-        """Stop all children, those of the highest tier first; returns when none is left."""
+        """Stop all children, those of the highest tier first; returns when none is left, Ctrl-C or not."""
         self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        while self._thread is not None and not self._over.is_set():
+            with suppress(KeyboardInterrupt):
+                self._over.wait()
 
     def _watch(self) -> None:
         try:
@@ -90,8 +93,11 @@ class Supervisor:
                     self._look_after(running)
         except Exception as error:  # noqa: BLE001 - whatever it is, the instance must not go on unwatched
             self.give_up(f"the supervisor failed: {error!r}.")
-        for tier in sorted({running.child.tier for running in self._children.values()}, reverse=True):
-            self._stop_tier(tier)
+        try:
+            for tier in sorted({running.child.tier for running in self._children.values()}, reverse=True):
+                self._stop_tier(tier)
+        finally:
+            self._over.set()
 
     def _spawn(self, running: _Running) -> None:
         child = running.child

@@ -13,9 +13,10 @@ from deploy.local.flows import FlowStatus, flow_status
 
 FLOW = "tickets"
 #: Files of a folder that are taken to be tickets; a file that is named itself is loaded whatever its suffix.
-SUFFIX = ".csv"
-#: Nothing moved for so long: something is wrong. The back-off after a failure is at most five minutes.
-PATIENCE_SECONDS = 360.0
+SUFFIXES = (".csv", ".csv.gz")
+#: Nothing moved for so long: something is wrong. The back-off after a failure is at most five minutes, and what a
+#: crashed invocation had comes again after six, the queue's visibility timeout.
+PATIENCE_SECONDS = 420.0
 _LOOK_SECONDS = 0.5
 
 
@@ -34,10 +35,15 @@ def ticket_files(path: Path) -> list[TicketFile]:
     """
     if path.is_file():
         return [TicketFile(path, path.name)]
-    found = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix.lower() == SUFFIX)
+    found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.lower().endswith(SUFFIXES))
     if not found:
-        raise LocalStackError(f"{path} holds no {SUFFIX} file: name a ticket CSV or a folder of them.")
+        raise LocalStackError(f"{path} holds no {' or '.join(SUFFIXES)} file: name a ticket CSV or a folder of them.")
     return [TicketFile(file, file.relative_to(path).as_posix()) for file in found]
+
+
+def passed_over(path: Path, files: list[TicketFile]) -> int:
+    """How many files of a folder are not among the ticket files found in it."""
+    return sum(file.is_file() for file in path.rglob("*")) - len(files) if path.is_dir() else 0
 
 
 def put_tickets(access: Access, files: list[TicketFile]) -> Iterator[TicketFile]:

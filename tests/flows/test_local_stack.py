@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -22,6 +23,12 @@ from deploy.local.processes import birth
 from tests.flows.conftest import free_port_base, running_stack
 
 MARK = "kept-over-a-restart"
+#: What a person may have set for other work: a proxy at which nobody listens, a profile that is not there.
+SURROUNDINGS = {
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "http_proxy": "http://127.0.0.1:9",
+    "AWS_PROFILE": "of-the-person",
+}
 FILES = 25
 
 
@@ -34,7 +41,15 @@ class Command:
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         where = ("--state", str(self.instance.state), "--port-base", str(self.instance.port_base))
         command = [sys.executable, "-m", "deploy.cli.main", *arguments, *where]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200, cwd=PROJECT)
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+            cwd=PROJECT,
+            env=os.environ | SURROUNDINGS,
+        )
 
     def picture(self) -> Picture:
         picture = Picture.read(self.instance)
@@ -95,6 +110,15 @@ class TestUp:
         rows = ("received", "accepted", "quarantined", "duplicate", "superseded")
         events = ("pending", "dead_lettered", "objects", "refused")
         assert counts == {"tickets": dict.fromkeys((*rows, *events), 0)}
+
+    def test_files_are_loaded_through_the_command(self, cesta: Command, tmp_path: Path) -> None:
+        (tmp_path / "readme.txt").touch()
+        with gzip.open(tmp_path / "empty.csv.gz", "wt") as file:
+            file.write("ticket_id,product,basket_id,timestamp,category,quantity,store\n")
+        outcome = cesta("load", "tickets", str(tmp_path), "--wait")
+        assert outcome.returncode == 0, outcome.stderr
+        assert "1 file is in the bucket" in outcome.stdout
+        assert "1 file is passed over: only .csv and .csv.gz are taken" in outcome.stdout
 
     def test_everything_listens_on_this_machine_only(self, cesta: Command) -> None:
         ports = {cesta.instance.port(name) for name in PORT_NAMES}

@@ -6,6 +6,7 @@ do what) is checked in the template itself, by `tests/unit/test_template.py`.
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import subprocess
@@ -99,6 +100,25 @@ def names(outputs: dict[str, str]) -> dict[str, dict[str, str]]:
     return outputs_by_kind(outputs)
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({}, 200, id="a program"),
+        pytest.param({"Origin": "https://shop.example"}, 403, id="a web page"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, 403, id="a picture in a web page"),
+        pytest.param({"Host": "rebound.example"}, 403, id="a foreign name for this machine"),
+        pytest.param({"Host": "some-bucket.localhost:4566"}, 200, id="a bucket's own name"),
+    ],
+)
+def test_the_local_cloud_answers_programs_and_no_web_page(cloud: Cloud, headers: dict[str, str], status: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.instance.port("cloud"), timeout=10)
+    connection.request("GET", "/_ministack/ready", headers=headers)
+    answer = connection.getresponse()
+    assert answer.status == status
+    answer.read()
+    connection.close()
+
+
 class TestReadBack:
     def test_outputs_are_there_for_any_other_program(self, cloud: Cloud, outputs: dict[str, str]) -> None:
         assert stack_outputs(cloud.session, endpoint_url=cloud.instance.endpoint_url) == outputs
@@ -127,13 +147,13 @@ class TestReadBack:
         assert s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
         assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=name)["Policy"]
 
-    def test_messages_come_back_ten_times_and_then_are_dead_letters(
+    def test_messages_come_back_thirteen_times_and_then_are_dead_letters(
         self, cloud: Cloud, names: dict[str, dict[str, str]]
     ) -> None:
         queue, dead = self.queue(cloud, names, "tickets"), self.queue(cloud, names, "tickets-dlq")
-        assert json.loads(queue["RedrivePolicy"]) == {"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 10}
+        assert json.loads(queue["RedrivePolicy"]) == {"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 13}
         assert json.loads(dead["RedriveAllowPolicy"])["sourceQueueArns"] == [queue["QueueArn"]]
-        assert (queue["VisibilityTimeout"], dead["MessageRetentionPeriod"]) == ("720", "1209600")
+        assert (queue["VisibilityTimeout"], dead["MessageRetentionPeriod"]) == ("360", "1209600")
         assert queue["SqsManagedSseEnabled"] == dead["SqsManagedSseEnabled"] == "true"
 
     def test_the_function_knows_its_stores_and_the_password(
@@ -147,7 +167,14 @@ class TestReadBack:
         assert variables["QUARANTINE_BUCKET"] == names["buckets"]["quarantine"]
         assert variables["TICKETS_QUEUE_URL"] == names["queues"]["tickets"]
         assert variables["LEDGER_TABLE"] == names["tables"]["ledger"]
-        assert (function["Timeout"], function["MemorySize"]) == (120, 512)
+        assert (function["Timeout"], function["MemorySize"]) == (60, 512)
+
+    def test_the_policy_of_dagster_is_there_to_be_attached(self, cloud: Cloud, outputs: dict[str, str]) -> None:
+        policy = cloud.client("iam").get_policy(PolicyArn=outputs["PolicyDagster"])["Policy"]
+        version = cloud.client("iam").get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+        document = version["PolicyVersion"]["Document"]
+        assert outputs["TableLedger"] in str(document)
+        assert outputs["BucketQuarantine"] in str(document)
 
     def test_the_stack_does_not_know_the_password(self, cloud: Cloud, outputs: dict[str, str]) -> None:
         stacks = cloud.client("cloudformation")
@@ -231,7 +258,9 @@ class TestDeployingAgain:
         (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": 4}
         assert "ec2:CreateNetworkInterface" in self.policy(cloud)
-        assert cloud.deploy() == outputs
+        cloud.deploy()
+        assert "ec2:CreateNetworkInterface" in self.policy(cloud), "what is not given stays as it is"
+        assert cloud.deploy(TicketsConcurrency="2", VpcSubnetIds="", VpcSecurityGroupIds="") == outputs
         assert "ec2:" not in self.policy(cloud)
 
     def test_an_address_for_the_alarms_is_subscribed(self, cloud: Cloud) -> None:

@@ -1,25 +1,42 @@
 """What the `cesta` command says when something is missing, and how it reads its arguments."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from unittest.mock import patch
 
+import boto3.exceptions
 import pytest
+import typer
+from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
 from typer.testing import CliRunner
 
-from deploy.cli.console import console
+from deploy import packaging
+from deploy.cli.console import console, ending_on_signal, plain_failures
+from deploy.cli.loading import counted
 from deploy.cli.main import app
-from deploy.cli.questions import answer_table
-from deploy.local import engine_environment
-from deploy.local.engine_environment import EngineEnvironment, find_uv, install_engines
+from deploy.cli.questions import answer_table, print_rows
+from deploy.local import engine_environment, processes
+from deploy.local.cloud_host import is_from_a_program
+from deploy.local.engine_environment import EngineEnvironment, install_engines, require_uv
 from deploy.local.errors import LocalStackError
 from deploy.local.flows import FlowStatus
-from deploy.local.tickets_load import TicketFile, ticket_files
+from deploy.local.instance import PROJECT, Instance
+from deploy.local.outputs import save_outputs
+from deploy.local.tickets_load import TicketFile, passed_over, ticket_files
+from pipeline_assets.graph.questions import question
+from tests.unit.test_local_instance import STACK_OUTPUTS
 
 STATUS = FlowStatus(10, 6, 2, 1, 1, pending=3, dead_lettered=0, objects=2, refused=1, queued=1)
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    outcome = CliRunner().invoke(app, list(arguments))
+    with patch.dict(os.environ):
+        outcome = CliRunner().invoke(app, list(arguments))
     return outcome.exit_code, " ".join(outcome.output.split())
 
 
@@ -50,13 +67,118 @@ class TestSentences:
         assert code == 2
         assert "FILE or a DIR, or --sample" in said
 
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            pytest.param(
+                boto3.exceptions.S3UploadFailedError("no bucket"), "the instance did not answer (no bucket)", id="boto3"
+            ),
+            pytest.param(OSError(28, "No space left on device"), "No space left on device", id="full disk"),
+            pytest.param(ConnectionRefusedError(111, "refused"), "the instance did not answer", id="refused"),
+        ],
+    )
+    def test_failure_of_the_machine(self, error: Exception, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(typer.Exit), plain_failures():
+            raise error
+        heard = capsys.readouterr().err
+        assert heard.startswith("cesta: ")
+        assert said in heard
+        assert heard.count("\n") == 1
+
+
+class TestSurroundings:
+    @pytest.fixture(autouse=True)
+    def surroundings(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("NO_PROXY", "no_proxy", *processes.AWS_SETTINGS, "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            monkeypatch.setenv(name, "")
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("AWS_PROFILE", "the-persons-own")
+
+    def test_proxy_and_profile_do_not_come_between(self) -> None:
+        """A client of this process finds nobody at the port, rather than the proxy or the profile."""
+        processes.keep_to_this_machine()
+        client = boto3.Session("key", "secret", region_name="us-east-1").client(
+            "sts", endpoint_url="http://127.0.0.1:1", config=Config(retries={"total_max_attempts": 1})
+        )
+        with pytest.raises(EndpointConnectionError):
+            client.get_caller_identity()
+
+    @pytest.mark.parametrize(
+        ("given", "made"),
+        [
+            pytest.param("", "127.0.0.1,localhost", id="none"),
+            pytest.param("shop.example, localhost", "shop.example,localhost,127.0.0.1", id="some"),
+            pytest.param("*", "*", id="all"),
+        ],
+    )
+    def test_what_the_person_reaches_directly_stays(
+        self, monkeypatch: pytest.MonkeyPatch, given: str, made: str
+    ) -> None:
+        monkeypatch.setenv("NO_PROXY", given)
+        assert processes.direct_addresses() == {"NO_PROXY": made, "no_proxy": made}
+
+    def test_env_leads_a_shell_past_them(self, tmp_path: Path) -> None:
+        instance = Instance.at(tmp_path / "state", 24_905)
+        instance.prepare()
+        save_outputs(instance, STACK_OUTPUTS)
+        with patch.dict(os.environ):
+            printed = CliRunner().invoke(app, ["env", "--state", str(instance.state), "--port-base", "24905"]).output
+        shown = 'echo "$AWS_ENDPOINT_URL $NO_PROXY $no_proxy ${AWS_PROFILE-none} $TICKETS_BUCKET"'
+        shell = subprocess.run(
+            ["/bin/sh", "-c", f"{printed}\n{shown}"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "AWS_PROFILE": "the-persons-own"},
+        )
+        direct = "127.0.0.1,localhost"
+        assert shell.stdout.split() == ["http://127.0.0.1:24905", direct, direct, "none", "cesta-dev-tickets"]
+
+    def test_json_is_plain_whatever_colours_are_asked_for(self) -> None:
+        environment = {**os.environ, "FORCE_COLOR": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.cli.main", "query", "graph", "--json"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=PROJECT,
+            env=environment,
+        )
+        assert json.loads(done.stdout)
+
+    def test_ignored_signal_stays_ignored(self) -> None:
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            with ending_on_signal():
+                assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+                assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        finally:
+            signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("headers", "program"),
+    [
+        pytest.param({b"host": b"127.0.0.1:24500"}, True, id="address"),
+        pytest.param({b"host": b"tickets.localhost:24500"}, True, id="bucket"),
+        pytest.param({b"host": b"127.0.0.1:24500", b"sec-fetch-site": b"none"}, True, id="typed into a browser"),
+        pytest.param({b"host": b"127.0.0.1:24500", b"origin": b"null"}, False, id="page"),
+        pytest.param({b"host": b"127.0.0.1:24500", b"sec-fetch-site": b"same-site"}, False, id="picture in a page"),
+        pytest.param({b"host": b"127.0.0.1.rebound.example"}, False, id="name that points here"),
+        pytest.param({b"host": b"evillocalhost"}, False, id="name that looks local"),
+    ],
+)
+def test_local_cloud_tells_programs_from_web_pages(headers: dict[bytes, bytes], *, program: bool) -> None:
+    assert is_from_a_program(headers) is program
+
 
 class TestEngines:
     def test_missing_uv_says_what_to_do(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
-        monkeypatch.setattr(engine_environment, "PROJECT", tmp_path)
+        monkeypatch.setattr(packaging, "ROOT", tmp_path)
         with pytest.raises(LocalStackError, match="uv was not found: run `make bootstrap`"):
-            find_uv()
+            require_uv()
 
     def test_unsupported_python_says_which_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(engine_environment, "FIRST_UNTRIED_PYTHON", (3, 10))
@@ -76,9 +198,14 @@ class TestEngines:
 class TestTicketFiles:
     def test_of_a_folder_keep_their_relative_path(self, tmp_path: Path) -> None:
         (tmp_path / "store").mkdir()
-        for name in ("b.csv", "store/a.CSV", "readme.txt"):
+        for name in ("b.csv", "c.csv.gz", "store/a.CSV", "readme.txt", "other.gz"):
             (tmp_path / name).touch()
-        assert [file.key for file in ticket_files(tmp_path)] == ["b.csv", "store/a.CSV"]
+        files = ticket_files(tmp_path)
+        assert [file.key for file in files] == ["b.csv", "c.csv.gz", "store/a.CSV"]
+        assert passed_over(tmp_path, files) == 2
+
+    def test_are_counted_in_words_that_fit(self) -> None:
+        assert [counted(number) for number in (1, 2, 1200)] == ["1 file is", "2 files are", "1,200 files are"]
 
     def test_named_one_is_taken_whatever_its_suffix(self, tmp_path: Path) -> None:
         file = tmp_path / "tickets.txt"
@@ -86,7 +213,7 @@ class TestTicketFiles:
         assert ticket_files(file) == [TicketFile(file, "tickets.txt")]
 
     def test_folder_without_any_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(LocalStackError, match=r"holds no \.csv file"):
+        with pytest.raises(LocalStackError, match=r"holds no \.csv or \.csv\.gz file"):
             ticket_files(tmp_path)
 
 
@@ -106,6 +233,19 @@ class TestQuestions:
         assert code == 0
         known = {one["name"]: one for one in json.loads(said)}
         assert known["bought-together"]["parameters"]["limit"]["default"] == 20
+
+    @pytest.mark.parametrize("width", [80, 120, 160])
+    def test_names_of_products_are_readable_on_any_terminal(self, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+        monkeypatch.setattr(console, "width", width)
+        numbers = dict.fromkeys(question("bought-together").columns, 0.12345)
+        row = {**numbers, "product_a": "FLUID MILK WHITE ONLY #1029743", "product_b": "BANANAS #1082185"}
+        with console.capture() as printed:
+            print_rows("Bought together", tuple(row), [row, row])
+        lines = printed.get().splitlines()
+        assert max(map(len, lines)) <= width
+        said = " ".join(printed.get().split())
+        assert "…" not in said
+        assert all(word in said for word in ("FLUID MILK", "#1029743", "BANANAS #1082185", "0.1235"))
 
     def test_answer_is_a_table_of_the_named_columns(self) -> None:
         rows = [{"product": "[RED] APPLES", "baskets": 1200, "lift": 2.34567}]

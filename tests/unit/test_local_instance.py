@@ -3,6 +3,7 @@
 import json
 import socket
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from deploy.local.board import Board, Condition, Part, Picture, held, holder
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import DEFAULT_PORT_BASE, Instance
 from deploy.local.outputs import outputs_document, read_outputs, save_outputs
+from deploy.local.stack import local_stack
+from deploy.local.supervisor import Supervisor
 
 STACK_OUTPUTS = {
     "BucketTickets": "cesta-dev-tickets",
@@ -102,11 +105,59 @@ class TestBoard:
         assert board.part("cloud").pid == 7
         assert board.picture.failure == "it broke"
 
+    def test_full_disk_does_not_end_what_runs(self, instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        board = Board.of(instance, [Part("cloud", "local cloud")])
+        with monkeypatch.context() as disk:
+            disk.setattr("deploy.local.board.write_private", fail)
+            board.update("cloud", condition=Condition.HEALTHY)
+        board.note("space again")
+        assert Picture.read(instance) == board.picture
+        assert board.part("cloud").condition is Condition.HEALTHY
+
     def test_failed_step_is_marked_and_the_error_goes_on(self, instance: Instance) -> None:
         board = Board.of(instance, [Part("template", "template deployed")])
         with pytest.raises(ValueError, match="no"), board.step("template"):
             raise ValueError("no")
         assert board.part("template").condition is Condition.FAILED
+
+
+class TestEnd:
+    @pytest.mark.parametrize(
+        ("phase", "killed"),
+        [
+            pytest.param(Condition.HEALTHY, True, id="killed while it ran"),
+            pytest.param(Condition.STOPPING, True, id="killed while it stopped"),
+            pytest.param(Condition.STOPPED, False, id="stopped"),
+            pytest.param(Condition.FAILED, False, id="failed and stopped"),
+        ],
+    )
+    def test_next_start_says_what_a_kill_took(self, instance: Instance, phase: Condition, *, killed: bool) -> None:
+        Board.of(instance, []).turn(phase)
+        with local_stack(instance) as stack:
+            said = "the instance was killed: the local cloud's queues and tables are as at its last orderly end"
+            assert any(note.startswith(said) for note in stack.board.picture.notes) is killed
+
+    def test_the_very_first_start_speaks_of_no_kill(self, instance: Instance) -> None:
+        with local_stack(instance) as stack:
+            assert stack.board.picture.notes == ()
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+    def test_whatever_cuts_the_rest_short_the_order_is_kept(
+        self, instance: Instance, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+    ) -> None:
+        def rest(*_: object) -> bool:
+            raise error
+
+        monkeypatch.setattr("deploy.local.functions.rest", rest)
+        stopped: list[str] = []
+        with suppress(MemoryError), local_stack(instance) as stack:
+            stack.board.turn(Condition.HEALTHY)
+            monkeypatch.setattr(Supervisor, "stop", lambda _: stopped.append("in order"))
+        assert stopped == ["in order"]
+        assert stack.board.picture.phase is Condition.STOPPED
 
 
 class TestOutputs:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,6 +89,16 @@ def test_children_end_in_the_order_of_their_tiers_with_all_they_started(
     assert (tmp_path / "order").read_text().split() == ["second", "first"]
     assert {part.condition for part in board.picture.parts} == {Condition.STOPPED}
     assert eventually(lambda: all(processes.birth(pid) is None for pid in grandchildren))
+
+
+def test_ctrl_c_does_not_cut_the_order_short(supervisor: Supervisor, board: Board, tmp_path: Path) -> None:
+    slow = SERVER.replace("sys.exit(0)", "time.sleep(1); sys.exit(0)")
+    supervisor.start(child(tmp_path, "first", program=slow))
+    supervisor.wait_until_ready("first")
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+    supervisor.stop()
+    assert (tmp_path / "order").read_text().split() == ["first"]
+    assert board.part("first").condition is Condition.STOPPED
 
 
 def test_child_that_dies_is_started_again_and_set_up_again(

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import botocore.session
@@ -14,8 +14,10 @@ import pytest
 from botocore import xform_name
 from cfnlint.decode import decode  # type: ignore[import-untyped]
 
+from deploy.local.tickets_load import PATIENCE_SECONDS
 from deploy.packaging import PACKAGES, ROOT, Package, first_party_files
 from deploy.stack import TEMPLATE, outputs_by_kind
+from pipeline_assets.events.queue import back_off_seconds
 from pipeline_assets.settings import Settings
 
 READ: dict[str, Any] = decode(str(TEMPLATE))[0]
@@ -26,6 +28,8 @@ EVERY_RESOURCE = {
     "LambdaJoinsTheVpc": "network interfaces have no identifier before they are made",
     "CodeTouchesNoNetworkInterface": "a denial, and the wider the better",
 }
+#: The same for Dagster's policy, where a condition narrows it.
+EVERY_RESOURCE_OF_DAGSTER = {"PublishTheLag": "a metric is no resource; the condition names the namespace"}
 #: What no line of the code calls: polling and logging are done for it, and the listing makes a missing object a 404.
 FOR_LAMBDA_ITSELF = (
     "sqs:ReceiveMessage",
@@ -71,14 +75,18 @@ def role_statements() -> list[Any]:
 def called_actions(package: Package) -> set[str]:
     """Actions that the package's own code calls, page by page or at once."""
     source = "".join(file.read_text() for file in first_party_files(package.handler, ROOT))
+    return actions_in(source, package.services) - FOR_DAGSTER_ONLY
+
+
+def actions_in(source: str, services: Iterable[str]) -> set[str]:
     session = botocore.session.get_session()
     called = {
         f"{service}:{operation}"
-        for service in package.services
+        for service in services
         for operation in session.get_service_model(service).operation_names
         if f".{xform_name(operation)}(" in source or f'get_paginator("{xform_name(operation)}")' in source
     }
-    return {action for call in called for action in PERMISSIONS.get(call, {call})} - FOR_DAGSTER_ONLY
+    return {action for call in called for action in PERMISSIONS.get(call, {call})}
 
 
 def text(value: Any) -> str:
@@ -129,6 +137,22 @@ class TestWhoMayDoWhat:
             for action in as_list(statement["Action"])
         }
         assert granted == called_actions(package) | set(FOR_LAMBDA_ITSELF)
+
+    def test_dagster_may_do_what_its_code_calls_on_named_resources(self) -> None:
+        policy = list(statements(RESOURCES["DagsterPolicy"]["Properties"]["PolicyDocument"]))
+        granted = {action for statement in policy for action in as_list(statement["Action"])}
+        source = "".join(file.read_text() for file in (ROOT / "pipeline_assets").rglob("*.py"))
+        called = actions_in(source, ("dynamodb", "s3", "cloudwatch"))
+        # The listing makes a missing object a 404.
+        assert granted == called | {"s3:ListBucket"}
+        for statement in policy:
+            if statement["Sid"] in EVERY_RESOURCE_OF_DAGSTER:
+                assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Cesta"}}
+            else:
+                assert "*" not in as_list(statement["Resource"])
+                assert all(
+                    re.search(r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"', text(r)) for r in as_list(statement["Resource"])
+                )
 
     def test_every_function_has_a_role_of_its_own_that_only_lambda_takes(self) -> None:
         roles = [function["Role"]["Fn::GetAtt"][0] for function in of_type("AWS::Lambda::Function").values()]
@@ -208,7 +232,6 @@ class TestWhatSurvives:
         queue, dead = (RESOURCES[name]["Properties"] for name in ("TicketsQueue", "TicketsDeadLetters"))
         assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600
         assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
-        assert queue["RedrivePolicy"]["maxReceiveCount"] == 10
         assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["TicketsDeadLetters", "Arn"]}
         permitted = dead["RedriveAllowPolicy"]["sourceQueueArns"]
         assert permitted[0]["Fn::Sub"].endswith(":" + queue["QueueName"]["Fn::Sub"])
@@ -218,6 +241,16 @@ class TestHowItRuns:
     def test_a_message_stays_hidden_for_six_timeouts(self) -> None:
         timeout = RESOURCES["TicketsIngestion"]["Properties"]["Timeout"]
         assert RESOURCES["TicketsQueue"]["Properties"]["VisibilityTimeout"] >= 6 * timeout
+
+    def test_half_an_hour_without_the_graph_makes_no_dead_letters(self) -> None:
+        receives = RESOURCES["TicketsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+        last_try = sum(back_off_seconds(receive) for receive in range(1, receives))
+        assert last_try > 30 * 60
+        told = RESOURCES["TicketsDeadLettersAlarm"]["Properties"]["AlarmDescription"]
+        assert {13: "after thirteen receives"}[receives] in told
+
+    def test_a_load_is_followed_until_a_crashed_invocation_comes_again(self) -> None:
+        assert RESOURCES["TicketsQueue"]["Properties"]["VisibilityTimeout"] < PATIENCE_SECONDS
 
     def test_the_mapping_reports_each_message_and_caps_the_writers(self) -> None:
         mapping = RESOURCES["TicketsIngestionTrigger"]["Properties"]
@@ -276,7 +309,21 @@ class TestWhatIsTold:
             ("AWS/Lambda", "Errors"),
             ("AWS/Lambda", "Throttles"),
             ("Cesta", "PendingReceipts"),
+            ("Cesta", "MessagesRetried"),
         }
+
+    def test_a_graph_that_is_down_is_told_by_what_the_function_writes(self) -> None:
+        alarm = RESOURCES["TicketsRetriedAlarm"]["Properties"]
+        variables = RESOURCES["TicketsIngestion"]["Properties"]["Environment"]["Variables"]
+        assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+        assert (alarm["Statistic"], alarm["Threshold"], alarm["ComparisonOperator"]) == (
+            "Sum",
+            0,
+            "GreaterThanThreshold",
+        )
+        assert (alarm["Period"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (60, 2, 10)
+        assert alarm["TreatMissingData"] == "notBreaching"
 
     def test_a_bridge_that_falls_silent_is_told_and_one_that_never_was_is_not(self) -> None:
         lineage = RESOURCES["TicketsLineageAlarm"]["Properties"]

@@ -1,0 +1,28 @@
+"""What the documentation points at exists, and what it tells people to type is a command."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from deploy.cli.main import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+    missing = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_commands_it_names_are_there(page: Path) -> None:
+    known = set(get_command(app).commands)  # type: ignore[attr-defined]
+    named = set(re.findall(r"(?:^|`|\$\()cesta ([a-z]+)\b", page.read_text(), re.MULTILINE))
+    assert named <= known
+    targets = set(re.findall(r"\bmake ([a-z]+)\b`?", "\n".join(re.findall(r"`[^`]+`", page.read_text()))))
+    assert targets <= set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
