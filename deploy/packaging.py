@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-_TOOLS: Final = ROOT / ".tools" / "bin"
+TOOLS: Final = ROOT / ".tools" / "bin"
 LOCKS: Final = ROOT / "deploy" / "packages"
 OUT: Final = ROOT / "dist"
 #: The packages of this repository that a handler may reach.
@@ -211,7 +211,7 @@ def _install(package: Package, target: Target, folder: Path) -> None:
 
 def find_uv() -> str | None:
     """Find uv on the PATH or in `.tools`, where `make bootstrap` puts it."""
-    return shutil.which("uv") or shutil.which("uv", path=_TOOLS)
+    return shutil.which("uv") or shutil.which("uv", path=TOOLS)
 
 
 def _uv(*arguments: str) -> None:

@@ -176,7 +176,7 @@ def test_local_cloud_tells_programs_from_web_pages(headers: dict[bytes, bytes], 
 class TestEngines:
     def test_missing_uv_says_what_to_do(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
-        monkeypatch.setattr(packaging, "ROOT", tmp_path)
+        monkeypatch.setattr(packaging, "TOOLS", tmp_path)
         with pytest.raises(LocalStackError, match="uv was not found: run `make bootstrap`"):
             require_uv()
 
