@@ -25,7 +25,6 @@ class Settings:
     neo4j_uri: str
     neo4j_user: str
     neo4j_password: str = field(repr=False)
-    tickets_bucket: str
     tickets_queue_url: str
     quarantine_bucket: str
     ledger_table: str
@@ -45,7 +44,6 @@ class Settings:
             neo4j_uri=required("NEO4J_URI", "the Bolt address of the purchase graph, such as bolt://10.0.0.7:7687"),
             neo4j_user=env.get("NEO4J_USER", "").strip() or "neo4j",
             neo4j_password=required("NEO4J_PASSWORD", "the graph's password"),
-            tickets_bucket=required("TICKETS_BUCKET", "the name of the bucket that ticket files arrive in"),
             tickets_queue_url=required("TICKETS_QUEUE_URL", "the address of the queue that announces ticket files"),
             quarantine_bucket=required("QUARANTINE_BUCKET", "the name of the bucket for rejected rows"),
             ledger_table=required("LEDGER_TABLE", "the name of the DynamoDB table of receipts"),

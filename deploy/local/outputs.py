@@ -41,7 +41,6 @@ def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dic
         "NEO4J_URI": document["graph"]["uri"],
         "NEO4J_USER": document["graph"]["user"],
         "NEO4J_PASSWORD": document["graph"]["password"],
-        "TICKETS_BUCKET": document["buckets"]["tickets"],
         "TICKETS_QUEUE_URL": document["queues"]["tickets"],
         "QUARANTINE_BUCKET": document["buckets"]["quarantine"],
         "LEDGER_TABLE": document["tables"]["ledger"],

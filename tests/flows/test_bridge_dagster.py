@@ -72,7 +72,6 @@ class Bridge:
             **{name.upper(): value for name, value in CREDENTIALS.items()},
             "NEO4J_URI": "bolt://127.0.0.1:1",
             "NEO4J_PASSWORD": "not needed",
-            "TICKETS_BUCKET": "not-needed",
             "TICKETS_QUEUE_URL": "not-needed",
             "QUARANTINE_BUCKET": "not-needed",
             "LEDGER_TABLE": self.table,

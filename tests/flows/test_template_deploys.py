@@ -163,7 +163,6 @@ class TestReadBack:
         variables = function["Environment"]["Variables"]
         assert variables["NEO4J_PASSWORD"] == PASSWORD
         assert variables["NEO4J_URI"] == GRAPH["Neo4jUri"]
-        assert variables["TICKETS_BUCKET"] == names["buckets"]["tickets"]
         assert variables["QUARANTINE_BUCKET"] == names["buckets"]["quarantine"]
         assert variables["TICKETS_QUEUE_URL"] == names["queues"]["tickets"]
         assert variables["LEDGER_TABLE"] == names["tables"]["ledger"]

@@ -124,7 +124,7 @@ class TestSurroundings:
         save_outputs(instance, STACK_OUTPUTS)
         with patch.dict(os.environ):
             printed = CliRunner().invoke(app, ["env", "--state", str(instance.state), "--port-base", "24905"]).output
-        shown = 'echo "$AWS_ENDPOINT_URL $NO_PROXY $no_proxy ${AWS_PROFILE-none} $TICKETS_BUCKET"'
+        shown = 'echo "$AWS_ENDPOINT_URL $NO_PROXY $no_proxy ${AWS_PROFILE-none} $LEDGER_TABLE"'
         shell = subprocess.run(
             ["/bin/sh", "-c", f"{printed}\n{shown}"],
             capture_output=True,
@@ -133,7 +133,7 @@ class TestSurroundings:
             env={**os.environ, "AWS_PROFILE": "the-persons-own"},
         )
         direct = "127.0.0.1,localhost"
-        assert shell.stdout.split() == ["http://127.0.0.1:24905", direct, direct, "none", "cesta-dev-tickets"]
+        assert shell.stdout.split() == ["http://127.0.0.1:24905", direct, direct, "none", "cesta-dev-ledger"]
 
     def test_json_is_plain_whatever_colours_are_asked_for(self) -> None:
         environment = {**os.environ, "FORCE_COLOR": "1"}

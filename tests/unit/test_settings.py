@@ -7,7 +7,6 @@ from pipeline_assets.settings import MissingSettingError, Settings
 COMPLETE = {
     "NEO4J_URI": "bolt://10.0.0.7:7687",
     "NEO4J_PASSWORD": "secret",
-    "TICKETS_BUCKET": "tickets",
     "TICKETS_QUEUE_URL": "https://queue",
     "QUARANTINE_BUCKET": "quarantine",
     "LEDGER_TABLE": "ledger",
