@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -45,6 +45,13 @@ class ObjectVersion:
         """The version's place in the total order, compared as text: (event time, padded sequencer, key)."""
         sequencer = self.sequencer.upper().rjust(_SEQUENCER_DIGITS, "0")
         return f"{self.event_time}/{sequencer}/{hashlib.sha256(self.uri.encode()).hexdigest()[:12]}"
+
+    def at(self, stamp: str) -> ObjectVersion:
+        """The same version in the place that one of its own stamps names."""
+        if stamp == self.stamp:
+            return self
+        event_time, sequencer, _ = stamp.split("/")
+        return replace(self, event_time=event_time, sequencer=sequencer)
 
     @property
     def arrival_day(self) -> str:

@@ -103,13 +103,17 @@ class BehindError(Exception):
 
 
 def read_load(tx: ManagedTransaction, version: ObjectVersion) -> Load | None:
-    """Where an object version stands, or None when it was never begun."""
+    """Where an object version stands, or None when it was never begun.
+
+    It keeps the place in the order that it was begun with: one that was announced again, from a listing of its bucket,
+    may come with another time.
+    """
     record = tx.run(statements.READ_LOAD, id=version.id).single()
     if record is None:
         return None
     tally = json.loads(record["tally"])
     return Load(
-        version,
+        version.at(record["stamp"]),
         run=record["run"],
         next_row=record["next_row"],
         done=record["state"] == "done",

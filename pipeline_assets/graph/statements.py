@@ -50,7 +50,7 @@ SET lock.until = 0
 
 READ_LOAD: Final = """
 MATCH (load:TicketLoad {id: $id})
-RETURN load.run AS run, load.next_row AS next_row, load.state AS state, load.tally AS tally
+RETURN load.stamp AS stamp, load.run AS run, load.next_row AS next_row, load.state AS state, load.tally AS tally
 """
 
 NEWER_VERSION: Final = """

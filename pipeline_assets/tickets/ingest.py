@@ -108,7 +108,8 @@ def _begin(version: ObjectVersion, stores: TicketStores, *, redo: bool) -> Load:
     if not redo:
         return known or Load(version)
     receipt = stores.ledger.receipt(version.id)
-    return Load(version, run=max(known.run if known else 0, receipt.run if receipt else 0) + 1)
+    begun = known.version if known else version
+    return Load(begun, run=max(known.run if known else 0, receipt.run if receipt else 0) + 1)
 
 
 def _bring_in(load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
