@@ -21,10 +21,10 @@ from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.time_budget import TimeBudget
-from pipeline_assets.graph.load import Batch, BehindError, Load
-from pipeline_assets.graph.ownership import Line
+from pipeline_assets.graph.load import BehindError, Load
+from pipeline_assets.tickets.batches import batches
 from pipeline_assets.tickets.reading import RefusedFileError, TicketFile, open_tickets
-from pipeline_assets.tickets.rows import Rejection, RowRules
+from pipeline_assets.tickets.rows import RowRules
 from pipeline_assets.tickets.stores import TicketStores
 
 if TYPE_CHECKING:
@@ -97,8 +97,10 @@ def restore_object(
     except BehindError as error:
         message = f"another worker is on the object: {error}"
         raise TransientError(message, flow=FLOW, object_uri=version.uri) from error
-    receipt = _receipt(load, counts, refused, time.monotonic() - started)
+    receipt = receipt_of(load, counts, refused, time.monotonic() - started)
     stores.ledger.record(receipt, report=report)
+    if redo:
+        stores.quarantine.drop_earlier_runs(version, load.run)
     return receipt
 
 
@@ -141,46 +143,12 @@ def _refusal_of_all_rows(load: Load) -> str:
 def _put_rows(file: TicketFile, load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
     rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time))
     check = partial(budget.check, FLOW, load.version.uri)
-    for lines, rejections, next_row in _batches(file, rules, load.next_row, check):
+    for batch, rejections in batches(file, rules, load.next_row, BATCH_ROWS, check):
         check()
         stores.quarantine.keep_rows(load.version, load.run, file.header, rejections)
-        rejected_days: dict[str, Counts] = {}
-        for rejection in rejections:
-            if rejection.day:
-                so_far = rejected_days.get(rejection.day, Counts())
-                rejected_days[rejection.day] = so_far + Counts(received=1, quarantined=1)
-        unread_time = sum(not rejection.day for rejection in rejections)
-        batch = Batch(lines, next_row, rejected_days, unread_time, rules.take_unusual())
         load = stores.graph.write(load, batch)
         budget.moved_on()
     return load
-
-
-def _batches(
-    file: TicketFile, rules: RowRules, first_row: int, check: Callable[[], None]
-) -> Iterator[tuple[list[Line], list[Rejection], int]]:
-    """The records from `first_row` on, in batches: accepted lines, rejections, number of the record after them.
-
-    Those before it are in already; `check` is called now and then while they are passed over.
-    """
-    lines: list[Line] = []
-    rejections: list[Rejection] = []
-    number = 0
-    for number, fields in file.records():
-        if number < first_row:
-            if number % BATCH_ROWS == 0:
-                check()
-            continue
-        row = rules.line(number, fields)
-        if isinstance(row, Line):
-            lines.append(row)
-        else:
-            rejections.append(row)
-        if len(lines) + len(rejections) == BATCH_ROWS:
-            yield lines, rejections, number + 1
-            lines, rejections = [], []
-    if lines or rejections:
-        yield lines, rejections, number + 1
 
 
 @contextmanager
@@ -217,7 +185,8 @@ def _expected(rule: str) -> str:
     return TICKETS.rule(rule).expected
 
 
-def _receipt(load: Load, counts: Counts, refused: str, seconds: float) -> Receipt:
+def receipt_of(load: Load, counts: Counts, refused: str, seconds: float) -> Receipt:
+    """The receipt of a load that has come to its end; `seconds` is the time the work took."""
     version = load.version
     days = tuple(PartitionCounts(SOLD, day, load.days[day]) for day in sorted(load.days))
     graph = (PartitionCounts(GRAPH, "", counts),) if days else ()
