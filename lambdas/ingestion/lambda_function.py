@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from pipeline_assets.events.receipt import Receipt
 
-logger = Logger(service="tickets-ingestion")
-metrics = Metrics(namespace="Cesta", service="tickets-ingestion")
+logger = Logger()
+metrics = Metrics()
 #: Holds what is open: a frozen process has no end at which to close it.
 _open = ExitStack()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
