@@ -63,6 +63,11 @@ check: $(SYNCED) ## Everything else a machine can judge: style, types, doors, te
 	$(UV) lock --check
 	$(UV) lock --check --project deploy/local/engines
 
+.PHONY: bench
+bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmarks.md (about ten minutes)
+	$(RUN) python -m benchmarks tickets --write
+	$(RUN) python -m benchmarks latency --write
+
 .PHONY: package
 package: $(SYNCED) ## Build the functions' packages into dist
 	$(RUN) python -m deploy.packaging

@@ -80,6 +80,7 @@ class Target:
 
 PACKAGES: Final = (
     Package("tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})),
+    Package("generator-lambda", "lambdas.generator.data_to_s3", frozenset({"s3"})),
 )
 
 

@@ -5,7 +5,7 @@ Loading this reads no environment variable and opens nothing.
 
 import dagster as dg
 
-from pipeline_assets.graph.assets import purchase_graph
+from pipeline_assets.graph.assets import purchase_graph, rebuild_purchase_graph
 from pipeline_assets.graph.checks import GRAPH_CHECKS
 from pipeline_assets.lineage.checks import LINEAGE_CHECKS
 from pipeline_assets.lineage.sensors import LedgerResource, receipts_bridge
@@ -15,6 +15,7 @@ from pipeline_assets.tickets.checks import TICKET_CHECKS
 defs = dg.Definitions(
     assets=[landed, tickets, purchase_graph],
     asset_checks=[*TICKET_CHECKS, *GRAPH_CHECKS, *LINEAGE_CHECKS],
+    jobs=[rebuild_purchase_graph],
     sensors=[receipts_bridge],
     resources={"stores": TicketStoresResource(), "ledger": LedgerResource()},
     # A run holds one to three steps that follow each other: a process for each would only cost six seconds.

@@ -28,6 +28,8 @@ class Settings:
     tickets_queue_url: str
     quarantine_bucket: str
     ledger_table: str
+    #: Empty where a process does not look into the bucket of ticket files itself: a function is told of each file.
+    tickets_bucket: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -47,4 +49,11 @@ class Settings:
             tickets_queue_url=required("TICKETS_QUEUE_URL", "the address of the queue that announces ticket files"),
             quarantine_bucket=required("QUARANTINE_BUCKET", "the name of the bucket for rejected rows"),
             ledger_table=required("LEDGER_TABLE", "the name of the DynamoDB table of receipts"),
+            tickets_bucket=env.get("TICKETS_BUCKET", "").strip(),
         )
+
+    def require_tickets_bucket(self) -> str:
+        """The name of the bucket of ticket files; raises `MissingSettingError` when it was not set."""
+        if not self.tickets_bucket:
+            raise MissingSettingError("TICKETS_BUCKET", "the name of the bucket of ticket files")
+        return self.tickets_bucket

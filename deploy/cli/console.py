@@ -30,6 +30,9 @@ PortBaseOption = Annotated[
     int | None,
     typer.Option("--port-base", envvar="CESTA_PORT_BASE", help="First of its five ports (24500, or as first started)."),
 ]
+FromEnvOption = Annotated[
+    bool, typer.Option("--from-env", help="Use the stores that the environment names, instead of a local instance.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
@@ -58,13 +61,15 @@ def _sentence(error: Exception) -> str | None:
     from neo4j.exceptions import DriverError, Neo4jError
 
     from deploy.local.dagster_web import DagsterUnreachableError
-    from pipeline_assets.events.outcomes import TransientError
+    from pipeline_assets.events.outcomes import TerminalError, TransientError
     from pipeline_assets.graph.questions import QuestionError
+    from pipeline_assets.settings import MissingSettingError
+    from pipeline_assets.tickets.replay import MendError
     from pipeline_assets.tickets.sample import SampleMissingError
 
     cloud = Boto3Error | BotoCoreError | ClientError
     silent = cloud | DriverError | Neo4jError | TransientError | DagsterUnreachableError | ConnectionError
-    if isinstance(error, SampleMissingError | QuestionError):
+    if isinstance(error, SampleMissingError | QuestionError | MissingSettingError | MendError | TerminalError):
         return str(error)
     if isinstance(error, silent):
         return f"the instance did not answer ({error}): `cesta doctor` says what is wrong."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -17,6 +18,9 @@ from deploy.local.instance import Instance
 from deploy.local.outputs import read_outputs
 from deploy.local.tickets_load import FLOW, SUFFIXES, TicketFile, follow, passed_over, put_tickets, ticket_files
 from pipeline_assets.tickets.sample import SampleSummary, write_days
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def access_to(instance: Instance) -> Access:
@@ -66,10 +70,10 @@ def describe(summary: SampleSummary) -> str:
     )
 
 
-def bars() -> Progress:
+def bars(shown_on: Console = console) -> Progress:
     """Progress bars as every command shows them."""
     columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console)
+    return Progress(*columns, console=shown_on)
 
 
 def put_with_progress(access: Access, files: list[TicketFile], progress: Progress) -> None:

@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
+from deploy.cli import operating, rebuilding, reconciling
 from deploy.cli.console import JsonOption, PortBaseOption, StateOption, plain_failures, print_json
-from deploy.local.instance import Instance
+from deploy.local.instance import GraphEngine, Instance
 from deploy.local.processes import AWS_SETTINGS, keep_to_this_machine
 
 app = typer.Typer(
@@ -28,6 +29,9 @@ load_app = typer.Typer(help="Put files into an instance, through its buckets.", 
 query_app = typer.Typer(help="Ask the stores of an instance.", no_args_is_help=True)
 app.add_typer(load_app, name="load")
 app.add_typer(query_app, name="query")
+operating.add_to(app)
+app.add_typer(reconciling.reconcile_app, name="reconcile")
+app.add_typer(rebuilding.rebuild_app, name="rebuild")
 
 DaysOption = Annotated[int, typer.Option("--days", min=1, max=366, help="Calendar days of the sample.")]
 OriginalDatesOption = Annotated[
@@ -36,9 +40,10 @@ OriginalDatesOption = Annotated[
 
 
 @app.callback()
-def prepare() -> None:
+def prepare(context: typer.Context) -> None:
     """Let no proxy and no AWS profile of the person come between a command and the instance."""
-    keep_to_this_machine()
+    if context.invoked_subcommand not in operating.ANYWHERE:
+        keep_to_this_machine()
 
 
 @app.command()
@@ -46,13 +51,16 @@ def up(
     *,
     state_directory: StateOption = None,
     port_base: PortBaseOption = None,
+    graph: Annotated[
+        GraphEngine | None, typer.Option("--graph", help="Engine of its graph (embedded, or as first started).")
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is healthy, leave it running.")] = False,
 ) -> None:
     """Start the local cloud, the graph and Dagster, and deploy the template."""
     from deploy.cli import running
 
     with plain_failures():
-        instance = Instance.at(state_directory, port_base)
+        instance = Instance.at(state_directory, port_base, graph)
         if detach:
             running.run_in_background(instance)
         else:

@@ -20,7 +20,7 @@ from deploy.local.supervisor import end_leftovers
 
 #: The first start downloads the engines.
 _LONGEST_START_SECONDS = 900.0
-#: At most 60 s for the functions' rest, 30 for each of Dagster's three, 60 for the cloud and 30 for the graph.
+#: At most 30 s for each of Dagster's three, 60 for the cloud and 30 for the graph.
 _LONGEST_STOP_SECONDS = 300.0
 
 
@@ -37,7 +37,7 @@ def run_in_foreground(instance: Instance, work: Callable[[LocalStack], None]) ->
                 work(stack)
         except KeyboardInterrupt:
             pass
-        say("stopping: the functions end what they have begun, the local cloud saves its state …", style="dim")
+        say("stopping: the local cloud saves its state …", style="dim")
     say(f"stopped; `cesta up` goes on from {instance.state}.")
 
 
@@ -57,7 +57,7 @@ def run_in_background(instance: Instance) -> None:
     if holder(instance) is not None:
         raise already_held(instance)
     log = instance.logs / "supervisor.log"
-    where = ("--state", str(instance.state), "--port-base", str(instance.port_base))
+    where = ("--state", str(instance.state), "--port-base", str(instance.port_base), "--graph", instance.graph_engine)
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "deploy.cli.main", "up", *where],
@@ -94,7 +94,7 @@ def stop(instance: Instance) -> None:
         return
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _LONGEST_STOP_SECONDS
-    with console.status("stopping: the functions end what they have begun, the local cloud saves its state …"):
+    with console.status("stopping: the local cloud saves its state …"):
         while holder(instance) is not None or birth(pid) is not None:
             if time.monotonic() > deadline:
                 raise LocalStackError(

@@ -20,8 +20,8 @@ CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 def cloud_child(instance: Instance, engines: EngineEnvironment) -> Child:
     """The process of the local cloud.
 
-    It keeps S3 objects on disk at once; all else (tables, queues, functions, stacks) is written when it gets SIGTERM,
-    so it needs time to end, and a kill -9 loses what came since the last orderly end.
+    It keeps S3 objects on disk at once; all else (tables, queues, functions, stacks) is written soon after each change
+    and when it gets SIGTERM, so it needs time to end, and a kill -9 loses the last moment.
     """
     directory = instance.state / "cloud"
     scratch = directory / "tmp"  # unpacked functions; stale ones of a killed process go
@@ -58,6 +58,11 @@ def cloud_child(instance: Instance, engines: EngineEnvironment) -> Child:
         start_seconds=60,
         stop_seconds=60,
     )
+
+
+def deliver(instance: Instance) -> None:
+    """Let the local cloud deliver events to functions; after each of its starts it waits for this."""
+    (instance.state / "cloud" / "delivering").touch()
 
 
 def cloud_is_ready(instance: Instance) -> bool:

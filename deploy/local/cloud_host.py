@@ -1,31 +1,51 @@
-"""Runs the local cloud for programs only: what a web page sends is refused.
+"""Runs the local cloud for programs only, and lets it survive a kill.
 
 The local cloud checks no credentials and lets every origin read its answers, so any page open in a browser could read
-the graph's password from it. Started with the engines' Python, which knows nothing of this project.
+the graph's password from it: what a web page sends is refused.
+
+By itself it writes its state, S3 objects apart, when it ends in order. Here it is written soon after every change too,
+by a forked copy of the process, so that no request waits for it. A cloud that goes on from such a state delivers no
+event until the file `delivering` beside it says that the template is deployed: a function that is replaced while it
+starts dies with what it has in hands. Started with the engines' Python, which knows nothing of this project.
 """
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import logging
+import os
 import re
+import signal
+import sys
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 Message = MutableMapping[str, Any]
-Application = Callable[
-    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
-]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _OWN_HOST = re.compile(rb"(127\.0\.0\.1|([a-z0-9.-]+\.)?localhost)(:\d+)?", re.IGNORECASE)
 #: What a browser says of a request that a person made by typing the address.
 _TYPED = b"none"
+#: Operations of the JSON protocols, `<service>.<operation>`, that change nothing.
+_READS = re.compile(rb"(Get|List|Describe|Query|Scan|BatchGet)")
+#: From the end of one writing to the beginning of the next; longer where writing takes long, so that the copies
+#: never take more than a tenth of one core.
+_PAUSE_SECONDS, _PAUSES_PER_WRITING = 0.5, 9
+#: A copy that takes longer is stuck on a lock that another thread held when it was made.
+_LONGEST_WRITING_SECONDS = 60
 
 
 def for_programs_only(application: Application) -> Application:
     """The application, behind a check that answers 403 to a web page and to a foreign name for this machine."""
 
-    async def guarded(
-        scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
+    async def guarded(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or is_from_a_program(dict(scope["headers"])):
             await application(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -44,11 +64,139 @@ def is_from_a_program(headers: MutableMapping[bytes, bytes]) -> bool:
     return _OWN_HOST.fullmatch(headers.get(b"host", b"localhost")) is not None
 
 
-def main() -> None:
-    """Start the local cloud as its own command does, with its application behind the check."""
-    from ministack import app as cloud  # noqa: PLC0415 - the engines' environment alone has it
+def may_change(scope: Message) -> bool:
+    """Whether a request may change what the cloud holds."""
+    if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
+        return False
+    operation = dict(scope["headers"]).get(b"x-amz-target", b"").rpartition(b".")[2]
+    return _READS.match(operation) is None
 
-    cloud.app = for_programs_only(cloud.app)
+
+@dataclass(slots=True)
+class Keeper:
+    """Writes the state of the cloud soon after each change.
+
+    `write` writes all of it, each file at once or not at all; `at_rest` says whether what there is now can be gone on
+    with: a stack in the middle of its deployment cannot.
+    """
+
+    write: Callable[[], None]
+    at_rest: Callable[[], bool]
+    changed: bool = False
+    _copy: int | None = None
+    _task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; to be called in the event loop."""
+        self._task = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """End; after this no copy writes any more."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        if self._copy is not None:
+            os.kill(self._copy, signal.SIGKILL)  # not waited for yet, so nobody else has its number
+            os.waitpid(self._copy, 0)  # noqa: ASYNC222 - it is dead
+
+    async def _keep(self) -> None:
+        """Copies are made between two steps of the event loop, hence never in the middle of a table's transaction."""
+        pause = _PAUSE_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            if not (self.changed and self.at_rest()):
+                continue
+            self.changed, began = False, time.monotonic()
+            self._copy = os.fork()
+            if self._copy == 0:
+                self._write_and_end()
+            # In a thread it could not be told from outside whether its number is still its own.
+            while (ended := os.waitpid(self._copy, os.WNOHANG)) == (0, 0):  # noqa: ASYNC110, ASYNC222
+                await asyncio.sleep(0.01)
+            self._copy = None
+            if ended[1]:
+                self.changed = True
+                sys.stderr.write(f"the state was not written (wait status {ended[1]}); it is tried again\n")
+            pause = max(_PAUSE_SECONDS, _PAUSES_PER_WRITING * (time.monotonic() - began))
+
+    def _write_and_end(self) -> None:
+        """What the copy does: it has this one thread and all of the memory as it was at that moment."""
+        status = 1
+        try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(_LONGEST_WRITING_SECONDS)
+            os.closerange(3, 4096)  # the port above all
+            gc.disable()  # it would touch, and so copy, every page
+            logging.disable(logging.INFO)
+            self.write()
+            status = 0
+        finally:
+            os._exit(status)
+
+
+def kept(application: Application, keeper: Keeper, abandon: Callable[[], None]) -> Application:
+    """The application with its state kept; `abandon` is called where an orderly end finds it not at rest."""
+
+    async def keeping(scope: Message, receive: Receive, send: Send) -> None:
+        async def hear() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await keeper.stop()
+                if not keeper.at_rest():
+                    abandon()
+            return message
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                keeper.start()
+            await send(message)
+
+        if scope["type"] == "lifespan":
+            await application(scope, hear, tell)
+            return
+        await application(scope, receive, send)
+        if may_change(scope):
+            keeper.changed = True
+
+    return keeping
+
+
+def main() -> None:
+    """Start the local cloud as its own command does, with its application behind the check and its state kept."""
+    from ministack import app as cloud  # noqa: PLC0415 - the engines' environment alone has it
+    from ministack.core import persistence  # noqa: PLC0415
+    from ministack.services import cloudformation, lambda_svc, sqs  # noqa: PLC0415
+
+    def write() -> None:
+        persistence.save_all(cloud._build_persistence_save_dict())  # noqa: SLF001
+
+    def at_rest() -> bool:
+        statuses = {stack.get("StackStatus", "") for stack in cloudformation._stacks._data.values()}  # noqa: SLF001
+        return not any(s.endswith("_IN_PROGRESS") for s in statuses - {"REVIEW_IN_PROGRESS"})
+
+    def abandon() -> None:
+        cloud.PERSIST_STATE = False  # what was written last is better than a deployment that nobody ends
+
+    delivering = Path(persistence.STATE_DIR).with_name("delivering")
+    if Path(persistence.STATE_DIR, "lambda.json").exists():
+        delivering.unlink(missing_ok=True)
+    else:
+        delivering.touch()
+    mappings, load = lambda_svc._iter_all_esms, sqs.load_persisted_state  # noqa: SLF001
+
+    def load_with_nothing_in_hands(data: Any) -> None:  # noqa: ANN401 - the local cloud's own
+        load(data)
+        now = time.time()
+        for queue in sqs._queues._data.values():  # noqa: SLF001
+            for message in queue["messages"]:
+                # Whoever had it in hands ended with the last process.
+                message["visible_at"] = min(message["visible_at"], now)
+
+    sqs.load_persisted_state = load_with_nothing_in_hands
+    lambda_svc._iter_all_esms = lambda: mappings() if delivering.exists() else iter(())  # noqa: SLF001
+    cloud.app = for_programs_only(kept(cloud.app, Keeper(write, at_rest), abandon))
     cloud.main()
 
 

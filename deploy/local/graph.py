@@ -1,8 +1,9 @@
-"""The local graph: ArcadeDB from its wheel, spoken to over Bolt with the official Neo4j driver.
+"""The local graph, spoken to over Bolt with the official Neo4j driver: ArcadeDB from its wheel, or Neo4j itself.
 
-`txWalFlush=2` is fsync at every commit. Measured: kill -9 right after a commit lost nothing, three times with it and
-five times with the default 0, since the log is in the kernel's hands by then; only 2 survives a power cut as well. It
-costs little: 4,000 rows in batches of 20 took 1.0 s either way, one-row transactions 2.4 ms instead of 2.1 ms (SSD).
+Of ArcadeDB, `txWalFlush=2` is fsync at every commit. Measured: kill -9 right after a commit lost nothing, three times
+with it and five times with the default 0, since the log is in the kernel's hands by then; only 2 survives a power cut
+as well. It costs little: 4,000 rows in batches of 20 took 1.0 s either way, one-row transactions 2.4 ms instead of 2.1
+ms (SSD).
 """
 
 from __future__ import annotations
@@ -14,35 +15,48 @@ import os
 
 from deploy.local.child import Child
 from deploy.local.engine_environment import EngineEnvironment
-from deploy.local.instance import GRAPH_USER, HOST, Instance, port_answers, write_private
+from deploy.local.instance import GRAPH_USER, HOST, GraphEngine, Instance, port_answers
+from deploy.local.java import java_command
+from deploy.local.neo4j_server import server_arguments
 from deploy.local.processes import inherited_environment
 
 #: Java's heap of the graph, such as `4g`; the questions over a year of purchases like more than the default, 2g.
 HEAP_VARIABLE = "CESTA_GRAPH_HEAP"
 DATABASE = "neo4j"
+_PROBES = {
+    GraphEngine.EMBEDDED: (f"/api/v1/query/{DATABASE}", {"language": "sql", "command": "SELECT 1"}),
+    GraphEngine.NEO4J: (f"/db/{DATABASE}/query/v2", {"statement": "RETURN 1"}),
+}
+_ANSWERED = (http.client.OK, http.client.ACCEPTED)
 _OPENED = ("java.base/java.util.concurrent.atomic", "java.base/java.nio.channels.spi", "java.base/java.lang")
 
 
 def graph_child(instance: Instance, engines: EngineEnvironment) -> Child:
-    """The process of the graph; its password is in an argument file of mode 0600, since `ps` shows arguments."""
+    """The process of the graph, of the engine that the instance is bound to; downloads Neo4j where that is not there.
+
+    Raises `LocalStackError` when Neo4j cannot be installed.
+    """
     directory = instance.state / "graph"
-    arguments = directory / "java-arguments"
-    write_private(arguments, "\n".join(f'"{line}"' for line in _java_arguments(instance, engines)) + "\n")
+    if instance.graph_engine is GraphEngine.NEO4J:
+        arguments = server_arguments(instance, engines.java)
+    else:
+        arguments = _embedded_arguments(instance, engines)
+    heap = f"-Xmx{os.environ.get(HEAP_VARIABLE, '2g')}"
     return Child(
         name="graph",
         title="purchase graph",
-        command=(str(engines.java), f"@{arguments}"),
+        command=java_command(engines.java, [heap, *arguments], directory / "java-arguments"),
         environment=inherited_environment(),
         directory=directory,
         log=instance.logs / "graph.log",
         tier=0,
         is_ready=lambda: graph_is_ready(instance),
-        start_seconds=90,
+        start_seconds=180,
         stop_seconds=30,
     )
 
 
-def _java_arguments(instance: Instance, engines: EngineEnvironment) -> list[str]:
+def _embedded_arguments(instance: Instance, engines: EngineEnvironment) -> list[str]:
     directory, password = instance.state / "graph", instance.graph_password()
     settings = {
         "server.rootPath": directory,
@@ -60,7 +74,6 @@ def _java_arguments(instance: Instance, engines: EngineEnvironment) -> list[str]
     }
     opened = [part for module in _OPENED for part in ("--add-opens", f"{module}=ALL-UNNAMED")]
     return [
-        f"-Xmx{os.environ.get(HEAP_VARIABLE, '2g')}",
         *opened,
         "--enable-native-access=ALL-UNNAMED",
         "-cp",
@@ -73,16 +86,16 @@ def _java_arguments(instance: Instance, engines: EngineEnvironment) -> list[str]
 def graph_is_ready(instance: Instance) -> bool:
     """Whether the graph answers a query of its user; asked over HTTP, which needs no driver.
 
-    It listens on Bolt before its database is open, and a login in between hangs for half a minute; it listens on HTTP
-    after Bolt.
+    ArcadeDB listens on Bolt before its database is open, and a login in between hangs for half a minute; it listens on
+    HTTP after Bolt, as Neo4j does.
     """
     login = base64.b64encode(f"{GRAPH_USER}:{instance.graph_password()}".encode()).decode()
     headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
-    query = json.dumps({"language": "sql", "command": "SELECT 1"})
+    path, query = _PROBES[instance.graph_engine]
     connection = http.client.HTTPConnection(HOST, instance.port("graph-http"), timeout=2)
     try:
-        connection.request("POST", f"/api/v1/query/{DATABASE}", query, headers)
-        return connection.getresponse().status == http.client.OK and port_answers(instance.port("graph"))
+        connection.request("POST", path, json.dumps(query), headers)
+        return connection.getresponse().status in _ANSWERED and port_answers(instance.port("graph"))
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -1,7 +1,7 @@
-"""One local instance: its state directory and its five ports.
+"""One local instance: its state directory, its five ports and the engine of its graph.
 
-Two instances run side by side when both differ. The ports belong to the state: queue addresses and function settings
-that are saved there contain them.
+Two instances run side by side when state and ports differ. The ports belong to the state: queue addresses and function
+settings that are saved there contain them. So does the engine: no other can read what it wrote.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import secrets
 import shutil
 import socket
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from deploy.local.errors import LocalStackError
 
@@ -29,21 +31,32 @@ GRAPH_USER = "neo4j"
 _NEEDED_BYTES = 500 * 1024 * 1024
 
 
+class GraphEngine(StrEnum):
+    """What the graph of an instance runs on: ArcadeDB, which comes with the engines, or Neo4j Community."""
+
+    EMBEDDED = "embedded"
+    NEO4J = "neo4j"
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """Where one local instance keeps its state and which ports it listens on (all on 127.0.0.1)."""
 
     state: Path
     port_base: int
+    graph_engine: GraphEngine = GraphEngine.EMBEDDED
 
     @classmethod
-    def at(cls, state: Path | None = None, port_base: int | None = None) -> Instance:
-        """The instance of a state directory; without `port_base` its ports are those it was first started with.
+    def at(
+        cls, state: Path | None = None, port_base: int | None = None, graph_engine: GraphEngine | None = None
+    ) -> Instance:
+        """The instance of a state directory; ports and engine not given are those it was first started with.
 
-        Raises `LocalStackError` when the ports are out of range or are not those that the state was made with.
+        Raises `LocalStackError` when the ports are out of range, or when ports or engine are not those that the state
+        was made with.
         """
         place = (state or DEFAULT_STATE).expanduser().resolve()
-        saved = _saved_port_base(place)
+        saved, saved_engine = _saved(place)
         base = port_base or saved or DEFAULT_PORT_BASE
         last = base + len(PORT_NAMES) - 1
         if base < LOWEST_PORT or last >= FIRST_EPHEMERAL_PORT:
@@ -56,7 +69,13 @@ class Instance:
                 f"{place} was made with --port-base {saved} and holds addresses with these ports: "
                 f"use that base, or another --state directory for base {base}."
             )
-        return cls(place, base)
+        engine = graph_engine or saved_engine or GraphEngine.EMBEDDED
+        if saved_engine not in {None, engine}:
+            raise LocalStackError(
+                f"{place} was made with --graph {saved_engine}, whose graph no other engine can read: "
+                f"use that engine, or another --state directory for {engine}."
+            )
+        return cls(place, base, engine)
 
     def port(self, name: str) -> int:
         """The port of one of `PORT_NAMES`."""
@@ -126,14 +145,18 @@ class Instance:
         return path.read_text(encoding="utf-8").strip()
 
     def take_ports(self) -> None:
-        """Bind the state to its ports; raises `LocalStackError` naming the first that another program holds."""
+        """Bind the state to its ports and engine.
+
+        Raises `LocalStackError` naming the first port that another program holds.
+        """
         for name in PORT_NAMES:
             if not port_is_free(self.port(name)):
                 raise LocalStackError(
                     f"port {self.port(name)} ({name}) is taken by another program: stop it, "
                     "or choose other ports with --port-base and another --state."
                 )
-        write_private(self.state / "instance.json", json.dumps({"port_base": self.port_base}))
+        bound = {"port_base": self.port_base, "graph": self.graph_engine}
+        write_private(self.state / "instance.json", json.dumps(bound))
 
 
 def port_is_free(port: int) -> bool:
@@ -165,8 +188,9 @@ def write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _saved_port_base(state: Path) -> int | None:
+def _saved(state: Path) -> tuple[int, GraphEngine] | tuple[None, None]:
     try:
-        return int(json.loads((state / "instance.json").read_text(encoding="utf-8"))["port_base"])
+        document: dict[str, Any] = json.loads((state / "instance.json").read_text(encoding="utf-8"))
+        return int(document["port_base"]), GraphEngine(document.get("graph", GraphEngine.EMBEDDED))
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return None, None

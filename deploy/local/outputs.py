@@ -42,6 +42,7 @@ def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dic
         "NEO4J_USER": document["graph"]["user"],
         "NEO4J_PASSWORD": document["graph"]["password"],
         "TICKETS_QUEUE_URL": document["queues"]["tickets"],
+        "TICKETS_BUCKET": document["buckets"]["tickets"],
         "QUARANTINE_BUCKET": document["buckets"]["quarantine"],
         "LEDGER_TABLE": document["tables"]["ledger"],
         "DAGSTER_HOME": str(instance.dagster_home),

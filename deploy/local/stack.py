@@ -6,33 +6,30 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy.local import dagster_processes, functions
+from deploy.local import dagster_processes
+from deploy.local.access import Access
 from deploy.local.board import Board, Condition, Part, Picture, held
-from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
+from deploy.local.cloud import CREDENTIALS, REGION, cloud_child, deliver
 from deploy.local.engine_environment import install_engines
 from deploy.local.errors import LocalStackError
 from deploy.local.graph import graph_child
-from deploy.local.instance import GRAPH_USER, Instance
-from deploy.local.outputs import save_outputs
+from deploy.local.instance import GRAPH_USER, GraphEngine, Instance
+from deploy.local.outputs import read_outputs, save_outputs
+from deploy.local.reconciliation import announce_lost
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
 from deploy.stack import DeployError, deploy_stack
 
 GRAPH_SECRET = "cesta/graph"  # noqa: S105 - its name
-#: How long functions may go on with what they have when the instance is stopped.
-_REST_SECONDS = 60.0
-_COMES_AGAIN = "what they had in their hands comes again when the visibility timeout of its queue is over."
 #: What a kill takes from the local cloud; follows on the sentence that says what was killed.
-_LOST = (
-    "the local cloud's queues and tables are as at its last orderly end, the objects in its buckets are all there; "
-    "load again what came since."
-)
+_LOST = "its queues and tables may have lost their last moments; ticket files without a receipt are announced again"
+#: By the first start with an engine, in MB.
+_DOWNLOADED = {GraphEngine.EMBEDDED: 90, GraphEngine.NEO4J: 240}
 _STEPS = (
     Part("engines", "engines installed"),
     Part("packages", "function packages built"),
@@ -55,6 +52,8 @@ class LocalStack:
     instance: Instance
     board: Board
     supervisor: Supervisor
+    #: The instance before this one did not end in order.
+    unclean: bool = False
 
     def check(self) -> None:
         """Raise `LocalStackError` when the instance cannot go on."""
@@ -69,9 +68,10 @@ class LocalStack:
     def start(self, *, dagster: bool = True) -> None:
         """Bring everything up; returns when all is healthy, raises `LocalStackError` when it cannot be."""
         board, supervisor = self.board, self.supervisor
-        with board.step("engines", "the first time this downloads about 90 MB"):
+        with board.step("engines", f"the first time this downloads about {_DOWNLOADED[self.instance.graph_engine]} MB"):
             engines = install_engines()
-        supervisor.start(graph_child(self.instance, engines))
+            graph = graph_child(self.instance, engines)
+        supervisor.start(graph)
         migration = dagster_processes.begin_storage(self.instance) if dagster else None
         with board.step("packages"):
             _build_packages()
@@ -81,19 +81,14 @@ class LocalStack:
         supervisor.wait_until_ready("cloud")
         with board.step("template"):
             deploy_template(self.instance)
-            functions.wake(self.instance)
+            if self.unclean:
+                self._announce_lost()
+            deliver(self.instance)
         if dagster:
             with board.step("dagster-storage"):
                 dagster_processes.finish_storage(self.instance, migration)
             self._start_dagster()
         board.turn(Condition.HEALTHY)
-
-    def _rest(self) -> None:
-        try:
-            if not functions.rest(self.instance, _REST_SECONDS):
-                self.board.note(f"functions were still at work after {_REST_SECONDS:.0f} s: {_COMES_AGAIN}")
-        except (BotoCoreError, ClientError, HTTPException, OSError, ValueError) as error:
-            self.board.note(f"the functions could not be brought to rest: {error}")
 
     def _start_dagster(self) -> None:
         environment = dagster_processes.project_environment(self.instance)
@@ -108,28 +103,26 @@ class LocalStack:
         supervisor.wait_until_ready(*(child.name for child in children))
 
     def _restore_cloud(self) -> None:
-        """Deploy the template again after the local cloud died; it saves its tables and queues only when asked to."""
+        """Deploy the template again after the local cloud died, should it have forgotten it; announce what it lost."""
+        self.board.note(f"the local cloud was killed: {_LOST}.")
         with self.board.step("template", "deploying it again"):
             deploy_template(self.instance)
-            functions.wake(self.instance)
-        self.board.note(f"the local cloud was killed: {_LOST}")
+            self._announce_lost()
+            deliver(self.instance)
+
+    def _announce_lost(self) -> None:
+        if lost := announce_lost(Access(read_outputs(self.instance))).announced:
+            self.board.note(f"ticket files announced again: {lost}.")
 
     def stop(self) -> None:
-        """Let the functions end their work, then stop Dagster, the cloud, which saves its state, and the graph.
+        """Stop Dagster, the cloud, which saves its state, and the graph.
 
-        Ctrl-C cuts the functions' rest short; the rest of the order is kept.
+        What a function has in hands is not waited for: it is delivered again at the next start.
         """
         failure = self.supervisor.failure or None
-        running = self.board.picture.phase is Condition.HEALTHY
-        try:
-            self.board.turn(Condition.STOPPING, failure)
-            if running and not failure:
-                self._rest()
-        except KeyboardInterrupt:
-            self.board.note(f"the functions' rest was cut short: {_COMES_AGAIN}")
-        finally:
-            self.supervisor.stop()
-            self.board.turn(Condition.FAILED if failure else Condition.STOPPED, failure)
+        self.board.turn(Condition.STOPPING, failure)
+        self.supervisor.stop()
+        self.board.turn(Condition.FAILED if failure else Condition.STOPPED, failure)
 
 
 @contextmanager
@@ -147,8 +140,9 @@ def local_stack(instance: Instance, *, dagster: bool = True) -> Iterator[LocalSt
         if leftovers:
             board.note(f"ended what a killed instance had left running: {', '.join(leftovers)}.")
         if before is not None and before.phase not in {Condition.STOPPED, Condition.FAILED}:
-            board.note(f"the instance was killed: {_LOST}")
-        stack = LocalStack(instance, board, Supervisor(board))
+            board.note(f"the instance was killed: {_LOST}.")
+        unclean = before is not None and before.phase is not Condition.STOPPED
+        stack = LocalStack(instance, board, Supervisor(board), unclean)
         try:
             yield stack
         except LocalStackError as error:
@@ -171,7 +165,13 @@ def deploy_template(instance: Instance) -> None:
     session = cloud_session()
     try:
         _keep_graph_secret(session, instance)
-        parameters = {"Neo4jUri": instance.graph_uri, "Neo4jUser": GRAPH_USER, "Neo4jSecretId": GRAPH_SECRET}
+        parameters = {
+            "Neo4jUri": instance.graph_uri,
+            "Neo4jUser": GRAPH_USER,
+            "Neo4jSecretId": GRAPH_SECRET,
+            # A laptop would fill with files: `cesta stocks resume` lets them come.
+            "StockSchedule": "DISABLED",
+        }
         outputs = deploy_stack(session, parameters, OUT, endpoint_url=instance.endpoint_url)
     except (DeployError, BotoCoreError, ClientError) as error:
         raise LocalStackError(

@@ -14,8 +14,8 @@ from deploy.local.flows import FlowStatus, flow_status
 FLOW = "tickets"
 #: Files of a folder that are taken to be tickets; a file that is named itself is loaded whatever its suffix.
 SUFFIXES = (".csv", ".csv.gz")
-#: Nothing moved for so long: something is wrong. The back-off after a failure is at most five minutes, and what a
-#: crashed invocation had comes again after six, the queue's visibility timeout.
+#: Nothing moved for so long: something is wrong. The back-off after a failure is at most a minute, and what an
+#: invocation had that crashed before it came to itself comes again after six, the queue's visibility timeout.
 PATIENCE_SECONDS = 420.0
 _LOOK_SECONDS = 0.5
 

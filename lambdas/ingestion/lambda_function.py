@@ -68,4 +68,7 @@ def _tell(receipt: Receipt) -> None:
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Work through a batch of messages and name those that have to be delivered again."""
+    _, queue = _opened()
+    handles = [record["receiptHandle"] for record in event["Records"]]
+    queue.claim(handles, context.get_remaining_time_in_millis() / 1000)
     return process_partial_response(event=event, record_handler=_work, processor=processor, context=context)

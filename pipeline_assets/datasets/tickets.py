@@ -18,7 +18,7 @@ TICKETS = Dataset(
     key=("ticket_id", "product"),
     rules=(
         Rule("present", "halt", "the object version that the event announced"),
-        Rule("size", "halt", "at most 1.5 GB; split the file"),
+        Rule("size", "halt", "at most 1.5 GB, unpacked; split the file"),
         Rule("readable", "halt", "a CSV file in UTF-8, plain or gzip, whose name ends in .csv or .csv.gz"),
         Rule(
             "header",
@@ -26,10 +26,14 @@ TICKETS = Dataset(
             "a header line with the columns ticket_id, product, basket_id, timestamp, category, quantity and store",
         ),
         Rule("some_row_valid", "halt", "at least one row that can be accepted"),
+        Rule(
+            "row_readable", "quarantine", "a whole row of CSV, with quotation marks in pairs and doubled inside a value"
+        ),
         Rule("columns", "quarantine", "as many fields as the header has"),
         Rule("encoding", "quarantine", "text in UTF-8"),
         Rule("key_present", "quarantine", "a value in ticket_id, product, basket_id and store"),
         Rule("key_length", "quarantine", "at most 500 characters"),
+        Rule("ticket_size", "quarantine", "a ticket of at most 10000 rows"),
         Rule(
             "timestamp_readable",
             "quarantine",

@@ -110,6 +110,15 @@ class Ledger:
         """How many receipts wait to be reported to Dagster."""
         return self._table.count(f"pending#{flow}")
 
+    def is_pending(self, receipt: Receipt) -> bool:
+        """Whether a receipt still waits to be reported to Dagster."""
+        waiting = pending_item(receipt)
+        return self._table.get(waiting["pk"]["S"], waiting["sk"]["S"]) is not None
+
+    def newest(self, uri: str) -> Receipt | None:
+        """The receipt of the newest version of an object that was not refused whole, or None while there is none."""
+        return self._partitions.newest(uri)
+
     def reported(self, flow: str, reports: Iterable[PendingReport]) -> None:
         """Take reports out of the pending ones; to be called once their events are seen in Dagster."""
         self._table.delete_all(key(f"pending#{flow}", report.key) for report in reports)

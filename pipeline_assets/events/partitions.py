@@ -45,7 +45,7 @@ class Partitions:
             for part in receipt.partitions
             if part.partition
         )
-        if not receipt.refused:
+        if not receipt.refused or any(not part.of_arrival for part in receipt.partitions):
             self._replace(receipt)
 
     def drop(self, receipt: Receipt, *, kept: Iterable[PartitionCounts]) -> None:
@@ -65,8 +65,13 @@ class Partitions:
         counts = sum((Counts(**json.loads(item["counts"]["S"])) for item in items), Counts())
         return PartitionAccount(counts, tuple(item["sk"]["S"] for item in items))
 
+    def newest(self, uri: str) -> Receipt | None:
+        """The receipt of the newest version of an object that was not refused, or None while there is none."""
+        found = list(self._table.query(_versions(uri)))
+        return Receipt.unpacked(found[-1]["body"]["B"]) if found else None
+
     def _replace(self, receipt: Receipt) -> None:
-        versions = f"versions#{hashlib.sha256(receipt.source.uri.encode()).hexdigest()[:32]}"
+        versions = _versions(receipt.source.uri)
         self._table.put_all([key(versions, receipt.source.stamp) | {"body": {"B": receipt.packed()}}])
         *replaced, _ = (Receipt.unpacked(item["body"]["B"]) for item in self._table.query(versions))
         self._table.delete_all(
@@ -81,6 +86,10 @@ def _key(part: PartitionCounts, receipt: Receipt) -> Item:
 
 def _pk(asset: str, partition: str) -> str:
     return f"partition#{asset}#{partition}"
+
+
+def _versions(uri: str) -> str:
+    return f"versions#{hashlib.sha256(uri.encode()).hexdigest()[:32]}"
 
 
 def _by_stamp(version: ObjectVersion) -> str:

@@ -1,18 +1,35 @@
-"""What a function may say to the queue that feeds it: try this message later, or go on with it in a new one."""
+"""What may be said to the queue that feeds a function: try this message later, go on with it in a new one."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.events.s3_events import notification
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _SHORTEST_BACK_OFF = 5
-_LONGEST_BACK_OFF = 300
+_LONGEST_BACK_OFF = 60
+#: From the end of an invocation's time until its messages come again, should it not have said anything.
+_GRACE_SECONDS = 5
+#: The most entries that SQS takes in one request.
+_BATCH = 10
 
 
 def back_off_seconds(receive_count: int) -> int:
-    """How long a message rests after its n-th failed delivery (from 1): 5 s, doubled each time, at most 5 min."""
+    """How long a message rests after its n-th failed delivery (from 1): 5 s, doubled each time, at most a minute.
+
+    So whatever an outage held up comes again within a minute of its end, however long it was.
+    """
     doublings = max(0, min(receive_count - 1, 10))
     return min(_LONGEST_BACK_OFF, _SHORTEST_BACK_OFF << doublings)
 
@@ -24,8 +41,26 @@ class EventQueue:
         self._client = client
         self._url = url
 
+    def claim(self, receipt_handles: Sequence[str], seconds_left: float) -> None:
+        """Let messages come again soon after the invocation that has them must have ended.
+
+        Without this, those of an invocation that was killed rest for the queue's visibility timeout, six times as
+        long. A queue that does not answer is passed over: then they do.
+        """
+        hidden = math.ceil(seconds_left) + _GRACE_SECONDS
+        handles = iter(receipt_handles)
+        while batch := list(islice(handles, _BATCH)):
+            with suppress(BotoCoreError, ClientError):
+                self._client.change_message_visibility_batch(
+                    QueueUrl=self._url,
+                    Entries=[
+                        {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": hidden}
+                        for number, handle in enumerate(batch)
+                    ],
+                )
+
     def back_off(self, receipt_handle: str, receive_count: int) -> None:
-        """Let a failed message come back after its back-off instead of after the queue's visibility timeout."""
+        """Let a failed message come back after its back-off."""
         self._client.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=back_off_seconds(receive_count)
         )
@@ -33,3 +68,20 @@ class EventQueue:
     def go_on_with(self, body: str) -> None:
         """Send the same event again as a new message, so that going on does not use up the receive limit."""
         self._client.send_message(QueueUrl=self._url, MessageBody=body)
+
+    def announce(self, versions: Iterable[ObjectVersion]) -> None:
+        """Announce object versions as S3 does, each in a message of its own; raises `TransientError` on failure."""
+        left = iter(versions)
+        while batch := list(islice(left, _BATCH)):
+            try:
+                answer = self._client.send_message_batch(
+                    QueueUrl=self._url,
+                    Entries=[
+                        {"Id": str(number), "MessageBody": notification(version)}
+                        for number, version in enumerate(batch)
+                    ],
+                )
+            except (BotoCoreError, ClientError) as error:
+                raise TransientError(f"the queue did not take an announcement: {error}") from error
+            if failed := answer.get("Failed"):
+                raise TransientError(f"the queue did not take {len(failed)} announcements: {failed[0].get('Message')}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TerminalError
 
 _YEARS = range(2006, 9000)
+_SEQUENCER = re.compile("[0-9A-Fa-f]{0,32}")
 
 
 def object_versions(body: str, *, flow: str) -> tuple[list[ObjectVersion], list[TerminalError]]:
@@ -42,6 +44,24 @@ def object_versions(body: str, *, flow: str) -> tuple[list[ObjectVersion], list[
     return versions, faults
 
 
+def notification(version: ObjectVersion) -> str:
+    """The message body that announces an object version as created: `object_versions` reads it back as it is."""
+    item = {
+        "key": quote_plus(version.key, safe="/"),
+        "size": version.size,
+        "eTag": version.etag,
+        "versionId": version.version_id,
+        "sequencer": version.sequencer,
+    }
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "eventTime": version.event_time,
+        "s3": {"bucket": {"name": version.bucket}, "object": item},
+    }
+    return json.dumps({"Records": [record]})
+
+
 def _announces_creation(record: object, flow: str) -> bool:
     if not isinstance(record, dict) or record.get("eventSource") != "aws:s3":
         raise _foreign(flow, "a record in it has no eventSource 'aws:s3'")
@@ -59,7 +79,7 @@ def _object_version(record: dict[str, Any], flow: str) -> ObjectVersion:
             etag=str(item.get("eTag", "")).strip('"'),
             size=int(item.get("size", 0)),
             event_time=_event_time(record["eventTime"]),
-            sequencer=str(item.get("sequencer", "")),
+            sequencer=_sequencer(str(item.get("sequencer", ""))),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _foreign(flow, f"a record in it cannot be read as an S3 event ({type(error).__name__})") from error
@@ -67,6 +87,14 @@ def _object_version(record: dict[str, Any], flow: str) -> ObjectVersion:
 
 def _version(value: object) -> str:
     return "" if value in (None, "", "null") else str(value)
+
+
+def _sequencer(text: str) -> str:
+    """S3's hexadecimal text, which the order of versions counts on; raises ValueError for anything else."""
+    if not _SEQUENCER.fullmatch(text):
+        message = "the sequencer is no hexadecimal number of at most 32 digits"
+        raise ValueError(message)
+    return text
 
 
 def _event_time(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,8 @@ def owner_of(stamp: str, run: int) -> str:
 class Batch:
     """Consecutive records of one object: the accepted ones as lines, the rejected ones as counts per purchase day.
 
-    `next_row` is the number of the record after the batch, `unread_time` counts rejected records without a readable
-    time, `unusual` the lines kept with a warning.
+    `next_row` is the number of the record after the batch, which begins at byte `position` of the object, `unread_time`
+    counts rejected records without a readable time, `unusual` the lines kept with a warning.
     """
 
     lines: Sequence[Line]
@@ -34,25 +34,29 @@ class Batch:
     rejected_days: dict[str, Counts]
     unread_time: int
     unusual: int
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """One run of one object version.
 
-    `run` counts the times it was begun from row 1, `next_row` is the first record not yet in, `done` whether all are,
-    `days` the rows per purchase day, `unread_time` the rejected rows whose time could not be read, `effects` what
-    changed in the graph.
+    `run` counts the times it was begun from row 1, `next_row` is the first record not yet in, which begins at byte
+    `position` (of what is unpacked, where the object is packed), `done` says whether all are in, `days` are the rows
+    per purchase day, `unread_time` the rejected rows whose time could not be read, `effects` what changed in the graph,
+    `crowded` the tickets that have as many rows as a ticket may have.
     """
 
     version: ObjectVersion
     run: int = 1
     next_row: int = 1
+    position: int = 0
     done: bool = False
     days: dict[str, Counts] = field(default_factory=dict)
     unread_time: int = 0
     unusual: int = 0
     effects: dict[str, int] = field(default_factory=dict)
+    crowded: frozenset[str] = frozenset()
 
     @property
     def owner(self) -> str:
@@ -71,21 +75,38 @@ class Load:
         counts = self.counts
         return counts.received > counts.quarantined or (self.done and counts.received == 0)
 
+    @property
+    def tally(self) -> str:
+        """What was counted so far, as its ledger node keeps it."""
+        tally: dict[str, Any] = {
+            "days": {day: counts.as_dict() for day, counts in sorted(self.days.items())},
+            "unread_time": self.unread_time,
+            "unusual": self.unusual,
+            "effects": self.effects,
+            "crowded": sorted(self.crowded),
+            "position": self.position,
+        }
+        return json.dumps(tally)
+
     def follows(self, known: Load | None) -> bool:
         """Whether this is where the graph stands, or the beginning of a run after it."""
         if known is None or self.run > known.run:
             return self.next_row == 1
         return (self.run, self.next_row, self.done) == (known.run, known.next_row, known.done)
 
-    def with_batch(self, batch: Batch, days: dict[str, Counts], effects: dict[str, int]) -> Load:
-        """Where the object stands after a batch whose accepted lines came to `days` and `effects`."""
+    def with_batch(
+        self, batch: Batch, days: dict[str, Counts], effects: dict[str, int], crowded: Iterable[str] = ()
+    ) -> Load:
+        """Where the object stands after a batch whose accepted lines came to `days`, `effects` and `crowded`."""
         return replace(
             self,
             next_row=batch.next_row,
+            position=batch.position,
             days=_added(_added(self.days, days), batch.rejected_days),
             unread_time=self.unread_time + batch.unread_time,
             unusual=self.unusual + batch.unusual,
             effects=_summed(self.effects, effects),
+            crowded=self.crowded.union(crowded),
         )
 
     def with_retired(self, effects: dict[str, int], *, done: bool) -> Load:
@@ -121,17 +142,13 @@ def read_load(tx: ManagedTransaction, version: ObjectVersion) -> Load | None:
         unread_time=tally["unread_time"],
         unusual=tally["unusual"],
         effects=tally["effects"],
+        crowded=frozenset(tally["crowded"]),
+        position=tally["position"],
     )
 
 
 def write_load(tx: ManagedTransaction, load: Load) -> None:
     """Write where an object version stands."""
-    tally: dict[str, Any] = {
-        "days": {day: counts.as_dict() for day, counts in sorted(load.days.items())},
-        "unread_time": load.unread_time,
-        "unusual": load.unusual,
-        "effects": load.effects,
-    }
     tx.run(
         statements.WRITE_LOAD,
         id=load.version.id,
@@ -141,7 +158,7 @@ def write_load(tx: ManagedTransaction, load: Load) -> None:
         next_row=load.next_row,
         state="done" if load.done else "loading",
         effective=load.effective,
-        tally=json.dumps(tally),
+        tally=load.tally,
     ).consume()
 
 

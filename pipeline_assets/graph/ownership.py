@@ -23,6 +23,9 @@ from typing import NamedTuple
 from pipeline_assets.events.outcomes import Counts
 
 Quantity = int | Decimal
+#: A ticket that has this many rows of a file after a batch gets no more of them. A placeholder in place of its number
+#: makes one ticket of a whole file, which every batch has to read again.
+MOST_TICKET_ROWS = 10_000
 
 
 class Line(NamedTuple):
@@ -56,6 +59,11 @@ class Content:
     baskets: set[str] = field(default_factory=set)
     stores: set[str] = field(default_factory=set)
     lines: dict[str, ProductLine] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """How many rows it is made of."""
+        return sum(len(line.fingerprints) for line in self.lines.values())
 
     def copy(self) -> Content:
         """An independent copy."""
@@ -101,6 +109,11 @@ class Settlement:
     retire: dict[str, Content | None]
     revived: set[str]
     days: dict[str, Counts]
+
+    @property
+    def crowded(self) -> set[str]:
+        """The written tickets that have as many rows as a ticket may have."""
+        return {ticket for ticket, (_, after) in self.put.items() if after.rows >= MOST_TICKET_ROWS}
 
 
 def settle(lines: Iterable[Line], held: Mapping[str, Held], owner: str, *, outdated: bool) -> Settlement:

@@ -44,6 +44,8 @@ class PurchaseGraph:
             auth=(user, password),
             connection_timeout=5.0,
             connection_acquisition_timeout=10.0,
+            # A server that hangs lets every read of a connection wait for ever; this one ends after the time above.
+            liveness_check_timeout=1.0,
             max_transaction_retry_time=4.0,
             initial_retry_delay=0.1,
             notifications_min_severity="OFF",
@@ -79,11 +81,11 @@ class PurchaseGraph:
             held = read_held(tx, {line.ticket_id for line in batch.lines})
             settlement = settle(batch.lines, held, load.owner, outdated=_outdated(tx, load.version))
             effects = apply(tx, settlement, load.owner)
-            after = load.with_batch(batch, settlement.days, effects)
+            after = load.with_batch(batch, settlement.days, effects, settlement.crowded)
             write_load(tx, after)
             return after
 
-        return self._in_turn(load.version, work)
+        return self.in_turn(load.version, work)
 
     def finish(self, load: Load) -> Load:
         """Retire tickets that earlier versions and runs of this object carried and this one does not.
@@ -103,7 +105,7 @@ class PurchaseGraph:
             write_load(tx, after)
             return after
 
-        return self._in_turn(load.version, retire_some)
+        return self.in_turn(load.version, retire_some)
 
     def sizes(self) -> dict[str, int]:
         """Nodes per label and relationships per type."""
@@ -134,7 +136,13 @@ class PurchaseGraph:
                 "OR NOT EXISTS { MATCH (t)-[:CONTAINS]->(:Product) } RETURN count(t) AS n"
             )
 
-    def _in_turn(self, version: ObjectVersion, work: Callable[[ManagedTransaction], T]) -> T:
+    def read(self, work: Callable[[ManagedTransaction], T]) -> T:
+        """What a read transaction finds."""
+        with _transient(), self.driver.session() as session:
+            return session.execute_read(work)
+
+    def in_turn(self, version: ObjectVersion | None, work: Callable[[ManagedTransaction], T]) -> T:
+        """What a write transaction, in its turn, comes to; a failure names the object version it was for."""
         with _transient(version):
             try:
                 return in_turn(self.driver, work)

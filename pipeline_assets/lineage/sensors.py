@@ -118,10 +118,16 @@ def receipts_bridge(context: dg.SensorEvaluationContext, ledger: LedgerResource)
 
 
 def _shown(instance: dg.DagsterInstance, reports: Sequence[PendingReport], home: dg.AssetKey) -> set[Shown]:
-    """What Dagster holds of these reports: everything stored since the oldest of them was written."""
+    """What Dagster holds of these reports: everything stored since the oldest of them can have been told.
+
+    A ledger that lost its last writes records a receipt again, under its old name at a new time; so for the first run
+    of an object it is the arrival of the object that counts.
+    """
     if not reports:
         return set()
-    oldest = min(datetime.fromisoformat(report.receipt.recorded_at) for report in reports)
+    receipts = [report.receipt for report in reports]
+    told = (receipt.source.event_time if receipt.run == 1 else receipt.recorded_at for receipt in receipts)
+    oldest = min(map(datetime.fromisoformat, told))
     since = (oldest - _CLOCK_SKEW).timestamp()
     shown: set[Shown] = set()
     for asset in assets_named(reports):

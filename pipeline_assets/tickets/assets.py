@@ -15,6 +15,7 @@ from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.settings import Settings
 from pipeline_assets.tickets.ingest import LANDED, SOLD
 from pipeline_assets.tickets.partitions import arrival_days, purchase_days
+from pipeline_assets.tickets.rebuild import Rebuild, rebuild_graph
 from pipeline_assets.tickets.reload import CatchUp, PartitionReload, catch_up, reload_partition
 from pipeline_assets.tickets.stores import TicketStores, open_stores
 
@@ -49,6 +50,15 @@ class TicketStoresResource(dg.ConfigurableResource["TicketStoresResource"]):
         """Bring into the graph what the ledger knows and the graph lacks."""
         with self.open() as stores:
             return catch_up(stores, progress=_now_and_then(progress))
+
+    def rebuild(self, progress: Callable[[str], None], *, force: bool) -> Rebuild:
+        """Build the graph anew from every stored version of every ticket file; raises `ObjectsGoneError`."""
+        bucket = Settings.from_environment().require_tickets_bucket()
+        tell = _now_and_then(progress)
+        with self.open() as stores:
+            return rebuild_graph(
+                stores, bucket, force=force, progress=lambda what, done, of: tell(f"{what}: {done} of {of}")
+            )
 
 
 def _table_column(column: Column) -> dg.TableColumn:

@@ -23,7 +23,7 @@ from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.graph.load import BehindError, Load
 from pipeline_assets.tickets.batches import batches
-from pipeline_assets.tickets.reading import RefusedFileError, TicketFile, open_tickets
+from pipeline_assets.tickets.reading import LARGEST_OBJECT, RefusedFileError, TicketFile, open_tickets
 from pipeline_assets.tickets.rows import RowRules
 from pipeline_assets.tickets.stores import TicketStores
 
@@ -37,8 +37,6 @@ SOLD = "tickets"
 GRAPH = "purchase_graph"
 #: Records of one transaction.
 BATCH_ROWS = 5_000
-#: Bytes; an object and what is unpacked of it are read from the function's temporary storage, which holds 2 GiB.
-LARGEST_OBJECT = 1_500_000_000
 _CHUNK_BYTES = 4 << 20
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412", "MethodNotAllowed"}
 
@@ -80,6 +78,8 @@ def restore_object(
     """
     started = time.monotonic()
     budget = TimeBudget(seconds_left)
+    # A graph that hangs takes ten seconds to be found out: the messages of a batch must not all wait for it.
+    budget.check(FLOW, version.uri)
     load = _begin(version, stores, redo=redo)
     try:
         load = _finish(_bring_in(load, stores, budget), stores, budget)
@@ -121,7 +121,8 @@ def _bring_in(load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
     budget.check(FLOW, version.uri)
     if version.size > LARGEST_OBJECT:
         raise RefusedFileError("size", f"{version.key}: it has {version.size} bytes; expected {_expected('size')}")
-    with _downloaded(stores.s3, version, budget) as path, open_tickets(path, version.key) as file:
+    check = partial(budget.check, FLOW, version.uri)
+    with downloaded(stores.s3, version, budget) as path, open_tickets(path, version.key, check) as file:
         return _put_rows(file, load, stores, budget)
 
 
@@ -143,16 +144,20 @@ def _refusal_of_all_rows(load: Load) -> str:
 def _put_rows(file: TicketFile, load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
     rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time))
     check = partial(budget.check, FLOW, load.version.uri)
-    for batch, rejections in batches(file, rules, load.next_row, BATCH_ROWS, check):
+    rules.crowded = load.crowded
+    if load.next_row > 1:
+        file.go_on(load.next_row, load.position)
+    for batch, rejections in batches(file, rules, BATCH_ROWS):
         check()
         stores.quarantine.keep_rows(load.version, load.run, file.header, rejections)
         load = stores.graph.write(load, batch)
+        rules.crowded = load.crowded
         budget.moved_on()
     return load
 
 
 @contextmanager
-def _downloaded(s3: S3Client, version: ObjectVersion, budget: TimeBudget) -> Iterator[Path]:
+def downloaded(s3: S3Client, version: ObjectVersion, budget: TimeBudget) -> Iterator[Path]:
     """The object's bytes in a temporary file of its own, which is removed afterwards."""
     request: GetObjectRequestTypeDef = {"Bucket": version.bucket, "Key": version.key}
     if version.version_id:
@@ -188,7 +193,8 @@ def _expected(rule: str) -> str:
 def receipt_of(load: Load, counts: Counts, refused: str, seconds: float) -> Receipt:
     """The receipt of a load that has come to its end; `seconds` is the time the work took."""
     version = load.version
-    days = tuple(PartitionCounts(SOLD, day, load.days[day]) for day in sorted(load.days))
+    # A version that decides nothing is part of no day: the rows of the earlier one still stand there.
+    days = tuple(PartitionCounts(SOLD, day, load.days[day]) for day in sorted(load.days) if load.effective)
     graph = (PartitionCounts(GRAPH, "", counts),) if days else ()
     return Receipt(
         flow=FLOW,

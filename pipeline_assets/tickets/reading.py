@@ -6,28 +6,54 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.tickets.rows import LONGEST_KEY, readable
+from pipeline_assets.tickets.rows import LONGEST_KEY, UnreadableRecord, readable
 
+#: Bytes; the function's temporary storage holds 2 GiB, and what is packed in a small object may be without an end.
+LARGEST_OBJECT = 1_500_000_000
 _GZIP_MAGIC = b"\x1f\x8b"
+_UTF8_MARK = b"\xef\xbb\xbf"
+#: Deflate packs no better than this, so a smaller file need not be measured.
+_BEST_GZIP_RATIO = 1_032
 _BROKEN_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-#: The widest field that is read; a quotation mark that is never closed would otherwise swallow the rest of the file.
-csv.field_size_limit(100_000)
+#: How files begin that are often taken for CSV.
+_OTHER_KINDS = {
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"PK\x03\x04": "an Excel workbook or a zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"PAR1": "Parquet",
+    b"%PDF": "PDF",
+    b"{": "JSON",
+    b"[": "JSON",
+    _GZIP_MAGIC: "gzip inside gzip",
+}
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_WIDEST_FIELD = 100_000
+csv.field_size_limit(_WIDEST_FIELD)
 _LONGEST_LINE = 1_000_000
+#: The most lines that one record may span; a quotation mark that is never closed would take the rest of the file in.
+_MOST_LINES = 100
+_SHOWN_CHARACTERS = 200
+#: The rows of a refused file are counted to here: nobody needs them exactly, and a file may be large.
+_MOST_COUNTED = 1_000_000
+_CHECKED_RECORDS = 10_000
+_SCANNED_BYTES = 1 << 20
 
 
 class RefusedFileError(Exception):
     """Raised when no row of a file can be read; the message names the file, what was there and what was expected.
 
-    `rows` is how many records the file has, as far as that can be told. `shown` is text of the file itself, which may
-    be anything: it belongs into the quarantine, never into a receipt or a log.
+    `rows` is how many records the file has, as far as that can be told and at most a million. `shown` is text of the
+    file itself, which may be anything: it belongs into the quarantine, never into a receipt or a log.
     """
 
     def __init__(self, rule: str, message: str, rows: int = 0, shown: str = "") -> None:
@@ -38,90 +64,184 @@ class RefusedFileError(Exception):
 
 
 class TicketFile:
-    """A ticket file opened for reading; `header` is its first record, stripped."""
+    """A ticket file opened for reading; `header` is its first record, stripped and in lower case, `shown` as it stands.
 
-    def __init__(self, name: str, records: Iterator[list[str]], header: Sequence[str]) -> None:
+    `check` is called now and then while the file is read, and may raise.
+    """
+
+    def __init__(self, name: str, binary: BinaryIO, start: int, check: Callable[[], None]) -> None:
         self.name = name
-        self.header = tuple(readable(column[:LONGEST_KEY]) for column in header)
-        self._records = records
+        self._check = check
+        self._text = _text(binary, start)
+        self._read = start
+        #: The lines of the record that is being read, and those that have to be read once more.
+        self._span: list[str] = []
+        self._again: deque[str] = deque()
+        self._break = ""
+        self._width = 0
+        self._numbered = self._number()
+        _, header = next(self._numbered, (0, None))
+        self._width = len(header or ())
+        if isinstance(header, UnreadableRecord):
+            raise _refused("header", name, f"row 0 has {header.why}")
+        if header is None:
+            raise _refused("header", name, "it is empty")
+        self.shown = readable(",".join(header)[:_SHOWN_CHARACTERS])
+        self.header = tuple(readable(column.strip().lower()[:LONGEST_KEY]) for column in header)
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """The records after the header with their numbers from 1; blank lines are no records.
 
-        A record that the CSV reader gives up on comes as a single field with the reader's complaint.
+        A line that is no CSV comes as an `UnreadableRecord`. A quotation mark that is not closed in place costs its own
+        line: the next ones are read as if it were not there.
         """
-        number = 0
+        return self._numbered
+
+    @property
+    def position(self) -> int:
+        """The byte of the unpacked file at which the record begins that comes after the last one."""
+        return self._read - sum(map(_length, self._again))
+
+    def go_on(self, row: int, position: int) -> None:
+        """Go on with record `row`, which begins at `position`: what comes before it is not read again."""
+        try:
+            self._text = _text(cast("BinaryIO", self._text.detach()), position)
+        except _BROKEN_GZIP:
+            self._numbered = iter(())
+            return
+        self._read = position
+        self._numbered = self._number(row)
+
+    def _number(self, number: int = 0) -> Iterator[tuple[int, list[str]]]:
+        for count, fields in enumerate(self._parse(), 1):
+            if count % _CHECKED_RECORDS == 0:
+                self._check()
+            if fields:
+                yield number, fields
+                number += 1
+        if self._break:
+            self._read += 1  # what comes after the break cannot be reached
+            yield number, UnreadableRecord("", self._break)
+
+    def _parse(self) -> Iterator[list[str]]:
+        span = self._span
         while True:
             try:
-                fields = next(self._records)
-            except StopIteration:
-                return
+                for fields in csv.reader(self._lines(), strict=True, skipinitialspace=True):
+                    if len(span) > 1 and self._width and len(fields) != self._width:
+                        why = f"a quotation mark that is closed {len(span) - 1} lines below, in a row of {len(fields)}"
+                        break
+                    span.clear()
+                    yield fields
+                else:
+                    return
             except csv.Error as error:
-                fields = [f"unreadable: {error}"]
-            except _BROKEN_GZIP as error:
-                fields = [f"compressed data broken off: {error}"]
-                yield number + 1, fields
-                return
-            if fields:
-                number += 1
-                yield number, fields
+                why = _complaint(error)
+            first, *rest = span
+            self._again.extendleft(reversed(rest))
+            span.clear()
+            yield UnreadableRecord(first, why)
+
+    def _lines(self) -> Iterator[str]:
+        span, again = self._span, self._again
+        put_back = iter(lambda: again.popleft() if again else "", "")
+        try:
+            for piece in chain(put_back, () if self._break else self._fresh()):
+                if len(span) == _MOST_LINES:
+                    again.appendleft(piece)
+                    message = f"a quotation mark that is not closed within {_MOST_LINES} lines"
+                    raise csv.Error(message)
+                span.append(piece)
+                yield piece
+        except _BROKEN_GZIP as error:
+            self._break = f"gzip data that breaks off ({error})"
+
+    def _fresh(self) -> Iterator[str]:
+        # In pieces: a line without an end would otherwise be held in memory whole.
+        for piece in iter(partial(self._text.readline, _LONGEST_LINE), ""):
+            self._read += _length(piece)
+            yield piece
+
+
+def _text(binary: BinaryIO, start: int) -> io.TextIOWrapper:
+    """The text from byte `start` on."""
+    binary.seek(start)
+    return io.TextIOWrapper(binary, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _length(piece: str) -> int:
+    """The bytes of a piece in the file."""
+    return len(piece) if piece.isascii() else len(piece.encode("utf-8", "surrogateescape"))
 
 
 @contextmanager
-def open_tickets(path: Path, name: str) -> Iterator[TicketFile]:
-    """Open a ticket file that lies at `path` and is called `name`; raises `RefusedFileError`."""
+def open_tickets(path: Path, name: str, check: Callable[[], None] = lambda: None) -> Iterator[TicketFile]:
+    """Open a ticket file that lies at `path` and is called `name`; raises `RefusedFileError`, and what `check` raises.
+
+    `check` is called now and then while it is read.
+    """
     if not name.lower().endswith((".csv", ".csv.gz")):
         found = name.rsplit("/", 1)[-1]
         raise _refused("readable", name, f"its name is {found!r}")
     with path.open("rb") as raw:
-        binary = _uncompressed(raw)
+        packed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        raw.seek(0)
+        binary = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if packed else raw
+        if packed and path.stat().st_size * _BEST_GZIP_RATIO > LARGEST_OBJECT:
+            _refuse_huge(path, name, check)
         try:
             start = cast("io.BufferedReader", binary).peek(4096)[:4096]
         except _BROKEN_GZIP as error:
             raise _refused("readable", name, f"its gzip data is broken ({error})") from error
-        _refuse_other_encodings(start, name)
-        text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        # In pieces: a line without an end would otherwise be held in memory whole.
-        records = csv.reader(iter(partial(text.readline, _LONGEST_LINE), ""))
-        header = _header(records, name)
-        file = TicketFile(name, records, header)
-        if fault := _header_fault(header):
-            shown = readable(",".join(header)[:200])
-            raise _refused("header", name, fault, rows=sum(1 for _ in file.records()), shown=shown)
+        _refuse_other_kinds(start, name)
+        file = TicketFile(name, binary, len(_UTF8_MARK) if start.startswith(_UTF8_MARK) else 0, check)
+        if fault := _header_fault(file.header):
+            rows = sum(1 for _ in islice(file.records(), _MOST_COUNTED))
+            raise _refused("header", name, fault, rows, file.shown)
         yield file
 
 
-def _uncompressed(raw: BinaryIO) -> BinaryIO:
-    magic = raw.read(2)
-    raw.seek(0)
-    return cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if magic == _GZIP_MAGIC else raw
+def _refuse_huge(path: Path, name: str, check: Callable[[], None]) -> None:
+    unpacked = 0
+    with gzip.open(path) as file:
+        try:
+            while piece := file.read(_SCANNED_BYTES):
+                check()
+                unpacked += len(piece)
+                if unpacked > LARGEST_OBJECT:
+                    raise _refused("size", name, f"its gzip data unpacks to more than {LARGEST_OBJECT} bytes")
+        except _BROKEN_GZIP:
+            return  # the rows before the break are read all the same
 
 
-def _refuse_other_encodings(start: bytes, name: str) -> None:
-    if start.startswith(_UTF16_MARKS):
-        raise _refused("readable", name, "it begins with the mark of UTF-16")
-    if b"\x00" in start:
-        raise _refused("readable", name, f"byte {start.index(0) + 1} is NUL, as in UTF-16 or a binary file")
-
-
-def _header(records: Iterator[list[str]], name: str) -> list[str]:
-    try:
-        header = [field.strip() for field in next(records, [])]
-    except csv.Error as error:
-        raise _refused("header", name, f"row 0 cannot be read ({error})") from error
-    except _BROKEN_GZIP as error:
-        raise _refused("readable", name, f"its gzip data is broken ({error})") from error
-    if not header:
-        raise _refused("header", name, "it is empty")
-    return header
+def _refuse_other_kinds(start: bytes, name: str) -> None:
+    for magic, kind in _OTHER_KINDS.items():
+        if start.startswith(magic):
+            raise _refused("readable", name, f"it begins as {kind} does")
+    header = start.split(b"\n", 1)[0]
+    if b"\x00" in header:
+        raise _refused("readable", name, f"byte {header.index(0) + 1} is NUL, as in UTF-16 or a binary file")
 
 
 def _header_fault(header: Sequence[str]) -> str:
+    for mark, name in _OTHER_SEPARATORS.items():
+        if len(header) == 1 and mark in header[0]:
+            return f"row 0 is separated by {name}, not by commas"
     missing = [column for column in TICKETS.column_names if column not in header]
     if missing:
         return f"row 0 lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}, of {len(header)} it has"
     repeated = [column for column in TICKETS.column_names if header.count(column) > 1]
     return f"row 0 has {', '.join(repeated)} more than once" if repeated else ""
+
+
+def _complaint(error: csv.Error) -> str:
+    """What the CSV reader did not like, in words that help somebody with the file open."""
+    text = str(error)
+    if "expected after" in text:
+        return "text after a closing quotation mark"
+    if "unexpected end" in text:
+        return "a quotation mark that is never closed"
+    return f"a value of more than {_WIDEST_FIELD} characters" if "field limit" in text else text
 
 
 def _refused(rule: str, name: str, found: str, rows: int = 0, shown: str = "") -> RefusedFileError:

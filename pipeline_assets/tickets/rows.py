@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -26,6 +27,8 @@ LARGEST_QUANTITY = 10**12
 LONGEST_KEY = 500
 _DIGITS = len(str(LARGEST_QUANTITY))
 _CACHED_TIMES = 50_000
+#: What `datetime.fromisoformat` takes beyond this is a guess: any character before the time, weeks without a day.
+_DATE_THEN_TIME = re.compile(r"\d{4}(-?)\d\d\1\d\d(?:[T ]|$)", re.ASCII)
 #: What is kept of a rejected record, which may be anything: enough to see what it is; the file itself is in its bucket.
 _KEPT_FIELDS, _KEPT_CHARACTERS = 50, 1_000
 
@@ -45,6 +48,14 @@ class Rejection:
     day: str = ""
 
 
+class UnreadableRecord(list[str]):
+    """A line that is no CSV: its beginning as the only field, and in `why` what is wrong with it."""
+
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__([text[:_KEPT_CHARACTERS]])
+        self.why = why
+
+
 class _BrokenRuleError(Exception):
     def __init__(self, rule: str, column: str, value: str) -> None:
         super().__init__(rule)
@@ -57,8 +68,11 @@ class RowRules:
     """Turns the records of one file into lines; knows the file's header and when it arrived.
 
     `header` must hold the dataset's columns, in any order, others being passed over. `arrived` is the event's time,
-    so that the same file gives the same outcome whenever it is read.
+    so that the same file gives the same outcome whenever it is read. `crowded` are the tickets that have
+    as many rows as a ticket may have, from earlier batches; whoever writes the batches keeps it.
     """
+
+    crowded: Collection[str] = ()
 
     def __init__(self, header: Sequence[str], arrived: datetime) -> None:
         self._width = len(header)
@@ -78,7 +92,7 @@ class RowRules:
         day = ""
         try:
             if len(fields) != self._width:
-                raise _BrokenRuleError("columns", "", f"{len(fields)} fields instead of {self._width}")
+                raise self._misshapen(fields)
             ticket_id, product, basket_id, sold, category, amount, store = map(str.strip, self._pick(fields))
             timestamp, day = self._times.get(sold) or self._time(sold)
             quantity = (
@@ -87,25 +101,34 @@ class RowRules:
             if not SMALLEST_QUANTITY <= quantity <= LARGEST_QUANTITY:
                 raise _BrokenRuleError("quantity_positive", "quantity", amount)
             joined = "".join(fields)
-            if "\x00" in joined:
-                raise _BrokenRuleError("encoding", "", "a NUL character")
-            if not joined.isascii():
-                product, category, store = map(_composed, (product, category, store))
-                ticket_id, basket_id = map(_composed, (ticket_id, basket_id))
+            if not joined.isascii() or "\x00" in joined:
+                ticket_id, basket_id = _composed("ticket_id", ticket_id), _composed("basket_id", basket_id)
+                product, category = _composed("product", product), _composed("category", category)
+                store = _composed("store", store)
             if not (ticket_id and product and basket_id and store):
                 raise _missing_key(ticket_id, product, basket_id, store)
             if len(ticket_id) + len(product) + len(basket_id) + len(store) + len(category) > LONGEST_KEY:
                 _refuse_long(ticket_id, product, basket_id, store, category)
+            if self.crowded and ticket_id in self.crowded:
+                raise _BrokenRuleError("ticket_size", "ticket_id", ticket_id)
         except _BrokenRuleError as broken:
             return _rejection(number, broken, fields, day)
         if quantity > USUAL_QUANTITY:
             self._unusual += 1
         return Line(ticket_id, product, basket_id, timestamp, category, quantity, store, day, _fingerprint(fields))
 
+    def _misshapen(self, fields: Sequence[str]) -> _BrokenRuleError:
+        if isinstance(fields, UnreadableRecord):
+            return _BrokenRuleError("row_readable", "", fields.why)
+        return _BrokenRuleError("columns", "", f"{len(fields)} fields instead of {self._width}")
+
     def _time(self, text: str) -> tuple[str, str]:
         """UTC text in milliseconds and the UTC day of a timestamp; rows of a ticket repeat it, so it is remembered."""
+        upper = text.upper()
         try:
-            moment = datetime.fromisoformat(text)
+            if not _DATE_THEN_TIME.match(upper):
+                raise _BrokenRuleError("timestamp_readable", "timestamp", text)
+            moment = datetime.fromisoformat(upper)
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (ValueError, OverflowError):
             raise _BrokenRuleError("timestamp_readable", "timestamp", text) from None
@@ -119,8 +142,8 @@ class RowRules:
 
 
 def readable(text: str) -> str:
-    """Text that can be written anywhere: bytes that were no UTF-8 are shown as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Text that can be written anywhere: bytes that were no UTF-8 are shown as hexadecimal escapes."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _number(text: str) -> Decimal:
@@ -128,17 +151,20 @@ def _number(text: str) -> Decimal:
         number = Decimal(text)
     except InvalidOperation:
         raise _BrokenRuleError("quantity_positive", "quantity", text) from None
-    if "_" in text or not number.is_finite():
+    if "_" in text or not text.isascii() or not number.is_finite():
         raise _BrokenRuleError("quantity_positive", "quantity", text)
     return number
 
 
-def _composed(text: str) -> str:
-    """One spelling for letters with accents; a byte that was no UTF-8 cannot be spelled at all."""
+def _composed(column: str, text: str) -> str:
+    """One spelling for letters with accents; a NUL or a byte that was no UTF-8 cannot be spelled at all."""
+    if "\x00" in text:
+        raise _BrokenRuleError("encoding", column, text)
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise _BrokenRuleError("encoding", "", text.encode("utf-8", "surrogateescape").decode("latin-1")) from None
+        as_bytes = text.encode("utf-8", "surrogateescape").decode("latin-1")
+        raise _BrokenRuleError("encoding", column, as_bytes) from None
     return unicodedata.normalize("NFC", text)
 
 
@@ -163,7 +189,8 @@ def _refuse_long(ticket_id: str, product: str, basket_id: str, store: str, categ
 def _rejection(number: int, broken: _BrokenRuleError, fields: Sequence[str], day: str) -> Rejection:
     place = f"row {number}, column {broken.column}" if broken.column else f"row {number}"
     value = broken.value[:_KEPT_CHARACTERS]
-    found = repr(value) if broken.column else value
+    # Bytes that are no UTF-8 are shown as bytes: as letters of another encoding they would look right.
+    found = ascii(value) if broken.rule == "encoding" else repr(value) if broken.column else value
     reason = f"{place}: found {found}, expected {TICKETS.rule(broken.rule).expected}"
     kept = tuple(readable(field[:_KEPT_CHARACTERS]) for field in fields[:_KEPT_FIELDS])
     return Rejection(number, broken.rule, broken.column, reason, kept, day)

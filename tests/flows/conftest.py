@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +14,17 @@ import pytest
 
 from deploy.local.access import Access
 from deploy.local.board import Board
-from deploy.local.instance import PORT_NAMES, Instance, port_is_free
+from deploy.local.errors import LocalStackError
+from deploy.local.instance import PORT_NAMES, GraphEngine, Instance, port_is_free
+from deploy.local.neo4j_jars import neo4j_jars
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack, local_stack
 
 if TYPE_CHECKING:
     from neo4j import Driver
 
+#: Where this is set, a Neo4j that cannot be had fails its tests instead of skipping them.
+REQUIRED = "CESTA_REQUIRE_NEO4J"
 #: Away from the default ports of an instance, and below those that the kernel gives to outgoing connections.
 _PORTS = range(27_000, 32_000, len(PORT_NAMES))
 
@@ -47,9 +52,11 @@ def free_port_base() -> int:
 
 
 @contextmanager
-def running_stack(state: Path, *, dagster: bool, port_base: int | None = None) -> Iterator[RunningStack]:
+def running_stack(
+    state: Path, *, dagster: bool, port_base: int | None = None, graph_engine: GraphEngine = GraphEngine.EMBEDDED
+) -> Iterator[RunningStack]:
     """Run an instance for as long as the block lasts."""
-    instance = Instance.at(state, port_base or free_port_base())
+    instance = Instance.at(state, port_base or free_port_base(), graph_engine)
     with local_stack(instance, dagster=dagster) as local:
         local.start(dagster=dagster)
         outputs = read_outputs(instance)
@@ -65,8 +72,24 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """An instance without Dagster: cloud, graph and template; receipts stay pending in its ledger."""
-    with running_stack(tmp_path_factory.mktemp("cloud"), dagster=False) as running:
+@pytest.fixture(scope="session", params=GraphEngine)
+def cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """An instance without Dagster: cloud, graph and template; receipts stay pending in its ledger.
+
+    Its tests run once with each engine of the graph, those of one engine together; a test for which the engine makes no
+    difference says `@pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)`.
+    """
+    engine: GraphEngine = request.param
+    if engine is GraphEngine.NEO4J:
+        _have_neo4j()
+    with running_stack(tmp_path_factory.mktemp("cloud"), dagster=False, graph_engine=engine) as running:
         yield running
+
+
+def _have_neo4j() -> None:
+    try:
+        neo4j_jars()
+    except LocalStackError as error:
+        if os.environ.get(REQUIRED):
+            raise
+        pytest.skip(f"not run on Neo4j: {error}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -14,12 +14,10 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import ingest_object
-from pipeline_assets.tickets.quarantine import Quarantine
-from pipeline_assets.tickets.stores import TicketStores
 from tests.flows.graph_picture import Picture, picture
+from tests.flows.mortality import DeadError, Fate, ledger_table, mortal_stores
 
 if TYPE_CHECKING:
     from tests.flows.conftest import RunningStack
@@ -35,43 +33,6 @@ OLDER = [
 NEWER = ["T1,Bread,B1,2026-11-14 18:00:00,Bakery,3,S1", "T4,Salt,B4,2026-11-16 08:00:00,,1,S1"]
 
 
-class DeadError(BaseException):
-    """The process was killed here."""
-
-
-@dataclass
-class Fate:
-    """Kills the process at the n-th call that leaves it, counted from 1, before or after the call; 0 never."""
-
-    at: int = 0
-    after: bool = False
-    calls: int = 0
-
-    def call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        self.calls += 1
-        if self.calls == self.at and not self.after:
-            raise DeadError
-        result = function(*args, **kwargs)
-        if self.calls == self.at:
-            raise DeadError
-        return result
-
-
-@dataclass
-class Mortal:
-    """A client or a store whose calls may be the last of the process."""
-
-    inner: Any
-    fate: Fate = field(repr=False)
-    watched: tuple[str, ...]
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self.inner, name)
-        if name not in self.watched:
-            return value
-        return lambda *args, **kwargs: self.fate.call(value, *args, **kwargs)
-
-
 @dataclass
 class World:
     """One empty graph, one empty ledger, one file in two versions."""
@@ -81,14 +42,7 @@ class World:
     versions: list[ObjectVersion]
 
     def work(self, version: ObjectVersion, fate: Fate, *, redo: bool = False) -> None:
-        dynamodb = Mortal(
-            self.cloud.access.dynamodb, fate, ("batch_write_item", "transact_write_items", "update_item", "get_item")
-        )
-        s3 = Mortal(self.cloud.access.s3, fate, ("get_object", "put_object"))
-        graph = Mortal(PurchaseGraph(self.cloud.graph), fate, ("load", "write", "finish"))
-        quarantine = Quarantine(s3, self.cloud.access.bucket("quarantine"))  # type: ignore[arg-type]
-        stores = TicketStores(s3, Ledger(dynamodb, self.table), graph, quarantine)  # type: ignore[arg-type]
-        ingest_object(version, stores, redo=redo)
+        ingest_object(version, mortal_stores(self.cloud, self.table, fate), redo=redo)
 
     def state(self) -> tuple[Picture, Any]:
         ledger = Ledger(self.cloud.access.dynamodb, self.table)
@@ -105,22 +59,15 @@ class World:
 def world(cloud: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(ingest, "BATCH_ROWS", 2)
     cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
-    table = f"crashes-{uuid4().hex}"
-    cloud.access.dynamodb.create_table(
-        TableName=table,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    bucket, key = cloud.access.bucket("quarantine"), f"crashes/{table}.csv"
+    bucket, key = cloud.access.bucket("quarantine"), f"crashes/{uuid4().hex}.csv"
     versions = []
     for number, rows in enumerate((OLDER, NEWER)):
         body = "\n".join([HEADER, *rows]).encode()
         put = cloud.access.s3.put_object(Bucket=bucket, Key=key, Body=body)
         moment = f"2026-11-20T10:00:0{number}.000Z"
         versions.append(ObjectVersion(bucket, key, put["VersionId"], "", len(body), moment, f"{number}"))
-    yield World(cloud, table, versions)
-    cloud.access.dynamodb.delete_table(TableName=table)
+    with ledger_table(cloud) as table:
+        yield World(cloud, table, versions)
 
 
 def test_what_an_undisturbed_world_looks_like(world: World) -> None:

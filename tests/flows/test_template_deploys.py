@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import boto3
 
 PASSWORD = "corn-flakes-and-milk"
-GRAPH = {"Neo4jUri": "bolt://127.0.0.1:1", "Neo4jSecretId": "cesta/graph"}
+GRAPH = {"Neo4jUri": "bolt://127.0.0.1:1", "Neo4jSecretId": "cesta/graph", "StockSchedule": "DISABLED"}
 
 
 @dataclass
@@ -55,9 +56,9 @@ class Cloud:
         while not cloud_is_ready(self.instance):
             assert time.monotonic() < deadline, child.log.read_text()
             time.sleep(0.05)
-        self.client("secretsmanager").create_secret(
-            Name=GRAPH["Neo4jSecretId"], SecretString=json.dumps({"password": PASSWORD})
-        )
+        secrets = self.client("secretsmanager")
+        with suppress(secrets.exceptions.ResourceExistsException):  # a killed cloud may have kept it
+            secrets.create_secret(Name=GRAPH["Neo4jSecretId"], SecretString=json.dumps({"password": PASSWORD}))
 
     def kill(self) -> None:
         assert self.process is not None
@@ -147,11 +148,11 @@ class TestReadBack:
         assert s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
         assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=name)["Policy"]
 
-    def test_messages_come_back_thirteen_times_and_then_are_dead_letters(
+    def test_messages_come_back_forty_times_and_then_are_dead_letters(
         self, cloud: Cloud, names: dict[str, dict[str, str]]
     ) -> None:
         queue, dead = self.queue(cloud, names, "tickets"), self.queue(cloud, names, "tickets-dlq")
-        assert json.loads(queue["RedrivePolicy"]) == {"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 13}
+        assert json.loads(queue["RedrivePolicy"]) == {"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 40}
         assert json.loads(dead["RedriveAllowPolicy"])["sourceQueueArns"] == [queue["QueueArn"]]
         assert (queue["VisibilityTimeout"], dead["MessageRetentionPeriod"]) == ("360", "1209600")
         assert queue["SqsManagedSseEnabled"] == dead["SqsManagedSseEnabled"] == "true"
@@ -235,9 +236,14 @@ class TestReadBack:
         lag = {"MetricName": "PendingReceipts", "Dimensions": of, "Value": 501.0}
         watch.put_metric_data(Namespace="Cesta", MetricData=[lag])
         watch.describe_alarms()  # the local cloud looks at its alarms when it is asked about them
-        (message,) = sqs.receive_message(QueueUrl=listener, WaitTimeSeconds=5)["Messages"]
-        told = json.loads(json.loads(message["Body"])["Message"])
-        assert (told["AlarmName"], told["NewStateValue"]) == ("cesta-dev-tickets-lineage", "ALARM")
+        told: set[tuple[str, str]] = set()
+        # Beside it, alarms that were never looked at before say that they are over.
+        while ("cesta-dev-tickets-lineage", "ALARM") not in told:
+            answer = sqs.receive_message(QueueUrl=listener, WaitTimeSeconds=5, MaxNumberOfMessages=10)
+            assert answer.get("Messages"), told
+            for message in answer["Messages"]:
+                alarm = json.loads(json.loads(message["Body"])["Message"])
+                told.add((alarm["AlarmName"], alarm["NewStateValue"]))
 
     @staticmethod
     def queue(cloud: Cloud, names: dict[str, dict[str, str]], name: str) -> dict[str, str]:
@@ -295,7 +301,7 @@ class TestDeployingAgain:
         assert cloud.client("s3").get_object(Bucket=before["BucketQuarantine"], Key="tickets/kept")["Body"].read()
 
     def test_a_killed_cloud_is_deployed_again_over_its_files(self, cloud: Cloud, outputs: dict[str, str]) -> None:
-        """Killed, it keeps its objects and nothing else: the bucket is there, the stack is not."""
+        """Killed, it keeps its objects; whether it kept the stack as well depends on the moment."""
         bucket = outputs["BucketTickets"]
         cloud.client("s3").put_object(Bucket=bucket, Key="before.csv", Body=b"before")
         cloud.kill()

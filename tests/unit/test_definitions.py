@@ -20,12 +20,14 @@ from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.events.partitions import PartitionAccount
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.graph.assets import GraphWork
 from pipeline_assets.lineage.bridge import Place, Standing
 from pipeline_assets.lineage.checks import CONSERVATION, FLOWS, RECEIPTS_KNOWN
 from pipeline_assets.lineage.sensors import standing_in
 from pipeline_assets.tickets import assets as ticket_assets
 from pipeline_assets.tickets.assets import TicketStoresResource
 from pipeline_assets.tickets.partitions import arrival_days, purchase_days
+from pipeline_assets.tickets.rebuild import ObjectsGoneError, Rebuild
 from pipeline_assets.tickets.reload import CatchUp, PartitionReload
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
@@ -168,6 +170,13 @@ class FakeStores(TicketStoresResource):
         progress("one file of one")
         return CatchUp(known=2, restored=(a_receipt(DAYS[0]),), missing=(), seconds=0.5)
 
+    def rebuild(self, progress: Callable[[str], None], *, force: bool) -> Rebuild:
+        progress("files worked in: 2 of 2")
+        if not force:
+            raise ObjectsGoneError({"s3://inbox/gone.csv": 3})
+        sizes = FakeGraph().sizes()
+        return Rebuild(2, ROWS, 100, 0, sizes, sizes, same=None, missing=("s3://inbox/gone.csv",), seconds=0.5)
+
 
 def a_receipt(day: str, refused: str = "") -> Receipt:
     source = ObjectVersion("inbox", f"{day}.csv", f"v-{day}", "e", 100, f"{day}T10:00:00.000Z", "A")
@@ -186,11 +195,14 @@ def reload_nothing(asset: str, partition: str, stores: object, *, progress: Call
 
 
 def run_of(
-    key: dg.AssetKey, instance: dg.DagsterInstance, tags: dict[str, str] | None = None
+    key: dg.AssetKey,
+    instance: dg.DagsterInstance,
+    tags: dict[str, str] | None = None,
+    config: dg.RunConfig | None = None,
 ) -> dg.ExecuteInProcessResult:
     checks = defs.resolve_asset_graph().get(key).check_keys
     selected = dg.AssetSelection.assets(key) | dg.AssetSelection.checks(*checks)
-    job = dg.define_asset_job("by_hand", selected)
+    job = dg.define_asset_job("by_hand", selected, config=config)
     resolved = dg.Definitions(
         assets=defs.assets, asset_checks=defs.asset_checks, jobs=[job], resources={"stores": FakeStores()}
     )
@@ -255,6 +267,29 @@ def test_the_graph_tells_its_size_and_what_was_missing(instance: dg.DagsterInsta
         "keys_unique": True,
         "tickets_complete": True,
     }
+
+
+def rebuild_with(instance: dg.DagsterInstance, *, force: bool) -> dg.ExecuteInProcessResult:
+    work = GraphWork(rebuild=True, force=force)
+    return run_of(GRAPH, instance, config=dg.RunConfig(ops={"purchase_graph": work}))
+
+
+def test_a_rebuild_tells_what_was_before_and_what_is_lost(instance: dg.DagsterInstance) -> None:
+    [event] = rebuild_with(instance, force=True).asset_materializations_for_node("purchase_graph")
+    assert (event.metadata["objects"].value, event.metadata["objects_missing"].value) == (2, 1)
+    assert "| Ticket | 5 |" in str(event.metadata["size_before"].value)
+    assert str(event.metadata["result"].value).startswith("built anew from 2 file versions in 0.5 s; it cannot be")
+
+
+def test_a_rebuild_that_would_lose_tickets_fails_with_their_files(instance: dg.DagsterInstance) -> None:
+    result = rebuild_with(instance, force=False)
+    assert not result.success
+    assert "s3://inbox/gone.csv" in str(result.failure_data_for_node("purchase_graph"))
+
+
+def test_the_job_in_the_ui_rebuilds_as_it_is() -> None:
+    config = defs.resolve_job_def("rebuild_purchase_graph").run_config or {}
+    assert config["ops"] == {"purchase_graph": {"config": {"rebuild": True, "force": False}}}
 
 
 def test_a_key_on_two_nodes_fails_its_check(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:

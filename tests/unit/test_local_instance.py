@@ -3,17 +3,15 @@
 import json
 import socket
 import stat
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from deploy.local.board import Board, Condition, Part, Picture, held, holder
 from deploy.local.errors import LocalStackError
-from deploy.local.instance import DEFAULT_PORT_BASE, Instance
+from deploy.local.instance import DEFAULT_PORT_BASE, GraphEngine, Instance
 from deploy.local.outputs import outputs_document, read_outputs, save_outputs
 from deploy.local.stack import local_stack
-from deploy.local.supervisor import Supervisor
 
 STACK_OUTPUTS = {
     "BucketTickets": "cesta-dev-tickets",
@@ -62,6 +60,22 @@ class TestPorts:
         assert Instance.at(instance.state).port_base == 24_900
         with pytest.raises(LocalStackError, match="was made with --port-base 24900"):
             Instance.at(instance.state, 24_905)
+
+
+class TestGraphEngine:
+    def test_state_remembers_its_engine_and_refuses_another(self, tmp_path: Path) -> None:
+        made = Instance.at(tmp_path / "state", 24_900, GraphEngine.NEO4J)
+        made.prepare()
+        made.take_ports()
+        assert Instance.at(made.state) == made
+        with pytest.raises(LocalStackError, match="was made with --graph neo4j, whose graph no other engine can read"):
+            Instance.at(made.state, graph_engine=GraphEngine.EMBEDDED)
+
+    def test_state_from_before_there_was_a_choice_is_embedded(self, instance: Instance) -> None:
+        (instance.state / "instance.json").write_text('{"port_base": 24900}', encoding="utf-8")
+        assert Instance.at(instance.state).graph_engine is GraphEngine.EMBEDDED
+        with pytest.raises(LocalStackError, match="was made with --graph embedded"):
+            Instance.at(instance.state, graph_engine=GraphEngine.NEO4J)
 
 
 class TestState:
@@ -137,27 +151,12 @@ class TestEnd:
     def test_next_start_says_what_a_kill_took(self, instance: Instance, phase: Condition, *, killed: bool) -> None:
         Board.of(instance, []).turn(phase)
         with local_stack(instance) as stack:
-            said = "the instance was killed: the local cloud's queues and tables are as at its last orderly end"
+            said = "the instance was killed: its queues and tables may have lost their last moments"
             assert any(note.startswith(said) for note in stack.board.picture.notes) is killed
 
     def test_the_very_first_start_speaks_of_no_kill(self, instance: Instance) -> None:
         with local_stack(instance) as stack:
             assert stack.board.picture.notes == ()
-
-    @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-    def test_whatever_cuts_the_rest_short_the_order_is_kept(
-        self, instance: Instance, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
-    ) -> None:
-        def rest(*_: object) -> bool:
-            raise error
-
-        monkeypatch.setattr("deploy.local.functions.rest", rest)
-        stopped: list[str] = []
-        with suppress(MemoryError), local_stack(instance) as stack:
-            stack.board.turn(Condition.HEALTHY)
-            monkeypatch.setattr(Supervisor, "stop", lambda _: stopped.append("in order"))
-        assert stopped == ["in order"]
-        assert stack.board.picture.phase is Condition.STOPPED
 
 
 class TestOutputs:
@@ -176,6 +175,7 @@ class TestOutputs:
             },
             "tables": {"ledger": "cesta-dev-ledger"},
             "functions": {"tickets-ingestion": "cesta-dev-tickets-ingestion"},
+            "rules": {},
             "graph": {"uri": "bolt://127.0.0.1:24901", "user": "neo4j"},
             "search": {"url": None},
             "web": {"dagster": "http://127.0.0.1:24903"},

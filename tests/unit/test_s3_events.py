@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.s3_events import object_versions
+from pipeline_assets.events.s3_events import notification, object_versions
 
 
 def record(**changes: Any) -> dict[str, Any]:
@@ -115,3 +115,14 @@ def test_an_unversioned_object_is_told_apart_by_etag_and_sequencer() -> None:
     )
     assert first.version_id == ""
     assert first.id != second.id
+
+
+@pytest.mark.parametrize("key", ["2026/t.csv", "a b+c%.csv", "café/días.csv", "a&b=c?.csv"])
+def test_an_announcement_is_read_back_as_it_was_made(key: str) -> None:
+    version = ObjectVersion("cesta-tickets", key, "v1", "abc", 12, "2026-11-20T09:30:00.000Z", "0A1")
+    assert object_versions(notification(version), flow="tickets") == ([version], [])
+
+
+def test_a_sequencer_that_is_no_number_makes_a_foreign_message() -> None:
+    found, faults = object_versions(json.dumps({"Records": [record(object={"sequencer": "later"})]}), flow="tickets")
+    assert (found, [fault.rule for fault in faults]) == ([], ["foreign_message"])

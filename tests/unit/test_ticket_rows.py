@@ -11,7 +11,7 @@ import pytest
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.tickets.reading import RefusedFileError, open_tickets
-from pipeline_assets.tickets.rows import Rejection, RowRules
+from pipeline_assets.tickets.rows import Rejection, RowRules, UnreadableRecord
 
 HEADER = list(TICKETS.column_names)
 ARRIVED = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -158,21 +158,6 @@ HEAD = ",".join(HEADER).encode()
 
 
 @pytest.mark.parametrize(
-    ("content", "records"),
-    [
-        pytest.param(HEAD + b"\nT1,a,B,t,c,1,s\n", [["T1", "a", "B", "t", "c", "1", "s"]], id="plain"),
-        pytest.param(b"\xef\xbb\xbf" + HEAD + b"\r\nT1,a\r\n", [["T1", "a"]], id="mark and CRLF"),
-        pytest.param(HEAD + b'\nT1,"a, ""b""\nc"\n', [["T1", 'a, "b"\nc']], id="quoted commas, quotes, newlines"),
-        pytest.param(HEAD + b"\n\n\nT1\n\n", [["T1"]], id="blank lines"),
-        pytest.param(HEAD, [], id="header only, no newline"),
-        pytest.param(HEAD + b"\nT1,a,B", [["T1", "a", "B"]], id="truncated last line"),
-    ],
-)
-def test_records_are_read(tmp_path: Path, content: bytes, records: list[list[str]]) -> None:
-    assert opened(tmp_path, content) == records
-
-
-@pytest.mark.parametrize(
     ("content", "name", "rule", "sentence"),
     [
         pytest.param(b"", "t.csv", "header", "t.csv: it is empty; expected a header line", id="empty"),
@@ -180,9 +165,10 @@ def test_records_are_read(tmp_path: Path, content: bytes, records: list[list[str
             b"ticket_id,product\nT1,a\nT2,b\n", "t.csv", "header", "row 0 lacks the columns basket_id", id="missing"
         ),
         pytest.param(HEAD + b",store\n", "t.csv", "header", "row 0 has store more than once", id="twice"),
-        pytest.param(HEAD.replace(b",", b";"), "t.csv", "header", "row 0 lacks the columns ticket_id", id="semicolons"),
-        pytest.param("ticket_id".encode("utf-16"), "t.csv", "readable", "the mark of UTF-16", id="UTF-16"),
-        pytest.param(b"PK\x03\x04\x00\x00", "t.csv", "readable", "byte 5 is NUL", id="binary"),
+        pytest.param(HEAD.replace(b",", b";"), "t.csv", "header", "row 0 is separated by semicolons", id="semicolons"),
+        pytest.param("ticket_id".encode("utf-16"), "t.csv", "readable", "it begins as UTF-16", id="UTF-16"),
+        pytest.param(b"\x89PNG\r\x00\x00", "t.csv", "readable", "byte 6 is NUL", id="binary"),
+        pytest.param(b'"a" b\n', "t.csv", "header", "row 0 has text after a closing quotation mark", id="quotes"),
         pytest.param(b"\x1f\x8b\x08broken", "t.csv.gz", "readable", "its gzip data is broken", id="broken gzip"),
         pytest.param(HEAD, "photo.png", "readable", "its name is 'photo.png'", id="not CSV"),
     ],
@@ -201,13 +187,14 @@ def test_a_gzip_file_that_is_cut_ends_refused_or_with_a_last_bad_row(tmp_path: P
     whole = gzip.compress(HEAD + b"\n" + b"".join(b"T%d,a,B,t,c,1,s\n" % n for n in range(50)))
     with suppress(RefusedFileError):
         records = opened(tmp_path, whole[:length], "t.csv.gz")
-        assert records[-1][0].startswith("compressed data broken off")
+        assert isinstance(records[-1], UnreadableRecord)
+        assert records[-1].why.startswith("gzip data that breaks off")
 
 
 def test_a_line_without_end_is_read_in_pieces(tmp_path: Path) -> None:
     records = opened(tmp_path, HEAD + b"\n" + b"x" * 2_500_000 + b"\nT1,a\n")
     assert records[-1] == ["T1", "a"]
-    assert all(len(record[0]) < 1000 for record in records)
+    assert all(len(record[0]) <= 1000 for record in records)
 
 
 def test_what_is_shown_of_a_refused_file_is_not_in_the_sentence(tmp_path: Path) -> None:
@@ -221,7 +208,7 @@ def test_a_header_that_is_not_utf8_can_be_written_down(tmp_path: Path) -> None:
     path = tmp_path / "object"
     path.write_bytes(HEAD + ",descripción\n".encode("latin-1"))
     with open_tickets(path, "t.csv") as file:
-        assert file.header[-1] == "descripci\\udcf3n"
+        assert file.header[-1] == "descripci\\xf3n"
 
 
 def test_a_row_with_a_nul_character_is_rejected() -> None:

@@ -1,0 +1,129 @@
+"""`make bench`: runs the benchmarks and prints what they measured, or writes it into docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Annotated
+
+import typer
+
+from benchmarks.latency import seconds_to_the_graph
+from benchmarks.purchases import ticket_files
+from benchmarks.report import Report
+from benchmarks.rounds import Comparison, compare
+from benchmarks.size import pass_through
+from benchmarks.tickets import TicketRace
+from deploy.cli.loading import bars
+from deploy.local.access import Access
+from deploy.local.instance import GraphEngine, Instance
+from deploy.local.outputs import read_outputs
+from deploy.local.processes import keep_to_this_machine
+from deploy.local.stack import local_stack
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.tickets.quarantine import Quarantine
+from pipeline_assets.tickets.stores import TicketStores
+
+ENGINES = {GraphEngine.EMBEDDED: "embedded graph", GraphEngine.NEO4J: "Neo4j Community"}
+_PORT_BASE = 26_900
+_PUTS_OF_A_ROUND = 5
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+WriteOption = Annotated[bool, typer.Option("--write", help="Put the result into docs/benchmarks.md.")]
+RoundsOption = Annotated[int, typer.Option("--rounds", min=1, help="Rounds that count.")]
+EngineOption = Annotated[GraphEngine, typer.Option("--engine", help="What the graph runs on.")]
+
+
+@app.callback()
+def prepare() -> None:
+    """Measure what we claim of speed and size against the alternative, side by side."""
+    keep_to_this_machine()
+
+
+@app.command()
+def tickets(*, rounds: RoundsOption = 7, rows: int = 20_000, write: WriteOption = False) -> None:
+    """Rows per second of the ticket function, on both graphs, against parsed rows and against row by row."""
+    files = ticket_files(rows)
+    results: dict[str, Comparison] = {}
+    for engine, title in ENGINES.items():
+        with _running(engine) as (_, access), _stores(access) as stores, bars() as progress:
+            race = TicketRace(stores, access.bucket("quarantine"), files)
+            results[f"{title}: same statements and receipt, rows parsed before"] = compare(
+                f"{title}, parsed", race.ours, race.parsed, rounds=rounds, progress=progress
+            )
+            results[f"{title}: one transaction per row"] = compare(
+                f"{title}, row by row", race.ours, race.row_by_row, rounds=rounds, progress=progress
+            )
+    Report(write=write).tell("tickets", _table(results, "rows"))
+
+
+@app.command()
+def latency(*, rounds: RoundsOption = 7, write: WriteOption = False) -> None:
+    """Seconds from the upload of a small ticket file until its ticket is in the graph."""
+    lines = ["| graph | files | median | 90 % | slowest |", "|---|---:|---:|---:|---:|"]
+    for engine, title in ENGINES.items():
+        with _running(engine) as (_, access), access.graph() as graph, bars() as progress:
+            files = rounds * _PUTS_OF_A_ROUND
+            seconds = seconds_to_the_graph(access, graph, files=files, progress=progress)
+        ninety = quantiles(seconds, n=10)[-1]
+        lines.append(f"| {title} | {files} | {median(seconds):.3f} s | {ninety:.3f} s | {max(seconds):.3f} s |")
+    Report(write=write).tell("latency", "\n".join(lines))
+
+
+@app.command()
+def size(*, rows: int = 10_000_000, engine: EngineOption = GraphEngine.NEO4J, write: WriteOption = False) -> None:
+    """Memory and time of one file of very many rows through the deployed function."""
+    with _scratch() as directory, _running(engine) as (instance, access), bars() as progress:
+        done = pass_through(instance, access, directory, rows, progress)
+    text = (
+        f"| graph | rows | file | seconds | rows/s | greatest memory of a function's process |\n"
+        f"|---|---:|---:|---:|---:|---:|\n"
+        f"| {ENGINES[engine]} | {done.counts.received:,} | {done.file_bytes / 1e6:,.0f} MB | {done.seconds:,.0f} "
+        f"| {done.counts.received / done.seconds:,.0f} | {done.peak / 2**20:,.0f} MiB |\n\n"
+        f"{done.counts.accepted:,} accepted, {done.counts.duplicate:,} duplicate, "
+        f"{done.counts.quarantined:,} quarantined, {done.counts.superseded:,} superseded."
+    )
+    Report(write=write).tell("size", text)
+
+
+@contextmanager
+def _running(engine: GraphEngine) -> Iterator[tuple[Instance, Access]]:
+    """A local instance without Dagster, with a graph of this kind."""
+    with _scratch() as directory:
+        instance = Instance.at(directory, _PORT_BASE, engine)
+        with local_stack(instance, dagster=False) as stack:
+            stack.start(dagster=False)
+            yield instance, Access(read_outputs(instance))
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="cesta-bench-") as directory:
+        yield Path(directory)
+
+
+@contextmanager
+def _stores(access: Access) -> Iterator[TicketStores]:
+    graph = access.document["graph"]
+    quarantine = Quarantine(access.s3, access.bucket("quarantine"))
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    with PurchaseGraph.connect(graph["uri"], graph["user"], graph["password"]) as purchases:
+        purchases.ensure_schema()
+        yield TicketStores(access.s3, ledger, purchases, quarantine)
+
+
+def _table(results: dict[str, Comparison], unit: str) -> str:
+    lines = [
+        f"| against | ours, {unit}/s | the other, {unit}/s | ratio, round by round |",
+        "|---|---:|---:|---:|",
+    ]
+    lines += [f"| {name} | {found.ours} | {found.rival} | **{found.ratio}** |" for name, found in results.items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    app()

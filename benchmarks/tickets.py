@@ -1,0 +1,159 @@
+"""How fast ticket files come into the purchase graph: the function of the handler against two rivals.
+
+- *Parsed*: sends the very statements that ours sends, transaction by transaction, and writes the same receipt; what is
+  sent was made before the clock runs. It neither downloads, parses, checks nor decides anything.
+- *Row by row*: one transaction per row with a merge for each node and relationship, as one would write it at first.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
+from uuid import uuid4
+
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.graph import statements
+from pipeline_assets.graph.changes import apply
+from pipeline_assets.graph.load import Batch, Load, write_load
+from pipeline_assets.graph.ownership import settle
+from pipeline_assets.graph.turns import in_turn
+from pipeline_assets.tickets import ingest
+from pipeline_assets.tickets.batches import batches
+from pipeline_assets.tickets.reading import open_tickets
+from pipeline_assets.tickets.rows import RowRules
+
+if TYPE_CHECKING:
+    from neo4j import ManagedTransaction
+
+    from pipeline_assets.tickets.stores import TicketStores
+
+_ROW_BY_ROW: Final = """
+MERGE (t:Ticket {ticket_id: $ticket_id}) SET t.timestamp = datetime(replace($timestamp, ' ', 'T'))
+MERGE (b:Basket {basket_id: $basket_id})
+MERGE (p:Product {name: $product})
+MERGE (s:Store {name: $store})
+MERGE (c:Category {name: $category})
+MERGE (t)-[:PART_OF]->(b)
+MERGE (t)-[:SOLD_AT]->(s)
+MERGE (p)-[:IN_CATEGORY]->(c)
+MERGE (t)-[line:CONTAINS]->(p) SET line.quantity = toFloat($quantity)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRace:
+    """Both sides on the same stores; every round takes files with tickets that are not in the graph yet."""
+
+    stores: TicketStores
+    bucket: str
+    files: Iterator[bytes]
+
+    def ours(self, _: int) -> float:
+        """Rows per second of the handler's function, from the object in S3 to its receipt."""
+        version, _content = self._put()
+        started = time.perf_counter()
+        receipt = ingest.ingest_object(version, self.stores)
+        return receipt.counts.received / (time.perf_counter() - started)
+
+    def parsed(self, _: int) -> float:
+        """Rows per second of sending the same statements and the same receipt, made beforehand."""
+        version, content = self._put()
+        transactions = _transactions(version, content)
+        load = transactions[-1].after
+        receipt = ingest.receipt_of(load, load.counts, "", 0.0)
+        started = time.perf_counter()
+        for transaction in transactions:
+            in_turn(self.stores.graph.driver, transaction.send)
+        self.stores.ledger.receipt(version.id)
+        self.stores.ledger.record(receipt)
+        return receipt.counts.received / (time.perf_counter() - started)
+
+    def row_by_row(self, _: int) -> float:
+        """Rows per second of one transaction for each row, its rows parsed beforehand."""
+        rows = list(csv.DictReader(next(self.files).decode().splitlines()))[:_FEW]
+        with self.stores.graph.driver.session() as session:
+            started = time.perf_counter()
+            for row in rows:
+                session.execute_write(_merge, row)
+            return len(rows) / (time.perf_counter() - started)
+
+    def _put(self) -> tuple[ObjectVersion, bytes]:
+        content, key = next(self.files), f"bench/{uuid4().hex}.csv"
+        put = self.stores.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+        now = iso_utc(datetime.now(UTC))
+        return ObjectVersion(self.bucket, key, put.get("VersionId", ""), put["ETag"], len(content), now, "1"), content
+
+
+#: Rows that one transaction each takes long enough to be timed.
+_FEW = 400
+
+
+def _merge(tx: ManagedTransaction, row: dict[str, Any]) -> None:
+    tx.run(_ROW_BY_ROW, row).consume()
+
+
+@dataclass(frozen=True, slots=True)
+class _Transaction:
+    """One transaction of our writer, whose statements are known before it begins."""
+
+    load: Load
+    after: Load
+    ticket_ids: list[str]
+    changes: list[tuple[LiteralString, dict[str, Any]]]
+
+    def send(self, tx: ManagedTransaction) -> None:
+        """Send what our writer sends, and read the answers it reads."""
+        version = self.load.version
+        tx.run(statements.READ_LOAD, id=version.id).single()
+        if self.ticket_ids:
+            list(tx.run(statements.READ_RETIRED, ids=self.ticket_ids))
+            list(tx.run(statements.READ_TICKETS, ids=self.ticket_ids))
+            tx.run(statements.NEWER_VERSION, uri=version.uri, stamp=version.stamp).single()
+        else:
+            list(tx.run(statements.EARLIER_LOADS, uri=version.uri, stamp=version.stamp))
+        for text, parameters in self.changes:
+            tx.run(text, parameters).consume()
+        write_load(tx, self.after)
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """Takes statements instead of a transaction."""
+
+    taken: list[tuple[LiteralString, dict[str, Any]]] = field(default_factory=list)
+
+    def run(self, text: LiteralString, parameters: dict[str, Any]) -> _Recorder:
+        self.taken.append((text, parameters))
+        return self
+
+    def consume(self) -> None:
+        return
+
+
+def _transactions(version: ObjectVersion, content: bytes) -> list[_Transaction]:
+    """What our writer sends for a file of which the graph knows nothing."""
+    load, made = Load(version), []
+    for batch in _batches(version, content):
+        settlement = settle(batch.lines, {}, load.owner, outdated=False)
+        recorder = _Recorder()
+        effects = apply(cast("ManagedTransaction", recorder), settlement, load.owner)
+        after = load.with_batch(batch, settlement.days, effects)
+        tickets = sorted({line.ticket_id for line in batch.lines})
+        made.append(_Transaction(load, after, tickets, recorder.taken))
+        load = after
+    return [*made, _Transaction(load, replace(load, done=True), [], [])]
+
+
+def _batches(version: ObjectVersion, content: bytes) -> list[Batch]:
+    with NamedTemporaryFile(suffix=".csv") as file:
+        Path(file.name).write_bytes(content)
+        with open_tickets(Path(file.name), version.key) as tickets:
+            rules = RowRules(tickets.header, datetime.fromisoformat(version.event_time))
+            return [batch for batch, _ in batches(tickets, rules, ingest.BATCH_ROWS)]

@@ -1,0 +1,128 @@
+"""`cesta rebuild graph`: the purchase graph anew from the ticket files, in place or as files for neo4j-admin."""
+
+# ruff: noqa: PLC0415 - every command imports what it needs itself: boto3 and the Neo4j driver take seconds
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from deploy.cli.console import FromEnvOption, PortBaseOption, StateOption, complain, console, plain_failures, say
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from deploy.cli.deployment import Deployment
+    from pipeline_assets.tickets.rebuild import Progress, Rebuild
+
+rebuild_app = typer.Typer(help="Build a store anew from what it was made of.", no_args_is_help=True)
+
+
+@rebuild_app.callback()
+def rebuild() -> None:
+    """Build a store anew from what it was made of."""
+
+
+@rebuild_app.command("graph")
+def rebuild_graph(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if tickets of deleted files are lost.")] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", help="Leave the graph alone; write files for neo4j-admin into this new folder."),
+    ] = None,
+    from_env: FromEnvOption = False,
+    state_directory: StateOption = None,
+    port_base: PortBaseOption = None,
+) -> None:
+    """Empty the purchase graph and bring in every stored version of every ticket file again."""
+    from deploy.cli.deployment import Where, deployment
+
+    with plain_failures(), deployment(Where(state_directory, port_base, from_env)) as there:
+        if export:
+            _export(there, export)
+        elif not _rebuild(there, yes=yes, force=force):
+            raise typer.Exit(1)
+
+
+def _rebuild(there: Deployment, *, yes: bool, force: bool) -> bool:
+    """Rebuild in place; False where it was not begun, or the graph is not what it was."""
+    from pipeline_assets.tickets import rebuild
+
+    bucket = _bucket(there)
+    with console.status("comparing the bucket with the graph …"):
+        plan, tickets = rebuild.plan_rebuild(there.stores, bucket), there.stores.graph.sizes()["Ticket"]
+    if plan.lost and not force:
+        complain(f"{rebuild.ObjectsGoneError(plan.lost_objects)}. --force goes on without them.")
+        return False
+    say(f"{tickets:,} tickets are taken out of the graph, then {len(plan.versions):,} file versions worked in again.")
+    say("In between the graph answers from what it has; files that arrive meanwhile are worked in as always.")
+    if not yes and not typer.confirm("Go on?"):
+        return False
+    with _bars() as tell:
+        done = rebuild.rebuild_graph(there.stores, bucket, force=force, progress=tell)
+    _print_rebuild(done)
+    return not done.missing and done.same is not False
+
+
+def _print_rebuild(done: Rebuild) -> None:
+    table = Table("", "before", "after")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, number in done.after.items():
+        table.add_row(name, f"{done.before[name]:,}", f"{number:,}")
+    console.print(table)
+    rows = ", ".join(f"{number:,} {outcome}" for outcome, number in done.counts.as_dict().items())
+    say(f"{done.objects:,} file versions ({done.refused:,} refused) in {done.seconds:.1f} s; rows: {rows}.")
+    if done.same:
+        say("The graph says exactly what it said before.", style="green")
+    elif done.same is False:
+        say("The graph does not say what it said before, although the files are the same.", style="yellow")
+    else:
+        say("Files arrived, or were missing before: the graph before and after cannot be compared.")
+    for uri in done.missing:
+        say(f"lost, since no longer in the bucket: {uri}", style="yellow")
+
+
+def _export(there: Deployment, directory: Path) -> None:
+    from pipeline_assets.tickets.export import export_graph
+
+    with _bars() as tell:
+        done = export_graph(there.stores, _bucket(there), directory, progress=tell)
+    table = Table("file", "nodes or relationships")
+    table.columns[1].justify = "right"
+    for name, number in done.files.items():
+        table.add_row(f"{name}.csv.gz", f"{number:,}")
+    console.print(table)
+    say(f"{done.objects:,} file versions ({done.refused:,} refused) with {done.rows:,} rows in {done.seconds:.1f} s.")
+    script = done.directory / "import.sh"
+    say(f"{script} imports them where neo4j-admin is, with the Neo4j server stopped:")
+    say(script.read_text(encoding="utf-8"), style="dim")
+
+
+def _bucket(there: Deployment) -> str:
+    from pipeline_assets.settings import Settings
+
+    return there.tickets_bucket or Settings.from_environment().require_tickets_bucket()
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    """A bar for each thing that is done, made when the first of it is."""
+    from deploy.cli.loading import bars
+
+    with bars() as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield tell

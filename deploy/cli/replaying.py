@@ -1,0 +1,130 @@
+"""`cesta quarantine replay`: rejected files worked through again, and mended files put in the place of the old."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+
+from deploy.cli.console import complain, complaints, console, print_json, say
+from deploy.cli.deployment import Deployment
+from deploy.cli.loading import bars
+from deploy.cli.quarantine import DIGITS, named, open_files
+from deploy.local.tickets_load import PATIENCE_SECONDS
+from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.tickets.rejected import RejectedFile
+from pipeline_assets.tickets.replay import (
+    MendError,
+    Replayed,
+    put_mended,
+    read_mended,
+    receipt_within,
+    refuse_fewer_rows,
+    replay_files,
+    replay_message,
+)
+
+
+def replay(there: Deployment, names: Sequence[str], *, rule: str | None, as_json: bool) -> bool:
+    """Replay what was named or, without names, all that is open; True when nothing failed."""
+    messages: list[str] = []
+    files: dict[str, RejectedFile] = {}
+    if not names:
+        files = {file.receipt.id: file for file in open_files(there, rule)}
+        messages = list(there.stores.quarantine.contents().messages) if rule in {None, "foreign_message"} else []
+    for name in names:
+        if there.stores.quarantine.message(name):
+            messages.append(name)
+        else:
+            files |= {file.receipt.id: file for file in _still_open(named(there, name), name)}
+    sent = [message for message in messages if replay_message(message, there.stores, there.queue)]
+    done = _replay_with_bar(there, list(files.values()))
+    if as_json:
+        print_json({"files": [_document(each) for each in done], "messages": sent})
+    else:
+        _print_replayed(there, done, len(files))
+        if sent:
+            say(f"{len(sent):,} foreign messages are in the queue again.")
+    return len(done) == len(files) and all(each.after for each in done)
+
+
+def replace_file(there: Deployment, name: str, path: Path, *, fewer_rows: bool, as_json: bool) -> bool:
+    """Put a mended file under the key of a rejected one and wait for its receipt; False when it was refused."""
+    old = named(there, name)[-1].receipt
+    source = old.source
+    mended = read_mended(path, source.key)
+    if not fewer_rows:
+        refuse_fewer_rows(mended, old, path)
+    if mended.rows and mended.rejected == mended.rows:
+        raise MendError(f"every row of {path} would be rejected again; the first: {mended.rejections[0].reason}.")
+    for rejection in mended.rejections:
+        complain(f"still rejected: {rejection.reason}")
+    receipt_id = put_mended(path, source.bucket, source.key, there.stores)
+    with complaints.status(f"waiting for the receipt of {source.uri} …"):
+        new = receipt_within(receipt_id, there.stores, PATIENCE_SECONDS)
+    if as_json:
+        print_json(_document(Replayed(old, new)))
+    else:
+        _print_replayed(there, [Replayed(old, new)], 1)
+    return not new.refused
+
+
+def _still_open(files: Sequence[RejectedFile], name: str) -> list[RejectedFile]:
+    """The versions that nothing has settled; raises `MendError` when all are."""
+    waiting = [file for file in files if file.standing == "open"]
+    if not waiting:
+        raise MendError(f"{name} is {files[-1].standing} already: there is nothing to replay.")
+    return waiting
+
+
+def _replay_with_bar(there: Deployment, files: Sequence[RejectedFile]) -> list[Replayed]:
+    done: list[Replayed] = []
+    with bars(complaints) as progress:
+        bar = progress.add_task("files replayed", total=len(files))
+        for each in replay_files(files, there.stores):
+            done.append(each)
+            progress.advance(bar)
+            if each.failure:
+                complain(f"{each.before.source.uri}: {each.failure}")
+    return done
+
+
+def _print_replayed(there: Deployment, done: Sequence[Replayed], asked: int) -> None:
+    if not asked:
+        say("No file that is open was found.")
+        return
+    table = Table("file", "rejected before", "rejected now", "accepted now", "receipt")
+    table.columns[0].overflow = "fold"
+    for column in table.columns[1:4]:
+        column.justify = "right"
+    for each in done:
+        now = _numbers(each.after) if each.after else ("failed", "")
+        before = f"{each.before.counts.quarantined:,}"
+        table.add_row(escape(there.name_of(each.before.source)), before, *now, (each.after or each.before).id[:DIGITS])
+    console.print(table)
+    worked = [each for each in done if each.after]
+    was = sum(each.before.counts.quarantined for each in worked)
+    still = sum(each.after.counts.quarantined for each in worked if each.after)
+    say(f"{len(worked):,} of {asked:,} files replayed: {was:,} rows were rejected, {still:,} still are.")
+    if left := asked - len(done):
+        complain(f"{left:,} files were not tried, after three failures in a row.")
+
+
+def _numbers(after: Receipt) -> tuple[str, str]:
+    refused = " [red]refused[/]" if after.refused else ""
+    return f"{after.counts.quarantined:,}{refused}", f"{after.counts.accepted:,}"
+
+
+def _document(each: Replayed) -> dict[str, object]:
+    after = each.after
+    return {
+        "bucket": each.before.source.bucket,
+        "key": each.before.source.key,
+        "receipt": (after or each.before).id,
+        "before": each.before.counts.as_dict(),
+        "after": after.counts.as_dict() if after else None,
+        "refused": after.refused if after else "",
+        "failure": each.failure,
+    }

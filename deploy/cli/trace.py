@@ -1,0 +1,110 @@
+"""`cesta trace`: one page with everything that is known of a file or of a ticket, and where it is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from deploy.cli.console import console, print_json, say
+from deploy.cli.deployment import Deployment
+from deploy.cli.quarantine import DIGITS, looking
+from pipeline_assets.tickets.trace import FileTrace, TicketTrace, VersionTrace, trace_file, trace_ticket
+
+_RECEIPT_ID = re.compile("[0-9a-f]{32}")
+
+
+def print_trace(there: Deployment, name: str, *, as_json: bool) -> None:
+    """Trace a receipt id, a file by its address or key, else a ticket by its id."""
+    file = _file_named(there, name)
+    if file is None:
+        with looking("quarantine searched") as tell:
+            ticket = trace_ticket(name, there.stores, there.dead_letters(), progress=tell)
+        if as_json:
+            print_json(ticket.as_dict())
+        else:
+            _print_ticket(ticket)
+    elif as_json:
+        print_json(file.as_dict())
+    else:
+        _print_file(file)
+
+
+def _file_named(there: Deployment, name: str) -> FileTrace | None:
+    """The file that a name means, or None where it means no file that anybody knows."""
+    receipt = there.stores.ledger.receipt(name) if _RECEIPT_ID.fullmatch(name) else None
+    bucket, key = (receipt.source.bucket, receipt.source.key) if receipt else there.object(name)
+    file = trace_file(bucket, key, there.stores, there.dead_letters())
+    known = receipt or file.versions or file.deleted or name.startswith("s3://") or name.endswith((".csv", ".csv.gz"))
+    return file if known else None
+
+
+def _print_file(trace: FileTrace) -> None:
+    table = Table("version", "in the bucket", "receipt", "in the graph", "in Dagster", "rejected")
+    for column in table.columns:
+        column.overflow = "fold"
+    for version in trace.versions:
+        table.add_row(*(escape(cell) for cell in _cells(version)))
+    if trace.versions:
+        console.print(table)
+    _print_waiting(trace)
+    say(trace.verdict, style="bold")
+
+
+def _cells(trace: VersionTrace) -> tuple[str, ...]:
+    known = trace.known
+    stored, receipt, load = known.stored, known.receipt, known.load
+    graph = ("all rows" if load.done else f"rows before {load.next_row}") if load else "no"
+    told = "no"
+    if receipt:
+        rows = [f"{number:,} {outcome}" for outcome, number in receipt.counts.as_dict().items() if number]
+        refused = ["refused whole"] if receipt.refused else []
+        runs = f"run {receipt.run}, delivered {trace.deliveries}x"
+        told = "\n".join([receipt.id[:DIGITS], receipt.recorded_at[:19], *rows, *refused, runs])
+    place = f"{stored.stored_at[:19]}\n{stored.size:,} bytes" if stored else "gone"
+    letters = [f"{trace.dead_letters} dead letters"] if trace.dead_letters else []
+    return (
+        known.version_id or known.id[:DIGITS],
+        "\n".join([place, *letters]),
+        told,
+        graph,
+        {None: "", True: "yes", False: "not yet"}[trace.in_dagster],
+        "\n".join(f"{number:,} {rule}" for rule, number in trace.rules.items()),
+    )
+
+
+def _print_ticket(trace: TicketTrace) -> None:
+    if trace.content:
+        table = Table(
+            "product", "quantity", "category", title=f"ticket {escape(trace.ticket_id)}", title_justify="left"
+        )
+        table.columns[1].justify = "right"
+        for product, line in sorted(trace.content.lines.items()):
+            table.add_row(escape(product), f"{line.quantity}", escape(line.category))
+        console.print(table)
+        say(f"sold      {trace.content.timestamp}")
+        say(f"baskets   {', '.join(sorted(trace.content.baskets))}")
+        say(f"stores    {', '.join(sorted(trace.content.stores))}")
+    if trace.rejected:
+        table = Table("rejected in", "row", "rule", "reason")
+        for column in table.columns:
+            column.overflow = "fold"
+        for row in trace.rejected:
+            table.add_row(*(escape(cell) for cell in _rejected(row)))
+        console.print(table)
+    _print_waiting(trace)
+    say(trace.verdict, style="bold")
+
+
+def _rejected(row: dict[str, Any]) -> tuple[str, ...]:
+    return f"s3://{row['bucket']}/{row['key']}", str(row.get("row", "")), row["rule"], row["reason"]
+
+
+def _print_waiting(trace: FileTrace | TicketTrace) -> None:
+    waiting = trace.waiting
+    if waiting.queued or waiting.dead:
+        say(f"{waiting.queued:,} events are in the queue, {waiting.dead:,} dead letters.", style="yellow")
+    if not waiting.complete:
+        say("Not all dead letters were looked at.", style="yellow")

@@ -1,0 +1,1 @@
+"""The function that writes the market's files every minute."""

@@ -1,0 +1,114 @@
+"""The dead letters of a queue: events that were delivered in vain so often that the queue has given them up.
+
+They go back one by one, sent before they are deleted: a crash in between doubles an event, which changes nothing, and
+never loses one. SQS has a task of its own for this (StartMessageMoveTask); it tells neither what it moves nor when it
+is through, and the local cloud does not have it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.events.outcomes import TerminalError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeFilterType
+
+_BATCH = 10
+#: Seconds; so long does nobody else see what is looked at or moved. A process that dies leaves it hidden for as long.
+_HIDDEN = 60
+_IN_QUEUE: Sequence[QueueAttributeFilterType] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that was given up: its message, how often it was received in all, and when it was sent (UTC)."""
+
+    id: str
+    body: str
+    receipt_handle: str
+    receives: int
+    sent_at: str
+
+
+class DeadLetters:
+    """The dead letters of the queue at `url`; `dead_url` is where they lie, found by the queue's own redrive policy."""
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        self._client = client
+        self.url = url
+        self.dead_url = _dead_letter_queue(client, url)
+
+    def waiting(self) -> int:
+        """About how many events are in the queue itself, those in a function's hands included."""
+        return self._count(self.url)
+
+    def count(self) -> int:
+        """About how many dead letters there are."""
+        return self._count(self.dead_url)
+
+    def look(self, *, limit: int) -> list[DeadLetter]:
+        """At most `limit` dead letters; they stay, and SQS counts one more receive of each."""
+        seen: dict[str, DeadLetter] = {}
+        while len(seen) < limit:
+            found = self._receive(min(_BATCH, limit - len(seen)))
+            fresh = [letter for letter in found if letter.id not in seen]
+            seen |= {letter.id: letter for letter in found}
+            if not fresh:
+                break
+        for letter in seen.values():
+            self._client.change_message_visibility(
+                QueueUrl=self.dead_url, ReceiptHandle=letter.receipt_handle, VisibilityTimeout=0
+            )
+        return sorted(seen.values(), key=lambda letter: (letter.sent_at, letter.id))
+
+    def redrive(self) -> Iterator[DeadLetter]:
+        """Move the dead letters back into the queue and yield each one that has moved, until none is left."""
+        while letters := self._receive(_BATCH):
+            for letter in letters:
+                self._client.send_message(QueueUrl=self.url, MessageBody=letter.body)
+                self._client.delete_message(QueueUrl=self.dead_url, ReceiptHandle=letter.receipt_handle)
+                yield letter
+
+    def _receive(self, most: int) -> list[DeadLetter]:
+        # With a wait SQS asks all its servers: an empty answer then means that the queue is empty.
+        answer = self._client.receive_message(
+            QueueUrl=self.dead_url,
+            MaxNumberOfMessages=most,
+            VisibilityTimeout=_HIDDEN,
+            WaitTimeSeconds=1,
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+        )
+        return [
+            DeadLetter(
+                message["MessageId"],
+                message["Body"],
+                message["ReceiptHandle"],
+                int(message["Attributes"]["ApproximateReceiveCount"]),
+                iso_utc(datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)),
+            )
+            for message in answer.get("Messages", [])
+        ]
+
+    def _count(self, url: str) -> int:
+        attributes = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=_IN_QUEUE)["Attributes"]
+        return sum(int(number) for number in attributes.values())
+
+
+def _dead_letter_queue(client: SQSClient, url: str) -> str:
+    attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
+    policy = attributes.get("RedrivePolicy")
+    if not policy:
+        raise TerminalError(f"the queue {url} gives up no event: it has no redrive policy")
+    *_, account, name = json.loads(policy)["deadLetterTargetArn"].split(":")
+    return client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]

@@ -1,0 +1,145 @@
+"""Writing the market's files: fifty for a scheduled minute, whenever asked the same bytes under the same names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from pipeline_assets.settings import MissingSettingError
+from pipeline_assets.stocks.companies import COMPANIES
+from pipeline_assets.stocks.market import Bar, minute_bars
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PREFIX = "stocks/"
+COLUMNS = ("ticker", "timestamp", "open", "high", "low", "close", "volume")
+#: The market that is written unless another is asked for.
+SEED = 1
+#: Bars of ten seconds: enough to see a minute move, and 432,000 items a day, not millions.
+ROWS = 6
+_MINUTE = 60
+_THERE = "PreconditionFailed"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSettings:
+    """Where the feed writes (`BUCKET_NAME`), and how much of which market.
+
+    `MARKET_SEED`, `FILES_PER_RUN` (one company each) and `ROWS_PER_FILE` have defaults.
+    """
+
+    bucket: str
+    seed: int = SEED
+    files: int = len(COMPANIES)
+    rows: int = ROWS
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> FeedSettings:
+        """Read the settings; raises `MissingSettingError` without a bucket, ValueError for what is no whole number."""
+        env = os.environ if environment is None else environment
+
+        def whole(name: str, default: int) -> int:
+            text = env.get(name, "").strip()
+            try:
+                return int(text or default)
+            except ValueError:
+                raise ValueError(f"environment variable {name} must be a whole number, not {text!r}") from None
+
+        bucket = env.get("BUCKET_NAME", "").strip()
+        if not bucket:
+            raise MissingSettingError("BUCKET_NAME", "the name of the bucket for the stock files")
+        return cls(
+            bucket,
+            seed=whole("MARKET_SEED", SEED),
+            files=whole("FILES_PER_RUN", len(COMPANIES)),
+            rows=whole("ROWS_PER_FILE", ROWS),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenMinute:
+    """What came of one minute: files put, files that were there already, and the rows of those that were put."""
+
+    minute: datetime
+    put: int
+    there: int
+    rows: int
+
+
+def write_minute(
+    s3: S3Client, bucket: str, minute: datetime, *, files: int = len(COMPANIES), rows: int = ROWS, seed: int = SEED
+) -> WrittenMinute:
+    """Put the files of one minute, one company each; those that are there are left alone and make no event.
+
+    Whatever was written first stays, of another seed too: no ticker ever gets two prices for one time from here.
+
+    Raises
+    ------
+    ValueError
+        `minute` is no whole minute, `files` not between 1 and 50, or `rows` no divisor of 60.
+    ClientError
+        S3 refused a file; doing it again puts those that are missing.
+    """
+    put = there = written = 0
+    for key, bars in minute_files(minute, files=files, rows=rows, seed=seed):
+        if _put_if_absent(s3, bucket, key, as_csv(bars)):
+            put, written = put + 1, written + len(bars)
+        else:
+            there += 1
+    return WrittenMinute(minute, put, there, written)
+
+
+def minute_files(
+    minute: datetime, *, files: int = len(COMPANIES), rows: int = ROWS, seed: int = SEED
+) -> Iterator[tuple[str, list[Bar]]]:
+    """The keys of a minute's files and the bars in each; keys are ``stocks/20261121T100500Z_01.csv`` and so on."""
+    if not 1 <= files <= len(COMPANIES):
+        raise ValueError(f"a minute has 1 to {len(COMPANIES)} files, one per company, not {files}")
+    if rows < 1 or _MINUTE % rows:
+        raise ValueError(f"{rows} rows do not share a minute evenly: take a divisor of {_MINUTE}")
+    bars = minute_bars(seed, minute, companies=COMPANIES[:files], seconds=_MINUTE // rows)
+    stamp = minute.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    for number, (_, group) in enumerate(groupby(bars, key=attrgetter("ticker")), 1):
+        yield f"{PREFIX}{stamp}_{number:02d}.csv", list(group)
+
+
+def as_csv(bars: Sequence[Bar]) -> bytes:
+    """The bars as a CSV file with its header; times are ISO-8601 in UTC."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for bar in bars:
+        time = bar.timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        writer.writerow((bar.ticker, time, *bar[2:]))
+    return text.getvalue().encode()
+
+
+def scheduled_minute(event: object, now: datetime) -> datetime:
+    """The minute of a scheduled event's `time`, or that of `now` for any other payload: somebody runs it by hand."""
+    time = event.get("time") if isinstance(event, Mapping) else None
+    try:
+        moment = datetime.fromisoformat(time) if isinstance(time, str) else now
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        moment = now.astimezone(UTC)
+    return moment.replace(second=0, microsecond=0)
+
+
+def _put_if_absent(s3: S3Client, bucket: str, key: str, body: bytes) -> bool:
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/csv", IfNoneMatch="*")
+    except ClientError as error:
+        if error.response["Error"].get("Code") == _THERE:
+            return False
+        raise
+    return True

@@ -1,0 +1,205 @@
+"""The row rules of price files: a CSV record becomes a price or a rejection that says what was wrong, and where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+from pipeline_assets.datasets.stocks import STOCKS
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.tickets.rows import Rejection, UnreadableRecord, readable
+
+#: The first day that is believed: what is older is a number that was taken for a time.
+FIRST_DAY = date(1970, 1, 1)
+LARGEST_PRICE = 10**12
+LARGEST_VOLUME = 10**18
+#: What DynamoDB keeps of a number without rounding it.
+MOST_DIGITS = 38
+#: A bar whose high is above so many times its low is kept and counted as unusual.
+USUAL_MOVE = Decimal("1.5")
+#: How files say that there is no number.
+_NOTHING = frozenset({"", "-", "--", "null", "none", "nan", "n/a", "na"})
+_TICKER = re.compile(r"[A-Z0-9^][A-Z0-9._/^=-]{0,23}", re.ASCII)
+#: In a name that is no ticker the letters are seldom all capitals: `prices.csv` is nobody's.
+_TICKER_FILE = re.compile(r"([A-Z]{1,6}(?:[.-][A-Z]{1,3})?)\.csv(?:\.gz)?", re.ASCII)
+_PLAIN = re.compile(r"\d{1,13}(?:\.\d{1,20})?", re.ASCII)
+#: Commas stand between thousands and nowhere else: `1.234,50` and `12,5` are no numbers here.
+_NUMBER = re.compile(r"(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)?(?:\.\d*)?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+#: What `datetime.fromisoformat` takes beyond this is a guess: any character before the time, weeks without a day.
+_DATE_THEN_TIME = re.compile(r"\d{4}(-?)\d\d\1\d\d(?:[T ]|$)", re.ASCII)
+#: A fraction that milliseconds cannot hold: cut off, two times would become one.
+_FINER = re.compile(r"[.,]\d{3}\d*[1-9]", re.ASCII)
+_CACHED_TIMES = 50_000
+_KEPT_FIELDS, _KEPT_CHARACTERS = 50, 1_000
+
+
+class Price(NamedTuple):
+    """One bar of a ticker: prices as exact as the file has them, `timestamp` in UTC milliseconds, `day` its UTC day."""
+
+    ticker: str
+    timestamp: str
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: int | None
+    day: str
+
+
+class _BrokenRuleError(Exception):
+    def __init__(self, rule: str, column: str, value: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.column = column
+        self.value = value
+
+
+def ticker_of(name: str) -> str:
+    """The ticker that a file is named after, such as BRK-B for ``stocks/BRK-B.csv``; empty where the name is none."""
+    found = _TICKER_FILE.fullmatch(name.rsplit("/", 1)[-1])
+    return found[1] if found else ""
+
+
+def header_fault(header: Sequence[str], name: str) -> str:
+    """What keeps the records below `header`, in lower case, from being prices; empty when nothing does."""
+    fault = STOCKS.header_fault(header)
+    if not fault and "ticker" not in STOCKS.places(header) and not ticker_of(name):
+        return "row 0 lacks the column ticker, and the file is not named after one"
+    return fault
+
+
+class PriceRules:
+    """Turns the records of one file into prices; knows the file's header, when it arrived and its name.
+
+    `header` has no `header_fault`. `arrived` is the event's time, so that the same file gives the same outcome whenever
+    it is read.
+    """
+
+    def __init__(self, header: Sequence[str], arrived: datetime, name: str) -> None:
+        places = STOCKS.places(header)
+        self._width = len(header)
+        self._open, self._high, self._low, self._close = (places[name] for name in ("open", "high", "low", "close"))
+        self._volume = places.get("volume")
+        self._ticker = places.get("ticker")
+        self._file_ticker = ticker_of(name)
+        self._timestamp = places["timestamp"]
+        # Some files have the day in one column and the time of day in another.
+        split = header[self._timestamp] == "date" and "time" in header
+        self._time_of_day = header.index("time") if split else None
+        self._first = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
+        self._last = arrived + timedelta(days=1)
+        self._times: dict[str, tuple[str, str]] = {}
+        self._unusual = 0
+
+    def take_unusual(self) -> int:
+        """How many prices were kept with a warning since this was last asked."""
+        unusual, self._unusual = self._unusual, 0
+        return unusual
+
+    def price(self, number: int, fields: Sequence[str]) -> Price | Rejection:
+        """The price a record stands for, or why there is none."""
+        day = ""
+        try:
+            if len(fields) != self._width:
+                raise self._misshapen(fields)
+            ticker = self._ticker_in(fields)
+            timestamp, day = self._time_in(fields)
+            open_, high = _price("open", fields[self._open]), _price("high", fields[self._high])
+            low, close = _price("low", fields[self._low]), _price("close", fields[self._close])
+            if high < open_ or high < close or high < low:
+                raise _BrokenRuleError("high_is_highest", "high", _shown(open_, high, low, close))
+            if low > open_ or low > close:
+                raise _BrokenRuleError("low_is_lowest", "low", _shown(open_, high, low, close))
+            volume = None if self._volume is None else _whole(fields[self._volume].strip())
+        except _BrokenRuleError as broken:
+            return _rejection(number, broken, fields, day)
+        if high > low * USUAL_MOVE:
+            self._unusual += 1
+        return Price(ticker, timestamp, open_, high, low, close, volume, day)
+
+    def _misshapen(self, fields: Sequence[str]) -> _BrokenRuleError:
+        if isinstance(fields, UnreadableRecord):
+            return _BrokenRuleError("row_readable", "", fields.why)
+        return _BrokenRuleError("columns", "", f"{len(fields)} fields instead of {self._width}")
+
+    def _ticker_in(self, fields: Sequence[str]) -> str:
+        if self._ticker is None:
+            return self._file_ticker
+        text = fields[self._ticker].strip()
+        ticker = text.upper()
+        if not _TICKER.fullmatch(ticker):
+            raise _BrokenRuleError("ticker_readable", "ticker", text)
+        return ticker
+
+    def _time_in(self, fields: Sequence[str]) -> tuple[str, str]:
+        """UTC text in milliseconds and the UTC day; tickers of a file share their times, so they are remembered."""
+        text = fields[self._timestamp].strip()
+        if self._time_of_day is not None and (time_of_day := fields[self._time_of_day].strip()):
+            text = f"{text}T{time_of_day}"
+        if found := self._times.get(text):
+            return found
+        upper = text.upper()
+        try:
+            if not _DATE_THEN_TIME.match(upper) or _FINER.search(upper):
+                raise _BrokenRuleError("timestamp_readable", "timestamp", text)
+            moment = datetime.fromisoformat(upper)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise _BrokenRuleError("timestamp_readable", "timestamp", text) from None
+        if not self._first <= moment <= self._last:
+            raise _BrokenRuleError("timestamp_in_range", "timestamp", text)
+        utc = iso_utc(moment)
+        if len(self._times) >= _CACHED_TIMES:
+            self._times.clear()
+        self._times[text] = utc, utc[:10]
+        return utc, utc[:10]
+
+
+def _price(column: str, text: str) -> Decimal:
+    text = text.strip()
+    price = Decimal(text) if _PLAIN.fullmatch(text) else _number(text)
+    if price is None or not 0 < price <= LARGEST_PRICE or _digits(price) > MOST_DIGITS:
+        raise _BrokenRuleError("price_positive", column, text)
+    return price
+
+
+def _whole(text: str) -> int | None:
+    if text.lower() in _NOTHING:
+        return None
+    volume = _number(text)
+    # In this order: a number such as 1e999 must not be written out.
+    if volume is None or volume > LARGEST_VOLUME or volume != int(volume):
+        raise _BrokenRuleError("volume_whole", "volume", text)
+    return int(volume)
+
+
+def _number(text: str) -> Decimal | None:
+    """The number that a text stands for, exactly, commas between thousands taken out; None where it is none."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    try:
+        return Decimal(text.replace(",", ""))
+    except InvalidOperation:
+        return None
+
+
+def _digits(number: Decimal) -> int:
+    """How many digits a number takes at most, as it is written or with its decimals in full."""
+    _, digits, exponent = number.as_tuple()
+    return max(len(digits), -int(exponent))
+
+
+def _shown(open_: Decimal, high: Decimal, low: Decimal, close: Decimal) -> str:
+    return f"open {open_}, high {high}, low {low}, close {close}"
+
+
+def _rejection(number: int, broken: _BrokenRuleError, fields: Sequence[str], day: str) -> Rejection:
+    place = f"row {number}, column {broken.column}" if broken.column else f"row {number}"
+    value = broken.value[:_KEPT_CHARACTERS]
+    found = repr(value) if broken.column else value
+    reason = f"{place}: found {found}, expected {STOCKS.rule(broken.rule).expected}"
+    kept = tuple(readable(field[:_KEPT_CHARACTERS]) for field in fields[:_KEPT_FIELDS])
+    return Rejection(number, broken.rule, broken.column, reason, kept, day)

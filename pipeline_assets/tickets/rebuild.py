@@ -1,0 +1,191 @@
+"""Building the purchase graph anew from the ticket files in S3, with today's rules, while new files go on arriving.
+
+The bucket is what counts, not the ledger: versions that the ledger lacks are brought in and get their receipts. What
+becomes of a rebuild that is killed is told in `graph.emptying`: another one, or a catch-up, brings in the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.stored_objects import stored_versions
+from pipeline_assets.graph.emptying import KnownLoad, empty, known_loads, owned_tickets
+from pipeline_assets.graph.fingerprint import graph_fingerprint
+from pipeline_assets.tickets.ingest import FLOW, restore_object
+
+if TYPE_CHECKING:
+    from pipeline_assets.tickets.stores import TicketStores
+
+#: Told what is being done, how much of it is done and how much there is.
+Progress = Callable[[str, int, int], None]
+#: Another worker may be on an object, or keep the turn: seconds before each further attempt.
+_PAUSES = (0.5, 1, 2, 4, 8, 16)
+
+
+class ObjectsGoneError(Exception):
+    """Raised when tickets of the graph come from object versions that are no longer in the bucket.
+
+    `tickets` holds how many by the object's URI.
+    """
+
+    def __init__(self, tickets: dict[str, int]) -> None:
+        named = ", ".join(list(tickets)[:5]) + (f" and {len(tickets) - 5} more" if len(tickets) > 5 else "")  # noqa: PLR2004
+        super().__init__(
+            f"{sum(tickets.values())} tickets of the graph come from files that are no longer in the bucket and would "
+            f"be lost: {named}"
+        )
+        self.tickets = tickets
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildPlan:
+    """What a rebuild has before it: the stored versions, oldest first, and the loads that the graph knows by id.
+
+    `lost` holds, by load id, how many tickets come from versions that are not stored any more.
+    """
+
+    versions: tuple[ObjectVersion, ...]
+    loads: dict[str, KnownLoad]
+    lost: dict[str, int]
+
+    @property
+    def lost_objects(self) -> dict[str, int]:
+        """The tickets that would be lost, by the URI of their object."""
+        objects: dict[str, int] = {}
+        for load_id, tickets in self.lost.items():
+            uri = self.loads[load_id].uri
+            objects[uri] = objects.get(uri, 0) + tickets
+        return objects
+
+    @property
+    def begun_again(self) -> list[KnownLoad]:
+        """The loads to begin again: those of stored versions, and those whose tickets would stay for no reason."""
+        stored = {version.id for version in self.versions}
+        return [load for load in self.loads.values() if load.id in stored or load.id in self.lost]
+
+
+@dataclass(slots=True)
+class _Done:
+    """What was worked in so far."""
+
+    worked: set[str] = field(default_factory=set)
+    counts: Counts = field(default_factory=Counts)
+    size: int = 0
+    refused: int = 0
+    gone: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """What a rebuild did: object versions worked in, those refused whole, rows by outcome, bytes and seconds.
+
+    `before` and `after` are the graph's sizes; `same` says whether it says the same as before, None when that cannot be
+    told since the files were not the same. `missing` names objects whose tickets the graph had and the bucket has not.
+    """
+
+    objects: int
+    counts: Counts
+    size: int
+    refused: int
+    before: dict[str, int]
+    after: dict[str, int]
+    same: bool | None
+    missing: tuple[str, ...]
+    seconds: float
+
+
+def plan_rebuild(stores: TicketStores, bucket: str) -> RebuildPlan:
+    """Look at bucket, ledger and graph; changes nothing."""
+    loads = known_loads(stores.graph)
+    versions = stored_in_order(stores, bucket, loads)
+    stored = {version.id for version in versions}
+    gone = [load for load in loads.values() if load.id not in stored and load.uri.startswith(f"s3://{bucket}/")]
+    return RebuildPlan(versions, loads, owned_tickets(stores.graph, gone))
+
+
+def rebuild_graph(stores: TicketStores, bucket: str, *, force: bool = False, progress: Progress) -> Rebuild:
+    """Empty the graph and work every stored version of every ticket file in again, oldest first.
+
+    Raises `ObjectsGoneError`, having changed nothing, when tickets would be lost and `force` is not given, and
+    `TransientError` when a store does not answer; whatever was begun is mended by another rebuild or by a catch-up.
+    """
+    started = time.monotonic()
+    graph = stores.graph
+    graph.ensure_schema()
+    plan = plan_rebuild(stores, bucket)
+    if plan.lost and not force:
+        raise ObjectsGoneError(plan.lost_objects)
+    before, said_before = graph.sizes(), graph_fingerprint(graph)
+    _empty(stores, plan, before["Ticket"], progress)
+    done = _Done()
+    _work_in(plan.versions, stores, done, progress)
+    while late := [v for v in stored_in_order(stores, bucket, known_loads(graph)) if v.id not in done.worked]:
+        _work_in(late, stores, done, progress)
+    same = graph_fingerprint(graph) == said_before if _settled(plan.loads) == _settled(known_loads(graph)) else None
+    return Rebuild(
+        objects=len(done.worked),
+        counts=done.counts,
+        size=done.size,
+        refused=done.refused,
+        before=before,
+        after=graph.sizes(),
+        same=same,
+        missing=tuple(sorted(done.gone | plan.lost_objects.keys())),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _empty(stores: TicketStores, plan: RebuildPlan, tickets: int, progress: Progress) -> None:
+    deleted = 0
+
+    def tell(nodes: int) -> None:
+        nonlocal deleted
+        deleted += nodes
+        progress("tickets taken out", min(deleted, tickets), tickets)
+
+    empty(stores.graph, plan.begun_again, tell)
+
+
+def stored_in_order(stores: TicketStores, bucket: str, loads: Mapping[str, KnownLoad]) -> tuple[ObjectVersion, ...]:
+    """The versions in the bucket in their order: where the graph has them, else where the ledger knows them."""
+    sources = {receipt.id: receipt.source for receipt in stores.ledger.receipts(FLOW)}
+
+    def known(version: ObjectVersion) -> ObjectVersion | None:
+        load = loads.get(version.id)
+        return version.at(load.stamp) if load else sources.get(version.id)
+
+    return tuple(sorted(stored_versions(stores.s3, bucket, known), key=lambda version: version.stamp))
+
+
+def _work_in(versions: Iterable[ObjectVersion], stores: TicketStores, done: _Done, progress: Progress) -> None:
+    versions = tuple(versions)
+    for number, version in enumerate(versions, 1):
+        receipt = _patiently(version, stores)
+        done.worked.add(version.id)
+        done.counts += receipt.counts
+        done.size += receipt.size
+        done.refused += bool(receipt.refused)
+        if receipt.refused and not receipt.partitions:  # it was listed, or in the graph, and is not to be read any more
+            done.gone.add(version.uri)
+        progress("files worked in", number, len(versions))
+
+
+def _patiently(version: ObjectVersion, stores: TicketStores) -> Receipt:
+    """Work a version in; one that the graph has never seen is a redo, so that the ledger tells of this run."""
+    for pause in _PAUSES:
+        try:
+            return restore_object(version, stores, redo=stores.graph.load(version) is None, report=False)
+        except TransientError:
+            time.sleep(pause)
+    return restore_object(version, stores, redo=stores.graph.load(version) is None, report=False)
+
+
+def _settled(loads: dict[str, KnownLoad]) -> set[str] | None:
+    """The versions in the graph, or None while one of them is not all in."""
+    return set(loads) if all(load.done for load in loads.values()) else None

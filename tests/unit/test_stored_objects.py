@@ -1,0 +1,99 @@
+"""Object versions as a bucket lists them get places in the order that no newer version is overtaken by."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.stored_objects import stored_versions
+
+_START = datetime(2026, 11, 20, 10, tzinfo=UTC)
+
+
+class Bucket:
+    """Answers `list_object_versions` page by page, as S3 does: keys in order, of each the newest version first."""
+
+    def __init__(self, *, page: int = 1000) -> None:
+        self._page = page
+        self._versions: list[dict[str, Any]] = []
+
+    def put(self, key: str, moment: datetime, version_id: str) -> None:
+        modified = moment.replace(microsecond=0)
+        put = {"Key": key, "VersionId": version_id, "LastModified": modified, "ETag": '"e"', "Size": 1}
+        self._versions.insert(0, put)
+        self._versions.sort(key=lambda version: version["Key"].encode())
+
+    def get_paginator(self, _: str) -> Bucket:
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        starts = range(0, len(self._versions), self._page)
+        return [{"Versions": self._versions[at : at + self._page]} for at in starts] or [{}]
+
+
+def listed(bucket: Bucket, known: dict[str, ObjectVersion] | None = None) -> list[ObjectVersion]:
+    return list(stored_versions(bucket, "b", lambda version: (known or {}).get(version.id)))  # type: ignore[arg-type]
+
+
+def test_versions_of_one_second_stay_in_the_order_of_the_listing() -> None:
+    bucket = Bucket(page=2)
+    for number in range(5):
+        bucket.put("a.csv", _START, f"v{number}")
+    found = listed(bucket)
+    assert [version.version_id for version in found] == ["v0", "v1", "v2", "v3", "v4"]
+    assert [version.stamp for version in found] == sorted({version.stamp for version in found})
+
+
+def test_a_known_version_keeps_its_place_and_a_newer_one_of_the_same_second_comes_after_it() -> None:
+    bucket = Bucket()
+    for number in range(2):
+        bucket.put("a.csv", _START, f"v{number}")
+    event = replace(listed(bucket)[0], event_time=iso_utc(_START + timedelta(milliseconds=900)), sequencer="55AE")
+    older, newer = listed(bucket, {event.id: event})
+    assert older == event
+    assert newer.stamp > event.stamp
+
+
+def test_an_unknown_version_never_overtakes_a_newer_known_one() -> None:
+    bucket = Bucket()
+    for number in range(3):
+        bucket.put("a.csv", _START, f"v{number}")
+    newest = replace(listed(bucket)[2], event_time=iso_utc(_START - timedelta(seconds=3)), sequencer="0")
+    found = listed(bucket, {newest.id: newest})
+    assert found[2] == newest
+    assert [version.stamp for version in found] == sorted({version.stamp for version in found})
+
+
+def test_an_object_without_a_version_id_is_another_each_time_it_is_put() -> None:
+    first, second = Bucket(), Bucket()
+    first.put("a.csv", _START, "null")
+    second.put("a.csv", _START + timedelta(seconds=1), "null")
+    assert listed(first)[0].version_id == ""
+    assert listed(first)[0].id != listed(second)[0].id
+
+
+@given(st.integers(0, 10**6))
+def test_whatever_is_known_the_order_of_every_key_is_that_of_the_listing(seed: int) -> None:
+    dice = random.Random(seed)
+    bucket, moment, events = Bucket(page=dice.randint(1, 4)), _START, {}
+    for number in range(dice.randint(1, 12)):
+        moment += timedelta(milliseconds=dice.choice([1, 30, 400, 1500]))
+        key, version_id = dice.choice(["a.csv", "a.csv", "b.csv"]), f"v{number}"
+        bucket.put(key, moment, version_id)
+        event_time = iso_utc(moment + timedelta(milliseconds=dice.choice([0, 1])))
+        event = ObjectVersion("b", key, version_id, "e", 1, event_time, f"{0x55AE0000 + number * 7:018X}")
+        events[event.id] = event
+    known = {event_id: event for event_id, event in events.items() if dice.random() < 0.5}
+    found = listed(bucket, known)
+    assert len(found) == len(events)
+    assert all(known.get(version.id, version) == version for version in found)
+    for key in ("a.csv", "b.csv"):
+        stamps = [version.stamp for version in found if version.key == key]
+        assert stamps == sorted(set(stamps))
