@@ -67,6 +67,7 @@ check: $(SYNCED) ## Everything else a machine can judge: style, types, doors, te
 bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmarks.md (about ten minutes)
 	$(RUN) python -m benchmarks tickets --write
 	$(RUN) python -m benchmarks latency --write
+	$(RUN) python -m benchmarks stocks --write
 
 .PHONY: package
 package: $(SYNCED) ## Build the functions' packages into dist

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +17,19 @@ from benchmarks.purchases import ticket_files
 from benchmarks.report import Report
 from benchmarks.rounds import Comparison, compare
 from benchmarks.size import pass_through
+from benchmarks.stocks import StockRace, price_files
 from benchmarks.tickets import TicketRace
 from deploy.cli.loading import bars
 from deploy.local.access import Access
 from deploy.local.instance import GraphEngine, Instance
-from deploy.local.outputs import read_outputs
+from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
 from deploy.local.stack import local_stack
 from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.files.quarantine import Quarantine
 from pipeline_assets.graph.store import PurchaseGraph
-from pipeline_assets.tickets.quarantine import Quarantine
+from pipeline_assets.settings import StockSettings
+from pipeline_assets.stocks.stores import open_stores
 from pipeline_assets.tickets.stores import TicketStores
 
 ENGINES = {GraphEngine.EMBEDDED: "embedded graph", GraphEngine.NEO4J: "Neo4j Community"}
@@ -59,6 +63,18 @@ def tickets(*, rounds: RoundsOption = 7, rows: int = 20_000, write: WriteOption 
                 f"{title}, row by row", race.ours, race.row_by_row, rounds=rounds, progress=progress
             )
     Report(write=write).tell("tickets", _table(results, "rows"))
+
+
+@app.command()
+def stocks(*, rounds: RoundsOption = 7, rows: int = 20_000, write: WriteOption = False) -> None:
+    """Items per second of the consumer's function against bare batch_write_item of the same items."""
+    with _running(GraphEngine.EMBEDDED) as (instance, access), bars() as progress:
+        os.environ.update(environment_contract(instance, access.document))
+        stores = open_stores(StockSettings.from_environment())
+        table, bucket = access.table("stocks"), access.bucket("quarantine")
+        race = StockRace(stores, access.dynamodb, bucket, table, price_files(rows))
+        found = compare("prices", race.ours, race.batch_write_item, rounds=rounds, progress=progress)
+    Report(write=write).tell("stocks", _table({"bare `batch_write_item`": found}, "items"))
 
 
 @app.command()
@@ -109,7 +125,7 @@ def _scratch() -> Iterator[Path]:
 @contextmanager
 def _stores(access: Access) -> Iterator[TicketStores]:
     graph = access.document["graph"]
-    quarantine = Quarantine(access.s3, access.bucket("quarantine"))
+    quarantine = Quarantine(access.s3, access.bucket("quarantine"), "tickets")
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     with PurchaseGraph.connect(graph["uri"], graph["user"], graph["password"]) as purchases:
         purchases.ensure_schema()

@@ -17,8 +17,10 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 from uuid import uuid4
 
+from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.files.reading import open_csv
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import apply
 from pipeline_assets.graph.load import Batch, Load, write_load
@@ -26,7 +28,6 @@ from pipeline_assets.graph.ownership import settle
 from pipeline_assets.graph.turns import in_turn
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.batches import batches
-from pipeline_assets.tickets.reading import open_tickets
 from pipeline_assets.tickets.rows import RowRules
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class TicketRace:
         """Rows per second of the handler's function, from the object in S3 to its receipt."""
         version, _content = self._put()
         started = time.perf_counter()
-        receipt = ingest.ingest_object(version, self.stores)
+        receipt = ingest.TICKET_FLOW.ingest(version, self.stores)
         return receipt.counts.received / (time.perf_counter() - started)
 
     def parsed(self, _: int) -> float:
@@ -67,7 +68,7 @@ class TicketRace:
         version, content = self._put()
         transactions = _transactions(version, content)
         load = transactions[-1].after
-        receipt = ingest.receipt_of(load, load.counts, "", 0.0)
+        receipt = ingest.TICKET_FLOW.receipt(load, load.counts, "", 0.0)
         started = time.perf_counter()
         for transaction in transactions:
             in_turn(self.stores.graph.driver, transaction.send)
@@ -154,6 +155,6 @@ def _transactions(version: ObjectVersion, content: bytes) -> list[_Transaction]:
 def _batches(version: ObjectVersion, content: bytes) -> list[Batch]:
     with NamedTemporaryFile(suffix=".csv") as file:
         Path(file.name).write_bytes(content)
-        with open_tickets(Path(file.name), version.key) as tickets:
+        with open_csv(Path(file.name), version.key, TICKETS) as tickets:
             rules = RowRules(tickets.header, datetime.fromisoformat(version.event_time))
             return [batch for batch, _ in batches(tickets, rules, ingest.BATCH_ROWS)]

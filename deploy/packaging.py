@@ -81,6 +81,7 @@ class Target:
 PACKAGES: Final = (
     Package("tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})),
     Package("generator-lambda", "lambdas.generator.data_to_s3", frozenset({"s3"})),
+    Package("consumer-lambda", "lambdas.consumer.sqs_to_dynamo", frozenset({"dynamodb", "s3", "sqs"})),
 )
 
 

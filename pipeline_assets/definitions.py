@@ -9,15 +9,17 @@ from pipeline_assets.graph.assets import purchase_graph, rebuild_purchase_graph
 from pipeline_assets.graph.checks import GRAPH_CHECKS
 from pipeline_assets.lineage.checks import LINEAGE_CHECKS
 from pipeline_assets.lineage.sensors import LedgerResource, receipts_bridge
+from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_landed
+from pipeline_assets.stocks.checks import STOCK_CHECKS
 from pipeline_assets.tickets.assets import TicketStoresResource, landed, tickets
 from pipeline_assets.tickets.checks import TICKET_CHECKS
 
 defs = dg.Definitions(
-    assets=[landed, tickets, purchase_graph],
-    asset_checks=[*TICKET_CHECKS, *GRAPH_CHECKS, *LINEAGE_CHECKS],
+    assets=[landed, tickets, purchase_graph, stocks_landed, stocks],
+    asset_checks=[*TICKET_CHECKS, *GRAPH_CHECKS, *STOCK_CHECKS, *LINEAGE_CHECKS],
     jobs=[rebuild_purchase_graph],
     sensors=[receipts_bridge],
-    resources={"stores": TicketStoresResource(), "ledger": LedgerResource()},
+    resources={"stores": TicketStoresResource(), "stock_stores": StockStoresResource(), "ledger": LedgerResource()},
     # A run holds one to three steps that follow each other: a process for each would only cost six seconds.
     executor=dg.in_process_executor,
 )

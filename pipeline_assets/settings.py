@@ -1,10 +1,16 @@
-"""The environment contract: what a process of Cesta reads from its environment, and nothing else."""
+"""The environment contract: what a process of Cesta reads from its environment, and nothing else.
+
+Each flow has its own settings, so that a function needs only what its work needs. boto3 reads its own variables
+(`AWS_ENDPOINT_URL`, `AWS_REGION`, credentials) itself.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+Environment = Mapping[str, str] | None
 
 
 class MissingSettingError(RuntimeError):
@@ -16,11 +22,20 @@ class MissingSettingError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Where the stores of one deployment are.
+class LedgerSettings:
+    """Where the receipts of all flows are."""
 
-    boto3 reads its own variables (`AWS_ENDPOINT_URL`, `AWS_REGION`, credentials) itself.
-    """
+    ledger_table: str
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> LedgerSettings:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        return cls(_ledger_table(_variables(environment)))
+
+
+@dataclass(frozen=True, slots=True)
+class TicketSettings:
+    """Where the stores of the ticket flow are."""
 
     neo4j_uri: str
     neo4j_user: str
@@ -32,24 +47,19 @@ class Settings:
     tickets_bucket: str = ""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+    def from_environment(cls, environment: Environment = None) -> TicketSettings:
         """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
-        env = os.environ if environment is None else environment
-
-        def required(name: str, meaning: str) -> str:
-            value = env.get(name, "").strip()
-            if not value:
-                raise MissingSettingError(name, meaning)
-            return value
-
+        env = _variables(environment)
         return cls(
-            neo4j_uri=required("NEO4J_URI", "the Bolt address of the purchase graph, such as bolt://10.0.0.7:7687"),
-            neo4j_user=env.get("NEO4J_USER", "").strip() or "neo4j",
-            neo4j_password=required("NEO4J_PASSWORD", "the graph's password"),
-            tickets_queue_url=required("TICKETS_QUEUE_URL", "the address of the queue that announces ticket files"),
-            quarantine_bucket=required("QUARANTINE_BUCKET", "the name of the bucket for rejected rows"),
-            ledger_table=required("LEDGER_TABLE", "the name of the DynamoDB table of receipts"),
-            tickets_bucket=env.get("TICKETS_BUCKET", "").strip(),
+            neo4j_uri=_required(
+                env, "NEO4J_URI", "the Bolt address of the purchase graph, such as bolt://10.0.0.7:7687"
+            ),
+            neo4j_user=_optional(env, "NEO4J_USER", "neo4j"),
+            neo4j_password=_required(env, "NEO4J_PASSWORD", "the graph's password"),
+            tickets_queue_url=_required(env, "TICKETS_QUEUE_URL", "the address of the queue of ticket files"),
+            quarantine_bucket=_quarantine_bucket(env),
+            ledger_table=_ledger_table(env),
+            tickets_bucket=_optional(env, "TICKETS_BUCKET"),
         )
 
     def require_tickets_bucket(self) -> str:
@@ -57,3 +67,50 @@ class Settings:
         if not self.tickets_bucket:
             raise MissingSettingError("TICKETS_BUCKET", "the name of the bucket of ticket files")
         return self.tickets_bucket
+
+
+@dataclass(frozen=True, slots=True)
+class StockSettings:
+    """Where the stores of the stock feed are."""
+
+    stocks_queue_url: str
+    quarantine_bucket: str
+    ledger_table: str
+    stock_table: str = "StockData"
+    #: Empty where a process does not look into the bucket of price files itself: a function is told of each file.
+    stocks_bucket: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> StockSettings:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        env = _variables(environment)
+        return cls(
+            stocks_queue_url=_required(env, "STOCKS_QUEUE_URL", "the address of the queue of price files"),
+            quarantine_bucket=_quarantine_bucket(env),
+            ledger_table=_ledger_table(env),
+            stock_table=_optional(env, "TABLE_NAME", "StockData"),
+            stocks_bucket=_optional(env, "STOCKS_BUCKET"),
+        )
+
+
+def _variables(environment: Environment) -> Mapping[str, str]:
+    return os.environ if environment is None else environment
+
+
+def _optional(env: Mapping[str, str], name: str, default: str = "") -> str:
+    return env.get(name, "").strip() or default
+
+
+def _required(env: Mapping[str, str], name: str, meaning: str) -> str:
+    value = _optional(env, name)
+    if not value:
+        raise MissingSettingError(name, meaning)
+    return value
+
+
+def _quarantine_bucket(env: Mapping[str, str]) -> str:
+    return _required(env, "QUARANTINE_BUCKET", "the name of the bucket for rejected rows")
+
+
+def _ledger_table(env: Mapping[str, str]) -> str:
+    return _required(env, "LEDGER_TABLE", "the name of the DynamoDB table of receipts")

@@ -131,7 +131,7 @@ CASES = [
     Case(
         "a column twice",
         lambda t: HEAD.replace("\n", ",Store\n") + row(t),
-        refused="row 0 has store more than once",
+        refused="row 0 has the column store more than once",
         rule="header",
         lost=1,
     ),

@@ -37,12 +37,15 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a progr
 
 
 @contextmanager
-def plain_failures() -> Iterator[None]:
-    """Turn what can go wrong into one sentence on standard error and exit code 1."""
+def plain_failures(*, from_env: bool = False) -> Iterator[None]:
+    """Turn what can go wrong into one sentence on standard error and exit code 1.
+
+    `from_env` says that no local instance is meant: `cesta doctor` knows nothing of other stores.
+    """
     try:
         yield
     except Exception as error:
-        sentence = str(error) if isinstance(error, LocalStackError) else _sentence(error)
+        sentence = str(error) if isinstance(error, LocalStackError) else _sentence(error, from_env=from_env)
         if sentence is None:
             raise
         complain(sentence)
@@ -54,23 +57,32 @@ def complain(sentence: str) -> None:
     complaints.print(f"[bold red]cesta:[/] {escape(sentence)}", soft_wrap=True)
 
 
-def _sentence(error: Exception) -> str | None:
+def _sentence(error: Exception, *, from_env: bool) -> str | None:
     """The sentence for a failure of a client or of the sample; None for what nobody foresaw."""
     from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
     from neo4j.exceptions import DriverError, Neo4jError
 
+    from deploy.cli.prices import PeriodError
     from deploy.local.dagster_web import DagsterUnreachableError
     from pipeline_assets.events.outcomes import TerminalError, TransientError
+    from pipeline_assets.files.replay import MendError
     from pipeline_assets.graph.questions import QuestionError
     from pipeline_assets.settings import MissingSettingError
-    from pipeline_assets.tickets.replay import MendError
     from pipeline_assets.tickets.sample import SampleMissingError
 
     cloud = Boto3Error | BotoCoreError | ClientError
     silent = cloud | DriverError | Neo4jError | TransientError | DagsterUnreachableError | ConnectionError
-    if isinstance(error, SampleMissingError | QuestionError | MissingSettingError | MendError | TerminalError):
+    if isinstance(
+        error, SampleMissingError | QuestionError | MissingSettingError | MendError | PeriodError | TerminalError
+    ):
         return str(error)
+    cause = error.__cause__ if isinstance(error, TransientError) else error
+    misnamed = isinstance(cause, ClientError) and cause.response["Error"].get("Code") == "NoSuchBucket"
+    if misnamed or isinstance(cause, ParamValidationError):
+        return " ".join(str(error).split())
+    if isinstance(error, silent) and from_env:
+        return f"a store did not answer as it should: {error}"
     if isinstance(error, silent):
         return f"the instance did not answer ({error}): `cesta doctor` says what is wrong."
     if isinstance(error, OSError):
@@ -81,6 +93,11 @@ def _sentence(error: Exception) -> str | None:
 def say(sentence: str, style: str = "") -> None:
     """Print a sentence as it is, without markup."""
     console.print(escape(sentence), style=style, soft_wrap=True)
+
+
+def number_of(count: int, noun: str) -> str:
+    """A number of things, as in `1 row` and `1,200 rows`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def print_json(document: object) -> None:

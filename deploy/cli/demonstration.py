@@ -1,10 +1,11 @@
-"""`cesta demo`: real purchases through S3 into the purchase graph and Dagster, and a picture of what came of them."""
+"""`cesta demo`: real purchases and some minutes of a market through S3, and a picture of what came of them."""
 
 from __future__ import annotations
 
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -12,9 +13,11 @@ from rich.table import Table
 
 from deploy.cli.console import console, say
 from deploy.cli.loading import bars, describe, follow_with_progress, put_with_progress
+from deploy.cli.prices import period, price_table
 from deploy.cli.questions import answer_table
 from deploy.cli.running import stay
 from deploy.cli.state import flow_table
+from deploy.cli.stocks import write_minutes
 from deploy.local.access import Access
 from deploy.local.dagster_web import lineage_events
 from deploy.local.flows import FlowStatus, flow_status
@@ -23,6 +26,7 @@ from deploy.local.stack import LocalStack
 from deploy.local.tickets_load import FLOW, ticket_files
 from pipeline_assets.graph.questions import ask, question
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.stocks.table import StockTable
 from pipeline_assets.tickets.sample import write_days
 
 #: The questions that the demo asks, and the columns that fit on a terminal.
@@ -32,6 +36,9 @@ _SHOWN = {
     "baskets-by-hour": ("weekday", "hour", "baskets", "share"),
 }
 _ROWS_SHOWN = 5
+STOCKS = "stocks"
+_MINUTES = 5
+_TICKER = "CSTA"
 
 
 def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[LocalStack], None]:
@@ -41,13 +48,15 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
         begun = time.monotonic()
         access = Access(read_outputs(stack.instance))
         totals = _load(stack, access, days, original_dates=original_dates)
+        market = _load_market(stack, access)
         seconds = time.monotonic() - begun
-        console.print(flow_table({FLOW: totals.as_dict()}))
-        say(f"{totals.received:,} rows were through after {seconds:.0f} s.")
+        console.print(flow_table({FLOW: totals.as_dict(), STOCKS: market.as_dict()}))
+        say(f"{totals.received + market.received:,} rows were through after {seconds:.0f} s.")
         _print_graph(access)
         events = lineage_events(stack.instance)
         say(f"Dagster holds {events.materializations:,} materializations and {events.checks:,} check results.")
         _print_answers(access)
+        _print_prices(access)
         if not leave:
             stay(stack)
 
@@ -64,6 +73,24 @@ def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool)
         with bars() as progress:
             put_with_progress(access, files, progress)
             return follow_with_progress(access, before, len(files), progress, check=stack.check)
+
+
+def _load_market(stack: LocalStack, access: Access) -> FlowStatus:
+    before = flow_status(access, STOCKS)
+    with bars() as progress:
+        files = sum(each.put for each in write_minutes(access, _MINUTES, progress))
+        return follow_with_progress(
+            access, before, files, progress, check=stack.check, flow=STOCKS, target="price table"
+        )
+
+
+def _print_prices(access: Access) -> None:
+    first, last = period(None, None, datetime.now(UTC))
+    held = list(StockTable(access.dynamodb, access.table(STOCKS)).prices(_TICKER, first, last))
+    table = price_table(held[-_ROWS_SHOWN:])
+    table.title, table.title_justify = f"The last prices of {_TICKER}", "left"
+    console.print(table)
+    say(f"`cesta query stocks {_TICKER}` shows the last hour, `cesta stocks resume` lets the market run.", style="dim")
 
 
 def _print_answers(access: Access) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic
 
 import boto3
 
@@ -18,9 +18,14 @@ from deploy.local.processes import keep_to_this_machine
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
-from pipeline_assets.settings import MissingSettingError, Settings
-from pipeline_assets.tickets.history import split_uri
-from pipeline_assets.tickets.stores import TicketStores, open_stores
+from pipeline_assets.files.ingest import FileFlow, StoresT
+from pipeline_assets.files.versions import split_uri
+from pipeline_assets.settings import MissingSettingError, StockSettings, TicketSettings
+from pipeline_assets.stocks.ingest import STOCK_FLOW
+from pipeline_assets.stocks.stores import open_stores as open_stock_stores
+from pipeline_assets.tickets.ingest import TICKET_FLOW
+from pipeline_assets.tickets.stores import TicketStores
+from pipeline_assets.tickets.stores import open_stores as open_ticket_stores
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -36,13 +41,14 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
-    """The stores and the queue of one deployment; `tickets_bucket` is empty where nobody named it."""
+class Deployment(Generic[StoresT]):
+    """The stores and the queue of one flow in a deployment; `bucket` is that of its files, empty where nobody said."""
 
-    stores: TicketStores
+    flow: FileFlow[Any, StoresT]
+    stores: StoresT
     sqs: SQSClient
     queue_url: str
-    tickets_bucket: str
+    bucket: str
 
     @property
     def queue(self) -> EventQueue:
@@ -54,24 +60,51 @@ class Deployment:
         return DeadLetters(self.sqs, self.queue_url)
 
     def object(self, name: str) -> tuple[str, str]:
-        """Bucket and key of a file named by its uri, or by its key in the ticket bucket."""
-        if not (self.tickets_bucket or name.startswith("s3://")):
-            raise MissingSettingError("TICKETS_BUCKET", "the name of the ticket bucket; or name the file as s3://…")
-        return split_uri(name, self.tickets_bucket)
+        """Bucket and key of a file named by its uri, or by its key in the bucket of the flow's files."""
+        if not name.startswith("s3://"):
+            self.require_bucket()
+        return split_uri(name, self.bucket)
+
+    def require_bucket(self) -> str:
+        """The name of the bucket of the flow's files; raises `MissingSettingError` when nobody said."""
+        if not self.bucket:
+            name = f"{self.flow.name.upper()}_BUCKET"
+            raise MissingSettingError(name, f"the name of the bucket of {self.flow.name}; or name a file as s3://…")
+        return self.bucket
 
     def name_of(self, source: ObjectVersion) -> str:
-        """How `object` is told of a file in the fewest words: its key where it lies in the ticket bucket."""
-        return source.key if source.bucket == self.tickets_bucket else source.uri
+        """How `object` is told of a file in the fewest words: its key where it lies in that bucket."""
+        return source.key if source.bucket == self.bucket else source.uri
 
 
 @contextmanager
-def deployment(where: Where) -> Iterator[Deployment]:
-    """Open a deployment; the environment of a local instance is that of `cesta env`, set for this process."""
-    if not where.from_env:
-        instance = Instance.at(where.state, where.port_base)
-        document = access_to(instance).document
-        keep_to_this_machine()
-        os.environ.update(environment_contract(instance, document))
-    settings = Settings.from_environment()
-    with open_stores(settings) as stores:
-        yield Deployment(stores, boto3.client("sqs"), settings.tickets_queue_url, settings.tickets_bucket)
+def deployment(where: Where) -> Iterator[Deployment[TicketStores]]:
+    """Open the ticket flow of a deployment."""
+    _enter(where)
+    settings = TicketSettings.from_environment()
+    with open_ticket_stores(settings) as stores:
+        sqs = boto3.client("sqs")
+        yield Deployment(TICKET_FLOW, stores, sqs, settings.tickets_queue_url, settings.tickets_bucket)
+
+
+@contextmanager
+def deployment_of(flow: str, where: Where) -> Iterator[Deployment[Any]]:
+    """Open the flow of this name."""
+    if flow == TICKET_FLOW.name:
+        with deployment(where) as there:
+            yield there
+        return
+    _enter(where)
+    settings = StockSettings.from_environment()
+    stores = open_stock_stores(settings)
+    yield Deployment(STOCK_FLOW, stores, boto3.client("sqs"), settings.stocks_queue_url, settings.stocks_bucket)
+
+
+def _enter(where: Where) -> None:
+    """Take on the environment of a local instance, which is that of `cesta env`, unless the person's own is meant."""
+    if where.from_env:
+        return
+    instance = Instance.at(where.state, where.port_base)
+    document = access_to(instance).document
+    keep_to_this_machine()
+    os.environ.update(environment_contract(instance, document))

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from deploy.cli.console import console
 from deploy.local.access import Access
-from deploy.local.board import holder
+from deploy.local.board import holder, why_it_ended
 from deploy.local.cloud import cloud_is_ready
 from deploy.local.dagster_web import DagsterUnreachableError, location_error, unhealthy_daemons
 from deploy.local.engine_environment import engine_environment, require_supported_python, require_uv
@@ -43,7 +43,7 @@ def findings(instance: Instance) -> Iterator[Finding]:
     running = holder(instance)
     if running is None:
         yield from _ports(instance)
-        yield Finding("instance", f"none runs on {instance.state}", "`cesta up` starts one")
+        yield Finding("instance", f"none runs on {instance.state}.{why_it_ended(instance)}", "`cesta up` starts one")
         return
     yield Finding("instance", f"process {running} on {instance.state}")
     yield from _reachable(instance)

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.cli.console import console, say
 from deploy.local.access import Access
-from deploy.local.board import holder
+from deploy.local.board import holder, why_it_ended
 from deploy.local.errors import LocalStackError
 from deploy.local.flows import FlowStatus, flow_status
 from deploy.local.instance import Instance
@@ -27,7 +27,9 @@ def access_to(instance: Instance) -> Access:
     """Clients of a running instance; raises `LocalStackError` when it does not run."""
     document = read_outputs(instance)
     if holder(instance) is None:
-        raise LocalStackError(f"no instance runs on {instance.state}: start it with `cesta up`.")
+        raise LocalStackError(
+            f"no instance runs on {instance.state}: start it with `cesta up`.{why_it_ended(instance)}"
+        )
     return Access(document)
 
 
@@ -84,10 +86,17 @@ def put_with_progress(access: Access, files: list[TicketFile], progress: Progres
 
 
 def follow_with_progress(
-    access: Access, before: FlowStatus, files: int, progress: Progress, *, check: Callable[[], None] = lambda: None
+    access: Access,
+    before: FlowStatus,
+    files: int,
+    progress: Progress,
+    *,
+    check: Callable[[], None] = lambda: None,
+    flow: str = FLOW,
+    target: str = "graph",
 ) -> FlowStatus:
-    """Wait until all files are through, with a bar for the graph and one for Dagster."""
-    graph = progress.add_task("files in the graph", total=files)
+    """Wait until all files of a flow are through, with a bar for their target and one for Dagster."""
+    graph = progress.add_task(f"files in the {target}", total=files)
     dagster = progress.add_task("receipts in Dagster", total=files)
 
     def tell(now: FlowStatus) -> None:
@@ -95,4 +104,4 @@ def follow_with_progress(
         progress.update(graph, completed=done)
         progress.update(dagster, completed=max(0, done - (now.pending - now.queued)))
 
-    return follow(access, before, files, tell=tell, check=check)
+    return follow(access, before, files, tell=tell, check=check, flow=flow)

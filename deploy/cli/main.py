@@ -27,8 +27,10 @@ app = typer.Typer(
 )
 load_app = typer.Typer(help="Put files into an instance, through its buckets.", no_args_is_help=True)
 query_app = typer.Typer(help="Ask the stores of an instance.", no_args_is_help=True)
+stocks_app = typer.Typer(help="Pause and resume the market's schedule.", no_args_is_help=True)
 app.add_typer(load_app, name="load")
 app.add_typer(query_app, name="query")
+app.add_typer(stocks_app, name="stocks")
 operating.add_to(app)
 app.add_typer(reconciling.reconcile_app, name="reconcile")
 app.add_typer(rebuilding.rebuild_app, name="rebuild")
@@ -171,6 +173,60 @@ def load_tickets(
             loading.load_sample(instance, days, original_dates=original_dates, wait=wait)
         else:
             loading.load_tickets(instance, path, wait=wait)
+
+
+@load_app.command("stocks")
+def load_stocks(
+    *,
+    minutes: Annotated[int, typer.Option("--minutes", min=1, max=1440, help="Whole minutes, up to now.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Which synthetic market.")] = 1,
+    state_directory: StateOption = None,
+    port_base: PortBaseOption = None,
+) -> None:
+    """Write the last minutes of the synthetic market into the stock bucket, as its schedule would."""
+    from deploy.cli import stocks
+
+    with plain_failures():
+        stocks.load_stocks(Instance.at(state_directory, port_base), minutes, seed=seed)
+
+
+@stocks_app.command("pause")
+def pause_stocks(*, state_directory: StateOption = None, port_base: PortBaseOption = None) -> None:
+    """Stop the market's schedule; it is paused when an instance is new."""
+    from deploy.cli import stocks
+
+    with plain_failures():
+        stocks.pause(Instance.at(state_directory, port_base))
+
+
+@stocks_app.command("resume")
+def resume_stocks(*, state_directory: StateOption = None, port_base: PortBaseOption = None) -> None:
+    """Let the market write fifty files a minute."""
+    from deploy.cli import stocks
+
+    with plain_failures():
+        stocks.resume(Instance.at(state_directory, port_base))
+
+
+@query_app.command("stocks")
+def query_stocks(
+    ticker: Annotated[str, typer.Argument(help="The share, such as CSTA.")],
+    *,
+    begin: Annotated[
+        str | None, typer.Option("--from", help="First time or day, in UTC (an hour before --to).")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Last time or day, in UTC (now).")] = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, which could be loaded again.")] = False,
+    state_directory: StateOption = None,
+    port_base: PortBaseOption = None,
+) -> None:
+    """Show the prices of a ticker between two times."""
+    from deploy.cli import prices
+
+    with plain_failures():
+        instance = Instance.at(state_directory, port_base)
+        prices.print_prices(instance, ticker, begin, end, as_json=as_json, as_csv=as_csv)
 
 
 @query_app.command("graph")

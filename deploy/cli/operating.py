@@ -7,6 +7,7 @@ Each works on a local instance or, with ``--from-env``, on the deployment that t
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,19 @@ ANYWHERE = frozenset({"quarantine", "rebuild", "reconcile", "redrive", "trace"})
 
 quarantine_app = typer.Typer(help="See what was rejected, and work it through again.", no_args_is_help=True)
 
+
+class Flow(StrEnum):
+    """The flows of files that an operator's command may name."""
+
+    TICKETS = "tickets"
+    STOCKS = "stocks"
+
+
 NamesArgument = Annotated[
     list[str] | None, typer.Argument(help="Receipt ids, or their beginning; keys; s3:// addresses; message ids.")
 ]
 RuleOption = Annotated[str | None, typer.Option("--rule", help="Only what broke this rule.")]
+FlowOption = Annotated[Flow, typer.Option("--flow", help="The flow of the files.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=0, help="The most that is shown; 0 shows all.")]
 
 
@@ -40,6 +50,7 @@ def list_quarantine(
     rule: RuleOption = None,
     key: Annotated[str, typer.Option("--key", help="Only files whose key begins like this.")] = "",
     limit: LimitOption = 50,
+    flow: FlowOption = Flow.TICKETS,
     as_json: JsonOption = False,
     from_env: FromEnvOption = False,
     state_directory: StateOption = None,
@@ -47,9 +58,9 @@ def list_quarantine(
 ) -> None:
     """Show the files with rejected rows, the refused files and the foreign messages, newest first."""
     from deploy.cli import quarantine
-    from deploy.cli.deployment import Where, deployment
+    from deploy.cli.deployment import Where, deployment_of
 
-    with plain_failures(), deployment(Where(state_directory, port_base, from_env)) as there:
+    with plain_failures(from_env=from_env), deployment_of(flow, Where(state_directory, port_base, from_env)) as there:
         quarantine.print_list(there, settled=settled, rule=rule, key=key, limit=limit, as_json=as_json)
 
 
@@ -60,6 +71,7 @@ def show_quarantine(
     rule: RuleOption = None,
     limit: LimitOption = 50,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the rejected rows to this file.")] = None,
+    flow: FlowOption = Flow.TICKETS,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per row.")] = False,
     from_env: FromEnvOption = False,
     state_directory: StateOption = None,
@@ -67,9 +79,9 @@ def show_quarantine(
 ) -> None:
     """Show the rejected rows of a file, each with its rule and reason; or one foreign message."""
     from deploy.cli import quarantine
-    from deploy.cli.deployment import Where, deployment
+    from deploy.cli.deployment import Where, deployment_of
 
-    with plain_failures(), deployment(Where(state_directory, port_base, from_env)) as there:
+    with plain_failures(from_env=from_env), deployment_of(flow, Where(state_directory, port_base, from_env)) as there:
         if csv_file:
             quarantine.write_rejected_rows(there, name, rule=rule, path=csv_file)
         else:
@@ -89,6 +101,7 @@ def replay_quarantine(
     fewer_rows: Annotated[
         bool, typer.Option("--fewer-rows", help="Take a mended file that has fewer rows than the old.")
     ] = False,
+    flow: FlowOption = Flow.TICKETS,
     as_json: JsonOption = False,
     from_env: FromEnvOption = False,
     state_directory: StateOption = None,
@@ -96,13 +109,13 @@ def replay_quarantine(
 ) -> None:
     """Work rejected files through again with today's rules, or put a mended file in the place of one."""
     from deploy.cli import replaying
-    from deploy.cli.deployment import Where, deployment
+    from deploy.cli.deployment import Where, deployment_of
 
     if sum((bool(names), everything, rule is not None)) != 1:
         raise typer.BadParameter("give NAMES, or --all, or --rule NAME")
     if mended and len(names or ()) != 1:
         raise typer.BadParameter("--file goes with one NAME")
-    with plain_failures(), deployment(Where(state_directory, port_base, from_env)) as there:
+    with plain_failures(from_env=from_env), deployment_of(flow, Where(state_directory, port_base, from_env)) as there:
         if mended and names:
             sound = replaying.replace_file(there, names[0], mended, fewer_rows=fewer_rows, as_json=as_json)
         else:
@@ -112,7 +125,7 @@ def replay_quarantine(
 
 
 def redrive(
-    flow: Annotated[str, typer.Argument(help="The flow whose dead letters go back into its queue.")] = "tickets",
+    flow: Annotated[Flow, typer.Argument(help="The flow whose dead letters go back into its queue.")] = Flow.TICKETS,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show them.")] = False,
     limit: LimitOption = 50,
@@ -123,17 +136,16 @@ def redrive(
 ) -> None:
     """Put the events that were given up back into their queue."""
     from deploy.cli import redrive as redriving
-    from deploy.cli.deployment import Where, deployment
-    from deploy.local.flows import FLOWS
+    from deploy.cli.deployment import Where, deployment_of
 
-    if flow not in FLOWS:
-        raise typer.BadParameter(f"there is no flow {flow}; there is {', '.join(FLOWS)}")
-    with plain_failures(), deployment(Where(state_directory, port_base, from_env)) as there:
+    with plain_failures(from_env=from_env), deployment_of(flow, Where(state_directory, port_base, from_env)) as there:
         redriving.redrive(there.dead_letters(), flow, dry_run=dry_run, limit=limit, as_json=as_json)
 
 
 def trace(
-    name: Annotated[str, typer.Argument(help="A key, an s3:// address, a receipt id, or a ticket's id.")],
+    name: Annotated[
+        str, typer.Argument(help="A key, an s3:// address, a receipt id or its beginning, or a ticket's id.")
+    ],
     *,
     as_json: JsonOption = False,
     from_env: FromEnvOption = False,
@@ -141,8 +153,10 @@ def trace(
     port_base: PortBaseOption = None,
 ) -> None:
     """Tell where a file or a ticket is: bucket, queue, ledger, graph, Dagster, quarantine."""
+    if not name.strip():
+        raise typer.BadParameter("give a NAME")
     from deploy.cli import trace as tracing
     from deploy.cli.deployment import Where, deployment
 
-    with plain_failures(), deployment(Where(state_directory, port_base, from_env)) as there:
+    with plain_failures(from_env=from_env), deployment(Where(state_directory, port_base, from_env)) as there:
         tracing.print_trace(there, name, as_json=as_json)

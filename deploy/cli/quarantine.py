@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -14,24 +15,27 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from deploy.cli.console import complaints, console, print_json, say
+from deploy.cli.console import complaints, console, number_of, print_json, say
 from deploy.cli.deployment import Deployment
 from deploy.cli.loading import bars
-from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.tickets.quarantine import Contents
-from pipeline_assets.tickets.rejected import Progress as Told
-from pipeline_assets.tickets.rejected import RejectedFile, files_named, rejected_files
-from pipeline_assets.tickets.replay import MendError
+from pipeline_assets.files.quarantine import Contents
+from pipeline_assets.files.rejected import Progress as Told
+from pipeline_assets.files.rejected import RejectedFile, files_named, rejected_files
+from pipeline_assets.files.replay import MendError
 
 #: So many digits of a receipt id are shown; they are enough to name it.
 DIGITS = 12
+#: The rule that a message broke which announces no object: no dataset has it.
+FOREIGN = "foreign_message"
 
 
-def print_list(there: Deployment, *, settled: bool, rule: str | None, key: str, limit: int, as_json: bool) -> None:
+def print_list(there: Deployment[Any], *, settled: bool, rule: str | None, key: str, limit: int, as_json: bool) -> None:
     """Print a line per file and per foreign message, and how much is not shown."""
+    require_rule(there, rule)
     contents = there.stores.quarantine.contents()
+    seen: Counter[str] = Counter()
     with looking("files looked at") as tell:
-        files = _chosen(there, contents, settled=settled, rule=rule, key=key, tell=tell)
+        files = _chosen(there, contents, seen, settled=settled, rule=rule, key=key, tell=tell)
         shown = list(islice(files, limit or None))
         more = bool(limit) and next(files, None) is not None
     messages = sorted(contents.messages, key=lambda each: contents.messages[each], reverse=True)
@@ -40,7 +44,10 @@ def print_list(there: Deployment, *, settled: bool, rule: str | None, key: str, 
     if as_json:
         print_json({"files": [file.as_dict() for file in shown], "messages": foreign, "more": more})
         return
-    _print_files(there, shown)
+    if shown:
+        print_files(there, shown)
+    elif not foreign:
+        say(none_matches(seen["open"], settled=settled), style="green" if not seen["open"] else "")
     _print_messages(foreign)
     if more:
         say(f"There are more among the {len(contents.receipts):,} files of the quarantine; --limit 0 shows all.")
@@ -49,31 +56,44 @@ def print_list(there: Deployment, *, settled: bool, rule: str | None, key: str, 
 
 
 def _chosen(  # the choice is made before the limit counts
-    there: Deployment,
+    there: Deployment[Any],
     contents: Contents,
+    seen: Counter[str],
     *,
     settled: bool,
     rule: str | None,
     key: str,
     tell: Told,
 ) -> Iterator[RejectedFile]:
-    return (
-        file
-        for file in rejected_files(there.stores, contents, progress=tell)
-        if (settled or file.standing == "open")
-        and (rule is None or rule in file.rules)
-        and file.receipt.source.key.startswith(key)
-    )
+    for file in rejected_files(there.stores, contents, progress=tell):
+        seen[file.standing] += 1
+        wanted = (settled or file.standing == "open") and (rule is None or rule in file.rules)
+        if wanted and file.receipt.source.key.startswith(key):
+            yield file
 
 
-def open_files(there: Deployment, rule: str | None) -> list[RejectedFile]:
-    """Everything that is open, or what of it broke a rule."""
-    contents = there.stores.quarantine.contents()
+def open_files(there: Deployment[Any]) -> list[RejectedFile]:
+    """Everything that is open."""
     with looking("files looked at") as tell:
-        return list(_chosen(there, contents, settled=False, rule=rule, key="", tell=tell))
+        files = rejected_files(there.stores, there.stores.quarantine.contents(), progress=tell)
+        return [file for file in files if file.standing == "open"]
 
 
-def named(there: Deployment, name: str) -> list[RejectedFile]:
+def none_matches(waiting: int, *, settled: bool = False) -> str:
+    """What is said where no file was found though `waiting` files are open."""
+    if settled:
+        return f"No file matches; {number_of(waiting, 'file')} of all are open."
+    return f"No open file matches; open: {number_of(waiting, 'file')}." if waiting else "No file is open."
+
+
+def require_rule(there: Deployment[Any], name: str | None) -> None:
+    """Raise `MendError` for a rule that nothing in the quarantine can have broken."""
+    known = [*(rule.name for rule in there.flow.dataset.rules if rule.severity != "warn"), FOREIGN]
+    if name is not None and name not in known:
+        raise MendError(f"{there.flow.name} have no rule {name}; there are {', '.join(known)}.")
+
+
+def named(there: Deployment[Any], name: str) -> list[RejectedFile]:
     """The files in the quarantine that a person named; raises `MendError` when there is none."""
     bucket, key = there.object(name)
     found = files_named(name, bucket, key, there.stores, there.stores.quarantine.contents())
@@ -82,12 +102,13 @@ def named(there: Deployment, name: str) -> list[RejectedFile]:
     return found
 
 
-def print_documents(there: Deployment, name: str, *, rule: str | None, limit: int, as_json: bool) -> None:
+def print_documents(there: Deployment[Any], name: str, *, rule: str | None, limit: int, as_json: bool) -> None:
     """Print the rejected rows of the newest version of a file, or a foreign message."""
     message = there.stores.quarantine.message(name)
     if message:
         print_json(message)
         return
+    require_rule(there, rule)
     file = named(there, name)[-1]
     rows = _rows(there, file, rule)
     shown = islice(rows, limit or None)
@@ -107,31 +128,33 @@ def print_documents(there: Deployment, name: str, *, rule: str | None, limit: in
         table.add_row(str(row.get("row", "file")), row["rule"], escape(row["reason"]), escape(text))
     console.print(table)
     if left := sum(1 for _ in rows):
-        say(f"{left:,} more rows are not shown; --limit 0 shows all, --csv FILE writes them.")
+        say(f"Not shown: {number_of(left, 'more row')}; --limit 0 shows all, --csv FILE writes them.")
 
 
-def write_rejected_rows(there: Deployment, name: str, *, rule: str | None, path: Path) -> None:
+def write_rejected_rows(there: Deployment[Any], name: str, *, rule: str | None, path: Path) -> None:
     """Write the rejected rows of the newest version of a file as a CSV with its header."""
+    require_rule(there, rule)
     file = named(there, name)[-1]
     rows = [row for row in _rows(there, file, rule) if "fields" in row]
     if not rows:
         raise MendError(f"{file.receipt.source.key} was refused whole: no row of it was read.")
-    header = next((list(row["fields"]) for row in rows if isinstance(row["fields"], dict)), TICKETS.column_names)
+    header = next(
+        (list(row["fields"]) for row in rows if isinstance(row["fields"], dict)), there.flow.dataset.column_names
+    )
     with path.open("w", encoding="utf-8", newline="") as output:
         writer = csv.writer(output)
         writer.writerow(header)
         for row in rows:
             writer.writerow(row["fields"].values() if isinstance(row["fields"], dict) else row["fields"])
-    say(f"{len(rows):,} rejected rows of {file.receipt.source.uri} are in {path}.")
+    say(f"{path} holds {number_of(len(rows), 'rejected row')} of {file.receipt.source.uri}.")
     say(
-        "Mend them in the whole file and put that under its key: a file is replaced whole, and tickets that it no "
-        "longer carries leave the graph. This puts it there and waits: "
-        f"`cesta quarantine replay {file.receipt.id[:DIGITS]} --file WHOLE.csv`",
+        f"Mend them in the whole file and put that under its key: a file is replaced whole, and {there.flow.left_out}. "
+        f"This puts it there and waits: `cesta quarantine replay {file.receipt.id[:DIGITS]} --file WHOLE.csv`",
         style="yellow",
     )
 
 
-def print_files(there: Deployment, files: Sequence[RejectedFile]) -> None:
+def print_files(there: Deployment[Any], files: Sequence[RejectedFile]) -> None:
     """Print a table of files: how much of each was rejected, and why."""
     table = Table("file", "arrived", "rejected", "rules", "receipt")
     table.columns[0].overflow = table.columns[3].overflow = "fold"
@@ -152,13 +175,6 @@ def print_files(there: Deployment, files: Sequence[RejectedFile]) -> None:
     console.print(table)
 
 
-def _print_files(there: Deployment, files: Sequence[RejectedFile]) -> None:
-    if files:
-        print_files(there, files)
-    else:
-        say("No file is in the quarantine.", style="green")
-
-
 def _print_messages(messages: Sequence[dict[str, Any]]) -> None:
     if not messages:
         return
@@ -168,7 +184,7 @@ def _print_messages(messages: Sequence[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def _rows(there: Deployment, file: RejectedFile, rule: str | None) -> Iterator[dict[str, Any]]:
+def _rows(there: Deployment[Any], file: RejectedFile, rule: str | None) -> Iterator[dict[str, Any]]:
     documents = there.stores.quarantine.documents(file.receipt.id, file.receipt.run)
     return (document for document in documents if rule is None or document["rule"] == rule)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.markup import escape
 from rich.table import Column, Table
 
-from deploy.cli.console import console, print_json, say
+from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.loading import access_to
 from deploy.local.instance import Instance
 from pipeline_assets.graph.questions import Question, QuestionError, ask, question, questions
@@ -59,7 +59,7 @@ def print_answer(instance: Instance, name: str, given: Sequence[str], *, as_json
         print_json(rows)
     else:
         print_rows(asked.title, tuple(asked.columns), rows)
-        say(f"{len(rows)} rows. {asked.answer}", style="dim")
+        say(f"{number_of(len(rows), 'row')}. {asked.answer}", style="dim")
 
 
 def print_rows(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:

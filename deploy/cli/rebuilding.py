@@ -12,13 +12,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from deploy.cli.console import FromEnvOption, PortBaseOption, StateOption, complain, console, plain_failures, say
+from deploy.cli.console import (
+    FromEnvOption,
+    PortBaseOption,
+    StateOption,
+    complain,
+    console,
+    number_of,
+    plain_failures,
+    say,
+)
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from deploy.cli.deployment import Deployment
     from pipeline_assets.tickets.rebuild import Progress, Rebuild
+    from pipeline_assets.tickets.stores import TicketStores
 
 rebuild_app = typer.Typer(help="Build a store anew from what it was made of.", no_args_is_help=True)
 
@@ -44,31 +54,32 @@ def rebuild_graph(
     """Empty the purchase graph and bring in every stored version of every ticket file again."""
     from deploy.cli.deployment import Where, deployment
 
-    with plain_failures(), deployment(Where(state_directory, port_base, from_env)) as there:
+    with plain_failures(from_env=from_env), deployment(Where(state_directory, port_base, from_env)) as there:
         if export:
             _export(there, export)
         elif not _rebuild(there, yes=yes, force=force):
             raise typer.Exit(1)
 
 
-def _rebuild(there: Deployment, *, yes: bool, force: bool) -> bool:
-    """Rebuild in place; False where it was not begun, or the graph is not what it was."""
+def _rebuild(there: Deployment[TicketStores], *, yes: bool, force: bool) -> bool:
+    """Rebuild in place; False where it was not begun."""
     from pipeline_assets.tickets import rebuild
 
-    bucket = _bucket(there)
+    bucket = there.require_bucket()
     with console.status("comparing the bucket with the graph …"):
         plan, tickets = rebuild.plan_rebuild(there.stores, bucket), there.stores.graph.sizes()["Ticket"]
     if plan.lost and not force:
         complain(f"{rebuild.ObjectsGoneError(plan.lost_objects)}. --force goes on without them.")
         return False
-    say(f"{tickets:,} tickets are taken out of the graph, then {len(plan.versions):,} file versions worked in again.")
+    gone, again = number_of(tickets, "ticket"), number_of(len(plan.versions), "file version")
+    say(f"To be taken out of the graph: {gone}; then to be worked in again: {again}.")
     say("In between the graph answers from what it has; files that arrive meanwhile are worked in as always.")
     if not yes and not typer.confirm("Go on?"):
         return False
     with _bars() as tell:
         done = rebuild.rebuild_graph(there.stores, bucket, force=force, progress=tell)
     _print_rebuild(done)
-    return not done.missing and done.same is not False
+    return True
 
 
 def _print_rebuild(done: Rebuild) -> None:
@@ -79,7 +90,7 @@ def _print_rebuild(done: Rebuild) -> None:
         table.add_row(name, f"{done.before[name]:,}", f"{number:,}")
     console.print(table)
     rows = ", ".join(f"{number:,} {outcome}" for outcome, number in done.counts.as_dict().items())
-    say(f"{done.objects:,} file versions ({done.refused:,} refused) in {done.seconds:.1f} s; rows: {rows}.")
+    say(f"{number_of(done.objects, 'file version')} ({done.refused:,} refused) in {done.seconds:.1f} s; rows: {rows}.")
     if done.same:
         say("The graph says exactly what it said before.", style="green")
     elif done.same is False:
@@ -90,26 +101,22 @@ def _print_rebuild(done: Rebuild) -> None:
         say(f"lost, since no longer in the bucket: {uri}", style="yellow")
 
 
-def _export(there: Deployment, directory: Path) -> None:
+def _export(there: Deployment[TicketStores], directory: Path) -> None:
     from pipeline_assets.tickets.export import export_graph
 
     with _bars() as tell:
-        done = export_graph(there.stores, _bucket(there), directory, progress=tell)
+        done = export_graph(there.stores, there.require_bucket(), directory, progress=tell)
     table = Table("file", "nodes or relationships")
     table.columns[1].justify = "right"
     for name, number in done.files.items():
         table.add_row(f"{name}.csv.gz", f"{number:,}")
     console.print(table)
-    say(f"{done.objects:,} file versions ({done.refused:,} refused) with {done.rows:,} rows in {done.seconds:.1f} s.")
+    rows = number_of(done.rows, "row")
+    versions = number_of(done.objects, "file version")
+    say(f"{versions} ({done.refused:,} refused) with {rows} in {done.seconds:.1f} s.")
     script = done.directory / "import.sh"
     say(f"{script} imports them where neo4j-admin is, with the Neo4j server stopped:")
     say(script.read_text(encoding="utf-8"), style="dim")
-
-
-def _bucket(there: Deployment) -> str:
-    from pipeline_assets.settings import Settings
-
-    return there.tickets_bucket or Settings.from_environment().require_tickets_bucket()
 
 
 @contextmanager

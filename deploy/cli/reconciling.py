@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import typer
 
@@ -36,18 +37,34 @@ def reconcile_tickets(
     port_base: PortBaseOption = None,
 ) -> None:
     """Announce every ticket file that has no receipt; what is on its way already is merely delivered twice."""
-    from deploy.cli.deployment import Where, deployment
-    from pipeline_assets.settings import MissingSettingError
-    from pipeline_assets.tickets.announce import announce_unknown
+    with plain_failures(from_env=from_env):
+        _announce("tickets", state_directory, port_base, from_env=from_env, as_json=as_json)
 
-    with plain_failures(), deployment(Where(state_directory, port_base, from_env)) as there:
-        if not there.tickets_bucket:
-            raise MissingSettingError("TICKETS_BUCKET", "the name of the ticket bucket")
+
+@reconcile_app.command("stocks")
+def reconcile_stocks(
+    *,
+    as_json: JsonOption = False,
+    from_env: FromEnvOption = False,
+    state_directory: StateOption = None,
+    port_base: PortBaseOption = None,
+) -> None:
+    """Announce every price file that has no receipt; what is on its way already is merely delivered twice."""
+    with plain_failures(from_env=from_env):
+        _announce("stocks", state_directory, port_base, from_env=from_env, as_json=as_json)
+
+
+def _announce(flow: str, state_directory: Path | None, port_base: int | None, *, from_env: bool, as_json: bool) -> None:
+    from deploy.cli.deployment import Where, deployment_of
+    from pipeline_assets.files.announce import announce_unknown
+
+    with deployment_of(flow, Where(state_directory, port_base, from_env)) as there:
+        stores, bucket = there.stores, there.require_bucket()
         with console.status("comparing the bucket with the ledger …"):
-            found = announce_unknown(there.stores.ledger, there.stores.s3, there.tickets_bucket, there.queue)
-        if as_json:
-            print_json(asdict(found))
-            return
-        say(f"{found.announced:,} of {found.stored:,} file versions had no receipt and were announced.")
-        if found.passed_over:
-            say(f"{found.passed_over:,} were put before the bucket kept versions: upload them again.", style="yellow")
+            found = announce_unknown(there.flow, stores.ledger, stores.s3, bucket, there.queue)
+    if as_json:
+        print_json(asdict(found))
+        return
+    say(f"{found.announced:,} of {found.stored:,} file versions had no receipt and were announced.")
+    if found.passed_over:
+        say(f"{found.passed_over:,} were put before the bucket kept versions: upload them again.", style="yellow")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
-from deploy.cli.console import complain, complaints, console, print_json, say
+from deploy.cli.console import complain, complaints, console, number_of, print_json, say
 from deploy.cli.deployment import Deployment
 from deploy.cli.loading import bars
-from deploy.cli.quarantine import DIGITS, named, open_files
+from deploy.cli.quarantine import DIGITS, FOREIGN, named, none_matches, open_files, require_rule
 from deploy.local.tickets_load import PATIENCE_SECONDS
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.tickets.rejected import RejectedFile
-from pipeline_assets.tickets.replay import (
+from pipeline_assets.files.rejected import RejectedFile
+from pipeline_assets.files.replay import (
     MendError,
     Replayed,
     put_mended,
@@ -27,13 +28,17 @@ from pipeline_assets.tickets.replay import (
 )
 
 
-def replay(there: Deployment, names: Sequence[str], *, rule: str | None, as_json: bool) -> bool:
+def replay(there: Deployment[Any], names: Sequence[str], *, rule: str | None, as_json: bool) -> bool:
     """Replay what was named or, without names, all that is open; True when nothing failed."""
+    require_rule(there, rule)
     messages: list[str] = []
     files: dict[str, RejectedFile] = {}
+    waiting = 0
     if not names:
-        files = {file.receipt.id: file for file in open_files(there, rule)}
-        messages = list(there.stores.quarantine.contents().messages) if rule in {None, "foreign_message"} else []
+        found = open_files(there)
+        waiting = len(found)
+        files = {file.receipt.id: file for file in found if rule is None or rule in file.rules}
+        messages = list(there.stores.quarantine.contents().messages) if rule in {None, FOREIGN} else []
     for name in names:
         if there.stores.quarantine.message(name):
             messages.append(name)
@@ -44,19 +49,25 @@ def replay(there: Deployment, names: Sequence[str], *, rule: str | None, as_json
     if as_json:
         print_json({"files": [_document(each) for each in done], "messages": sent})
     else:
-        _print_replayed(there, done, len(files))
+        if files:
+            _print_replayed(there, done, len(files))
+        elif not sent:
+            say(none_matches(waiting))
         if sent:
-            say(f"{len(sent):,} foreign messages are in the queue again.")
+            say(f"In the queue again: {number_of(len(sent), 'foreign message')}.")
     return len(done) == len(files) and all(each.after for each in done)
 
 
-def replace_file(there: Deployment, name: str, path: Path, *, fewer_rows: bool, as_json: bool) -> bool:
+def replace_file(there: Deployment[Any], name: str, path: Path, *, fewer_rows: bool, as_json: bool) -> bool:
     """Put a mended file under the key of a rejected one and wait for its receipt; False when it was refused."""
-    old = named(there, name)[-1].receipt
-    source = old.source
-    mended = read_mended(path, source.key)
+    rejected = named(there, name)[-1]
+    old, source = rejected.receipt, rejected.receipt.source
+    if rejected.standing == "replaced":
+        raise MendError(f"a newer version of {source.uri} was taken since: mend that one, if it has to be mended.")
+    mended = read_mended(path, source.key, there.flow)
     if not fewer_rows:
-        refuse_fewer_rows(mended, old, path)
+        held = there.stores.ledger.newest(source.uri) or old
+        refuse_fewer_rows(mended, max(old, held, key=lambda each: each.counts.received), path, there.flow)
     if mended.rows and mended.rejected == mended.rows:
         raise MendError(f"every row of {path} would be rejected again; the first: {mended.rejections[0].reason}.")
     for rejection in mended.rejections:
@@ -79,11 +90,11 @@ def _still_open(files: Sequence[RejectedFile], name: str) -> list[RejectedFile]:
     return waiting
 
 
-def _replay_with_bar(there: Deployment, files: Sequence[RejectedFile]) -> list[Replayed]:
+def _replay_with_bar(there: Deployment[Any], files: Sequence[RejectedFile]) -> list[Replayed]:
     done: list[Replayed] = []
     with bars(complaints) as progress:
         bar = progress.add_task("files replayed", total=len(files))
-        for each in replay_files(files, there.stores):
+        for each in replay_files(files, there.flow, there.stores):
             done.append(each)
             progress.advance(bar)
             if each.failure:
@@ -91,10 +102,7 @@ def _replay_with_bar(there: Deployment, files: Sequence[RejectedFile]) -> list[R
     return done
 
 
-def _print_replayed(there: Deployment, done: Sequence[Replayed], asked: int) -> None:
-    if not asked:
-        say("No file that is open was found.")
-        return
+def _print_replayed(there: Deployment[Any], done: Sequence[Replayed], asked: int) -> None:
     table = Table("file", "rejected before", "rejected now", "accepted now", "receipt")
     table.columns[0].overflow = "fold"
     for column in table.columns[1:4]:
@@ -107,9 +115,10 @@ def _print_replayed(there: Deployment, done: Sequence[Replayed], asked: int) -> 
     worked = [each for each in done if each.after]
     was = sum(each.before.counts.quarantined for each in worked)
     still = sum(each.after.counts.quarantined for each in worked if each.after)
-    say(f"{len(worked):,} of {asked:,} files replayed: {was:,} rows were rejected, {still:,} still are.")
+    rows = number_of(was, "rejected row")
+    say(f"{len(worked):,} of {asked:,} files replayed: {rows} before, {still:,} now.")
     if left := asked - len(done):
-        complain(f"{left:,} files were not tried, after three failures in a row.")
+        complain(f"not tried, after three failures in a row: {number_of(left, 'file')}.")
 
 
 def _numbers(after: Receipt) -> tuple[str, str]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from deploy.cli.console import say
 from deploy.cli.loading import access_to, bars
 from deploy.local.access import Access
 from deploy.local.instance import Instance
-from pipeline_assets.stocks.feed import SEED, write_minute
+from pipeline_assets.stocks.feed import SEED, WrittenMinute, write_minute
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 def pause(instance: Instance) -> None:
@@ -26,20 +30,26 @@ def resume(instance: Instance) -> None:
 
 
 def load_stocks(instance: Instance, minutes: int, *, seed: int = SEED) -> None:
-    """Write the files of the last whole minutes, oldest first; minutes that are there are left alone."""
+    """Write the files of the last whole minutes; those that are there are left alone."""
     access = access_to(instance)
-    bucket = access.bucket("stocks")
-    newest = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
-    put = there = rows = 0
     with bars() as progress:
-        bar = progress.add_task("minutes of the market", total=minutes)
-        for ago in range(minutes - 1, -1, -1):
-            written = write_minute(access.s3, bucket, newest - timedelta(minutes=ago), seed=seed)
-            put, there, rows = put + written.put, there + written.there, rows + written.rows
-            progress.advance(bar)
-    say(f"{put:,} files with {rows:,} prices put into the bucket {bucket}.")
+        written = write_minutes(access, minutes, progress, seed=seed)
+    put, there = sum(each.put for each in written), sum(each.there for each in written)
+    rows = sum(each.rows for each in written)
+    say(f"{put:,} files with {rows:,} prices put into the bucket {access.bucket('stocks')}.")
     if there:
         say(f"{there:,} files were there already and stay as they are.", style="yellow")
+
+
+def write_minutes(access: Access, minutes: int, progress: Progress, *, seed: int = SEED) -> list[WrittenMinute]:
+    """Write the files of the last whole minutes, oldest first, with a bar."""
+    newest = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
+    bar = progress.add_task("minutes of the market", total=minutes)
+    written: list[WrittenMinute] = []
+    for ago in range(minutes - 1, -1, -1):
+        written.append(write_minute(access.s3, access.bucket("stocks"), newest - timedelta(minutes=ago), seed=seed))
+        progress.advance(bar)
+    return written
 
 
 def _rule(access: Access) -> str:

@@ -8,15 +8,22 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from deploy.cli.console import console, print_json, say
+from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.deployment import Deployment
 from deploy.cli.quarantine import DIGITS, looking
+from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.files.replay import MendError
+from pipeline_assets.tickets.stores import TicketStores
 from pipeline_assets.tickets.trace import FileTrace, TicketTrace, VersionTrace, trace_file, trace_ticket
 
-_RECEIPT_ID = re.compile("[0-9a-f]{32}")
+#: A receipt id, or the beginning of one: tickets may have such ids too.
+_RECEIPT_ID = re.compile("[0-9a-f]{8,32}")
+_WHOLE_ID = 32
+#: So much of a version id tells the few versions of a file apart.
+_VERSION_DIGITS = 8
 
 
-def print_trace(there: Deployment, name: str, *, as_json: bool) -> None:
+def print_trace(there: Deployment[TicketStores], name: str, *, as_json: bool) -> None:
     """Trace a receipt id, a file by its address or key, else a ticket by its id."""
     file = _file_named(there, name)
     if file is None:
@@ -26,25 +33,39 @@ def print_trace(there: Deployment, name: str, *, as_json: bool) -> None:
             print_json(ticket.as_dict())
         else:
             _print_ticket(ticket)
+            if not ticket.owner and not ticket.rejected and _RECEIPT_ID.fullmatch(name):
+                say("A receipt that has nothing in the quarantine is found by all 32 digits of its id.")
     elif as_json:
         print_json(file.as_dict())
     else:
         _print_file(file)
 
 
-def _file_named(there: Deployment, name: str) -> FileTrace | None:
+def _file_named(there: Deployment[TicketStores], name: str) -> FileTrace | None:
     """The file that a name means, or None where it means no file that anybody knows."""
-    receipt = there.stores.ledger.receipt(name) if _RECEIPT_ID.fullmatch(name) else None
+    receipt = _receipt_named(there, name) if _RECEIPT_ID.fullmatch(name) else None
     bucket, key = (receipt.source.bucket, receipt.source.key) if receipt else there.object(name)
     file = trace_file(bucket, key, there.stores, there.dead_letters())
     known = receipt or file.versions or file.deleted or name.startswith("s3://") or name.endswith((".csv", ".csv.gz"))
     return file if known else None
 
 
+def _receipt_named(there: Deployment[TicketStores], digits: str) -> Receipt | None:
+    """The receipt with this id; by the beginning of its id only where something of it is in the quarantine."""
+    if len(digits) == _WHOLE_ID:
+        return there.stores.ledger.receipt(digits)
+    ids = [each for each in there.stores.quarantine.contents().receipts if each.startswith(digits)]
+    if len(ids) > 1:
+        raise MendError(f"{len(ids)} receipt ids begin with {digits}: give more digits.")
+    return there.stores.ledger.receipt(ids[0]) if ids else None
+
+
 def _print_file(trace: FileTrace) -> None:
     table = Table("version", "in the bucket", "receipt", "in the graph", "in Dagster", "rejected")
     for column in table.columns:
         column.overflow = "fold"
+    for number in (0, 1, 2):
+        table.columns[number].no_wrap = True
     for version in trace.versions:
         table.add_row(*(escape(cell) for cell in _cells(version)))
     if trace.versions:
@@ -63,10 +84,10 @@ def _cells(trace: VersionTrace) -> tuple[str, ...]:
         refused = ["refused whole"] if receipt.refused else []
         runs = f"run {receipt.run}, delivered {trace.deliveries}x"
         told = "\n".join([receipt.id[:DIGITS], receipt.recorded_at[:19], *rows, *refused, runs])
-    place = f"{stored.stored_at[:19]}\n{stored.size:,} bytes" if stored else "gone"
-    letters = [f"{trace.dead_letters} dead letters"] if trace.dead_letters else []
+    place = f"{stored.stored_at[:19]}\n{number_of(stored.size, 'byte')}" if stored else "gone"
+    letters = [number_of(trace.dead_letters, "dead letter")] if trace.dead_letters else []
     return (
-        known.version_id or known.id[:DIGITS],
+        (known.version_id or known.id)[:_VERSION_DIGITS],
         "\n".join([place, *letters]),
         told,
         graph,
@@ -105,6 +126,7 @@ def _rejected(row: dict[str, Any]) -> tuple[str, ...]:
 def _print_waiting(trace: FileTrace | TicketTrace) -> None:
     waiting = trace.waiting
     if waiting.queued or waiting.dead:
-        say(f"{waiting.queued:,} events are in the queue, {waiting.dead:,} dead letters.", style="yellow")
+        events, letters = number_of(waiting.queued, "event"), number_of(waiting.dead, "dead letter")
+        say(f"In the queue: {events}; given up: {letters}.", style="yellow")
     if not waiting.complete:
         say("Not all dead letters were looked at.", style="yellow")

@@ -154,6 +154,14 @@ def already_held(instance: Instance) -> LocalStackError:
     )
 
 
+def why_it_ended(instance: Instance) -> str:
+    """Why the last instance on this state could not go on, as a sentence with a blank before it; else empty."""
+    picture = Picture.read(instance)
+    if picture is None or picture.phase is not Condition.FAILED or not picture.failure:
+        return ""
+    return f" The last one could not go on: {picture.failure.rstrip('.')}."
+
+
 def holder(instance: Instance) -> int | None:
     """Process id of the supervisor that holds this state now, or None."""
     if not instance.lock_file.exists():

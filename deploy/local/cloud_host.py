@@ -19,8 +19,8 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,8 @@ _OWN_HOST = re.compile(rb"(127\.0\.0\.1|([a-z0-9.-]+\.)?localhost)(:\d+)?", re.I
 _TYPED = b"none"
 #: Operations of the JSON protocols, `<service>.<operation>`, that change nothing.
 _READS = re.compile(rb"(Get|List|Describe|Query|Scan|BatchGet)")
-#: From the end of one writing to the beginning of the next; longer where writing takes long, so that the copies
-#: never take more than a tenth of one core.
+#: From the end of one writing to the beginning of the next; longer where writing takes long, so that copies that do
+#: their work never take more than a tenth of one core.
 _PAUSE_SECONDS, _PAUSES_PER_WRITING = 0.5, 9
 #: A copy that takes longer is stuck on a lock that another thread held when it was made.
 _LONGEST_WRITING_SECONDS = 60
@@ -76,8 +76,8 @@ def may_change(scope: Message) -> bool:
 class Keeper:
     """Writes the state of the cloud soon after each change.
 
-    `write` writes all of it, each file at once or not at all; `at_rest` says whether what there is now can be gone on
-    with: a stack in the middle of its deployment cannot.
+    `write` writes all of it, each file at once or not at all, and raises where something was not written; `at_rest`
+    says whether what there is now can be gone on with: a stack in the middle of its deployment cannot.
     """
 
     write: Callable[[], None]
@@ -95,31 +95,42 @@ class Keeper:
         if self._task is None:
             return
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.gather(self._task, return_exceptions=True)
         if self._copy is not None:
             os.kill(self._copy, signal.SIGKILL)  # not waited for yet, so nobody else has its number
             os.waitpid(self._copy, 0)  # noqa: ASYNC222 - it is dead
 
     async def _keep(self) -> None:
-        """Copies are made between two steps of the event loop, hence never in the middle of a table's transaction."""
         pause = _PAUSE_SECONDS
         while True:
             await asyncio.sleep(pause)
             if not (self.changed and self.at_rest()):
                 continue
             self.changed, began = False, time.monotonic()
+            failure = await self._write_in_a_copy()
+            if failure:
+                self.changed, pause = True, _PAUSE_SECONDS
+                with suppress(OSError):  # the disk may be full
+                    sys.stderr.write(f"the state was not written ({failure}); it is tried again\n")
+            else:
+                pause = max(_PAUSE_SECONDS, _PAUSES_PER_WRITING * (time.monotonic() - began))
+
+    async def _write_in_a_copy(self) -> str:
+        """Write everything; returns why it was not written, empty when it was.
+
+        The copy is made between two steps of the event loop, hence never in the middle of a table's transaction.
+        """
+        try:
             self._copy = os.fork()
-            if self._copy == 0:
-                self._write_and_end()
-            # In a thread it could not be told from outside whether its number is still its own.
-            while (ended := os.waitpid(self._copy, os.WNOHANG)) == (0, 0):  # noqa: ASYNC110, ASYNC222
-                await asyncio.sleep(0.01)
-            self._copy = None
-            if ended[1]:
-                self.changed = True
-                sys.stderr.write(f"the state was not written (wait status {ended[1]}); it is tried again\n")
-            pause = max(_PAUSE_SECONDS, _PAUSES_PER_WRITING * (time.monotonic() - began))
+        except OSError as error:
+            return str(error)
+        if self._copy == 0:
+            self._write_and_end()
+        # In a thread it could not be told from outside whether its number is still its own.
+        while (ended := os.waitpid(self._copy, os.WNOHANG)) == (0, 0):  # noqa: ASYNC110, ASYNC222
+            await asyncio.sleep(0.01)
+        self._copy = None
+        return f"wait status {ended[1]}" if ended[1] else ""
 
     def _write_and_end(self) -> None:
         """What the copy does: it has this one thread and all of the memory as it was at that moment."""
@@ -134,6 +145,30 @@ class Keeper:
             status = 0
         finally:
             os._exit(status)
+
+
+class _Errors(logging.Handler):
+    """Keeps what is logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.told.append(record.getMessage())
+
+
+@contextmanager
+def errors_raised(logger: logging.Logger) -> Iterator[None]:
+    """Raise `OSError` at the end of a block in which an error was logged: the local cloud's writer only tells."""
+    errors = _Errors()
+    logger.addHandler(errors)
+    try:
+        yield
+    finally:
+        logger.removeHandler(errors)
+    if errors.told:
+        raise OSError(errors.told[0])
 
 
 def kept(application: Application, keeper: Keeper, abandon: Callable[[], None]) -> Application:
@@ -169,8 +204,11 @@ def main() -> None:
     from ministack.core import persistence  # noqa: PLC0415
     from ministack.services import cloudformation, lambda_svc, sqs  # noqa: PLC0415
 
+    os.umask(0o077)
+
     def write() -> None:
-        persistence.save_all(cloud._build_persistence_save_dict())  # noqa: SLF001
+        with errors_raised(persistence.logger):
+            persistence.save_all(cloud._build_persistence_save_dict())  # noqa: SLF001
 
     def at_rest() -> bool:
         statuses = {stack.get("StackStatus", "") for stack in cloudformation._stacks._data.values()}  # noqa: SLF001

@@ -8,7 +8,7 @@ from deploy.local.access import Access
 from pipeline_assets.events.ledger import Ledger
 
 #: The flows and their queues; a flow's dead letters are in the queue of the same name with `-dlq`.
-FLOWS = {"tickets": "tickets"}
+FLOWS = {"tickets": "tickets", "stocks": "stocks"}
 _IN_QUEUE = {
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",

@@ -56,8 +56,10 @@ def _set_password(instance: Instance, java: Path, jars: Path) -> None:
     tool = ("org.neo4j.cli.AdminTool", "dbms", "set-initial-password", instance.graph_password())
     command = java_command(java, [*_java_arguments(jars), *tool], file)
     environment = {**inherited_environment(), "NEO4J_HOME": str(home), "NEO4J_CONF": str(home / "conf")}
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    file.unlink()
+    try:
+        outcome = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    finally:
+        file.unlink()
     if outcome.returncode != 0:
         raise LocalStackError(
             f"Neo4j did not take its first password: {' / '.join(outcome.stderr.split(chr(10))[-3:])}"

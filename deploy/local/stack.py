@@ -20,7 +20,7 @@ from deploy.local.errors import LocalStackError
 from deploy.local.graph import graph_child
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance
 from deploy.local.outputs import read_outputs, save_outputs
-from deploy.local.reconciliation import announce_lost
+from deploy.local.reconciliation import FILE_FLOWS, announce_lost
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
 from deploy.stack import DeployError, deploy_stack
@@ -111,8 +111,10 @@ class LocalStack:
             deliver(self.instance)
 
     def _announce_lost(self) -> None:
-        if lost := announce_lost(Access(read_outputs(self.instance))).announced:
-            self.board.note(f"ticket files announced again: {lost}.")
+        access = Access(read_outputs(self.instance))
+        for flow in FILE_FLOWS:
+            if lost := announce_lost(access, flow).announced:
+                self.board.note(f"files of {flow.name} announced again: {lost}.")
 
     def stop(self) -> None:
         """Stop Dagster, the cloud, which saves its state, and the graph.

@@ -22,6 +22,8 @@ STEADY_SECONDS = 30.0
 DEATHS_ALLOWED = 5
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 8.0
 _LOOK_SECONDS = 0.1
+#: From when a dying process closes its connections until it counts as dead.
+_DYING_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class _Running:
     deaths: int = 0
     restarts: int = 0
     again_at: float | None = None
+    mending: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(slots=True)
@@ -137,14 +140,19 @@ class Supervisor:
         if running.restarts:
             self.board.note(f"{running.child.title} runs again.")
             if running.after_restart:
-                threading.Thread(target=self._mend_after, args=(running,), daemon=True).start()
+                arguments = (running, running.process, running.after_restart)
+                threading.Thread(target=self._mend_after, args=arguments, daemon=True).start()
 
-    def _mend_after(self, running: _Running) -> None:
-        try:
-            if running.after_restart:
-                running.after_restart()
-        except Exception as error:  # noqa: BLE001 - reported to the person, and ends the instance
-            self.give_up(f"{running.child.title} was started again but could not be set up: {error}")
+    def _mend_after(self, running: _Running, process: subprocess.Popen[bytes], mend: Callable[[], None]) -> None:
+        # One at a time: the repair after an earlier restart may still be at it.
+        with running.mending:
+            try:
+                mend()
+            except Exception as error:  # noqa: BLE001 - reported to the person, and ends the instance
+                try:
+                    process.wait(_DYING_SECONDS)  # it died meanwhile: the repair after its next start counts
+                except subprocess.TimeoutExpired:
+                    self.give_up(f"{running.child.title} was started again but could not be set up: {error}")
 
     def _bury(self, running: _Running, code: int) -> None:
         child, lived = running.child, time.monotonic() - running.started

@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.exceptions import HTTPClientError
+
 from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
 from deploy.local.flows import FlowStatus, flow_status
+from pipeline_assets.events.outcomes import TransientError
 
 FLOW = "tickets"
 #: Files of a folder that are taken to be tickets; a file that is named itself is loaded whatever its suffix.
@@ -62,21 +66,26 @@ def follow(
     tell: Callable[[FlowStatus], None],
     check: Callable[[], None] = lambda: None,
     patience: float = PATIENCE_SECONDS,
+    flow: str = FLOW,
 ) -> FlowStatus:
     """Wait until `files` objects more than `before` have a receipt, the queue is empty and Dagster has all receipts.
 
     `tell` is called with every look, `check` too and may raise. Raises `LocalStackError` when an event is given up, or
-    when nothing moves for `patience` seconds.
+    when nothing moves for `patience` seconds; a local cloud that does not answer, since it is started again, is one
+    in which nothing moves.
     """
     last, moved = before, time.monotonic()
     while True:
         check()
-        now = flow_status(access, FLOW)
+        try:
+            now = flow_status(access, flow)
+        except (NoConnectionError, HTTPClientError, TransientError):
+            now = last
         tell(now)
         if now.dead_lettered > before.dead_lettered:
             given_up = now.dead_lettered - before.dead_lettered
             raise LocalStackError(
-                f"{given_up} of {files} files were given up and lie in the queue {FLOW}-dlq: "
+                f"{given_up} of {files} files were given up and lie in the queue {flow}-dlq: "
                 "the file logs/cloud.log of the state directory says why."
             )
         if now.objects >= before.objects + files and now.pending == 0:

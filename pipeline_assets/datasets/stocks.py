@@ -67,6 +67,7 @@ STOCKS = Dataset(
         ),
         Rule("high_is_highest", "quarantine", "a high that no price of the row is above"),
         Rule("low_is_lowest", "quarantine", "a low that no price of the row is below"),
+        Rule("one_price", "quarantine", "one row for a ticker and a time; the first one of the file counts"),
         Rule("volume_whole", "quarantine", "a whole number from zero to 1000000000000000000, or nothing"),
         Rule("move_usual", "warn", "a high of at most one and a half times the low"),
     ),

@@ -71,7 +71,7 @@ def state_figures(asset: str, partition: str, state: State) -> dict[str, int | s
 def sources_table(versions: Sequence[ObjectVersion]) -> str:
     """The first source objects as a Markdown table, with a last line that tells how many are not listed."""
     lines = ["| object | version | bytes | arrived |", "|---|---|---:|---|"]
-    lines += [f"| {_cell(v.uri)} | {_cell(v.version_id)} | {v.size} | {v.event_time} |" for v in versions[:LISTED]]
+    lines += [f"| {cell(v.uri)} | {cell(v.version_id)} | {v.size} | {v.event_time} |" for v in versions[:LISTED]]
     if len(versions) > LISTED:
         lines.append(f"| and {len(versions) - LISTED} more | | | |")
     return "\n".join(lines)
@@ -103,7 +103,7 @@ class Conservation:
         lines = ["| | received | accepted | quarantined | duplicate | superseded |", "|---|---:|---:|---:|---:|---:|"]
         accounts = {**self.broken, **self.accounts}
         for name, counts in list(accounts.items())[:LISTED]:
-            lines.append(f"| {_cell(name)} | " + " | ".join(map(str, counts.as_dict().values())) + " |")
+            lines.append(f"| {cell(name)} | " + " | ".join(map(str, counts.as_dict().values())) + " |")
         if len(accounts) > LISTED:
             lines.append(f"| and {len(accounts) - LISTED} more | | | | | |")
         return "\n".join(lines)
@@ -117,6 +117,6 @@ def _sum_of(counts: Counts) -> str:
     )
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Text that does not break a Markdown table: object keys may hold any character."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("\r", " ")

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
 
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import TerminalError
@@ -19,6 +22,7 @@ from pipeline_assets.events.outcomes import TerminalError
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeFilterType
+    from mypy_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef
 
 _BATCH = 10
 #: Seconds; so long does nobody else see what is looked at or moved. A process that dies leaves it hidden for as long.
@@ -66,10 +70,7 @@ class DeadLetters:
             seen |= {letter.id: letter for letter in found}
             if not fresh:
                 break
-        for letter in seen.values():
-            self._client.change_message_visibility(
-                QueueUrl=self.dead_url, ReceiptHandle=letter.receipt_handle, VisibilityTimeout=0
-            )
+        self._show_again(list(seen.values()))
         return sorted(seen.values(), key=lambda letter: (letter.sent_at, letter.id))
 
     def redrive(self) -> Iterator[DeadLetter]:
@@ -79,6 +80,16 @@ class DeadLetters:
                 self._client.send_message(QueueUrl=self.url, MessageBody=letter.body)
                 self._client.delete_message(QueueUrl=self.dead_url, ReceiptHandle=letter.receipt_handle)
                 yield letter
+
+    def _show_again(self, letters: Sequence[DeadLetter]) -> None:
+        """Let others see them at once; one whose handle is too old is visible by itself."""
+        for first in range(0, len(letters), _BATCH):
+            entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
+                {"Id": str(place), "ReceiptHandle": letter.receipt_handle, "VisibilityTimeout": 0}
+                for place, letter in enumerate(letters[first : first + _BATCH])
+            ]
+            with suppress(ClientError):
+                self._client.change_message_visibility_batch(QueueUrl=self.dead_url, Entries=entries)
 
     def _receive(self, most: int) -> list[DeadLetter]:
         # With a wait SQS asks all its servers: an empty answer then means that the queue is empty.

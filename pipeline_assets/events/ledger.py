@@ -94,6 +94,7 @@ class Ledger:
             if self._put_receipt(receipt, earlier, report=report or not earlier):
                 return "recorded"
         if put:
+            self._partitions.drop(receipt, kept=earlier.partitions)
             self._partitions.put(earlier)
         return self._count_delivery(receipt)
 

@@ -49,6 +49,10 @@ class Counts:
         return asdict(self)
 
 
+class OvertakenError(Exception):
+    """Raised when another worker has taken an object further, or has begun it again; nothing was changed."""
+
+
 class IngestError(Exception):
     """Base of the errors that decide an event's fate; carries what a log line and a receipt need to name it.
 
@@ -77,9 +81,10 @@ class TerminalError(IngestError):
 class TimeBudgetReachedError(IngestError):
     """The work was stopped at its time budget with everything done so far committed: a continuation goes on.
 
-    `stuck` says that a whole budget went by without a step forward: going on like that would never end.
+    `moved` says that a step forward was made. Without one the event is delivered again instead, so that it is counted:
+    a continuation would go round for ever.
     """
 
-    def __init__(self, message: str, *, flow: str = "", object_uri: str = "", stuck: bool = False) -> None:
+    def __init__(self, message: str, *, flow: str = "", object_uri: str = "", moved: bool = False) -> None:
         super().__init__(message, flow=flow, object_uri=object_uri, rule="time_budget")
-        self.stuck = stuck
+        self.moved = moved

@@ -45,8 +45,11 @@ class Partitions:
             for part in receipt.partitions
             if part.partition
         )
-        if not receipt.refused or any(not part.of_arrival for part in receipt.partitions):
+        if _decides(receipt):
             self._replace(receipt)
+        else:
+            # It may have been the newest version by an earlier run.
+            self._table.delete_all([key(_versions(receipt.source.uri), receipt.source.stamp)])
 
     def drop(self, receipt: Receipt, *, kept: Iterable[PartitionCounts]) -> None:
         """Take a receipt's object version out of the partitions that `kept` does not name."""
@@ -73,11 +76,19 @@ class Partitions:
     def _replace(self, receipt: Receipt) -> None:
         versions = _versions(receipt.source.uri)
         self._table.put_all([key(versions, receipt.source.stamp) | {"body": {"B": receipt.packed()}}])
-        *replaced, _ = (Receipt.unpacked(item["body"]["B"]) for item in self._table.query(versions))
+        *replaced, newest = (Receipt.unpacked(item["body"]["B"]) for item in self._table.query(versions))
         self._table.delete_all(
-            _key(part, older) for older in replaced for part in older.partitions if not part.of_arrival
+            _key(part, older)
+            for older in replaced
+            for part in older.partitions
+            if not part.of_arrival and older.id != newest.id
         )
         self._table.delete_all(key(versions, older.source.stamp) for older in replaced)
+
+
+def _decides(receipt: Receipt) -> bool:
+    """Whether a version decides what its object holds: it was not refused, or part of it was taken all the same."""
+    return not receipt.refused or any(not part.of_arrival for part in receipt.partitions)
 
 
 def _key(part: PartitionCounts, receipt: Receipt) -> Item:

@@ -29,9 +29,9 @@ _NO_VERSION = "null"
 
 
 def stored_versions(
-    s3: S3Client, bucket: str, known: Callable[[ObjectVersion], ObjectVersion | None]
+    s3: S3Client, bucket: str, known: Callable[[ObjectVersion], ObjectVersion | None], prefix: str = ""
 ) -> Iterator[ObjectVersion]:
-    """Every version of every object in a bucket, delete markers left out: keys in order, oldest versions first.
+    """Every version of every object below a prefix, delete markers left out: keys in order, oldest versions first.
 
     `known` gives a version as it was first announced (its receipt's source, say), or None. It is asked by the `id`
     alone, which for a versioned object depends on no time. Objects without a version id come as well, but an event
@@ -40,15 +40,15 @@ def stored_versions(
     The listing is not one moment: what is put meanwhile may be in it or not. Raises `TransientError` when the bucket
     cannot be listed.
     """
-    for _, versions in groupby(_listed(s3, bucket), key=attrgetter("key")):
+    for _, versions in groupby(_listed(s3, bucket, prefix), key=attrgetter("key")):
         listed = list(versions)[::-1]
         yield from _placed([(version, known(version)) for version in listed])
 
 
-def _listed(s3: S3Client, bucket: str) -> Iterator[ObjectVersion]:
+def _listed(s3: S3Client, bucket: str, prefix: str) -> Iterator[ObjectVersion]:
     """The versions as S3 lists them: by key, the newest first; those of one key may come on several pages."""
     try:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
             for version in page.get("Versions", []):
                 yield _as_listed(bucket, version)
     except (BotoCoreError, ClientError) as error:

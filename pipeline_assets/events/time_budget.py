@@ -7,16 +7,19 @@ from collections.abc import Callable
 
 from pipeline_assets.events.outcomes import TimeBudgetReachedError
 
-#: Work stops with this left: a batch that was begun just before ends within it, waiting for its turn included.
+#: Work on the graph stops with this left: a batch begun just before ends within it, waiting for its turn included.
 RESERVE_SECONDS = 25.0
 
 
 class TimeBudget:
-    """The time of one event; `seconds_left` tells what the process has, None that nobody counts."""
+    """The time of one event; `seconds_left` tells what the process has, None that nobody counts.
 
-    def __init__(self, seconds_left: Callable[[], float] | None = None) -> None:
+    Work stops with `reserve` seconds left: what is begun just before has to end within them.
+    """
+
+    def __init__(self, seconds_left: Callable[[], float] | None = None, reserve: float = RESERVE_SECONDS) -> None:
         self._seconds_left = seconds_left or (lambda: math.inf)
-        self._ample = self._seconds_left() >= 2 * RESERVE_SECONDS
+        self._reserve = reserve
         self._moved = False
 
     def moved_on(self) -> None:
@@ -25,7 +28,6 @@ class TimeBudget:
 
     def check(self, flow: str, object_uri: str) -> None:
         """Raise `TimeBudgetReachedError` when the time is used up."""
-        if self._seconds_left() < RESERVE_SECONDS:
+        if self._seconds_left() < self._reserve:
             message = f"the time for {object_uri} is used up"
-            stuck = self._ample and not self._moved
-            raise TimeBudgetReachedError(message, flow=flow, object_uri=object_uri, stuck=stuck)
+            raise TimeBudgetReachedError(message, flow=flow, object_uri=object_uri, moved=self._moved)

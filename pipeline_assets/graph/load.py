@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.outcomes import Counts, OvertakenError
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.ownership import Line
 
@@ -44,7 +44,7 @@ class Load:
     `run` counts the times it was begun from row 1, `next_row` is the first record not yet in, which begins at byte
     `position` (of what is unpacked, where the object is packed), `done` says whether all are in, `days` are the rows
     per purchase day, `unread_time` the rejected rows whose time could not be read, `effects` what changed in the graph,
-    `crowded` the tickets that have as many rows as a ticket may have.
+    `crowded` the tickets that have as many rows as a ticket may have; `refused` says that the whole file was.
     """
 
     version: ObjectVersion
@@ -57,6 +57,7 @@ class Load:
     unusual: int = 0
     effects: dict[str, int] = field(default_factory=dict)
     crowded: frozenset[str] = frozenset()
+    refused: bool = False
 
     @property
     def owner(self) -> str:
@@ -73,7 +74,7 @@ class Load:
     def effective(self) -> bool:
         """Whether this version decides what its key holds: it has a row that counts, or is complete and empty."""
         counts = self.counts
-        return counts.received > counts.quarantined or (self.done and counts.received == 0)
+        return not self.refused and (counts.received > counts.quarantined or (self.done and counts.received == 0))
 
     @property
     def tally(self) -> str:
@@ -85,6 +86,7 @@ class Load:
             "effects": self.effects,
             "crowded": sorted(self.crowded),
             "position": self.position,
+            "refused": self.refused,
         }
         return json.dumps(tally)
 
@@ -114,7 +116,7 @@ class Load:
         return replace(self, done=done, effects=_summed(self.effects, effects))
 
 
-class BehindError(Exception):
+class BehindError(OvertakenError):
     """Another worker has taken this object further, or begun it again; `load` tells where it is, None if nowhere."""
 
     def __init__(self, version: ObjectVersion, load: Load | None) -> None:
@@ -144,6 +146,7 @@ def read_load(tx: ManagedTransaction, version: ObjectVersion) -> Load | None:
         effects=tally["effects"],
         crowded=frozenset(tally["crowded"]),
         position=tally["position"],
+        refused=tally["refused"],
     )
 
 

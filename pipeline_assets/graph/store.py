@@ -91,7 +91,8 @@ class PurchaseGraph:
         """Retire tickets that earlier versions and runs of this object carried and this one does not.
 
         Retires a limited number at a time; the load that comes back is `done` when none is left. A version of which no
-        row counted retires nothing: the earlier version stays. Raises `BehindError` as `write`.
+        row counts retires only what its own earlier runs carried: the earlier version stays. Raises `BehindError` as
+        `write`.
         """
 
         def retire_some(tx: ManagedTransaction) -> Load:
@@ -99,7 +100,7 @@ class PurchaseGraph:
             if not load.follows(known):
                 raise BehindError(load.version, known)
             complete = load.with_retired({}, done=True)
-            gone = _outdated_tickets(tx, complete) if complete.effective else []
+            gone = _outdated_tickets(tx, complete)
             effects = retire(tx, read_held(tx, gone))
             after = load.with_retired(effects, done=len(gone) < RETIRE_BATCH)
             write_load(tx, after)
@@ -172,7 +173,9 @@ def _outdated(tx: ManagedTransaction, version: ObjectVersion) -> bool:
 
 
 def _outdated_tickets(tx: ManagedTransaction, load: Load) -> list[str]:
-    records = tx.run(statements.EARLIER_LOADS, uri=load.version.uri, stamp=load.version.stamp)
+    """Tickets of earlier runs of this version and, where it decides what its key holds, of earlier versions."""
+    found = tx.run(statements.EARLIER_LOADS, uri=load.version.uri, stamp=load.version.stamp)
+    records = [record for record in found if load.effective or record["stamp"] == load.version.stamp]
     owners = [owner_of(record["stamp"], run) for record in records for run in range(1, record["run"] + 1)]
     earlier = [owner for owner in owners if owner < load.owner]
     if not earlier:

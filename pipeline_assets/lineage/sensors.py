@@ -26,6 +26,7 @@ from pipeline_assets.events.accounts import (
 )
 from pipeline_assets.events.ledger import Ledger, PendingReport
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.lineage.bridge import PartitionEvent, Place, Plan, Shown, Standing, assets_named, plan
 from pipeline_assets.lineage.checks import (
     CONSERVATION,
@@ -38,7 +39,7 @@ from pipeline_assets.lineage.checks import (
     rejected_since,
     stored_since,
 )
-from pipeline_assets.settings import Settings
+from pipeline_assets.settings import LedgerSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
@@ -49,6 +50,9 @@ AssetEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvalua
 _WAITING_LIMIT = 20_000
 #: How far the clocks of a Lambda and of the daemon may stand apart.
 _CLOCK_SKEW = timedelta(minutes=10)
+#: Further back no receipt is looked for: an object may have waited for weeks, and a tick has to read all events since.
+#: One that was recorded twice over more than this is shown twice.
+_LOOKED_BACK = timedelta(hours=12)
 #: A tick must end within the daemon's 60 seconds, also when a store hangs.
 _STORE = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 3})
 _METRIC = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 1})
@@ -62,11 +66,11 @@ class LedgerResource(dg.ConfigurableResource["LedgerResource"]):
 
     def open(self) -> Ledger:
         """The ledger; raises `MissingSettingError` when the environment lacks a variable."""
-        return _ledger(Settings.from_environment().ledger_table)
+        return _ledger(LedgerSettings.from_environment().ledger_table)
 
     def publish_waiting(self, flow: str, waiting: int) -> None:
         """Put the number of receipts that wait for Dagster into CloudWatch, where an alarm watches it."""
-        table = Settings.from_environment().ledger_table
+        table = LedgerSettings.from_environment().ledger_table
         _cloudwatch().put_metric_data(
             Namespace="Cesta",
             MetricData=[
@@ -121,13 +125,11 @@ def _shown(instance: dg.DagsterInstance, reports: Sequence[PendingReport], home:
     """What Dagster holds of these reports: everything stored since the oldest of them can have been told.
 
     A ledger that lost its last writes records a receipt again, under its old name at a new time; so for the first run
-    of an object it is the arrival of the object that counts.
+    of an object it is the arrival of the object that counts, as far back as a tick can read.
     """
     if not reports:
         return set()
-    receipts = [report.receipt for report in reports]
-    told = (receipt.source.event_time if receipt.run == 1 else receipt.recorded_at for receipt in receipts)
-    oldest = min(map(datetime.fromisoformat, told))
+    oldest = min(_told_since(report.receipt) for report in reports)
     since = (oldest - _CLOCK_SKEW).timestamp()
     shown: set[Shown] = set()
     for asset in assets_named(reports):
@@ -136,6 +138,14 @@ def _shown(instance: dg.DagsterInstance, reports: Sequence[PendingReport], home:
             shown.update(Shown(place, report_id) for report_id in listed_in(record.asset_materialization, RECEIPTS))
     rejected = rejected_since(instance, home, since)
     return shown.union(Shown(Place(asset, partition), report_id) for asset, partition, report_id, _ in rejected)
+
+
+def _told_since(receipt: Receipt) -> datetime:
+    """When Dagster can have been told of a receipt at the earliest."""
+    recorded = datetime.fromisoformat(receipt.recorded_at)
+    if receipt.run > 1:
+        return recorded
+    return min(recorded, max(datetime.fromisoformat(receipt.source.event_time), recorded - _LOOKED_BACK))
 
 
 def standing_in(graph: "AssetGraph") -> Callable[[Place], Standing]:

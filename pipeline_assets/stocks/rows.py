@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from pipeline_assets.datasets.stocks import STOCKS
-from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.tickets.rows import Rejection, UnreadableRecord, readable
+from pipeline_assets.files.rejection import BrokenRuleError, Rejection, misshapen, rejection
+from pipeline_assets.files.times import Times
 
 #: The first day that is believed: what is older is a number that was taken for a time.
 FIRST_DAY = date(1970, 1, 1)
@@ -28,12 +28,6 @@ _TICKER_FILE = re.compile(r"([A-Z]{1,6}(?:[.-][A-Z]{1,3})?)\.csv(?:\.gz)?", re.A
 _PLAIN = re.compile(r"\d{1,13}(?:\.\d{1,20})?", re.ASCII)
 #: Commas stand between thousands and nowhere else: `1.234,50` and `12,5` are no numbers here.
 _NUMBER = re.compile(r"(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)?(?:\.\d*)?(?:[eE][+-]?\d{1,3})?", re.ASCII)
-#: What `datetime.fromisoformat` takes beyond this is a guess: any character before the time, weeks without a day.
-_DATE_THEN_TIME = re.compile(r"\d{4}(-?)\d\d\1\d\d(?:[T ]|$)", re.ASCII)
-#: A fraction that milliseconds cannot hold: cut off, two times would become one.
-_FINER = re.compile(r"[.,]\d{3}\d*[1-9]", re.ASCII)
-_CACHED_TIMES = 50_000
-_KEPT_FIELDS, _KEPT_CHARACTERS = 50, 1_000
 
 
 class Price(NamedTuple):
@@ -47,14 +41,6 @@ class Price(NamedTuple):
     close: Decimal
     volume: int | None
     day: str
-
-
-class _BrokenRuleError(Exception):
-    def __init__(self, rule: str, column: str, value: str) -> None:
-        super().__init__(rule)
-        self.rule = rule
-        self.column = column
-        self.value = value
 
 
 def ticker_of(name: str) -> str:
@@ -89,9 +75,7 @@ class PriceRules:
         # Some files have the day in one column and the time of day in another.
         split = header[self._timestamp] == "date" and "time" in header
         self._time_of_day = header.index("time") if split else None
-        self._first = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
-        self._last = arrived + timedelta(days=1)
-        self._times: dict[str, tuple[str, str]] = {}
+        self._times = Times(FIRST_DAY, arrived + timedelta(days=1), exact=True)
         self._unusual = 0
 
     def take_unusual(self) -> int:
@@ -104,26 +88,21 @@ class PriceRules:
         day = ""
         try:
             if len(fields) != self._width:
-                raise self._misshapen(fields)
+                raise misshapen(fields, self._width)
             ticker = self._ticker_in(fields)
             timestamp, day = self._time_in(fields)
             open_, high = _price("open", fields[self._open]), _price("high", fields[self._high])
             low, close = _price("low", fields[self._low]), _price("close", fields[self._close])
             if high < open_ or high < close or high < low:
-                raise _BrokenRuleError("high_is_highest", "high", _shown(open_, high, low, close))
+                raise BrokenRuleError("high_is_highest", "high", _shown(open_, high, low, close))
             if low > open_ or low > close:
-                raise _BrokenRuleError("low_is_lowest", "low", _shown(open_, high, low, close))
+                raise BrokenRuleError("low_is_lowest", "low", _shown(open_, high, low, close))
             volume = None if self._volume is None else _whole(fields[self._volume].strip())
-        except _BrokenRuleError as broken:
-            return _rejection(number, broken, fields, day)
+        except BrokenRuleError as broken:
+            return rejection(STOCKS, number, broken, fields, day)
         if high > low * USUAL_MOVE:
             self._unusual += 1
         return Price(ticker, timestamp, open_, high, low, close, volume, day)
-
-    def _misshapen(self, fields: Sequence[str]) -> _BrokenRuleError:
-        if isinstance(fields, UnreadableRecord):
-            return _BrokenRuleError("row_readable", "", fields.why)
-        return _BrokenRuleError("columns", "", f"{len(fields)} fields instead of {self._width}")
 
     def _ticker_in(self, fields: Sequence[str]) -> str:
         if self._ticker is None:
@@ -131,7 +110,7 @@ class PriceRules:
         text = fields[self._ticker].strip()
         ticker = text.upper()
         if not _TICKER.fullmatch(ticker):
-            raise _BrokenRuleError("ticker_readable", "ticker", text)
+            raise BrokenRuleError("ticker_readable", "ticker", text)
         return ticker
 
     def _time_in(self, fields: Sequence[str]) -> tuple[str, str]:
@@ -139,30 +118,14 @@ class PriceRules:
         text = fields[self._timestamp].strip()
         if self._time_of_day is not None and (time_of_day := fields[self._time_of_day].strip()):
             text = f"{text}T{time_of_day}"
-        if found := self._times.get(text):
-            return found
-        upper = text.upper()
-        try:
-            if not _DATE_THEN_TIME.match(upper) or _FINER.search(upper):
-                raise _BrokenRuleError("timestamp_readable", "timestamp", text)
-            moment = datetime.fromisoformat(upper)
-            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise _BrokenRuleError("timestamp_readable", "timestamp", text) from None
-        if not self._first <= moment <= self._last:
-            raise _BrokenRuleError("timestamp_in_range", "timestamp", text)
-        utc = iso_utc(moment)
-        if len(self._times) >= _CACHED_TIMES:
-            self._times.clear()
-        self._times[text] = utc, utc[:10]
-        return utc, utc[:10]
+        return self._times[text]
 
 
 def _price(column: str, text: str) -> Decimal:
     text = text.strip()
     price = Decimal(text) if _PLAIN.fullmatch(text) else _number(text)
     if price is None or not 0 < price <= LARGEST_PRICE or _digits(price) > MOST_DIGITS:
-        raise _BrokenRuleError("price_positive", column, text)
+        raise BrokenRuleError("price_positive", column, text)
     return price
 
 
@@ -172,7 +135,7 @@ def _whole(text: str) -> int | None:
     volume = _number(text)
     # In this order: a number such as 1e999 must not be written out.
     if volume is None or volume > LARGEST_VOLUME or volume != int(volume):
-        raise _BrokenRuleError("volume_whole", "volume", text)
+        raise BrokenRuleError("volume_whole", "volume", text)
     return int(volume)
 
 
@@ -194,12 +157,3 @@ def _digits(number: Decimal) -> int:
 
 def _shown(open_: Decimal, high: Decimal, low: Decimal, close: Decimal) -> str:
     return f"open {open_}, high {high}, low {low}, close {close}"
-
-
-def _rejection(number: int, broken: _BrokenRuleError, fields: Sequence[str], day: str) -> Rejection:
-    place = f"row {number}, column {broken.column}" if broken.column else f"row {number}"
-    value = broken.value[:_KEPT_CHARACTERS]
-    found = repr(value) if broken.column else value
-    reason = f"{place}: found {found}, expected {STOCKS.rule(broken.rule).expected}"
-    kept = tuple(readable(field[:_KEPT_CHARACTERS]) for field in fields[:_KEPT_FIELDS])
-    return Rejection(number, broken.rule, broken.column, reason, kept, day)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.files.reading import CsvFile
+from pipeline_assets.files.rejection import Rejection
 from pipeline_assets.graph.load import Batch
 from pipeline_assets.graph.ownership import Line
-from pipeline_assets.tickets.reading import TicketFile
-from pipeline_assets.tickets.rows import Rejection, RowRules
+from pipeline_assets.tickets.rows import RowRules
 
 
-def batches(file: TicketFile, rules: RowRules, size: int) -> Iterator[tuple[Batch, list[Rejection]]]:
+def batches(file: CsvFile, rules: RowRules, size: int) -> Iterator[tuple[Batch, list[Rejection]]]:
     """The records that are left of a file, `size` in a batch, and those of them that were rejected."""
     lines: list[Line] = []
     rejections: list[Rejection] = []

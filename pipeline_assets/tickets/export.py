@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.time_budget import TimeBudget
+from pipeline_assets.files.download import downloaded
+from pipeline_assets.files.reading import CsvFile, RefusedFileError, open_csv
 from pipeline_assets.graph.export import LINE_SCHEMA, LOAD_SCHEMA, QUANTITY, day_counts, scan_lines, write_import
 from pipeline_assets.graph.load import Load
 from pipeline_assets.graph.ownership import MOST_TICKET_ROWS, Line
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.batches import batches
-from pipeline_assets.tickets.ingest import FLOW, downloaded
-from pipeline_assets.tickets.reading import LARGEST_OBJECT, RefusedFileError, TicketFile, open_tickets
+from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import Progress, stored_in_order
 from pipeline_assets.tickets.rows import RowRules
 
@@ -66,7 +68,7 @@ def export_graph(stores: TicketStores, bucket: str, directory: Path, *, progress
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise FileExistsError(f"{directory} is not empty: name a new folder for the export")
-    runs = {receipt.id: receipt.run for receipt in stores.ledger.receipts(FLOW)}
+    runs = {receipt.id: receipt.run for receipt in stores.ledger.receipts(TICKET_FLOW.name)}
     versions = stored_in_order(stores, bucket, {})
     loads: dict[int, Load] = {}
     with tempfile.TemporaryDirectory(prefix=".lines-", dir=directory) as folder:
@@ -89,12 +91,10 @@ def _read(load: Load, number: int, stores: TicketStores, lines: Path) -> Load | 
     """The load that a version comes to, its accepted lines put into `lines`; None where it is refused whole."""
     version, counted = load.version, set[str]()
     try:
-        if version.size > LARGEST_OBJECT:
-            return None
-        with downloaded(stores.s3, version, TimeBudget()) as path:
+        with downloaded(stores.s3, version, TimeBudget(), TICKETS) as path:
             while True:
                 try:
-                    with open_tickets(path, version.key) as file:
+                    with open_csv(path, version.key, TICKETS) as file:
                         return _read_rows(file, load, number, lines, counted)
                 except _CrowdedError as crowded:
                     counted |= crowded.tickets
@@ -104,7 +104,7 @@ def _read(load: Load, number: int, stores: TicketStores, lines: Path) -> Load | 
         return None
 
 
-def _read_rows(file: TicketFile, load: Load, number: int, lines: Path, counted: set[str]) -> Load:
+def _read_rows(file: CsvFile, load: Load, number: int, lines: Path, counted: set[str]) -> Load:
     rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time))
     rows: Counter[str] = Counter()
     distinct: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)

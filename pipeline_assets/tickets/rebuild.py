@@ -12,20 +12,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, TransientError
-from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.stored_objects import stored_versions
 from pipeline_assets.graph.emptying import KnownLoad, empty, known_loads, owned_tickets
 from pipeline_assets.graph.fingerprint import graph_fingerprint
-from pipeline_assets.tickets.ingest import FLOW, restore_object
+from pipeline_assets.tickets.catch_up import restore_patiently
+from pipeline_assets.tickets.ingest import TICKET_FLOW
 
 if TYPE_CHECKING:
     from pipeline_assets.tickets.stores import TicketStores
 
 #: Told what is being done, how much of it is done and how much there is.
 Progress = Callable[[str, int, int], None]
-#: Another worker may be on an object, or keep the turn: seconds before each further attempt.
-_PAUSES = (0.5, 1, 2, 4, 8, 16)
 
 
 class ObjectsGoneError(Exception):
@@ -125,8 +123,9 @@ def rebuild_graph(stores: TicketStores, bucket: str, *, force: bool = False, pro
     _empty(stores, plan, before["Ticket"], progress)
     done = _Done()
     _work_in(plan.versions, stores, done, progress)
-    while late := [v for v in stored_in_order(stores, bucket, known_loads(graph)) if v.id not in done.worked]:
-        _work_in(late, stores, done, progress)
+    # What arrived meanwhile has an event of its own; this is for what had none.
+    late = [v for v in stored_in_order(stores, bucket, known_loads(graph)) if v.id not in done.worked]
+    _work_in(late, stores, done, progress)
     same = graph_fingerprint(graph) == said_before if _settled(plan.loads) == _settled(known_loads(graph)) else None
     return Rebuild(
         objects=len(done.worked),
@@ -154,7 +153,7 @@ def _empty(stores: TicketStores, plan: RebuildPlan, tickets: int, progress: Prog
 
 def stored_in_order(stores: TicketStores, bucket: str, loads: Mapping[str, KnownLoad]) -> tuple[ObjectVersion, ...]:
     """The versions in the bucket in their order: where the graph has them, else where the ledger knows them."""
-    sources = {receipt.id: receipt.source for receipt in stores.ledger.receipts(FLOW)}
+    sources = {receipt.id: receipt.source for receipt in stores.ledger.receipts(TICKET_FLOW.name)}
 
     def known(version: ObjectVersion) -> ObjectVersion | None:
         load = loads.get(version.id)
@@ -166,7 +165,8 @@ def stored_in_order(stores: TicketStores, bucket: str, loads: Mapping[str, Known
 def _work_in(versions: Iterable[ObjectVersion], stores: TicketStores, done: _Done, progress: Progress) -> None:
     versions = tuple(versions)
     for number, version in enumerate(versions, 1):
-        receipt = _patiently(version, stores)
+        receipt = restore_patiently(version, stores)
+        stores.quarantine.drop_earlier_runs(version, receipt.run)
         done.worked.add(version.id)
         done.counts += receipt.counts
         done.size += receipt.size
@@ -174,16 +174,6 @@ def _work_in(versions: Iterable[ObjectVersion], stores: TicketStores, done: _Don
         if receipt.refused and not receipt.partitions:  # it was listed, or in the graph, and is not to be read any more
             done.gone.add(version.uri)
         progress("files worked in", number, len(versions))
-
-
-def _patiently(version: ObjectVersion, stores: TicketStores) -> Receipt:
-    """Work a version in; one that the graph has never seen is a redo, so that the ledger tells of this run."""
-    for pause in _PAUSES:
-        try:
-            return restore_object(version, stores, redo=stores.graph.load(version) is None, report=False)
-        except TransientError:
-            time.sleep(pause)
-    return restore_object(version, stores, redo=stores.graph.load(version) is None, report=False)
 
 
 def _settled(loads: dict[str, KnownLoad]) -> set[str] | None:

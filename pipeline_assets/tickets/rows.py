@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from operator import itemgetter
 
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.files.rejection import BrokenRuleError, Rejection, misshapen, rejection
+from pipeline_assets.files.times import Times
 from pipeline_assets.graph.ownership import Line
 
 #: The first day of history that is believed; the partitions of the assets begin there too.
@@ -26,42 +25,6 @@ LARGEST_QUANTITY = 10**12
 #: Neo4j refuses index keys over about 8 kB; a name this long is a broken file, not a product.
 LONGEST_KEY = 500
 _DIGITS = len(str(LARGEST_QUANTITY))
-_CACHED_TIMES = 50_000
-#: What `datetime.fromisoformat` takes beyond this is a guess: any character before the time, weeks without a day.
-_DATE_THEN_TIME = re.compile(r"\d{4}(-?)\d\d\1\d\d(?:[T ]|$)", re.ASCII)
-#: What is kept of a rejected record, which may be anything: enough to see what it is; the file itself is in its bucket.
-_KEPT_FIELDS, _KEPT_CHARACTERS = 50, 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A record that broke a rule: its number (the first after the header is 1), the rule, the place and the sentence.
-
-    `day` is the purchase day where the timestamp could be read, else empty.
-    """
-
-    number: int
-    rule: str
-    column: str
-    reason: str
-    fields: tuple[str, ...]
-    day: str = ""
-
-
-class UnreadableRecord(list[str]):
-    """A line that is no CSV: its beginning as the only field, and in `why` what is wrong with it."""
-
-    def __init__(self, text: str, why: str) -> None:
-        super().__init__([text[:_KEPT_CHARACTERS]])
-        self.why = why
-
-
-class _BrokenRuleError(Exception):
-    def __init__(self, rule: str, column: str, value: str) -> None:
-        super().__init__(rule)
-        self.rule = rule
-        self.column = column
-        self.value = value
 
 
 class RowRules:
@@ -77,9 +40,7 @@ class RowRules:
     def __init__(self, header: Sequence[str], arrived: datetime) -> None:
         self._width = len(header)
         self._pick = itemgetter(*(header.index(name) for name in TICKETS.column_names))
-        self._first = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
-        self._last = arrived + timedelta(days=1)
-        self._times: dict[str, tuple[str, str]] = {}
+        self._times = Times(FIRST_DAY, arrived + timedelta(days=1))
         self._unusual = 0
 
     def take_unusual(self) -> int:
@@ -92,14 +53,14 @@ class RowRules:
         day = ""
         try:
             if len(fields) != self._width:
-                raise self._misshapen(fields)
+                raise misshapen(fields, self._width)
             ticket_id, product, basket_id, sold, category, amount, store = map(str.strip, self._pick(fields))
-            timestamp, day = self._times.get(sold) or self._time(sold)
+            timestamp, day = self._times[sold]
             quantity = (
                 int(amount) if amount.isdigit() and amount.isascii() and len(amount) <= _DIGITS else _number(amount)
             )
             if not SMALLEST_QUANTITY <= quantity <= LARGEST_QUANTITY:
-                raise _BrokenRuleError("quantity_positive", "quantity", amount)
+                raise BrokenRuleError("quantity_positive", "quantity", amount)
             joined = "".join(fields)
             if not joined.isascii() or "\x00" in joined:
                 ticket_id, basket_id = _composed("ticket_id", ticket_id), _composed("basket_id", basket_id)
@@ -110,67 +71,39 @@ class RowRules:
             if len(ticket_id) + len(product) + len(basket_id) + len(store) + len(category) > LONGEST_KEY:
                 _refuse_long(ticket_id, product, basket_id, store, category)
             if self.crowded and ticket_id in self.crowded:
-                raise _BrokenRuleError("ticket_size", "ticket_id", ticket_id)
-        except _BrokenRuleError as broken:
-            return _rejection(number, broken, fields, day)
+                raise BrokenRuleError("ticket_size", "ticket_id", ticket_id)
+        except BrokenRuleError as broken:
+            return rejection(TICKETS, number, broken, fields, day)
         if quantity > USUAL_QUANTITY:
             self._unusual += 1
         return Line(ticket_id, product, basket_id, timestamp, category, quantity, store, day, _fingerprint(fields))
-
-    def _misshapen(self, fields: Sequence[str]) -> _BrokenRuleError:
-        if isinstance(fields, UnreadableRecord):
-            return _BrokenRuleError("row_readable", "", fields.why)
-        return _BrokenRuleError("columns", "", f"{len(fields)} fields instead of {self._width}")
-
-    def _time(self, text: str) -> tuple[str, str]:
-        """UTC text in milliseconds and the UTC day of a timestamp; rows of a ticket repeat it, so it is remembered."""
-        upper = text.upper()
-        try:
-            if not _DATE_THEN_TIME.match(upper):
-                raise _BrokenRuleError("timestamp_readable", "timestamp", text)
-            moment = datetime.fromisoformat(upper)
-            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise _BrokenRuleError("timestamp_readable", "timestamp", text) from None
-        if not self._first <= moment <= self._last:
-            raise _BrokenRuleError("timestamp_in_range", "timestamp", text)
-        utc = iso_utc(moment)
-        if len(self._times) >= _CACHED_TIMES:
-            self._times.clear()
-        self._times[text] = utc, utc[:10]
-        return utc, utc[:10]
-
-
-def readable(text: str) -> str:
-    """Text that can be written anywhere: bytes that were no UTF-8 are shown as hexadecimal escapes."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _number(text: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise _BrokenRuleError("quantity_positive", "quantity", text) from None
+        raise BrokenRuleError("quantity_positive", "quantity", text) from None
     if "_" in text or not text.isascii() or not number.is_finite():
-        raise _BrokenRuleError("quantity_positive", "quantity", text)
+        raise BrokenRuleError("quantity_positive", "quantity", text)
     return number
 
 
 def _composed(column: str, text: str) -> str:
     """One spelling for letters with accents; a NUL or a byte that was no UTF-8 cannot be spelled at all."""
     if "\x00" in text:
-        raise _BrokenRuleError("encoding", column, text)
+        raise BrokenRuleError("encoding", column, text)
     try:
         text.encode()
     except UnicodeEncodeError:
         as_bytes = text.encode("utf-8", "surrogateescape").decode("latin-1")
-        raise _BrokenRuleError("encoding", column, as_bytes) from None
+        raise BrokenRuleError("encoding", column, as_bytes) from None
     return unicodedata.normalize("NFC", text)
 
 
-def _missing_key(ticket_id: str, product: str, basket_id: str, store: str) -> _BrokenRuleError:
+def _missing_key(ticket_id: str, product: str, basket_id: str, store: str) -> BrokenRuleError:
     keys = {"ticket_id": ticket_id, "product": product, "basket_id": basket_id, "store": store}
-    return _BrokenRuleError("key_present", next(name for name, value in keys.items() if not value), "")
+    return BrokenRuleError("key_present", next(name for name, value in keys.items() if not value), "")
 
 
 def _refuse_long(ticket_id: str, product: str, basket_id: str, store: str, category: str) -> None:
@@ -183,17 +116,7 @@ def _refuse_long(ticket_id: str, product: str, basket_id: str, store: str, categ
     }
     for name, value in keys.items():
         if len(value) > LONGEST_KEY:
-            raise _BrokenRuleError("key_length", name, f"{value[:40]}… ({len(value)} characters)")
-
-
-def _rejection(number: int, broken: _BrokenRuleError, fields: Sequence[str], day: str) -> Rejection:
-    place = f"row {number}, column {broken.column}" if broken.column else f"row {number}"
-    value = broken.value[:_KEPT_CHARACTERS]
-    # Bytes that are no UTF-8 are shown as bytes: as letters of another encoding they would look right.
-    found = ascii(value) if broken.rule == "encoding" else repr(value) if broken.column else value
-    reason = f"{place}: found {found}, expected {TICKETS.rule(broken.rule).expected}"
-    kept = tuple(readable(field[:_KEPT_CHARACTERS]) for field in fields[:_KEPT_FIELDS])
-    return Rejection(number, broken.rule, broken.column, reason, kept, day)
+            raise BrokenRuleError("key_length", name, f"{value[:40]}… ({len(value)} characters)")
 
 
 def _fingerprint(fields: Sequence[str]) -> int:

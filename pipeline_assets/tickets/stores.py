@@ -11,14 +11,15 @@ import boto3
 from botocore.config import Config
 
 from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.files.quarantine import Quarantine
 from pipeline_assets.graph.store import PurchaseGraph
-from pipeline_assets.settings import Settings
-from pipeline_assets.tickets.quarantine import Quarantine
+from pipeline_assets.settings import TicketSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=30)
+#: A store that hangs has to be found out within what a function keeps in reserve.
+_RETRYING = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=3, read_timeout=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,10 @@ class TicketStores:
 
 
 @contextmanager
-def open_stores(settings: Settings) -> Iterator[TicketStores]:
+def open_stores(settings: TicketSettings) -> Iterator[TicketStores]:
     """Open the stores that `settings` names; the graph's connections are closed at the end."""
     s3 = boto3.client("s3", config=_RETRYING)
     ledger = Ledger(boto3.client("dynamodb", config=_RETRYING), settings.ledger_table)
-    quarantine = Quarantine(s3, settings.quarantine_bucket)
+    quarantine = Quarantine(s3, settings.quarantine_bucket, "tickets")
     with PurchaseGraph.connect(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password) as graph:
         yield TicketStores(s3, ledger, graph, quarantine)

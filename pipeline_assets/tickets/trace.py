@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline_assets.events.dead_letters import DeadLetters
+from pipeline_assets.files.rejected import Progress, rules_broken
+from pipeline_assets.files.waiting import Waiting, what_waits
 from pipeline_assets.graph.ownership import Content
 from pipeline_assets.graph.whereabouts import LoadPlace, held_ticket, load_of_owner, loads_of_object
 from pipeline_assets.tickets.history import KnownVersion, known_versions
-from pipeline_assets.tickets.rejected import Progress, rows_of_ticket, rules_broken
+from pipeline_assets.tickets.search import rows_of_ticket
 from pipeline_assets.tickets.stores import TicketStores
-from pipeline_assets.tickets.waiting import Waiting, what_waits
 
 _NEVER = (
     "never seen: ledger, graph, dead letters and quarantine know nothing of it. Is its file in the bucket, under a "
@@ -128,7 +130,7 @@ class TicketTrace:
 def trace_file(bucket: str, key: str, stores: TicketStores, letters: DeadLetters) -> FileTrace:
     """All that is known of a ticket file."""
     versions, deleted = known_versions(stores, bucket, key)
-    waiting = what_waits(letters)
+    waiting = what_waits(letters, "tickets")
     traced = tuple(_traced(known, stores, waiting) for known in versions)
     return FileTrace(f"s3://{bucket}/{key}", traced, deleted, waiting)
 
@@ -138,6 +140,7 @@ def trace_ticket(
 ) -> TicketTrace:
     """All that is known of a ticket; reads the quarantine of all open files, which `progress` follows."""
     driver = stores.graph.driver
+    ticket_id = unicodedata.normalize("NFC", ticket_id.strip())
     held = held_ticket(driver, ticket_id)
     load = load_of_owner(driver, held.owner) if held else None
     later = [each for each in loads_of_object(driver, load.uri) if each.effective] if load else []
@@ -153,7 +156,7 @@ def trace_ticket(
         newer[-1] if newer else None,
         tuple(row for row in rows if "row" in row),
         tuple(f"s3://{row['bucket']}/{row['key']}" for row in rows if "row" not in row),
-        what_waits(letters),
+        what_waits(letters, "tickets"),
     )
 
 
@@ -203,7 +206,7 @@ def _of_version(trace: VersionTrace, versions: Sequence[VersionTrace], waiting: 
     rows = ", ".join(f"{number} {outcome}" for outcome, number in receipt.counts.as_dict().items() if number)
     rejected = f" Rejected: {', '.join(f'{n} by {rule}' for rule, n in trace.rules.items())}." if trace.rules else ""
     shown = "Dagster shows it" if trace.in_dagster else "Dagster has yet to show it"
-    lost = "" if load else " The graph does not know it: it was emptied since."
+    lost = "" if load and load.done else " The graph has lost it: materialize purchase_graph to bring it in again."
     return f"{which} is through since {receipt.recorded_at} ({rows or 'no rows'}); {shown}.{rejected}{lost}"
 
 

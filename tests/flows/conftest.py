@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,9 +88,26 @@ def cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def _have_neo4j() -> None:
+    if error := _neo4j_fault():
+        if os.environ.get(REQUIRED):
+            raise error
+        pytest.skip(f"not run on Neo4j: {error}")
+
+
+@cache
+def _neo4j_fault() -> LocalStackError | None:
+    """Why Neo4j cannot be had, tried once; None when it can."""
     try:
         neo4j_jars()
     except LocalStackError as error:
-        if os.environ.get(REQUIRED):
-            raise
-        pytest.skip(f"not run on Neo4j: {error}")
+        return error
+    return None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Download Neo4j where it is not there yet, before the time of any test runs."""
+    parameters = (getattr(item, "callspec").params for item in session.items if hasattr(item, "callspec"))  # noqa: B009
+    if session.config.option.collectonly or not any(GraphEngine.NEO4J in each.values() for each in parameters):
+        return
+    session.config.get_terminal_writer().line("Neo4j for the tests: downloaded (152 MB) unless it is there …")
+    _neo4j_fault()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.files.quarantine import Quarantine
 from pipeline_assets.graph.store import PurchaseGraph
-from pipeline_assets.tickets.quarantine import Quarantine
 from pipeline_assets.tickets.stores import TicketStores
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def mortal_stores(cloud: RunningStack, table: str, fate: Fate) -> TicketStores:
     )
     s3 = Mortal(cloud.access.s3, fate, ("get_object", "put_object", "delete_objects"))
     graph = Mortal(PurchaseGraph(cloud.graph), fate, ("load", "write", "finish"))
-    quarantine = Quarantine(s3, cloud.access.bucket("quarantine"))  # type: ignore[arg-type]
+    quarantine = Quarantine(s3, cloud.access.bucket("quarantine"), "tickets")  # type: ignore[arg-type]
     return TicketStores(s3, Ledger(dynamodb, table), graph, quarantine)  # type: ignore[arg-type]
 
 

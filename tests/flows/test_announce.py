@@ -8,7 +8,7 @@ from deploy.local.instance import GraphEngine
 from deploy.local.reconciliation import announce_lost
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.tickets.ingest import ingest_object
+from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.flows.conftest import RunningStack
 from tests.flows.graph_picture import picture
 from tests.flows.test_tickets_flow import HEADER, TicketCloud, row
@@ -21,8 +21,9 @@ def tickets(cloud: RunningStack) -> TicketCloud:
     _forget(cloud)
     cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
     bucket = cloud.access.bucket("tickets")
-    for version in cloud.access.s3.list_object_versions(Bucket=bucket).get("Versions", []):
-        cloud.access.s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    for page in cloud.access.s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for version in page.get("Versions", []):
+            cloud.access.s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
     return TicketCloud(cloud)
 
 
@@ -34,7 +35,7 @@ def test_a_ledger_that_was_lost_is_written_again_and_the_graph_stays(tickets: Ti
     bad = tickets.put("bad.csv", "no,header\n")
     receipts.append(tickets.receipt("bad.csv", bad))
     with tickets.stores() as stores:
-        redone = ingest_object(receipts[1].source, stores, redo=True)
+        redone = TICKET_FLOW.ingest(receipts[1].source, stores, redo=True)
     totals, drawn = tickets.ledger.totals("tickets"), picture(tickets.cloud.graph)
     days = [
         tickets.ledger.account("tickets", "2026-11-14"),
@@ -43,7 +44,7 @@ def test_a_ledger_that_was_lost_is_written_again_and_the_graph_stays(tickets: Ti
     assert totals.counts == Counts(received=4, accepted=2, quarantined=1, duplicate=1)
 
     _forget(tickets.cloud)
-    found = announce_lost(tickets.access)
+    found = announce_lost(tickets.access, TICKET_FLOW)
     assert (found.stored, found.announced, found.passed_over) == (3, 3, 0)
     again = [tickets.receipt(r.source.key, r.source.version_id) for r in receipts]
     tickets.wait(lambda: tickets.ledger.totals("tickets") == totals)
@@ -60,7 +61,7 @@ def test_a_ledger_that_was_lost_is_written_again_and_the_graph_stays(tickets: Ti
 def test_what_has_a_receipt_is_not_announced(tickets: TicketCloud) -> None:
     version = tickets.put("known.csv", HEADER + row("K1"))
     receipt = tickets.receipt("known.csv", version)
-    assert announce_lost(tickets.access).announced == 0
+    assert announce_lost(tickets.access, TICKET_FLOW).announced == 0
     assert tickets.ledger.deliveries(receipt.id) == 1
 
 

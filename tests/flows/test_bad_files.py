@@ -13,7 +13,7 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.graph import ownership
 from pipeline_assets.tickets import ingest
-from pipeline_assets.tickets.ingest import ingest_object
+from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.flows.graph_picture import picture
 from tests.flows.test_tickets_flow import TicketCloud
 from tests.ticket_files import CASES, HEAD, Case, row
@@ -43,7 +43,7 @@ def test_one_upload_of_everything_that_is_bad(tickets: TicketCloud) -> None:
     tickets.send(json.dumps({"Records": [gone]}))
     keys = [f"bad/{number}/{case.name}" for number, case in enumerate(CASES)]
     versions = [tickets.put(key, case.body(f"bad{n}")) for n, (key, case) in enumerate(zip(keys, CASES, strict=True))]
-    receipts = _receipts(tickets, {*versions, "no-such-version"})
+    receipts = _receipts(tickets, dict(zip([*keys, GONE], [*versions, "no-such-version"], strict=True)))
 
     assert receipts[GONE].refused.startswith(f"{GONE}: this version is no longer in the bucket; expected the object")
     for key, case in zip(keys, CASES, strict=True):
@@ -59,13 +59,14 @@ def test_one_upload_of_everything_that_is_bad(tickets: TicketCloud) -> None:
     assert not {kept["body"] for kept in tickets.quarantined("tickets/messages/")} & set(NOTHING_ANNOUNCED)
 
 
-def _receipts(tickets: TicketCloud, versions: set[str]) -> dict[str, Receipt]:
+def _receipts(tickets: TicketCloud, versions: dict[str, str]) -> dict[str, Receipt]:
     """The receipts by key, once all are there; more of them have to come all the time."""
     found: dict[str, Receipt] = {}
 
     def look() -> dict[str, Receipt] | None:
         reports = tickets.ledger.pending("tickets", limit=10_000)
-        now = {r.receipt.source.key: r.receipt for r in reports if r.receipt.source.version_id in versions}
+        sources = ((report.receipt.source, report.receipt) for report in reports)
+        now = {source.key: receipt for source, receipt in sources if versions.get(source.key) == source.version_id}
         return now if len(now) > len(found) else None
 
     while len(found) < len(versions):
@@ -91,7 +92,7 @@ def test_a_placeholder_instead_of_the_ticket_s_number_does_not_grow_for_ever(
     version = tickets.put("crowded.csv", content)
     source = ObjectVersion(tickets.bucket, "crowded.csv", version, "", len(content), "2026-11-20T10:00:00.000Z", "1")
     with tickets.stores() as stores:
-        receipt = ingest_object(source, stores)
+        receipt = TICKET_FLOW.ingest(source, stores)
     assert receipt.counts == Counts(received=12, accepted=9, quarantined=3)
     assert tickets.lines("N/A") == [("P0", 1), ("P1", 1), ("P2", 1)]
     kept = tickets.quarantined(f"tickets/{receipt.id}/")

@@ -15,7 +15,7 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.tickets import ingest
-from pipeline_assets.tickets.ingest import ingest_object
+from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.flows.graph_picture import Picture, picture
 from tests.flows.mortality import DeadError, Fate, ledger_table, mortal_stores
 
@@ -42,7 +42,7 @@ class World:
     versions: list[ObjectVersion]
 
     def work(self, version: ObjectVersion, fate: Fate, *, redo: bool = False) -> None:
-        ingest_object(version, mortal_stores(self.cloud, self.table, fate), redo=redo)
+        TICKET_FLOW.ingest(version, mortal_stores(self.cloud, self.table, fate), redo=redo)
 
     def state(self) -> tuple[Picture, Any]:
         ledger = Ledger(self.cloud.access.dynamodb, self.table)

@@ -19,6 +19,7 @@ import pytest
 from neo4j import GraphDatabase
 from neo4j.time import DateTime
 
+from deploy.local import processes
 from deploy.local.engine_environment import engine_environment
 from deploy.local.graph import graph_child, graph_is_ready
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance
@@ -27,7 +28,7 @@ from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.export import Export, export_graph
-from pipeline_assets.tickets.ingest import ingest_object
+from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.flows.conftest import free_port_base
 from tests.flows.graph_picture import picture
 from tests.flows.ticket_world import World, random_history, row, ticket_world
@@ -130,19 +131,19 @@ def imported(directory: Path, state: Path) -> Iterator[Driver]:
     instance.prepare()
     child = graph_child(instance, engine_environment())
     subprocess.run([directory / "import.sh"], check=True, env=neo4j_admin(instance), capture_output=True)
-    with child.log.open("wb") as log:
-        server = subprocess.Popen(child.command, cwd=child.directory, stdout=log, stderr=log, env=child.environment)
+    server = processes.start(child.command, child.environment, child.log, child.directory)
     try:
         deadline = time.monotonic() + child.start_seconds
         while not graph_is_ready(instance):
             assert server.poll() is None
             assert time.monotonic() < deadline
+            time.sleep(0.1)
         login = (GRAPH_USER, instance.graph_password())
         with GraphDatabase.driver(instance.graph_uri, auth=login, notifications_min_severity="OFF") as driver:
             yield driver
     finally:
-        server.terminate()
-        server.wait()
+        processes.end_group(server.pid, within=child.stop_seconds)
+        server.wait(10)
 
 
 def neo4j_admin(instance: Instance) -> dict[str, str]:
@@ -164,8 +165,8 @@ def test_a_graph_that_was_imported_goes_on_as_if_nothing_had_happened(world: Wor
         assert everything(driver) == everything(world.cloud.graph)
         late = [world.put("a.csv", row("T1", quantity=9), row("T77")), world.put("z.csv", row("T2"))]
         for version in late:
-            ingest_object(version, world.stores())
-            ingest_object(version, world.stores(PurchaseGraph(driver)), redo=True)
+            TICKET_FLOW.ingest(version, world.stores())
+            TICKET_FLOW.ingest(version, world.stores(PurchaseGraph(driver)), redo=True)
         assert picture(driver) == world.picture()
         assert {*PurchaseGraph(driver).duplicate_keys().values()} == {0}
         assert len(driver.execute_query("SHOW CONSTRAINTS").records) == 8

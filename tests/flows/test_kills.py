@@ -40,6 +40,7 @@ class Arrivals:
     access: Access
     acknowledged: set[int] = field(default_factory=set)
     _number: int = 0
+    _over: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         # Without a second attempt: one that was taken though nobody heard of it would become two versions.
@@ -48,9 +49,9 @@ class Arrivals:
         self._s3 = session.client("s3", endpoint_url=self.access.document["endpoint_url"], config=settings)
 
     def put_some(self) -> None:
-        """Put files until some more are acknowledged."""
+        """Put files until some more are acknowledged, or whoever wants them has had enough."""
         wanted = len(self.acknowledged) + FILES_PER_KILL
-        while len(self.acknowledged) < wanted:
+        while len(self.acknowledged) < wanted and not self._over.is_set():
             self._number += 1
             with suppress(BotoCoreError, ClientError):
                 body = body_of(self._number)
@@ -67,6 +68,9 @@ class Arrivals:
         try:
             assert eventually(lambda: len(self.acknowledged) >= wanted, PATIENCE)
             yield
+        except BaseException:
+            self._over.set()
+            raise
         finally:
             thread.join()
 
@@ -84,7 +88,7 @@ def cesta(tmp_path: Path) -> Iterator[Command]:
 def test_no_kill_loses_or_doubles_anything(cesta: Command) -> None:
     access = cesta.access()
     arrivals = Arrivals(access)
-    for kill in (_kill_workers, *(_killer_of(name) for name in CHILDREN), _kill_supervisor):
+    for kill in (_kill_workers, *(_killer_of(name) for name in CHILDREN), _kill_cloud_twice, _kill_supervisor):
         with arrivals.arriving():
             kill(cesta)
 
@@ -157,6 +161,12 @@ def _killer_of(name: str) -> Callable[[Command], None]:
         print(f"{name}: healthy again after {time.monotonic() - began:.1f} s")  # noqa: T201 - for -s
 
     return kill
+
+
+def _kill_cloud_twice(cesta: Command) -> None:
+    """The second time in the middle of the repair after the first."""
+    _killer_of("cloud")(cesta)
+    _killer_of("cloud")(cesta)
 
 
 def _kill_supervisor(cesta: Command) -> None:

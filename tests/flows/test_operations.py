@@ -21,11 +21,11 @@ from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.files.quarantine import Quarantine
+from pipeline_assets.files.rejected import RejectedFile, rejected_files
+from pipeline_assets.files.replay import replay_files, replay_message
 from pipeline_assets.tickets import rows
-from pipeline_assets.tickets.ingest import ingest_object
-from pipeline_assets.tickets.quarantine import Quarantine
-from pipeline_assets.tickets.rejected import RejectedFile, rejected_files
-from pipeline_assets.tickets.replay import replay_files, replay_message
+from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.trace import FileTrace, TicketTrace, trace_file, trace_ticket
 from tests.flows.graph_picture import picture
 from tests.flows.test_tickets_flow import HEADER, TicketCloud, row
@@ -62,7 +62,7 @@ class Desk(TicketCloud):
         return [file.receipt.source.key for file in self.rejected() if file.standing == "open"]
 
     def quarantine(self) -> Quarantine:
-        return Quarantine(self.access.s3, self.access.bucket("quarantine"))
+        return Quarantine(self.access.s3, self.access.bucket("quarantine"), "tickets")
 
     def runs(self, receipt: Receipt) -> set[str]:
         listed = self.access.s3.list_objects_v2(
@@ -110,7 +110,7 @@ def test_a_rejected_row_is_replayed_once_the_rule_is_mended(desk: Desk, monkeypa
     assert (rejected.standing, rejected.rules) == ("open", {"quantity_positive": 1, "timestamp_readable": 1})
     monkeypatch.setattr(rows, "SMALLEST_QUANTITY", Decimal(0))
     with desk.stores() as stores:
-        (replayed,) = replay_files([rejected], stores)
+        (replayed,) = replay_files([rejected], TICKET_FLOW, stores)
     assert replayed.after
     assert replayed.after.counts == Counts(received=4, accepted=3, quarantined=1)
     assert desk.ledger.totals("tickets").counts == before + replayed.after.counts
@@ -128,11 +128,11 @@ def test_a_replay_that_dies_before_it_has_tidied_up_leaves_a_right_state(
     with desk.stores() as stores, monkeypatch.context() as patched:
         patched.setattr(Quarantine, "_delete", _dead)
         with pytest.raises(TransientError, match="died"):
-            ingest_object(receipt.source, stores, redo=True)
+            TICKET_FLOW.ingest(receipt.source, stores, redo=True)
     assert desk.runs(receipt) == {"0001"}
     assert [file.standing for file in desk.rejected()] == ["mended"]
     with desk.stores() as stores:
-        ingest_object(receipt.source, stores, redo=True)
+        TICKET_FLOW.ingest(receipt.source, stores, redo=True)
     assert desk.runs(receipt) == set()
 
 
@@ -160,7 +160,7 @@ def test_a_replay_goes_on_after_a_file_that_fails(desk: Desk, monkeypatch: pytes
     desk.access.s3.delete_object(Bucket=desk.bucket, Key=gone.source.key, VersionId=gone.source.version_id)
     monkeypatch.setattr(rows, "SMALLEST_QUANTITY", Decimal(0))
     with desk.stores() as stores:
-        first, second = replay_files(desk.rejected(), stores)
+        first, second = replay_files(desk.rejected(), TICKET_FLOW, stores)
     assert "no longer in the bucket" in first.failure
     assert second.before == kept
     assert second.after
@@ -306,6 +306,20 @@ class TestCommands:
         assert (len(listed["files"]), listed["more"]) == (1, True)
         assert "There are more" in desk.cesta("quarantine", "list", "--key", desk.folder, "--limit", "1")[1]
         assert desk.cesta_json("quarantine", "list", "--key", desk.folder, "--limit", "2")["more"] is False
+        for narrowed in (("list", "--rule", "columns", "--key", desk.folder), ("replay", "--rule", "row_readable")):
+            code, said, _ = desk.cesta("quarantine", *narrowed)
+            assert (code, said.startswith("No open file matches; open: ")) == (0, True)
+
+    @pytest.mark.parametrize("command", [("list",), ("show", "a.csv"), ("replay",)])
+    def test_a_rule_that_is_none_is_refused_with_those_there_are(self, desk: Desk, command: tuple[str, ...]) -> None:
+        code, _, complained = desk.cesta("quarantine", *command, "--rule", "quantity")
+        assert (code, "have no rule quantity; there are present, " in complained) == (1, True)
+
+    @pytest.mark.parametrize("name", ["s3://no-such-bucket-here/a.csv", "s3://No bucket/a.csv"])
+    def test_a_wrong_bucket_is_one_sentence(self, desk: Desk, name: str) -> None:
+        code, _, complained = desk.cesta("trace", name, env=True)
+        assert (code, complained.count("\n"), "cesta doctor" in complained) == (1, 1, False)
+        assert name in complained
 
     def test_a_mended_file_takes_the_place_of_the_old(self, desk: Desk, tmp_path: Path) -> None:
         receipt = desk.file("a", row("D1"), row("D2", quantity=0))
@@ -315,7 +329,7 @@ class TestCommands:
         assert "put that under its key" in said
         code, _, complained = desk.cesta("quarantine", "replay", receipt.id, "--file", str(mended))
         assert code == 1
-        assert "has 1 rows and the file that it replaces has 2" in " ".join(complained.split())
+        assert "has 1 row and the file that it replaces has 2" in " ".join(complained.split())
         mended.write_text(HEADER + row("D1") + row("D2", quantity=3))
         done = desk.cesta_json("quarantine", "replay", receipt.id, "--file", str(mended))
         assert (done["before"]["quarantined"], done["after"]["quarantined"], done["after"]["accepted"]) == (1, 0, 2)
@@ -338,6 +352,9 @@ class TestCommands:
         found = desk.cesta_json("trace", f"D-{desk.folder}")
         assert found["load"]["id"] == receipt.id
         assert found["in_graph"]["lines"] == {"Bread": {"quantity": 1.0, "category": "Bakery"}}
+        rejected = desk.file("b", row("D1"), row("D2", quantity=0))
+        assert desk.cesta_json("trace", rejected.id[:8])["versions"][0]["receipt"] == rejected.id
+        assert "found by all 32 digits" in " ".join(desk.cesta("trace", receipt.id[:8])[1].split())
         code, said, _ = desk.cesta("trace", f"D-{desk.folder}")
         assert code == 0
         assert "in the graph with 1 product, from" in " ".join(said.split())

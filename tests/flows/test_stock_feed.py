@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deploy.local.instance import GraphEngine
-from pipeline_assets.events.s3_events import object_versions
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.stocks.feed import as_csv, minute_files, write_minute
 from tests.flows.conftest import RunningStack
 
@@ -96,23 +96,18 @@ class TestTheGenerator:
         assert told["files"] + told["there"] == 50
 
     def test_every_file_is_announced_once_and_nothing_else(self, cloud: RunningStack) -> None:
-        queue, bucket = cloud.access.queue("stocks"), cloud.access.bucket("stocks")
+        ledger, bucket = Ledger(cloud.access.dynamodb, cloud.access.table("ledger")), cloud.access.bucket("stocks")
         minute = MINUTE.replace(minute=32)
         cloud.access.s3.put_object(Bucket=bucket, Key="elsewhere/20260302T1432.csv", Body=b"not below stocks/")
         for _ in range(2):
             write_minute(cloud.access.s3, bucket, minute)
-        told: Counter[str] = Counter()
 
-        def all_told() -> bool:
-            messages = cloud.access.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=600)
-            for message in messages.get("Messages", []):
-                found, faults = object_versions(message["Body"], flow="stocks")
-                assert not faults
-                told.update(version.key for version in found if "20260302T1432" in version.key)
-            return len(told) >= 50 and not messages.get("Messages")
+        def told() -> Counter[str]:
+            receipts = [report.receipt for report in ledger.pending("stocks", limit=10_000)]
+            return Counter({r.source.key: ledger.deliveries(r.id) for r in receipts if "20260302T1432" in r.source.key})
 
-        until(all_told, 30)
-        assert told == dict.fromkeys(dict(minute_files(minute)), 1)
+        until(lambda: len(told()) >= 50, 30)
+        assert told() == dict.fromkeys(dict(minute_files(minute)), 1)
 
 
 def test_the_schedule_fires_every_minute_until_it_is_paused(cloud: RunningStack, schedule: str) -> None:

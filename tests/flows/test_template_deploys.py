@@ -260,7 +260,8 @@ class TestDeployingAgain:
     def test_a_parameter_changes_what_depends_on_it(self, cloud: Cloud, outputs: dict[str, str]) -> None:
         cloud.deploy(TicketsConcurrency="4", VpcSubnetIds="subnet-1,subnet-2", VpcSecurityGroupIds="sg-1")
         functions = cloud.client("lambda")
-        (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+        mappings = functions.list_event_source_mappings(FunctionName=outputs["FunctionTicketsIngestion"])
+        (mapping,) = mappings["EventSourceMappings"]
         assert mapping["ScalingConfig"] == {"MaximumConcurrency": 4}
         assert "ec2:CreateNetworkInterface" in self.policy(cloud)
         cloud.deploy()

@@ -24,7 +24,7 @@ from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.tickets import ingest
-from pipeline_assets.tickets.ingest import ingest_object
+from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.flows.graph_picture import Picture, picture
 from tests.flows.mortality import DeadError, Fate, ledger_table, mortal_stores
 
@@ -212,7 +212,7 @@ def _deliver(cloud: RunningStack, table: str, version: ObjectVersion, delivery: 
     fate, redo = Fate(delivery.dies, delivery.after), delivery.redo
     for _ in range(MOST_ATTEMPTS):
         try:
-            ingest_object(version, mortal_stores(cloud, table, fate), redo=redo)
+            TICKET_FLOW.ingest(version, mortal_stores(cloud, table, fate), redo=redo)
         except DeadError:
             fate = Fate()
         except TransientError:

@@ -16,10 +16,10 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
+from pipeline_assets.files.quarantine import Quarantine
 from pipeline_assets.graph.store import PurchaseGraph
-from pipeline_assets.tickets.ingest import BATCH_ROWS, ingest_object
-from pipeline_assets.tickets.quarantine import Quarantine
-from pipeline_assets.tickets.reload import catch_up
+from pipeline_assets.tickets.catch_up import catch_up
+from pipeline_assets.tickets.ingest import BATCH_ROWS, TICKET_FLOW
 from pipeline_assets.tickets.stores import TicketStores
 from tests.flows.graph_picture import picture
 
@@ -73,7 +73,7 @@ class TicketCloud:
     @contextmanager
     def stores(self) -> Iterator[TicketStores]:
         """The stores of the instance, for work that no function does."""
-        quarantine = Quarantine(self.access.s3, self.access.bucket("quarantine"))
+        quarantine = Quarantine(self.access.s3, self.access.bucket("quarantine"), "tickets")
         yield TicketStores(self.access.s3, self.ledger, PurchaseGraph(self.cloud.graph), quarantine)
 
     def wait(self, look: Any) -> Any:
@@ -278,7 +278,7 @@ def test_a_file_is_done_again_with_the_same_result(tickets: TicketCloud) -> None
     receipt = tickets.receipt("again.csv", tickets.put("again.csv", content))
     before, totals = picture(tickets.cloud.graph), tickets.ledger.totals("tickets")
     with tickets.stores() as stores:
-        again = ingest_object(receipt.source, stores, redo=True, report=False)
+        again = TICKET_FLOW.ingest(receipt.source, stores, redo=True, report=False)
     assert (again.run, again.counts, again.partitions) == (2, receipt.counts, receipt.partitions)
     assert picture(tickets.cloud.graph) == before
     assert tickets.ledger.totals("tickets") == totals
@@ -290,7 +290,7 @@ def test_a_redo_of_a_file_that_is_gone_changes_nothing(tickets: TicketCloud) -> 
     before, totals = picture(tickets.cloud.graph), tickets.ledger.totals("tickets")
     tickets.access.s3.delete_object(Bucket=tickets.bucket, Key="soon-gone.csv", VersionId=version)
     with tickets.stores() as stores:
-        again = ingest_object(receipt.source, stores, redo=True, report=False)
+        again = TICKET_FLOW.ingest(receipt.source, stores, redo=True, report=False)
     assert "no longer in the bucket" in again.refused
     assert again.counts == Counts()
     assert picture(tickets.cloud.graph) == before
@@ -327,10 +327,10 @@ def test_time_that_runs_out_is_gone_on_with_where_it_stopped(tickets: TicketClou
             return 1.0 if stores.graph.load(version) else 100.0
 
         with pytest.raises(TimeBudgetReachedError):
-            ingest_object(version, stores, seconds_left=seconds_left)
+            TICKET_FLOW.ingest(version, stores, seconds_left=seconds_left)
         stopped = stores.graph.load(version)
         assert stopped
         assert (stopped.next_row, stopped.done) == (BATCH_ROWS + 1, False)
-        receipt = ingest_object(version, stores)
+        receipt = TICKET_FLOW.ingest(version, stores)
     assert receipt.source.bucket == bucket
     assert receipt.counts == Counts(received=2 * BATCH_ROWS + 10, accepted=2 * BATCH_ROWS + 10)

@@ -14,9 +14,9 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.files.quarantine import Quarantine
 from pipeline_assets.graph.store import PurchaseGraph
-from pipeline_assets.tickets.ingest import ingest_object
-from pipeline_assets.tickets.quarantine import Quarantine
+from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import Rebuild, rebuild_graph
 from pipeline_assets.tickets.stores import TicketStores
 from tests.flows.graph_picture import Picture, picture
@@ -44,7 +44,7 @@ class World:
 
     def stores(self, graph: Any = None) -> TicketStores:
         access = self.cloud.access
-        quarantine = Quarantine(access.s3, access.bucket("quarantine"))
+        quarantine = Quarantine(access.s3, access.bucket("quarantine"), "tickets")
         ledger = Ledger(access.dynamodb, self.table)
         return TicketStores(access.s3, ledger, graph or PurchaseGraph(self.cloud.graph), quarantine)
 
@@ -59,7 +59,7 @@ class World:
 
     def load(self, key: str, *rows: str) -> ObjectVersion:
         version = self.put(key, *rows)
-        ingest_object(version, self.stores())
+        TICKET_FLOW.ingest(version, self.stores())
         return version
 
     def delete(self, version: ObjectVersion) -> None:
@@ -123,4 +123,4 @@ def random_history(world: World, dice: random.Random) -> None:
     deliveries = [*world.versions, *dice.choices(world.versions, k=3)]
     dice.shuffle(deliveries)
     for version in deliveries:
-        ingest_object(version, world.stores(), redo=dice.random() < 0.3)
+        TICKET_FLOW.ingest(version, world.stores(), redo=dice.random() < 0.3)

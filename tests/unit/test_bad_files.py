@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.files import reading
+from pipeline_assets.files.reading import RefusedFileError, open_csv
+from pipeline_assets.files.rejection import Rejection
 from pipeline_assets.graph.ownership import Line
-from pipeline_assets.tickets import reading
-from pipeline_assets.tickets.reading import RefusedFileError, open_tickets
-from pipeline_assets.tickets.rows import Rejection, RowRules
+from pipeline_assets.tickets.rows import RowRules
 from tests.ticket_files import CASES, HEAD, Case, row
 
 ARRIVED = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
 
 def judged(path: Path, name: str) -> list[Line | Rejection]:
-    with open_tickets(path, name) as file:
+    with open_csv(path, name, TICKETS) as file:
         rules = RowRules(file.header, ARRIVED)
         return [rules.line(number, fields) for number, fields in file.records()]
 
@@ -70,7 +72,7 @@ def test_whoever_reads_may_stop_in_any_part_of_a_file(tmp_path: Path, head: str)
         raise TooLongError
 
     path = written(tmp_path, (head + "\n" * 20_000).encode())
-    with pytest.raises(TooLongError), open_tickets(path, "t.csv", stop) as file:
+    with pytest.raises(TooLongError), open_csv(path, "t.csv", TICKETS, stop) as file:
         list(file.records())
 
 
@@ -109,9 +111,9 @@ def test_a_file_is_gone_on_with_at_any_record(tmp_path: Path, case: Case) -> Non
     path = written(tmp_path, case.body("T"))
     if case.refused:
         return
-    with open_tickets(path, case.name) as file:
+    with open_csv(path, case.name, TICKETS) as file:
         whole = [(number, fields, file.position) for number, fields in file.records()]
     for done, (number, _, position) in enumerate(whole, 1):
-        with open_tickets(path, case.name) as file:
+        with open_csv(path, case.name, TICKETS) as file:
             file.go_on(number + 1, position)
             assert list(file.records()) == [(row, fields) for row, fields, _ in whole[done:]]

@@ -20,15 +20,18 @@ from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.events.partitions import PartitionAccount
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.files import assets as file_assets
+from pipeline_assets.files.reload import PartitionReload
 from pipeline_assets.graph.assets import GraphWork
 from pipeline_assets.lineage.bridge import Place, Standing
 from pipeline_assets.lineage.checks import CONSERVATION, FLOWS, RECEIPTS_KNOWN
 from pipeline_assets.lineage.sensors import standing_in
+from pipeline_assets.stocks.assets import StockStoresResource
 from pipeline_assets.tickets import assets as ticket_assets
 from pipeline_assets.tickets.assets import TicketStoresResource
+from pipeline_assets.tickets.catch_up import CatchUp
 from pipeline_assets.tickets.partitions import arrival_days, purchase_days
 from pipeline_assets.tickets.rebuild import ObjectsGoneError, Rebuild
-from pipeline_assets.tickets.reload import CatchUp, PartitionReload
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
 LANDED, SOLD, GRAPH = dg.AssetKey(["tickets", "landed"]), dg.AssetKey(["tickets"]), dg.AssetKey(["purchase_graph"])
@@ -184,8 +187,10 @@ def a_receipt(day: str, refused: str = "") -> Receipt:
     return Receipt("tickets", source, 2, ROWS, (part,), 100, 0.1, "1.0", f"{day}T10:00:01Z", refused=refused)
 
 
-def reload_nothing(asset: str, partition: str, stores: object, *, progress: Callable[[str], None]) -> PartitionReload:
-    del asset, stores
+def reload_nothing(
+    asset: str, partition: str, ledger: object, redo: object, *, progress: Callable[[str], None]
+) -> PartitionReload:
+    del asset, ledger, redo
     progress("working")
     if partition == DAYS[2]:
         return PartitionReload((), Counts(), PartitionAccount(Counts(), ()), 0, 0.0)
@@ -204,14 +209,17 @@ def run_of(
     selected = dg.AssetSelection.assets(key) | dg.AssetSelection.checks(*checks)
     job = dg.define_asset_job("by_hand", selected, config=config)
     resolved = dg.Definitions(
-        assets=defs.assets, asset_checks=defs.asset_checks, jobs=[job], resources={"stores": FakeStores()}
+        assets=defs.assets,
+        asset_checks=defs.asset_checks,
+        jobs=[job],
+        resources={"stores": FakeStores(), "stock_stores": StockStoresResource()},
     )
     return resolved.resolve_job_def("by_hand").execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
 
 @pytest.fixture
 def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    monkeypatch.setattr(ticket_assets, "reload_partition", reload_nothing)
+    monkeypatch.setattr(file_assets, "reload_partition", reload_nothing)
     with dg.DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
 
@@ -304,7 +312,7 @@ def test_a_store_that_does_not_answer_makes_the_step_wait_and_try_again(monkeypa
         raise TransientError("the purchase graph did not take the work")
 
     monkeypatch.setattr(ticket_assets, "open_stores", closed)
-    monkeypatch.setattr(ticket_assets, "Settings", SimpleNamespace(from_environment=lambda: None))
+    monkeypatch.setattr(ticket_assets, "TicketSettings", SimpleNamespace(from_environment=lambda: None))
     with pytest.raises(dg.RetryRequested), TicketStoresResource().open():
         pass
 

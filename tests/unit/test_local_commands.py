@@ -21,16 +21,23 @@ from deploy.cli.loading import counted
 from deploy.cli.main import app
 from deploy.cli.questions import answer_table, print_rows
 from deploy.local import engine_environment, processes
+from deploy.local.access import Access
+from deploy.local.board import Board, Condition
 from deploy.local.cloud_host import is_from_a_program
 from deploy.local.engine_environment import EngineEnvironment, install_engines, require_uv
 from deploy.local.errors import LocalStackError
 from deploy.local.flows import FlowStatus
 from deploy.local.instance import PROJECT, Instance
 from deploy.local.outputs import save_outputs
-from deploy.local.tickets_load import TicketFile, passed_over, ticket_files
+from deploy.local.tickets_load import TicketFile, follow, passed_over, ticket_files
 from pipeline_assets.graph.questions import question
 from tests.unit.test_local_instance import STACK_OUTPUTS
 
+STACK_OUTPUTS_OF_NOBODY = {
+    "region": "us-east-1",
+    "credentials": {"aws_access_key_id": "key", "aws_secret_access_key": "secret"},
+    "endpoint_url": "http://127.0.0.1:1",
+}
 STATUS = FlowStatus(10, 6, 2, 1, 1, pending=3, dead_lettered=0, objects=2, refused=1, queued=1)
 
 
@@ -84,6 +91,21 @@ class TestSentences:
         assert heard.startswith("cesta: ")
         assert said in heard
         assert heard.count("\n") == 1
+
+    def test_failure_of_other_stores_does_not_send_to_the_doctor(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(typer.Exit), plain_failures(from_env=True):
+            raise ConnectionRefusedError(111, "refused")
+        heard = capsys.readouterr().err
+        assert (heard.count("\n"), "refused" in heard, "cesta doctor" in heard) == (1, True, False)
+
+    @pytest.mark.parametrize("command", ["status", "doctor"])
+    def test_why_the_last_one_ended(self, tmp_path: Path, command: str) -> None:
+        instance = Instance.at(tmp_path / "state", 24_905)
+        instance.prepare()
+        save_outputs(instance, STACK_OUTPUTS)
+        Board.of(instance, []).turn(Condition.FAILED, "the graph is broken.")
+        code, said = run(command, "--state", str(instance.state))
+        assert (code, "The last one could not go on:" in said, "is broken." in said) == (1, True, True), said
 
 
 class TestSurroundings:
@@ -256,6 +278,14 @@ class TestQuestions:
             "1,200",
             "2.346",
         ]
+
+
+def test_a_cloud_that_does_not_answer_is_waited_for() -> None:
+    nobody = {**STACK_OUTPUTS_OF_NOBODY, "tables": {"ledger": "l"}, "queues": {"tickets": "q", "tickets-dlq": "d"}}
+    looks: list[FlowStatus] = []
+    with pytest.raises(LocalStackError, match="nothing moved for 0 s: 0 of 1 files are in"):
+        follow(Access(nobody), STATUS, 1, tell=looks.append, patience=0.1)
+    assert looks == [STATUS] * len(looks)
 
 
 def test_status_counts_have_the_names_that_programs_read() -> None:

@@ -146,6 +146,24 @@ def test_failed_repair_after_a_restart_ends_the_instance(supervisor: Supervisor,
     assert supervisor.failure == "the first was started again but could not be set up: the bucket is gone"
 
 
+def test_repair_in_which_the_child_dies_again_is_made_good_by_the_next(
+    supervisor: Supervisor, board: Board, tmp_path: Path
+) -> None:
+    repairs: list[int] = []
+
+    def repair() -> None:
+        repairs.append(pid_of(board, "first"))
+        if len(repairs) == 1:
+            os.kill(repairs[0], signal.SIGKILL)
+            raise LocalStackError("the connection was closed")
+
+    supervisor.start(child(tmp_path, "first"), after_restart=repair)
+    supervisor.wait_until_ready("first")
+    os.kill(pid_of(board, "first"), signal.SIGKILL)
+    assert eventually(lambda: len(set(repairs)) == 2)
+    assert not supervisor.failed.is_set()
+
+
 def test_arguments_and_log_show_no_secret(supervisor: Supervisor, board: Board, tmp_path: Path) -> None:
     supervisor.start(child(tmp_path, "first"))
     supervisor.wait_until_ready("first")

@@ -14,11 +14,13 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.files.replay import MendError, read_mended, refuse_fewer_rows
+from pipeline_assets.files.versions import StoredVersion, split_uri
+from pipeline_assets.files.waiting import Waiting
 from pipeline_assets.graph.whereabouts import LoadPlace
-from pipeline_assets.tickets.history import KnownVersion, StoredVersion, split_uri
-from pipeline_assets.tickets.replay import MendError, read_mended, refuse_fewer_rows
+from pipeline_assets.tickets.history import KnownVersion
+from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.trace import FileTrace, TicketTrace, VersionTrace
-from pipeline_assets.tickets.waiting import Waiting
 
 HEADER = ",".join(TICKETS.column_names)
 GOOD = "T1,Bread,B1,2026-11-20 09:00:00,Bakery,1,S1"
@@ -64,7 +66,7 @@ class TestVerdictOnAFile:
                 id="pending",
             ),
             pytest.param(verdict(told=receipt(), place=load(), in_dagster=True), "Dagster shows it.", id="shown"),
-            pytest.param(verdict(told=receipt(), in_dagster=True), "The graph does not know it", id="emptied"),
+            pytest.param(verdict(told=receipt(), in_dagster=True), "The graph has lost it", id="emptied"),
             pytest.param(
                 verdict(told=receipt(refused="a.csv: it is empty")), "refused: a.csv: it is empty.", id="refused"
             ),
@@ -97,17 +99,17 @@ class TestMendedFile:
     def test_is_read_by_the_rules_before_it_is_put(self, tmp_path: Path) -> None:
         file = tmp_path / "a.csv"
         file.write_text("\n".join([HEADER, GOOD, GOOD.replace(",1,", ",0,")]))
-        mended = read_mended(file, "a.csv")
+        mended = read_mended(file, "a.csv", TICKET_FLOW)
         assert (mended.rows, mended.rejected, mended.rejections[0].number) == (2, 1, 2)
-        refuse_fewer_rows(mended, receipt(), file)
+        refuse_fewer_rows(mended, receipt(), file, TICKET_FLOW)
         with pytest.raises(MendError, match="has 2 rows and the file that it replaces has 3"):
-            refuse_fewer_rows(mended, receipt(counts=Counts(3, 3)), file)
+            refuse_fewer_rows(mended, receipt(counts=Counts(3, 3)), file, TICKET_FLOW)
 
     def test_that_would_be_refused_is_not_put(self, tmp_path: Path) -> None:
         file = tmp_path / "a.csv"
         file.write_text("no,header\n")
         with pytest.raises(MendError, match=r"would be refused: a\.csv: row 0 lacks the columns"):
-            read_mended(file, "a.csv")
+            read_mended(file, "a.csv", TICKET_FLOW)
 
 
 class TestCommands:
@@ -139,9 +141,13 @@ class TestCommands:
         assert self.run("quarantine", "replay", *arguments)[0] == 2
         assert said in self.run("quarantine", "replay", *arguments)[1]
 
+    def test_trace_of_nothing_is_refused(self) -> None:
+        code, said = self.run("trace", " ")
+        assert (code, "give a NAME" in said) == (2, True)
+
     def test_unknown_flow_names_the_known(self) -> None:
         code, said = self.run("redrive", "weather")
-        assert (code, "there is no flow weather; there is tickets" in said) == (2, True)
+        assert (code, "'tickets'" in said, "'stocks'" in said) == (2, True, True)
 
     def test_only_these_commands_keep_the_persons_own_cloud(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_PROFILE", "the-persons-own")

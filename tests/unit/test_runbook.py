@@ -9,11 +9,12 @@ from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = ROOT / "docs" / "runbook"
+RESOURCES: dict[str, dict[str, Any]] = load(str(ROOT / "deploy" / "template.yaml"))["Resources"]
 ALARMS: dict[str, dict[str, Any]] = {
-    name: resource["Properties"]
-    for name, resource in load(str(ROOT / "deploy" / "template.yaml"))["Resources"].items()
-    if resource["Type"] == "AWS::CloudWatch::Alarm"
+    name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == "AWS::CloudWatch::Alarm"
 }
+#: Dimensions that are no name of a flow's own: one ledger serves all of them.
+SHARED = {"Ledger"}
 CHAPTERS = ["## What it means", "## How to see it", "## How to mend it"]
 
 
@@ -30,6 +31,32 @@ def test_the_contents_list_every_alarm_by_its_name(name: str) -> None:
     assert f"| `{called}` |" in (RUNBOOK / "README.md").read_text()
 
 
+@pytest.mark.parametrize("name", ALARMS)
+def test_what_an_alarm_watches_is_in_one_column_of_the_table_of_names(name: str) -> None:
+    watched = {_called(each["Value"]) for each in ALARMS[name]["Dimensions"] if each["Name"] not in SHARED}
+    assert watched
+    assert any(watched <= column for column in _columns_of_names())
+
+
 def test_no_page_is_without_an_alarm() -> None:
     named = {page for alarm in ALARMS.values() for page in re.findall(r"[a-z-]+\.md", alarm["AlarmDescription"])}
     assert named == {page.name for page in RUNBOOK.glob("*.md")} - {"README.md"}
+
+
+def _called(value: Any) -> str:
+    """What a value of the template is on a deployment, as the pages write it."""
+    match value:
+        case {"Ref": name}:
+            return _called(RESOURCES[name]["Properties"]["FunctionName"])
+        case {"Fn::GetAtt": [name, "QueueName"]}:
+            return _called(RESOURCES[name]["Properties"]["QueueName"])
+        case {"Fn::Sub": text}:
+            return str(text).replace("${Stage}", "$STAGE")
+    return str(value)
+
+
+def _columns_of_names() -> list[set[str]]:
+    """The names of each flow, a column of the table each."""
+    _, chapter = (RUNBOOK / "README.md").read_text().split("## Names\n")
+    rows = [line.split("|")[2:-1] for line in chapter.partition("\n## ")[0].splitlines() if line.startswith("|")]
+    return [set(re.findall(r"`([^`]+)`", " ".join(cells))) for cells in zip(*rows, strict=True)]

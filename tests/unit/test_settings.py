@@ -1,30 +1,48 @@
-"""The environment contract."""
+"""The environment contract: every function names what it needs, and needs nothing else."""
 
 import pytest
 
-from pipeline_assets.settings import MissingSettingError, Settings
+from pipeline_assets.settings import LedgerSettings, MissingSettingError, StockSettings, TicketSettings
 
-COMPLETE = {
+TICKETS = {
     "NEO4J_URI": "bolt://10.0.0.7:7687",
     "NEO4J_PASSWORD": "secret",
     "TICKETS_QUEUE_URL": "https://queue",
     "QUARANTINE_BUCKET": "quarantine",
     "LEDGER_TABLE": "ledger",
 }
+STOCKS = {"STOCKS_QUEUE_URL": "https://queue", "QUARANTINE_BUCKET": "quarantine", "LEDGER_TABLE": "ledger"}
+LEDGER = {"LEDGER_TABLE": "ledger"}
 
 
 def test_the_graph_s_user_has_a_default() -> None:
-    assert Settings.from_environment(COMPLETE).neo4j_user == "neo4j"
-    assert Settings.from_environment(COMPLETE | {"NEO4J_USER": "loader"}).neo4j_user == "loader"
+    assert TicketSettings.from_environment(TICKETS).neo4j_user == "neo4j"
+    assert TicketSettings.from_environment(TICKETS | {"NEO4J_USER": "loader"}).neo4j_user == "loader"
+
+
+def test_the_table_of_prices_has_a_default() -> None:
+    assert StockSettings.from_environment(STOCKS).stock_table == "StockData"
+    assert StockSettings.from_environment(STOCKS | {"TABLE_NAME": "other"}).stock_table == "other"
 
 
 def test_the_bucket_of_ticket_files_is_asked_for_only_where_it_is_needed() -> None:
-    assert Settings.from_environment(COMPLETE | {"TICKETS_BUCKET": "landing"}).require_tickets_bucket() == "landing"
+    named = TicketSettings.from_environment(TICKETS | {"TICKETS_BUCKET": "landing"})
+    assert named.require_tickets_bucket() == "landing"
     with pytest.raises(MissingSettingError, match="TICKETS_BUCKET"):
-        Settings.from_environment(COMPLETE).require_tickets_bucket()
+        TicketSettings.from_environment(TICKETS).require_tickets_bucket()
 
 
-@pytest.mark.parametrize("name", COMPLETE)
-def test_a_missing_variable_is_named(name: str) -> None:
+@pytest.mark.parametrize(
+    ("settings", "complete", "name"),
+    [
+        pytest.param(settings, complete, name, id=f"{settings.__name__}-{name}")
+        for settings, complete in ((TicketSettings, TICKETS), (StockSettings, STOCKS), (LedgerSettings, LEDGER))
+        for name in complete
+    ],
+)
+def test_a_missing_variable_is_named(
+    settings: type[TicketSettings | StockSettings | LedgerSettings], complete: dict[str, str], name: str
+) -> None:
+    assert settings.from_environment(complete)
     with pytest.raises(MissingSettingError, match=f"environment variable {name} is not set: it must hold"):
-        Settings.from_environment({key: value for key, value in COMPLETE.items() if key != name})
+        settings.from_environment({key: value for key, value in complete.items() if key != name})

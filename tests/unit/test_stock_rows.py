@@ -11,10 +11,10 @@ from decimal import Decimal
 import pytest
 
 from pipeline_assets.datasets.stocks import STOCKS
+from pipeline_assets.files.rejection import Rejection, UnreadableRecord
 from pipeline_assets.stocks.companies import COMPANIES
 from pipeline_assets.stocks.feed import COLUMNS, as_csv, minute_files
 from pipeline_assets.stocks.rows import Price, PriceRules, header_fault, ticker_of
-from pipeline_assets.tickets.rows import Rejection, UnreadableRecord
 
 ARRIVED = datetime(2026, 3, 2, 12, tzinfo=UTC)
 OWN = ",".join(COLUMNS)

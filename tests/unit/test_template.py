@@ -18,7 +18,7 @@ from deploy.local.tickets_load import PATIENCE_SECONDS
 from deploy.packaging import PACKAGES, ROOT, Package, first_party_files
 from deploy.stack import TEMPLATE, outputs_by_kind
 from pipeline_assets.events.queue import back_off_seconds
-from pipeline_assets.settings import Settings
+from pipeline_assets.settings import StockSettings, TicketSettings
 from pipeline_assets.stocks.feed import FeedSettings
 
 READ: dict[str, Any] = decode(str(TEMPLATE))[0]
@@ -260,25 +260,36 @@ class TestWhatSurvives:
 
 
 class TestHowItRuns:
-    def test_a_message_stays_hidden_for_six_timeouts(self) -> None:
-        timeout = RESOURCES["TicketsIngestion"]["Properties"]["Timeout"]
-        assert RESOURCES["TicketsQueue"]["Properties"]["VisibilityTimeout"] >= 6 * timeout
+    @pytest.mark.parametrize(
+        ("function", "queue"), [("TicketsIngestion", "TicketsQueue"), ("ConsumerLambda", "StockQueue")]
+    )
+    def test_a_message_stays_hidden_for_six_timeouts(self, function: str, queue: str) -> None:
+        timeout = RESOURCES[function]["Properties"]["Timeout"]
+        assert RESOURCES[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
 
-    def test_half_an_hour_without_the_graph_makes_no_dead_letters(self) -> None:
-        receives = RESOURCES["TicketsQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
+    @pytest.mark.parametrize(
+        ("queue", "alarm"), [("TicketsQueue", "TicketsDeadLettersAlarm"), ("StockQueue", "StockDeadLettersAlarm")]
+    )
+    def test_half_an_hour_without_the_target_makes_no_dead_letters(self, queue: str, alarm: str) -> None:
+        receives = RESOURCES[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
         last_try = sum(back_off_seconds(receive) for receive in range(1, receives))
         assert last_try > 30 * 60
-        told = RESOURCES["TicketsDeadLettersAlarm"]["Properties"]["AlarmDescription"]
+        told = RESOURCES[alarm]["Properties"]["AlarmDescription"]
         assert {40: "after forty receives"}[receives] in told
 
     def test_a_load_is_followed_until_a_crashed_invocation_comes_again(self) -> None:
         assert RESOURCES["TicketsQueue"]["Properties"]["VisibilityTimeout"] < PATIENCE_SECONDS
 
-    def test_the_mapping_reports_each_message_and_caps_the_writers(self) -> None:
-        mapping = RESOURCES["TicketsIngestionTrigger"]["Properties"]
+    @pytest.mark.parametrize(
+        ("trigger", "cap"),
+        [("TicketsIngestionTrigger", "TicketsConcurrency"), ("ConsumerLambdaTrigger", "StocksConcurrency")],
+    )
+    def test_the_mapping_reports_each_message_and_caps_the_writers(self, trigger: str, cap: str) -> None:
+        mapping = RESOURCES[trigger]["Properties"]
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["BatchSize"] == 10
-        choices = READ["Parameters"]["TicketsConcurrency"]["AllowedValues"]
+        assert mapping["ScalingConfig"]["MaximumConcurrency"]["Fn::FindInMap"][1] == {"Ref": cap}
+        choices = READ["Parameters"][cap]["AllowedValues"]
         caps = READ["Mappings"][mapping["ScalingConfig"]["MaximumConcurrency"]["Fn::FindInMap"][0]]
         assert {choice: int(choice) for choice in choices} == {key: cap["Invocations"] for key, cap in caps.items()}
         assert min(cap["Invocations"] for cap in caps.values()) >= 2
@@ -313,11 +324,23 @@ class TestHowItRuns:
         assert function["Code"] == {"S3Bucket": {"Ref": "ArtifactBucket"}, "S3Key": {"Ref": f"{name}Package"}}
 
     @pytest.mark.parametrize(
-        ("function", "settings"), [("TicketsIngestion", Settings), ("GeneratorLambda", FeedSettings)]
+        ("function", "settings"),
+        [("TicketsIngestion", TicketSettings), ("ConsumerLambda", StockSettings), ("GeneratorLambda", FeedSettings)],
     )
-    def test_a_function_gets_every_setting(self, function: str, settings: type[Settings | FeedSettings]) -> None:
+    def test_a_function_gets_every_setting(
+        self, function: str, settings: type[TicketSettings | StockSettings | FeedSettings]
+    ) -> None:
         variables = RESOURCES[function]["Properties"]["Environment"]["Variables"]
         assert settings.from_environment(dict.fromkeys(variables, "bolt://graph"))
+
+    def test_the_consumer_is_told_its_table_by_name(self) -> None:
+        variables = RESOURCES["ConsumerLambda"]["Properties"]["Environment"]["Variables"]
+        assert variables["TABLE_NAME"] == {"Ref": "StockData"}
+
+    def test_a_price_is_never_deleted(self) -> None:
+        document = RESOURCES["ConsumerLambdaRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+        (prices,) = (s for s in statements(document) if s["Resource"] == {"Fn::GetAtt": ["StockData", "Arn"]})
+        assert as_list(prices["Action"]) == ["dynamodb:PutItem"]
 
     def test_outputs_are_filed_by_kind_and_name(self) -> None:
         outputs = READ["Outputs"]
@@ -330,7 +353,11 @@ class TestHowItRuns:
                 "stocks-dlq": "StockDeadLetters",
             },
             "tables": {"ledger": "LedgerTable", "stocks": "StockData"},
-            "functions": {"tickets-ingestion": "TicketsIngestion", "generator": "GeneratorLambda"},
+            "functions": {
+                "tickets-ingestion": "TicketsIngestion",
+                "generator": "GeneratorLambda",
+                "consumer": "ConsumerLambda",
+            },
             "rules": {"generator": "GeneratorSchedule"},
         }
 

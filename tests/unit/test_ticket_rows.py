@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.files.reading import RefusedFileError, open_csv
+from pipeline_assets.files.rejection import Rejection, UnreadableRecord
 from pipeline_assets.graph.ownership import Line
-from pipeline_assets.tickets.reading import RefusedFileError, open_tickets
-from pipeline_assets.tickets.rows import Rejection, RowRules, UnreadableRecord
+from pipeline_assets.tickets.rows import RowRules
 
 HEADER = list(TICKETS.column_names)
 ARRIVED = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -150,7 +151,7 @@ def test_columns_may_come_in_any_order_with_others_between() -> None:
 def opened(tmp_path: Path, content: bytes, name: str = "t.csv") -> list[list[str]]:
     path = tmp_path / "object"
     path.write_bytes(content)
-    with open_tickets(path, name) as file:
+    with open_csv(path, name, TICKETS) as file:
         return [fields for _, fields in file.records()]
 
 
@@ -164,7 +165,7 @@ HEAD = ",".join(HEADER).encode()
         pytest.param(
             b"ticket_id,product\nT1,a\nT2,b\n", "t.csv", "header", "row 0 lacks the columns basket_id", id="missing"
         ),
-        pytest.param(HEAD + b",store\n", "t.csv", "header", "row 0 has store more than once", id="twice"),
+        pytest.param(HEAD + b",store\n", "t.csv", "header", "row 0 has the column store more than once", id="twice"),
         pytest.param(HEAD.replace(b",", b";"), "t.csv", "header", "row 0 is separated by semicolons", id="semicolons"),
         pytest.param("ticket_id".encode("utf-16"), "t.csv", "readable", "it begins as UTF-16", id="UTF-16"),
         pytest.param(b"\x89PNG\r\x00\x00", "t.csv", "readable", "byte 6 is NUL", id="binary"),
@@ -207,7 +208,7 @@ def test_what_is_shown_of_a_refused_file_is_not_in_the_sentence(tmp_path: Path) 
 def test_a_header_that_is_not_utf8_can_be_written_down(tmp_path: Path) -> None:
     path = tmp_path / "object"
     path.write_bytes(HEAD + ",descripción\n".encode("latin-1"))
-    with open_tickets(path, "t.csv") as file:
+    with open_csv(path, "t.csv", TICKETS) as file:
         assert file.header[-1] == "descripci\\xf3n"
 
 

@@ -1,16 +1,16 @@
-"""What becomes of one message of the ticket queue."""
+"""What becomes of one message of a queue that announces files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from pipeline_assets.events.outcomes import TimeBudgetReachedError
+from pipeline_assets.events.outcomes import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
-from pipeline_assets.tickets.ingest import FLOW, ingest_object
-from pipeline_assets.tickets.stores import TicketStores
+from pipeline_assets.files.ingest import FileFlow, StoresT
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +24,33 @@ class Message:
 
 
 def work_message(
-    message: Message, stores: TicketStores, queue: EventQueue, seconds_left: Callable[[], float]
+    message: Message,
+    flow: FileFlow[Any, StoresT],
+    stores: StoresT,
+    queue: EventQueue,
+    seconds_left: Callable[[], float],
 ) -> Iterator[Receipt]:
     """Ingest every object version a message announces and yield their receipts; in the end the message is done with.
 
-    What is no S3 notification is quarantined. When the time is used up a continuation is queued. Any other error,
-    `TransientError` first of all, is raised after all objects were tried and the message's back-off was asked for: the
-    message comes again.
+    What is no S3 notification is quarantined. When the time is used up after a step forward, a continuation is queued.
+    Any other error, `TransientError` first of all, is raised after all objects were tried and the message's back-off
+    was asked for: the message comes again.
     """
-    versions, faults = object_versions(message.body, flow=FLOW)
-    if faults:
-        reasons = "; ".join(map(str, faults))
-        stores.quarantine.keep_message(message.id, message.body, faults[0].rule, reasons)
+    versions, faults = object_versions(message.body, flow=flow.name)
     failures: list[Exception] = []
+    if faults:
+        try:
+            stores.quarantine.keep_message(message.id, message.body, faults[0].rule, "; ".join(map(str, faults)))
+        except TransientError as error:
+            failures.append(error)
     unfinished = False
     for version in versions:
         try:
-            yield ingest_object(version, stores, seconds_left=seconds_left)
+            yield flow.ingest(version, stores, seconds_left=seconds_left)
         except TimeBudgetReachedError as error:
-            unfinished = True
-            if error.stuck:
+            if error.moved:
+                unfinished = True
+            else:
                 failures.append(error)
         except Exception as error:  # noqa: BLE001 - the other objects of the message are not to suffer from it
             failures.append(error)

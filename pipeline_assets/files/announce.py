@@ -1,4 +1,4 @@
-"""Announcing again what lies in the ticket bucket and is not in the ledger.
+"""Announcing again what lies in a bucket and is not in the ledger.
 
 An event may be lost: a queue keeps it for some days only, and the local cloud forgets its last moment when it is
 killed. The object itself is still there, so whatever has no receipt is announced as S3 would have done it.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.stored_objects import stored_versions
-from pipeline_assets.tickets.ingest import FLOW
+from pipeline_assets.files.ingest import FileFlow
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -33,17 +33,19 @@ class Announced:
     passed_over: int = 0
 
 
-def announce_unknown(ledger: Ledger, s3: S3Client, bucket: str, queue: EventQueue) -> Announced:
-    """Announce every object version without a receipt; one that is on its way already is merely delivered twice.
+def announce_unknown(
+    flow: FileFlow[Any, Any], ledger: Ledger, s3: S3Client, bucket: str, queue: EventQueue
+) -> Announced:
+    """Announce every file version without a receipt; one that is on its way already is merely delivered twice.
 
     Reads the whole ledger and lists the whole bucket. Raises `TransientError` when either does not answer or the queue
     does not take a message; what was announced until then stays so.
     """
-    receipts = {receipt.id: receipt.source for receipt in ledger.receipts(FLOW)}
+    receipts = {receipt.id: receipt.source for receipt in ledger.receipts(flow.name)}
     found = Announced()
 
     def unknown() -> Iterator[ObjectVersion]:
-        for version in stored_versions(s3, bucket, lambda version: receipts.get(version.id)):
+        for version in stored_versions(s3, bucket, lambda version: receipts.get(version.id), flow.prefix):
             found.stored += 1
             if not version.version_id:
                 found.passed_over += 1

@@ -6,19 +6,22 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.tickets.history import version_id_of
-from pipeline_assets.tickets.ingest import FLOW, ingest_object
-from pipeline_assets.tickets.reading import RefusedFileError, open_tickets
-from pipeline_assets.tickets.rejected import RejectedFile
-from pipeline_assets.tickets.rows import Rejection, RowRules
-from pipeline_assets.tickets.stores import TicketStores
+from pipeline_assets.files.ingest import FileFlow, FileStores, StoresT
+from pipeline_assets.files.reading import RefusedFileError, open_csv
+from pipeline_assets.files.rejected import RejectedFile
+from pipeline_assets.files.rejection import Rejection
+from pipeline_assets.files.versions import version_id_of
 
 #: After so many failures one after the other no further file is tried: something is down.
 _FAILURES_IN_A_ROW = 3
@@ -47,7 +50,7 @@ class MendedFile:
     rejections: tuple[Rejection, ...]
 
 
-def replay_files(files: Iterable[RejectedFile], stores: TicketStores) -> Iterator[Replayed]:
+def replay_files(files: Iterable[RejectedFile], flow: FileFlow[Any, StoresT], stores: StoresT) -> Iterator[Replayed]:
     """Work files through again, the oldest first, and yield what became of each.
 
     A file that fails stays as it was. After three failures in a row the rest is left alone.
@@ -55,7 +58,7 @@ def replay_files(files: Iterable[RejectedFile], stores: TicketStores) -> Iterato
     in_a_row = 0
     for file in sorted(files, key=lambda each: each.receipt.source.stamp):
         try:
-            done = _replayed(file.receipt, ingest_object(file.receipt.source, stores, redo=True))
+            done = _replayed(file.receipt, flow.ingest(file.receipt.source, stores, redo=True))
         except TransientError as error:
             done = Replayed(file.receipt, failure=str(error))
         yield done
@@ -64,7 +67,7 @@ def replay_files(files: Iterable[RejectedFile], stores: TicketStores) -> Iterato
             return
 
 
-def replay_message(message_id: str, stores: TicketStores, queue: EventQueue) -> bool:
+def replay_message(message_id: str, stores: FileStores, queue: EventQueue) -> bool:
     """Put a foreign message on the queue again, then take it out of the quarantine; False when it is not there.
 
     A crash in between leaves it in both: the event then comes twice, which changes nothing.
@@ -77,47 +80,47 @@ def replay_message(message_id: str, stores: TicketStores, queue: EventQueue) -> 
     return True
 
 
-def read_mended(path: Path, key: str) -> MendedFile:
+def read_mended(path: Path, key: str, flow: FileFlow[Any, Any]) -> MendedFile:
     """Read a mended file by today's rules, as if it arrived now under `key`; raises `MendError` when it is refused."""
+    version = ObjectVersion("", key, "", "", 0, iso_utc(datetime.now(UTC)), "")
+    fault = partial(flow.header_fault, version=version)
     rows = rejected = 0
     first: list[Rejection] = []
     try:
-        with open_tickets(path, key) as file:
-            rules = RowRules(file.header, datetime.now(UTC))
-            for number, fields in file.records():
-                rows = number
-                line = rules.line(number, fields)
-                if isinstance(line, Rejection):
+        with open_csv(path, key, flow.dataset, header_fault=fault) as file:
+            for outcome in flow.judge(file, version):
+                rows += 1
+                if isinstance(outcome, Rejection):
                     rejected += 1
-                    first += [line] if len(first) < 20 else []  # noqa: PLR2004 - as the class says
+                    first += [outcome] if len(first) < 20 else []  # noqa: PLR2004 - as the class says
     except RefusedFileError as error:
         raise MendError(f"{path} would be refused: {error}") from error
     return MendedFile(rows, rejected, tuple(first))
 
 
-def refuse_fewer_rows(mended: MendedFile, replaced: Receipt, path: Path) -> None:
+def refuse_fewer_rows(mended: MendedFile, replaced: Receipt, path: Path, flow: FileFlow[Any, Any]) -> None:
     """Raise `MendError` when a mended file has fewer rows than what it replaces: it may be the rejected rows alone."""
     if mended.rows < replaced.counts.received:
         raise MendError(
-            f"{path} has {mended.rows} rows and the file that it replaces has {replaced.counts.received}: a file is "
-            "replaced whole, and tickets that it no longer carries leave the graph. Give the whole file, or say "
-            "--fewer-rows."
+            f"{path} has {mended.rows} row{'s' * (mended.rows != 1)} and the file that it replaces has "
+            f"{replaced.counts.received}: a file is "
+            f"replaced whole, and {flow.left_out}. Give the whole file, or say --fewer-rows."
         )
 
 
-def put_mended(path: Path, bucket: str, key: str, stores: TicketStores) -> str:
+def put_mended(path: Path, bucket: str, key: str, stores: FileStores) -> str:
     """Put a mended file under its key, and return the id that its receipt will have; its own event does the work."""
     try:
         with path.open("rb") as body:
             version = stores.s3.put_object(Bucket=bucket, Key=key, Body=body).get("VersionId")
     except (BotoCoreError, ClientError) as error:
-        raise TransientError(f"s3://{bucket}/{key} could not be put: {error}", flow=FLOW) from error
+        raise TransientError(f"s3://{bucket}/{key} could not be put: {error}") from error
     if not version:
         raise MendError(f"s3://{bucket}/{key} is in the bucket; the bucket keeps no versions, so `cesta trace` tells.")
     return version_id_of(bucket, key, version)
 
 
-def receipt_within(receipt_id: str, stores: TicketStores, seconds: float) -> Receipt:
+def receipt_within(receipt_id: str, stores: FileStores, seconds: float) -> Receipt:
     """The receipt of an object version, waited for at most so long; raises `MendError` when it does not come."""
     deadline = time.monotonic() + seconds
     while (receipt := stores.ledger.receipt(receipt_id)) is None:

@@ -1,4 +1,4 @@
-"""Opening a ticket file: plain or gzip, UTF-8 with or without a mark, columns in any order, records one by one."""
+"""Opening a CSV file: plain or gzip, UTF-8 with or without a mark, columns in any order, records one by one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.tickets.rows import LONGEST_KEY, UnreadableRecord, readable
+from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.files.rejection import UnreadableRecord, readable
 
 #: Bytes; the function's temporary storage holds 2 GiB, and what is packed in a small object may be without an end.
 LARGEST_OBJECT = 1_500_000_000
@@ -43,8 +43,9 @@ _LONGEST_LINE = 1_000_000
 #: The most lines that one record may span; a quotation mark that is never closed would take the rest of the file in.
 _MOST_LINES = 100
 _SHOWN_CHARACTERS = 200
+_LONGEST_NAME = 500
 #: The rows of a refused file are counted to here: nobody needs them exactly, and a file may be large.
-_MOST_COUNTED = 1_000_000
+_MOST_COUNTED = 50_000
 _CHECKED_RECORDS = 10_000
 _SCANNED_BYTES = 1 << 20
 
@@ -52,7 +53,7 @@ _SCANNED_BYTES = 1 << 20
 class RefusedFileError(Exception):
     """Raised when no row of a file can be read; the message names the file, what was there and what was expected.
 
-    `rows` is how many records the file has, as far as that can be told and at most a million. `shown` is text of the
+    `rows` is how many records the file has, as far as that can be told and at most 50,000. `shown` is text of the
     file itself, which may be anything: it belongs into the quarantine, never into a receipt or a log.
     """
 
@@ -63,13 +64,13 @@ class RefusedFileError(Exception):
         self.shown = shown
 
 
-class TicketFile:
-    """A ticket file opened for reading; `header` is its first record, stripped and in lower case, `shown` as it stands.
+class CsvFile:
+    """A CSV file opened for reading; `header` is its first record, stripped and in lower case, `shown` as it stands.
 
     `check` is called now and then while the file is read, and may raise.
     """
 
-    def __init__(self, name: str, binary: BinaryIO, start: int, check: Callable[[], None]) -> None:
+    def __init__(self, name: str, dataset: Dataset, binary: BinaryIO, start: int, check: Callable[[], None]) -> None:
         self.name = name
         self._check = check
         self._text = _text(binary, start)
@@ -83,11 +84,11 @@ class TicketFile:
         _, header = next(self._numbered, (0, None))
         self._width = len(header or ())
         if isinstance(header, UnreadableRecord):
-            raise _refused("header", name, f"row 0 has {header.why}")
+            raise refused(dataset, "header", name, f"row 0 has {header.why}")
         if header is None:
-            raise _refused("header", name, "it is empty")
+            raise refused(dataset, "header", name, "it is empty")
         self.shown = readable(",".join(header)[:_SHOWN_CHARACTERS])
-        self.header = tuple(readable(column.strip().lower()[:LONGEST_KEY]) for column in header)
+        self.header = tuple(readable(column.strip().lower()[:_LONGEST_NAME]) for column in header)
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """The records after the header with their numbers from 1; blank lines are no records.
@@ -175,33 +176,43 @@ def _length(piece: str) -> int:
 
 
 @contextmanager
-def open_tickets(path: Path, name: str, check: Callable[[], None] = lambda: None) -> Iterator[TicketFile]:
-    """Open a ticket file that lies at `path` and is called `name`; raises `RefusedFileError`, and what `check` raises.
+def open_csv(
+    path: Path,
+    name: str,
+    dataset: Dataset,
+    check: Callable[[], None] = lambda: None,
+    *,
+    header_fault: Callable[[Sequence[str]], str] | None = None,
+    measure: bool = True,
+) -> Iterator[CsvFile]:
+    """Open a file of a dataset that lies at `path` and is called `name`; raises `RefusedFileError`.
 
-    `check` is called now and then while it is read.
+    `check` is called now and then while it is read, and may raise. `header_fault` tells what keeps a header from being
+    the dataset's, where the dataset itself cannot. `measure` makes sure that what is packed is not too large; it may be
+    left out for a file that was opened before.
     """
     if not name.lower().endswith((".csv", ".csv.gz")):
         found = name.rsplit("/", 1)[-1]
-        raise _refused("readable", name, f"its name is {found!r}")
+        raise refused(dataset, "readable", name, f"its name is {found!r}")
     with path.open("rb") as raw:
         packed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
         raw.seek(0)
         binary = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if packed else raw
-        if packed and path.stat().st_size * _BEST_GZIP_RATIO > LARGEST_OBJECT:
-            _refuse_huge(path, name, check)
+        if packed and measure and path.stat().st_size * _BEST_GZIP_RATIO > LARGEST_OBJECT:
+            _refuse_huge(path, name, dataset, check)
         try:
             start = cast("io.BufferedReader", binary).peek(4096)[:4096]
         except _BROKEN_GZIP as error:
-            raise _refused("readable", name, f"its gzip data is broken ({error})") from error
-        _refuse_other_kinds(start, name)
-        file = TicketFile(name, binary, len(_UTF8_MARK) if start.startswith(_UTF8_MARK) else 0, check)
-        if fault := _header_fault(file.header):
+            raise refused(dataset, "readable", name, f"its gzip data is broken ({error})") from error
+        _refuse_other_kinds(start, name, dataset)
+        file = CsvFile(name, dataset, binary, len(_UTF8_MARK) if start.startswith(_UTF8_MARK) else 0, check)
+        if fault := _other_separator(file.header) or (header_fault or dataset.header_fault)(file.header):
             rows = sum(1 for _ in islice(file.records(), _MOST_COUNTED))
-            raise _refused("header", name, fault, rows, file.shown)
+            raise refused(dataset, "header", name, fault, rows=rows, shown=file.shown)
         yield file
 
 
-def _refuse_huge(path: Path, name: str, check: Callable[[], None]) -> None:
+def _refuse_huge(path: Path, name: str, dataset: Dataset, check: Callable[[], None]) -> None:
     unpacked = 0
     with gzip.open(path) as file:
         try:
@@ -209,29 +220,25 @@ def _refuse_huge(path: Path, name: str, check: Callable[[], None]) -> None:
                 check()
                 unpacked += len(piece)
                 if unpacked > LARGEST_OBJECT:
-                    raise _refused("size", name, f"its gzip data unpacks to more than {LARGEST_OBJECT} bytes")
+                    raise refused(dataset, "size", name, f"its gzip data unpacks to more than {LARGEST_OBJECT} bytes")
         except _BROKEN_GZIP:
             return  # the rows before the break are read all the same
 
 
-def _refuse_other_kinds(start: bytes, name: str) -> None:
+def _refuse_other_kinds(start: bytes, name: str, dataset: Dataset) -> None:
     for magic, kind in _OTHER_KINDS.items():
         if start.startswith(magic):
-            raise _refused("readable", name, f"it begins as {kind} does")
+            raise refused(dataset, "readable", name, f"it begins as {kind} does")
     header = start.split(b"\n", 1)[0]
     if b"\x00" in header:
-        raise _refused("readable", name, f"byte {header.index(0) + 1} is NUL, as in UTF-16 or a binary file")
+        raise refused(dataset, "readable", name, f"byte {header.index(0) + 1} is NUL, as in UTF-16 or a binary file")
 
 
-def _header_fault(header: Sequence[str]) -> str:
+def _other_separator(header: Sequence[str]) -> str:
     for mark, name in _OTHER_SEPARATORS.items():
         if len(header) == 1 and mark in header[0]:
             return f"row 0 is separated by {name}, not by commas"
-    missing = [column for column in TICKETS.column_names if column not in header]
-    if missing:
-        return f"row 0 lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}, of {len(header)} it has"
-    repeated = [column for column in TICKETS.column_names if header.count(column) > 1]
-    return f"row 0 has {', '.join(repeated)} more than once" if repeated else ""
+    return ""
 
 
 def _complaint(error: csv.Error) -> str:
@@ -244,5 +251,6 @@ def _complaint(error: csv.Error) -> str:
     return f"a value of more than {_WIDEST_FIELD} characters" if "field limit" in text else text
 
 
-def _refused(rule: str, name: str, found: str, rows: int = 0, shown: str = "") -> RefusedFileError:
-    return RefusedFileError(rule, f"{name}: {found}; expected {TICKETS.rule(rule).expected}", rows, shown)
+def refused(dataset: Dataset, rule: str, name: str, found: str, *, rows: int = 0, shown: str = "") -> RefusedFileError:
+    """The refusal of a file by a rule of its dataset; `found` completes "<file>: ..."."""
+    return RefusedFileError(rule, f"{name}: {found}; expected {dataset.rule(rule).expected}", rows, shown)

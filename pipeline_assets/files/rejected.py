@@ -7,17 +7,16 @@ version of it was taken, and *mended* when its last run rejected nothing any mor
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.tickets.history import known_versions
-from pipeline_assets.tickets.quarantine import Contents
-from pipeline_assets.tickets.stores import TicketStores
+from pipeline_assets.files.ingest import FileStores
+from pipeline_assets.files.quarantine import Contents
+from pipeline_assets.files.versions import listed_versions, version_id_of
 
 Standing = Literal["open", "replaced", "mended"]
 #: Told how many of how many are looked at.
@@ -27,8 +26,6 @@ R = TypeVar("R")
 _RECEIPT_ID = re.compile("[0-9a-f]{8,32}")
 #: Looked at side by side, and no further ahead of whoever takes the results than this.
 _SIDE_BY_SIDE, _AHEAD = 8, 64
-#: The rows of one file that a search for a ticket gives back.
-_ROWS_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ class RejectedFile:
 
 
 def rejected_files(
-    stores: TicketStores, contents: Contents, *, progress: Progress = lambda *_: None
+    stores: FileStores, contents: Contents, *, progress: Progress = lambda *_: None
 ) -> Iterator[RejectedFile]:
     """The files of which something is in the quarantine, the one that was last added to first, settled ones too.
 
@@ -67,7 +64,7 @@ def rejected_files(
     """
     ids = sorted(contents.receipts, key=lambda each: (contents.receipts[each], each), reverse=True)
     refused: dict[str, str] = {}
-    for number, file in enumerate(_together(lambda each: rejected_file(each, stores, contents), ids), 1):
+    for number, file in enumerate(together(lambda each: rejected_file(each, stores, contents), ids), 1):
         progress(number, len(ids))
         if file is None:
             continue
@@ -80,78 +77,44 @@ def rejected_files(
         yield file
 
 
-def rejected_file(receipt_id: str, stores: TicketStores, contents: Contents) -> RejectedFile | None:
+def rejected_file(receipt_id: str, stores: FileStores, contents: Contents) -> RejectedFile | None:
     """What is in the quarantine of one object version, or None while it has no receipt."""
     receipt = stores.ledger.receipt(receipt_id)
     if receipt is None:
         return None
     newest = stores.ledger.newest(receipt.source.uri)
     rules = rules_broken(stores, receipt)
-    return RejectedFile(receipt, contents.receipts.get(receipt_id, ""), _standing(receipt, newest), rules)
+    return RejectedFile(receipt, contents.receipts.get(receipt_id, ""), standing_of(receipt, newest), rules)
 
 
-def files_named(name: str, bucket: str, key: str, stores: TicketStores, contents: Contents) -> list[RejectedFile]:
+def files_named(name: str, bucket: str, key: str, stores: FileStores, contents: Contents) -> list[RejectedFile]:
     """The files of which something is in the quarantine under a name, oldest first.
 
     The name is a receipt id, or at least eight digits of its beginning; else all versions of the object are meant.
     """
     ids = [each for each in contents.receipts if each.startswith(name)] if _RECEIPT_ID.fullmatch(name) else []
     if not ids:
-        versions, _ = known_versions(stores, bucket, key)
-        ids = [version.id for version in versions if version.id in contents.receipts]
+        newest = stores.ledger.newest(f"s3://{bucket}/{key}")
+        stored = {version_id_of(bucket, key, each.version_id) for each in listed_versions(stores.s3, bucket, key)}
+        ids = [each for each in {*stored, *([newest.id] if newest else [])} if each in contents.receipts]
     found = (rejected_file(each, stores, contents) for each in ids)
     return sorted((file for file in found if file), key=lambda file: file.receipt.source.stamp)
 
 
-def rules_broken(stores: TicketStores, receipt: Receipt) -> dict[str, int]:
+def rules_broken(stores: FileStores, receipt: Receipt) -> dict[str, int]:
     """How many documents the last run of an object version left in the quarantine, by rule, the most first."""
     documents = stores.quarantine.documents(receipt.id, receipt.run)
     return dict(Counter(document["rule"] for document in documents).most_common())
 
 
-def rows_of_ticket(
-    ticket_id: str, stores: TicketStores, contents: Contents, *, progress: Progress = lambda *_: None
-) -> list[dict[str, Any]]:
-    """The rejected rows of open files that carry a ticket, at most 20 of a file, and the refusals of whole files.
-
-    Those files were never read row by row, so nobody knows whether they carry it; their documents have no `row`.
-    """
-    wanted = unicodedata.normalize("NFC", ticket_id)
-
-    def search(receipt_id: str) -> list[dict[str, Any]]:
-        receipt = stores.ledger.receipt(receipt_id)
-        if receipt is None or _standing(receipt, stores.ledger.newest(receipt.source.uri)) != "open":
-            return []
-        found: list[dict[str, Any]] = []
-        for document in stores.quarantine.documents(receipt.id, receipt.run):
-            if "row" not in document or wanted in _ticket_ids(document):
-                found.append(document)
-                if len(found) == _ROWS_TOLD:
-                    break
-        return found
-
-    ids = sorted(contents.receipts)
-    rows: list[dict[str, Any]] = []
-    for number, found in enumerate(_together(search, ids), 1):
-        progress(number, len(ids))
-        rows += found
-    return rows
-
-
-def _standing(receipt: Receipt, newest: Receipt | None) -> Standing:
+def standing_of(receipt: Receipt, newest: Receipt | None) -> Standing:
+    """How a rejected file stands, `newest` being the newest version of its object that was not refused whole."""
     if newest and newest.source.stamp > receipt.source.stamp:
         return "replaced"
     return "open" if receipt.refused or receipt.counts.quarantined else "mended"
 
 
-def _ticket_ids(document: dict[str, Any]) -> Iterable[str]:
-    """What may be the ticket of a rejected row: any field, where it had not the header's columns."""
-    fields = document.get("fields", ())
-    values = [fields.get("ticket_id", "")] if isinstance(fields, dict) else fields
-    return (unicodedata.normalize("NFC", value.strip()) for value in values)
-
-
-def _together(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+def together(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
     """The results in the order of the items, worked out side by side and only a little ahead."""
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
         for first in range(0, len(items), _AHEAD):

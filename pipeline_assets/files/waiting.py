@@ -1,4 +1,4 @@
-"""Events of ticket files that nobody has worked through: those in the queue, and those that were given up."""
+"""Events of files that nobody has worked through: those in the queue, and those that were given up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.s3_events import object_versions
-from pipeline_assets.tickets.ingest import FLOW
 
 #: The most dead letters that are looked at for one file.
 _LETTERS = 500
@@ -36,11 +35,11 @@ class Waiting:
         return f" {' and '.join(told).capitalize()}." if told else ""
 
 
-def what_waits(letters: DeadLetters) -> Waiting:
+def what_waits(letters: DeadLetters, flow: str) -> Waiting:
     """How many events wait, and which versions the dead letters announce."""
     seen = letters.look(limit=_LETTERS) if letters.count() else []
     announced: dict[str, int] = {}
     for letter in seen:
-        for version in object_versions(letter.body, flow=FLOW)[0]:
+        for version in object_versions(letter.body, flow=flow)[0]:
             announced[version.id] = announced.get(version.id, 0) + 1
     return Waiting(letters.waiting(), max(letters.count(), len(seen)), announced, len(seen) < _LETTERS)

@@ -1,0 +1,1 @@
+"""ConsumerLambda: price files into the table."""

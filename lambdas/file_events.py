@@ -1,0 +1,71 @@
+"""What every function behind a queue of files does with a batch of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
+from pipeline_assets.events.outcomes import IngestError
+from pipeline_assets.events.queue import EventQueue
+from pipeline_assets.files.ingest import FileFlow, StoresT
+from pipeline_assets.files.messages import Message, work_message
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from pipeline_assets.events.receipt import Receipt
+
+logger = Logger()
+metrics = Metrics()
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+def file_handler(
+    flow: FileFlow[Any, StoresT], opened: Callable[[], tuple[StoresT, EventQueue]]
+) -> Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]:
+    """The handler of a flow; `opened` gives the stores and the queue, which stay open while the process lives."""
+
+    def work(record: SQSRecord, lambda_context: LambdaContext) -> None:
+        receive_count = int(record.attributes.approximate_receive_count)
+        message = Message(record.message_id, record.body, record.receipt_handle, receive_count)
+        stores, queue = opened()
+        try:
+            for receipt in work_message(message, flow, stores, queue, lambda: _seconds_left(lambda_context)):
+                _tell(receipt)
+        except Exception as error:
+            _tell_failure(error, receive_count)
+            raise
+
+    @logger.inject_lambda_context
+    @metrics.log_metrics
+    def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+        """Work through a batch of messages and name those that have to be delivered again."""
+        _, queue = opened()
+        queue.claim([record["receiptHandle"] for record in event["Records"]], _seconds_left(context))
+        return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
+
+    return lambda_handler
+
+
+def _seconds_left(context: LambdaContext) -> float:
+    return context.get_remaining_time_in_millis() / 1000
+
+
+def _tell(receipt: Receipt) -> None:
+    counts = receipt.counts.as_dict()
+    logger.info("object ingested", extra={"object_uri": receipt.source.uri, "refused": receipt.refused, **counts})
+    for outcome, rows in counts.items():
+        metrics.add_metric(name=f"Rows{outcome.title()}", unit=MetricUnit.Count, value=rows)
+
+
+def _tell_failure(error: Exception, receive_count: int) -> None:
+    known = isinstance(error, IngestError)
+    attributes = error.attributes() if isinstance(error, IngestError) else {}
+    logger.warning("to be delivered again", exc_info=not known, extra={"receive_count": receive_count, **attributes})
+    metrics.add_metric(name="MessagesRetried", unit=MetricUnit.Count, value=1)

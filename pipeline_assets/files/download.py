@@ -1,0 +1,58 @@
+"""An object's bytes in a temporary file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.events.time_budget import TimeBudget
+from pipeline_assets.files.reading import LARGEST_OBJECT, refused
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+
+_CHUNK_BYTES = 4 << 20
+_GONE = {"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412", "MethodNotAllowed"}
+
+
+@contextmanager
+def downloaded(s3: S3Client, version: ObjectVersion, budget: TimeBudget, dataset: Dataset) -> Iterator[Path]:
+    """The object's bytes in a temporary file of its own, which is removed afterwards.
+
+    Raises `RefusedFileError` when the version is gone or too large, `TransientError` when it cannot be read now.
+    """
+    if version.size > LARGEST_OBJECT:
+        raise refused(dataset, "size", version.key, f"it has {version.size} bytes")
+    request: GetObjectRequestTypeDef = {"Bucket": version.bucket, "Key": version.key}
+    if version.version_id:
+        request["VersionId"] = version.version_id
+    elif version.etag:
+        request["IfMatch"] = version.etag
+    with tempfile.TemporaryDirectory(prefix="cesta-") as directory:
+        path = Path(directory) / "object"
+        try:
+            body = s3.get_object(**request)["Body"]
+            with path.open("wb") as file:
+                for chunk in body.iter_chunks(_CHUNK_BYTES):
+                    file.write(chunk)
+                    budget.check(dataset.name, version.uri)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _GONE:
+                raise refused(dataset, "present", version.key, "this version is no longer in the bucket") from error
+            raise _unread(version, dataset, error) from error
+        except (BotoCoreError, OSError) as error:
+            raise _unread(version, dataset, error) from error
+        yield path
+
+
+def _unread(version: ObjectVersion, dataset: Dataset, error: Exception) -> TransientError:
+    return TransientError(f"{version.uri} could not be read: {error}", flow=dataset.name, object_uri=version.uri)

@@ -1,0 +1,74 @@
+"""Records that broke a rule: which one, where, what was there and what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline_assets.datasets.spec import Dataset
+
+#: What is kept of a rejected record, which may be anything: enough to see what it is; the file itself is in its bucket.
+_KEPT_FIELDS, _KEPT_CHARACTERS, _KEPT_OF_ALL = 50, 1_000, 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A record that broke a rule: its number (the first after the header is 1), the rule, the place and the sentence.
+
+    `day` is the day that the record is about where it could be read, else empty.
+    """
+
+    number: int
+    rule: str
+    column: str
+    reason: str
+    fields: tuple[str, ...]
+    day: str = ""
+
+
+class UnreadableRecord(list[str]):
+    """A line that is no CSV: its beginning as the only field, and in `why` what is wrong with it."""
+
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__([text[:_KEPT_CHARACTERS]])
+        self.why = why
+
+
+class BrokenRuleError(Exception):
+    """Raised by a row rule; `value` was found in `column` or, where that is empty, in the record as a whole."""
+
+    def __init__(self, rule: str, column: str, value: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.column = column
+        self.value = value
+
+
+def misshapen(fields: Sequence[str], width: int) -> BrokenRuleError:
+    """What is wrong with a record that has not `width` fields."""
+    if isinstance(fields, UnreadableRecord):
+        return BrokenRuleError("row_readable", "", fields.why)
+    return BrokenRuleError("columns", "", f"{len(fields)} fields instead of {width}")
+
+
+def rejection(dataset: Dataset, number: int, broken: BrokenRuleError, fields: Sequence[str], day: str) -> Rejection:
+    """The rejection of a record by a rule of its dataset."""
+    place = f"row {number}, column {broken.column}" if broken.column else f"row {number}"
+    value = broken.value[:_KEPT_CHARACTERS]
+    # Bytes that are no UTF-8 are shown as bytes: as letters of another encoding they would look right.
+    found = ascii(value) if broken.rule == "encoding" else repr(value) if broken.column else value
+    reason = f"{place}: found {found}, expected {dataset.rule(broken.rule).expected}"
+    return Rejection(number, broken.rule, broken.column, reason, _kept(fields), day)
+
+
+def _kept(fields: Sequence[str]) -> tuple[str, ...]:
+    left, kept = _KEPT_OF_ALL, []
+    for field in fields[:_KEPT_FIELDS]:
+        kept.append(readable(field[: min(left, _KEPT_CHARACTERS)]))
+        left = max(0, left - len(field))
+    return tuple(kept)
+
+
+def readable(text: str) -> str:
+    """Text that can be written anywhere: bytes that were no UTF-8 are shown as hexadecimal escapes."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

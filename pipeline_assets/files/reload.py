@@ -1,0 +1,63 @@
+"""Working the files of a partition through again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.partitions import PartitionAccount
+from pipeline_assets.events.receipt import Receipt
+
+
+def _silent(_: str) -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionReload:
+    """What working a partition's objects through again did: `counts` of this redo, `state` of the partition after it.
+
+    `size` is in bytes.
+    """
+
+    receipts: tuple[Receipt, ...]
+    counts: Counts
+    state: PartitionAccount
+    size: int
+    seconds: float
+
+
+def reload_partition(
+    asset: str,
+    partition: str,
+    ledger: Ledger,
+    redo: Callable[[ObjectVersion], Receipt],
+    *,
+    progress: Callable[[str], None] = _silent,
+) -> PartitionReload:
+    """Work every object of a partition through again with `redo`, in the order of their stamps."""
+    started = time.monotonic()
+    receipts: list[Receipt] = []
+    versions = ledger.objects(asset, partition)
+    for number, version in enumerate(versions, 1):
+        receipt = redo(version)
+        receipts.append(receipt)
+        progress(
+            f"{asset} {partition}: {number} of {len(versions)} objects, {receipt.counts.received} rows: {version.key}"
+        )
+    return PartitionReload(
+        receipts=tuple(receipts),
+        counts=sum((_of_partition(receipt, asset, partition) for receipt in receipts), Counts()),
+        state=ledger.account(asset, partition),
+        size=sum(receipt.size for receipt in receipts),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _of_partition(receipt: Receipt, asset: str, partition: str) -> Counts:
+    parts = (part.counts for part in receipt.partitions if (part.asset, part.partition) == (asset, partition))
+    return sum(parts, Counts())

@@ -1,0 +1,46 @@
+"""The timestamps of a file: ISO-8601 in its common forms, as UTC text."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.files.rejection import BrokenRuleError
+
+#: What `datetime.fromisoformat` takes beyond this is a guess: any character before the time, weeks without a day.
+_DATE_THEN_TIME = re.compile(r"\d{4}(-?)\d\d\1\d\d(?:[T ]|$)", re.ASCII)
+#: A fraction that milliseconds cannot hold: cut off, two times would become one.
+_FINER = re.compile(r"[.,]\d{3}\d*[1-9]", re.ASCII)
+_REMEMBERED = 50_000
+
+
+class Times(dict[str, tuple[str, str]]):
+    """Looks a timestamp's text up as UTC text in milliseconds and its UTC day; rows repeat it, so it is remembered.
+
+    Times without a zone are UTC. `first` to `last` is the range that is believed; `exact` refuses fractions that
+    milliseconds cannot hold. A text that breaks a rule raises `BrokenRuleError`.
+    """
+
+    def __init__(self, first: date, last: datetime, *, exact: bool = False) -> None:
+        super().__init__()
+        self._first = datetime(first.year, first.month, first.day, tzinfo=UTC)
+        self._last = last
+        self._exact = exact
+
+    def __missing__(self, text: str) -> tuple[str, str]:
+        upper = text.upper()
+        try:
+            if not _DATE_THEN_TIME.match(upper) or (self._exact and _FINER.search(upper)):
+                raise BrokenRuleError("timestamp_readable", "timestamp", text)
+            moment = datetime.fromisoformat(upper)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise BrokenRuleError("timestamp_readable", "timestamp", text) from None
+        if not self._first <= moment <= self._last:
+            raise BrokenRuleError("timestamp_in_range", "timestamp", text)
+        utc = iso_utc(moment)
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[text] = utc, utc[:10]
+        return self[text]

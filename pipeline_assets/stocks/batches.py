@@ -1,0 +1,111 @@
+"""Consecutive records of a price file: written together, then counted together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pipeline_assets.datasets.stocks import STOCKS
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.files.reading import CsvFile
+from pipeline_assets.files.rejection import BrokenRuleError, Rejection, rejection
+from pipeline_assets.stocks.load import Load, Tally
+from pipeline_assets.stocks.ownership import Fate, OwnedPrice, Owner, Settled
+from pipeline_assets.stocks.rows import Price, PriceRules
+from pipeline_assets.stocks.table import StockTable
+
+_ACCEPTED = Counts(received=1, accepted=1)
+_DUPLICATE = Counts(received=1, duplicate=1)
+_SUPERSEDED = Counts(received=1, superseded=1)
+_QUARANTINED = Counts(received=1, quarantined=1)
+
+
+class Row(NamedTuple):
+    """A record that is a price, and its fields as they stand in the file."""
+
+    number: int
+    fields: Sequence[str]
+    price: Price
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some records of a file: the first row of every ticker and time, the later ones of those, the rejected ones.
+
+    `next_row` is the number of the record after them, which begins at byte `position` of the file.
+    """
+
+    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+    repeats: list[Row] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    unusual: int = 0
+    next_row: int = 1
+    position: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many records it has."""
+        return len(self.rows) + len(self.repeats) + len(self.rejections)
+
+    def add(self, row: Row) -> None:
+        """Take a row in; the first of a ticker and a time is the one that counts."""
+        if self.rows.setdefault((row.price.ticker, row.price.timestamp), row) is not row:
+            self.repeats.append(row)
+
+
+def batches(file: CsvFile, rules: PriceRules, size: int) -> Iterator[Batch]:
+    """The records that are left of a file, `size` in a batch."""
+    batch = Batch()
+    for number, fields in file.records():
+        found = rules.price(number, fields)
+        if isinstance(found, Price):
+            batch.add(Row(number, fields, found))
+        else:
+            batch.rejections.append(found)
+        batch.next_row = number + 1
+        if batch.size == size:
+            batch.position, batch.unusual = file.position, rules.take_unusual()
+            yield batch
+            batch = Batch()
+    if batch.size:
+        batch.position, batch.unusual = file.position, rules.take_unusual()
+        yield batch
+
+
+def written(batch: Batch, load: Load, table: StockTable) -> tuple[Tally, list[Rejection]]:
+    """Write a batch; its rows by outcome, and all that was rejected of it in the order of the rows.
+
+    Writing it again says the same, but for rows that have been superseded meanwhile.
+    """
+    tally, rejections = Tally(), list(batch.rejections)
+    stamp, source, run = load.version.stamp, load.version.id, load.run
+    prices = [OwnedPrice(Owner(stamp, source, run, row.number), row.price) for row in batch.rows.values()]
+    standing = dict(zip(batch.rows, table.write(prices), strict=True))
+    for place, row in batch.rows.items():
+        _settle(row, standing[place], tally, rejections)
+    for row in batch.repeats:
+        settled = standing[row.price.ticker, row.price.timestamp]
+        if settled.fate is not Fate.SUPERSEDED:
+            same = settled.price.price == row.price
+            settled = Settled(Fate.REPEATED if same else Fate.CONTRADICTED, settled.price)
+        _settle(row, settled, tally, rejections)
+    for rejected in rejections:
+        tally.add(rejected.day, _QUARANTINED)
+    tally.changed("rows_unusual", batch.unusual)
+    return tally, sorted(rejections, key=lambda rejected: rejected.number)
+
+
+def _settle(row: Row, settled: Settled, tally: Tally, rejections: list[Rejection]) -> None:
+    match settled.fate:
+        case Fate.REPEATED:
+            tally.add(row.price.day, _DUPLICATE)
+        case Fate.SUPERSEDED:
+            tally.add(row.price.day, _SUPERSEDED)
+        case Fate.CONTRADICTED:
+            what = f"other prices than row {settled.price.owner.row} has for {row.price.ticker} {row.price.timestamp}"
+            broken = BrokenRuleError("one_price", "", what)
+            rejections.append(rejection(STOCKS, row.number, broken, row.fields, row.price.day))
+        case fate:
+            tally.add(row.price.day, _ACCEPTED)
+            tally.changed("items_overwritten", fate is Fate.OVERWRITTEN)

@@ -1,0 +1,98 @@
+"""From one price file to the table and its receipt: what the Lambda, Dagster and the command line call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from pipeline_assets.datasets.stocks import STOCKS
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.time_budget import TimeBudget
+from pipeline_assets.files.ingest import FileFlow
+from pipeline_assets.files.reading import CsvFile
+from pipeline_assets.files.rejection import Rejection
+from pipeline_assets.stocks.batches import batches, written
+from pipeline_assets.stocks.load import Load
+from pipeline_assets.stocks.rows import Price, PriceRules, header_fault
+from pipeline_assets.stocks.stores import StockStores
+
+#: Records that are written and counted together.
+BATCH_ROWS = 5_000
+#: The first day that is a partition of its own. Daily bars go back some 20,000 days, and one file of them would be as
+#: many entries in Dagster; older prices are in the table and in the account of the day they arrived.
+FIRST_DAY = "2015-01-01"
+
+
+class StockFlow(FileFlow[Load, StockStores]):
+    """Price files: every batch is written into the table, then counted; both may be done again."""
+
+    dataset = STOCKS
+    prefix = "stocks/"
+    left_out = "prices that it no longer names stay in the table"
+    #: A batch begun with so much left ends within it, the rests of a throttled table included.
+    reserve_seconds = 10.0
+
+    def header_fault(self, header: Sequence[str], version: ObjectVersion) -> str:
+        """A file without the column of tickets may be named after its ticker."""
+        return header_fault(header, version.key)
+
+    def known(self, version: ObjectVersion, stores: StockStores) -> Load | None:
+        """How far a file of more than one batch has come."""
+        return stores.loads.load(version)
+
+    def begin(self, version: ObjectVersion, run: int) -> Load:
+        """A run before its first row."""
+        return Load(version, run)
+
+    def judge(self, file: CsvFile, version: ObjectVersion) -> Iterator[Price | Rejection]:
+        """The price that each record is, or why there is none."""
+        rules = _rules(file, version)
+        return (rules.price(number, fields) for number, fields in file.records())
+
+    def put_rows(self, file: CsvFile, load: Load, stores: StockStores, budget: TimeBudget) -> Load:
+        """Batch by batch into the table, then what is rejected into the quarantine, then the counts into the ledger."""
+        rules = _rules(file, load.version)
+        if load.next_row > 1:
+            file.go_on(load.next_row, load.position)
+        for batch in batches(file, rules, BATCH_ROWS):
+            budget.check(self.name, load.version.uri)
+            tally, rejections = written(batch, load, stores.table)
+            stores.quarantine.keep_rows(load.version, load.run, file.header, rejections)
+            stores.tickers.put((row.price.ticker, row.price.day) for row in batch.rows.values())
+            before, load = load, load.with_batch(tally, batch.next_row, batch.position)
+            if batch.size == BATCH_ROWS:  # a shorter one is the last: the receipt itself says that it is in
+                stores.loads.put(load, before)
+            budget.moved_on()
+        return load
+
+    def refused(self, load: Load) -> Load:
+        """The load itself: what an earlier run wrote stays in the table."""
+        return load
+
+    def finish(self, load: Load, stores: StockStores, budget: TimeBudget) -> Load:  # noqa: ARG002 - for other flows
+        """Nothing: what a file no longer names stays in the table."""
+        return load
+
+    def partitions(self, load: Load, counts: Counts) -> tuple[PartitionCounts, ...]:
+        """The days of the prices; none for a version of rejected rows alone: the earlier one's prices still stand."""
+        if counts.received == counts.quarantined:
+            return ()
+        return tuple(PartitionCounts(self.name, day, load.days[day]) for day in sorted(load.days) if day >= FIRST_DAY)
+
+    def effects(self, load: Load) -> dict[str, int]:
+        """What changed in the table."""
+        return dict(load.effects)
+
+    def forget(self, receipt: Receipt, stores: StockStores) -> None:
+        """Drop how far the file had come; one of less than a batch left nothing."""
+        if receipt.counts.received >= BATCH_ROWS:
+            stores.loads.drop(receipt.id, receipt.run)
+
+
+def _rules(file: CsvFile, version: ObjectVersion) -> PriceRules:
+    return PriceRules(file.header, datetime.fromisoformat(version.event_time), version.key)
+
+
+STOCK_FLOW = StockFlow()

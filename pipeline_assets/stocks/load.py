@@ -1,0 +1,139 @@
+"""How far an object version has come into the table: its counts so far, kept in the ledger's table between batches.
+
+Items: ``load#<receipt id>`` / ``load``, there only while a file of more than one batch is on its way. Writing prices
+again changes nothing, so a batch is written first and counted afterwards, under the condition that nobody else has
+counted it: of two workers on a file one goes on, and the counts are those of one.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts, OvertakenError
+from pipeline_assets.events.table import Table, key, transient
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_LOAD = "load"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One run of one object version.
+
+    `run` counts the times it was begun from row 1, `next_row` is the first record not yet in, which begins at byte
+    `position` (of what is unpacked, where the object is packed), `days` are the rows per day of their prices,
+    `unread_time` the rejected rows whose time could not be read, `effects` what changed in the table.
+    """
+
+    version: ObjectVersion
+    run: int = 1
+    next_row: int = 1
+    position: int = 0
+    days: Mapping[str, Counts] = field(default_factory=dict)
+    unread_time: int = 0
+    effects: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def done(self) -> bool:
+        """Whether all records are known to be in: never, as it is the receipt that says so."""
+        return False
+
+    @property
+    def counts(self) -> Counts:
+        """The rows of this run by outcome; `received` counts the records read, not the outcomes."""
+        total = sum(self.days.values(), Counts(quarantined=self.unread_time))
+        return replace(total, received=self.next_row - 1)
+
+    def with_batch(self, tally: Tally, next_row: int, position: int) -> Load:
+        """Where the object stands after the records up to `next_row`, which came to `tally`."""
+        days = {day: self.days.get(day, Counts()) + tally.days.get(day, Counts()) for day in {*self.days, *tally.days}}
+        names = {*self.effects, *tally.effects}
+        effects = {name: self.effects.get(name, 0) + tally.effects.get(name, 0) for name in sorted(names)}
+        unread = self.unread_time + tally.unread_time
+        return replace(self, next_row=next_row, position=position, days=days, unread_time=unread, effects=effects)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of some records: rows per day, those without a readable time, what changed in the table."""
+
+    days: dict[str, Counts] = field(default_factory=dict)
+    unread_time: int = 0
+    effects: dict[str, int] = field(default_factory=dict)
+
+    def add(self, day: str, counts: Counts) -> None:
+        """Count rows of a day; an empty day is one that could not be read."""
+        if day:
+            self.days[day] = self.days.get(day, Counts()) + counts
+        else:
+            self.unread_time += counts.quarantined
+
+    def changed(self, effect: str, number: int = 1) -> None:
+        """Count what changed in the table."""
+        self.effects[effect] = self.effects.get(effect, 0) + number
+
+
+class Loads:
+    """The loads that are on their way; every method raises `TransientError` when the table cannot be reached."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._table = Table(client, table)
+
+    def load(self, version: ObjectVersion) -> Load | None:
+        """Where an object version stands, in the place in the order that it was begun with; None outside its work."""
+        item = self._table.get(f"load#{version.id}", _LOAD)
+        if item is None:
+            return None
+        body: dict[str, Any] = json.loads(zlib.decompress(item["body"]["B"]))
+        days = {day: Counts(*numbers) for day, numbers in body.pop("days").items()}
+        started = version.at(body.pop("stamp"))
+        return Load(started, int(item["run"]["N"]), int(item["next_row"]["N"]), days=days, **body)
+
+    def put(self, load: Load, before: Load) -> None:
+        """Write where an object version stands after a batch that went on from `before`; raises `OvertakenError`."""
+        body = {
+            "stamp": load.version.stamp,
+            "position": load.position,
+            "days": {day: list(counts.as_dict().values()) for day, counts in load.days.items()},
+            "unread_time": load.unread_time,
+            "effects": dict(load.effects),
+        }
+        put: dict[str, Any] = {
+            "TableName": self._table.name,
+            "Item": key(f"load#{load.version.id}", _LOAD)
+            | {"run": {"N": str(load.run)}, "next_row": {"N": str(load.next_row)}}
+            | {"body": {"B": zlib.compress(json.dumps(body).encode())}},
+            "ConditionExpression": "attribute_not_exists(pk) OR run < :run",
+            "ExpressionAttributeValues": {":run": {"N": str(load.run)}},
+        }
+        if before.next_row > 1:
+            put["ConditionExpression"] = "run = :run AND next_row = :before"
+            put["ExpressionAttributeValues"][":before"] = {"N": str(before.next_row)}
+        client = self._table.client
+        with transient("write a load"):
+            try:
+                client.put_item(**put)
+            except client.exceptions.ConditionalCheckFailedException as error:
+                message = f"{load.version.uri} is not at row {before.next_row} of run {load.run} any more"
+                raise OvertakenError(message) from error
+
+    def drop(self, receipt_id: str, run: int) -> None:
+        """Forget how far an object version had come, unless a later run is at work."""
+        client = self._table.client
+        with transient("drop a load"):
+            try:
+                client.delete_item(
+                    TableName=self._table.name,
+                    Key=key(f"load#{receipt_id}", _LOAD),
+                    ConditionExpression="attribute_not_exists(pk) OR run <= :run",
+                    ExpressionAttributeValues={":run": {"N": str(run)}},
+                )
+            except client.exceptions.ConditionalCheckFailedException:
+                return

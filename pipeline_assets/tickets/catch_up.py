@@ -1,0 +1,65 @@
+"""Bringing into the graph what it lacks by the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.tickets.ingest import TICKET_FLOW
+from pipeline_assets.tickets.stores import TicketStores
+
+#: Another worker may be on an object, or keep the turn: seconds before each further attempt.
+_PAUSES = (0.5, 1, 2, 4, 8, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """What a catch-up found: `known` objects of the ledger, of which `restored` were not in the graph.
+
+    `missing` ones are neither in the graph nor in S3 any more, and no newer version has replaced them: what they held
+    is lost to the graph.
+    """
+
+    known: int
+    restored: tuple[Receipt, ...]
+    missing: tuple[Receipt, ...]
+    seconds: float
+
+
+def catch_up(stores: TicketStores, *, progress: Callable[[str], None] = lambda _: None) -> CatchUp:
+    """Bring every object that the ledger knows and the graph lacks into the graph; an empty graph is filled anew.
+
+    Where the graph is ahead of the ledger, since a process died between the two, the ledger is told.
+    """
+    started = time.monotonic()
+    stores.graph.ensure_schema()
+    receipts = [receipt for receipt in stores.ledger.receipts(TICKET_FLOW.name) if not receipt.refused]
+    brought: list[Receipt] = []
+    for number, receipt in enumerate(receipts, 1):
+        load = stores.graph.load(receipt.source)
+        if load is None or not load.done or load.run > receipt.run:
+            brought.append(restore_patiently(receipt.source, stores))
+            progress(f"{number} of {len(receipts)} objects: {brought[-1].refused or f'restored {receipt.source.key}'}")
+    restored = tuple(receipt for receipt in brought if receipt.partitions)
+    newest = {receipt.source.uri: receipt.id for receipt in receipts}
+    gone = (receipt for receipt in brought if not receipt.partitions)
+    missing = tuple(receipt for receipt in gone if newest[receipt.source.uri] == receipt.id)
+    return CatchUp(len(receipts), restored, missing, time.monotonic() - started)
+
+
+def restore_patiently(version: ObjectVersion, stores: TicketStores) -> Receipt:
+    """Work a version in, waiting where a store does not answer or another worker is on it.
+
+    One that the graph has never seen is a redo, so that the ledger tells what today's rules made of it. Raises
+    `TransientError` when it takes too long.
+    """
+    for pause in _PAUSES:
+        try:
+            return TICKET_FLOW.restore(version, stores, redo=stores.graph.load(version) is None, report=False)
+        except TransientError:
+            time.sleep(pause)
+    return TICKET_FLOW.restore(version, stores, redo=stores.graph.load(version) is None, report=False)

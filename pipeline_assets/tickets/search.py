@@ -1,0 +1,50 @@
+"""Searching the quarantine for a ticket."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline_assets.files.quarantine import Contents
+from pipeline_assets.files.rejected import Progress, standing_of, together
+from pipeline_assets.tickets.stores import TicketStores
+
+#: The rows of one file that a search gives back.
+_ROWS_TOLD = 20
+
+
+def rows_of_ticket(
+    ticket_id: str, stores: TicketStores, contents: Contents, *, progress: Progress = lambda *_: None
+) -> list[dict[str, Any]]:
+    """The rejected rows of open files that carry a ticket, at most 20 of a file, and the refusals of whole files.
+
+    Those files were never read row by row, so nobody knows whether they carry it; their documents have no `row`.
+    """
+    wanted = unicodedata.normalize("NFC", ticket_id)
+
+    def search(receipt_id: str) -> list[dict[str, Any]]:
+        receipt = stores.ledger.receipt(receipt_id)
+        if receipt is None or standing_of(receipt, stores.ledger.newest(receipt.source.uri)) != "open":
+            return []
+        found: list[dict[str, Any]] = []
+        for document in stores.quarantine.documents(receipt.id, receipt.run):
+            if "row" not in document or wanted in _ticket_ids(document):
+                found.append(document)
+                if len(found) == _ROWS_TOLD:
+                    break
+        return found
+
+    ids = sorted(contents.receipts)
+    rows: list[dict[str, Any]] = []
+    for number, found in enumerate(together(search, ids), 1):
+        progress(number, len(ids))
+        rows += found
+    return rows
+
+
+def _ticket_ids(document: dict[str, Any]) -> Iterable[str]:
+    """What may be the ticket of a rejected row: any field, where it had not the header's columns."""
+    fields = document.get("fields", ())
+    values = [fields.get("ticket_id", "")] if isinstance(fields, dict) else fields
+    return (unicodedata.normalize("NFC", value.strip()) for value in values)

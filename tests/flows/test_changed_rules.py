@@ -1,0 +1,113 @@
+"""Rules are mended while files wait: graph, ledger and quarantine say the same afterwards, whoever works again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.tickets import rows
+from pipeline_assets.tickets.catch_up import catch_up
+from pipeline_assets.tickets.ingest import TICKET_FLOW, TicketFlow
+from tests.flows.mortality import DeadError
+from tests.flows.ticket_world import World, row, ticket_world
+
+if TYPE_CHECKING:
+    from pipeline_assets.events.object_version import ObjectVersion
+    from pipeline_assets.events.receipt import Receipt
+    from tests.flows.conftest import RunningStack
+
+DAY = "2026-11-14"
+
+
+@pytest.fixture
+def world(cloud: RunningStack) -> Iterator[World]:
+    with ticket_world(cloud) as one:
+        yield one
+
+
+def agreed(world: World, version: ObjectVersion) -> Receipt:
+    """The receipt of a version, whose run and counts the graph and the quarantine share."""
+    stores = world.stores()
+    receipt, load = stores.ledger.receipt(version.id), stores.graph.load(version)
+    assert receipt
+    assert load
+    assert (load.run, load.done) == (receipt.run, True)
+    rejected = list(stores.quarantine.documents(receipt.id, receipt.run))
+    assert len(rejected) == (1 if receipt.refused and receipt.counts.received > 1 else receipt.counts.quarantined)
+    return receipt
+
+
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "LARGEST_QUANTITY", 1_000)
+
+
+def test_a_run_is_never_numbered_below_an_earlier_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = world.load("a.csv", row("T1"), row("T2", quantity=5_000))
+    TICKET_FLOW.ingest(version, world.stores(), redo=True)
+    world.cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
+    catch_up(world.stores())
+    small(monkeypatch)
+    world.rebuild()
+    assert agreed(world, version).counts == Counts(received=2, accepted=1, quarantined=1)
+    assert world.stores().ledger.account("tickets", DAY).counts.accepted == 1
+
+
+def test_a_redo_that_died_before_its_receipt_is_told_by_a_catch_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = world.load("a.csv", row("T1"), row("T2", quantity=5_000))
+    small(monkeypatch)
+
+    def die(*_: object) -> None:
+        raise DeadError
+
+    with monkeypatch.context() as dying:
+        dying.setattr(TicketFlow, "receipt", die)
+        with pytest.raises(DeadError):
+            TICKET_FLOW.ingest(version, world.stores(), redo=True)
+    assert [receipt.id for receipt in catch_up(world.stores()).restored] == [version.id]
+    assert agreed(world, version).counts == Counts(received=2, accepted=1, quarantined=1)
+    assert catch_up(world.stores()).restored == ()
+
+
+def test_a_version_that_is_rejected_whole_by_now_takes_its_tickets_along(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = world.load("a.csv", row("T1"), row("T2"))
+    newer = world.load("a.csv", row("T3", quantity=5_000))
+    small(monkeypatch)
+    TICKET_FLOW.ingest(newer, world.stores(), redo=True)
+    assert world.picture()["Ticket"] == []
+    assert world.stores().ledger.account("tickets", DAY).receipt_ids == ()
+    TICKET_FLOW.ingest(older, world.stores(), redo=True)
+    assert world.picture()["Ticket"] == [("T1",), ("T2",)]
+    assert world.stores().ledger.account("tickets", DAY).receipt_ids == (older.id,)
+    before = world.picture()
+    assert world.rebuild().same is True
+    assert world.picture() == before
+
+
+@pytest.mark.parametrize("rebuilt", [False, True], ids=["redone", "rebuilt"])
+def test_a_file_that_is_refused_by_now_leaves_nothing_and_comes_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, rebuilt: bool
+) -> None:
+    version = world.load("a.csv", row("T1"), row("T2"))
+    before = world.picture()
+    with monkeypatch.context() as stricter:
+        columns = (*TICKETS.columns, replace(TICKETS.columns[0], name="till"))
+        stricter.setattr(TicketFlow, "dataset", replace(TICKETS, columns=columns))
+        if rebuilt:
+            assert world.rebuild().missing == ()
+        else:
+            TICKET_FLOW.ingest(version, world.stores(), redo=True)
+        assert world.picture()["Ticket"] == []
+        assert "lacks the column till" in agreed(world, version).refused
+        assert world.stores().ledger.totals("tickets").counts == Counts(received=2, quarantined=2)
+    TICKET_FLOW.ingest(version, world.stores(), redo=True)
+    assert world.picture() == before
+    assert agreed(world, version).counts == Counts(received=2, accepted=2)

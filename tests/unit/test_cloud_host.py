@@ -1,0 +1,131 @@
+"""How the state of the local cloud is written while it runs: soon, again after a failure, never after its end."""
+
+import asyncio
+import errno
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.local import cloud_host
+from deploy.local.cloud_host import Keeper, errors_raised
+from deploy.local.processes import birth
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloud_host, "_PAUSE_SECONDS", 0.02)
+
+
+def kept(keeper: Keeper, work: Callable[[], Awaitable[None]]) -> None:
+    """Do some work while a keeper keeps."""
+
+    async def main() -> None:
+        keeper.start()
+        await work()
+        await keeper.stop()
+
+    asyncio.run(main())
+
+
+async def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - another process makes it hold
+            await asyncio.sleep(0.01)
+
+
+def lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def add_line(file: Path, text: str) -> None:
+    with file.open("a") as output:
+        output.write(f"{text}\n")
+
+
+def test_each_change_is_written_by_a_copy_once_all_is_at_rest(tmp_path: Path) -> None:
+    written, at_rest = tmp_path / "written", False
+    keeper = Keeper(lambda: add_line(written, str(os.getpid())), lambda: at_rest)
+
+    async def work() -> None:
+        nonlocal at_rest
+        keeper.changed = True
+        await asyncio.sleep(0.2)
+        assert lines(written) == []
+        at_rest = True
+        await eventually(lambda: len(lines(written)) == 1)
+        await asyncio.sleep(0.2)
+        assert len(lines(written)) == 1
+        keeper.changed = True
+        await eventually(lambda: len(lines(written)) == 2)
+
+    kept(keeper, work)
+    assert str(os.getpid()) not in lines(written)
+
+
+def test_what_was_not_written_is_tried_again_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    tried = tmp_path / "tried"
+
+    def write() -> None:
+        if not tried.exists():
+            time.sleep(1)
+            add_line(tried, str(time.monotonic()))
+            raise OSError(errno.ENOSPC, "full")
+        add_line(tried, str(time.monotonic()))
+
+    keeper = Keeper(write, lambda: True, changed=True)
+    kept(keeper, lambda: eventually(lambda: len(lines(tried)) == 2))
+    failed, succeeded = map(float, lines(tried))
+    assert succeeded - failed < 4, "not nine times as long as the failure took"
+    assert "the state was not written (wait status 256); it is tried again" in capfd.readouterr().err
+
+
+def test_a_copy_that_cannot_be_made_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fork = os.fork
+    refused: list[bool] = []
+
+    def refusing() -> int:
+        if not refused:
+            refused.append(True)
+            raise BlockingIOError(errno.EAGAIN, "too many processes")
+        return fork()
+
+    monkeypatch.setattr(os, "fork", refusing)
+    keeper = Keeper((tmp_path / "written").touch, lambda: True, changed=True)
+    kept(keeper, lambda: eventually((tmp_path / "written").exists))
+    assert refused
+
+
+def test_the_end_kills_a_copy_that_is_stuck(tmp_path: Path) -> None:
+    stuck = tmp_path / "stuck"
+
+    def write() -> None:
+        add_line(stuck, str(os.getpid()))
+        time.sleep(30)
+
+    began = time.monotonic()
+    kept(Keeper(write, lambda: True, changed=True), lambda: eventually(lambda: bool(lines(stuck))))
+    assert time.monotonic() - began < 10
+    assert birth(int(lines(stuck)[0])) is None
+
+
+def test_the_end_is_orderly_though_the_keeper_broke() -> None:
+    asked: list[bool] = []
+
+    def at_rest() -> bool:
+        asked.append(True)
+        raise KeyError("stacks")
+
+    kept(Keeper(lambda: None, at_rest, changed=True), lambda: eventually(lambda: bool(asked)))
+
+
+def test_an_error_that_is_only_logged_counts() -> None:
+    logger = logging.getLogger("test-of-errors")
+    with errors_raised(logger):
+        logger.warning("slow")
+    with pytest.raises(OSError, match="failed to save sqs: full"), errors_raised(logger):
+        logger.error("failed to save %s: %s", "sqs", "full")
+    assert not logger.handlers
