@@ -21,6 +21,8 @@ from deploy.local.instance import PORT_NAMES, Instance, port_answers, port_is_fr
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import cloud_session
 from deploy.stack import stack_outputs
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.graph.store import PurchaseGraph
 
 _FREE_BYTES = 2 * 1024**3
 
@@ -48,6 +50,7 @@ def findings(instance: Instance) -> Iterator[Finding]:
     yield Finding("instance", f"process {running} on {instance.state}")
     yield from _reachable(instance)
     yield _template(instance)
+    yield _complete(instance)
 
 
 def print_diagnosis(instance: Instance) -> bool:
@@ -131,3 +134,18 @@ def _template(instance: Instance) -> Finding:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         return Finding(name, f"not deployed: {error}", "`cesta down`, then `cesta up`, deploys it")
     return Finding(name, f"deployed, {len(deployed)} outputs")
+
+
+def _complete(instance: Instance) -> Finding:
+    """Whether the graph holds every ticket file that the ledger says was taken; a rebuild may have broken off."""
+    name = "purchases"
+    try:
+        access = Access(read_outputs(instance))
+        totals = Ledger(access.dynamodb, access.table("ledger")).totals("tickets")
+        with access.graph() as driver:
+            lacking = totals.objects - totals.refused - PurchaseGraph(driver).finished_loads()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        return Finding(name, f"not to be told: {error}", "see the parts above")
+    if lacking > 0:
+        return Finding(name, f"the graph lacks {lacking:,} ticket files", "materialize purchase_graph in Dagster")
+    return Finding(name, "every ticket file that was taken is in the graph")

@@ -118,6 +118,13 @@ class PurchaseGraph:
                 sizes[kind] = self._count(f"MATCH ()-[r:{kind}]->() RETURN count(r) AS n")
         return sizes
 
+    def finished_loads(self) -> int:
+        """How many object versions are in the graph to their last row, those of which no row counts left out."""
+        with _transient():
+            return self._count(
+                "MATCH (load:TicketLoad) WHERE load.state = 'done' AND load.effective RETURN count(load) AS n"
+            )
+
     def duplicate_keys(self) -> dict[str, int]:
         """For every label, how many keys stand on more than one node; all zero while the constraints hold."""
         with _transient():

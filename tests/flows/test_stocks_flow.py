@@ -199,5 +199,5 @@ def test_the_command_line_asks_the_table_by_its_keys(
     assert (head, rows[0]) == (HEADER, "ASKD,2026-11-19T14:30:10.000Z,11,11,11,11,5")
     assert "Scan" not in calls
 
-    print_prices(cloud.instance, "ASKE", None, None, as_json=False, as_csv=False)
-    assert "No file ever had the ticker ASKE" in capsys.readouterr().out
+    print_prices(cloud.instance, "ASKU", None, None, as_json=False, as_csv=False)
+    assert "No file ever had the ticker ASKU" in capsys.readouterr().out

@@ -167,7 +167,7 @@ class TestReadBack:
         assert variables["QUARANTINE_BUCKET"] == names["buckets"]["quarantine"]
         assert variables["TICKETS_QUEUE_URL"] == names["queues"]["tickets"]
         assert variables["LEDGER_TABLE"] == names["tables"]["ledger"]
-        assert (function["Timeout"], function["MemorySize"]) == (60, 512)
+        assert (function["Timeout"], function["MemorySize"]) == (60, 1024)
 
     def test_the_policy_of_dagster_is_there_to_be_attached(self, cloud: Cloud, outputs: dict[str, str]) -> None:
         policy = cloud.client("iam").get_policy(PolicyArn=outputs["PolicyDagster"])["Policy"]
