@@ -248,7 +248,7 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
         if load.next_row > 1:
             load = self.finish(load, stores, budget)
             return load, load.counts
-        if load.run > 1:
+        if load.run > 1 and self.known(load.version, stores):
             load = self.finish(self.refused(load), stores, budget)
         return load, Counts(received=error.rows, quarantined=error.rows)
 
