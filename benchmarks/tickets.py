@@ -10,11 +10,11 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 from uuid import uuid4
 
 from pipeline_assets.datasets.tickets import TICKETS
@@ -22,9 +22,9 @@ from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.files.reading import open_csv
 from pipeline_assets.graph import statements
-from pipeline_assets.graph.changes import Changes
+from pipeline_assets.graph.changes import apply
 from pipeline_assets.graph.load import Batch, Load, write_load
-from pipeline_assets.graph.store import settled
+from pipeline_assets.graph.ownership import settle
 from pipeline_assets.graph.turns import in_turn
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.batches import batches
@@ -107,7 +107,7 @@ class _Transaction:
     load: Load
     after: Load
     ticket_ids: list[str]
-    changes: Changes
+    changes: list[tuple[LiteralString, dict[str, Any]]]
 
     def send(self, tx: ManagedTransaction) -> None:
         """Send what our writer sends, and read the answers it reads."""
@@ -119,20 +119,37 @@ class _Transaction:
             tx.run(statements.NEWER_VERSION, uri=version.uri, stamp=version.stamp).single()
         else:
             list(tx.run(statements.EARLIER_LOADS, uri=version.uri, stamp=version.stamp))
-        self.changes.send(tx)
+        for text, parameters in self.changes:
+            tx.run(text, parameters).consume()
         write_load(tx, self.after)
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """Takes statements instead of a transaction."""
+
+    taken: list[tuple[LiteralString, dict[str, Any]]] = field(default_factory=list)
+
+    def run(self, text: LiteralString, parameters: dict[str, Any]) -> _Recorder:
+        self.taken.append((text, parameters))
+        return self
+
+    def consume(self) -> None:
+        return
 
 
 def _transactions(version: ObjectVersion, content: bytes) -> list[_Transaction]:
     """What our writer sends for a file of which the graph knows nothing."""
     load, made = Load(version), []
     for batch in _batches(version, content):
-        found = settled(batch.lines, {}, load.owner, outdated=False)
-        after = load.with_batch(batch, found.days, found.changes.effects, found.crowded)
+        settlement = settle(batch.lines, {}, load.owner, outdated=False)
+        recorder = _Recorder()
+        effects = apply(cast("ManagedTransaction", recorder), settlement, load.owner)
+        after = load.with_batch(batch, settlement.days, effects)
         tickets = sorted({line.ticket_id for line in batch.lines})
-        made.append(_Transaction(load, after, tickets, found.changes))
+        made.append(_Transaction(load, after, tickets, recorder.taken))
         load = after
-    return [*made, _Transaction(load, replace(load, done=True), [], Changes((), {}))]
+    return [*made, _Transaction(load, replace(load, done=True), [], [])]
 
 
 def _batches(version: ObjectVersion, content: bytes) -> list[Batch]:

@@ -35,36 +35,25 @@ def read_held(tx: ManagedTransaction, ticket_ids: Collection[str]) -> dict[str, 
     return held
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Statements with their rows, in order, and what they do by name: tickets and lines created, replaced and so on."""
-
-    statements: tuple[tuple[LiteralString, dict[str, Any]], ...]
-    effects: dict[str, int]
-
-    def send(self, tx: ManagedTransaction) -> None:
-        """Send them inside a transaction that has its turn."""
-        for text, rows in self.statements:
-            tx.run(text, rows).consume()
-
-
-def changes_of(settlement: Settlement, owner: str) -> Changes:
-    """What a settled batch changes."""
+def apply(tx: ManagedTransaction, settlement: Settlement, owner: str) -> dict[str, int]:
+    """Write a settled batch; returns how many tickets and lines were created, replaced, dropped and retired."""
     change = _Change()
     for ticket, (before, after) in settlement.put.items():
         change.ticket(ticket, before, after, owner)
     for ticket, content in settlement.retire.items():
         change.retire(ticket, content, owner)
     change.revived = sorted(settlement.revived)
-    return change.done()
+    change.write(tx)
+    return change.effects()
 
 
-def retirement(held: Mapping[str, Held]) -> Changes:
-    """What takes tickets out of the graph, leaving a tombstone with the owner each of them had."""
+def retire(tx: ManagedTransaction, held: Mapping[str, Held]) -> dict[str, int]:
+    """Take tickets out of the graph, leaving a tombstone with the owner each of them had."""
     change = _Change()
     for ticket, known in held.items():
         change.retire(ticket, known.content, known.owner)
-    return change.done()
+    change.write(tx)
+    return change.effects()
 
 
 @dataclass(slots=True)
@@ -125,36 +114,35 @@ class _Change:
             "lines_dropped": len(self.drop_lines),
         }
 
-    def done(self) -> Changes:
+    def write(self, tx: ManagedTransaction) -> None:
+        _run(tx, statements.DROP_LINES, rows=self.drop_lines)
+        _run(tx, statements.DROP_BASKETS, rows=self.drop_baskets)
+        _run(tx, statements.DROP_STORES, rows=self.drop_stores)
+        _run(tx, statements.DROP_TICKETS, ids=self.leaving)
+        _run(tx, statements.DROP_RETIRED, ids=self.revived)
+        _run(tx, statements.PUT_RETIRED, rows=_ordered(self.retired))
+        _run(tx, statements.PUT_TICKETS, rows=_ordered(self.tickets))
+        _run(tx, statements.PUT_BASKETS, rows=_ordered(self.put_baskets))
+        _run(tx, statements.PUT_STORES, rows=_ordered(self.put_stores))
+        _run(tx, statements.PUT_PRODUCTS, names=sorted({row["product"] for row in self.put_lines}))
+        _run(tx, statements.PUT_LINES, rows=_ordered(self.put_lines))
         pairs = {(row["product"], row["category"]) for row in self.put_lines if row["category"]}
-        statements_and_rows: list[tuple[LiteralString, str, list[Any]]] = [
-            (statements.DROP_LINES, "rows", self.drop_lines),
-            (statements.DROP_BASKETS, "rows", self.drop_baskets),
-            (statements.DROP_STORES, "rows", self.drop_stores),
-            (statements.DROP_TICKETS, "ids", self.leaving),
-            (statements.DROP_RETIRED, "ids", self.revived),
-            (statements.PUT_RETIRED, "rows", _ordered(self.retired)),
-            (statements.PUT_TICKETS, "rows", _ordered(self.tickets)),
-            (statements.PUT_BASKETS, "rows", _ordered(self.put_baskets)),
-            (statements.PUT_STORES, "rows", _ordered(self.put_stores)),
-            (statements.PUT_PRODUCTS, "names", sorted({row["product"] for row in self.put_lines})),
-            (statements.PUT_LINES, "rows", _ordered(self.put_lines)),
-            (statements.PUT_CATEGORIES, "pairs", _pairs(pairs)),
-            *self._pruning(kept=pairs),
-        ]
-        sent = tuple((text, {name: rows}) for text, name, rows in statements_and_rows if rows)
-        return Changes(sent, self.effects())
+        _run(tx, statements.PUT_CATEGORIES, pairs=_pairs(pairs))
+        self._prune(tx, kept=pairs)
 
-    def _pruning(self, kept: set[tuple[str, str]]) -> list[tuple[LiteralString, str, list[Any]]]:
+    def _prune(self, tx: ManagedTransaction, kept: set[tuple[str, str]]) -> None:
         """Remove what no line supports any more, so that the graph never depends on what was there in between."""
         pairs = {(product, category) for product, category in self.unsupported if category} - kept
-        return [
-            (statements.PRUNE_CATEGORIES_OF_PRODUCTS, "pairs", _pairs(pairs)),
-            (statements.PRUNE_PRODUCTS, "names", sorted({product for product, _ in self.unsupported})),
-            (statements.PRUNE_CATEGORIES, "names", sorted({category for _, category in pairs})),
-            (statements.PRUNE_BASKETS, "names", sorted({row["name"] for row in self.drop_baskets})),
-            (statements.PRUNE_STORES, "names", sorted({row["name"] for row in self.drop_stores})),
-        ]
+        _run(tx, statements.PRUNE_CATEGORIES_OF_PRODUCTS, pairs=_pairs(pairs))
+        _run(tx, statements.PRUNE_PRODUCTS, names=sorted({product for product, _ in self.unsupported}))
+        _run(tx, statements.PRUNE_CATEGORIES, names=sorted({category for _, category in pairs}))
+        _run(tx, statements.PRUNE_BASKETS, names=sorted({row["name"] for row in self.drop_baskets}))
+        _run(tx, statements.PRUNE_STORES, names=sorted({row["name"] for row in self.drop_stores}))
+
+
+def _run(tx: ManagedTransaction, text: LiteralString, **rows: list[Any]) -> None:
+    if any(rows.values()):
+        tx.run(text, rows).consume()
 
 
 def _line_row(ticket: str, product: str, line: ProductLine) -> Row:

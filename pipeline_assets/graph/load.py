@@ -44,8 +44,7 @@ class Load:
     `run` counts the times it was begun from row 1, `next_row` is the first record not yet in, which begins at byte
     `position` (of what is unpacked, where the object is packed), `done` says whether all are in, `days` are the rows
     per purchase day, `unread_time` the rejected rows whose time could not be read, `effects` what changed in the graph,
-    `crowded` the tickets that have as many rows as a ticket may have, `crowding` those that got them in the last batch:
-    the next one is read before that is known. `refused` says that the whole file was.
+    `crowded` the tickets that have as many rows as a ticket may have; `refused` says that the whole file was.
     """
 
     version: ObjectVersion
@@ -58,7 +57,6 @@ class Load:
     unusual: int = 0
     effects: dict[str, int] = field(default_factory=dict)
     crowded: frozenset[str] = frozenset()
-    crowding: frozenset[str] = frozenset()
     refused: bool = False
 
     @property
@@ -87,7 +85,6 @@ class Load:
             "unusual": self.unusual,
             "effects": self.effects,
             "crowded": sorted(self.crowded),
-            "crowding": sorted(self.crowding),
             "position": self.position,
             "refused": self.refused,
         }
@@ -111,8 +108,7 @@ class Load:
             unread_time=self.unread_time + batch.unread_time,
             unusual=self.unusual + batch.unusual,
             effects=_summed(self.effects, effects),
-            crowded=self.crowded | self.crowding,
-            crowding=frozenset(crowded),
+            crowded=self.crowded.union(crowded),
         )
 
     def with_retired(self, effects: dict[str, int], *, done: bool) -> Load:
@@ -149,7 +145,6 @@ def read_load(tx: ManagedTransaction, version: ObjectVersion) -> Load | None:
         unusual=tally["unusual"],
         effects=tally["effects"],
         crowded=frozenset(tally["crowded"]),
-        crowding=frozenset(tally["crowding"]),
         position=tally["position"],
         refused=tally["refused"],
     )

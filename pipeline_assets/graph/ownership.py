@@ -23,8 +23,8 @@ from typing import NamedTuple
 from pipeline_assets.events.outcomes import Counts
 
 Quantity = int | Decimal
-#: A ticket that has this many rows of a file after a batch gets no more of them from the batch after the next one on. A
-#: placeholder in place of its number makes one ticket of a whole file, which every batch has to read again.
+#: A ticket that has this many rows of a file after a batch gets no more of them. A placeholder in place of its number
+#: makes one ticket of a whole file, which every batch has to read again.
 MOST_TICKET_ROWS = 10_000
 
 

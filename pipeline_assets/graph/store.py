@@ -6,43 +6,25 @@ cannot be reached or does not take the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from neo4j import GraphDatabase, Query
 from neo4j.exceptions import DriverError, Neo4jError
 
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.graph import statements
-from pipeline_assets.graph.changes import Changes, changes_of, read_held, retirement
+from pipeline_assets.graph.changes import apply, read_held, retire
 from pipeline_assets.graph.load import Batch, BehindError, Load, owner_of, read_load, write_load
-from pipeline_assets.graph.ownership import Held, Line, settle
+from pipeline_assets.graph.ownership import settle
 from pipeline_assets.graph.turns import NoLockError, TurnNotGivenError, in_turn
 
 if TYPE_CHECKING:
     from neo4j import Driver, ManagedTransaction
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What a batch comes to: rows per purchase day, tickets that have all the rows they may have, and the changes."""
-
-    days: dict[str, Counts]
-    crowded: frozenset[str]
-    changes: Changes
-
-
-def settled(lines: Iterable[Line], held: Mapping[str, Held], owner: str, *, outdated: bool) -> Settled:
-    """What becomes of the rows of a batch by what the graph holds of their tickets; see `ownership.settle`."""
-    found = settle(lines, held, owner, outdated=outdated)
-    return Settled(found.days, frozenset(found.crowded), changes_of(found, owner))
-
-
 #: How many tickets one transaction retires.
 RETIRE_BATCH = 2_000
 
@@ -86,10 +68,8 @@ class PurchaseGraph:
         with _transient(version), self.driver.session() as session:
             return session.execute_read(read_load, version)
 
-    def write(self, load: Load, batch: Batch, as_new: Settled | None = None) -> Load:
+    def write(self, load: Load, batch: Batch) -> Load:
         """Put one batch in, and the place where the next one begins.
-
-        `as_new` is what the batch comes to if the graph knows none of its tickets, worked out beforehand.
 
         Raises `BehindError`, having changed nothing, when the object does not stand where `load` says.
         """
@@ -99,11 +79,9 @@ class PurchaseGraph:
             if not load.follows(known):
                 raise BehindError(load.version, known)
             held = read_held(tx, {line.ticket_id for line in batch.lines})
-            outdated = _outdated(tx, load.version)
-            new = as_new if not held and not outdated else None
-            found = new or settled(batch.lines, held, load.owner, outdated=outdated)
-            found.changes.send(tx)
-            after = load.with_batch(batch, found.days, found.changes.effects, found.crowded)
+            settlement = settle(batch.lines, held, load.owner, outdated=_outdated(tx, load.version))
+            effects = apply(tx, settlement, load.owner)
+            after = load.with_batch(batch, settlement.days, effects, settlement.crowded)
             write_load(tx, after)
             return after
 
@@ -123,9 +101,8 @@ class PurchaseGraph:
                 raise BehindError(load.version, known)
             complete = load.with_retired({}, done=True)
             gone = _outdated_tickets(tx, complete)
-            changes = retirement(read_held(tx, gone))
-            changes.send(tx)
-            after = load.with_retired(changes.effects, done=len(gone) < RETIRE_BATCH)
+            effects = retire(tx, read_held(tx, gone))
+            after = load.with_retired(effects, done=len(gone) < RETIRE_BATCH)
             write_load(tx, after)
             return after
 

@@ -13,29 +13,21 @@ from pipeline_assets.tickets.rows import RowRules
 
 
 def batches(file: CsvFile, rules: RowRules, size: int) -> Iterator[tuple[Batch, list[Rejection]]]:
-    """The records that are left of a file, `size` in a batch, and those of them that were rejected.
-
-    A batch takes up to as many again while a ticket goes on, so that a file in the order of its tickets seldom has one
-    in two batches: then nothing of it has to be merged.
-    """
+    """The records that are left of a file, `size` in a batch, and those of them that were rejected."""
     lines: list[Line] = []
     rejections: list[Rejection] = []
-    next_row = position = 0
+    number = 0
     for number, fields in file.records():
-        held = len(lines) + len(rejections)
-        if held >= 2 * size or (held >= size and not (lines and rules.ticket_in(fields) == lines[-1].ticket_id)):
-            yield _batch(lines, rejections, next_row, position, rules), rejections
-            lines, rejections = [], []
         row = rules.line(number, fields)
         if isinstance(row, Line):
             lines.append(row)
         else:
             rejections.append(row)
-        next_row = number + 1
-        if len(lines) + len(rejections) >= size:
-            position = file.position
+        if len(lines) + len(rejections) == size:
+            yield _batch(lines, rejections, number + 1, file.position, rules), rejections
+            lines, rejections = [], []
     if lines or rejections:
-        yield _batch(lines, rejections, next_row, file.position, rules), rejections
+        yield _batch(lines, rejections, number + 1, file.position, rules), rejections
 
 
 def _batch(lines: list[Line], rejections: list[Rejection], next_row: int, position: int, rules: RowRules) -> Batch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,9 +14,8 @@ from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.files.ingest import FileFlow
 from pipeline_assets.files.reading import CsvFile
 from pipeline_assets.files.rejection import Rejection
-from pipeline_assets.graph.load import Batch, Load
+from pipeline_assets.graph.load import Load
 from pipeline_assets.graph.ownership import Line
-from pipeline_assets.graph.store import Settled, settled
 from pipeline_assets.tickets.batches import batches
 from pipeline_assets.tickets.rows import RowRules
 from pipeline_assets.tickets.stores import TicketStores
@@ -46,30 +44,17 @@ class TicketFlow(FileFlow[Load, TicketStores]):
         return (rules.line(number, fields) for number, fields in file.records())
 
     def put_rows(self, file: CsvFile, load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
-        """Batch by batch into the graph, what is rejected into the quarantine first.
-
-        While the graph works on a batch the next one is read, judged and settled as if its tickets were new.
-        """
-        version, run, owner = load.version, load.run, load.owner
-        rules = RowRules(file.header, datetime.fromisoformat(version.event_time))
+        """Batch by batch into the graph, what is rejected into the quarantine first."""
+        rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time))
+        rules.crowded = load.crowded
         if load.next_row > 1:
             file.go_on(load.next_row, load.position)
-        source = batches(file, rules, BATCH_ROWS)
-
-        def read(crowded: frozenset[str]) -> tuple[Batch, Settled] | None:
-            rules.crowded = crowded
-            for batch, rejections in source:
-                stores.quarantine.keep_rows(version, run, file.header, rejections)
-                return batch, settled(batch.lines, {}, owner, outdated=False)
-            return None
-
-        with ThreadPoolExecutor(1) as reader:
-            ahead = reader.submit(read, load.crowded)
-            while taken := ahead.result():
-                budget.check(self.name, version.uri)
-                ahead = reader.submit(read, load.crowded | load.crowding)
-                load = stores.graph.write(load, *taken)
-                budget.moved_on()
+        for batch, rejections in batches(file, rules, BATCH_ROWS):
+            budget.check(self.name, load.version.uri)
+            stores.quarantine.keep_rows(load.version, load.run, file.header, rejections)
+            load = stores.graph.write(load, batch)
+            rules.crowded = load.crowded
+            budget.moved_on()
         return load
 
     def refused(self, load: Load) -> Load:

@@ -48,10 +48,6 @@ class RowRules:
         unusual, self._unusual = self._unusual, 0
         return unusual
 
-    def ticket_in(self, fields: Sequence[str]) -> str:
-        """What a record has for a ticket, whether it is right or not; empty where it has not the columns."""
-        return self._pick(fields)[0].strip() if len(fields) == self._width else ""
-
     def line(self, number: int, fields: Sequence[str]) -> Line | Rejection:
         """The line a record stands for, or why there is none."""
         day = ""
@@ -65,7 +61,7 @@ class RowRules:
             )
             if not SMALLEST_QUANTITY <= quantity <= LARGEST_QUANTITY:
                 raise BrokenRuleError("quantity_positive", "quantity", amount)
-            joined = "\x1f".join(fields)
+            joined = "".join(fields)
             if not joined.isascii() or "\x00" in joined:
                 ticket_id, basket_id = _composed("ticket_id", ticket_id), _composed("basket_id", basket_id)
                 product, category = _composed("product", product), _composed("category", category)
@@ -80,7 +76,7 @@ class RowRules:
             return rejection(TICKETS, number, broken, fields, day)
         if quantity > USUAL_QUANTITY:
             self._unusual += 1
-        return Line(ticket_id, product, basket_id, timestamp, category, quantity, store, day, _fingerprint(joined))
+        return Line(ticket_id, product, basket_id, timestamp, category, quantity, store, day, _fingerprint(fields))
 
 
 def _number(text: str) -> Decimal:
@@ -123,7 +119,7 @@ def _refuse_long(ticket_id: str, product: str, basket_id: str, store: str, categ
             raise BrokenRuleError("key_length", name, f"{value[:40]}… ({len(value)} characters)")
 
 
-def _fingerprint(joined: str) -> int:
+def _fingerprint(fields: Sequence[str]) -> int:
     """A 64-bit number that tells byte-identical records of a file apart from others, the same in every process."""
-    digest = hashlib.blake2b(joined.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    digest = hashlib.blake2b("\x1f".join(fields).encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
