@@ -68,7 +68,7 @@ def tickets(*, rounds: RoundsOption = 7, rows: int = 20_000, write: WriteOption 
 
 
 @app.command()
-def stocks(*, rounds: RoundsOption = 7, rows: int = 20_000, write: WriteOption = False) -> None:
+def stocks(*, rounds: RoundsOption = 7, rows: int = 5_000, write: WriteOption = False) -> None:
     """Items per second of the consumer's function against bare batch_write_item of the same items."""
     with _running(GraphEngine.EMBEDDED) as (instance, access), bars() as progress:
         os.environ.update(environment_contract(instance, access.document))
