@@ -284,7 +284,8 @@ def test_a_tick_tells_what_was_done_and_what_a_partition_holds_apart(
     assert (landed["source_bytes"].value, landed["objects"].value, landed["state_objects"].value) == (100, 1, 2)
     assert "inbox/000002.csv" in str(landed["sources"].value)
     assert result.skip_reason is not None
-    assert result.skip_reason.skip_message == "tickets: 2 waited, 1 seen and cleared, 3 told in 3 events"
+    said = "tickets: 2 waited, 1 seen and cleared, 3 told in 3 events; stocks: nothing waits"
+    assert result.skip_reason.skip_message == said
 
 
 def test_conservation_fails_where_a_row_is_lost(bridge: Bridge, context: dg.SensorEvaluationContext) -> None:
@@ -322,7 +323,7 @@ def test_the_metric_is_published_and_its_failure_stops_nothing(
 
     monkeypatch.setattr(sensors.LedgerResource, "publish_waiting", publish)
     assert len(a_tick(context).asset_events) == 6
-    assert published == [("tickets", 1)]
+    assert published == [("tickets", 1), ("stocks", 0)]
     monkeypatch.undo()
 
 
