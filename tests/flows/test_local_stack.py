@@ -109,7 +109,8 @@ class TestUp:
         counts = json.loads(cesta("status", "--json").stdout)
         rows = ("received", "accepted", "quarantined", "duplicate", "superseded")
         events = ("pending", "dead_lettered", "objects", "refused")
-        assert counts == {"tickets": dict.fromkeys((*rows, *events), 0)}
+        nothing = dict.fromkeys((*rows, *events), 0)
+        assert counts == {"tickets": nothing, "stocks": nothing}
 
     def test_files_are_loaded_through_the_command(self, cesta: Command, tmp_path: Path) -> None:
         (tmp_path / "readme.txt").touch()
