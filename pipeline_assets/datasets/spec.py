@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from typing import Literal
 
-ColumnType = Literal["text", "number", "datetime"]
+#: number: any number, as a file says it; integer: 64 bits; decimal: 18 digits, two of them after the point;
+#: datetime: UTC to the microsecond; date: a day.
+ColumnType = Literal["text", "number", "datetime", "integer", "decimal", "date", "boolean"]
 #: warn: counted and kept; quarantine: the row is rejected and kept aside; halt: the whole object is refused.
 Severity = Literal["warn", "quarantine", "halt"]
+#: What a column says of a person, which decides what becomes of it before anything is written: a card number or a
+#: social security number becomes a keyed token and its last digits, a security code is never read from its source,
+#: free text loses the card numbers in it, a name stays and is shown nowhere but in the table itself.
+PersonalData = Literal["none", "name", "card_number", "security_code", "ssn", "free_text"]
+#: What becomes of a column that a spec does not know: evolve keeps its values aside in `other_columns`, discard drops
+#: them and counts, freeze refuses the object.
+UnknownColumns = Literal["evolve", "discard", "freeze"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +38,96 @@ class Column:
     nullable: bool = False
     optional: bool = False
     aliases: tuple[str, ...] = ()
+    personal: PersonalData = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A value from `least` to `most`, both included; None leaves a side open."""
+
+    column: str
+    least: int | Decimal | None = None
+    most: int | Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Text that a regular expression matches as a whole, in the syntax that RE2, Rust and Java share."""
+
+    column: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class IsIn:
+    """One of some values."""
+
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotAfter:
+    """A column that is not greater than another one of the row."""
+
+    column: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotAfterLoad:
+    """A time at most `days` after the end of the day its row was loaded on."""
+
+    column: str
+    days: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """A value that is a key of another dataset as of the same day; asked of a whole day at once, never of a row."""
+
+    column: str
+    dataset: str
+
+
+#: A condition on one row, which a null in its column meets: whether there may be one says the column itself.
+RowTest = Between | Matches | IsIn | NotAfter | NotAfterLoad
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One named row rule and what happens where it is broken; `expected` completes the sentence "expected ..."."""
+    """One named row rule and what happens where it is broken; `expected` completes the sentence "expected ...".
+
+    `test` is the condition itself where rows come in frames; rows of text files are judged by their flow's own code.
+    """
 
     name: str
     severity: Severity
     expected: str
+    test: RowTest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What becomes of objects whose columns are not those of the spec.
+
+    `unknown` is for columns that the spec does not know. `changed` is for known ones that are missing or have another
+    type: evolve takes null for a missing column that may be null, and what converts without loss for another type (a
+    value that does not is rejected with its row); freeze refuses the object. A missing column that may not be null
+    always refuses it.
+    """
+
+    unknown: UnknownColumns = "evolve"
+    changed: Literal["evolve", "freeze"] = "evolve"
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One dataset: its columns in the order they are written, its key and its rules."""
+    """One dataset: its columns in the order they are written, its key and its rules.
+
+    `order` names the columns that decide which version of a row is the latest; `references` what is expected of a whole
+    day; `most_rejected` is the share of rejected rows from which on a day counts as bad, 0 to 1.
+    """
 
     name: str
     description: str
@@ -47,11 +135,29 @@ class Dataset:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     rules: tuple[Rule, ...]
+    order: tuple[str, ...] = ()
+    contract: Contract = field(default_factory=Contract)
+    references: tuple[References, ...] = ()
+    most_rejected: float = 0.05
 
     @property
     def column_names(self) -> tuple[str, ...]:
         """The names of the columns, in order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that change with anything the spec says."""
+        said = json.dumps(asdict(self), sort_keys=True, default=str)
+        return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+    def column(self, name: str) -> Column:
+        """The column of this name; raises KeyError naming the columns there are."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        message = f"dataset {self.name} has no column {name!r}; it has {', '.join(self.column_names)}"
+        raise KeyError(message)
 
     def places(self, header: Sequence[str]) -> dict[str, int]:
         """Where each column is in a file's header, which is in lower case: by its name, or else by an alias of it."""

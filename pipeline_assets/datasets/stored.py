@@ -1,0 +1,32 @@
+"""What a dataset looks like once personal data is replaced: the columns of raw and curated objects, and of tables."""
+
+from pipeline_assets.datasets.spec import Column, Dataset
+
+_LAST_FOUR = "last four digits of the {name}"
+_TOKEN = "keyed token of the {name}: the same one has the same token while the key is the same"  # noqa: S105 - a description
+
+
+def stored_columns(dataset: Dataset) -> tuple[Column, ...]:
+    """The columns that are written, in order; a security code has none.
+
+    A card number `<name>_number` gives `<name>_last_four`, `<name>_issuer` and `<name>_token`, a social security number
+    `<name>` gives `<name>_last_four` and `<name>_token`.
+    """
+    return tuple(stored for column in dataset.columns for stored in stored_as(column))
+
+
+def stored_as(column: Column) -> tuple[Column, ...]:
+    """What is written of one column of the source."""
+    stem = column.name.removesuffix("_number")
+    last_four = _replaced(column, f"{stem}_last_four", _LAST_FOUR)
+    token = _replaced(column, f"{stem}_token", _TOKEN)
+    if column.personal == "security_code":
+        return ()
+    if column.personal == "card_number":
+        return last_four, _replaced(column, f"{stem}_issuer", "network of the {name}, such as visa"), token
+    return (last_four, token) if column.personal == "ssn" else (column,)
+
+
+def _replaced(column: Column, name: str, meaning: str) -> Column:
+    said = meaning.format(name=column.meaning)
+    return Column(name, "text", said, nullable=column.nullable, optional=column.optional)

@@ -1,0 +1,105 @@
+"""Where the objects of the lake lie, and back from a key to what it holds.
+
+======================================================= =============================================================
+key                                                     what it holds
+======================================================= =============================================================
+raw: ``<dataset>/load=<day>/<load id>-<part>.parquet``  rows as exported; parts count from 0001
+raw: ``<dataset>/load=<day>/<load id>-deleted.parquet`` keys of rows that the source no longer has
+raw: ``_loads/load=<day>/<load id>.json``               the manifest of a load, put when it is complete
+raw: ``_keys/<dataset>/<load id>.parquet``              every key of a table, as of a load
+curated: ``<dataset>/date=<day>/part.parquet``          all that was loaded on a day, one row per key
+curated: ``_loads/load=<day>/<load id>.json``           the completion marker: every object of the load is curated
+quarantine: ``ecommerce/dataset=<dataset>/date=<day>/<receipt id>.parquet`` rejected rows of one raw object
+======================================================= =============================================================
+
+A load id is the UTC time at which the load began, ``20261121T191500123456Z``: later loads compare greater as text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+DELETED = "deleted"
+LOADS = "_loads/"
+_LOAD_ID = r"\d{8}T\d{12}Z"
+_OBJECT = re.compile(rf"([a-z][a-z0-9_]*)/load=(\d{{4}}-\d\d-\d\d)/({_LOAD_ID})-(\d{{4,}}|{DELETED})\.parquet")
+_MANIFEST = re.compile(rf"{LOADS}load=(\d{{4}}-\d\d-\d\d)/({_LOAD_ID})\.json")
+
+
+def load_id_of(moment: datetime) -> str:
+    """The id of a load that begins at a moment, which knows its zone."""
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%S%f}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class RawObject:
+    """A raw object by its key: `part` is its number with at least four digits, or ``deleted``."""
+
+    dataset: str
+    day: str
+    load_id: str
+    part: str
+
+    @property
+    def key(self) -> str:
+        """Its key in the raw bucket."""
+        return f"{self.dataset}/load={self.day}/{self.load_id}-{self.part}.parquet"
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it holds keys of rows that are gone, instead of rows."""
+        return self.part == DELETED
+
+    @classmethod
+    def of(cls, key: str) -> RawObject | None:
+        """The raw object that a key names, or None when it names none."""
+        found = _OBJECT.fullmatch(key)
+        return cls(*found.groups()) if found and _is_day(found[2]) else None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadName:
+    """A load by its day and id; manifest and marker have the same key, each in its own bucket."""
+
+    day: str
+    load_id: str
+
+    @property
+    def key(self) -> str:
+        """The key of its manifest in the raw bucket, and of its marker in the curated one."""
+        return f"{LOADS}load={self.day}/{self.load_id}.json"
+
+    @classmethod
+    def of(cls, key: str) -> LoadName | None:
+        """The load whose manifest or marker a key names, or None when it names none."""
+        found = _MANIFEST.fullmatch(key)
+        return cls(*found.groups()) if found and _is_day(found[1]) else None
+
+
+def raw_prefix(dataset: str, day: str) -> str:
+    """What the keys of a day's raw objects begin with."""
+    return f"{dataset}/load={day}/"
+
+
+def curated_key(dataset: str, day: str) -> str:
+    """The key of a day's curated object."""
+    return f"{dataset}/date={day}/part.parquet"
+
+
+def key_snapshot(dataset: str, load_id: str) -> str:
+    """The key of the snapshot of all keys of a table."""
+    return f"_keys/{dataset}/{load_id}.parquet"
+
+
+def quarantine_prefix(dataset: str, day: str) -> str:
+    """What the keys of a day's rejected rows begin with."""
+    return f"ecommerce/dataset={dataset}/date={day}/"
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False

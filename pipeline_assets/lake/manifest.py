@@ -1,0 +1,49 @@
+"""The manifest of a load: which raw objects belong to it, put into the raw bucket once all of them are there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pipeline_assets.lake.layout import LoadName
+
+#: full: every row of each table; incremental: what changed since the last load; day: what changed on the load day.
+LoadMode = Literal["full", "incremental", "day"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedObject:
+    """One raw object of a load; `version_id` is empty in a bucket without versions."""
+
+    dataset: str
+    key: str
+    version_id: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One load; `watermarks` are, by dataset, the greatest `updated_at` that the next incremental load may rely on."""
+
+    name: LoadName
+    mode: LoadMode
+    finished_at: str
+    objects: tuple[LoadedObject, ...]
+    watermarks: dict[str, str]
+
+    def to_json(self) -> str:
+        """The document that lies in the bucket."""
+        return json.dumps({**asdict(self.name), **{k: v for k, v in asdict(self).items() if k != "name"}}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """The inverse of `to_json`; raises ValueError, KeyError or TypeError for anything else."""
+        document: dict[str, Any] = json.loads(text)
+        return cls(
+            name=LoadName(document["day"], document["load_id"]),
+            mode=document["mode"],
+            finished_at=document["finished_at"],
+            objects=tuple(LoadedObject(**each) for each in document["objects"]),
+            watermarks=dict(document["watermarks"]),
+        )
