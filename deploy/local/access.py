@@ -47,7 +47,9 @@ class Access:
         from neo4j import GraphDatabase  # noqa: PLC0415 - takes a second
 
         graph = self.document["graph"]
-        return GraphDatabase.driver(graph["uri"], auth=(graph["user"], graph["password"]))
+        return GraphDatabase.driver(
+            graph["uri"], auth=(graph["user"], graph["password"]), notifications_min_severity="OFF"
+        )
 
     def bucket(self, name: str) -> str:
         """Name of the bucket with this logical name."""

@@ -13,6 +13,9 @@ from pipeline_assets.events.partitions import PartitionAccount
 
 #: The most source objects, or accounts, that one event lists; their total number is always told.
 LISTED = 20
+#: The tag of assets whose partitions Dagster calls stale by the versions of their code and of what they are made of,
+#: which the bridge then tells it.
+STALE_BY_VERSION = {"stale": "by_version"}
 _VERSION_DIGITS = 16
 
 

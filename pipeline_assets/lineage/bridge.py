@@ -7,6 +7,8 @@ what Dagster holds and then plans from that alone:
 - a receipt that is there for everything it names is *seen*, and no longer waits;
 - of the others, what is missing is gathered into one event per (asset, partition), or several where more receipts
   meet than one event may name;
+- a place that Dagster calls stale by versions waits until what it is made of is shown, since it has to name those
+  events;
 - an asset or partition that Dagster does not have is *rejected*: told once, in its own words, and then no longer waited
   for; the ledger keeps the receipt;
 - a day that begins only by the clock of the writer is left waiting.
@@ -14,7 +16,7 @@ what Dagster holds and then plans from that alone:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum
@@ -75,7 +77,7 @@ class PartitionEvent:
     refused: int = 0
     report_ids: list[str] = field(default_factory=list)
     sources: list[ObjectVersion] = field(default_factory=list)
-    code_versions: set[str] = field(default_factory=set)
+    code_versions: list[str] = field(default_factory=list)
     oldest: str = ""
 
     def add(self, receipt: Receipt, counts: Counts) -> None:
@@ -86,7 +88,7 @@ class PartitionEvent:
         self.refused += bool(receipt.refused)
         self.report_ids.append(receipt.report_id)
         self.sources.append(receipt.source)
-        self.code_versions.add(receipt.code_version)
+        self.code_versions.append(receipt.code_version)
         self.oldest = self.oldest or receipt.recorded_at
 
 
@@ -119,22 +121,29 @@ def plan(
     shown: AbstractSet[Shown],
     standing: Callable[[Place], Standing],
     *,
+    made_of: Callable[[Place], Collection[Place]] = lambda _: (),
     max_events: int = EVENTS_PER_TICK,
     receipts_per_event: int = RECEIPTS_PER_EVENT,
 ) -> Plan:
-    """Decide one tick from the waiting reports, oldest first, and what Dagster already shows of them."""
+    """Decide one tick from the waiting reports, oldest first, and what Dagster already shows of them.
+
+    `made_of` names the places that have to be shown before a place is.
+    """
     seen: list[PendingReport] = []
     gathered = _Gathering(cache(standing), max_events, receipts_per_event)
     for report in reports:
-        missing = [
-            (place, counts)
+        missing = {
+            place: counts
             for place, counts in _counts_by_place(report.receipt).items()
             if Shown(place, report.receipt.report_id) not in shown
-        ]
+        }
         if not missing:
             seen.append(report)
-        for place, counts in missing:
-            gathered.add(report.receipt, place, counts)
+        for place, counts in missing.items():
+            if missing.keys() & set(made_of(place)):
+                gathered.left += 1
+            else:
+                gathered.add(report.receipt, place, counts)
     return Plan(tuple(seen), tuple(gathered.events), tuple(gathered.rejections), gathered.left)
 
 

@@ -5,7 +5,7 @@ becomes. There is no cursor: what Dagster shows and what the ledger still holds 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.events.accounts import (
+    STALE_BY_VERSION,
     Conservation,
     State,
     flow_state,
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
 AssetEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
 
+_DATA_VERSION = "dagster/data_version"
+_NONE = "NULL"
 _WAITING_LIMIT = 20_000
 #: How far the clocks of a Lambda and of the daemon may stand apart.
 _CLOCK_SKEW = timedelta(minutes=10)
@@ -113,9 +116,11 @@ def receipts_bridge(context: dg.SensorEvaluationContext, ledger: LedgerResource)
     said: list[str] = []
     for flow, home in FLOWS.items():
         reports = opened.pending(flow, limit=_WAITING_LIMIT)
-        decided = plan(reports, _shown(context.instance, reports, home), standing_in(graph))
+        shown = _shown(context.instance, reports, home)
+        decided = plan(reports, shown, standing_in(graph), made_of=made_of_in(graph))
         opened.reported(flow, decided.seen)
-        events += [*_rejected(context.instance, decided, home), *_stored(decided.events, opened, flow, graph)]
+        stored = _stored(decided.events, opened, flow, graph, context.instance)
+        events += [*_rejected(context.instance, decided, home), *stored]
         said.append(_sentence(flow, len(reports), decided))
         _publish_waiting(context, ledger, flow, len(reports) - len(decided.seen))
     return dg.SensorResult(asset_events=events, skip_reason="; ".join(said))
@@ -170,7 +175,21 @@ def standing_in(graph: "AssetGraph") -> Callable[[Place], Standing]:
     return standing
 
 
-def _stored(events: Sequence[PartitionEvent], ledger: Ledger, flow: str, graph: "AssetGraph") -> Iterator[AssetEvent]:
+def made_of_in(graph: "AssetGraph") -> Callable[[Place], Collection[Place]]:
+    """What each partition is made of, where Dagster tells by versions whether it is stale."""
+
+    def made_of(place: Place) -> Collection[Place]:
+        key = dg.AssetKey.from_user_string(place.asset)
+        if not graph.has(key) or STALE_BY_VERSION.items() - graph.get(key).tags.items():
+            return ()
+        return [Place(parent.to_user_string(), place.partition) for parent in graph.get(key).parent_keys]
+
+    return made_of
+
+
+def _stored(
+    events: Sequence[PartitionEvent], ledger: Ledger, flow: str, graph: "AssetGraph", instance: dg.DagsterInstance
+) -> Iterator[AssetEvent]:
     """Checks first and materializations last, upstream before downstream: a materialization is what makes it seen."""
     if not events:
         return
@@ -185,7 +204,8 @@ def _stored(events: Sequence[PartitionEvent], ledger: Ledger, flow: str, graph: 
             yield _conservation(key, Conservation(accounts))
     order = {key.to_user_string(): place for place, key in enumerate(graph.toposorted_asset_keys)}
     for event in sorted(events, key=lambda event: order[event.place.asset]):
-        yield _materialization(event, states[event.place])
+        versions = _versions(event, made_of_in(graph)(event.place), instance)
+        yield _materialization(event, states[event.place], versions)
 
 
 def _states(places: Iterable[Place], ledger: Ledger, flow_now: State) -> dict[Place, State]:
@@ -199,7 +219,24 @@ def _states(places: Iterable[Place], ledger: Ledger, flow_now: State) -> dict[Pl
     return states
 
 
-def _materialization(event: PartitionEvent, state: State) -> dg.AssetMaterialization:
+def _versions(event: PartitionEvent, made_of: Collection[Place], instance: dg.DagsterInstance) -> dict[str, str]:
+    """The versions of its code and of what it is made of, by which Dagster calls an event's partition stale.
+
+    Without them it compares times. It wants all of them or none, and compares what a partition is made of by the number
+    of the event that told it.
+    """
+    tags: dict[str, str] = {}
+    for place in made_of:
+        key = dg.AssetKey.from_user_string(place.asset)
+        record = instance.get_latest_data_version_record(key, partition_key=place.partition)
+        told = record.asset_materialization if record else None
+        version = (told.tags or {}).get(_DATA_VERSION, _NONE) if told else _NONE
+        tags[f"dagster/input_data_version/{place.asset}"] = version
+        tags[f"dagster/input_event_pointer/{place.asset}"] = str(record.storage_id) if record else _NONE
+    return {**tags, "dagster/code_version": event.code_versions[-1]} if tags else tags
+
+
+def _materialization(event: PartitionEvent, state: State, versions: Mapping[str, str]) -> dg.AssetMaterialization:
     figures = work_figures(
         event.counts, size=event.size, seconds=event.seconds, objects=len(event.sources), refused=event.refused
     )
@@ -212,12 +249,11 @@ def _materialization(event: PartitionEvent, state: State) -> dg.AssetMaterializa
             **state_figures(event.place.asset, event.place.partition, state),
             **figures,
             "seconds_to_dagster": round(waited.total_seconds(), 3),
-            "code_version": ", ".join(sorted(event.code_versions)),
+            "code_version": ", ".join(sorted(set(event.code_versions))),
             "sources": dg.MetadataValue.md(sources_table(event.sources)),
             RECEIPTS: dg.MetadataValue.json(event.report_ids),
         },
-        # No code version as a tag: Dagster would then ask for the versions of all inputs too, or call it stale.
-        tags={"dagster/data_version": state.data_version},
+        tags={_DATA_VERSION: state.data_version, **versions},
     )
 
 

@@ -124,7 +124,7 @@ def test_receipts_of_one_partition_become_one_event_with_their_sums() -> None:
     assert landed.counts == Counts(20, 14, 2, 2, 2)
     assert (landed.size, landed.seconds, landed.refused, len(landed.sources)) == (300, 1.5, 1, 3)
     assert landed.oldest == "2026-03-01T10:00:01.000Z"
-    assert landed.code_versions == {"1.0"}
+    assert landed.code_versions == ["1.0"] * 3
     assert (len(sold.report_ids), len(graph.report_ids)) == (2, 2)
 
 
@@ -196,6 +196,19 @@ def test_a_day_that_has_not_begun_here_waits() -> None:
     report = a_report(1, (LANDED, EARLY_DAY))
     decided = plan([report], set(), standing)
     assert (decided.seen, decided.events, decided.rejections, decided.left) == ((), (), (), 1)
+
+
+def test_a_place_waits_until_what_it_is_made_of_is_shown() -> None:
+    report = a_report(1, (SOLD, "2026-03-01"), (LANDED, "2026-03-01"))
+
+    def made_of(place: Place) -> list[Place]:
+        return [Place(LANDED, place.partition)] if place.asset == SOLD else []
+
+    first = plan([report], set(), standing, made_of=made_of)
+    assert ([event.place.asset for event in first.events], first.left, first.seen) == ([LANDED], 1, ())
+    shown = {Shown(Place(LANDED, "2026-03-01"), report.receipt.report_id)}
+    second = plan([report], shown, standing, made_of=made_of)
+    assert ([event.place.asset for event in second.events], second.left) == ([SOLD], 0)
 
 
 def test_nothing_waiting_is_nothing_to_do() -> None:
