@@ -15,6 +15,7 @@ import boto3
 import typer
 from botocore.config import Config
 
+from benchmarks.export import ExportRace, sources
 from benchmarks.latency import seconds_to_the_graph
 from benchmarks.purchases import ticket_files
 from benchmarks.report import Report
@@ -28,6 +29,7 @@ from deploy.local.instance import GraphEngine, Instance
 from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
 from deploy.local.stack import local_stack
+from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.files.quarantine import Quarantine
 from pipeline_assets.graph.store import PurchaseGraph
@@ -114,6 +116,19 @@ def size(*, rows: int = 10_000_000, engine: EngineOption = GraphEngine.NEO4J, wr
         f"{done.counts.quarantined:,} quarantined, {done.counts.superseded:,} superseded."
     )
     Report(write=write).tell("size", text)
+
+
+@app.command()
+def export(*, rounds: RoundsOption = 7, days: int = 366, write: WriteOption = False) -> None:
+    """Rows per second of the export against bare connectorx read plus Parquet write."""
+    results: dict[str, Comparison] = {}
+    with _scratch() as directory, sources(directory, days, _PORT_BASE) as urls, bars() as progress:
+        for database, url in urls.items():
+            for dataset in (ORDER_LINES, ORDERS, PAYMENTS):
+                race = ExportRace(url, dataset, directory)
+                name = f"{database}: {dataset.name}"
+                results[name] = compare(name, race.ours, race.bare, rounds=rounds, progress=progress)
+    Report(write=write).tell("export", _table(results, "rows"))
 
 
 @contextmanager

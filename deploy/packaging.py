@@ -82,6 +82,8 @@ PACKAGES: Final = (
     Package("tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})),
     Package("generator-lambda", "lambdas.generator.data_to_s3", frozenset({"s3"})),
     Package("consumer-lambda", "lambdas.consumer.sqs_to_dynamo", frozenset({"dynamodb", "s3", "sqs"})),
+    Package("raw-to-curated", "lambdas.raw_to_curated.lambda_function", frozenset({"dynamodb", "glue", "s3", "sqs"})),
+    Package("inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"})),
 )
 
 

@@ -38,7 +38,15 @@ _WAITERS: Final = {
     "IMPORT": "stack_import_complete",
 }
 _NO_CHANGE: Final = ("didn't contain changes", "No updates are to be performed")
-_KINDS: Final = {"Bucket": "buckets", "Queue": "queues", "Table": "tables", "Function": "functions", "Rule": "rules"}
+_KINDS: Final = {
+    "Bucket": "buckets",
+    "Queue": "queues",
+    "Table": "tables",
+    "Database": "databases",
+    "Workgroup": "workgroups",
+    "Function": "functions",
+    "Rule": "rules",
+}
 
 
 class DeployError(Exception):
@@ -81,8 +89,8 @@ def stack_outputs(session: boto3.Session, *, endpoint_url: str | None = None, st
 def outputs_by_kind(outputs: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """File outputs under their kind, names in kebab case; outputs of any other kind are left out.
 
-    >>> outputs_by_kind({"QueueTicketsDlq": "https://...", "TopicAlarms": "arn:..."})
-    {'buckets': {}, 'queues': {'tickets-dlq': 'https://...'}, 'tables': {}, 'functions': {}, 'rules': {}}
+    >>> outputs_by_kind({"QueueTicketsDlq": "https://...", "TopicAlarms": "arn:..."})["queues"]
+    {'tickets-dlq': 'https://...'}
     """
     filed: dict[str, dict[str, str]] = {kind: {} for kind in _KINDS.values()}
     for key, value in outputs.items():

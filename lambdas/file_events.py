@@ -1,4 +1,4 @@
-"""What every function behind a queue of files does with a batch of messages."""
+"""What every function behind a queue of S3 events does with a batch of messages."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
+from pipeline_assets.events.messages import EventFlow, Message, StoresT, work_message
 from pipeline_assets.events.outcomes import IngestError
 from pipeline_assets.events.queue import EventQueue
-from pipeline_assets.files.ingest import FileFlow, StoresT
-from pipeline_assets.files.messages import Message, work_message
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -27,7 +26,7 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 
 def file_handler(
-    flow: FileFlow[Any, StoresT], opened: Callable[[], tuple[StoresT, EventQueue]]
+    flow: EventFlow[StoresT], opened: Callable[[], tuple[StoresT, EventQueue]]
 ) -> Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]:
     """The handler of a flow; `opened` gives the stores and the queue, which stay open while the process lives."""
 
@@ -37,7 +36,8 @@ def file_handler(
         stores, queue = opened()
         try:
             for receipt in work_message(message, flow, stores, queue, lambda: _seconds_left(lambda_context)):
-                _tell(receipt)
+                if receipt is not None:
+                    _tell(receipt)
         except Exception as error:
             _tell_failure(error, receive_count)
             raise

@@ -5,6 +5,10 @@ Loading this reads no environment variable and opens nothing.
 
 import dagster as dg
 
+from pipeline_assets.curation.assets import CURATED, CurationStoresResource, loads
+from pipeline_assets.curation.checks import CURATION_CHECKS
+from pipeline_assets.curation.sensors import loads_watch
+from pipeline_assets.export.assets import INBOX_LANDED, ExportStoresResource, exported
 from pipeline_assets.graph.assets import purchase_graph, rebuild_purchase_graph
 from pipeline_assets.graph.checks import GRAPH_CHECKS
 from pipeline_assets.lineage.checks import LINEAGE_CHECKS
@@ -15,11 +19,17 @@ from pipeline_assets.tickets.assets import TicketStoresResource, landed, tickets
 from pipeline_assets.tickets.checks import TICKET_CHECKS
 
 defs = dg.Definitions(
-    assets=[landed, tickets, purchase_graph, stocks_landed, stocks],
-    asset_checks=[*TICKET_CHECKS, *GRAPH_CHECKS, *STOCK_CHECKS, *LINEAGE_CHECKS],
+    assets=[landed, tickets, purchase_graph, stocks_landed, stocks, INBOX_LANDED, exported, *CURATED, loads],
+    asset_checks=[*TICKET_CHECKS, *GRAPH_CHECKS, *STOCK_CHECKS, *CURATION_CHECKS, *LINEAGE_CHECKS],
     jobs=[rebuild_purchase_graph],
-    sensors=[receipts_bridge],
-    resources={"stores": TicketStoresResource(), "stock_stores": StockStoresResource(), "ledger": LedgerResource()},
+    sensors=[receipts_bridge, loads_watch],
+    resources={
+        "stores": TicketStoresResource(),
+        "stock_stores": StockStoresResource(),
+        "export_stores": ExportStoresResource(),
+        "curation_stores": CurationStoresResource(),
+        "ledger": LedgerResource(),
+    },
     # A run holds one to three steps that follow each other: a process for each would only cost six seconds.
     executor=dg.in_process_executor,
 )

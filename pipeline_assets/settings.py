@@ -21,6 +21,14 @@ class MissingSettingError(RuntimeError):
         self.name = name
 
 
+class UnknownSettingError(MissingSettingError):
+    """Raised when an environment variable holds none of the values that there are."""
+
+    def __init__(self, name: str, value: str, known: str) -> None:
+        RuntimeError.__init__(self, f"environment variable {name} is {value!r}: it must be {known}")
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerSettings:
     """Where the receipts of all flows are."""
@@ -93,6 +101,114 @@ class StockSettings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class CurationSettings:
+    """Where the raw and the curated objects of the lake are."""
+
+    raw_bucket: str
+    curated_bucket: str
+    quarantine_bucket: str
+    ledger_table: str
+    #: Empty where no SQL tables are to be told of new days.
+    lake_database: str = ""
+    #: Empty where a process does not look into the queue itself: a function is handed its messages.
+    raw_queue_url: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> CurationSettings:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        env = _variables(environment)
+        return cls(
+            raw_bucket=_required(env, "RAW_BUCKET", "the name of the bucket of raw objects"),
+            curated_bucket=_required(env, "CURATED_BUCKET", "the name of the bucket of curated days"),
+            quarantine_bucket=_quarantine_bucket(env),
+            ledger_table=_ledger_table(env),
+            lake_database=_optional(env, "LAKE_DATABASE"),
+            raw_queue_url=_optional(env, "RAW_QUEUE_URL"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySettings:
+    """How SQL on the lake is answered: by Athena in a workgroup, or by DuckDB over the buckets."""
+
+    engine: str
+    database: str = ""
+    workgroup: str = ""
+    curated_bucket: str = ""
+    quarantine_bucket: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> QuerySettings:
+        """Read what the engine needs; raises `MissingSettingError` naming the first variable that is absent."""
+        env = _variables(environment)
+        engine = _optional(env, "SQL_ENGINE", "athena")
+        if engine == "athena":
+            return cls(
+                engine,
+                database=_required(env, "LAKE_DATABASE", "the name of the lake's SQL database"),
+                workgroup=_required(env, "ATHENA_WORKGROUP", "the name of the Athena workgroup to query the lake in"),
+            )
+        if engine != "duckdb":
+            raise UnknownSettingError("SQL_ENGINE", engine, "athena or duckdb")
+        return cls(
+            engine,
+            curated_bucket=_required(env, "CURATED_BUCKET", "the name of the bucket of curated days"),
+            quarantine_bucket=_quarantine_bucket(env),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """The source database, where its exports go, and the key of their tokens."""
+
+    raw_bucket: str
+    source_database_url: str = field(repr=False)
+    card_token_key_id: str
+    card_token_key: str = field(repr=False)
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> ExportSettings:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        env = _variables(environment)
+        return cls(
+            raw_bucket=_raw_bucket(env),
+            source_database_url=_required(
+                env,
+                "SOURCE_DATABASE_URL",
+                "the address of the source database, such as mysql://user:password@10.0.0.7:3306/shop",
+            ),
+            **_card_token_key(env),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InboxSettings:
+    """Where foreign files arrive, where they go without personal data, and the key of their tokens."""
+
+    inbox_queue_url: str
+    raw_bucket: str
+    quarantine_bucket: str
+    ledger_table: str
+    card_token_key_id: str
+    card_token_key: str = field(repr=False)
+    #: Empty where a process does not look into the inbox itself: a function is told of each file.
+    inbox_bucket: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> InboxSettings:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        env = _variables(environment)
+        return cls(
+            inbox_queue_url=_required(env, "INBOX_QUEUE_URL", "the address of the queue of the inbox"),
+            raw_bucket=_raw_bucket(env),
+            quarantine_bucket=_quarantine_bucket(env),
+            ledger_table=_ledger_table(env),
+            **_card_token_key(env),
+            inbox_bucket=_optional(env, "INBOX_BUCKET"),
+        )
+
+
 def _variables(environment: Environment) -> Mapping[str, str]:
     return os.environ if environment is None else environment
 
@@ -114,3 +230,14 @@ def _quarantine_bucket(env: Mapping[str, str]) -> str:
 
 def _ledger_table(env: Mapping[str, str]) -> str:
     return _required(env, "LEDGER_TABLE", "the name of the DynamoDB table of receipts")
+
+
+def _raw_bucket(env: Mapping[str, str]) -> str:
+    return _required(env, "RAW_BUCKET", "the name of the bucket of raw objects")
+
+
+def _card_token_key(env: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "card_token_key_id": _required(env, "CARD_TOKEN_KEY_ID", "the id of the key of card tokens"),
+        "card_token_key": _required(env, "CARD_TOKEN_KEY", "the key of card tokens: 32 bytes in hexadecimal or base64"),
+    }

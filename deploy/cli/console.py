@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -34,6 +35,14 @@ FromEnvOption = Annotated[
     bool, typer.Option("--from-env", help="Use the stores that the environment names, instead of a local instance.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+class AnswerFormat(StrEnum):
+    """What an answer is printed as."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
 
 
 @contextmanager
@@ -67,7 +76,7 @@ def _sentence(error: Exception, *, from_env: bool) -> str | None:
     from deploy.local.dagster_web import DagsterUnreachableError
     from pipeline_assets.events.outcomes import TerminalError, TransientError
     from pipeline_assets.files.replay import MendError
-    from pipeline_assets.graph.questions import QuestionError
+    from pipeline_assets.questions import QuestionError
     from pipeline_assets.settings import MissingSettingError
     from pipeline_assets.tickets.sample import SampleMissingError
 

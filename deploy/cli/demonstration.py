@@ -1,4 +1,4 @@
-"""`cesta demo`: real purchases and some minutes of a market through S3, and a picture of what came of them."""
+"""`cesta demo`: real purchases, some minutes of a market and a shop's database through S3, and what came of them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import cast
 
 from rich.table import Table
 
-from deploy.cli.console import console, say
+from deploy.cli.console import AnswerFormat, console, say
+from deploy.cli.export import described, export_with_progress, make_shop, shop_days, stores_of
 from deploy.cli.loading import bars, describe, follow_with_progress, put_with_progress
 from deploy.cli.prices import period, price_table
 from deploy.cli.questions import answer_table
 from deploy.cli.running import stay
+from deploy.cli.sql import print_query
 from deploy.cli.state import flow_table
 from deploy.cli.stocks import write_minutes
 from deploy.local.access import Access
@@ -37,6 +39,9 @@ _SHOWN = {
 }
 _ROWS_SHOWN = 5
 STOCKS = "stocks"
+LAKE = "ecommerce"
+#: What the demo asks the lake.
+_QUERIES = {"daily_sales": (), "top_products": ("limit=5",)}
 _MINUTES = 5
 _TICKER = "CSTA"
 
@@ -49,14 +54,17 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
         access = Access(read_outputs(stack.instance))
         totals = _load(stack, access, days, original_dates=original_dates)
         market = _load_market(stack, access)
+        lake = _load_lake(stack, access, days)
         seconds = time.monotonic() - begun
-        console.print(flow_table({FLOW: totals.as_dict(), STOCKS: market.as_dict()}))
-        say(f"{totals.received + market.received:,} rows were through after {seconds:.0f} s.")
+        shown = {FLOW: totals, STOCKS: market, LAKE: lake}
+        console.print(flow_table({name: flow.as_dict() for name, flow in shown.items()}))
+        say(f"{sum(flow.received for flow in shown.values()):,} rows were through after {seconds:.0f} s.")
         _print_graph(access)
         events = lineage_events(stack.instance)
         say(f"Dagster holds {events.materializations:,} materializations and {events.checks:,} check results.")
         _print_answers(access)
         _print_prices(access)
+        _print_lake(stack)
         if not leave:
             stay(stack)
 
@@ -82,6 +90,22 @@ def _load_market(stack: LocalStack, access: Access) -> FlowStatus:
         return follow_with_progress(
             access, before, files, progress, check=stack.check, flow=STOCKS, target="price table"
         )
+
+
+def _load_lake(stack: LocalStack, access: Access, days: int) -> FlowStatus:
+    before = flow_status(access, LAKE)
+    make_shop(stack.instance, days)
+    manifests = export_with_progress(stores_of(stack.instance), shop_days(days))
+    say(f"{described(manifests)}.")
+    objects = sum(len(manifest.objects) for manifest in manifests)
+    with bars() as progress:
+        return follow_with_progress(access, before, objects, progress, check=stack.check, flow=LAKE, target="lake")
+
+
+def _print_lake(stack: LocalStack) -> None:
+    for name, parameters in _QUERIES.items():
+        print_query(stack.instance, name, parameters, AnswerFormat.TABLE)
+    say("`cesta query sql` lists all queries of the lake and their parameters.", style="dim")
 
 
 def _print_prices(access: Access) -> None:

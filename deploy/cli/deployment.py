@@ -20,7 +20,7 @@ from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.files.ingest import FileFlow, StoresT
 from pipeline_assets.files.versions import split_uri
-from pipeline_assets.settings import MissingSettingError, StockSettings, TicketSettings
+from pipeline_assets.settings import CurationSettings, InboxSettings, MissingSettingError, StockSettings, TicketSettings
 from pipeline_assets.stocks.ingest import STOCK_FLOW
 from pipeline_assets.stocks.stores import open_stores as open_stock_stores
 from pipeline_assets.tickets.ingest import TICKET_FLOW
@@ -29,6 +29,9 @@ from pipeline_assets.tickets.stores import open_stores as open_ticket_stores
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+    from pipeline_assets.curation.ingest import CurationFlow
+    from pipeline_assets.export.inbox import InboxFlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Where:
 class Deployment(Generic[StoresT]):
     """The stores and the queue of one flow in a deployment; `bucket` is that of its files, empty where nobody said."""
 
-    flow: FileFlow[Any, StoresT]
+    flow: FileFlow[Any, StoresT] | CurationFlow | InboxFlow
     stores: StoresT
     sqs: SQSClient
     queue_url: str
@@ -95,9 +98,24 @@ def deployment_of(flow: str, where: Where) -> Iterator[Deployment[Any]]:
             yield there
         return
     _enter(where)
-    settings = StockSettings.from_environment()
-    stores = open_stock_stores(settings)
-    yield Deployment(STOCK_FLOW, stores, boto3.client("sqs"), settings.stocks_queue_url, settings.stocks_bucket)
+    sqs = boto3.client("sqs")
+    if flow == STOCK_FLOW.name:
+        stocks = StockSettings.from_environment()
+        yield Deployment(STOCK_FLOW, open_stock_stores(stocks), sqs, stocks.stocks_queue_url, stocks.stocks_bucket)
+        return
+    # Polars takes a moment to import, which nobody else needs to wait for.
+    from pipeline_assets.export.inbox import INBOX_FLOW  # noqa: PLC0415
+    from pipeline_assets.export.stores import open_inbox_stores  # noqa: PLC0415
+
+    if flow == INBOX_FLOW.name:
+        inbox = InboxSettings.from_environment()
+        yield Deployment(INBOX_FLOW, open_inbox_stores(inbox), sqs, inbox.inbox_queue_url, inbox.inbox_bucket)
+        return
+    from pipeline_assets.curation.ingest import CURATION_FLOW  # noqa: PLC0415
+    from pipeline_assets.curation.stores import open_stores as open_curation_stores  # noqa: PLC0415
+
+    lake = CurationSettings.from_environment()
+    yield Deployment(CURATION_FLOW, open_curation_stores(lake), sqs, lake.raw_queue_url, lake.raw_bucket)
 
 
 def _enter(where: Where) -> None:

@@ -13,7 +13,15 @@ from typing import Annotated
 import typer
 
 from deploy.cli import operating, rebuilding, reconciling
-from deploy.cli.console import JsonOption, PortBaseOption, StateOption, plain_failures, print_json
+from deploy.cli.console import (
+    AnswerFormat,
+    FromEnvOption,
+    JsonOption,
+    PortBaseOption,
+    StateOption,
+    plain_failures,
+    print_json,
+)
 from deploy.local.instance import GraphEngine, Instance
 from deploy.local.processes import AWS_SETTINGS, keep_to_this_machine
 
@@ -32,7 +40,7 @@ app.add_typer(load_app, name="load")
 app.add_typer(query_app, name="query")
 app.add_typer(stocks_app, name="stocks")
 operating.add_to(app)
-app.add_typer(reconciling.reconcile_app, name="reconcile")
+app.command()(reconciling.reconcile)
 app.add_typer(rebuilding.rebuild_app, name="rebuild")
 
 DaysOption = Annotated[int, typer.Option("--days", min=1, max=366, help="Calendar days of the sample.")]
@@ -206,6 +214,34 @@ def resume_stocks(*, state_directory: StateOption = None, port_base: PortBaseOpt
 
     with plain_failures():
         stocks.resume(Instance.at(state_directory, port_base))
+
+
+@query_app.callback()
+def prepare_query(context: typer.Context) -> None:
+    """Keep to this machine, but where a lake beyond it may be meant."""
+    if context.invoked_subcommand != "sql":
+        keep_to_this_machine()
+
+
+@query_app.command("sql")
+def query_sql(
+    name: Annotated[str | None, typer.Argument(help="The query; without it all are listed.")] = None,
+    *,
+    param: Annotated[list[str] | None, typer.Option("--param", help="A parameter as NAME=VALUE.")] = None,
+    form: Annotated[AnswerFormat, typer.Option("--format", help="How to print the answer.")] = AnswerFormat.TABLE,
+    from_env: FromEnvOption = False,
+    state_directory: StateOption = None,
+    port_base: PortBaseOption = None,
+) -> None:
+    """Ask the lake one of the known queries, in SQL: Athena in a cloud, DuckDB on this machine."""
+    from deploy.cli import sql
+
+    with plain_failures(from_env=from_env):
+        if name is None:
+            sql.print_queries(form)
+        else:
+            instance = None if from_env else Instance.at(state_directory, port_base)
+            sql.print_query(instance, name, param or [], form)
 
 
 @query_app.command("stocks")

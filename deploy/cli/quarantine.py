@@ -18,6 +18,7 @@ from rich.table import Table
 from deploy.cli.console import complaints, console, number_of, print_json, say
 from deploy.cli.deployment import Deployment
 from deploy.cli.loading import bars
+from pipeline_assets.files.ingest import FileFlow
 from pipeline_assets.files.quarantine import Contents
 from pipeline_assets.files.rejected import Progress as Told
 from pipeline_assets.files.rejected import RejectedFile, files_named, rejected_files
@@ -88,7 +89,7 @@ def none_matches(waiting: int, *, settled: bool = False) -> str:
 
 def require_rule(there: Deployment[Any], name: str | None) -> None:
     """Raise `MendError` for a rule that nothing in the quarantine can have broken."""
-    known = [*(rule.name for rule in there.flow.dataset.rules if rule.severity != "warn"), FOREIGN]
+    known = [*there.flow.rule_names, FOREIGN]
     if name is not None and name not in known:
         raise MendError(f"{there.flow.name} have no rule {name}; there are {', '.join(known)}.")
 
@@ -138,15 +139,17 @@ def write_rejected_rows(there: Deployment[Any], name: str, *, rule: str | None, 
     rows = [row for row in _rows(there, file, rule) if "fields" in row]
     if not rows:
         raise MendError(f"{file.receipt.source.key} was refused whole: no row of it was read.")
-    header = next(
-        (list(row["fields"]) for row in rows if isinstance(row["fields"], dict)), there.flow.dataset.column_names
-    )
+    named_fields = (list(row["fields"]) for row in rows if isinstance(row["fields"], dict))
+    header = next(named_fields, there.flow.dataset.column_names if isinstance(there.flow, FileFlow) else ())
     with path.open("w", encoding="utf-8", newline="") as output:
         writer = csv.writer(output)
         writer.writerow(header)
         for row in rows:
             writer.writerow(row["fields"].values() if isinstance(row["fields"], dict) else row["fields"])
     say(f"{path} holds {number_of(len(rows), 'rejected row')} of {file.receipt.source.uri}.")
+    if not isinstance(there.flow, FileFlow):
+        say("Mend them where they come from: what is exported again replaces them.", style="yellow")
+        return
     say(
         f"Mend them in the whole file and put that under its key: a file is replaced whole, and {there.flow.left_out}. "
         f"This puts it there and waits: `cesta quarantine replay {file.receipt.id[:DIGITS]} --file WHOLE.csv`",
@@ -185,7 +188,7 @@ def _print_messages(messages: Sequence[dict[str, Any]]) -> None:
 
 
 def _rows(there: Deployment[Any], file: RejectedFile, rule: str | None) -> Iterator[dict[str, Any]]:
-    documents = there.stores.quarantine.documents(file.receipt.id, file.receipt.run)
+    documents = there.stores.quarantine.documents(file.receipt)
     return (document for document in documents if rule is None or document["rule"] == rule)
 
 

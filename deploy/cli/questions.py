@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 from rich.markup import escape
 from rich.table import Column, Table
@@ -10,20 +11,22 @@ from rich.table import Column, Table
 from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.loading import access_to
 from deploy.local.instance import Instance
-from pipeline_assets.graph.questions import Question, QuestionError, ask, question, questions
+from pipeline_assets.graph.questions import ask, question, questions
+from pipeline_assets.questions import Question, QuestionError
 
 #: So many characters a line leave the name of a product readable.
 _READABLE = 16
 _ANY_WIDTH = 1_000
 
 
-def print_questions(*, as_json: bool) -> None:
-    """List the questions with their parameters."""
+def print_questions(known: Iterable[Question] | None = None, *, as_json: bool) -> None:
+    """List questions, those to the graph where no others are given, with their parameters."""
+    listed = questions() if known is None else known
     if as_json:
-        print_json([described(one) for one in questions()])
+        print_json([described(one) for one in listed])
         return
     table = Table("name", "answers", "parameters")
-    for one in questions():
+    for one in listed:
         parameters = "\n".join(
             f"{p.name}{'' if p.required else f'={_cell(p.default)}'}  {p.meaning}" for p in one.parameters
         )
@@ -52,7 +55,7 @@ def print_answer(instance: Instance, name: str, given: Sequence[str], *, as_json
     Raises `QuestionError` for an unknown question or parameter, naming those that there are.
     """
     asked = question(name)
-    parameters = asked.read(dict(_named(text) for text in given))
+    parameters = asked.read(named_values(given))
     with access_to(instance).graph() as driver:
         rows = ask(driver, name, **parameters)
     if as_json:
@@ -82,7 +85,7 @@ def answer_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str,
     table = Table(title=title, title_justify="left")
     for name in columns:
         header = name.replace("_", " ")
-        if rows and isinstance(rows[0].get(name), int | float):
+        if rows and isinstance(rows[0].get(name), int | float | Decimal):
             table.add_column(header, justify="right", no_wrap=True)
         else:
             widest = max((len(_cell(row.get(name))) for row in rows), default=0)
@@ -92,11 +95,12 @@ def answer_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str,
     return table
 
 
-def _named(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise QuestionError(f"--param {text} is not of the form NAME=VALUE.")
-    return name, value
+def named_values(given: Sequence[str]) -> dict[str, str]:
+    """The values of `--param NAME=VALUE` by name; raises `QuestionError` for what has not this form."""
+    for text in given:
+        if "=" not in text:
+            raise QuestionError(f"--param {text} is not of the form NAME=VALUE.")
+    return {name: value for name, _, value in (text.partition("=") for text in given)}
 
 
 def _cell(value: object) -> str:
@@ -104,4 +108,4 @@ def _cell(value: object) -> str:
         return "none"
     if isinstance(value, float):
         return f"{value:,.4g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int | Decimal) and not isinstance(value, bool) else str(value)

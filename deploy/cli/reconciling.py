@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -19,46 +19,25 @@ from deploy.cli.console import (
     print_json,
     say,
 )
-
-reconcile_app = typer.Typer(help="Announce again what events were lost for.", no_args_is_help=True)
-
-
-@reconcile_app.callback()
-def reconcile() -> None:
-    """Announce again what events were lost for."""
+from deploy.cli.operating import Flow
 
 
-@reconcile_app.command("tickets")
-def reconcile_tickets(
+def reconcile(
+    flow: Annotated[Flow, typer.Argument(help="The flow of the files.")],
     *,
     as_json: JsonOption = False,
     from_env: FromEnvOption = False,
     state_directory: StateOption = None,
     port_base: PortBaseOption = None,
 ) -> None:
-    """Announce every ticket file that has no receipt; what is on its way already is merely delivered twice."""
-    with plain_failures(from_env=from_env):
-        _announce("tickets", state_directory, port_base, from_env=from_env, as_json=as_json)
-
-
-@reconcile_app.command("stocks")
-def reconcile_stocks(
-    *,
-    as_json: JsonOption = False,
-    from_env: FromEnvOption = False,
-    state_directory: StateOption = None,
-    port_base: PortBaseOption = None,
-) -> None:
-    """Announce every price file that has no receipt; what is on its way already is merely delivered twice."""
-    with plain_failures(from_env=from_env):
-        _announce("stocks", state_directory, port_base, from_env=from_env, as_json=as_json)
-
-
-def _announce(flow: str, state_directory: Path | None, port_base: int | None, *, from_env: bool, as_json: bool) -> None:
+    """Announce every file of a flow that has no receipt; what is on its way already is merely delivered twice."""
     from deploy.cli.deployment import Where, deployment_of
     from pipeline_assets.files.announce import announce_unknown
 
-    with deployment_of(flow, Where(state_directory, port_base, from_env)) as there:
+    with (
+        plain_failures(from_env=from_env),
+        deployment_of(flow, Where(state_directory, port_base, from_env)) as there,
+    ):
         stores, bucket = there.stores, there.require_bucket()
         with console.status("comparing the bucket with the ledger …"):
             found = announce_unknown(there.flow, stores.ledger, stores.s3, bucket, there.queue)

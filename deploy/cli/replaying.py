@@ -15,6 +15,7 @@ from deploy.cli.loading import bars
 from deploy.cli.quarantine import DIGITS, FOREIGN, named, none_matches, open_files, require_rule
 from deploy.local.tickets_load import PATIENCE_SECONDS
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.files.ingest import FileFlow
 from pipeline_assets.files.rejected import RejectedFile
 from pipeline_assets.files.replay import (
     MendError,
@@ -60,14 +61,17 @@ def replay(there: Deployment[Any], names: Sequence[str], *, rule: str | None, as
 
 def replace_file(there: Deployment[Any], name: str, path: Path, *, fewer_rows: bool, as_json: bool) -> bool:
     """Put a mended file under the key of a rejected one and wait for its receipt; False when it was refused."""
+    flow = there.flow
+    if not isinstance(flow, FileFlow):
+        raise MendError(f"{flow.name} takes no mended files: mend the rows where they come from and export them again.")
     rejected = named(there, name)[-1]
     old, source = rejected.receipt, rejected.receipt.source
     if rejected.standing == "replaced":
         raise MendError(f"a newer version of {source.uri} was taken since: mend that one, if it has to be mended.")
-    mended = read_mended(path, source.key, there.flow)
+    mended = read_mended(path, source.key, flow)
     if not fewer_rows:
         held = there.stores.ledger.newest(source.uri) or old
-        refuse_fewer_rows(mended, max(old, held, key=lambda each: each.counts.received), path, there.flow)
+        refuse_fewer_rows(mended, max(old, held, key=lambda each: each.counts.received), path, flow)
     if mended.rows and mended.rejected == mended.rows:
         raise MendError(f"every row of {path} would be rejected again; the first: {mended.rejections[0].reason}.")
     for rejection in mended.rejections:

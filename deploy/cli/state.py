@@ -10,7 +10,7 @@ from rich.table import Table
 from deploy.cli.console import console
 from deploy.cli.loading import access_to
 from deploy.local.board import Picture
-from deploy.local.flows import FLOWS, FlowStatus, flow_status
+from deploy.local.flows import FLOWS, FlowStatus, flow_status, loads_on_their_way
 from deploy.local.instance import Instance
 
 
@@ -29,6 +29,8 @@ def print_status(instance: Instance) -> None:
         if part.pid is not None:
             again = f", restarts: {part.restarts}" if part.restarts else ""
             console.print(f"{part.title:<22} {part.condition} (process {part.pid}{again})")
+    for load in loads_on_their_way(access_to(instance)):
+        console.print(f"load {load.name.load_id} of {load.name.day} is not complete: {load.lacks}", markup=False)
     for note in picture.notes[-3:] if picture else ():
         console.print(note, style="yellow", markup=False)
 

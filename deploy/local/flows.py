@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from deploy.local.access import Access
 from pipeline_assets.events.ledger import Ledger
 
-#: The flows and their queues; a flow's dead letters are in the queue of the same name with `-dlq`.
-FLOWS = {"tickets": "tickets", "stocks": "stocks"}
+if TYPE_CHECKING:
+    from pipeline_assets.curation.completion import OpenLoad
+
+#: The flows and what their queue and their bucket are called; a flow's dead letters are in the queue of the same name
+#: with `-dlq`.
+FLOWS = {"tickets": "tickets", "stocks": "stocks", "inbox": "inbox", "ecommerce": "raw"}
 _IN_QUEUE = {
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -58,6 +63,18 @@ def flow_status(access: Access, flow: str) -> FlowStatus:
         refused=totals.refused,
         queued=queued,
     )
+
+
+def loads_on_their_way(access: Access) -> list[OpenLoad]:
+    """The loads of the lake that have no completion marker, and what each lacks."""
+    from pipeline_assets.curation.completion import open_loads  # noqa: PLC0415 - Polars takes half a second
+    from pipeline_assets.curation.quarantine import LakeQuarantine  # noqa: PLC0415
+    from pipeline_assets.curation.stores import FLOW, CurationStores  # noqa: PLC0415
+    from pipeline_assets.lake.parquet_objects import ParquetObjects  # noqa: PLC0415
+
+    raw, curated = (ParquetObjects(access.s3, access.bucket(name)) for name in ("raw", "curated"))
+    quarantine = LakeQuarantine(access.s3, access.bucket("quarantine"), FLOW)
+    return list(open_loads(CurationStores(raw, curated, quarantine, Ledger(access.dynamodb, access.table("ledger")))))
 
 
 def messages_in(access: Access, queue: str) -> int:

@@ -28,6 +28,7 @@ LOWEST_PORT = 1_024
 PORT_NAMES = ("cloud", "graph", "graph-http", "dagster-web", "dagster-code")
 HOST = "127.0.0.1"
 GRAPH_USER = "neo4j"
+_DIRECTORIES = ("cloud", "graph", "source")
 _NEEDED_BYTES = 500 * 1024 * 1024
 
 
@@ -107,6 +108,11 @@ class Instance:
         return self.state / "logs"
 
     @property
+    def source_database(self) -> Path:
+        """The e-commerce database that is exported from, an SQLite file; it is made by `cesta load ecommerce`."""
+        return self.state / "source" / "ecommerce.sqlite"
+
+    @property
     def outputs_file(self) -> Path:
         """The document that `cesta outputs` prints; mode 0600, for it holds the graph's password."""
         return self.state / "outputs.json"
@@ -124,7 +130,7 @@ class Instance:
     def prepare(self) -> None:
         """Make the state directory, readable by its owner alone; raises `LocalStackError` when it cannot be written."""
         try:
-            for directory in (self.state, self.logs, self.dagster_home, self.state / "graph", self.state / "cloud"):
+            for directory in (self.state, self.logs, self.dagster_home, *(self.state / name for name in _DIRECTORIES)):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             free = shutil.disk_usage(self.state).free
         except OSError as error:
@@ -143,6 +149,17 @@ class Instance:
         if not path.exists():
             write_private(path, secrets.token_hex(20))
         return path.read_text(encoding="utf-8").strip()
+
+    def token_key(self) -> dict[str, str]:
+        """The key of card and social security tokens, made once and kept in a file of mode 0600.
+
+        `key_id` names it, `key` is 32 bytes in hexadecimal.
+        """
+        path = self.state / "token-key.json"
+        if not path.exists():
+            write_private(path, json.dumps({"key_id": "local-1", "key": secrets.token_hex(32)}))
+        key: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        return key
 
     def take_ports(self) -> None:
         """Bind the state to its ports and engine.

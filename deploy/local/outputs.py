@@ -31,6 +31,7 @@ def outputs_document(instance: Instance, stack: Mapping[str, str]) -> dict[str, 
 
 def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dict[str, str]:
     """The environment of a process that works with an instance: `pipeline_assets.settings`, boto3's own, Dagster's."""
+    token_key = instance.token_key()
     return {
         "AWS_ENDPOINT_URL": document["endpoint_url"],
         "AWS_REGION": document["region"],
@@ -46,6 +47,18 @@ def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dic
         "STOCKS_QUEUE_URL": document["queues"]["stocks"],
         "STOCKS_BUCKET": document["buckets"]["stocks"],
         "TABLE_NAME": document["tables"]["stocks"],
+        "RAW_QUEUE_URL": document["queues"]["raw"],
+        "RAW_BUCKET": document["buckets"]["raw"],
+        "CURATED_BUCKET": document["buckets"]["curated"],
+        "INBOX_QUEUE_URL": document["queues"]["inbox"],
+        "INBOX_BUCKET": document["buckets"]["inbox"],
+        "SOURCE_DATABASE_URL": f"sqlite:///{instance.source_database}",
+        "CARD_TOKEN_KEY_ID": token_key["key_id"],
+        "CARD_TOKEN_KEY": token_key["key"],
+        "LAKE_DATABASE": document["databases"]["lake"],
+        "ATHENA_WORKGROUP": document["workgroups"]["lake"],
+        # The local cloud's own Athena reads neither partitions nor Athena's dialect.
+        "SQL_ENGINE": "duckdb",
         "QUARANTINE_BUCKET": document["buckets"]["quarantine"],
         "LEDGER_TABLE": document["tables"]["ledger"],
         "DAGSTER_HOME": str(instance.dagster_home),

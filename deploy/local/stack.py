@@ -20,14 +20,15 @@ from deploy.local.errors import LocalStackError
 from deploy.local.graph import graph_child
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance
 from deploy.local.outputs import read_outputs, save_outputs
-from deploy.local.reconciliation import FILE_FLOWS, announce_lost
+from deploy.local.reconciliation import OBJECT_FLOWS, announce_lost
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
 from deploy.stack import DeployError, deploy_stack
 
 GRAPH_SECRET = "cesta/graph"  # noqa: S105 - its name
+TOKEN_SECRET = "cesta/card-token"  # noqa: S105 - its name
 #: What a kill takes from the local cloud; follows on the sentence that says what was killed.
-_LOST = "its queues and tables may have lost their last moments; ticket files without a receipt are announced again"
+_LOST = "its queues and tables may have lost their last moments; files without a receipt are announced again"
 #: By the first start with an engine, in MB.
 _DOWNLOADED = {GraphEngine.EMBEDDED: 90, GraphEngine.NEO4J: 240}
 _STEPS = (
@@ -112,9 +113,9 @@ class LocalStack:
 
     def _announce_lost(self) -> None:
         access = Access(read_outputs(self.instance))
-        for flow in FILE_FLOWS:
+        for flow in OBJECT_FLOWS:
             if lost := announce_lost(access, flow).announced:
-                self.board.note(f"files of {flow.name} announced again: {lost}.")
+                self.board.note(f"objects of {flow.name} announced again: {lost}.")
 
     def stop(self) -> None:
         """Stop Dagster, the cloud, which saves its state, and the graph.
@@ -166,11 +167,15 @@ def deploy_template(instance: Instance) -> None:
     """
     session = cloud_session()
     try:
-        _keep_graph_secret(session, instance)
+        _keep_secret(session, instance, GRAPH_SECRET, {"password": instance.graph_password()})
+        _keep_secret(session, instance, TOKEN_SECRET, instance.token_key())
         parameters = {
             "Neo4jUri": instance.graph_uri,
             "Neo4jUser": GRAPH_USER,
             "Neo4jSecretId": GRAPH_SECRET,
+            "CardTokenSecretId": TOKEN_SECRET,
+            # Each is a process that holds its own copy of a large package.
+            "CurationConcurrency": "2",
             # A laptop would fill with files: `cesta stocks resume` lets them come.
             "StockSchedule": "DISABLED",
         }
@@ -182,17 +187,17 @@ def deploy_template(instance: Instance) -> None:
     save_outputs(instance, outputs)
 
 
-def _keep_graph_secret(session: boto3.Session, instance: Instance) -> None:
-    """Put the graph's password where the template looks for it; the template's functions get it from there."""
+def _keep_secret(session: boto3.Session, instance: Instance, name: str, value: dict[str, str]) -> None:
+    """Put a secret of the instance where the template looks for it; the template's functions get it from there."""
     client = session.client("secretsmanager", endpoint_url=instance.endpoint_url)
-    wanted = json.dumps({"password": instance.graph_password()})
+    wanted = json.dumps(value)
     try:
-        held_now: dict[str, Any] = dict(client.get_secret_value(SecretId=GRAPH_SECRET))
+        held_now: dict[str, Any] = dict(client.get_secret_value(SecretId=name))
     except client.exceptions.ResourceNotFoundException:
-        client.create_secret(Name=GRAPH_SECRET, SecretString=wanted)
+        client.create_secret(Name=name, SecretString=wanted)
         return
     if held_now.get("SecretString") != wanted:
-        client.put_secret_value(SecretId=GRAPH_SECRET, SecretString=wanted)
+        client.put_secret_value(SecretId=name, SecretString=wanted)
 
 
 def _build_packages() -> None:

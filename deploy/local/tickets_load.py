@@ -12,7 +12,7 @@ from botocore.exceptions import HTTPClientError
 
 from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
-from deploy.local.flows import FlowStatus, flow_status
+from deploy.local.flows import FLOWS, FlowStatus, flow_status
 from pipeline_assets.events.outcomes import TransientError
 
 FLOW = "tickets"
@@ -85,7 +85,7 @@ def follow(
         if now.dead_lettered > before.dead_lettered:
             given_up = now.dead_lettered - before.dead_lettered
             raise LocalStackError(
-                f"{given_up} of {files} files were given up and lie in the queue {flow}-dlq: "
+                f"{given_up} of {files} files were given up and lie in the queue {FLOWS[flow]}-dlq: "
                 "the file logs/cloud.log of the state directory says why."
             )
         if now.objects >= before.objects + files and now.pending == 0:

@@ -45,6 +45,11 @@ def data_version(receipt_ids: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(receipt_ids)).encode()).hexdigest()[:_VERSION_DIGITS]
 
 
+def made_with(version: str, code_version: str) -> str:
+    """The data version of what a piece of code makes of the data that `version` names."""
+    return hashlib.sha256(f"{version}\n{code_version}".encode()).hexdigest()[:_VERSION_DIGITS]
+
+
 def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, refused: int) -> dict[str, int | float]:
     """What one event did, under the names it carries in Dagster; `size` in bytes, `seconds` time worked."""
     rows = {f"rows_{outcome}": rows for outcome, rows in counts.as_dict().items()}
@@ -58,11 +63,13 @@ def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, ref
 
 
 def state_figures(asset: str, partition: str, state: State) -> dict[str, int | str]:
-    """What a place holds now, under the names it carries in Dagster: landed rows are all received, others accepted.
+    """What a place holds now, under the names it carries in Dagster.
 
-    A place without partitions has no row count here: what a whole flow accepted is not what is left of it.
+    Its rows are all that were received where it is landed or raw, and what was accepted everywhere else. A place
+    without partitions has no row count here: what a whole flow accepted is not what is left of it.
     """
-    rows = state.counts.received if asset.endswith("/landed") else state.counts.accepted
+    arrived = asset.endswith("/landed") or asset.startswith("raw/")
+    rows = state.counts.received if arrived else state.counts.accepted
     return {
         **({"dagster/partition_row_count": rows} if partition else {}),
         "state_objects": state.objects,

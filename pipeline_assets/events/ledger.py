@@ -14,7 +14,7 @@ same thing however often they are put.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -131,6 +131,13 @@ class Ledger:
     def account(self, asset: str, partition: str) -> PartitionAccount:
         """What a partition holds now."""
         return self._partitions.account(asset, partition)
+
+    def supersede(self, asset: str, partition: str, counts: Mapping[str, Counts]) -> None:
+        """Lower what object versions count in a partition, by the ids of their receipts, where others superseded rows.
+
+        Their receipts, and the sums of the flow, keep saying what became of the rows when they came.
+        """
+        self._partitions.supersede(asset, partition, counts)
 
     def totals(self, flow: str) -> FlowTotals:
         """The sums of one flow over all its receipts."""

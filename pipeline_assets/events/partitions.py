@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pipeline_assets.events.object_version import ObjectVersion
@@ -67,6 +67,19 @@ class Partitions:
         items = list(self._table.query(_pk(asset, partition), only="sk, counts"))
         counts = sum((Counts(**json.loads(item["counts"]["S"])) for item in items), Counts())
         return PartitionAccount(counts, tuple(item["sk"]["S"] for item in items))
+
+    def supersede(self, asset: str, partition: str, counts: Mapping[str, Counts]) -> None:
+        """Lower what object versions count in a partition, by the ids of their receipts, where others superseded rows.
+
+        Nothing is ever raised by it, so of two workers the one that knows more wins, whoever comes first.
+        """
+        for listed in self._table.query(_pk(asset, partition)):
+            now, item = counts.get(listed["sk"]["S"]), listed
+            while now and item and now.accepted < Counts(**json.loads(item["counts"]["S"])).accepted:
+                changed = item | {"counts": {"S": json.dumps(now.as_dict())}}
+                if self._table.replace(changed, item, "counts"):
+                    break
+                item = self._table.get(listed["pk"]["S"], listed["sk"]["S"]) or {}
 
     def newest(self, uri: str) -> Receipt | None:
         """The receipt of the newest version of an object that was not refused, or None while there is none."""

@@ -53,6 +53,21 @@ class Table:
             pages = self.client.get_paginator("query").paginate(**self._of(pk), Select="COUNT")
             return sum(answer["Count"] for answer in pages)
 
+    def replace(self, item: Item, seen: Item, by: str) -> bool:
+        """Put an item in place of one whose attribute `by` is as it was seen; False when it is not any more."""
+        with transient("replace an item"):
+            try:
+                self.client.put_item(
+                    TableName=self.name,
+                    Item=item,
+                    ConditionExpression="#by = :seen",
+                    ExpressionAttributeNames={"#by": by},
+                    ExpressionAttributeValues={":seen": seen[by]},
+                )
+            except self.client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
+
     def put_all(self, items: Iterable[Item]) -> None:
         """Put items, in batches."""
         self._write({"PutRequest": {"Item": item}} for item in items)

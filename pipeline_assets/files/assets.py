@@ -1,4 +1,4 @@
-"""What the assets of every flow of files share: their schema for people, and the body that redoes days."""
+"""What the assets of every flow of files share: the body that redoes days."""
 
 import time
 import warnings
@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.events.accounts import data_version, partition_state, sources_table, state_figures, work_figures
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TransientError
@@ -20,7 +19,6 @@ from pipeline_assets.files.reload import PartitionReload, reload_partition
 _RETRIES = 3
 _RETRY_SECONDS = 10
 _PROGRESS_SECONDS = 2.0
-_TYPES = {"text": "string", "number": "double", "datetime": "timestamp"}
 
 # Said again by every process that loads the definitions otherwise; the version of Dagster is pinned below 1.14.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
@@ -33,40 +31,6 @@ def tried_again() -> Iterator[None]:
         yield
     except TransientError as error:
         raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from error
-
-
-def _table_column(column: Column) -> dg.TableColumn:
-    return dg.TableColumn(
-        name=column.name,
-        type=_TYPES[column.type],
-        description=f"{column.meaning}; {column.unit}" if column.unit else column.meaning,
-        constraints=dg.TableColumnConstraints(nullable=column.nullable),
-    )
-
-
-def schema_of(dataset: Dataset) -> dg.TableSchema:
-    """The columns of a dataset as Dagster shows them."""
-    return dg.TableSchema(columns=[_table_column(column) for column in dataset.columns])
-
-
-def lineage_of(dataset: Dataset, source: dg.AssetKey) -> dg.TableColumnLineage:
-    """Every column of a dataset from the column of the same name in `source`."""
-    return dg.TableColumnLineage(
-        {name: [dg.TableColumnDep(asset_key=source, column_name=name)] for name in dataset.column_names}
-    )
-
-
-def rules_table(dataset: Dataset) -> dg.MetadataValue[Any]:
-    """The rules of a dataset as a table."""
-    rows = [f"| {rule.name} | {rule.severity} | {rule.expected} |" for rule in dataset.rules]
-    return dg.MetadataValue.md("\n".join(["| rule | where it is broken | expected |", "|---|---|---|", *rows]))
-
-
-def lineage_table(dataset: Dataset, source: dg.AssetKey) -> dg.MetadataValue[Any]:
-    """The same as `lineage_of`, for people: the open-source pages do not draw column lineage."""
-    came = source.to_user_string()
-    rows = [f"| {column.name} | {came}: {column.name} | {column.meaning} |" for column in dataset.columns]
-    return dg.MetadataValue.md("\n".join(["| column | from | meaning |", "|---|---|---|", *rows]))
 
 
 def redo_days(

@@ -91,6 +91,11 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
         return self.dataset.name
 
     @property
+    def rule_names(self) -> tuple[str, ...]:
+        """The rules that what lies in the quarantine may have broken."""
+        return tuple(rule.name for rule in self.dataset.rules if rule.severity != "warn")
+
+    @property
     def landed(self) -> str:
         """The asset that accounts for what arrived, by the day it arrived."""
         return f"{self.name}/landed"

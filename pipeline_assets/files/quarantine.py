@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.files.rejection import Rejection
 
 if TYPE_CHECKING:
@@ -86,9 +87,9 @@ class Quarantine:
                 found.receipts[place] = max(moment, found.receipts.get(place, ""))
         return found
 
-    def documents(self, receipt_id: str, run: int) -> Iterator[dict[str, Any]]:
-        """What one run of an object version left, in the order of the rows, a refusal of the whole last."""
-        for key in sorted(key for key, _ in self._list(f"{self._prefix(receipt_id, run)}/")):
+    def documents(self, receipt: Receipt) -> Iterator[dict[str, Any]]:
+        """What the run of a receipt left, in the order of the rows, a refusal of the whole last."""
+        for key in sorted(key for key, _ in self._list(f"{self._prefix(receipt.id, receipt.run)}/")):
             yield from self._read(key)
 
     def message(self, message_id: str) -> dict[str, Any] | None:

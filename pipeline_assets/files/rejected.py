@@ -103,7 +103,7 @@ def files_named(name: str, bucket: str, key: str, stores: FileStores, contents: 
 
 def rules_broken(stores: FileStores, receipt: Receipt) -> dict[str, int]:
     """How many documents the last run of an object version left in the quarantine, by rule, the most first."""
-    documents = stores.quarantine.documents(receipt.id, receipt.run)
+    documents = stores.quarantine.documents(receipt)
     return dict(Counter(document["rule"] for document in documents).most_common())
 
 

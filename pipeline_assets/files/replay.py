@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -32,6 +32,16 @@ class MendError(Exception):
     """Raised when a mended file cannot take the place of the old one; the message says why and what to do."""
 
 
+StoresT_contra = TypeVar("StoresT_contra", contravariant=True)
+
+
+class ReplayedFlow(Protocol[StoresT_contra]):
+    """A flow of which objects can be worked through again."""
+
+    def ingest(self, version: ObjectVersion, stores: StoresT_contra, *, redo: bool = False) -> Receipt | None:
+        """Bring an object version in, with `redo` again from its beginning; None for what holds no rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """What became of one file: its receipt before, and after unless the work failed."""
@@ -50,7 +60,7 @@ class MendedFile:
     rejections: tuple[Rejection, ...]
 
 
-def replay_files(files: Iterable[RejectedFile], flow: FileFlow[Any, StoresT], stores: StoresT) -> Iterator[Replayed]:
+def replay_files(files: Iterable[RejectedFile], flow: ReplayedFlow[StoresT], stores: StoresT) -> Iterator[Replayed]:
     """Work files through again, the oldest first, and yield what became of each.
 
     A file that fails stays as it was. After three failures in a row the rest is left alone.
@@ -130,8 +140,8 @@ def receipt_within(receipt_id: str, stores: FileStores, seconds: float) -> Recei
     return receipt
 
 
-def _replayed(before: Receipt, after: Receipt) -> Replayed:
+def _replayed(before: Receipt, after: Receipt | None) -> Replayed:
     """A file that is gone leaves no new run: what the receipt says stays."""
-    if after.run == before.run:
-        return Replayed(before, failure=after.refused)
+    if after is None or after.run == before.run:
+        return Replayed(before, failure=after.refused if after else "it holds no rows")
     return Replayed(before, after)

@@ -5,6 +5,7 @@ key                                                     what it holds
 ======================================================= =============================================================
 raw: ``<dataset>/load=<day>/<load id>-<part>.parquet``  rows as exported; parts count from 0001
 raw: ``<dataset>/load=<day>/<load id>-deleted.parquet`` keys of rows that the source no longer has
+raw: ``_loads/load=<day>/<load id>.begun``              that a load was begun, and what it is of
 raw: ``_loads/load=<day>/<load id>.json``               the manifest of a load, put when it is complete
 raw: ``_keys/<dataset>/<load id>.parquet``              every key of a table, as of a load
 curated: ``<dataset>/date=<day>/part.parquet``          all that was loaded on a day, one row per key
@@ -23,6 +24,7 @@ from datetime import UTC, date, datetime
 
 DELETED = "deleted"
 LOADS = "_loads/"
+KEYS = "_keys/"
 _LOAD_ID = r"\d{8}T\d{12}Z"
 _OBJECT = re.compile(rf"([a-z][a-z0-9_]*)/load=(\d{{4}}-\d\d-\d\d)/({_LOAD_ID})-(\d{{4,}}|{DELETED})\.parquet")
 _MANIFEST = re.compile(rf"{LOADS}load=(\d{{4}}-\d\d-\d\d)/({_LOAD_ID})\.json")
@@ -71,11 +73,26 @@ class LoadName:
         """The key of its manifest in the raw bucket, and of its marker in the curated one."""
         return f"{LOADS}load={self.day}/{self.load_id}.json"
 
+    @property
+    def began(self) -> datetime:
+        """When the load began, as its id says."""
+        return datetime.strptime(self.load_id, "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+
+    @property
+    def begun_key(self) -> str:
+        """The key in the raw bucket of what says that it was begun."""
+        return f"{LOADS}load={self.day}/{self.load_id}.begun"
+
     @classmethod
     def of(cls, key: str) -> LoadName | None:
         """The load whose manifest or marker a key names, or None when it names none."""
         found = _MANIFEST.fullmatch(key)
         return cls(*found.groups()) if found and _is_day(found[1]) else None
+
+
+def is_bookkeeping(key: str) -> bool:
+    """Whether a key of the raw bucket is a note that exports make for each other: no rows, no manifest."""
+    return key.startswith(KEYS) or (key.startswith(LOADS) and key.endswith(".begun"))
 
 
 def raw_prefix(dataset: str, day: str) -> str:
@@ -90,7 +107,7 @@ def curated_key(dataset: str, day: str) -> str:
 
 def key_snapshot(dataset: str, load_id: str) -> str:
     """The key of the snapshot of all keys of a table."""
-    return f"_keys/{dataset}/{load_id}.parquet"
+    return f"{KEYS}{dataset}/{load_id}.parquet"
 
 
 def quarantine_prefix(dataset: str, day: str) -> str:

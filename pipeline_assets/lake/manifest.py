@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pipeline_assets.lake.layout import LoadName
 
-#: full: every row of each table; incremental: what changed since the last load; day: what changed on the load day.
-LoadMode = Literal["full", "incremental", "day"]
+#: full: every row of each table; incremental: what changed since the last load; day: what changed on the load day;
+#: inbox: one file that somebody else delivered.
+LoadMode = Literal["full", "incremental", "day", "inbox"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,17 @@ class LoadedObject:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One load; `watermarks` are, by dataset, the greatest `updated_at` that the next incremental load may rely on."""
+    """One load.
+
+    `datasets` are those that were looked at, also where they had no row and hence have no object. `watermarks` are, by
+    dataset, the greatest `updated_at` that the next incremental load may rely on, as ISO-8601 UTC; the loads of a day
+    or of an inbox file promise none.
+    """
 
     name: LoadName
     mode: LoadMode
     finished_at: str
+    datasets: tuple[str, ...]
     objects: tuple[LoadedObject, ...]
     watermarks: dict[str, str]
 
@@ -44,6 +51,7 @@ class Manifest:
             name=LoadName(document["day"], document["load_id"]),
             mode=document["mode"],
             finished_at=document["finished_at"],
+            datasets=tuple(document["datasets"]),
             objects=tuple(LoadedObject(**each) for each in document["objects"]),
             watermarks=dict(document["watermarks"]),
         )

@@ -7,7 +7,10 @@ from typing import Any
 import dagster as dg
 
 #: The flows whose receipts are bridged, each with the asset that shows what had to be rejected.
-FLOWS = {flow: dg.AssetKey([flow, "landed"]) for flow in ("tickets", "stocks")}
+FLOWS = {
+    **{flow: dg.AssetKey([flow, "landed"]) for flow in ("tickets", "stocks", "inbox")},
+    "ecommerce": dg.AssetKey(["raw", "orders"]),
+}
 #: The names of checks and metadata that the bridge writes and later looks for.
 CONSERVATION = "conservation"
 RECEIPTS_KNOWN = "receipts_known"

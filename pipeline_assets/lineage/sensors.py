@@ -20,6 +20,7 @@ from pipeline_assets.events.accounts import (
     Conservation,
     State,
     flow_state,
+    made_with,
     partition_state,
     sources_table,
     state_figures,
@@ -241,6 +242,7 @@ def _materialization(event: PartitionEvent, state: State, versions: Mapping[str,
         event.counts, size=event.size, seconds=event.seconds, objects=len(event.sources), refused=event.refused
     )
     waited = datetime.now(UTC) - datetime.fromisoformat(event.oldest)
+    version = made_with(state.data_version, event.code_versions[-1]) if versions else state.data_version
     return dg.AssetMaterialization(
         asset_key=dg.AssetKey.from_user_string(event.place.asset),
         partition=event.place.partition or None,
@@ -253,7 +255,7 @@ def _materialization(event: PartitionEvent, state: State, versions: Mapping[str,
             "sources": dg.MetadataValue.md(sources_table(event.sources)),
             RECEIPTS: dg.MetadataValue.json(event.report_ids),
         },
-        tags={_DATA_VERSION: state.data_version, **versions},
+        tags={_DATA_VERSION: version, **versions},
     )
 
 

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import dagster as dg
 
 from pipeline_assets import __version__
+from pipeline_assets.datasets.assets import lineage_of, rules_table, schema_of
 from pipeline_assets.datasets.stocks import STOCKS
-from pipeline_assets.files.assets import lineage_of, lineage_table, redo_days, rules_table, schema_of, tried_again
+from pipeline_assets.files.assets import redo_days, tried_again
 from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.ingest import FIRST_DAY, STOCK_FLOW
 from pipeline_assets.stocks.partitions import arrival_days, price_days
@@ -34,7 +35,7 @@ class StockStoresResource(dg.ConfigurableResource["StockStoresResource"]):
             yield open_stores(StockSettings.from_environment())
 
 
-_SCHEMA = schema_of(STOCKS)
+_SCHEMA = schema_of(STOCKS.columns)
 
 
 @dg.asset(
@@ -72,8 +73,7 @@ def stocks_landed(context: dg.AssetExecutionContext, stock_stores: StockStoresRe
     "and draws some of its tickers.",
     metadata={
         "dagster/column_schema": _SCHEMA,
-        "dagster/column_lineage": lineage_of(STOCKS, LANDED_KEY),
-        "column_lineage": lineage_table(STOCKS, LANDED_KEY),
+        **lineage_of(STOCKS.columns, LANDED_KEY),
     },
 )
 def stocks(context: dg.AssetExecutionContext, stock_stores: StockStoresResource) -> dg.MaterializeResult[None]:

@@ -30,7 +30,7 @@ def _conservation(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=asset, name="conservation", blocking=True, description=CONSERVATION_SAID)
     def conservation(context: dg.AssetCheckExecutionContext, stock_stores: StockStoresResource) -> dg.AssetCheckResult:
         with stock_stores.open() as opened:
-            return conservation_of(context, asset, STOCK_FLOW.name, opened)
+            return conservation_of(context, asset.key, asset.partitions_def, STOCK_FLOW.name, opened.ledger)
 
     return conservation
 
@@ -41,7 +41,7 @@ def believable(
 ) -> Iterator[dg.AssetCheckResult]:
     """Look through the last days of the run in the table, ticker by ticker; both checks cost one reading."""
     with stock_stores.open() as opened:
-        found = inspect(opened, days_of(context, stocks)[-_DAYS:])
+        found = inspect(opened, days_of(context, stocks.key, stocks.partitions_def)[-_DAYS:])
     looked_at = f"{found.bars} bars of {found.tickers} tickers and days"
     yield _result(_GAPS, found.missing, f"bars missing among {looked_at}", dg.AssetCheckSeverity.WARN)
     yield _result(_POSSIBLE, found.impossible, f"impossible prices among {looked_at}", dg.AssetCheckSeverity.ERROR)

@@ -6,17 +6,10 @@ from contextlib import contextmanager
 import dagster as dg
 
 from pipeline_assets import __version__
+from pipeline_assets.datasets.assets import lineage_of, rules_table, schema_of
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.files.assets import (
-    lineage_of,
-    lineage_table,
-    now_and_then,
-    redo_days,
-    rules_table,
-    schema_of,
-    tried_again,
-)
+from pipeline_assets.files.assets import now_and_then, redo_days, tried_again
 from pipeline_assets.settings import TicketSettings
 from pipeline_assets.tickets.catch_up import CatchUp, catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
@@ -61,7 +54,7 @@ class TicketStoresResource(dg.ConfigurableResource["TicketStoresResource"]):
             raise dg.Failure(said, allow_retries=False) from error
 
 
-_SCHEMA = schema_of(TICKETS)
+_SCHEMA = schema_of(TICKETS.columns)
 
 
 @dg.asset(
@@ -99,8 +92,7 @@ def landed(context: dg.AssetExecutionContext, stores: TicketStoresResource) -> d
     "are in tickets/landed only. Materializing a day works every file that has rows of it through again.",
     metadata={
         "dagster/column_schema": _SCHEMA,
-        "dagster/column_lineage": lineage_of(TICKETS, LANDED_KEY),
-        "column_lineage": lineage_table(TICKETS, LANDED_KEY),
+        **lineage_of(TICKETS.columns, LANDED_KEY),
     },
 )
 def tickets(context: dg.AssetExecutionContext, stores: TicketStoresResource) -> dg.MaterializeResult[None]:

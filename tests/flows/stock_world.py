@@ -80,7 +80,7 @@ class World:
         return {(item["PK"], int(item["SK"][17:19])): item["close"] for item in self.items()}
 
     def rejected(self, receipt: Receipt) -> list[tuple[int, str]]:
-        kept = self.stores().quarantine.documents(receipt.id, receipt.run)
+        kept = self.stores().quarantine.documents(receipt)
         return [(document["row"], document["rule"]) for document in kept]
 
 

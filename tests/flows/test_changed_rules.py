@@ -37,7 +37,7 @@ def agreed(world: World, version: ObjectVersion) -> Receipt:
     assert receipt
     assert load
     assert (load.run, load.done) == (receipt.run, True)
-    rejected = list(stores.quarantine.documents(receipt.id, receipt.run))
+    rejected = list(stores.quarantine.documents(receipt))
     assert len(rejected) == (1 if receipt.refused and receipt.counts.received > 1 else receipt.counts.quarantined)
     return receipt
 

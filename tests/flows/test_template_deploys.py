@@ -26,12 +26,19 @@ from deploy.local.processes import end_group, signal_group, start
 from deploy.local.stack import cloud_session
 from deploy.packaging import build_packages
 from deploy.stack import TEMPLATE, DeployError, deploy_stack, outputs_by_kind, stack_outputs
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 
 if TYPE_CHECKING:
     import boto3
 
 PASSWORD = "corn-flakes-and-milk"
-GRAPH = {"Neo4jUri": "bolt://127.0.0.1:1", "Neo4jSecretId": "cesta/graph", "StockSchedule": "DISABLED"}
+TOKEN_KEY = {"key_id": "test-1", "key": "0f" * 32}
+GRAPH = {
+    "Neo4jUri": "bolt://127.0.0.1:1",
+    "Neo4jSecretId": "cesta/graph",
+    "CardTokenSecretId": "cesta/card-token",
+    "StockSchedule": "DISABLED",
+}
 
 
 @dataclass
@@ -57,8 +64,9 @@ class Cloud:
             assert time.monotonic() < deadline, child.log.read_text()
             time.sleep(0.05)
         secrets = self.client("secretsmanager")
-        with suppress(secrets.exceptions.ResourceExistsException):  # a killed cloud may have kept it
-            secrets.create_secret(Name=GRAPH["Neo4jSecretId"], SecretString=json.dumps({"password": PASSWORD}))
+        for name, value in (("Neo4jSecretId", {"password": PASSWORD}), ("CardTokenSecretId", TOKEN_KEY)):
+            with suppress(secrets.exceptions.ResourceExistsException):  # a killed cloud may have kept it
+                secrets.create_secret(Name=GRAPH[name], SecretString=json.dumps(value))
 
     def kill(self) -> None:
         assert self.process is not None
@@ -138,7 +146,7 @@ class TestReadBack:
             "StringEquals": {"aws:SourceAccount": "000000000000"},
         }
 
-    @pytest.mark.parametrize("bucket", ["tickets", "quarantine"])
+    @pytest.mark.parametrize("bucket", ["tickets", "quarantine", "raw", "curated", "inbox"])
     def test_buckets_are_private_versioned_and_encrypted(
         self, cloud: Cloud, names: dict[str, dict[str, str]], bucket: str
     ) -> None:
@@ -175,6 +183,40 @@ class TestReadBack:
         document = version["PolicyVersion"]["Document"]
         assert outputs["TableLedger"] in str(document)
         assert outputs["BucketQuarantine"] in str(document)
+
+    def test_one_function_knows_the_key_of_the_tokens_and_the_stack_does_not(
+        self, cloud: Cloud, outputs: dict[str, str], names: dict[str, dict[str, str]]
+    ) -> None:
+        functions, stacks = cloud.client("lambda"), cloud.client("cloudformation")
+        told = {
+            name: functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+            for name, function in names["functions"].items()
+        }
+        knowing = {name: each for name, each in told.items() if TOKEN_KEY["key"] in each.values()}
+        assert knowing.keys() == {"inbox-to-raw"}
+        assert knowing["inbox-to-raw"]["CARD_TOKEN_KEY_ID"] == TOKEN_KEY["key_id"]
+        assert outputs
+        for said in (stacks.get_template, stacks.describe_stacks, stacks.describe_stack_events):
+            assert TOKEN_KEY["key"] not in str(said(StackName="cesta-dev"))
+
+    def test_what_lands_in_the_lake_is_announced_whatever_its_key(
+        self, cloud: Cloud, names: dict[str, dict[str, str]]
+    ) -> None:
+        for name in ("raw", "inbox"):
+            told = cloud.client("s3").get_bucket_notification_configuration(Bucket=names["buckets"][name])
+            (configuration,) = told["QueueConfigurations"]
+            assert configuration["QueueArn"] == self.queue(cloud, names, name)["QueueArn"]
+            assert configuration["Events"] == ["s3:ObjectCreated:*"]
+            assert "Filter" not in configuration
+
+    def test_every_dataset_is_a_table_with_its_columns(self, cloud: Cloud, names: dict[str, dict[str, str]]) -> None:
+        tables = cloud.client("glue").get_tables(DatabaseName=names["databases"]["lake"])["TableList"]
+        found = {table["Name"]: table for table in tables}
+        assert found.keys() == {dataset.name for dataset in ECOMMERCE} | {"rejected_rows"}
+        columns = [column["Name"] for column in found["payments"]["StorageDescriptor"]["Columns"]]
+        assert {"card_last_four", "card_token"} <= set(columns)
+        assert not {"card_number", "card_security_code"} & set(columns)
+        assert found["payments"]["StorageDescriptor"]["Location"] == f"s3://{names['buckets']['curated']}/payments/"
 
     def test_the_stack_does_not_know_the_password(self, cloud: Cloud, outputs: dict[str, str]) -> None:
         stacks = cloud.client("cloudformation")

@@ -304,6 +304,6 @@ def _check_ledger(ledger: Ledger, history: History, receipts: Sequence[Receipt])
 def _check_quarantine(cloud: RunningStack, history: History, receipts: Sequence[Receipt]) -> None:
     quarantine = mortal_stores(cloud, "", Fate()).quarantine
     for file, receipt in zip(history.files, receipts, strict=True):
-        kept = [document.get("row", 0) for document in quarantine.documents(receipt.id, receipt.run)]
+        kept = [document.get("row", 0) for document in quarantine.documents(receipt)]
         bad = [place for place, row in enumerate(file.rows, 1) if row.bad]
         assert sorted(kept) == bad if file.header else kept == [0]

@@ -26,7 +26,6 @@ from pipeline_assets.graph.assets import GraphWork
 from pipeline_assets.lineage.bridge import Place, Standing
 from pipeline_assets.lineage.checks import CONSERVATION, FLOWS, RECEIPTS_KNOWN
 from pipeline_assets.lineage.sensors import standing_in
-from pipeline_assets.stocks.assets import StockStoresResource
 from pipeline_assets.tickets import assets as ticket_assets
 from pipeline_assets.tickets.assets import TicketStoresResource
 from pipeline_assets.tickets.catch_up import CatchUp
@@ -212,7 +211,7 @@ def run_of(
         assets=defs.assets,
         asset_checks=defs.asset_checks,
         jobs=[job],
-        resources={"stores": FakeStores(), "stock_stores": StockStoresResource()},
+        resources={**(defs.resources or {}), "stores": FakeStores()},
     )
     return resolved.resolve_job_def("by_hand").execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 

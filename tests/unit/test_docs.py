@@ -7,6 +7,7 @@ import pytest
 from typer.main import get_command
 
 from deploy.cli.main import app
+from docs.datasets import PAGE, page
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -26,3 +27,7 @@ def test_the_commands_it_names_are_there(page: Path) -> None:
     assert named <= known
     targets = set(re.findall(r"\bmake ([a-z]+)\b`?", "\n".join(re.findall(r"`[^`]+`", page.read_text()))))
     assert targets <= set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_the_page_of_datasets_says_what_the_specs_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it again: python -m docs.datasets"

@@ -22,6 +22,13 @@ STACK_OUTPUTS = {
     "BucketStocks": "cesta-dev-stocks",
     "QueueStocks": "http://127.0.0.1:24500/0/cesta-dev-StockQueue",
     "TableStocks": "cesta-dev-StockData",
+    "BucketRaw": "cesta-dev-ecommerce-raw",
+    "BucketCurated": "cesta-dev-ecommerce-curated",
+    "BucketInbox": "cesta-dev-ecommerce-inbox",
+    "QueueRaw": "http://127.0.0.1:24500/0/cesta-dev-raw",
+    "QueueInbox": "http://127.0.0.1:24500/0/cesta-dev-inbox",
+    "DatabaseLake": "cesta_dev_lake",
+    "WorkgroupLake": "cesta-dev-lake",
     "FunctionTicketsIngestion": "cesta-dev-tickets-ingestion",
     "TopicAlarms": "arn:aws:sns:us-east-1:0:alarms",
 }
@@ -89,6 +96,12 @@ class TestState:
         assert instance.graph_password() == password
         assert mode(instance.state / "graph-password") == 0o600
         assert mode(instance.state) == 0o700
+
+    def test_key_of_the_tokens_is_made_once_and_private(self, instance: Instance) -> None:
+        key = instance.token_key()
+        assert len(bytes.fromhex(key["key"])) == 32
+        assert instance.token_key() == key
+        assert mode(instance.state / "token-key.json") == 0o600
 
     def test_unwritable_directory_gives_one_sentence(self, tmp_path: Path) -> None:
         file = tmp_path / "file"
@@ -175,13 +188,20 @@ class TestOutputs:
                 "tickets": "cesta-dev-tickets",
                 "quarantine": "cesta-dev-quarantine",
                 "stocks": "cesta-dev-stocks",
+                "raw": "cesta-dev-ecommerce-raw",
+                "curated": "cesta-dev-ecommerce-curated",
+                "inbox": "cesta-dev-ecommerce-inbox",
             },
             "queues": {
                 "tickets": "http://127.0.0.1:24500/0/cesta-dev-tickets",
                 "tickets-dlq": "http://127.0.0.1:24500/0/cesta-dev-tickets-dlq",
                 "stocks": "http://127.0.0.1:24500/0/cesta-dev-StockQueue",
+                "raw": "http://127.0.0.1:24500/0/cesta-dev-raw",
+                "inbox": "http://127.0.0.1:24500/0/cesta-dev-inbox",
             },
             "tables": {"ledger": "cesta-dev-ledger", "stocks": "cesta-dev-StockData"},
+            "databases": {"lake": "cesta_dev_lake"},
+            "workgroups": {"lake": "cesta-dev-lake"},
             "functions": {"tickets-ingestion": "cesta-dev-tickets-ingestion"},
             "rules": {},
             "graph": {"uri": "bolt://127.0.0.1:24901", "user": "neo4j"},

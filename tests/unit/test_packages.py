@@ -16,6 +16,8 @@ from deploy.packaging import LOCKS, PACKAGES, ROOT, Package, PackagingError, Tar
 
 #: Heavy libraries that no ingest function may carry: frames and models belong to functions and assets of their own.
 HEAVY = ("dagster", "polars", "pandas", "pyarrow", "sklearn", "scipy", "numpy", "duckdb")
+#: The functions that work on frames, and the one library that they may do it with.
+FRAMES = {"raw-to-curated": ["polars"], "inbox-to-raw": ["polars"]}
 #: Lambda's limit for a zip, unpacked.
 MOST_BYTES = 250_000_000
 #: Of the processor, not of the clock, which counts other work on the machine; measured 0.9 s and 613 modules.
@@ -63,7 +65,7 @@ class TestPackage:
         strangers = [f for f in seen["files"] if not f.startswith((str(unpacked), sys.base_prefix))]
         sys.stdout.write(f"{package.name}: imported in {seen['seconds']:.2f} s, {len(seen['files'])} modules\n")
         assert seen["callable"]
-        assert (strangers, seen["heavy"]) == ([], [])
+        assert (strangers, seen["heavy"]) == ([], FRAMES.get(package.name, []))
         assert seen["seconds"] < MOST_SECONDS
         assert len(seen["files"]) < MOST_MODULES
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from neo4j.exceptions import Neo4jError
 
-from pipeline_assets.graph.questions import Question, QuestionError, ask, parse, question, questions
+from pipeline_assets.graph.questions import COMMENT, ask, question, questions
+from pipeline_assets.questions import Question, QuestionError, parse
 
 if TYPE_CHECKING:
     from neo4j import Driver
@@ -71,7 +72,7 @@ def test_all_questions_are_there_in_the_order_of_their_names() -> None:
 
 @pytest.mark.parametrize("one", questions(), ids=lambda one: one.name)
 def test_a_file_says_what_its_cypher_does(one: Question) -> None:
-    body = re.sub(r"//.*", "", one.cypher)
+    body = re.sub(r"//.*", "", one.statement)
     assert {parameter.name for parameter in one.parameters} == set(re.findall(r"\$(\w+)", body))
     returned = body[body.rindex("RETURN") : body.rindex("ORDER BY")]
     assert all(re.search(rf"\b{column}\b", returned) for column in one.columns)
@@ -79,7 +80,7 @@ def test_a_file_says_what_its_cypher_does(one: Question) -> None:
 
 
 def test_a_file_is_read_into_a_question() -> None:
-    small = parse("small", SMALL)
+    small = parse("small.cypher", SMALL, COMMENT)
     assert (small.title, small.answer) == ("Products of a store", "Which products does a store sell?")
     assert [(p.name, p.kind, p.required, p.default) for p in small.parameters] == [
         ("store", "text", True, None),
@@ -88,7 +89,7 @@ def test_a_file_is_read_into_a_question() -> None:
         ("hint", "text", False, None),
     ]
     assert small.columns == {"product": "Its name"}
-    assert small.cypher.splitlines()[-1] == "MATCH (p:Product) RETURN p.name AS product"
+    assert small.statement.splitlines()[-1] == "MATCH (p:Product) RETURN p.name AS product"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_a_file_is_read_into_a_question() -> None:
 )
 def test_a_file_that_cannot_be_read_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(QuestionError, match=re.escape(sentence)):
-        parse("small", text)
+        parse("small.cypher", text, COMMENT)
 
 
 def test_an_unknown_question_lists_those_there_are() -> None:
@@ -131,18 +132,18 @@ def test_an_unknown_question_lists_those_there_are() -> None:
 )
 def test_parameters_are_checked(given: dict[str, object], sentence: str) -> None:
     with pytest.raises(QuestionError) as raised:
-        parse("small", SMALL).bind(given)
+        parse("small.cypher", SMALL, COMMENT).bind(given)
     assert str(raised.value) == sentence
 
 
 def test_what_is_not_given_takes_its_default() -> None:
-    bound = parse("small", SMALL).bind({"store": "S-1", "least": 1})
+    bound = parse("small.cypher", SMALL, COMMENT).bind({"store": "S-1", "least": 1})
     assert bound == {"store": "S-1", "least": 1.0, "by": "age", "hint": None}
 
 
 def test_text_is_read_by_kind() -> None:
     texts = {"store": "330", "least": "0.25", "by": "name", "hint": "none"}
-    assert parse("small", SMALL).read(texts) == {"store": "330", "least": 0.25, "by": "name", "hint": None}
+    assert parse("small.cypher", SMALL, COMMENT).read(texts) == {"store": "330", "least": 0.25, "by": "name", "hint": None}
     assert question("bought-together").read({"limit": "7"}) == {"limit": 7}
     with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1, not '2.5'\."):
         question("bought-together").read({"limit": "2.5"})

@@ -30,15 +30,25 @@ EVERY_RESOURCE = {
     "CodeTouchesNoNetworkInterface": "a denial, and the wider the better",
 }
 #: The same for Dagster's policy, where a condition narrows it.
+#: Answers of queries, which can be asked again, are the one thing that is kept in a single version.
+UNVERSIONED = {"QueryResultsBucket"}
 EVERY_RESOURCE_OF_DAGSTER = {"PublishTheLag": "a metric is no resource; the condition names the namespace"}
 #: What no line of the code calls: polling and logging are done for it, and the listing makes a missing object a 404.
 FOR_LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 FOR_A_CONSUMER = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "s3:ListBucket"}
-#: Called in the same modules, but never on behalf of a function: a rebuild reads the whole ledger, a redo cleans up.
-FOR_DAGSTER_ONLY = {"dynamodb:Scan", "s3:DeleteObject"}
+#: Called in the same modules, but never on behalf of the function: a rebuild reads the whole ledger, a redo cleans up.
+NOT_ITS_OWN = {
+    "tickets-ingestion": {"dynamodb:Scan", "s3:DeleteObject"},
+    "consumer-lambda": {"dynamodb:Scan", "s3:DeleteObject"},
+    "raw-to-curated": {"dynamodb:Scan"},
+    "inbox-to-raw": {"dynamodb:Scan", "s3:DeleteObject", "s3:ListBucketVersions"},
+}
+#: Allowed without a call of that name: a file of the inbox is deleted by its version, and read under the inbox's key.
+WITHOUT_A_CALL = {"inbox-to-raw": {"s3:DeleteObjectVersion", "kms:Decrypt"}}
 #: Calls whose permission has another name than they have.
 PERMISSIONS = {
     "s3:GetObject": {"s3:GetObject", "s3:GetObjectVersion"},
+    "s3:HeadObject": {"s3:GetObject", "s3:GetObjectVersion"},
     "s3:ListObjectsV2": {"s3:ListBucket"},
     "s3:ListObjectVersions": {"s3:ListBucketVersions"},
     "s3:DeleteObjects": {"s3:DeleteObject"},
@@ -46,6 +56,8 @@ PERMISSIONS = {
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
+#: The objects of a bucket, a resource by its ARN, or what Glue looks at to allow something on the lake's tables.
+NAMED = re.compile(r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{LakeDatabase\}(/\*)?)"')
 STATEFUL = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::Logs::LogGroup")
 
 
@@ -75,7 +87,7 @@ def role_statements() -> list[Any]:
 def called_actions(package: Package) -> set[str]:
     """Actions that the package's own code calls, page by page or at once."""
     source = "".join(file.read_text() for file in first_party_files(package.handler, ROOT))
-    return actions_in(source, package.services) - FOR_DAGSTER_ONLY
+    return actions_in(source, package.services) - NOT_ITS_OWN.get(package.name, set())
 
 
 def actions_in(source: str, services: Iterable[str]) -> set[str]:
@@ -115,7 +127,7 @@ class TestWhoMayDoWhat:
         assert not [action for action in as_list(statement["Action"]) if "*" in action]
         if statement["Sid"] not in EVERY_RESOURCE:
             # A `*` stands for the objects of a bucket only, never for a bucket, a service or an account.
-            assert all(re.search(r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"', text(r)) for r in as_list(statement["Resource"]))
+            assert all(NAMED.search(text(resource)) for resource in as_list(statement["Resource"]))
 
     def test_what_names_every_resource_is_there_in_a_vpc_only(self) -> None:
         for role in of_type("AWS::IAM::Role").values():
@@ -138,13 +150,13 @@ class TestWhoMayDoWhat:
         }
         consumers = {m["FunctionName"]["Ref"] for m in of_type("AWS::Lambda::EventSourceMapping").values()}
         of_its_own = FOR_LOGGING | (FOR_A_CONSUMER if name in consumers else set())
-        assert granted == called_actions(package) | of_its_own
+        assert granted == called_actions(package) | of_its_own | WITHOUT_A_CALL.get(package.name, set())
 
     def test_dagster_may_do_what_its_code_calls_on_named_resources(self) -> None:
         policy = list(statements(RESOURCES["DagsterPolicy"]["Properties"]["PolicyDocument"]))
         granted = {action for statement in policy for action in as_list(statement["Action"])}
         source = "".join(file.read_text() for file in (ROOT / "pipeline_assets").rglob("*.py"))
-        called = actions_in(source, ("dynamodb", "s3", "cloudwatch"))
+        called = actions_in(source, ("dynamodb", "s3", "glue", "cloudwatch"))
         # The listing makes a missing object a 404.
         assert granted == called | {"s3:ListBucket"}
         for statement in policy:
@@ -152,9 +164,7 @@ class TestWhoMayDoWhat:
                 assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Cesta"}}
             else:
                 assert "*" not in as_list(statement["Resource"])
-                assert all(
-                    re.search(r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"', text(r)) for r in as_list(statement["Resource"])
-                )
+                assert all(NAMED.search(text(resource)) for resource in as_list(statement["Resource"]))
 
     def test_every_function_has_a_role_of_its_own_that_only_lambda_takes(self) -> None:
         roles = [function["Role"]["Fn::GetAtt"][0] for function in of_type("AWS::Lambda::Function").values()]
@@ -175,7 +185,13 @@ class TestWhoMayDoWhat:
         assert permission["SourceArn"] == {"Fn::GetAtt": ["GeneratorSchedule", "Arn"]}
 
     @pytest.mark.parametrize(
-        ("policy", "bucket"), [("TicketsQueuePolicy", "TicketsBucket"), ("StockQueuePolicy", "StockBucket")]
+        ("policy", "bucket"),
+        [
+            ("TicketsQueuePolicy", "TicketsBucket"),
+            ("StockQueuePolicy", "StockBucket"),
+            ("RawQueuePolicy", "RawBucket"),
+            ("InboxQueuePolicy", "InboxBucket"),
+        ],
     )
     def test_only_our_own_bucket_in_our_own_account_puts_messages_into_the_queue(
         self, policy: str, bucket: str
@@ -226,14 +242,45 @@ class TestWhatSurvives:
         assert policies == {("RetainExceptOnCreate", "Retain")}
 
     def test_buckets_are_private_encrypted_and_versioned(self) -> None:
-        for bucket in of_type("AWS::S3::Bucket").values():
+        for name, bucket in of_type("AWS::S3::Bucket").items():
             assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
             assert len(bucket["PublicAccessBlockConfiguration"]) == 4
-            assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
             assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
             rules = text(bucket["LifecycleConfiguration"])
-            assert "NoncurrentDays" in rules
             assert "AbortIncompleteMultipartUpload" in rules
+            if name not in UNVERSIONED:
+                assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+                assert "NoncurrentDays" in rules
+
+    def test_what_may_hold_card_numbers_is_under_its_own_key_and_goes_after_a_day(self) -> None:
+        bucket = RESOURCES["InboxBucket"]["Properties"]
+        ((rule, *_), (encryption,)) = (
+            bucket["LifecycleConfiguration"]["Rules"],
+            bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"],
+        )
+        assert rule["Status"] == "Enabled"
+        assert (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) == (1, 1)
+        assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+        assert "Prefix" not in rule
+        assert encryption["ServerSideEncryptionByDefault"] == {
+            "SSEAlgorithm": "aws:kms",
+            "KMSMasterKeyID": {"Fn::GetAtt": ["InboxKey", "Arn"]},
+        }
+        denials = {s["Sid"]: s for s in statements(RESOURCES["InboxBucketPolicy"]["Properties"]["PolicyDocument"])}
+        assert denials["OnlyUnderAKey"]["Effect"] == "Deny"
+        assert RESOURCES["InboxKey"]["Properties"]["EnableKeyRotation"] is True
+
+    def test_the_key_of_the_tokens_is_for_one_function_alone(self) -> None:
+        told = {
+            name: text(function["Environment"]["Variables"])
+            for name, function in of_type("AWS::Lambda::Function").items()
+        }
+        assert [name for name, variables in told.items() if "CardTokenSecret" in variables] == ["InboxToRaw"]
+        assert RESOURCES["InboxToRaw"]["Properties"]["KmsKeyArn"] == {"Fn::GetAtt": ["InboxKey", "Arn"]}
+        may_open = [name for name in RESOURCES if "kms:Decrypt" in text(RESOURCES[name])]
+        assert may_open == ["InboxToRawRole"]
+        reads_inbox = [n for n, r in RESOURCES.items() if "s3:GetObject" in text(r) and "InboxBucket" in text(r)]
+        assert reads_inbox == ["InboxToRawRole"]
 
     @pytest.mark.parametrize("name", ["LedgerTable", "StockData"])
     def test_a_table_can_be_restored_to_any_minute_and_is_paid_by_use(self, name: str) -> None:
@@ -248,7 +295,13 @@ class TestWhatSurvives:
         assert {a["AttributeType"] for a in table["AttributeDefinitions"]} == {"S"}
 
     @pytest.mark.parametrize(
-        ("name", "letters"), [("TicketsQueue", "TicketsDeadLetters"), ("StockQueue", "StockDeadLetters")]
+        ("name", "letters"),
+        [
+            ("TicketsQueue", "TicketsDeadLetters"),
+            ("StockQueue", "StockDeadLetters"),
+            ("RawQueue", "RawDeadLetters"),
+            ("InboxQueue", "InboxDeadLetters"),
+        ],
     )
     def test_dead_letters_are_kept_longer_than_messages(self, name: str, letters: str) -> None:
         queue, dead = RESOURCES[name]["Properties"], RESOURCES[letters]["Properties"]
@@ -261,14 +314,26 @@ class TestWhatSurvives:
 
 class TestHowItRuns:
     @pytest.mark.parametrize(
-        ("function", "queue"), [("TicketsIngestion", "TicketsQueue"), ("ConsumerLambda", "StockQueue")]
+        ("function", "queue"),
+        [
+            ("TicketsIngestion", "TicketsQueue"),
+            ("ConsumerLambda", "StockQueue"),
+            ("RawToCurated", "RawQueue"),
+            ("InboxToRaw", "InboxQueue"),
+        ],
     )
     def test_a_message_stays_hidden_for_six_timeouts(self, function: str, queue: str) -> None:
         timeout = RESOURCES[function]["Properties"]["Timeout"]
         assert RESOURCES[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
 
     @pytest.mark.parametrize(
-        ("queue", "alarm"), [("TicketsQueue", "TicketsDeadLettersAlarm"), ("StockQueue", "StockDeadLettersAlarm")]
+        ("queue", "alarm"),
+        [
+            ("TicketsQueue", "TicketsDeadLettersAlarm"),
+            ("StockQueue", "StockDeadLettersAlarm"),
+            ("RawQueue", "RawDeadLettersAlarm"),
+            ("InboxQueue", "InboxDeadLettersAlarm"),
+        ],
     )
     def test_half_an_hour_without_the_target_makes_no_dead_letters(self, queue: str, alarm: str) -> None:
         receives = RESOURCES[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
@@ -281,13 +346,18 @@ class TestHowItRuns:
         assert RESOURCES["TicketsQueue"]["Properties"]["VisibilityTimeout"] < PATIENCE_SECONDS
 
     @pytest.mark.parametrize(
-        ("trigger", "cap"),
-        [("TicketsIngestionTrigger", "TicketsConcurrency"), ("ConsumerLambdaTrigger", "StocksConcurrency")],
+        ("trigger", "cap", "batch"),
+        [
+            ("TicketsIngestionTrigger", "TicketsConcurrency", 10),
+            ("ConsumerLambdaTrigger", "StocksConcurrency", 10),
+            ("RawToCuratedTrigger", "CurationConcurrency", 1),
+            ("InboxToRawTrigger", "InboxConcurrency", 1),
+        ],
     )
-    def test_the_mapping_reports_each_message_and_caps_the_writers(self, trigger: str, cap: str) -> None:
+    def test_the_mapping_reports_each_message_and_caps_the_writers(self, trigger: str, cap: str, batch: int) -> None:
         mapping = RESOURCES[trigger]["Properties"]
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert mapping["BatchSize"] == 10
+        assert mapping["BatchSize"] == batch
         assert mapping["ScalingConfig"]["MaximumConcurrency"]["Fn::FindInMap"][1] == {"Ref": cap}
         choices = READ["Parameters"][cap]["AllowedValues"]
         caps = READ["Mappings"][mapping["ScalingConfig"]["MaximumConcurrency"]["Fn::FindInMap"][0]]
@@ -306,6 +376,16 @@ class TestHowItRuns:
         (told,) = RESOURCES["StockBucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
         assert told["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "stocks/"}]
         assert RESOURCES["StockQueue"]["Properties"]["VisibilityTimeout"] == 180
+
+    @pytest.mark.parametrize(("bucket", "queue"), [("RawBucket", "RawQueue"), ("InboxBucket", "InboxQueue")])
+    def test_every_object_of_the_lake_is_announced(self, bucket: str, queue: str) -> None:
+        """Whatever its key: a new dataset needs no other notification, and a stray object has an end that is told."""
+        (told,) = RESOURCES[bucket]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+        assert told == {"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": [queue, "Arn"]}}
+
+    def test_curation_has_three_gigabytes_and_fifteen_minutes(self) -> None:
+        function = RESOURCES["RawToCurated"]["Properties"]
+        assert (function["MemorySize"], function["Timeout"]) == (3072, 900)
 
     def test_concurrency_is_never_reserved(self) -> None:
         assert not [f for f in of_type("AWS::Lambda::Function").values() if "ReservedConcurrentExecutions" in f]
@@ -345,18 +425,33 @@ class TestHowItRuns:
     def test_outputs_are_filed_by_kind_and_name(self) -> None:
         outputs = READ["Outputs"]
         assert outputs_by_kind({key: output["Value"]["Ref"] for key, output in outputs.items()}) == {
-            "buckets": {"tickets": "TicketsBucket", "quarantine": "QuarantineBucket", "stocks": "StockBucket"},
+            "buckets": {
+                "tickets": "TicketsBucket",
+                "quarantine": "QuarantineBucket",
+                "stocks": "StockBucket",
+                "raw": "RawBucket",
+                "curated": "CuratedBucket",
+                "inbox": "InboxBucket",
+            },
             "queues": {
                 "tickets": "TicketsQueue",
                 "tickets-dlq": "TicketsDeadLetters",
                 "stocks": "StockQueue",
                 "stocks-dlq": "StockDeadLetters",
+                "raw": "RawQueue",
+                "raw-dlq": "RawDeadLetters",
+                "inbox": "InboxQueue",
+                "inbox-dlq": "InboxDeadLetters",
             },
             "tables": {"ledger": "LedgerTable", "stocks": "StockData"},
+            "databases": {"lake": "LakeDatabase"},
+            "workgroups": {"lake": "LakeWorkgroup"},
             "functions": {
                 "tickets-ingestion": "TicketsIngestion",
                 "generator": "GeneratorLambda",
                 "consumer": "ConsumerLambda",
+                "raw-to-curated": "RawToCurated",
+                "inbox-to-raw": "InboxToRaw",
             },
             "rules": {"generator": "GeneratorSchedule"},
         }
@@ -380,6 +475,7 @@ class TestWhatIsTold:
             ("AWS/Lambda", "Throttles"),
             ("Cesta", "PendingReceipts"),
             ("Cesta", "MessagesRetried"),
+            ("Cesta", "OverdueLoads"),
         }
 
     def test_a_graph_that_is_down_is_told_by_what_the_function_writes(self) -> None:

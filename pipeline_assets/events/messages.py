@@ -1,16 +1,16 @@
-"""What becomes of one message of a queue that announces files."""
+"""What becomes of one message of a queue that announces objects."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, TypeVar
 
+from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
-from pipeline_assets.files.ingest import FileFlow, StoresT
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,49 @@ class Message:
     receive_count: int
 
 
+class MessageQuarantine(Protocol):
+    """Where a message goes that announces no object."""
+
+    def keep_message(self, message_id: str, body: str, rule: str, reason: str) -> None:
+        """Keep the message; raises `TransientError` when it cannot be kept now."""
+
+
+class EventStores(Protocol):
+    """What the stores of every flow have."""
+
+    @property
+    def quarantine(self) -> MessageQuarantine:
+        """What the flow rejects."""
+
+
+StoresT = TypeVar("StoresT", bound=EventStores)
+StoresT_contra = TypeVar("StoresT_contra", bound=EventStores, contravariant=True)
+
+
+class EventFlow(Protocol[StoresT_contra]):
+    """A flow as its queue sees it: a name, and what becomes of one object version."""
+
+    @property
+    def name(self) -> str:
+        """The flow's name."""
+
+    def ingest(
+        self, version: ObjectVersion, stores: StoresT_contra, *, seconds_left: Callable[[], float] | None = None
+    ) -> Receipt | None:
+        """Bring one object version in; None where the object is no data of the flow and so has no receipt.
+
+        Raises `TransientError` and `TimeBudgetReachedError`, upon which the event is delivered again or gone on with.
+        """
+
+
 def work_message(
     message: Message,
-    flow: FileFlow[Any, StoresT],
+    flow: EventFlow[StoresT],
     stores: StoresT,
     queue: EventQueue,
     seconds_left: Callable[[], float],
-) -> Iterator[Receipt]:
-    """Ingest every object version a message announces and yield their receipts; in the end the message is done with.
+) -> Iterator[Receipt | None]:
+    """Ingest every object version a message announces and yield what came of each; in the end the message is done with.
 
     What is no S3 notification is quarantined. When the time is used up after a step forward, a continuation is queued.
     Any other error, `TransientError` first of all, is raised after all objects were tried and the message's back-off

@@ -1,0 +1,58 @@
+"""The export against bare connectorx: read by the same statement and write Parquet, without types, masking or pages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from deploy.local.mariadb_server import running_mariadb
+from deploy.local.shop_database import make_sqlite
+from deploy.local.shop_mariadb import make_tables
+from deploy.local.shop_rows import shop_rows
+from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.export.export import PART_ROWS
+from pipeline_assets.export.loads import parquet
+from pipeline_assets.export.source import SourceDatabase, Window, last_key, select
+from pipeline_assets.privacy.masking import mask
+from pipeline_assets.privacy.tokens import TokenKey
+
+_KEY = TokenKey("bench", bytes(range(32)))
+#: More than any table here has.
+_ALL = 1 << 40
+
+
+@contextmanager
+def sources(directory: Path, days: int, port: int) -> Iterator[dict[str, str]]:
+    """The sample shop of some days in MariaDB and in SQLite, as URLs by name."""
+    rows = shop_rows(days)
+    make_sqlite(directory / "shop.db", rows)
+    with running_mariadb(port) as server:
+        yield {"MariaDB": make_tables(server, "shop", rows), "SQLite": f"sqlite://{directory / 'shop.db'}"}
+
+
+class ExportRace:
+    """One table, exported into a folder by both sides; rates are rows per second."""
+
+    def __init__(self, url: str, dataset: Dataset, folder: Path) -> None:
+        self._url, self._dataset, self._folder = url, dataset, folder
+        self._source = SourceDatabase(url)
+
+    def ours(self, _number: int) -> float:
+        """Part by part: typed, masked, written."""
+        started, rows, after = time.perf_counter(), 0, tuple[int, ...]()
+        while rows % PART_ROWS == 0:
+            frame = self._source.rows(self._dataset, Window(), after, limit=PART_ROWS)
+            (self._folder / "ours.parquet").write_bytes(parquet(mask(frame, self._dataset, _KEY)))
+            rows, after = rows + frame.height, last_key(self._dataset, frame)
+        return rows / (time.perf_counter() - started)
+
+    def bare(self, _number: int) -> float:
+        """The whole table at once, as it comes."""
+        started = time.perf_counter()
+        frame = pl.read_database_uri(select(self._dataset, Window(), limit=_ALL), self._url, engine="connectorx")
+        frame.write_parquet(self._folder / "bare.parquet", compression="zstd")
+        return frame.height / (time.perf_counter() - started)

@@ -1,0 +1,126 @@
+"""`cesta export` and `cesta load ecommerce`: loads of the source database into the raw bucket."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from deploy.cli.console import console, number_of, say
+from deploy.cli.loading import access_to, bars, follow_with_progress
+from deploy.local.errors import LocalStackError
+from deploy.local.flows import flow_status
+from deploy.local.instance import Instance
+from deploy.local.outputs import environment_contract
+from deploy.local.processes import keep_to_this_machine
+from deploy.local.shop_database import make_sqlite
+from deploy.local.shop_rows import shop_rows
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.export.export import ExportMode, Request, export
+from pipeline_assets.export.source import SourceError
+from pipeline_assets.export.stores import ExportStores, open_stores
+from pipeline_assets.lake.layout import load_id_of
+from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.settings import ExportSettings
+
+_FLOW = "ecommerce"
+#: A load that began longer ago than this before a command is not of the command: its clock is that of the database.
+_OLD = timedelta(minutes=1)
+
+
+def days_named(day: str | None, days: str | None) -> list[date]:
+    """The days of ``--day D`` or ``--days FIRST..LAST``; raises `SourceError`."""
+    first, dots, last = (days or day or "").partition("..")
+    try:
+        if (day and days) or bool(dots) is not bool(days):
+            raise ValueError
+        begin, end = date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        raise SourceError(
+            "a load by day needs its day, as --day 2026-11-20, or several, as --days 2026-11-01..2026-11-20"
+        ) from None
+    if end < begin:
+        raise SourceError(f"{end} is before {begin}")
+    return [begin + timedelta(days=n) for n in range((end - begin).days + 1)]
+
+
+def requests(mode: ExportMode, day: str | None, days: str | None, *, keys: bool) -> list[Request]:
+    """What a person asked for; raises `SourceError` for what makes no sense."""
+    if mode == "day":
+        return [Request("day", each, keys=keys) for each in days_named(day, days)]
+    if day or days:
+        raise SourceError(f"a load of the mode {mode} is of no chosen day: add --mode day")
+    return [Request(mode, keys=keys or mode == "full")]
+
+
+def run_export(instance: Instance | None, wanted: Sequence[Request]) -> None:
+    """Export into an instance, or with None into what the environment names, and say what came of it."""
+    now = datetime.now(UTC)
+    manifests = export_with_progress(stores_of(instance), wanted)
+    say(f"{described(manifests)}.")
+    if any(each.name.load_id < load_id_of(now - _OLD) for each in manifests):
+        say("A load that was not finished was gone on with; export again for what changed since.", style="yellow")
+
+
+def load_ecommerce(instance: Instance, days: int, *, wait: bool = False) -> None:
+    """Make the sample shop's database anew for the last days, and export each of them."""
+    access = access_to(instance)
+    make_shop(instance, days)
+    before = flow_status(access, _FLOW)
+    wanted = shop_days(days)
+    manifests = export_with_progress(stores_of(instance), wanted)
+    say(f"{described(manifests)}.")
+    if wait:
+        with bars() as progress:
+            objects = sum(len(manifest.objects) for manifest in manifests)
+            follow_with_progress(access, before, objects, progress, flow=_FLOW, target="lake")
+
+
+def make_shop(instance: Instance, days: int) -> None:
+    """Write the sample shop's database; rows that are there are replaced, others stay."""
+    with console.status(f"making a shop of {number_of(days, 'day')} …"):
+        rows = shop_rows(days)
+        make_sqlite(instance.source_database, rows)
+    said = ", ".join(f"{name} {frame.height:,}" for name, frame in rows.items())
+    say(f"A sample shop in {instance.source_database}, rows by table: {said}.")
+
+
+def shop_days(days: int) -> list[Request]:
+    """One load for each of the last days, oldest first."""
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    return [Request("day", yesterday - timedelta(days=ago)) for ago in range(days - 1, -1, -1)]
+
+
+def export_with_progress(stores: ExportStores, wanted: Sequence[Request]) -> list[Manifest]:
+    """Export load by load, with a bar for the loads and one for the tables of each."""
+    manifests: list[Manifest] = []
+    names = [dataset.name for dataset in ECOMMERCE]
+    with bars() as progress:
+        loads = progress.add_task("loads exported", total=len(wanted))
+        tables = progress.add_task("tables of the load", total=len(names))
+        for request in wanted:
+            tell = lambda part: progress.update(tables, completed=names.index(part.stored.dataset))  # noqa: E731
+            manifests.append(export(request, stores, tell))
+            progress.update(tables, completed=len(names))
+            progress.advance(loads)
+    return manifests
+
+
+def described(manifests: Sequence[Manifest]) -> str:
+    """What was exported, in one sentence without its full stop."""
+    objects = [each for manifest in manifests for each in manifest.objects]
+    rows, many = number_of(sum(each.rows for each in objects), "row"), number_of(len(objects), "object")
+    if len(manifests) == 1:
+        return f"{rows} in {many}, load {manifests[0].name.load_id} of {manifests[0].name.day}"
+    return f"{rows} in {many} of {len(manifests)} loads, {manifests[0].name.day} to {manifests[-1].name.day}"
+
+
+def stores_of(instance: Instance | None) -> ExportStores:
+    """The stores to export with, of an instance or those that the environment names; raises `LocalStackError`."""
+    if instance is not None:
+        access = access_to(instance)
+        keep_to_this_machine()
+        os.environ.update(environment_contract(instance, access.document))
+        if not instance.source_database.exists():
+            raise LocalStackError("there is no source database yet: `cesta load ecommerce` makes one.")
+    return open_stores(ExportSettings.from_environment())

@@ -1,0 +1,71 @@
+"""`cesta query sql`: asks the lake one of the known queries."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Sequence
+
+from deploy.cli.console import AnswerFormat, complaints, console, number_of, print_json
+from deploy.cli.loading import access_to
+from deploy.cli.questions import named_values, print_questions, print_rows
+from deploy.local.instance import Instance
+from deploy.local.outputs import environment_contract
+from deploy.local.processes import keep_to_this_machine
+from pipeline_assets.queries.catalogue import queries, query
+from pipeline_assets.queries.engine import Answer, SqlEngine, open_engine
+from pipeline_assets.questions import Question, Value
+from pipeline_assets.settings import QuerySettings
+
+
+def print_queries(form: AnswerFormat) -> None:
+    """List the queries with their parameters."""
+    print_questions(queries(), as_json=form is AnswerFormat.JSON)
+
+
+def print_query(instance: Instance | None, name: str, given: Sequence[str], form: AnswerFormat) -> None:
+    """Answer a query over the lake of an instance, or over the one that the environment names.
+
+    Raises `QuestionError` for an unknown query or parameter, naming those that there are.
+    """
+    asked = query(name)
+    parameters = asked.bind(asked.read(named_values(given)))
+    answer = _engine(instance).run(asked, parameters)
+    if form is AnswerFormat.JSON:
+        print_json(_document(asked, parameters, answer))
+    elif form is AnswerFormat.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(answer.columns)
+        writer.writerows(answer.rows)
+        complaints.print(_said(answer), style="dim", soft_wrap=True)
+    else:
+        print_rows(asked.title, answer.columns, [dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+        console.print(_said(answer), style="dim", soft_wrap=True)
+
+
+def _engine(instance: Instance | None) -> SqlEngine:
+    if instance:
+        document = access_to(instance).document
+        keep_to_this_machine()
+        os.environ.update(environment_contract(instance, document))
+    return open_engine(QuerySettings.from_environment())
+
+
+def _document(asked: Question, parameters: dict[str, Value], answer: Answer) -> dict[str, object]:
+    return {
+        "query": asked.name,
+        "parameters": parameters,
+        "columns": [{"name": n, "type": t} for n, t in zip(answer.columns, answer.types, strict=True)],
+        "rows": [dict(zip(answer.columns, row, strict=True)) for row in answer.rows],
+        "scanned_bytes": answer.scanned_bytes,
+        "seconds": round(answer.seconds, 3),
+        "cost_usd": answer.cost_usd,
+    }
+
+
+def _said(answer: Answer) -> str:
+    """What an answer took, in a line; the price is Athena's, whichever engine it was."""
+    rows = number_of(len(answer.rows), "row")
+    scanned = f"{answer.scanned_bytes:,} bytes scanned"
+    return f"{rows}, {scanned}, {answer.seconds:.2f} s; by Athena's price list {answer.cost_usd:.6f} USD."

@@ -1,0 +1,1 @@
+"""From foreign files to raw objects without personal data."""

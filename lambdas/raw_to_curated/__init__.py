@@ -1,0 +1,1 @@
+"""From raw objects to curated days."""

@@ -1,0 +1,160 @@
+"""The curated tables as assets: what a Lambda did for one raw object, a person can do again for a day or many."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import dagster as dg
+
+from pipeline_assets.curation.account import DayAccount
+from pipeline_assets.curation.completion import LOADS_ASSET, loads_of
+from pipeline_assets.curation.contract import OTHER_COLUMNS
+from pipeline_assets.curation.ingest import CURATION_FLOW, account_of, code_version, recurate_day
+from pipeline_assets.curation.stores import CurationStores, open_stores
+from pipeline_assets.datasets.assets import lineage_of, rules_table, schema_of
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.events.accounts import (
+    STALE_BY_VERSION,
+    data_version,
+    made_with,
+    partition_state,
+    sources_table,
+    state_figures,
+    work_figures,
+)
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.files.assets import tried_again
+from pipeline_assets.lake.asset_keys import curated_key, raw_key
+from pipeline_assets.lake.partitions import load_days
+from pipeline_assets.settings import CurationSettings
+
+_ADDED = (
+    Column(OTHER_COLUMNS, "text", "a JSON object of the columns that the spec does not know", nullable=True),
+    Column("_deleted", "boolean", "the source no longer has the row; only its key is set"),
+    Column("_load_id", "text", "the load that brought the row"),
+    Column("_source", "text", "the raw object it came from"),
+    Column("_row", "integer", "its number in that object, from 1"),
+)
+
+
+class CurationStoresResource(dg.ConfigurableResource["CurationStoresResource"]):
+    """The stores that the environment names, opened when they are used, never when definitions are loaded."""
+
+    @contextmanager
+    def open(self) -> Iterator[CurationStores]:
+        """All stores; a step in which one does not answer waits and is tried again.
+
+        Raises `MissingSettingError` when the environment lacks a variable.
+        """
+        with tried_again():
+            yield open_stores(CurationSettings.from_environment())
+
+
+def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
+    """The asset of a curated table."""
+    columns = stored_columns(dataset)
+
+    @dg.asset(
+        key=curated_key(dataset),
+        deps=[raw_key(dataset)],
+        partitions_def=load_days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="curated",
+        kinds={"lambda", "parquet", "s3"},
+        owners=[dataset.owner],
+        code_version=code_version(dataset),
+        tags={"flow": CURATION_FLOW.name, "layer": "curated", **STALE_BY_VERSION},
+        description=f"{dataset.description} What was loaded on a day, judged by the rules, the latest row of each key. "
+        "Materializing a day works it out again from its raw objects.",
+        metadata={
+            "dagster/column_schema": schema_of((*columns, *_ADDED)),
+            "rules": rules_table(dataset),
+            **lineage_of(columns, raw_key(dataset)),
+        },
+    )
+    def curated(
+        context: dg.AssetExecutionContext, curation_stores: CurationStoresResource
+    ) -> dg.MaterializeResult[None]:
+        with curation_stores.open() as stores:
+            return _recurate(context, dataset, stores)
+
+    return curated
+
+
+def _recurate(
+    context: dg.AssetExecutionContext, dataset: Dataset, stores: CurationStores
+) -> dg.MaterializeResult[None]:
+    """Work the days of the run out again, each with metadata of its own."""
+    days: Sequence[str] = context.partition_keys
+    asset = curated_key(dataset).to_user_string()
+    worked: list[str] = []
+    for number, day in enumerate(days, 1):
+        receipts = recurate_day(dataset, day, stores)
+        state = partition_state(stores.ledger.account(asset, day))
+        metadata = {**state_figures(asset, day, state), **_worked(receipts, account_of(dataset, day, stores))}
+        context.add_asset_metadata(metadata=metadata, partition_key=day)
+        worked += [receipt.id for receipt in receipts]
+        said = "%s %s (%d of %d): %d rows accepted, %d quarantined, of %d raw objects"
+        counts = state.counts
+        context.log.info(said, asset, day, number, len(days), counts.accepted, counts.quarantined, len(receipts))
+    # Dagster takes one data version for all events of a run; each partition's own is in its metadata.
+    version = made_with(data_version(worked), code_version(dataset))
+    return dg.MaterializeResult(data_version=dg.DataVersion(version))
+
+
+def _worked(receipts: Sequence[Receipt], account: DayAccount | None) -> dict[str, dg.MetadataValue | int | float | str]:
+    figures = work_figures(
+        sum((receipt.counts for receipt in receipts), Counts()),
+        size=sum(receipt.size for receipt in receipts),
+        seconds=sum(receipt.seconds for receipt in receipts),
+        objects=len(receipts),
+        refused=sum(bool(receipt.refused) for receipt in receipts),
+    )
+    return {
+        **figures,
+        "broken_rules": dg.MetadataValue.md(_rules_broken(account)),
+        "sources": dg.MetadataValue.md(sources_table([receipt.source for receipt in receipts])),
+    }
+
+
+def _rules_broken(account: DayAccount | None) -> str:
+    rejected: Counter[str] = Counter()
+    warned: Counter[str] = Counter()
+    for source in account.sources if account else ():
+        rejected.update(source.rules)
+        warned.update(source.warned)
+    rows = [f"| {rule} | {rejected[rule]} | {warned[rule]} |" for rule in sorted(rejected | warned)]
+    return "\n".join(["| rule | rows rejected | rows kept with a warning |", "|---|---:|---:|", *rows])
+
+
+@dg.asset(
+    key=dg.AssetKey.from_user_string(LOADS_ASSET),
+    deps=[curated_key(dataset) for dataset in ECOMMERCE],
+    partitions_def=load_days,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="curated",
+    kinds={"lambda", "s3"},
+    owners=["team:commerce"],
+    tags={"flow": CURATION_FLOW.name, "layer": "curated"},
+    description="The loads of a day that are whole: every object of the manifest is curated and few enough rows were "
+    "rejected. Each then has a completion marker, from which on other things are made of it. Materializing a day looks "
+    "at all its loads again.",
+)
+def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> None:
+    """Look at the loads of the days of the run, and put the markers that are due."""
+    with curation_stores.open() as stores:
+        for day in context.partition_keys:
+            found = loads_of(day, stores)
+            rows = [f"| {name.load_id} | {open_load.lacks if open_load else 'whole'} |" for name, open_load in found]
+            metadata = {
+                "loads": len(found),
+                "loads_open": sum(open_load is not None for _, open_load in found),
+                "standing": dg.MetadataValue.md("\n".join(["| load | |", "|---|---|", *rows])),
+            }
+            context.add_asset_metadata(metadata=metadata, partition_key=day)
+
+
+CURATED = [curated_asset(dataset) for dataset in ECOMMERCE]

@@ -1,0 +1,190 @@
+"""Whether a load is whole: all its objects have receipts and no dataset has too many rejected rows.
+
+Whoever finds it so puts the completion marker, once. The test is run after each receipt and at the event of the
+manifest, each time with reads that see every write before them: whichever comes last finds all there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipeline_assets import __version__
+from pipeline_assets.curation.stores import FLOW, CurationStores
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.lake.layout import LOADS, LoadName, RawObject, raw_prefix
+from pipeline_assets.lake.manifest import LoadedObject, Manifest
+
+_DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
+_MOST_NAMED = 20
+_BEGUN = ".begun"
+#: The asset of the loads of a day.
+LOADS_ASSET = "lake/loads"
+
+
+class ManifestError(Exception):
+    """Raised when what lies where the manifest of a load belongs is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLoad:
+    """A load without a completion marker.
+
+    `manifest` says whether its manifest is there: an export that died leaves none. `missing` are keys of objects that
+    are not curated yet, the first twenty; `held` says why a load that is all there is not good enough.
+    """
+
+    name: LoadName
+    manifest: bool = True
+    missing: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+
+    @property
+    def lacks(self) -> str:
+        """What keeps it from its end, for people."""
+        if self.held:
+            return f"held, {'; '.join(self.held)}"
+        if not self.manifest:
+            return "it has no manifest: the export did not end"
+        return f"not curated yet: {', '.join(self.missing)}"
+
+
+def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
+    """Put the marker of a load if it is whole; None once it has one, else what keeps it from it.
+
+    Raises `TransientError` and `ManifestError`.
+    """
+    manifest = _manifest(name, stores)
+    if manifest is None:
+        return OpenLoad(name, manifest=False)
+    receipts: dict[str, Receipt] = {}
+    # The last objects first: while a load is on its way, these are the ones that are missing.
+    for loaded in reversed(manifest.objects):
+        receipt = stores.ledger.receipt(_id(loaded, stores))
+        if receipt is None:
+            return OpenLoad(name, missing=(loaded.key,))
+        receipts[loaded.key] = receipt
+    counts, held = _gate(manifest, receipts)
+    if held:
+        return OpenLoad(name, held=held)
+    stores.curated.put_if(name.key, _marker(manifest, counts).encode(), None)
+    _record(name, stores)
+    return None
+
+
+def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
+    """The loads of days from `since` (ISO) on that have no completion marker, in the order of their days and ids.
+
+    A load whose manifest is missing is known by the note of its beginning or by its raw objects. One that is whole
+    gets its marker here, if whoever should have put it died. Raises `TransientError`.
+    """
+    after = f"load={since}"
+    marked = set(stores.curated.keys(LOADS, f"{LOADS}{after}"))
+    places = ((prefix, f"{prefix}{after}") for prefix in (LOADS, *(f"{dataset}/" for dataset in _DATASETS)))
+    for name in _names(key for place in places for key in stores.raw.keys(*place)):
+        if name.key not in marked and (still := _looked_into(name, stores)):
+            yield still
+
+
+def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad | None]]:
+    """The loads of a day, each with what keeps it from its end; None for one that is whole, which then has its marker.
+
+    Raises `TransientError`.
+    """
+    prefixes = (f"{LOADS}load={day}/", *(raw_prefix(dataset, day) for dataset in _DATASETS))
+    names = _names(key for prefix in prefixes for key in stores.raw.keys(prefix))
+    return [(name, _looked_into(name, stores)) for name in names]
+
+
+def _names(keys: Iterable[str]) -> list[LoadName]:
+    """The loads that notes of a beginning, manifests and raw objects are of, in the order of their days and ids."""
+    names: set[LoadName] = set()
+    for key in keys:
+        if raw := RawObject.of(key):
+            names.add(LoadName(raw.day, raw.load_id))
+        elif name := LoadName.of(key.replace(_BEGUN, ".json")):
+            names.add(name)
+    return sorted(names, key=lambda each: each.key)
+
+
+def _record(name: LoadName, stores: CurationStores) -> None:
+    """Leave the receipt of a manifest once its load is whole; the rows are told of by the receipts of its objects."""
+    for version in stores.raw.current(name.key):
+        if stores.ledger.receipt(version.id) is None:
+            stores.ledger.record(
+                Receipt(
+                    flow=FLOW,
+                    source=version,
+                    run=1,
+                    counts=Counts(),
+                    partitions=(PartitionCounts(LOADS_ASSET, name.day, Counts()),),
+                    size=version.size,
+                    seconds=0.0,
+                    code_version=__version__,
+                    recorded_at=iso_utc(datetime.now(UTC)),
+                )
+            )
+
+
+def _looked_into(name: LoadName, stores: CurationStores) -> OpenLoad | None:
+    """What keeps a load open, with more than the first missing object named."""
+    try:
+        found = complete(name, stores)
+    except ManifestError:
+        return OpenLoad(name, manifest=False, held=("its manifest cannot be read",))
+    if not found or not found.missing or not (manifest := _manifest(name, stores)):
+        return found
+    missing = (each.key for each in manifest.objects if stores.ledger.receipt(_id(each, stores)) is None)
+    return OpenLoad(name, missing=tuple(key for key, _ in zip(missing, range(_MOST_NAMED), strict=False)))
+
+
+def _manifest(name: LoadName, stores: CurationStores) -> Manifest | None:
+    try:
+        text = stores.raw.text(name.key)
+        return Manifest.from_json(text) if text is not None else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ManifestError(f"{name.key} is no manifest: {type(error).__name__}") from error
+
+
+def _id(loaded: LoadedObject, stores: CurationStores) -> str:
+    return ObjectVersion(stores.raw.bucket, loaded.key, loaded.version_id, "", 0, "", "").id
+
+
+def _gate(manifest: Manifest, receipts: dict[str, Receipt]) -> tuple[dict[str, Counts], tuple[str, ...]]:
+    """The rows of each dataset of the load by outcome, and what is wrong with them."""
+    counts: dict[str, Counts] = {name: Counts() for name in manifest.datasets}
+    held: list[str] = []
+    for loaded in manifest.objects:
+        found = receipts[loaded.key].counts
+        if receipts[loaded.key].refused and not found.received:
+            found = Counts(received=loaded.rows, quarantined=loaded.rows)
+        elif found.received != loaded.rows:
+            held.append(f"{loaded.key} has {found.received} rows; the manifest says {loaded.rows}")
+        counts[loaded.dataset] = counts.get(loaded.dataset, Counts()) + found
+    for name, rows in counts.items():
+        most = _DATASETS[name].most_rejected if name in _DATASETS else 0.0
+        if rows.quarantined > most * rows.received:
+            held.append(
+                f"{rows.quarantined} of {rows.received} rows of {name} were rejected; expected at most {most:.0%}"
+            )
+    return counts, tuple(held)
+
+
+def _marker(manifest: Manifest, counts: dict[str, Counts]) -> str:
+    document = {
+        "load_id": manifest.name.load_id,
+        "day": manifest.name.day,
+        "mode": manifest.mode,
+        "objects": len(manifest.objects),
+        "datasets": {
+            name: {"fingerprint": _DATASETS[name].fingerprint if name in _DATASETS else "", **rows.as_dict()}
+            for name, rows in sorted(counts.items())
+        },
+    }
+    return json.dumps(document, indent=1)

@@ -1,0 +1,199 @@
+"""The contract of one raw object: which of its columns are known, missing, changed or unknown, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline_assets.curation.rules import DELETED_AT, MISTYPED, NOT_SHOWN, WAS
+from pipeline_assets.curation.types import converted, is_type, taken
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.privacy.cards import SUSPICIOUS
+from pipeline_assets.privacy.masking import says_security_code
+
+OTHER_COLUMNS = "other_columns"
+#: The rules by which objects are refused whole, beside those of their datasets that halt.
+OBJECT_RULES = ("place", "present", "manifest", "readable", "schema", "personal_column")
+#: What nobody may hand over as it is: the source columns of which only digits, tokens or nothing are stored.
+_REPLACED = frozenset(
+    name
+    for dataset in ECOMMERCE
+    for column in dataset.columns
+    if column.personal in {"card_number", "security_code", "ssn"}
+    for name in (column.name, *column.aliases)
+)
+
+
+class RefusedObjectError(Exception):
+    """Raised when no row of a raw object can be taken; the message names what was there and what was expected.
+
+    `rows` is how many rows the object has, as far as that can be told.
+    """
+
+    def __init__(self, rule: str, message: str, rows: int = 0) -> None:
+        super().__init__(message)
+        self.rule = rule
+        self.rows = rows
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the columns of an object become those of a frame.
+
+    `columns` makes the stored columns, `other_columns` and, where any was `converted`, what the rules need to tell
+    whose values could not be; `dropped` names unknown columns that are not kept.
+    """
+
+    columns: tuple[pl.Expr, ...]
+    converted: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+def reading_of(dataset: Dataset, schema: pl.Schema) -> Reading:
+    """How an object with this schema is read by the contract of its dataset; raises `RefusedObjectError`."""
+    _refuse_personal(schema)
+    wanted = stored_columns(dataset)
+    places = _places(wanted, schema)
+    unknown = [name for name in schema if name not in places.values()]
+    missing = [column for column in wanted if column.name not in places]
+    changed = [
+        column for column in wanted if column.name in places and not is_type(schema[places[column.name]], column.type)
+    ]
+    _refuse_columns(dataset, missing, unknown)
+    _refuse_types(dataset, schema, places, changed)
+    kept = unknown if dataset.contract.unknown == "evolve" else []
+    columns = [
+        *_known(wanted, places, schema, changed),
+        (_as_json(kept, schema) if kept else pl.lit(None, dtype=pl.String)).alias(OTHER_COLUMNS),
+        *_trace(changed, places, schema),
+    ]
+    dropped = () if kept else tuple(unknown)
+    return Reading(tuple(columns), tuple(column.name for column in changed), dropped)
+
+
+def reading_of_tombstones(dataset: Dataset, schema: pl.Schema) -> Reading:
+    """The same for an object of tombstones: the key columns and `deleted_at`; it may have no other column."""
+    wanted = (*(dataset.column(name) for name in dataset.key), DELETED_AT)
+    places = _places(wanted, schema)
+    missing = [column.name for column in wanted if column.name not in places]
+    unknown = [name for name in schema if name not in places.values()]
+    if missing or unknown:
+        raise RefusedObjectError(
+            "schema", f"{_said(missing, unknown)}; expected {_listed(each.name for each in wanted)}"
+        )
+    changed = [column for column in wanted if not is_type(schema[places[column.name]], column.type)]
+    if hopeless := _hopeless(changed, places, schema):
+        raise RefusedObjectError("schema", f"it {hopeless}")
+    columns = [*_known(wanted, places, schema, changed), *_trace(changed, places, schema)]
+    return Reading(tuple(columns), tuple(column.name for column in changed))
+
+
+def _places(wanted: Iterable[Column], schema: pl.Schema) -> dict[str, str]:
+    """By the name of each column that is there, its name in the object: the same but for case, or else an alias."""
+    there: dict[str, str] = {}
+    for name in schema:
+        if name.lower() in there:
+            raise RefusedObjectError("schema", f"it has the column {name.lower()} more than once")
+        there[name.lower()] = name
+    found = (
+        (column, next((there[n] for n in (column.name, *column.aliases) if n in there), None)) for column in wanted
+    )
+    return {column.name: place for column, place in found if place is not None}
+
+
+def _refuse_personal(schema: pl.Schema) -> None:
+    if clear := [name for name in schema if name.lower() in _REPLACED or says_security_code(name)]:
+        raise RefusedObjectError(
+            "personal_column",
+            f"it has {_named(clear)}, which may be stored nowhere; expected last digits and a token, as the export and "
+            "the inbox write them",
+        )
+
+
+def _refuse_columns(dataset: Dataset, missing: Sequence[Column], unknown: Sequence[str]) -> None:
+    contract = dataset.contract
+    frozen = contract.changed == "freeze"
+    needed = [column.name for column in missing if not column.optional and (frozen or not column.nullable)]
+    if needed or (unknown and contract.unknown == "freeze"):
+        # Both are said: a column that was renamed is one that is missing and one that is unknown.
+        names = _listed(column.name for column in stored_columns(dataset))
+        raise RefusedObjectError("schema", f"{_said(needed, unknown)}; expected {names}")
+
+
+def _refuse_types(dataset: Dataset, schema: pl.Schema, places: dict[str, str], changed: Sequence[Column]) -> None:
+    if changed and dataset.contract.changed == "freeze":
+        column = changed[0]
+        found = schema[places[column.name]]
+        raise RefusedObjectError("schema", f"its column {column.name} is of type {found}; expected {column.type}")
+    if hopeless := _hopeless(changed, places, schema):
+        raise RefusedObjectError("schema", f"it {hopeless}")
+
+
+def _hopeless(changed: Sequence[Column], places: dict[str, str], schema: pl.Schema) -> str:
+    """What is said of a column of which no value ever converts; empty where there is none."""
+    for column in changed:
+        found = schema[places[column.name]]
+        if converted(pl.col(places[column.name]), found, column.type) is None:
+            return f"has a column {column.name} of type {found}; expected {column.type}"
+    return ""
+
+
+def _known(
+    wanted: Iterable[Column], places: dict[str, str], schema: pl.Schema, changed: Sequence[Column]
+) -> Iterable[pl.Expr]:
+    for column in wanted:
+        place = places.get(column.name)
+        if place is None:
+            yield pl.lit(None, dtype=FRAME_TYPES[column.type]).alias(column.name)
+            continue
+        make = converted if column in changed else taken
+        expression = make(pl.col(place), schema[place], column.type)
+        if expression is not None:
+            yield expression.alias(column.name)
+
+
+def _trace(changed: Sequence[Column], places: dict[str, str], schema: pl.Schema) -> Iterable[pl.Expr]:
+    if not changed:
+        return
+    first = pl.lit(None, dtype=pl.String)
+    for column in reversed(changed):
+        place = places[column.name]
+        value = converted(pl.col(place), schema[place], column.type)
+        if value is not None:
+            lost = pl.col(place).is_not_null() & value.is_null()
+            first = pl.when(lost).then(pl.lit(column.name)).otherwise(first)
+    yield first.alias(MISTYPED)
+    yield from (pl.col(places[column.name]).cast(pl.String).alias(f"{WAS}{column.name}") for column in changed)
+
+
+def _as_json(names: Sequence[str], schema: pl.Schema) -> pl.Expr:
+    """The unknown columns of a row as one JSON text of texts, without what may be a card number."""
+    values = (_as_text(name, schema[name]).str.replace_all(SUSPICIOUS, NOT_SHOWN) for name in names)
+    return pl.struct(*values).struct.json_encode()
+
+
+def _as_text(name: str, found: pl.DataType) -> pl.Expr:
+    if isinstance(found, pl.Binary):
+        return pl.col(name).bin.encode("hex")
+    if found.is_nested():
+        return pl.struct(pl.col(name)).struct.json_encode().alias(name)
+    return pl.col(name).cast(pl.String)
+
+
+def _said(missing: Sequence[str], unknown: Sequence[str]) -> str:
+    lacks = f"it lacks {_named(missing)}" if missing else ""
+    has = f"it has {_named(unknown)}, which {'is' if len(unknown) == 1 else 'are'} unknown" if unknown else ""
+    return " and ".join(part for part in (lacks, has) if part)
+
+
+def _named(names: Sequence[str]) -> str:
+    return f"the column{'s' * (len(names) > 1)} {_listed(names)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

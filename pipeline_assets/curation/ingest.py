@@ -1,0 +1,253 @@
+"""From one raw object to its curated day and its receipt, as a function, in Dagster and for a replay.
+
+The order of the steps, on which it depends that nothing is lost or doubled whenever a process dies: rejected rows into
+the quarantine, the day with the account of its objects in one put, the day into the SQL tables, the receipt, the
+completion marker. A repeated delivery finds what is done and goes on behind it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline_assets import __version__
+from pipeline_assets.curation.account import DayAccount, SourceAccount
+from pipeline_assets.curation.completion import ManifestError, complete
+from pipeline_assets.curation.contract import OBJECT_RULES, RefusedObjectError
+from pipeline_assets.curation.rewriting import rewritten
+from pipeline_assets.curation.rules import DELETED_AT
+from pipeline_assets.curation.source import JudgedSource, RawFile, judged_source, refused_source
+from pipeline_assets.curation.stores import FLOW, CurationStores
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.time_budget import TimeBudget
+from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, is_bookkeeping, raw_prefix
+from pipeline_assets.lake.parquet_objects import GoneError
+
+DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
+#: A day is worked out in one go: no attempt begins with less than this many seconds left.
+_RESERVE_SECONDS = 120.0
+_PLACE = "<dataset>/load=<day>/<load id>-<part>.parquet"
+
+
+class CurationFlow:
+    """The flow of raw objects into curated days."""
+
+    name = FLOW
+    #: What the keys of its objects begin with: the bucket is its own.
+    prefix = ""
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """The rules that what lies in the quarantine may have broken."""
+        rules = (rule.name for dataset in ECOMMERCE for rule in dataset.rules if rule.severity != "warn")
+        columns = (column for dataset in ECOMMERCE for column in (*stored_columns(dataset), DELETED_AT))
+        given = (f"{column.name}_given" for column in columns if not column.nullable)
+        return tuple(dict.fromkeys((*OBJECT_RULES, "type", *given, *rules)))
+
+    def ingest(
+        self,
+        version: ObjectVersion,
+        stores: CurationStores,
+        *,
+        redo: bool = False,
+        report: bool = True,
+        seconds_left: Callable[[], float] | None = None,
+    ) -> Receipt | None:
+        """Bring one raw object into its curated day and leave its receipt; a repeated delivery changes nothing.
+
+        `redo` works its day out anew, as a new run of the object. `report` says whether the receipt has to be shown in
+        Dagster; a Dagster run shows it itself. None for what holds no rows: manifests and snapshots of keys.
+
+        Raises `TransientError` when a store does not answer and `TimeBudgetReachedError` when there is too little time.
+        """
+        if is_bookkeeping(version.key):
+            return None
+        if load := LoadName.of(version.key):
+            return self._manifest(version, load, stores, report=report)
+        earlier = stores.ledger.receipt(version.id)
+        if earlier and not redo:
+            stores.ledger.record(earlier)
+            receipt = earlier
+        else:
+            receipt = self._work(version, stores, TimeBudget(seconds_left, _RESERVE_SECONDS), redo=redo)
+            if earlier and receipt.run == earlier.run:
+                return receipt
+            stores.ledger.record(receipt, report=report)
+        if raw := RawObject.of(version.key):
+            _supersede(raw, stores)
+            _complete(LoadName(raw.day, raw.load_id), stores)
+        return receipt
+
+    def _work(self, version: ObjectVersion, stores: CurationStores, budget: TimeBudget, *, redo: bool) -> Receipt:
+        started = time.monotonic()
+        runs = _Runs(stores, version)
+        run, earlier = runs.run_of(version), runs.earlier(version)
+        raw = RawObject.of(version.key)
+        dataset = DATASETS.get(raw.dataset) if raw else None
+        if raw is None or dataset is None:
+            error = RefusedObjectError(
+                "place", f"it is no object of the lake; expected {_PLACE} of {', '.join(DATASETS)}"
+            )
+            return _receipt(version, run, _kept(refused_source(version, error), version, run, stores), started)
+        day = rewritten(dataset, raw.day, stores, runs.run_of, budget, wanted=version, anew=redo)
+        try:
+            found = day.source(version) if day else None
+            account = found or _kept(_replaced(dataset, version, raw, stores), version, run, stores)
+        except GoneError:
+            error = RefusedObjectError("present", "this version is no longer in the bucket")
+            if earlier:
+                return replace(earlier, counts=Counts(), partitions=(), refused=f"{version.key}: {error}")
+            account = _kept(refused_source(version, error), version, run, stores)
+        if stores.tables:
+            stores.tables.register(dataset.name, raw.day)
+        return _receipt(version, run, account, started, raw)
+
+    def _manifest(
+        self, version: ObjectVersion, load: LoadName, stores: CurationStores, *, report: bool
+    ) -> Receipt | None:
+        """What the event of a manifest leads to; only one that cannot be read has a receipt."""
+        try:
+            complete(load, stores)
+        except ManifestError:
+            error = RefusedObjectError("manifest", "it cannot be read; expected the manifest of a load as JSON")
+            account = _kept(refused_source(version, error), version, 1, stores)
+            receipt = _receipt(version, 1, account, time.monotonic())
+            stores.ledger.record(receipt, report=report)
+            return receipt
+        return None
+
+
+CURATION_FLOW = CurationFlow()
+
+
+def recurate_day(
+    dataset: Dataset,
+    day: str,
+    stores: CurationStores,
+    *,
+    report: bool = False,
+    seconds_left: Callable[[], float] | None = None,
+) -> list[Receipt]:
+    """Work a day out anew from what is in raw, and leave a receipt of a new run for each of its objects.
+
+    There are none, and nothing is changed, for a day of which neither raw nor curated holds anything. `report` says
+    whether the receipts have to be shown in Dagster. Raises as `CurationFlow.ingest`.
+    """
+    started = time.monotonic()
+    runs = _Runs(stores)
+    account = rewritten(dataset, day, stores, runs.run_of, TimeBudget(seconds_left, _RESERVE_SECONDS), anew=True)
+    if account is None:
+        return []
+    if stores.tables:
+        stores.tables.register(dataset.name, day)
+    receipts: list[Receipt] = []
+    for version in stores.raw.current(raw_prefix(dataset.name, day)):
+        source, raw = account.source(version), RawObject.of(version.key)
+        if source is None or raw is None:
+            continue  # put since the day was listed; its own event is on its way
+        # A version that the ledger knows keeps the place in the order that its event gave it.
+        earlier = runs.earlier(version)
+        known = earlier.source if earlier else version
+        receipt = _receipt(known, runs.run_of(version), source, started, raw)
+        stores.ledger.record(receipt, report=report)
+        receipts.append(receipt)
+    for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.source.key))}):
+        _complete(LoadName(day, load_id), stores)
+    return receipts
+
+
+def _supersede(raw: RawObject, stores: CurationStores) -> None:
+    """Tell the ledger of rows of the day's other objects that were superseded since these came.
+
+    Done once the own receipt is there: of two objects at the same time, whoever comes last sees both.
+    """
+    dataset = DATASETS.get(raw.dataset)
+    account = account_of(dataset, raw.day, stores) if dataset else None
+    if account and any(source.counts.superseded for source in account.sources):
+        counts = {source.id: source.counts for source in account.sources}
+        stores.ledger.supersede(f"curated/{account.dataset}", account.day, counts)
+
+
+def account_of(dataset: Dataset, day: str, stores: CurationStores) -> DayAccount | None:
+    """What a curated day says of itself now, or None while there is none."""
+    standing = stores.curated.standing(curated_key(dataset.name, day))
+    return DayAccount.of_parquet(standing.tail) if standing else None
+
+
+def code_version(dataset: Dataset) -> str:
+    """What a curated day depends on beside its raw objects: changes with the spec and with each release."""
+    return f"{__version__}+{dataset.fingerprint}"
+
+
+class _Runs:
+    """The run of each object: the next one after that of the ledger, for `only` or, where it is None, for all."""
+
+    def __init__(self, stores: CurationStores, only: ObjectVersion | None = None) -> None:
+        self._ledger = stores.ledger
+        self._only = only
+        self._receipts: dict[str, Receipt | None] = {}
+
+    def earlier(self, version: ObjectVersion) -> Receipt | None:
+        """The receipt that an object had before."""
+        if version.id not in self._receipts:
+            self._receipts[version.id] = self._ledger.receipt(version.id)
+        return self._receipts[version.id]
+
+    def run_of(self, version: ObjectVersion) -> int:
+        """The run that an object is in."""
+        recorded = earlier.run if (earlier := self.earlier(version)) else 0
+        again = self._only is None or self._only.id == version.id
+        return recorded + 1 if again else max(recorded, 1)
+
+
+def _complete(load: LoadName, stores: CurationStores) -> None:
+    # What is wrong with a manifest says the receipt of its own event.
+    with suppress(ManifestError):
+        complete(load, stores)
+
+
+def _replaced(dataset: Dataset, version: ObjectVersion, raw: RawObject, stores: CurationStores) -> JudgedSource:
+    """An object version that is not current any more: what it holds is no part of the day."""
+    with tempfile.TemporaryDirectory(prefix="cesta-") as directory:
+        path = Path(directory) / "object"
+        stores.raw.download(version, path)
+        judged = judged_source(dataset, RawFile(version, raw, path))
+    return replace(judged, account=judged.account.lost(0, judged.account.counts.accepted))
+
+
+def _kept(judged: JudgedSource, version: ObjectVersion, run: int, stores: CurationStores) -> SourceAccount:
+    stores.quarantine.keep(version, run, judged.rejected)
+    return judged.account
+
+
+def _receipt(
+    version: ObjectVersion, run: int, account: SourceAccount, started: float, raw: RawObject | None = None
+) -> Receipt:
+    """The receipt of an object; `raw` is None where its key names no place in the lake."""
+    counts = account.counts
+    raw_day = raw and PartitionCounts(f"raw/{raw.dataset}", raw.day, counts, of_arrival=True)
+    curated_day = raw and PartitionCounts(f"curated/{raw.dataset}", raw.day, counts)
+    return Receipt(
+        flow=FLOW,
+        source=version,
+        run=run,
+        counts=counts,
+        partitions=tuple(part for part in (raw_day, curated_day) if part),
+        size=version.size,
+        seconds=round(time.monotonic() - started, 3),
+        code_version=code_version(DATASETS[raw.dataset]) if raw else __version__,
+        recorded_at=iso_utc(datetime.now(UTC)),
+        refused=account.refused,
+        effects={"warned": sum(account.warned.values())} if account.warned else {},
+    )

@@ -1,0 +1,94 @@
+"""The curated object of a day, rewritten whole by conditional put: of many workers at once none undoes another's work.
+
+A worker reads the etag of what is there, then lists the day's raw objects, works the day out and puts it if the etag
+still holds; otherwise it begins again. So what is put was made from a listing that is younger than what it replaces,
+and an object that was listed once stays in. Mostly the second attempt finds that another worker's day has it all.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline_assets.curation.account import FOOTER_KEY, DayAccount
+from pipeline_assets.curation.day import CuratedDay, curate
+from pipeline_assets.curation.source import RawFile
+from pipeline_assets.curation.stores import FLOW, CurationStores
+from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.events.time_budget import TimeBudget
+from pipeline_assets.lake.layout import RawObject, curated_key, raw_prefix
+from pipeline_assets.lake.parquet_objects import GoneError
+
+#: Tells the run of a raw object that its rejected rows are kept with.
+RunOf = Callable[[ObjectVersion], int]
+#: In each at least one other worker has put a day: more than this many mean that something is wrong.
+_ATTEMPTS = 50
+
+
+def rewritten(
+    dataset: Dataset,
+    day: str,
+    stores: CurationStores,
+    run_of: RunOf,
+    budget: TimeBudget,
+    *,
+    wanted: ObjectVersion | None = None,
+    anew: bool = False,
+) -> DayAccount | None:
+    """The account of a day, which is worked out and put unless it was made with `wanted` by the same spec already.
+
+    None, and nothing is put, when `wanted` is not the current version of its object or the day was never heard of.
+    `anew` works the day out in any case. Raises `TransientError`, and `TimeBudgetReachedError` when there is no time
+    for another attempt.
+    """
+    key = curated_key(dataset.name, day)
+    for _ in range(_ATTEMPTS):
+        standing = stores.curated.standing(key)
+        account = DayAccount.of_parquet(standing.tail) if standing else None
+        known = account if account and account.fingerprint == dataset.fingerprint else None
+        if known and wanted and known.source(wanted) and not anew:
+            return known
+        versions = [each for each in stores.raw.current(raw_prefix(dataset.name, day)) if RawObject.of(each.key)]
+        if not any(_same(each, wanted) for each in versions) if wanted else not (versions or standing):
+            return None
+        budget.check(FLOW, f"s3://{stores.curated.bucket}/{key}")
+        in_place = None if anew else known
+        with tempfile.TemporaryDirectory(prefix="cesta-") as name, suppress(GoneError):
+            directory = Path(name)
+            result = curate(dataset, day, _downloaded(versions, stores, directory))
+            # Before the day says that it has them: what is rejected is never missing from both.
+            for version in versions:
+                if not (in_place and in_place.source(version)):
+                    stores.quarantine.keep(version, run_of(version), result.rejected[version.id])
+            if stores.curated.put_if(key, written(result, directory), standing.etag if standing else None):
+                return result.account
+    raise TransientError(f"{key} was rewritten by others {_ATTEMPTS} times", flow=FLOW)
+
+
+def _downloaded(versions: Sequence[ObjectVersion], stores: CurationStores, directory: Path) -> Iterator[RawFile]:
+    """The raw objects as files; raises `GoneError` when one was replaced or deleted since it was listed."""
+    for number, version in enumerate(versions):
+        if raw := RawObject.of(version.key):
+            path = directory / f"{number}"
+            stores.raw.download(version, path)
+            yield RawFile(version, raw, path)
+
+
+def written(result: CuratedDay, directory: Path) -> Path:
+    """The object of a day as a file, its account in the footer."""
+    path = directory / "part.parquet"
+    footer = {FOOTER_KEY: result.account.to_json()}
+    # More than level 1 costs more time than it spares room.
+    result.rows.sink_parquet(path, compression="zstd", compression_level=1, metadata=footer)
+    return path
+
+
+def _same(one: ObjectVersion, other: ObjectVersion) -> bool:
+    return one.key == other.key and (one.version_id, one.etag if not one.version_id else "") == (
+        other.version_id,
+        other.etag if not other.version_id else "",
+    )

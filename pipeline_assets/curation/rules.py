@@ -1,0 +1,187 @@
+"""The row rules of a dataset, written once for every engine that Narwhals speaks: Polars here, Spark at scale.
+
+A frame of rows has the dataset's stored columns in their types and `_row`, its number in the raw object from 1. Where
+the contract converted a column, the frame also has `_mistyped`, the name of the first column of which a row's value
+could not be converted (null when all could), and `_was_<column>`, those values as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+import narwhals as nw
+
+from pipeline_assets.datasets.spec import (
+    Between,
+    Column,
+    ColumnType,
+    Dataset,
+    IsIn,
+    Matches,
+    NotAfter,
+    NotAfterLoad,
+    RowTest,
+)
+from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.privacy.cards import SUSPICIOUS
+
+if TYPE_CHECKING:
+    from narwhals.typing import FrameT
+
+ROW, REJECTED, MISTYPED, WAS = "_row", "_rejected", "_mistyped", "_was_"
+#: The column of a tombstone that says when the row went.
+DELETED_AT = Column("deleted_at", "datetime", "when the source no longer had the row", unit="UTC")
+NOT_SHOWN = "[not shown]"
+_QUOTED_CHARACTERS = 80
+_SECONDS, _DAYS = "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"
+_EXPECTED: dict[ColumnType, str] = {
+    "text": "text",
+    "number": "a finite number",
+    "datetime": "a time in UTC",
+    "integer": "a whole number of 64 bits",
+    "decimal": "a number of at most 16 digits and 2 after the point",
+    "date": "a day",
+    "boolean": "true or false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One thing that rejects a row: a rule's name, its column, what it expects, and where it is broken.
+
+    `broken` is null or false for a row that meets it; `found` is the value as text, null for none.
+    """
+
+    rule: str
+    column: str
+    expected: str
+    broken: nw.Expr
+    found: nw.Expr
+
+
+def judged(frame: FrameT, judgements: Sequence[Judgement]) -> FrameT:
+    """The frame with `_rejected`: whether a row breaks any judgement."""
+    broken = nw.any_horizontal(*(each.broken for each in judgements), ignore_nulls=True)
+    return frame.with_columns(broken.alias(REJECTED))
+
+
+def explained(rejected: FrameT, judgements: Sequence[Judgement]) -> FrameT:
+    """Rejected rows with `rule`, `column` and `reason` of the first judgement that each breaks.
+
+    A reason quotes no value of a personal column and nothing that may be a card number.
+    """
+    return rejected.with_columns(
+        _first(judgements, lambda each: nw.lit(each.rule)).alias("rule"),
+        _first(judgements, lambda each: nw.lit(each.column)).alias("column"),
+        _first(judgements, _reason).alias("reason"),
+    )
+
+
+def judgements_of(dataset: Dataset, day: str, *, converted: Sequence[str] = ()) -> list[Judgement]:
+    """What rejects a row that was loaded on a day: values that are no such type, absent ones, then the rules in order.
+
+    `converted` names the columns that the contract converted.
+    """
+    columns = {column.name: column for column in stored_columns(dataset)}
+    found = {name: _text_of(column) for name, column in columns.items()}
+    return [
+        *(_of_type(columns[name]) for name in converted),
+        *(_given(column) for column in columns.values() if not column.nullable),
+        *(
+            Judgement(
+                rule.name,
+                rule.test.column,
+                rule.expected,
+                _broken(rule.test, day),
+                found[rule.test.column],
+            )
+            for rule in dataset.rules
+            if rule.test and rule.severity != "warn"
+        ),
+    ]
+
+
+def judgements_of_tombstones(dataset: Dataset, *, converted: Sequence[str] = ()) -> list[Judgement]:
+    """What rejects a tombstone: a key or a moment that is absent or no such type."""
+    columns = {each.name: each for each in (*(dataset.column(name) for name in dataset.key), DELETED_AT)}
+    return [*(_of_type(columns[name]) for name in converted), *(_given(column) for column in columns.values())]
+
+
+def warnings_of(dataset: Dataset, day: str) -> dict[str, nw.Expr]:
+    """By the name of each rule that only warns, the number of rows that break it."""
+    return {
+        rule.name: _broken(rule.test, day).cast(nw.Int64).sum().alias(rule.name)
+        for rule in dataset.rules
+        if rule.test and rule.severity == "warn"
+    }
+
+
+def _broken(test: RowTest, day: str) -> nw.Expr:
+    """Where a row does not meet a test; a null meets it."""
+    value = nw.col(test.column)
+    match test:
+        case Between(_, least, most):
+            sides = [value < least] if least is not None else []
+            sides += [value > most] if most is not None else []
+            return sides[0] | sides[1] if len(sides) > 1 else sides[0]
+        case Matches(_, pattern):
+            return ~value.str.contains(rf"\A(?:{pattern})\z")
+        case IsIn(_, values):
+            return ~value.is_in(values) & ~value.is_null()
+        case NotAfter(_, other):
+            return value > nw.col(other)
+        case NotAfterLoad(_, days):
+            end = datetime.combine(date.fromisoformat(day), time(), UTC) + timedelta(days=1 + days)
+            return value > nw.lit(end)
+
+
+def _of_type(column: Column) -> Judgement:
+    was = nw.col(f"{WAS}{column.name}")
+    found = nw.lit(NOT_SHOWN) if column.personal != "none" else _quoted(was)
+    return Judgement("type", column.name, _EXPECTED[column.type], nw.col(MISTYPED) == column.name, found)
+
+
+def _given(column: Column) -> Judgement:
+    nothing = nw.lit(None, dtype=nw.String)
+    return Judgement(f"{column.name}_given", column.name, "a value", nw.col(column.name).is_null(), nothing)
+
+
+def _text_of(column: Column) -> nw.Expr:
+    value = nw.col(column.name)
+    if column.personal != "none":
+        return nw.when(~value.is_null()).then(nw.lit(NOT_SHOWN))
+    if column.type == "text":
+        return _quoted(value)
+    if column.type == "datetime":
+        # Not %SZ: in the patterns of Spark, Z is the zone.
+        return nw.concat_str(value.dt.to_string(_SECONDS), nw.lit("Z"))
+    if column.type == "date":
+        return value.dt.to_string(_DAYS)
+    return value.cast(nw.String).str.replace_all(SUSPICIOUS, NOT_SHOWN)
+
+
+def _quoted(value: nw.Expr) -> nw.Expr:
+    # Hidden before it is cut short: half a card number is too much as well.
+    shown = value.str.replace_all(SUSPICIOUS, NOT_SHOWN).str.slice(0, _QUOTED_CHARACTERS)
+    return nw.concat_str(nw.lit("'"), shown, nw.lit("'"))
+
+
+def _reason(judgement: Judgement) -> nw.Expr:
+    return nw.concat_str(
+        nw.lit("row "),
+        nw.col(ROW).cast(nw.String),
+        nw.lit(f", column {judgement.column}: found "),
+        nw.when(judgement.found.is_null()).then(nw.lit("no value")).otherwise(judgement.found),
+        nw.lit(f"; expected {judgement.expected}"),
+    )
+
+
+def _first(judgements: Sequence[Judgement], say: Callable[[Judgement], nw.Expr]) -> nw.Expr:
+    """What is said of the first judgement that a row breaks."""
+    chain = nw.lit(None, dtype=nw.String)
+    for judgement in reversed(judgements):
+        chain = nw.when(judgement.broken).then(say(judgement)).otherwise(chain)
+    return chain

@@ -1,0 +1,219 @@
+"""One raw object judged: the rows that are kept, those that are rejected and why, and the account of both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import narwhals as nw
+import polars as pl
+
+from pipeline_assets.curation.account import SourceAccount
+from pipeline_assets.curation.contract import (
+    OTHER_COLUMNS,
+    Reading,
+    RefusedObjectError,
+    reading_of,
+    reading_of_tombstones,
+)
+from pipeline_assets.curation.latest import LOAD_ID, SOURCE
+from pipeline_assets.curation.rules import (
+    DELETED_AT,
+    NOT_SHOWN,
+    REJECTED,
+    ROW,
+    WAS,
+    Judgement,
+    explained,
+    judged,
+    judgements_of,
+    judgements_of_tombstones,
+    warnings_of,
+)
+from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.lake.layout import RawObject
+from pipeline_assets.privacy.cards import SUSPICIOUS
+
+DELETED = "_deleted"
+#: Rows that are in the memory at a time, with all their columns.
+_AT_A_TIME = 500_000
+#: What Polars raises for bytes that are no sound Parquet; a panic is one of the ways it says so.
+_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+#: The columns of the quarantine: of a refused object one row says so, with row 0.
+QUARANTINED = {
+    "source": pl.String(),
+    "version_id": pl.String(),
+    "row": pl.Int64(),
+    "column": pl.String(),
+    "rule": pl.String(),
+    "reason": pl.String(),
+    "fields": pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """A raw object that was downloaded."""
+
+    version: ObjectVersion
+    raw: RawObject
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedSource:
+    """A raw object after the rules, before its rows met those of other objects.
+
+    `index` has key, order columns and number of the rows that are kept, `rejected` the others as they are quarantined.
+    `rows` reads all of them from the file once more: a day may be larger than the memory.
+    """
+
+    account: SourceAccount
+    index: pl.DataFrame
+    rejected: pl.DataFrame
+    rows: pl.LazyFrame
+
+
+def judged_source(dataset: Dataset, file: RawFile) -> JudgedSource:
+    """Judge every row of a raw object; one that is refused whole keeps none."""
+    try:
+        reading, height = _read_schema(dataset, file)
+        judgements = (
+            judgements_of_tombstones(dataset, converted=reading.converted)
+            if file.raw.deletes
+            else judgements_of(dataset, file.raw.day, converted=reading.converted)
+        )
+        rows = _rows(dataset, file, reading)
+        warnings = {} if file.raw.deletes else warnings_of(dataset, file.raw.day)
+        index, rejected, warned = [], [], Counter[str]()
+        for kept, broken in _judged(rows, judgements, height):
+            index.append(kept.select(list(dict.fromkeys((*dataset.key, *dataset.order, ROW)))))
+            rejected.append(_quarantined(dataset, file, judgements, broken))
+            warned.update(nw.from_native(kept).select(**warnings).to_native().row(0, named=True) if warnings else {})
+        return _accounted(dataset, file, reading, (pl.concat(index), pl.concat(rejected), rows), warned)
+    except RefusedObjectError as error:
+        return refused_source(file.version, error)
+
+
+def refused_source(version: ObjectVersion, error: RefusedObjectError) -> JudgedSource:
+    """A raw object of which no row can be taken."""
+    reason = f"{version.key}: {error}"
+    counts = Counts(received=error.rows, quarantined=error.rows)
+    rules = {error.rule: max(error.rows, 1)}
+    account = SourceAccount(version.id, version.key, version.version_id, version.etag, counts, rules, refused=reason)
+    row = {"source": version.uri, "version_id": version.version_id, "row": 0, "rule": error.rule, "reason": reason}
+    return JudgedSource(account, pl.DataFrame(), pl.DataFrame([row], schema=QUARANTINED), pl.LazyFrame())
+
+
+def _read_schema(dataset: Dataset, file: RawFile) -> tuple[Reading, int]:
+    """How the object is read, and its number of rows."""
+    if not file.path.stat().st_size:
+        raise RefusedObjectError("readable", "it is empty, of 0 bytes; expected a Parquet file")
+    try:
+        lazy = pl.scan_parquet(file.path)
+        schema, height = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
+    except _UNREADABLE as error:
+        raise _unreadable(error) from error
+    try:
+        return (reading_of_tombstones if file.raw.deletes else reading_of)(dataset, schema), height
+    except RefusedObjectError as error:
+        error.rows = height
+        raise
+
+
+def _rows(dataset: Dataset, file: RawFile, reading: Reading) -> pl.LazyFrame:
+    """The rows of an object with what curation adds to them."""
+    rows = pl.scan_parquet(file.path, row_index_name=ROW, row_index_offset=1).select(
+        *reading.columns,
+        pl.lit(value=file.raw.deletes).alias(DELETED),
+        pl.lit(file.raw.load_id).alias(LOAD_ID),
+        pl.lit(file.version.uri).alias(SOURCE),
+        pl.col(ROW).cast(pl.Int64),
+    )
+    # The moment of a tombstone takes the place of what decides between versions.
+    order = dataset.order[:1] if file.raw.deletes else ()
+    return rows.with_columns(pl.col(DELETED_AT.name).alias(name) for name in order)
+
+
+def _judged(
+    rows: pl.LazyFrame, judgements: Sequence[Judgement], height: int
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """The rows that are kept and those that are rejected, some at a time; at least once, also of no rows."""
+    checked: pl.LazyFrame = judged(nw.from_native(rows), judgements).to_native()
+    for first in range(0, max(height, 1), _AT_A_TIME):
+        try:
+            frame = checked.slice(first, _AT_A_TIME).collect()
+        except _UNREADABLE as error:
+            raise _unreadable(error, height) from error
+        broken = frame.get_column(REJECTED)
+        yield (frame.filter(~broken), frame.filter(broken)) if broken.any() else (frame, frame.clear())
+
+
+def _quarantined(
+    dataset: Dataset, file: RawFile, judgements: Sequence[Judgement], rejected: pl.DataFrame
+) -> pl.DataFrame:
+    """The rejected rows as they are kept."""
+    if rejected.is_empty():
+        return pl.DataFrame(schema=QUARANTINED)
+    deletes = file.raw.deletes
+    columns = (*(dataset.column(name) for name in dataset.key), DELETED_AT) if deletes else stored_columns(dataset)
+    shown = [_shown(column, rejected.columns) for column in columns]
+    told: pl.DataFrame = explained(nw.from_native(rejected), judgements).to_native()
+    return told.select(
+        pl.lit(file.version.uri).alias("source"),
+        pl.lit(file.version.version_id).alias("version_id"),
+        pl.col(ROW).alias("row"),
+        "column",
+        "rule",
+        "reason",
+        pl.struct([*shown, *([] if deletes else [pl.col(OTHER_COLUMNS)])]).struct.json_encode().alias("fields"),
+    )
+
+
+def _accounted(
+    dataset: Dataset,
+    file: RawFile,
+    reading: Reading,
+    judged_rows: tuple[pl.DataFrame, pl.DataFrame, pl.LazyFrame],
+    warned: Counter[str],
+) -> JudgedSource:
+    """The rows with their account; raises `RefusedObjectError` where a broken rule refuses the whole object."""
+    index, rejected, rows = judged_rows
+    version = file.version
+    received = index.height + rejected.height
+    halting = [rule.name for rule in dataset.rules if rule.severity == "halt"]
+    if halted := rejected.filter(pl.col("rule").is_in(halting)).head(1).to_dicts():
+        raise RefusedObjectError(halted[0]["rule"], halted[0]["reason"], received)
+    account = SourceAccount(
+        version.id,
+        version.key,
+        version.version_id,
+        version.etag,
+        Counts(received=received, accepted=index.height, quarantined=rejected.height),
+        dict(rejected.group_by("rule").len().sort("rule").iter_rows()),
+        {name: number for name, number in warned.items() if number},
+        reading.dropped,
+        f"{version.key}: all {received} rows were rejected" if received and index.is_empty() else "",
+    )
+    return JudgedSource(account, index, rejected, rows)
+
+
+def _shown(column: Column, there: Sequence[str]) -> pl.Expr:
+    """A column of a rejected row as text: as it was where it could not be converted, and nothing personal."""
+    if column.personal != "none":
+        return pl.when(pl.col(column.name).is_not_null()).then(pl.lit(NOT_SHOWN)).alias(column.name)
+    value = pl.col(column.name)
+    text = value.dt.to_string("iso:strict") if column.type in {"datetime", "date"} else value.cast(pl.String)
+    if f"{WAS}{column.name}" in there:
+        text = pl.coalesce(text, pl.col(f"{WAS}{column.name}"))
+    return text.str.replace_all(SUSPICIOUS, NOT_SHOWN).alias(column.name)
+
+
+def _unreadable(error: BaseException, rows: int = 0) -> RefusedObjectError:
+    # The library's own words may quote the file; only their kind is told.
+    return RefusedObjectError("readable", f"it cannot be read ({type(error).__name__}); expected a Parquet file", rows)

@@ -1,0 +1,94 @@
+"""How values of another type become those of a column without loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from pipeline_assets.datasets.spec import ColumnType
+from pipeline_assets.lake.frame_types import FRAME_TYPES
+
+_DIGITS, _CENTS = 18, 2
+_INTEGER = r"\A[+-]?[0-9]{1,19}\z"
+_DECIMAL = r"\A[+-]?[0-9]{1,16}(\.[0-9]{1,2})?\z"
+_NUMBER = r"\A[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?\z"
+_TIMES = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f%:z")
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+_IS_TYPE: dict[ColumnType, Callable[[pl.DataType], bool]] = {
+    "text": lambda found: isinstance(found, pl.String | pl.Categorical | pl.Enum),
+    "integer": lambda found: found.is_integer() and not isinstance(found, pl.UInt64 | pl.Int128 | pl.UInt128),
+    "decimal": lambda found: isinstance(found, pl.Decimal) and found.scale <= _CENTS and found.precision <= _DIGITS,
+    "number": lambda found: found.is_float(),
+    "datetime": lambda found: isinstance(found, pl.Datetime),
+}
+
+
+def is_type(found: pl.DataType, wanted: ColumnType) -> bool:
+    """Whether every value of a frame's type has its place in a column's type, so that nothing is converted.
+
+    A time without a zone is in UTC; times are kept to the microsecond. A column of nothing but nulls is of any type.
+    """
+    if isinstance(found, pl.Null):
+        return True
+    return _IS_TYPE[wanted](found) if wanted in _IS_TYPE else found == FRAME_TYPES[wanted]
+
+
+def taken(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr:
+    """The values of a column of which `is_type` holds, in the type of a frame."""
+    if wanted == "datetime" and isinstance(found, pl.Datetime):
+        zoned = column.dt.convert_time_zone("UTC") if found.time_zone else column.dt.replace_time_zone("UTC")
+        return zoned.cast(FRAME_TYPES[wanted])
+    return column.cast(FRAME_TYPES[wanted])
+
+
+def converted(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr | None:
+    """The values that convert without loss, null for the others; None where nothing of such a type ever does."""
+    if isinstance(found, pl.Binary | pl.Object) or found.is_nested():
+        return None
+    if isinstance(found, pl.String | pl.Categorical | pl.Enum):
+        return _FROM_TEXT[wanted](column.cast(pl.String))
+    if wanted == "text":
+        return column.cast(pl.String)
+    if found.is_numeric():
+        return _from_number(column, found, wanted)
+    return _from_moment(column, found, wanted)
+
+
+def _from_number(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr | None:
+    if wanted in {"datetime", "date"}:
+        return None
+    if wanted == "boolean":
+        return pl.when(column.is_in([0, 1])).then(column == 1)
+    value = column.cast(FRAME_TYPES[wanted], strict=False)
+    back = value.cast(pl.Decimal(38, found.scale) if isinstance(found, pl.Decimal) else found, strict=False)
+    finite = value.is_finite() if wanted == "number" else pl.lit(value=True)
+    return pl.when((back == column) & finite).then(value)
+
+
+def _from_moment(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr | None:
+    if wanted == "date" and isinstance(found, pl.Datetime):
+        return pl.when(column.dt.truncate("1d") == column).then(column.dt.date())
+    if wanted == "datetime" and isinstance(found, pl.Date):
+        return column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return None
+
+
+def _as_time(text: pl.Expr) -> pl.Expr:
+    read = (text.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False) for form in _TIMES)
+    return pl.coalesce(*read)
+
+
+def _matching(pattern: str, wanted: ColumnType) -> Callable[[pl.Expr], pl.Expr]:
+    return lambda text: pl.when(text.str.contains(pattern)).then(text).cast(FRAME_TYPES[wanted], strict=False)
+
+
+_FROM_TEXT: dict[ColumnType, Callable[[pl.Expr], pl.Expr]] = {
+    "text": lambda text: text,
+    "integer": _matching(_INTEGER, "integer"),
+    "decimal": _matching(_DECIMAL, "decimal"),
+    "number": _matching(_NUMBER, "number"),
+    "datetime": _as_time,
+    "date": lambda text: text.str.to_date("%Y-%m-%d", strict=False),
+    "boolean": lambda text: text.str.to_lowercase().replace_strict(_TRUTHS, default=None, return_dtype=pl.Boolean),
+}

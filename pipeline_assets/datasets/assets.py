@@ -1,0 +1,55 @@
+"""What a dataset's spec looks like in Dagster: its columns, where they come from, and its rules."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from pipeline_assets.datasets.spec import Column, Dataset
+
+#: The types of Athena's tables.
+_TYPES = {
+    "text": "string",
+    "number": "double",
+    "datetime": "timestamp",
+    "integer": "bigint",
+    "decimal": "decimal(18,2)",
+    "date": "date",
+    "boolean": "boolean",
+}
+_SHOWN = {"quarantine": "its row is rejected", "halt": "the object is refused", "warn": "counted and kept"}
+
+
+def schema_of(columns: Sequence[Column]) -> dg.TableSchema:
+    """Columns as Dagster shows them."""
+    return dg.TableSchema(columns=[_table_column(column) for column in columns])
+
+
+def _table_column(column: Column) -> dg.TableColumn:
+    return dg.TableColumn(
+        name=column.name,
+        type=_TYPES[column.type],
+        description=f"{column.meaning}; {column.unit}" if column.unit else column.meaning,
+        constraints=dg.TableColumnConstraints(nullable=column.nullable),
+    )
+
+
+def lineage_of(columns: Sequence[Column], source: dg.AssetKey) -> Mapping[str, Any]:
+    """The metadata that tells of every column that it comes from the column of the same name in `source`.
+
+    It comes twice, once for programs and once for people: the open-source pages do not draw column lineage.
+    """
+    came = source.to_user_string()
+    rows = [f"| {column.name} | {came}: {column.name} | {column.meaning} |" for column in columns]
+    return {
+        "dagster/column_lineage": dg.TableColumnLineage(
+            {column.name: [dg.TableColumnDep(asset_key=source, column_name=column.name)] for column in columns}
+        ),
+        "column_lineage": dg.MetadataValue.md("\n".join(["| column | from | meaning |", "|---|---|---|", *rows])),
+    }
+
+
+def rules_table(dataset: Dataset) -> dg.MetadataValue[Any]:
+    """The rules of a dataset as a table."""
+    rows = [f"| {rule.name} | {_SHOWN[rule.severity]} | {rule.expected} |" for rule in dataset.rules]
+    return dg.MetadataValue.md("\n".join(["| rule | where it is broken | expected |", "|---|---|---|", *rows]))

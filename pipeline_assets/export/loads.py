@@ -1,0 +1,215 @@
+"""The loads in the raw bucket: begun, part by part, finished.
+
+Everything of a load is put if absent and never replaced, so that whoever goes on with a load, or works on it at the
+same time, takes over what is there. Each part says in its metadata after which key the next one begins: however many
+take part and whenever one dies, the parts of a table follow upon each other without a gap or an overlap.
+
+A load is begun with an object that claims its id and says what it is of, and finished with its manifest. What is begun
+and not finished is gone on with by the next call that asks for the same.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.lake.layout import LOADS, LoadName, RawObject, load_id_of
+from pipeline_assets.lake.manifest import LoadedObject, LoadMode, Manifest
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_THERE, _BUSY = "PreconditionFailed", "ConditionalRequestConflict"
+_ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
+#: Loads that may begin at the same microsecond.
+_CLAIMS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a load is of, settled when it begins.
+
+    `begun_at` is ISO-8601 UTC by the clock of the source; `since` holds, by dataset, the lower bound of `updated_at`
+    where there is one; `keys` says that deleted rows are looked for; `source` is the id of the inbox object.
+    """
+
+    name: LoadName
+    mode: LoadMode
+    datasets: tuple[str, ...]
+    begun_at: str
+    since: dict[str, str] = field(default_factory=dict)
+    keys: bool = False
+    source: str = ""
+
+    def to_json(self) -> str:
+        """The document that lies in the bucket."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Begun:
+        """The inverse of `to_json`."""
+        document: dict[str, Any] = json.loads(text)
+        document["name"] = LoadName(**document["name"])
+        document["datasets"] = tuple(document["datasets"])
+        return cls(**document)
+
+    def asks_for_the_same(self, other: Begun) -> bool:
+        """Whether both are loads of the same kind and the same tables, and of the same day where they are of one."""
+        mine = (self.mode, self.datasets, self.keys, self.source, self.name.day if self.mode == "day" else "")
+        return mine == (other.mode, other.datasets, other.keys, other.source, other.name.day if mine[-1] else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A raw object as it lies in the bucket; `last` is the key of its last row, empty where nobody has to go on."""
+
+    stored: LoadedObject
+    last: tuple[int, ...]
+
+
+class Loads:
+    """The loads of one raw bucket; every method raises `TransientError` when the bucket does not answer."""
+
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def begin(self, begun: Begun, moment: datetime) -> Begun:
+        """Claim the first free load id from a moment on; where the same inbox object has claimed one, take that."""
+        for later in range(_CLAIMS):
+            load_id = load_id_of(moment + timedelta(microseconds=later))
+            claimed = replace(begun, name=LoadName(begun.name.day, load_id))
+            if self._put_if_absent(claimed.name.begun_key, claimed.to_json().encode()) is not None:
+                return claimed
+            there = self._begun(claimed.name)
+            if begun.source and there.source == begun.source:
+                return there
+        raise TransientError(f"{_CLAIMS} loads have begun at {moment.isoformat()}")
+
+    def unfinished(self, wanted: Begun) -> Begun | None:
+        """The oldest load that asks for the same and has no manifest yet, or None."""
+        begun, finished = self._names()
+        candidates = (self._begun(name) for name in sorted(begun - finished, key=_by_id))
+        return next((each for each in candidates if each.asks_for_the_same(wanted)), None)
+
+    def watermarks(self, datasets: tuple[str, ...]) -> dict[str, str]:
+        """By dataset, what the latest finished load that promises anything says of `updated_at`."""
+        found: dict[str, str] = {}
+        for name in sorted(self._names()[1], key=_by_id, reverse=True):
+            if found.keys() >= set(datasets):
+                break
+            promised = Manifest.from_json(self._text(name.key)).watermarks
+            found |= {
+                dataset: mark for dataset, mark in promised.items() if dataset in datasets and dataset not in found
+            }
+        return found
+
+    def part(self, raw: RawObject) -> Part | None:
+        """A part that is there already, or None."""
+        with self._reached(raw.key):
+            try:
+                answer = self._s3.head_object(Bucket=self._bucket, Key=raw.key)
+            except ClientError as error:
+                if error.response["Error"].get("Code") in _ABSENT:
+                    return None
+                raise
+        said = answer["Metadata"]
+        version = _version(answer.get("VersionId"))
+        return Part(LoadedObject(raw.dataset, raw.key, version, int(said["rows"])), tuple(json.loads(said["last"])))
+
+    def put_part(self, raw: RawObject, frame: pl.DataFrame, last: tuple[int, ...] = ()) -> Part:
+        """Put rows as a part, and return what lies there: these rows, or those of whoever was quicker."""
+        said = {"rows": str(frame.height), "last": json.dumps(last)}
+        version = self._put_if_absent(raw.key, parquet(frame), said)
+        if version is not None:
+            return Part(LoadedObject(raw.dataset, raw.key, version, frame.height), last)
+        there = self.part(raw)
+        if there is None:
+            raise TransientError(f"{raw.key} was there and is gone again")
+        return there
+
+    def finish(self, manifest: Manifest) -> Manifest:
+        """Put the manifest, and return the one that lies there."""
+        if self._put_if_absent(manifest.name.key, manifest.to_json().encode()) is not None:
+            return manifest
+        return Manifest.from_json(self._text(manifest.name.key))
+
+    def put_frame(self, key: str, frame: pl.DataFrame) -> None:
+        """Put a frame that belongs to no table, unless its key is taken."""
+        self._put_if_absent(key, parquet(frame))
+
+    def frame(self, key: str) -> pl.DataFrame:
+        """A frame that `put_frame` has put."""
+        return pl.read_parquet(io.BytesIO(self._content(key)))
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys below a prefix, in order."""
+        with self._reached(prefix):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def delete(self, key: str) -> None:
+        """Take an object out."""
+        with self._reached(key):
+            self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+    def _names(self) -> tuple[set[LoadName], set[LoadName]]:
+        """The loads that were begun, and those that are finished."""
+        keys = self.keys(LOADS)
+        finished = {name for key in keys if (name := LoadName.of(key))}
+        ids = (key.removesuffix(".begun") + ".json" for key in keys if key.endswith(".begun"))
+        return {name for key in ids if (name := LoadName.of(key))}, finished
+
+    def _begun(self, name: LoadName) -> Begun:
+        return Begun.from_json(self._text(name.begun_key))
+
+    def _text(self, key: str) -> str:
+        return self._content(key).decode()
+
+    def _content(self, key: str) -> bytes:
+        with self._reached(key):
+            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def _put_if_absent(self, key: str, body: bytes, said: dict[str, str] | None = None) -> str | None:
+        """Put an object and return its version, empty in a bucket without versions; None when the key is taken."""
+        with self._reached(key):
+            try:
+                answer = self._s3.put_object(
+                    Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", Metadata=said or {}
+                )
+            except ClientError as error:
+                if error.response["Error"].get("Code") == _THERE:
+                    return None
+                raise
+        return _version(answer.get("VersionId"))
+
+    @contextmanager
+    def _reached(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            raise TransientError(f"the raw bucket {self._bucket} did not answer for {key}: {error}") from error
+
+
+def parquet(frame: pl.DataFrame) -> bytes:
+    """A frame as it is stored, compressed lightly: a raw object is read about once."""
+    content = io.BytesIO()
+    frame.write_parquet(content, compression="zstd", compression_level=1)
+    return content.getvalue()
+
+
+def _by_id(name: LoadName) -> str:
+    return name.load_id
+
+
+def _version(version_id: str | None) -> str:
+    return "" if version_id in {None, "null"} else str(version_id)

@@ -1,0 +1,142 @@
+"""The SQL tables of the lake, made from the specs: their columns, where they lie, and the partitions of their days.
+
+A table reads its Parquet objects by column name, so that a day written before a column was added reads null there.
+Partition keys are text: Trino, and so Athena, lets Glue itself leave out the partitions that a condition on text rules
+out, and ISO days compare as text as they do as days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.datasets.spec import Column, ColumnType, Dataset
+from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.events.outcomes import TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+
+#: Which bucket a table's objects are in.
+LakeBucket = Literal["curated", "quarantine"]
+
+GLUE_TYPES: Final[Mapping[ColumnType, str]] = {
+    "text": "string",
+    "number": "double",
+    "integer": "bigint",
+    "decimal": "decimal(18,2)",
+    "datetime": "timestamp",
+    "date": "date",
+    "boolean": "boolean",
+}
+#: What curation adds to a dataset's columns.
+ADDED_COLUMNS: Final = (
+    Column("other_columns", "text", "values of columns that the spec does not know, as JSON", nullable=True),
+    Column("_deleted", "boolean", "whether the row is gone from the source, and only its key is left"),
+    Column("_load_id", "text", "the load that brought the row; later loads compare greater"),
+    Column("_source", "text", "address of the raw object that the row is from"),
+    Column("_row", "integer", "its row number in that object, from 1"),
+)
+_FORMATS: Final = {
+    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+    "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LakeTable:
+    """One table over Parquet objects: `prefix` is what their keys begin with, `partitions` are the names after it."""
+
+    name: str
+    description: str
+    bucket: LakeBucket
+    prefix: str
+    columns: tuple[Column, ...]
+    partitions: tuple[str, ...]
+
+    def storage(self, bucket_name: str, *values: str) -> Any:  # noqa: ANN401 - Glue's own form of it
+        """What Glue calls the storage descriptor, of the table or of the partition with these values."""
+        folders = (f"{name}={value}/" for name, value in zip(self.partitions, values, strict=False))
+        columns = [{"Name": c.name, "Type": GLUE_TYPES[c.type], "Comment": commented(c)} for c in self.columns]
+        return {"Columns": columns, "Location": f"s3://{bucket_name}/{self.prefix}{''.join(folders)}", **_FORMATS}
+
+
+def commented(column: Column) -> str:
+    """What a column means, with its unit."""
+    return f"{column.meaning} ({column.unit})" if column.unit else column.meaning
+
+
+def curated_table(dataset: Dataset) -> LakeTable:
+    """The table of a dataset's curated days."""
+    return LakeTable(
+        name=dataset.name,
+        description=dataset.description,
+        bucket="curated",
+        prefix=f"{dataset.name}/",
+        columns=(*stored_columns(dataset), *ADDED_COLUMNS),
+        partitions=("date",),
+    )
+
+
+REJECTED_ROWS: Final = LakeTable(
+    name="rejected_rows",
+    description="Rows that broke a rule, kept for a replay; personal values are masked.",
+    bucket="quarantine",
+    prefix="ecommerce/",
+    columns=(
+        Column("source", "text", "address of the raw object that the row is from"),
+        Column("version_id", "text", "which version of that object"),
+        Column("row", "integer", "its row number in that object, from 1; 0 is the whole object"),
+        Column("column", "text", "the column that broke the rule", nullable=True),
+        Column("rule", "text", "the rule that was broken"),
+        Column("reason", "text", "what was found and what was expected"),
+        Column("fields", "text", "the row as JSON", nullable=True),
+        Column("run", "integer", "which run of the object it was, from 1"),
+        Column("quarantined_at", "datetime", "when the row was rejected", unit="UTC"),
+    ),
+    partitions=("dataset", "date"),
+)
+
+
+def lake_tables() -> tuple[LakeTable, ...]:
+    """Every table of the lake."""
+    return (*(curated_table(dataset) for dataset in ECOMMERCE), REJECTED_ROWS)
+
+
+class Catalogue:
+    """Tells the Glue catalogue which days there are; a query sees a day only once its partition is registered."""
+
+    def __init__(self, glue: GlueClient, database: str, buckets: Mapping[LakeBucket, str]) -> None:
+        self._glue = glue
+        self._database = database
+        self._buckets = buckets
+        self._tables = {table.name: table for table in lake_tables()}
+        self._registered: set[tuple[str, ...]] = set()
+
+    def register(self, dataset: str, day: str) -> None:
+        """Register a day of a dataset's table and of its rejected rows, unless they are; any number may do so at once.
+
+        Raises `TransientError` when Glue does not take it.
+        """
+        self._register(self._tables[dataset], day)
+        self._register(REJECTED_ROWS, dataset, day)
+
+    def _register(self, table: LakeTable, *values: str) -> None:
+        if (table.name, *values) in self._registered:
+            return
+        storage = table.storage(self._buckets[table.bucket], *values)
+        try:
+            self._glue.create_partition(
+                DatabaseName=self._database,
+                TableName=table.name,
+                PartitionInput={"Values": list(values), "StorageDescriptor": storage},
+            )
+        except (BotoCoreError, ClientError) as error:
+            if not (isinstance(error, ClientError) and error.response["Error"].get("Code") == "AlreadyExistsException"):
+                raise TransientError(f"the day {values[-1]} of {table.name} was not registered: {error}") from error
+        self._registered.add((table.name, *values))

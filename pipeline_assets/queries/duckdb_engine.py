@@ -1,0 +1,113 @@
+"""Queries answered by DuckDB in this process, over the same objects: what the laptop has instead of Athena.
+
+The text is Athena's; sqlglot makes DuckDB's of it. Types are those of the Glue tables, times are UTC. What differs is
+known: Athena sees the days that are registered, DuckDB those that are there. `scanned_bytes` are the bytes fetched from
+S3: footers, and the compressed columns that the query needs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+import sqlglot
+from botocore.exceptions import BotoCoreError, ClientError
+from sqlglot import exp
+
+from pipeline_assets.datasets.spec import Column
+from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.lake.tables import LakeBucket, LakeTable, lake_tables
+from pipeline_assets.queries.catalogue import placeholders
+from pipeline_assets.queries.engine import Answer
+from pipeline_assets.queries.lake_objects import Reading, table_dataset
+from pipeline_assets.questions import Question, QuestionError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_ATTEMPTS: Final = 5
+#: DuckDB's names of types where Athena has another one.
+_ATHENA_TYPES: Final = {"hugeint": "bigint", "decimal": "decimal"}
+_SETTINGS: Final = (
+    "SET TimeZone = 'UTC'",
+    # A query reads what is registered for it, and nothing else of this machine.
+    "SET python_enable_replacements = false",
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
+
+
+class DuckDbEngine:
+    """Answers queries over the buckets of one lake."""
+
+    def __init__(self, s3: S3Client, buckets: Mapping[LakeBucket, str]) -> None:
+        self._s3 = s3
+        self._buckets = buckets
+        self._tables = {table.name: table for table in lake_tables()}
+
+    def run(self, asked: Question, parameters: Mapping[str, object]) -> Answer:
+        """Answer a query; begins again when a day is rewritten under it.
+
+        Raises `QuestionError` for a parameter that the query does not take and for a query that fails, and
+        `TransientError` when the lake cannot be reached or changes too fast.
+        """
+        bound = asked.bind(parameters)
+        values = [_bindable(bound[name]) for name in placeholders(asked)]
+        began = time.perf_counter()
+        for _ in range(_ATTEMPTS):
+            reading = Reading()
+            try:
+                return self._answer(asked, values, reading, began)
+            except (BotoCoreError, ClientError, duckdb.Error, OSError) as error:
+                if reading.changed:
+                    continue
+                if fault := (error if isinstance(error, BotoCoreError | ClientError) else reading.fault):
+                    raise TransientError(f"the lake could not be read: {fault}") from error
+                raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
+        raise TransientError(f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them")
+
+    def _answer(self, asked: Question, values: list[object], reading: Reading, began: float) -> Answer:
+        parsed = sqlglot.parse_one(asked.statement, dialect="athena")
+        with duckdb.connect() as connection:
+            for table in self._named(parsed):
+                self._open(connection, table, reading)
+            for setting in _SETTINGS:
+                connection.execute(setting)
+            connection.execute(parsed.sql(dialect="duckdb"), values)
+            described = connection.description or []
+            rows = connection.fetchall()
+        return Answer(
+            columns=tuple(column[0] for column in described),
+            types=tuple(_athena_type(str(column[1])) for column in described),
+            rows=tuple(rows),
+            scanned_bytes=reading.scanned_bytes,
+            seconds=time.perf_counter() - began,
+        )
+
+    def _named(self, parsed: exp.Expr) -> list[LakeTable]:
+        """The tables of the lake that a query names."""
+        names = {table.name for table in parsed.find_all(exp.Table)}
+        return [table for name, table in self._tables.items() if name in names]
+
+    def _open(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
+        """Let a connection see a table, with the types that Glue has for it."""
+        objects = table_dataset(table, self._s3, self._buckets[table.bucket], reading)
+        columns = [*(_typed(column) for column in table.columns), *(f'"{name}"' for name in table.partitions)]
+        connection.from_arrow(objects).project(", ".join(columns)).create_view(table.name)
+
+
+def _typed(column: Column) -> str:
+    return f'"{column.name}"::TIMESTAMP AS "{column.name}"' if column.type == "datetime" else f'"{column.name}"'
+
+
+def _bindable(value: object) -> object:
+    """Days are bound as text, as Athena gets them: the partition keys that they are compared with are text."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _athena_type(name: str) -> str:
+    lower = name.lower().partition("(")[0]
+    return _ATHENA_TYPES.get(lower, lower)

@@ -1,0 +1,61 @@
+"""What answers a query: the one form of an answer, what it costs, and the engine that the environment names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, Protocol
+
+from pipeline_assets.lake.tables import LakeBucket
+from pipeline_assets.questions import Question
+from pipeline_assets.settings import QuerySettings
+
+Cell = str | int | float | Decimal | bool | date | datetime | None
+
+#: Athena's price in most regions: US dollars per TiB scanned, counted in whole MiB, at least ten for a query.
+USD_PER_TIB: Final = 5
+_MIB, _TIB, _LEAST_MIB = 2**20, 2**40, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query gave: `types` are Athena's names, a timestamp is UTC without a zone."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    scanned_bytes: int
+    seconds: float
+
+    @property
+    def cost_usd(self) -> float:
+        """What Athena charges for the scanned bytes, in US dollars."""
+        return max(math.ceil(self.scanned_bytes / _MIB), _LEAST_MIB) * _MIB / _TIB * USD_PER_TIB
+
+
+class SqlEngine(Protocol):
+    """Answers queries written in Athena's dialect."""
+
+    def run(self, asked: Question, parameters: Mapping[str, object]) -> Answer:
+        """Answer a query; parameters that are not given have their defaults.
+
+        Raises `QuestionError` for a parameter that the query does not take and for a query that fails, and
+        `TransientError` when the lake cannot be reached.
+        """
+
+
+def open_engine(settings: QuerySettings) -> SqlEngine:
+    """The engine that the settings name, with clients from the environment."""
+    import boto3  # noqa: PLC0415 - each engine's own libraries are loaded for it alone
+
+    if settings.engine == "athena":
+        from pipeline_assets.queries.athena import AthenaEngine  # noqa: PLC0415
+
+        return AthenaEngine(boto3.client("athena"), database=settings.database, workgroup=settings.workgroup)
+    from pipeline_assets.queries.duckdb_engine import DuckDbEngine  # noqa: PLC0415
+
+    buckets: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
+    return DuckDbEngine(boto3.client("s3"), buckets)

@@ -1,0 +1,138 @@
+"""A table of the lake as a dataset of Arrow, of which only the bytes that a query needs are fetched.
+
+Days that the query's conditions rule out are not opened; of the others come the footer and the columns asked for. A
+column that an object lacks reads null, one that the table does not know is not seen: as Athena does it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from botocore.exceptions import ClientError
+
+from pipeline_assets.datasets.spec import ColumnType
+from pipeline_assets.lake.tables import LakeTable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
+
+_ARROW_TYPES: Final[Mapping[ColumnType, pa.DataType]] = {
+    "text": pa.string(),
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "decimal": pa.decimal128(18, 2),
+    "datetime": pa.timestamp("us", "UTC"),
+    "date": pa.date32(),
+    "boolean": pa.bool_(),
+}
+#: What S3 says of an object that was replaced or deleted since it was listed.
+_CHANGED: Final = ("PreconditionFailed", "NoSuchKey", "412", "404")
+_HIDDEN: Final = ("_", ".")
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one query read so far; `changed` once an object turned out to be another than the one that was listed."""
+
+    scanned_bytes: int = 0
+    changed: bool = False
+    fault: Exception | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def add(self, size: int) -> None:
+        """Count bytes that were fetched."""
+        with self._lock:
+            self.scanned_bytes += size
+
+
+def table_dataset(table: LakeTable, s3: S3Client, bucket: str, reading: Reading) -> ds.Dataset:
+    """The table's objects as they are now; what is read of them is counted in `reading`."""
+    parquet = ds.ParquetFileFormat()
+    schema = pa.schema(
+        [
+            *((column.name, _ARROW_TYPES[column.type]) for column in table.columns),
+            *((name, pa.string()) for name in table.partitions),
+        ]
+    )
+    fragments = [
+        parquet.make_fragment(_LakeObject(s3, bucket, listed, reading), partition_expression=_condition(values))
+        for listed, values in _listed(table, s3, bucket)
+    ]
+    return ds.FileSystemDataset(fragments, schema, parquet)
+
+
+def _listed(table: LakeTable, s3: S3Client, bucket: str) -> Iterator[tuple[ObjectTypeDef, dict[str, str]]]:
+    """The table's objects with the values of their partitions; names that Athena takes for hidden are left out."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=table.prefix):
+        for listed in page.get("Contents", []):
+            *folders, name = listed["Key"].removeprefix(table.prefix).split("/")
+            values = dict(folder.split("=", 1) for folder in folders if "=" in folder)
+            if tuple(values) == table.partitions and name and not name.startswith(_HIDDEN):
+                yield listed, values
+
+
+def _condition(values: Mapping[str, str]) -> ds.Expression:
+    conditions = [ds.field(name) == value for name, value in values.items()]
+    together = conditions[0]
+    for condition in conditions[1:]:
+        together &= condition
+    return together
+
+
+class _LakeObject(io.RawIOBase):
+    """An object as a file, each read of which is one request for the bytes that are not there yet.
+
+    Its end, which is read first for the footer, is kept: of a small object that is most of it.
+    """
+
+    def __init__(self, s3: S3Client, bucket: str, listed: ObjectTypeDef, reading: Reading) -> None:
+        super().__init__()
+        self._s3, self._bucket, self._reading = s3, bucket, reading
+        self._key, self._etag, self._size = listed["Key"], listed["ETag"], listed["Size"]
+        self._place = 0
+        self._end, self._end_begins = b"", self._size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        return self._place
+
+    def read(self, size: int | None = -1) -> bytes:
+        begin = self._place
+        end = self._size if size is None or size < 0 else min(begin + size, self._size)
+        self._place = max(begin, end)
+        found = self._fetched(begin, min(end, self._end_begins)) if begin < min(end, self._end_begins) else b""
+        kept = self._end[max(begin - self._end_begins, 0) : max(end - self._end_begins, 0)]
+        if found and end == self._size:
+            self._end, self._end_begins = found + kept, begin
+        return found + kept
+
+    def _fetched(self, begin: int, end: int) -> bytes:
+        """The bytes from `begin` up to `end`."""
+        span = f"bytes={begin}-{end - 1}"
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=self._key, IfMatch=self._etag, Range=span)
+            found = answer["Body"].read()
+        except Exception as error:
+            # Arrow and DuckDB make a text of it on the way; whoever asked wants to know what it was.
+            self._reading.fault = error
+            if isinstance(error, ClientError) and error.response["Error"].get("Code") in _CHANGED:
+                self._reading.changed = True
+            raise
+        self._reading.add(len(found))
+        return found

@@ -1,0 +1,167 @@
+"""The lake in Dagster: what the functions did is shown, staleness is told at once, and days are worked out again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleCause, StaleStatus
+from dagster._core.loader import LoadingContextForTest
+
+from deploy.local.instance import PROJECT
+from deploy.local.outputs import environment_contract
+from deploy.local.processes import inherited_environment
+from pipeline_assets.curation.assets import curated_asset
+from pipeline_assets.datasets.ecommerce import ORDERS
+from pipeline_assets.datasets.spec import Rule
+from pipeline_assets.definitions import defs
+from pipeline_assets.export.assets import exported
+from pipeline_assets.lake.layout import LoadName, RawObject
+from tests.flows.conftest import RunningStack
+from tests.flows.lake_world import Lake, load_name, until
+
+RAW, CURATED, LOADS = dg.AssetKey(["raw", "orders"]), dg.AssetKey(["curated", "orders"]), dg.AssetKey(["lake", "loads"])
+#: The daemon ticks every five seconds, and what is made of something is told a tick after it.
+SEEN_WITHIN = 60.0
+
+
+@pytest.fixture
+def lake(stack: RunningStack) -> Lake:
+    return Lake(stack)
+
+
+@pytest.fixture
+def instance(stack: RunningStack) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(stack.instance.dagster_home)) as opened:
+        yield opened
+
+
+def loaded(lake: Lake, day: str, orders: Sequence[int], **values: object) -> LoadName:
+    """A load of some orders, whole."""
+    name = load_name(day)
+    rows = [{"order_id": order, **values} for order in orders]
+    lake.finish(name, [lake.put_rows(RawObject("orders", day, name.load_id, "0001"), rows)])
+    return name
+
+
+def events(instance: dg.DagsterInstance, key: dg.AssetKey, day: str) -> list[dg.AssetMaterialization]:
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day]), limit=100
+    ).records
+    return [record.asset_materialization for record in found if record.asset_materialization]
+
+
+def standing(instance: dg.DagsterInstance, day: str, of: dg.Definitions = defs) -> tuple[StaleStatus, list[StaleCause]]:
+    graph = of.resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+    return resolver.get_status(CURATED, day), list(resolver.get_stale_causes(CURATED, day))
+
+
+def rows_in(instance: dg.DagsterInstance, day: str) -> int:
+    """The rows of the curated day by its newest event, 0 where there is none."""
+    found = events(instance, CURATED, day)
+    return int(str(found[0].metadata["dagster/partition_row_count"].value)) if found else 0
+
+
+def test_what_the_function_did_is_shown_and_fresh_until_rules_or_data_change(
+    lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    day = "2026-04-01"
+    name = loaded(lake, day, [1, 2, 3])
+    until(lambda: rows_in(instance, day) == 3, SEEN_WITHIN)
+    assert events(instance, RAW, day)
+    assert standing(instance, day) == (StaleStatus.FRESH, [])
+    first = events(instance, CURATED, day)[0]
+    until(lambda: events(instance, LOADS, day), SEEN_WITHIN)
+    assert name.load_id in str(lake.marker(name))
+
+    stricter = replace(ORDERS, rules=(*ORDERS.rules, Rule("another", "warn", "anything")))
+    changed = dg.Definitions(assets=[exported, curated_asset(stricter)], resources=defs.resources)
+    status, (cause,) = standing(instance, day, changed)
+    assert (status, cause.reason) == (StaleStatus.STALE, "has a new code version")
+
+    loaded(lake, day, [3, 4])
+    until(lambda: rows_in(instance, day) == 4, SEEN_WITHIN)
+    again = events(instance, CURATED, day)[0]
+    assert (again.tags or {})["dagster/data_version"] != (first.tags or {})["dagster/data_version"]
+    assert standing(instance, day) == (StaleStatus.FRESH, [])
+
+    reloaded = dg.AssetMaterialization(RAW, partition=day, tags={"dagster/data_version": "another"})
+    instance.report_runless_asset_event(reloaded)
+    status, (cause,) = standing(instance, day)
+    assert (status, cause.reason) == (StaleStatus.STALE, "has a new dependency data version")
+
+
+def test_a_range_of_days_is_worked_out_again_in_one_run_and_a_bad_day_stops_what_is_made_of_it(
+    stack: RunningStack, lake: Lake, instance: dg.DagsterInstance
+) -> None:
+    first, bad, last = "2026-04-11", "2026-04-12", "2026-04-13"
+    loads = [loaded(lake, day, [1, 2]) for day in (first, last)]
+    held = loaded(lake, bad, [1, 2], total=-1)
+    for name in loads:
+        lake.marker(name)
+    until(lambda: rows_in(instance, last) == 2, SEEN_WITHIN)
+    before = {day: lake.day("orders", day) for day in (first, last)}
+
+    answer = materialize(stack, "curated/orders", f"{first}...{last}")
+    assert answer.returncode != 0
+    assert "few_rejected" in answer.stdout + answer.stderr
+    assert {day: lake.day("orders", day).equals(before[day]) for day in (first, last)} == {first: True, last: True}
+    told = {day: events(instance, CURATED, day)[0].metadata for day in (first, bad, last)}
+    assert [told[day]["dagster/partition_row_count"].value for day in (first, bad, last)] == [2, 0, 2]
+    assert "| total_in_range | 2 | 0 |" in str(told[bad]["broken_rules"].value)
+    assert lake.body(lake.curated, held.key) is None
+
+    stopped = materialize(stack, "curated/orders,lake/loads", f"{bad}...{bad}")
+    assert stopped.returncode != 0
+    assert not events(instance, LOADS, bad)
+
+
+def materialize(stack: RunningStack, assets: str, days: str) -> subprocess.CompletedProcess[str]:
+    """What a person types to work days out again, with its answer."""
+    command = [sys.executable, str(Path(sys.executable).with_name("dagster")), "asset", "materialize"]
+    command += ["-m", "pipeline_assets.definitions", "--select", ",".join(f"key:{each}" for each in assets.split(","))]
+    command = [part.replace(",key:", " or key:") for part in command]
+    environment = {**inherited_environment(), **environment_contract(stack.instance, stack.outputs)}
+    return subprocess.run(
+        [*command, "--partition-range", days],
+        check=False,
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def test_what_a_day_refers_to_in_vain_is_a_warning(stack: RunningStack, lake: Lake) -> None:
+    day = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
+    name = load_name(day)
+    orders = [{"order_id": 1, "customer_id": 99_999, "store_id": 1}]
+    stores = [{"store_id": 1}]
+    lake.finish(
+        name,
+        [
+            lake.put_rows(RawObject("orders", day, name.load_id, "0001"), orders),
+            lake.put_rows(RawObject("stores", day, name.load_id, "0001"), stores),
+        ],
+    )
+    lake.marker(name)
+    answer = materialize(stack, "curated/orders", f"{day}...{day}")
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    with dg.DagsterInstance.from_config(str(stack.instance.dagster_home)) as opened:
+        key = dg.AssetCheckKey(CURATED, "references")
+        found = opened.event_log_storage.get_asset_check_execution_history(key, limit=1)[0]
+    evaluation = (
+        found.event.dagster_event.asset_check_evaluation_data if found.event and found.event.dagster_event else None
+    )
+    assert evaluation is not None
+    assert not evaluation.passed
+    assert "99999" in str(evaluation.metadata["first"].value)

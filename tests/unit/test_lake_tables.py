@@ -1,0 +1,157 @@
+"""The lake's tables: the template has what the specs say, curated objects have what the tables say, days are told."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from cfnlint.decode import decode  # type: ignore[import-untyped]
+
+from deploy.stack import TEMPLATE
+from deploy.tables import BEGIN, END, with_tables
+from pipeline_assets.curation.day import schema_of
+from pipeline_assets.curation.source import QUARANTINED
+from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, ORDERS
+from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.lake.layout import curated_key, quarantine_prefix
+from pipeline_assets.lake.tables import GLUE_TYPES, REJECTED_ROWS, Catalogue, curated_table, lake_tables
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+
+RESOURCES: dict[str, Any] = decode(str(TEMPLATE))[0]["Resources"]
+GLUE_TABLES = {
+    name: resource["Properties"]["TableInput"]
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Glue::Table"
+}
+PERSONAL_SOURCES = {"card_number", "card_security_code", "ssn"}
+
+
+class RecordingGlue:
+    """Takes the place of Glue's one operation: keeps the partitions it is told of, each once, and fails when told."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.calls = 0
+        self.partitions: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def create_partition(self, **request: Any) -> None:
+        self.calls += 1
+        if self.error:
+            raise self.error
+        key = (request["DatabaseName"], request["TableName"], *request["PartitionInput"]["Values"])
+        if key in self.partitions:
+            raise ClientError({"Error": {"Code": "AlreadyExistsException"}}, "CreatePartition")
+        self.partitions[key] = request["PartitionInput"]
+
+
+def catalogue(glue: RecordingGlue) -> Catalogue:
+    return Catalogue(cast("GlueClient", glue), "lake", {"curated": "cur", "quarantine": "qua"})
+
+
+def test_the_template_has_the_tables_of_the_specs() -> None:
+    template = TEMPLATE.read_text()
+    wanted = with_tables(template)
+    lines = set(template.splitlines())
+    missing = [line for line in wanted.splitlines() if line not in lines]
+    assert template == wanted, f"run `python -m deploy.tables`; the template lacks: {missing}"
+
+
+def test_a_column_more_in_a_spec_is_one_line_more_in_the_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    wider = replace(ORDERS, columns=(*ORDERS.columns, Column("gift", "boolean", "whether it was a present")))
+    others = tuple(wider if dataset is ORDERS else dataset for dataset in ECOMMERCE)
+    template = with_tables(TEMPLATE.read_text())
+    monkeypatch.setattr("pipeline_assets.lake.tables.ECOMMERCE", others)
+    more = [line for line in with_tables(template).splitlines() if line not in template.splitlines()]
+    assert more == ["            - {Name: gift, Type: boolean, Comment: whether it was a present}"]
+
+
+def test_a_template_without_the_marks_is_refused() -> None:
+    for text in ("", BEGIN, f"{BEGIN}{END}{BEGIN}{END}"):
+        with pytest.raises(ValueError, match="must have the line"):
+            with_tables(text)
+
+
+def test_the_template_has_a_table_for_each_of_the_lake() -> None:
+    assert {table["Name"] for table in GLUE_TABLES.values()} == {table.name for table in lake_tables()}
+    assert {table.name for table in lake_tables()} == {dataset.name for dataset in ECOMMERCE} | {"rejected_rows"}
+
+
+@pytest.mark.parametrize("dataset", ECOMMERCE, ids=lambda dataset: dataset.name)
+def test_a_table_has_the_columns_of_curated_objects(dataset: Dataset) -> None:
+    columns = curated_table(dataset).columns
+    assert {column.name: FRAME_TYPES[column.type] for column in columns} == dict(schema_of(dataset))
+    assert [column.name for column in columns] == schema_of(dataset).names()
+
+
+def test_the_table_of_rejected_rows_has_the_columns_of_its_objects() -> None:
+    columns = {column.name: FRAME_TYPES[column.type] for column in REJECTED_ROWS.columns}
+    assert columns == {**QUARANTINED, "run": FRAME_TYPES["integer"], "quarantined_at": FRAME_TYPES["datetime"]}
+
+
+@pytest.mark.parametrize("table", lake_tables(), ids=lambda table: table.name)
+def test_a_table_is_one_that_glue_and_athena_take(table: Any) -> None:
+    names = [column.name for column in table.columns] + list(table.partitions)
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z_][a-z0-9_]*", name) for name in names)
+    storage = table.storage("bucket")
+    assert all(len(column["Comment"]) <= 255 for column in storage["Columns"])
+    assert {column["Type"] for column in storage["Columns"]} <= set(GLUE_TYPES.values())
+    assert not PERSONAL_SOURCES & set(names)
+
+
+def test_a_partition_lies_where_its_objects_are() -> None:
+    day = curated_table(CUSTOMERS).storage("cur", "2026-03-01")["Location"]
+    assert f"s3://cur/{curated_key('customers', '2026-03-01')}".startswith(day)
+    rejected = REJECTED_ROWS.storage("qua", "customers", "2026-03-01")["Location"]
+    assert rejected == f"s3://qua/{quarantine_prefix('customers', '2026-03-01')}"
+
+
+class TestCatalogue:
+    def test_a_day_is_registered_with_its_rejected_rows(self) -> None:
+        glue = RecordingGlue()
+        catalogue(glue).register("orders", "2026-03-01")
+        assert set(glue.partitions) == {
+            ("lake", "orders", "2026-03-01"),
+            ("lake", "rejected_rows", "orders", "2026-03-01"),
+        }
+        partition = glue.partitions["lake", "orders", "2026-03-01"]["StorageDescriptor"]
+        assert partition == curated_table(ORDERS).storage("cur", "2026-03-01")
+
+    def test_a_day_that_is_registered_stays_so_and_is_asked_for_once(self) -> None:
+        glue = RecordingGlue()
+        first, second = catalogue(glue), catalogue(glue)
+        for each in (first, second, second, first):
+            each.register("orders", "2026-03-01")
+        assert len(glue.partitions) == 2
+        assert glue.calls == 4
+
+    def test_many_may_register_a_day_at_once(self) -> None:
+        glue = RecordingGlue()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: catalogue(glue).register("orders", "2026-03-01"), range(32)))
+        assert len(glue.partitions) == 2
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            ClientError({"Error": {"Code": "ThrottlingException"}}, "CreatePartition"),
+            EndpointConnectionError(endpoint_url="https://glue"),
+        ],
+        ids=["throttled", "out of reach"],
+    )
+    def test_what_glue_does_not_take_is_tried_again_by_the_next_delivery(self, error: Exception) -> None:
+        glue = RecordingGlue(error)
+        told = catalogue(glue)
+        with pytest.raises(TransientError, match="the day 2026-03-01 of orders was not registered"):
+            told.register("orders", "2026-03-01")
+        glue.error = None
+        told.register("orders", "2026-03-01")
+        assert len(glue.partitions) == 2
