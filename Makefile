@@ -51,6 +51,10 @@ down: $(SYNCED) ## Stop what `make up` started; the next one goes on where it wa
 test: $(SYNCED) ## Run the tests
 	$(RUN) pytest
 
+.PHONY: spark
+spark: $(SYNCED) ## Add Spark (490 MB) for the tests that run the rules on it; it needs a Java from 17 on
+	$(UV) sync --frozen --all-extras --inexact --group spark
+
 .PHONY: check
 check: $(SYNCED) ## Everything else a machine can judge: style, types, doors, template, spelling, definitions, locks
 	$(RUN) ruff check
@@ -68,6 +72,8 @@ bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmar
 	$(RUN) python -m benchmarks tickets --write
 	$(RUN) python -m benchmarks latency --write
 	$(RUN) python -m benchmarks stocks --write
+	$(RUN) python -m benchmarks export --write
+	$(RUN) python -m benchmarks curation --write
 
 .PHONY: package
 package: $(SYNCED) ## Build the functions' packages into dist

@@ -15,6 +15,7 @@ import boto3
 import typer
 from botocore.config import Config
 
+from benchmarks.curation import CurationRace, in_a_process_of_its_own
 from benchmarks.export import ExportRace, sources
 from benchmarks.latency import seconds_to_the_graph
 from benchmarks.purchases import ticket_files
@@ -40,6 +41,7 @@ from pipeline_assets.tickets.stores import TicketStores
 ENGINES = {GraphEngine.EMBEDDED: "embedded graph", GraphEngine.NEO4J: "Neo4j Community"}
 _PORT_BASE = 26_900
 _PUTS_OF_A_ROUND = 5
+_PASSES = 3
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 WriteOption = Annotated[bool, typer.Option("--write", help="Put the result into docs/benchmarks.md.")]
@@ -129,6 +131,35 @@ def export(*, rounds: RoundsOption = 7, days: int = 366, write: WriteOption = Fa
                 name = f"{database}: {dataset.name}"
                 results[name] = compare(name, race.ours, race.bare, rounds=rounds, progress=progress)
     Report(write=write).tell("export", _table(results, "rows"))
+
+
+@app.command()
+def curation(*, rounds: RoundsOption = 7, rows: int = 1_000_000, write: WriteOption = False) -> None:
+    """Rows per second from raw files to a curated day, against the same rules in DuckDB's SQL and in pandas."""
+    rivals = {"duckdb": "DuckDB", "pandas": "pandas on Arrow's types"}
+    with _scratch() as directory, bars() as progress:
+        race = CurationRace.of(directory, rows)
+        results = {
+            title: compare(title, race.side("ours"), race.side(name), rounds=rounds, progress=progress)
+            for name, title in rivals.items()
+        }
+        peaks = {name: in_a_process_of_its_own(name, directory).peak for name in ("ours", *rivals)}
+    told = ", ".join(f"{rivals.get(name, name)} {peak / 2**20:,.0f} MiB" for name, peak in peaks.items())
+    Report(write=write).tell("curation", f"{_table(results, 'rows')}\n\nGreatest memory of a process: {told}.")
+
+
+@app.command()
+def days(*, write: WriteOption = False) -> None:
+    """Seconds and memory of curated days of one to ten million rows, each in a process of its own."""
+    lines = ["| rows | seconds | seconds per million | greatest memory |", "|---:|---:|---:|---:|"]
+    for rows in (1_000_000, 2_000_000, 5_000_000, 10_000_000):
+        with _scratch() as directory:
+            CurationRace.of(directory, rows)
+            passes = [in_a_process_of_its_own("ours", directory) for _ in range(_PASSES)]
+        seconds = median(done.seconds for done in passes)
+        peak = max(done.peak for done in passes) / 2**20
+        lines.append(f"| {rows:,} | {seconds:.2f} | {seconds * 1e6 / rows:.2f} | {peak:,.0f} MiB |")
+    Report(write=write).tell("days", "\n".join(lines))
 
 
 @contextmanager

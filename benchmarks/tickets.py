@@ -1,7 +1,7 @@
 """How fast ticket files come into the purchase graph: the function of the handler against three rivals.
 
-- *Parsed*: is given the rows of the file, parsed and checked, and sends the same Cypher with the same ledger: it does not
-  download, parse or check.
+- *Parsed*: is given the rows of the file, parsed and checked, and sends the same Cypher with the same ledger: it does
+  not download, parse or check.
 - *Prepared*: is given the parameters of every statement too, so that it does not even decide who owns a ticket: what is
   left is the driver, the graph and the ledger, the least that any writer of this graph can take.
 - *Row by row*: one transaction per row with a merge for each node and relationship, as one would write it at first.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -47,10 +49,17 @@ def file_handler(
     def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         """Work through a batch of messages and name those that have to be delivered again."""
         _, queue = opened()
+        _keep_what_is_loaded()
         queue.claim([record["receiptHandle"] for record in event["Records"]], _seconds_left(context))
         return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
 
     return lambda_handler
+
+
+@cache
+def _keep_what_is_loaded() -> None:
+    """Take what is loaded by now out of the collector's rounds, which look at all of it again and again otherwise."""
+    gc.freeze()
 
 
 def _seconds_left(context: LambdaContext) -> float:

@@ -8,7 +8,7 @@ Every command imports what it needs itself: boto3, Polars and the Neo4j driver t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -196,6 +196,40 @@ def load_stocks(
 
     with plain_failures():
         stocks.load_stocks(Instance.at(state_directory, port_base), minutes, seed=seed)
+
+
+@load_app.command("ecommerce")
+def load_ecommerce(
+    *,
+    days: DaysOption = 14,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when all is curated and in Dagster.")] = False,
+    state_directory: StateOption = None,
+    port_base: PortBaseOption = None,
+) -> None:
+    """Make a sample shop's database from real purchases, and export each of its last days."""
+    from deploy.cli import export
+
+    with plain_failures():
+        export.load_ecommerce(Instance.at(state_directory, port_base), days, wait=wait)
+
+
+@app.command("export")
+def export_source(
+    *,
+    mode: Annotated[Literal["full", "incremental", "day"], typer.Option("--mode", help="Which rows.")] = "incremental",
+    day: Annotated[str | None, typer.Option("--day", help="The UTC day of --mode day.")] = None,
+    days: Annotated[str | None, typer.Option("--days", help="Several, as FIRST..LAST, each a load.")] = None,
+    keys: Annotated[bool, typer.Option("--keys", help="Find deleted rows too; --mode full always does.")] = False,
+    from_env: FromEnvOption = False,
+    state_directory: StateOption = None,
+    port_base: PortBaseOption = None,
+) -> None:
+    """Export the source database into the raw bucket, as one load or one for each day."""
+    from deploy.cli import export
+
+    with plain_failures(from_env=from_env):
+        wanted = export.requests(mode, day, days, keys=keys)
+        export.run_export(None if from_env else Instance.at(state_directory, port_base), wanted)
 
 
 @stocks_app.command("pause")

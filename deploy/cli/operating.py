@@ -16,7 +16,7 @@ import typer
 from deploy.cli.console import FromEnvOption, JsonOption, PortBaseOption, StateOption, plain_failures
 
 #: Commands that may reach a cloud beyond this machine, with the proxy and the AWS profile that the person has.
-ANYWHERE = frozenset({"quarantine", "query", "rebuild", "reconcile", "redrive", "trace"})
+ANYWHERE = frozenset({"export", "quarantine", "query", "rebuild", "reconcile", "redrive", "trace"})
 
 quarantine_app = typer.Typer(help="See what was rejected, and work it through again.", no_args_is_help=True)
 

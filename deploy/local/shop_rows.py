@@ -25,7 +25,7 @@ PLANTED_CARD, PLANTED_CODE, PLANTED_SSN = "4000056655665556", "K9X7QZ", "666-45-
 ONLINE_SHOP = 99_999
 
 _FIRST = (
-    "Ada Ana Ben Carmen Diego Emma Finn Greta Hugo Ines Juan Kim Lena Luis Maria Noor Omar Pia Rosa Sven Tara Yusuf"
+    "Ada Ana Ben Carmen Diego Emma Finn Greta Hugo Ivana Juan Kim Lena Luis Maria Noor Omar Pia Rosa Sven Tara Yusuf"
 )
 _LAST = "Alvarez Baker Castillo Dogan Evans Fischer Garcia Haddad Ito Jansen Khan Lopez Moreau Novak Okafor Perez Silva"
 _REGIONS = ("North", "South", "East", "West")

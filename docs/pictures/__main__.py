@@ -16,7 +16,10 @@ from deploy.local.outputs import read_outputs
 
 HERE = Path(__file__).parent
 #: What is drawn: the name of the picture and the page of the Dagster UI.
-PAGES = {"asset-graph": "/assets/tickets?view=lineage&lineageScope=neighbors"}
+PAGES = {
+    "asset-graph": "/assets/tickets?view=lineage&lineageScope=neighbors",
+    "lake": "/assets/curated/orders?view=lineage&lineageScope=neighbors",
+}
 
 
 def draw(*, state_directory: StateOption = None, port_base: PortBaseOption = None) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pipeline_assets import __version__
-from pipeline_assets.curation.stores import FLOW, CurationStores
+from pipeline_assets.curation.stores import CurationStores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
@@ -24,8 +24,8 @@ from pipeline_assets.lake.manifest import LoadedObject, Manifest
 _DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 _MOST_NAMED = 20
 _BEGUN = ".begun"
-#: The asset of the loads of a day.
-LOADS_ASSET = "lake/loads"
+#: The asset of the loads of a day, and the flow of their receipts: what the sums of the lake count is rows and objects.
+LOADS_ASSET, LOADS_FLOW = "lake/loads", "loads"
 
 
 class ManifestError(Exception):
@@ -119,7 +119,7 @@ def _record(name: LoadName, stores: CurationStores) -> None:
         if stores.ledger.receipt(version.id) is None:
             stores.ledger.record(
                 Receipt(
-                    flow=FLOW,
+                    flow=LOADS_FLOW,
                     source=version,
                     run=1,
                     counts=Counts(),

@@ -53,10 +53,16 @@ def said_of(overdue: list[OpenLoad]) -> str:
 
 
 def _publish(overdue: int, ledger_table: str) -> None:
-    dimensions = [{"Name": "Flow", "Value": "ecommerce"}, {"Name": "Ledger", "Value": ledger_table}]
     _cloudwatch().put_metric_data(
         Namespace="Cesta",
-        MetricData=[{"MetricName": "OverdueLoads", "Dimensions": dimensions, "Value": overdue, "Unit": "Count"}],
+        MetricData=[
+            {
+                "MetricName": "OverdueLoads",
+                "Dimensions": [{"Name": "Flow", "Value": "ecommerce"}, {"Name": "Ledger", "Value": ledger_table}],
+                "Value": overdue,
+                "Unit": "Count",
+            }
+        ],
     )
 
 

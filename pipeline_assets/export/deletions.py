@@ -1,16 +1,18 @@
 """Rows that the source has deleted: keys that were in an earlier snapshot of all keys and are in none any more.
 
 Why a row that exists is never taken for deleted: a snapshot is one statement, so a key that it lacks was not in the
-table at that moment. A tombstone bears the time just before, so that a row put back under the same key, whose
-`updated_at` is later, outdoes it. Rows are exported after the snapshot of their load.
+table at that moment. A tombstone bears the time just before, before the second began, so that a row put back under the
+same key, whose `updated_at` is later even where it has no fractions, outdoes it. Rows are exported after the snapshot
+of their load.
 
-Why a deleted row is always found: keys are compared with the two snapshots before. A row that another load has read
-while a snapshot was taken may have changed later than the tombstone says; the next snapshot buries it once more, later.
+Why a deleted row is always found: keys are compared with the two snapshots before. A row that changed in that second,
+or that another load has read while a snapshot was taken, may have changed later than the tombstone says; the next
+snapshot, in a later second, buries it once more.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -35,7 +37,7 @@ def bury_deleted(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: 
     taken = loads.keys(snapshot.removesuffix(f"{name.load_id}.parquet"))
     if snapshot in taken:
         return loads.part(tombstones)
-    moment = source.now()
+    moment = source.now().replace(microsecond=0) - timedelta(microseconds=1)
     keys = source.keys(dataset)
     earlier = [loads.frame(key) for key in [key for key in taken if key < snapshot][-_COMPARED:]]
     gone = _gone(dataset, keys, earlier, moment)

@@ -56,9 +56,19 @@ def export(request: Request, stores: ExportStores, tell: Tell = lambda _: None) 
     """Export one load and return its manifest, which is put last; goes on with an unfinished load of the same kind.
 
     Rows that change while this runs are not lost: what the next incremental load relies on is the time at which this
-    one began, by the clock of the database. Raises `SourceError`, and `TransientError` when a store does not answer.
+    one began, by the clock of the database. No later load looks at a day again, so where one of a day was begun before
+    that was over, and then gone on with, another follows. Raises `SourceError`, and `TransientError` when a store does
+    not answer.
     """
-    begun, resumed = _begin(request, stores)
+    while True:
+        begun, resumed = _begin(request, stores)
+        manifest = _load(begun, request, stores, tell, resumed=resumed)
+        if not (resumed and begun.mode == "day" and begun.begun_at[: len(begun.name.day)] <= begun.name.day):
+            return manifest
+
+
+def _load(begun: Begun, request: Request, stores: ExportStores, tell: Tell, *, resumed: bool) -> Manifest:
+    """Put what is not there yet of a load, its manifest last."""
     objects = []
     for dataset in request.datasets:
         for part in _table(dataset, begun, request, stores, resumed=resumed):
@@ -102,16 +112,17 @@ def _table(dataset: Dataset, begun: Begun, request: Request, stores: ExportStore
     after: tuple[int, ...] = ()
     for number in count(1):
         raw = RawObject(dataset.name, begun.name.day, begun.name.load_id, f"{number:04d}")
-        part, mine = (stores.loads.part(raw) if resumed else None), after
+        part, rest = (stores.loads.part(raw) if resumed else None), None
         if part is None:
             rows = stores.source.rows(dataset, window, after, limit=request.part_rows)
             if rows.is_empty():
                 return
             mine = last_key(dataset, rows)
             part = stores.loads.put_part(raw, mask(rows, dataset, stores.key), mine)
+            rest = mine if rows.height < request.part_rows else None
         yield part
-        if part.last == mine and part.stored.rows < request.part_rows:
-            return  # it was the rest of the table
+        if part.last == rest:
+            return  # it was the rest of the table, also where it is another's page that ends there
         after = part.last
 
 

@@ -94,7 +94,11 @@ class InboxFlow:
             refused, counts = _keep(version, run, gone, stores)
         except _RefusedError as error:
             refused, counts = _keep(version, run, error, stores)
-        return _done(_receipt(version, run, counts, refused, started), stores, report=report)
+        receipt = _done(_receipt(version, run, counts, refused, started), stores, report=report)
+        if run > 1:
+            # Only here: a function, which never works a file through again, may not look into the quarantine.
+            stores.quarantine.drop_earlier_runs(version, run)
+        return receipt
 
 
 INBOX_FLOW = InboxFlow()
@@ -212,6 +216,4 @@ def _done(receipt: Receipt, stores: InboxStores, *, report: bool) -> Receipt:
         except (BotoCoreError, ClientError) as error:
             message = f"{source.uri} could not be deleted: {error}"
             raise TransientError(message, flow=INBOX, object_uri=source.uri) from error
-    if receipt.run > 1:
-        stores.quarantine.drop_earlier_runs(source, receipt.run)
     return receipt

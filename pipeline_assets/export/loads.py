@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -32,6 +33,8 @@ _THERE, _BUSY = "PreconditionFailed", "ConditionalRequestConflict"
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 #: Loads that may begin at the same microsecond.
 _CLAIMS = 1_000
+#: How often, and seconds apart, to put what somebody else is putting at the same time; the client does not by itself.
+_TRIES, _PAUSE = 5, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,8 @@ class Loads:
             if self._put_if_absent(claimed.name.begun_key, claimed.to_json().encode()) is not None:
                 return claimed
             there = self._begun(claimed.name)
-            if begun.source and there.source == begun.source:
+            # Or it is this very claim, put again by the client since the first answer did not come.
+            if there == claimed or (begun.source and there.source == begun.source):
                 return there
         raise TransientError(f"{_CLAIMS} loads have begun at {moment.isoformat()}")
 
@@ -157,11 +161,6 @@ class Loads:
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
-    def delete(self, key: str) -> None:
-        """Take an object out."""
-        with self._reached(key):
-            self._s3.delete_object(Bucket=self._bucket, Key=key)
-
     def _names(self) -> tuple[set[LoadName], set[LoadName]]:
         """The loads that were begun, and those that are finished."""
         keys = self.keys(LOADS)
@@ -182,15 +181,20 @@ class Loads:
     def _put_if_absent(self, key: str, body: bytes, said: dict[str, str] | None = None) -> str | None:
         """Put an object and return its version, empty in a bucket without versions; None when the key is taken."""
         with self._reached(key):
-            try:
-                answer = self._s3.put_object(
-                    Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", Metadata=said or {}
-                )
-            except ClientError as error:
-                if error.response["Error"].get("Code") == _THERE:
-                    return None
-                raise
-        return _version(answer.get("VersionId"))
+            for left in reversed(range(_TRIES)):
+                try:
+                    answer = self._s3.put_object(
+                        Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", Metadata=said or {}
+                    )
+                    return _version(answer.get("VersionId"))
+                except ClientError as error:
+                    code = error.response["Error"].get("Code")
+                    if code == _THERE:
+                        return None
+                    if code != _BUSY or not left:
+                        raise
+                    time.sleep(_PAUSE)  # somebody else is putting it right now
+        return None
 
     @contextmanager
     def _reached(self, key: str) -> Iterator[None]:

@@ -66,12 +66,13 @@ class SourceDatabase:
             raise SourceError(f"a source database is {' or '.join(_DIALECTS)}, not {parts.scheme or 'nothing'}")
         if parts.scheme == "sqlite" and not Path(unquote(parts.path)).is_file():
             raise SourceError(f"there is no SQLite database at {unquote(parts.path)}")
-        self._url, self._secret = url, parts.password or ""
+        password = parts.password or ""
+        self._url, self._secrets = url, [secret for secret in (password, unquote(password)) if secret]
         self._dialect = _DIALECTS[parts.scheme]
 
     def now(self) -> datetime:
         """The time by the clock of the database."""
-        text = self._read(f"SELECT {self._dialect.now} AS moment").item()
+        text = self._read(f"SELECT {self._dialect.now} AS moment", "the time").item()
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
     def rows(self, dataset: Dataset, window: Window, after: Sequence[int] = (), *, limit: int) -> pl.DataFrame:
@@ -80,15 +81,15 @@ class SourceDatabase:
         `after` is the key after which they begin, empty for the first. A column whose values do not all fit its type
         without loss stays as it was read: the rules judge it.
         """
-        frame = self._read(select(dataset, window, after, limit=limit))
+        frame = self._read(select(dataset, window, after, limit=limit), dataset.name)
         return frame.with_columns(_typed(frame[column.name], column) for column in exported(dataset))
 
     def keys(self, dataset: Dataset) -> pl.DataFrame:
         """Every key of a table, by one statement and hence as of one moment."""
         statement = f"SELECT {_listed(dataset.key)} FROM {_quoted(dataset.name)}"  # noqa: S608 - see above
-        return self._read(statement).cast(dict.fromkeys(dataset.key, pl.Int64))
+        return self._read(statement, f"the keys of {dataset.name}").cast(dict.fromkeys(dataset.key, pl.Int64))
 
-    def _read(self, statement: str) -> pl.DataFrame:
+    def _read(self, statement: str, asked: str) -> pl.DataFrame:
         try:
             return pl.read_database_uri(
                 statement,
@@ -100,8 +101,11 @@ class SourceDatabase:
             # Where its Rust code gives up, connectorx raises what is no Exception.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            said = without_numbers(str(error).replace(self._secret, "***") if self._secret else str(error))
-            raise TransientError(f"the source database did not answer as it should: {said}") from None
+            said = str(error)
+            for secret in self._secrets:
+                said = said.replace(secret, "***")
+            message = f"the source database did not answer for {asked} as it should: {without_numbers(said)}"
+            raise TransientError(message) from None
 
 
 def exported(dataset: Dataset) -> tuple[Column, ...]:
@@ -165,7 +169,7 @@ def _typed(values: pl.Series, column: Column) -> pl.Series:
         return values
     if column.type == "datetime" and isinstance(values.dtype, pl.Datetime):
         return values.dt.replace_time_zone("UTC").dt.cast_time_unit("us")
-    with suppress(pl.exceptions.InvalidOperationError):
+    with suppress(pl.exceptions.PolarsError):
         typed = values.cast(wanted)
         off = typed.cast(pl.Float64) - values if values.dtype.is_float() else None
         kept = typed.cast(values.dtype) == values if off is None else off.abs() < _MOST_OFF

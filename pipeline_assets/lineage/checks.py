@@ -10,6 +10,7 @@ import dagster as dg
 FLOWS = {
     **{flow: dg.AssetKey([flow, "landed"]) for flow in ("tickets", "stocks", "inbox")},
     "ecommerce": dg.AssetKey(["raw", "orders"]),
+    "loads": dg.AssetKey(["lake", "loads"]),
 }
 #: The names of checks and metadata that the bridge writes and later looks for.
 CONSERVATION = "conservation"

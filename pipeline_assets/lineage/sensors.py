@@ -249,6 +249,7 @@ def _materialization(event: PartitionEvent, state: State, versions: Mapping[str,
         description=f"reported by {len(event.report_ids)} receipts",
         metadata={
             **state_figures(event.place.asset, event.place.partition, state),
+            "data_version": version,
             **figures,
             "seconds_to_dagster": round(waited.total_seconds(), 3),
             "code_version": ", ".join(sorted(set(event.code_versions))),

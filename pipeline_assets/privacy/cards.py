@@ -9,7 +9,7 @@ from dataclasses import dataclass
 #: What stands for the network of a card number that is none: something was given, and what it was is not kept.
 UNREADABLE = "unreadable"
 _LEAST_DIGITS, _MOST_DIGITS = 12, 19
-_SSN_DIGITS = 9
+SSN_DIGITS = 9
 _LAST = 4
 #: The networks, by how their numbers begin and how many digits those have (ISO/IEC 7812).
 _NETWORKS = {
@@ -22,11 +22,12 @@ _NETWORKS = {
 }
 _OF_NETWORK = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _NETWORKS.items()))
 
-#: Between the digits as people type them: spaces, hyphens and dashes, dots, underscores, slashes.
-_BETWEEN = "[ \u00a0\u2010-\u2015._/-]{0,2}"
+#: Between the digits as people type and paste them: white space, hyphens and dashes, dots, underscores, slashes.
+_BETWEEN = "[ \t\r\n\u00a0\u2000-\u200b\u2010-\u2015\u202f._/-]{0,3}"
 _RUN = rf"\d(?:{_BETWEEN}\d){{{_LEAST_DIGITS},}}"
 _SSN = r"\d{3}[- \u2010-\u2015]\d{2}[- \u2010-\u2015]\d{4}"
-_CODE = r"(?i:\b(?:cvv2?|cvc2?|cvn2?|security code|verification code)\b)\D{0,12}?\d{3,4}\b"
+#: Also as the name of a field in a text that is JSON, or the key of a pair.
+_CODE = r"(?i:cv[vcn]|\bcsc|\bcv2|security[ _-]?code|verification[ _-]?(?:code|value))2?\D{0,16}?\d{3,4}\b"
 _RUNS, _SSNS = re.compile(_RUN), re.compile(rf"(?<!\d){_SSN}(?!\d)")
 _CODES, _NO_DIGIT = re.compile(_CODE), re.compile("[^0-9]")
 #: Matches somewhere in every text that `without_numbers` changes, in the syntax that Rust shares.
@@ -61,7 +62,7 @@ def card_digits(text: str) -> str | None:
 def ssn_digits(text: str) -> str | None:
     """The nine digits of what was given as a social security number; None for what has not nine."""
     digits = digits_of(text)
-    return digits if len(digits) == _SSN_DIGITS else None
+    return digits if len(digits) == SSN_DIGITS else None
 
 
 def last_four(digits: str) -> str:

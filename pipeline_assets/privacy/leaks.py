@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from pipeline_assets.privacy.cards import digits_of, is_card_number
-from pipeline_assets.privacy.masking import says_security_code
+from pipeline_assets.privacy.masking import holds_security_code
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -142,13 +142,14 @@ def _in_parquet(place: str, content: bytes, canaries: Canaries) -> Iterator[Find
     except pl.exceptions.PolarsError:
         return
     for column in frame.iter_columns():
-        if says_security_code(column.name):
+        if holds_security_code(column.name, column.dtype):
             yield Finding(f"{place} column {column.name}", "security_code_column", 1)
-        yield from scan_text(f"{place} column {column.name}", "\n".join(_texts(column)), canaries)
+        yield from scan_text(f"{place} column {column.name}", "\n".join([column.name, *_texts(column)]), canaries)
 
 
 def _texts(column: pl.Series) -> Iterator[str]:
-    distinct = column if column.dtype.is_nested() else column.unique()
+    # As a list: what a series of nested values gives is shortened when it becomes text.
+    distinct = (column if column.dtype.is_nested() else column.unique()).to_list()
     return (f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value) for value in distinct)
 
 

@@ -6,7 +6,6 @@ A plain hash would not do: there are so few numbers that all of them can be trie
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import re
 from dataclasses import dataclass, field
@@ -56,5 +55,5 @@ def _decoded(text: str) -> bytes:
         pass
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise TokenKeyError("a token key must be written in hexadecimal or base64") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import random
 import time
@@ -11,11 +12,15 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import count, islice, takewhile
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from deploy.cli.deployment import Deployment
+from deploy.cli.quarantine import print_documents, print_list, write_rejected_rows
+from deploy.cli.replaying import replace_file, replay
 from deploy.local.access import Access
 from pipeline_assets.curation.completion import open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
@@ -23,7 +28,7 @@ from pipeline_assets.datasets.spec import Between, Rule
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
 from pipeline_assets.files.rejected import rejected_file, rejected_files
-from pipeline_assets.files.replay import replay_files
+from pipeline_assets.files.replay import MendError, replay_files
 from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snapshot
 from tests.flows.curation_world import DAY, MORNING, ORDERS, STORES, CurationWorld, frame, load_id, parquet, row
 from tests.flows.mortality import DeadError, Fate
@@ -434,6 +439,24 @@ class TestReplay:
         assert world.keys_of(strict) == [1, 2]
         assert [each["rule"] for each in world.rejected(receipt)] == ["few"]
         assert world.stores().ledger.totals("ecommerce").counts == receipt.counts
+
+    def test_the_commands_of_the_quarantine_know_the_lake(
+        self, world: CurationWorld, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        version = world.put(STORES, frame(STORES, [row(STORES, 1, country="x"), row(STORES, 2)]))
+        world.ingest(version)
+        there = Deployment(CURATION_FLOW, world.stores(), world.access.sqs, "", world.raw)
+        print_list(there, settled=False, rule="country_known", key="", limit=50, as_json=True)
+        (listed,) = json.loads(capsys.readouterr().out)["files"]
+        assert (listed["key"], listed["quarantined"]) == (version.key, 1)
+        print_documents(there, version.key, rule=None, limit=50, as_json=False)
+        assert "country_known" in capsys.readouterr().out
+        write_rejected_rows(there, version.id, rule=None, path=tmp_path / "rows.csv")
+        assert pl.read_csv(tmp_path / "rows.csv")["country"].to_list() == ["x"]
+        assert replay(there, [version.key], rule=None, as_json=True)
+        assert '"quarantined": 1' in capsys.readouterr().out
+        with pytest.raises(MendError, match="where they come from"):
+            replace_file(there, version.key, tmp_path / "rows.csv", fewer_rows=False, as_json=True)
 
     def test_a_day_of_nothing_stays_nothing(self, world: CurationWorld) -> None:
         assert recurate_day(STORES, DAY, world.stores()) == []

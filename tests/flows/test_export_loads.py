@@ -10,18 +10,21 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import polars as pl
 import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 
 from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
 from deploy.local.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
-from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS
+from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.export import loads
 from pipeline_assets.export.export import Request, export
 from pipeline_assets.export.loads import Loads, Part
 from pipeline_assets.export.source import SourceDatabase, SourceError
@@ -170,6 +173,15 @@ class TestWhole:
         assert before["card_token"][0][3:] != after["card_token"][0][3:]
         assert before["card_last_four"][0] == after["card_last_four"][0]
 
+    def test_bytes_that_are_no_text_are_left_to_the_rules(self, world: World) -> None:
+        world.database.put("query_log", [{"query_id": 1}, {"query_id": 2, "text": f"card {CARD}"}])
+        if isinstance(world.database, MariaDbDatabase):
+            world.database.run("ALTER TABLE `query_log` MODIFY `text` BLOB")
+            world.database.run("UPDATE `query_log` SET `text` = UNHEX('ff41') WHERE `query_id` = 1")
+        manifest = export(Request("full", datasets=(QUERY_LOG,)), world.stores)
+        assert world.frame(manifest, "query_log")["text"][1] == "card [card ending 1111]"
+        assert scan_bucket(world.s3, world.bucket, CANARIES) == []
+
 
 class TestIncremental:
     def test_it_takes_what_changed_since_the_load_before_began(self, world: World) -> None:
@@ -226,6 +238,18 @@ class TestDays:
         assert (ids(world.frame(manifest)), manifest.name.day) == ([1, 2], "2026-03-02")
         assert all("/load=2026-03-02/" in each.key for each in manifest.objects)
 
+    def test_a_day_that_went_on_after_its_load_died_is_looked_at_once_more(self, world: World) -> None:
+        today = datetime.now(UTC)
+        of_day = Request("day", today.date(), datasets=(ORDERS,), part_rows=3)
+        world.database.put("orders", orders(1, 5, today.replace(hour=0, minute=0)))
+        with pytest.raises(KeyboardInterrupt):
+            export(of_day, world.stores, Dying(1))
+        world.database.put("orders", orders(1, 1, today, status="shipped"))
+        frame = world.frame(export(of_day, world.stores))
+        assert frame.select("order_id", "status").rows() == [(1, "shipped"), *((n, "x") for n in range(2, 6))]
+        # Both loads have their end.
+        assert len(world.keys("_loads/")) == 4
+
     @pytest.mark.parametrize(
         ("mode", "day", "keys"),
         [("day", None, False), ("full", date(2026, 3, 1), False), ("day", date(2026, 3, 1), True)],
@@ -266,6 +290,25 @@ class TestResuming:
         assert died.name.load_id < other.name.load_id
         assert ids(world.frame(died)) == [1, 2, 3, 4]
 
+    def test_a_shorter_page_of_another_that_ends_at_the_same_key_is_not_the_end(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.database.put("orders", [*orders(1, 1), *orders(3, 4)])
+        read = world.stores.source.rows
+
+        def while_another_is_quicker(*arguments: Any, **named: Any) -> pl.DataFrame:
+            monkeypatch.undo()
+            with pytest.raises(KeyboardInterrupt):
+                export(replace(ALL_ORDERS, part_rows=2), world.stores, Dying(1))
+            world.database.put("orders", orders(2, 1))
+            return read(*arguments, **named)
+
+        monkeypatch.setattr(
+            SourceDatabase, "rows", lambda _self, *args, **named: while_another_is_quicker(*args, **named)
+        )
+        manifest = export(ALL_ORDERS, world.stores)
+        assert ids(world.frame(manifest)) == [1, 3, 4, 5, 6]
+
     def test_many_exports_at_once_make_whole_loads(self, world: World) -> None:
         world.database.put("orders", orders(1, 40))
         with ThreadPoolExecutor(6) as threads:
@@ -287,6 +330,47 @@ class TestResuming:
         assert "hunter2secret" not in str(raised.value)
         assert "4111" not in str(raised.value)
 
+    def test_a_password_that_the_url_writes_otherwise_is_not_told_either(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_arguments: object, **_options: object) -> None:
+            raise RuntimeError("access denied, using hunter@2/secret")
+
+        monkeypatch.setattr(pl, "read_database_uri", fail)
+        with pytest.raises(TransientError, match=r"for the keys of orders .* using \*\*\*"):
+            SourceDatabase("mysql://shop:hunter%402%2Fsecret@127.0.0.1:1/shop").keys(ORDERS)
+
+    def test_what_is_put_at_the_same_time_is_put_again(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(loads, "_PAUSE", 0)
+        answers = ["ConditionalRequestConflict"] * 2
+
+        def answer(request: AWSRequest, **_: object) -> Any:
+            if not answers:
+                return None
+            body = io.BytesIO(f"<Error><Code>{answers.pop()}</Code></Error>".encode())
+            body.stream = lambda: iter([body.read()])  # type: ignore[attr-defined]
+            return AWSResponse(str(request.url), 409, HTTPHeaders(), body)
+
+        world.s3.meta.events.register("before-send.s3.PutObject", answer)
+        try:
+            world.database.put("orders", orders(1, 2))
+            assert ids(world.frame(export(ALL_ORDERS, world.stores))) == [1, 2]
+        finally:
+            world.s3.meta.events.unregister("before-send.s3.PutObject", answer)
+        assert answers == []
+
+    def test_a_claim_that_was_answered_too_late_is_not_given_up(self, world: World) -> None:
+        world.database.put("orders", orders(1, 2))
+        again = [0]
+
+        def put_again(**_: object) -> Any:
+            return again.pop() if again else None
+
+        world.s3.meta.events.register_first("needs-retry.s3.PutObject", put_again)
+        try:
+            export(ALL_ORDERS, world.stores)
+        finally:
+            world.s3.meta.events.unregister("needs-retry.s3.PutObject", put_again)
+        assert [len(again), len(world.keys("_loads/"))] == [0, 2]
+
 
 class TestDeletions:
     def both(self, world: World) -> Manifest:
@@ -306,7 +390,10 @@ class TestDeletions:
         world.database.put("orders", orders(1, 2))
         self.both(world)
         world.database.run("DELETE FROM `orders` WHERE `order_id` = 2")
-        first, second, third = self.both(world), self.both(world), self.both(world)
+        first, begun = self.both(world), datetime.now(UTC)
+        while world.stores.source.now() < begun.replace(microsecond=0) + timedelta(seconds=1):
+            pass  # the times of tombstones have no fractions
+        second, third = self.both(world), self.both(world)
         graves = [world.frame(each, deleted=True)["deleted_at"][0] for each in (first, second)]
         assert graves[0] < graves[1]
         assert "deleted" not in str(third.objects)
@@ -319,6 +406,21 @@ class TestDeletions:
         def put_back(part: Part) -> None:
             if part.stored.key.endswith("-deleted.parquet"):
                 world.database.put("orders", orders(2, 1, datetime.now(UTC)))
+
+        manifest = export(replace(NEW_ORDERS, keys=True), world.stores, put_back)
+        tombstone, row = world.frame(manifest, deleted=True), world.frame(manifest).filter(pl.col("order_id") == 2)
+        assert row["updated_at"][0] > tombstone["deleted_at"][0]
+
+    def test_so_it_is_where_times_have_no_fractions(self, world: World) -> None:
+        if isinstance(world.database, MariaDbDatabase):
+            world.database.run("ALTER TABLE `orders` MODIFY `updated_at` DATETIME")
+        world.database.put("orders", orders(1, 2))
+        self.both(world)
+        world.database.run("DELETE FROM `orders` WHERE `order_id` = 2")
+
+        def put_back(part: Part) -> None:
+            if part.stored.key.endswith("-deleted.parquet"):
+                world.database.put("orders", orders(2, 1, datetime.now(UTC).replace(microsecond=0)))
 
         manifest = export(replace(NEW_ORDERS, keys=True), world.stores, put_back)
         tombstone, row = world.frame(manifest, deleted=True), world.frame(manifest).filter(pl.col("order_id") == 2)

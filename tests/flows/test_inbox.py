@@ -226,6 +226,8 @@ BAD = {
         "payments/a.parquet",
         parquet(payments(2).with_columns(card_number=pl.concat_list("card_number", "card_number"))),
     ),
+    "named": ("payments/a.parquet", parquet(payments(2).with_columns(pl.lit(1).alias(CARD)))),
+    "replaced": ("payments/a.parquet", parquet(payments(2).with_columns(card_token=pl.lit("k1:0")))),
     "twice": ("payments/a.parquet", parquet(payments(2).with_columns(CARD_NUMBER=pl.lit(CARD)))),
 }
 
@@ -264,6 +266,16 @@ class TestRefused:
         assert (again.run, again.refused, again.counts) == (2, "", Counts(2, 2))
         assert world.left() == []
         assert list(world.stores.quarantine.documents(replace(again, run=1))) == []
+
+    def test_a_delivery_after_it_was_tried_again_leaves_the_quarantine_alone(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        version = world.deliver("carts/a.parquet", parquet(payments(2)))
+        INBOX_FLOW.ingest(version, world.stores)
+        again = INBOX_FLOW.ingest(version, world.stores, redo=True)
+        # The role of the function may put there and nothing else.
+        monkeypatch.setattr(InboxQuarantine, "_list", None, raising=False)
+        assert INBOX_FLOW.ingest(version, world.stores) == again
 
     def test_one_that_expired_has_an_end(self, world: World) -> None:
         version = world.deliver("payments/a.parquet", parquet(payments(1)))

@@ -26,11 +26,8 @@ from pipeline_assets.curation.rules import (
 )
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG, STORES
 from pipeline_assets.datasets.spec import Column, Dataset
-from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.lake.frame_types import FRAME_TYPES
+from tests.curation_rows import DAY, NOON, rows_of
 
-DAY = "2026-03-02"
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 #: Where this is set, a Spark that cannot be had fails its tests instead of skipping them.
 REQUIRED = "CESTA_REQUIRE_SPARK"
 ENGINES = ("polars", "polars-lazy", "spark")
@@ -86,59 +83,6 @@ def collected(frame: Any) -> pl.DataFrame:
     eager = found.collect("polars") if isinstance(found, nw.LazyFrame) else found
     polars: pl.DataFrame = eager.to_native()
     return polars.sort("_row")
-
-
-_BASE: dict[str, dict[str, Any]] = {
-    "customers": {
-        "customer_id": 1,
-        "first_name": "Ann",
-        "last_name": "Roe",
-        "email": "ann@example.org",
-        "country": "US",
-        "household_size": 3,
-        "created_at": NOON - timedelta(days=30),
-    },
-    "stores": {"store_id": 1, "name": "Shop", "region": "North", "country": "US", "time_zone": "America/Chicago"},
-    "orders": {
-        "order_id": 1,
-        "store_id": 1,
-        "ordered_at": NOON,
-        "channel": "store",
-        "status": "paid",
-        "total": Decimal("9.99"),
-        "currency": "USD",
-    },
-    "order_lines": {
-        "order_id": 1,
-        "line_number": 1,
-        "product_id": 5,
-        "quantity": 2,
-        "unit_price": Decimal("1.00"),
-        "discount": Decimal("0.00"),
-        "amount": Decimal("2.00"),
-        "currency": "USD",
-        "is_return": False,
-    },
-    "payments": {
-        "payment_id": 1,
-        "order_id": 1,
-        "paid_at": NOON,
-        "method": "cash",
-        "amount": Decimal("9.99"),
-        "currency": "USD",
-        "status": "captured",
-    },
-    "query_log": {"query_id": 1, "asked_at": NOON, "system": "copilot", "text": "what sells?"},
-}
-
-
-def rows_of(dataset: Dataset, changes: list[dict[str, Any]]) -> pl.DataFrame:
-    """A sound row for each of some changes to it, numbered from 1."""
-    schema = {column.name: FRAME_TYPES[column.type] for column in stored_columns(dataset)}
-    base = {**dict.fromkeys(schema), **_BASE[dataset.name], "updated_at": NOON}
-    return pl.DataFrame([{**base, **change} for change in changes], schema=schema, orient="row").with_columns(
-        pl.int_range(1, pl.len() + 1).alias("_row")
-    )
 
 
 _DATASETS = (ORDERS, STORES, ORDER_LINES, CUSTOMERS, PAYMENTS, QUERY_LOG)

@@ -42,6 +42,10 @@ GROUPED = (
     "4111.1111.1111.1111",
     "4111\u00a01111\u20131111 1111",
     "4 1 1 1" + " 1" * 12,
+    "4111\t1111\t1111\t1111",
+    "4111 1111\r\n1111 1111",
+    "4111 - 1111 - 1111 - 1111",
+    "4111\u202f1111\u200b1111\u20091111",
 )
 FULL_WIDTH = "".join(chr(ord(digit) + 0xFEE0) for digit in VISA)
 
@@ -113,13 +117,25 @@ class TestTexts:
             (f"I am {SSN}.", "I am [ssn ending 6789]."),
             ("cvv: 123 ok", "[security code] ok"),
             ("Security code is 9876", "[security code]"),
+            ('{"card_security_code": "123"}', '{"card_[security code]"}'),
+            ('{"key": "cvv", "value": "123"}', '{"key": "[security code]"}'),
+            ("cardCvc=123", "card[security code]"),
         ],
     )
     def test_other_numbers_of_persons_are_replaced_too(self, text: str, left: str) -> None:
         assert without_numbers(text) == left
 
     @pytest.mark.parametrize(
-        "text", ["order 31198570044", "since 2026-11-21 19:15", "call 555-123-4567", "4111 1111", ""]
+        "text",
+        [
+            "order 31198570044",
+            "a code 1234",
+            "recv2 1234",
+            "since 2026-11-21 19:15",
+            "call 555-123-4567",
+            "4111 1111",
+            "",
+        ],
     )
     def test_other_numbers_stay(self, text: str) -> None:
         assert without_numbers(text) == text
@@ -158,7 +174,8 @@ class TestTokens:
         assert len(TokenKey.from_text("2026-q4", text).secret) >= 32
 
     @pytest.mark.parametrize(
-        ("key_id", "text"), [("k1", "secret!"), ("k1", "ab" * 31), ("", "ab" * 32), ("a:b", "ab" * 32)]
+        ("key_id", "text"),
+        [("k1", "secret!"), ("k1", "ab" * 31), ("k1", "\u00e9" * 40), ("", "ab" * 32), ("a:b", "ab" * 32)],
     )
     def test_what_is_no_key_is_refused_without_quoting_it(self, key_id: str, text: str) -> None:
         with pytest.raises(TokenKeyError) as raised:
@@ -167,6 +184,16 @@ class TestTokens:
 
     def test_a_key_does_not_show_itself(self) -> None:
         assert "secret" not in repr(KEY)
+
+
+#: Text with a card number in it, in the types that writers other than the export give it.
+TYPED = {
+    "categorical": pl.Series([f"my card {VISA}", "hello"], dtype=pl.Categorical),
+    "enum": pl.Series(["a", "b"], dtype=pl.Enum(["a", "b", VISA])),
+    "binary": pl.Series([f"my card {VISA}".encode(), b"hello"]),
+    "list": pl.Series([[VISA], []]),
+    "integer": pl.Series([int(VISA), 7]),
+}
 
 
 class TestMasking:
@@ -185,7 +212,7 @@ class TestMasking:
         assert frame["card_token"].to_list() == [token, token, KEY.token("card_number", AMEX), None, None, None]
 
     def test_security_codes_are_dropped_under_any_name(self) -> None:
-        names = ["card_security_code", "CVV2", "card cvc", "Security-Code", "verificationValue"]
+        names = ["card_security_code", "CVV2", "card cvc", "Security-Code", "verificationValue", "cardCvc", "cv2"]
         frame = pl.DataFrame({"payment_id": [1], **{name: ["123"] for name in names}})
         assert mask(frame, PAYMENTS, KEY).columns == ["payment_id"]
 
@@ -206,6 +233,47 @@ class TestMasking:
         assert masked["asked_by"].to_list() == ["[card ending 1111]", None]
         assert masked["e"].equals(frame["e"])
         assert scan_bytes("frame", str(masked.to_dicts()).encode(), Canaries([VISA])) == []
+
+    @pytest.mark.parametrize("kind", TYPED)
+    @pytest.mark.parametrize("column", ["text", "unknown"])
+    def test_text_of_another_type_loses_its_numbers(self, column: str, kind: str) -> None:
+        masked = mask(pl.DataFrame({column: TYPED[kind]}), QUERY_LOG, KEY)
+        assert scan_bytes("frame", self.stored(masked), Canaries([VISA])) == []
+        assert VISA not in str(masked.schema)
+        assert masked.height == 2
+
+    def test_identifiers_are_no_card_numbers(self) -> None:
+        frame = pl.DataFrame({"query_id": [int(VISA)], "text": ["x"]})
+        assert mask(frame, QUERY_LOG, KEY).equals(frame)
+
+    def test_fields_within_values_lose_their_security_codes(self) -> None:
+        cards = [{"holder": "A", "cvc": "K9X7", "more": [{"cardSecurityCode": "K9X7", "year": 27}]}, None]
+        masked = mask(pl.DataFrame({"card": cards}), PAYMENTS, KEY)
+        assert masked["card"].to_list() == ['{"holder": "A", "more": [{"year": 27}]}', None]
+
+    @pytest.mark.parametrize(
+        ("columns", "why"),
+        [({f"card {VISA}": "x"}, "whose name holds"), ({"card_token": "x", "card_number": VISA}, "both")],
+    )
+    def test_columns_that_cannot_be_stored_so_are_refused(self, columns: dict[str, str], why: str) -> None:
+        with pytest.raises(UnmaskableError, match=why) as raised:
+            mask(pl.DataFrame(columns), PAYMENTS, KEY)
+        assert VISA not in str(raised.value)
+
+    @pytest.mark.parametrize("number", [12345678, 12345678.0])
+    def test_a_social_security_number_that_lost_its_zeros_has_its_token(self, number: float) -> None:
+        masked = mask(pl.DataFrame({"ssn": [number, None]}), CUSTOMERS, KEY)
+        assert masked["ssn_token"].to_list() == [KEY.token("ssn", "012345678"), None]
+
+    def test_numbers_of_few_kinds_are_read(self) -> None:
+        masked = mask(pl.DataFrame({"card_number": pl.Series([VISA], dtype=pl.Enum([VISA]))}), PAYMENTS, KEY)
+        assert masked["card_last_four"].to_list() == ["1111"]
+
+    @staticmethod
+    def stored(frame: pl.DataFrame) -> bytes:
+        content = io.BytesIO()
+        frame.write_parquet(content)
+        return content.getvalue()
 
     def test_what_holds_no_numbers_as_text_is_refused_without_a_value(self) -> None:
         with pytest.raises(UnmaskableError, match="it has the column ssn as List") as raised:
@@ -244,12 +312,13 @@ class TestLeaks:
             assert {finding.kind for finding in scan_bytes("x", content)} == {"card_number"}
 
     def test_a_number_that_is_no_text_is_found_in_a_frame(self) -> None:
-        for values in ([int(VISA)], [float(VISA)], [[int(VISA)]], [{"a": VISA}]):
+        for values in ([int(VISA)], [float(VISA)], [[int(VISA)]], [{"a": VISA}], [[0] * 30 + [int(VISA)] + [0] * 30]):
             assert "card_number" in {finding.kind for finding in scan_bytes("x", self.parquet(a=values))}
 
     def test_social_security_numbers_and_columns_of_codes_are_found(self) -> None:
         assert [finding.kind for finding in scan_text("x", f"ssn={SSN}")] == ["ssn"]
-        assert {f.kind for f in scan_bytes("x", self.parquet(card_security_code=["1"]))} == {"security_code_column"}
+        for columns in ({"card_security_code": ["1"]}, {"card": [[{"cvc": "1"}]]}):
+            assert {f.kind for f in scan_bytes("x", self.parquet(**columns))} == {"security_code_column"}
 
     def test_a_finding_does_not_quote(self) -> None:
         assert VISA not in str(scan_text("x", f"{VISA} {SSN}", Canaries([VISA])))

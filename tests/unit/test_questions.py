@@ -143,7 +143,12 @@ def test_what_is_not_given_takes_its_default() -> None:
 
 def test_text_is_read_by_kind() -> None:
     texts = {"store": "330", "least": "0.25", "by": "name", "hint": "none"}
-    assert parse("small.cypher", SMALL, COMMENT).read(texts) == {"store": "330", "least": 0.25, "by": "name", "hint": None}
+    assert parse("small.cypher", SMALL, COMMENT).read(texts) == {
+        "store": "330",
+        "least": 0.25,
+        "by": "name",
+        "hint": None,
+    }
     assert question("bought-together").read({"limit": "7"}) == {"limit": 7}
     with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1, not '2.5'\."):
         question("bought-together").read({"limit": "2.5"})
