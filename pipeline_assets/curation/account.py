@@ -81,7 +81,7 @@ class DayAccount:
         """What the end of a curated object says, or None where it says nothing that this code can read."""
         try:
             return cls.from_json(pl.read_parquet_metadata(io.BytesIO(tail))[FOOTER_KEY])
-        except (pl.exceptions.PolarsError, ValueError, KeyError, TypeError):
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, KeyError, TypeError):
             return None
 
 

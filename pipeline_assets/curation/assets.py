@@ -8,12 +8,11 @@ import dagster as dg
 
 from pipeline_assets.curation.account import DayAccount
 from pipeline_assets.curation.completion import LOADS_ASSET, loads_of
-from pipeline_assets.curation.contract import OTHER_COLUMNS
 from pipeline_assets.curation.ingest import CURATION_FLOW, account_of, code_version, recurate_day
 from pipeline_assets.curation.stores import CurationStores, open_stores
 from pipeline_assets.datasets.assets import lineage_of, rules_table, schema_of
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.events.accounts import (
     STALE_BY_VERSION,
@@ -29,15 +28,8 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.files.assets import tried_again
 from pipeline_assets.lake.asset_keys import curated_key, raw_key
 from pipeline_assets.lake.partitions import load_days
+from pipeline_assets.lake.tables import ADDED_COLUMNS
 from pipeline_assets.settings import CurationSettings
-
-_ADDED = (
-    Column(OTHER_COLUMNS, "text", "a JSON object of the columns that the spec does not know", nullable=True),
-    Column("_deleted", "boolean", "the source no longer has the row; only its key is set"),
-    Column("_load_id", "text", "the load that brought the row"),
-    Column("_source", "text", "the raw object it came from"),
-    Column("_row", "integer", "its number in that object, from 1"),
-)
 
 
 class CurationStoresResource(dg.ConfigurableResource["CurationStoresResource"]):
@@ -70,7 +62,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         description=f"{dataset.description} What was loaded on a day, judged by the rules, the latest row of each key. "
         "Materializing a day works it out again from its raw objects.",
         metadata={
-            "dagster/column_schema": schema_of((*columns, *_ADDED)),
+            "dagster/column_schema": schema_of((*columns, *ADDED_COLUMNS)),
             "rules": rules_table(dataset),
             **lineage_of(columns, raw_key(dataset)),
         },

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline_assets.curation.rules import DELETED_AT, MISTYPED, NOT_SHOWN, WAS
+from pipeline_assets.curation.rules import DELETED_AT, MISTYPED, ROW, WAS
 from pipeline_assets.curation.types import converted, is_type, taken
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.lake.frame_types import FRAME_TYPES
-from pipeline_assets.privacy.cards import SUSPICIOUS
-from pipeline_assets.privacy.masking import says_security_code
+from pipeline_assets.privacy.cards import SUSPICIOUS, without_numbers
+from pipeline_assets.privacy.masking import holds_security_code
 
 OTHER_COLUMNS = "other_columns"
 #: The rules by which objects are refused whole, beside those of their datasets that halt.
@@ -78,6 +78,7 @@ def reading_of(dataset: Dataset, schema: pl.Schema) -> Reading:
 
 def reading_of_tombstones(dataset: Dataset, schema: pl.Schema) -> Reading:
     """The same for an object of tombstones: the key columns and `deleted_at`; it may have no other column."""
+    _refuse_personal(schema)
     wanted = (*(dataset.column(name) for name in dataset.key), DELETED_AT)
     places = _places(wanted, schema)
     missing = [column.name for column in wanted if column.name not in places]
@@ -96,6 +97,9 @@ def reading_of_tombstones(dataset: Dataset, schema: pl.Schema) -> Reading:
 def _places(wanted: Iterable[Column], schema: pl.Schema) -> dict[str, str]:
     """By the name of each column that is there, its name in the object: the same but for case, or else an alias."""
     there: dict[str, str] = {}
+    # Curation numbers the rows itself; Polars takes what begins with ^ and ends with $ for a pattern of names.
+    if odd := [name for name in schema if name == ROW or (name.startswith("^") and name.endswith("$"))]:
+        raise RefusedObjectError("schema", f"it has {_named(odd)}; expected another name")
     for name in schema:
         if name.lower() in there:
             raise RefusedObjectError("schema", f"it has the column {name.lower()} more than once")
@@ -107,7 +111,10 @@ def _places(wanted: Iterable[Column], schema: pl.Schema) -> dict[str, str]:
 
 
 def _refuse_personal(schema: pl.Schema) -> None:
-    if clear := [name for name in schema if name.lower() in _REPLACED or says_security_code(name)]:
+    # A name is told and kept like the word of a column that it is, so it may hold no number itself.
+    if any(without_numbers(name) != name for name in schema):
+        raise RefusedObjectError("personal_column", "the name of one of its columns holds a number of a person")
+    if clear := [name for name in schema if name.lower() in _REPLACED or holds_security_code(name, schema[name])]:
         raise RefusedObjectError(
             "personal_column",
             f"it has {_named(clear)}, which may be stored nowhere; expected last digits and a token, as the export and "
@@ -172,8 +179,11 @@ def _trace(changed: Sequence[Column], places: dict[str, str], schema: pl.Schema)
 
 
 def _as_json(names: Sequence[str], schema: pl.Schema) -> pl.Expr:
-    """The unknown columns of a row as one JSON text of texts, without what may be a card number."""
-    values = (_as_text(name, schema[name]).str.replace_all(SUSPICIOUS, NOT_SHOWN) for name in names)
+    """The unknown columns of a row as one JSON text of texts, without card and social security numbers."""
+    values = (
+        _as_text(name, schema[name]).map_batches(_cleaned, return_dtype=pl.String, is_elementwise=True)
+        for name in names
+    )
     return pl.struct(*values).struct.json_encode()
 
 
@@ -183,6 +193,11 @@ def _as_text(name: str, found: pl.DataType) -> pl.Expr:
     if found.is_nested():
         return pl.struct(pl.col(name)).struct.json_encode().alias(name)
     return pl.col(name).cast(pl.String)
+
+
+def _cleaned(values: pl.Series) -> pl.Series:
+    suspicious = values.filter(values.str.contains(SUSPICIOUS)).unique()
+    return values.replace(suspicious, pl.Series([without_numbers(each) for each in suspicious], dtype=pl.String))
 
 
 def _said(missing: Sequence[str], unknown: Sequence[str]) -> str:

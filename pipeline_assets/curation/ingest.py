@@ -1,8 +1,8 @@
 """From one raw object to its curated day and its receipt, as a function, in Dagster and for a replay.
 
 The order of the steps, on which it depends that nothing is lost or doubled whenever a process dies: rejected rows into
-the quarantine, the day with the account of its objects in one put, the day into the SQL tables, the receipt, the
-completion marker. A repeated delivery finds what is done and goes on behind it.
+the quarantine, the day with the account of its objects in one put, the day into the SQL tables, the receipt, what all
+objects of the day count by now, the completion marker. A repeated delivery finds what is done and goes on behind it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from pipeline_assets import __version__
 from pipeline_assets.curation.account import DayAccount, SourceAccount
 from pipeline_assets.curation.completion import ManifestError, complete
 from pipeline_assets.curation.contract import OBJECT_RULES, RefusedObjectError
+from pipeline_assets.curation.quarantine import UNKNOWN
 from pipeline_assets.curation.rewriting import rewritten
 from pipeline_assets.curation.rules import DELETED_AT
+from pipeline_assets.curation.runs import Runs
 from pipeline_assets.curation.source import JudgedSource, RawFile, judged_source, refused_source
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
@@ -75,6 +77,7 @@ class CurationFlow:
             return None
         if load := LoadName.of(version.key):
             return self._manifest(version, load, stores, report=report)
+        raw, told = RawObject.of(version.key), None
         earlier = stores.ledger.receipt(version.id)
         if earlier and not redo:
             stores.ledger.record(earlier)
@@ -83,15 +86,16 @@ class CurationFlow:
             receipt = self._work(version, stores, TimeBudget(seconds_left, _RESERVE_SECONDS), redo=redo)
             if earlier and receipt.run == earlier.run:
                 return receipt
+            # Before the receipt too: from then on the bridge tells what the day holds.
+            told = _recount(raw.dataset, raw.day, stores) if raw else None
             stores.ledger.record(receipt, report=report)
-        if raw := RawObject.of(version.key):
-            _supersede(raw, stores)
+        if raw:
             _complete(LoadName(raw.day, raw.load_id), stores)
         return receipt
 
     def _work(self, version: ObjectVersion, stores: CurationStores, budget: TimeBudget, *, redo: bool) -> Receipt:
         started = time.monotonic()
-        runs = _Runs(stores, version)
+        runs = Runs(stores.ledger, version)
         run, earlier = runs.run_of(version), runs.earlier(version)
         raw = RawObject.of(version.key)
         dataset = DATASETS.get(raw.dataset) if raw else None
@@ -99,7 +103,7 @@ class CurationFlow:
             error = RefusedObjectError(
                 "place", f"it is no object of the lake; expected {_PLACE} of {', '.join(DATASETS)}"
             )
-            return _receipt(version, run, _kept(refused_source(version, error), version, run, stores), started)
+            return _receipt(version, run, _kept_outside(version, error, run, stores), _since(started))
         day = rewritten(dataset, raw.day, stores, runs.run_of, budget, wanted=version, anew=redo)
         try:
             found = day.source(version) if day else None
@@ -111,7 +115,7 @@ class CurationFlow:
             account = _kept(refused_source(version, error), version, run, stores)
         if stores.tables:
             stores.tables.register(dataset.name, raw.day)
-        return _receipt(version, run, account, started, raw)
+        return _receipt(version, run, account, _since(started), raw)
 
     def _manifest(
         self, version: ObjectVersion, load: LoadName, stores: CurationStores, *, report: bool
@@ -121,8 +125,7 @@ class CurationFlow:
             complete(load, stores)
         except ManifestError:
             error = RefusedObjectError("manifest", "it cannot be read; expected the manifest of a load as JSON")
-            account = _kept(refused_source(version, error), version, 1, stores)
-            receipt = _receipt(version, 1, account, time.monotonic())
+            receipt = _receipt(version, 1, _kept_outside(version, error, 1, stores), 0.0)
             stores.ledger.record(receipt, report=report)
             return receipt
         return None
@@ -145,12 +148,14 @@ def recurate_day(
     whether the receipts have to be shown in Dagster. Raises as `CurationFlow.ingest`.
     """
     started = time.monotonic()
-    runs = _Runs(stores)
+    runs = Runs(stores.ledger)
     account = rewritten(dataset, day, stores, runs.run_of, TimeBudget(seconds_left, _RESERVE_SECONDS), anew=True)
     if account is None:
         return []
     if stores.tables:
         stores.tables.register(dataset.name, day)
+    # One piece of work for all of them: each has its share.
+    seconds = _since(started) / max(len(account.sources), 1)
     receipts: list[Receipt] = []
     for version in stores.raw.current(raw_prefix(dataset.name, day)):
         source, raw = account.source(version), RawObject.of(version.key)
@@ -159,24 +164,26 @@ def recurate_day(
         # A version that the ledger knows keeps the place in the order that its event gave it.
         earlier = runs.earlier(version)
         known = earlier.source if earlier else version
-        receipt = _receipt(known, runs.run_of(version), source, started, raw)
+        receipt = _receipt(known, runs.run_of(version), source, seconds, raw)
         stores.ledger.record(receipt, report=report)
         receipts.append(receipt)
+    _recount(dataset.name, day, stores)
     for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.source.key))}):
         _complete(LoadName(day, load_id), stores)
     return receipts
 
 
-def _supersede(raw: RawObject, stores: CurationStores) -> None:
-    """Tell the ledger of rows of the day's other objects that were superseded since these came.
+def _recount(name: str, day: str, stores: CurationStores, told: DayAccount | None = None) -> DayAccount | None:
+    """Tell the ledger what each object of a day counts by now: others supersede its rows, or give them back.
 
-    Done once the own receipt is there: of two objects at the same time, whoever comes last sees both.
+    `told` is what it was told before, if anything; the answer is what it knows now. Whoever tells looks again
+    afterwards: so the last one to tell has told what stands, however many do it at once.
     """
-    dataset = DATASETS.get(raw.dataset)
-    account = account_of(dataset, raw.day, stores) if dataset else None
-    if account and any(source.counts.superseded for source in account.sources):
-        counts = {source.id: source.counts for source in account.sources}
-        stores.ledger.supersede(f"curated/{account.dataset}", account.day, counts)
+    dataset = DATASETS.get(name)
+    while dataset and (account := account_of(dataset, day, stores)) and account != told:
+        stores.ledger.recount(f"curated/{name}", day, {source.id: source.counts for source in account.sources})
+        told = account
+    return told
 
 
 def account_of(dataset: Dataset, day: str, stores: CurationStores) -> DayAccount | None:
@@ -190,25 +197,8 @@ def code_version(dataset: Dataset) -> str:
     return f"{__version__}+{dataset.fingerprint}"
 
 
-class _Runs:
-    """The run of each object: the next one after that of the ledger, for `only` or, where it is None, for all."""
-
-    def __init__(self, stores: CurationStores, only: ObjectVersion | None = None) -> None:
-        self._ledger = stores.ledger
-        self._only = only
-        self._receipts: dict[str, Receipt | None] = {}
-
-    def earlier(self, version: ObjectVersion) -> Receipt | None:
-        """The receipt that an object had before."""
-        if version.id not in self._receipts:
-            self._receipts[version.id] = self._ledger.receipt(version.id)
-        return self._receipts[version.id]
-
-    def run_of(self, version: ObjectVersion) -> int:
-        """The run that an object is in."""
-        recorded = earlier.run if (earlier := self.earlier(version)) else 0
-        again = self._only is None or self._only.id == version.id
-        return recorded + 1 if again else max(recorded, 1)
+def _since(started: float) -> float:
+    return time.monotonic() - started
 
 
 def _complete(load: LoadName, stores: CurationStores) -> None:
@@ -231,8 +221,16 @@ def _kept(judged: JudgedSource, version: ObjectVersion, run: int, stores: Curati
     return judged.account
 
 
+def _kept_outside(version: ObjectVersion, error: RefusedObjectError, run: int, stores: CurationStores) -> SourceAccount:
+    """Keep the refusal of what lies in no place of a dataset, where SQL finds it too."""
+    account = _kept(refused_source(version, error), version, run, stores)
+    if stores.tables:
+        stores.tables.register(UNKNOWN, version.arrival_day)
+    return account
+
+
 def _receipt(
-    version: ObjectVersion, run: int, account: SourceAccount, started: float, raw: RawObject | None = None
+    version: ObjectVersion, run: int, account: SourceAccount, seconds: float, raw: RawObject | None = None
 ) -> Receipt:
     """The receipt of an object; `raw` is None where its key names no place in the lake."""
     counts = account.counts
@@ -245,7 +243,7 @@ def _receipt(
         counts=counts,
         partitions=tuple(part for part in (raw_day, curated_day) if part),
         size=version.size,
-        seconds=round(time.monotonic() - started, 3),
+        seconds=round(seconds, 3),
         code_version=code_version(DATASETS[raw.dataset]) if raw else __version__,
         recorded_at=iso_utc(datetime.now(UTC)),
         refused=account.refused,

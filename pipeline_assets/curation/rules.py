@@ -7,7 +7,7 @@ could not be converted (null when all could), and `_was_<column>`, those values 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from pipeline_assets.datasets.spec import (
     NotAfter,
     NotAfterLoad,
     RowTest,
+    Severity,
 )
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.privacy.cards import SUSPICIOUS
@@ -81,26 +82,25 @@ def explained(rejected: FrameT, judgements: Sequence[Judgement]) -> FrameT:
 
 
 def judgements_of(dataset: Dataset, day: str, *, converted: Sequence[str] = ()) -> list[Judgement]:
-    """What rejects a row that was loaded on a day: values that are no such type, absent ones, then the rules in order.
+    """What rejects a row that was loaded on a day: rules that halt, values of another type, absent ones, other rules.
 
-    `converted` names the columns that the contract converted.
+    A row is told the first of them that it breaks, so none hides one that halts. `converted` names the columns that the
+    contract converted.
     """
     columns = {column.name: column for column in stored_columns(dataset)}
     found = {name: _text_of(column) for name, column in columns.items()}
+
+    def of_severity(severity: Severity) -> Iterator[Judgement]:
+        for rule in dataset.rules:
+            if rule.test and rule.severity == severity:
+                column = rule.test.column
+                yield Judgement(rule.name, column, rule.expected, _broken(rule.test, day), found[column])
+
     return [
+        *of_severity("halt"),
         *(_of_type(columns[name]) for name in converted),
         *(_given(column) for column in columns.values() if not column.nullable),
-        *(
-            Judgement(
-                rule.name,
-                rule.test.column,
-                rule.expected,
-                _broken(rule.test, day),
-                found[rule.test.column],
-            )
-            for rule in dataset.rules
-            if rule.test and rule.severity != "warn"
-        ),
+        *of_severity("quarantine"),
     ]
 
 

@@ -25,7 +25,10 @@ class Tables(Protocol):
     """The SQL tables over the lake."""
 
     def register(self, dataset: str, day: str) -> None:
-        """Make a day known to the tables of a dataset and of its rejected rows; raises `TransientError`."""
+        """Make a day known to the tables of a dataset and of its rejected rows; raises `TransientError`.
+
+        What lies in no place of a dataset has rejected rows alone.
+        """
 
 
 @dataclass(frozen=True, slots=True)

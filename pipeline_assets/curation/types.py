@@ -59,7 +59,10 @@ def _from_number(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.
     if wanted in {"datetime", "date"}:
         return None
     if wanted == "boolean":
-        return pl.when(column.is_in([0, 1])).then(column == 1)
+        return pl.when((column == 0) | (column == 1)).then(column == 1)
+    if found.is_float() and wanted == "decimal":
+        # Polars takes a greater one for a failure of the whole, where it should give null.
+        column = pl.when(column.abs() < 10 ** (_DIGITS - _CENTS)).then(column)
     value = column.cast(FRAME_TYPES[wanted], strict=False)
     back = value.cast(pl.Decimal(38, found.scale) if isinstance(found, pl.Decimal) else found, strict=False)
     finite = value.is_finite() if wanted == "number" else pl.lit(value=True)

@@ -132,12 +132,13 @@ class Ledger:
         """What a partition holds now."""
         return self._partitions.account(asset, partition)
 
-    def supersede(self, asset: str, partition: str, counts: Mapping[str, Counts]) -> None:
-        """Lower what object versions count in a partition, by the ids of their receipts, where others superseded rows.
+    def recount(self, asset: str, partition: str, counts: Mapping[str, Counts]) -> None:
+        """Set what object versions count in a partition, by the ids of their receipts; nothing, where none is given.
 
-        Their receipts, and the sums of the flow, keep saying what became of the rows when they came.
+        For what is made of all of them together, where one changes what became of the rows of another. Their receipts,
+        and the sums of the flow, keep saying what became of the rows when they came.
         """
-        self._partitions.supersede(asset, partition, counts)
+        self._partitions.recount(asset, partition, counts)
 
     def totals(self, flow: str) -> FlowTotals:
         """The sums of one flow over all its receipts."""

@@ -68,18 +68,17 @@ class Partitions:
         counts = sum((Counts(**json.loads(item["counts"]["S"])) for item in items), Counts())
         return PartitionAccount(counts, tuple(item["sk"]["S"] for item in items))
 
-    def supersede(self, asset: str, partition: str, counts: Mapping[str, Counts]) -> None:
-        """Lower what object versions count in a partition, by the ids of their receipts, where others superseded rows.
+    def recount(self, asset: str, partition: str, counts: Mapping[str, Counts]) -> None:
+        """Set what object versions count in a partition, by the ids of their receipts; nothing, where none is given.
 
-        Nothing is ever raised by it, so of two workers the one that knows more wins, whoever comes first.
+        None is added to the partition by it. Of several workers the last one wins: whoever is not sure to know best has
+        to look again afterwards.
         """
-        for listed in self._table.query(_pk(asset, partition)):
-            now, item = counts.get(listed["sk"]["S"]), listed
-            while now and item and now.accepted < Counts(**json.loads(item["counts"]["S"])).accepted:
-                changed = item | {"counts": {"S": json.dumps(now.as_dict())}}
-                if self._table.replace(changed, item, "counts"):
-                    break
-                item = self._table.get(listed["pk"]["S"], listed["sk"]["S"]) or {}
+        pk = _pk(asset, partition)
+        for item in self._table.query(pk, only="sk, counts"):
+            now = json.dumps(counts.get(item["sk"]["S"], Counts()).as_dict())
+            if item["counts"]["S"] != now:
+                self._table.change(pk, item["sk"]["S"], "counts", {"S": now})
 
     def newest(self, uri: str) -> Receipt | None:
         """The receipt of the newest version of an object that was not refused, or None while there is none."""

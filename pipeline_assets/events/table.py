@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -53,20 +53,17 @@ class Table:
             pages = self.client.get_paginator("query").paginate(**self._of(pk), Select="COUNT")
             return sum(answer["Count"] for answer in pages)
 
-    def replace(self, item: Item, seen: Item, by: str) -> bool:
-        """Put an item in place of one whose attribute `by` is as it was seen; False when it is not any more."""
-        with transient("replace an item"):
-            try:
-                self.client.put_item(
-                    TableName=self.name,
-                    Item=item,
-                    ConditionExpression="#by = :seen",
-                    ExpressionAttributeNames={"#by": by},
-                    ExpressionAttributeValues={":seen": seen[by]},
-                )
-            except self.client.exceptions.ConditionalCheckFailedException:
-                return False
-        return True
+    def change(self, pk: str, sk: str, name: str, value: Any) -> None:  # noqa: ANN401 - an attribute of any type
+        """Set one attribute of an item; one that is not there any more is passed over."""
+        with transient("change an item"), suppress(self.client.exceptions.ConditionalCheckFailedException):
+            self.client.update_item(
+                TableName=self.name,
+                Key=key(pk, sk),
+                UpdateExpression="SET #name = :value",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames={"#name": name},
+                ExpressionAttributeValues={":value": value},
+            )
 
     def put_all(self, items: Iterable[Item]) -> None:
         """Put items, in batches."""

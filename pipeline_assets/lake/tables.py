@@ -121,9 +121,10 @@ class Catalogue:
     def register(self, dataset: str, day: str) -> None:
         """Register a day of a dataset's table and of its rejected rows, unless they are; any number may do so at once.
 
-        Raises `TransientError` when Glue does not take it.
+        A name that has no table has rejected rows alone. Raises `TransientError` when Glue does not take it.
         """
-        self._register(self._tables[dataset], day)
+        if table := self._tables.get(dataset):
+            self._register(table, day)
         self._register(REJECTED_ROWS, dataset, day)
 
     def _register(self, table: LakeTable, *values: str) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
-from polars.datatypes import DataTypeClass
 
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_as
@@ -24,6 +23,9 @@ from pipeline_assets.privacy.cards import (
     without_numbers,
 )
 from pipeline_assets.privacy.tokens import TokenKey
+
+if TYPE_CHECKING:
+    from polars.datatypes import DataTypeClass
 
 #: What is stored of one number, in the order of `stored_as`.
 Stored: TypeAlias = tuple[str | None, ...]

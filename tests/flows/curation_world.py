@@ -86,14 +86,15 @@ def load_id(number: int) -> str:
 
 @dataclass
 class Held:
-    """A client whose puts come late: something else happens first."""
+    """A client of which one kind of call comes late: something else happens first."""
 
     inner: Any
-    before_put: Callable[[], object]
+    call: str
+    before: Callable[[], object]
 
     def __getattr__(self, name: str) -> Any:
-        if name == "put_object":
-            self.before_put()
+        if name == self.call:
+            self.before()
         return getattr(self.inner, name)
 
 
@@ -127,14 +128,23 @@ class CurationWorld:
         )
         return world
 
-    def stores(self, fate: Fate | None = None, before_day: Callable[[], object] | None = None) -> CurationStores:
-        """The stores of one process: it dies as `fate` says, and does `before_day` before it puts a day."""
+    def stores(
+        self,
+        fate: Fate | None = None,
+        before_day: Callable[[], object] | None = None,
+        before_ledger: tuple[str, Callable[[], object]] | None = None,
+    ) -> CurationStores:
+        """The stores of one process: it dies as `fate` says, and does `before_day` before it puts a day.
+
+        `before_ledger` names a call of the ledger's table, and what happens before it.
+        """
         s3: Any = self.access.s3
         dynamodb: Any = self.access.dynamodb
         if fate:
             s3 = Mortal(s3, fate, ("get_object", "put_object", "delete_objects"))
             dynamodb = Mortal(dynamodb, fate, ("get_item", "batch_write_item", "transact_write_items", "update_item"))
-        curated: Any = Held(s3, before_day) if before_day else s3
+        curated: Any = Held(s3, "put_object", before_day) if before_day else s3
+        dynamodb = Held(dynamodb, *before_ledger) if before_ledger else dynamodb
         return CurationStores(
             ParquetObjects(s3, self.raw),
             ParquetObjects(curated, self.curated),
@@ -191,13 +201,14 @@ class CurationWorld:
         return account
 
     def day(self, dataset: Dataset, day: str = DAY) -> pl.DataFrame:
-        """A curated day, whose rows and accounts agree."""
+        """A curated day, of which its rows, its own account and that of the ledger agree."""
         body = self.access.s3.get_object(Bucket=self.curated, Key=curated_key(dataset.name, day))["Body"].read()
         found = pl.read_parquet(io.BytesIO(body))
         assert found.schema == schema_of(dataset)
         account = self.account(dataset, day)
         assert account.counts.conserved
         assert account.counts.accepted == found.height
+        assert self.stores().ledger.account(f"curated/{dataset.name}", day).counts == account.counts
         return found.sort(dataset.key)
 
     def keys_of(self, dataset: Dataset, day: str = DAY) -> list[int]:

@@ -23,13 +23,14 @@ from deploy.cli.quarantine import print_documents, print_list, write_rejected_ro
 from deploy.cli.replaying import replace_file, replay
 from deploy.local.access import Access
 from pipeline_assets.curation.completion import open_loads
-from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
+from pipeline_assets.curation.ingest import CURATION_FLOW, DATASETS, recurate_day
 from pipeline_assets.datasets.spec import Between, Rule
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
 from pipeline_assets.files.rejected import rejected_file, rejected_files
 from pipeline_assets.files.replay import MendError, replay_files
 from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snapshot
+from pipeline_assets.lake.tables import Catalogue
 from tests.flows.curation_world import DAY, MORNING, ORDERS, STORES, CurationWorld, frame, load_id, parquet, row
 from tests.flows.mortality import DeadError, Fate
 
@@ -239,6 +240,69 @@ class TestReplacedObjects:
         assert world.keys_of(STORES) == [2]
 
 
+class TestLedgerOfADay:
+    """What the ledger says that a day holds, which `CurationWorld.day` compares with the day itself."""
+
+    def test_rows_that_another_object_superseded_come_back_when_it_is_replaced(self, world: CurationWorld) -> None:
+        first = world.put(STORES, frame(STORES, [row(STORES, key) for key in (1, 2, 3)]))
+        world.ingest(first)
+        later = [row(STORES, key, updated_at=MORNING + timedelta(minutes=1)) for key in (1, 2)]
+        world.ingest(world.put(STORES, frame(STORES, later), part="0002"))
+        assert world.day(STORES)["_source"].to_list().count(first.uri) == 1
+        world.ingest(world.put(STORES, frame(STORES, [row(STORES, 9)]), part="0002"))
+        assert world.day(STORES)["_source"].to_list().count(first.uri) == 3
+
+    def test_other_objects_are_judged_by_todays_rules_too(
+        self, world: CurationWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.ingest(world.put(STORES, frame(STORES, [row(STORES, 1), row(STORES, 2, country="x")])))
+        for rules, keys in (((), [1, 2, 3]), (STORES.rules, [1, 3, 4])):
+            monkeypatch.setitem(DATASETS, "stores", replace(STORES, rules=rules))
+            world.ingest(world.put(STORES, frame(STORES, [row(STORES, keys[-1])]), part=f"{keys[-1]:04d}"))
+            assert world.keys_of(STORES) == keys
+
+    def test_who_tells_what_another_overtook_tells_again(self, world: CurationWorld) -> None:
+        world.ingest(world.put(STORES, frame(STORES, [row(STORES, key) for key in (1, 2, 3)])))
+        slow = world.put(STORES, frame(STORES, [row(STORES, 1)]), load=1, part="0001")
+        others = iter([2])
+
+        def overtake() -> None:
+            for key in islice(others, 1):
+                world.ingest(world.put(STORES, frame(STORES, [row(STORES, key)]), load=2))
+
+        CURATION_FLOW.ingest(slow, world.stores(before_ledger=("update_item", overtake)))
+        assert next(others, None) is None
+        assert world.keys_of(STORES) == [1, 2, 3]
+
+    def test_a_day_worked_out_anew_is_told_with_what_came_between_it_and_its_receipts(
+        self, world: CurationWorld
+    ) -> None:
+        world.ingest(world.put(STORES, frame(STORES, [row(STORES, 1), row(STORES, 2)])))
+        others = iter([1])
+
+        def overtake() -> None:
+            for key in islice(others, 1):
+                world.ingest(world.put(STORES, frame(STORES, [row(STORES, key)]), load=1, part="0002"))
+
+        recurate_day(STORES, DAY, world.stores(before_ledger=("batch_write_item", overtake)))
+        assert next(others, None) is None
+        assert world.keys_of(STORES) == [1, 2]
+
+    def test_objects_that_are_gone_count_nothing(self, world: CurationWorld) -> None:
+        version = world.put(STORES, frame(STORES, [row(STORES, 1)]))
+        world.ingest(version)
+        world.access.s3.delete_object(Bucket=world.raw, Key=version.key)
+        assert recurate_day(STORES, DAY, world.stores()) == []
+        assert world.day(STORES).is_empty()
+
+    def test_the_time_that_a_day_took_is_shared_by_its_objects(self, world: CurationWorld) -> None:
+        for key in (1, 2, 3, 4):
+            world.put(STORES, frame(STORES, [row(STORES, key)]), part=f"{key:04d}")
+        began = time.monotonic()
+        receipts = recurate_day(STORES, DAY, world.stores(before_day=lambda: time.sleep(0.5)))
+        assert 0.5 <= sum(receipt.seconds for receipt in receipts) <= time.monotonic() - began
+
+
 BAD: dict[str, Callable[[], bytes]] = {
     "empty": lambda: b"",
     "text": lambda: b"store_id,name\n1,Shop\n",
@@ -275,6 +339,17 @@ class TestBadInput:
         assert world.rejected(receipt)[0]["rule"] == "place"
         contents = world.stores().quarantine.contents()
         assert list(contents.receipts) == [receipt.id]
+
+    def test_what_lies_in_no_place_is_found_by_sql(self, world: CurationWorld) -> None:
+        glue = world.access.client("glue")
+        glue.create_database(DatabaseInput={"Name": "lake"})
+        tables = Catalogue(glue, "lake", {"curated": world.curated, "quarantine": world.quarantine})
+        version = world.put_key("stores.parquet", b"x")
+        CURATION_FLOW.ingest(version, replace(world.stores(), tables=tables))
+        (found,) = glue.get_partitions(DatabaseName="lake", TableName="rejected_rows")["Partitions"]
+        assert found["Values"] == ["unknown", version.arrival_day]
+        place = found["StorageDescriptor"]["Location"].removeprefix(f"s3://{world.quarantine}/")
+        assert world.access.s3.list_objects_v2(Bucket=world.quarantine, Prefix=place)["KeyCount"] == 1
 
     def test_notes_of_exports_are_no_rows(self, world: CurationWorld) -> None:
         for key in (key_snapshot("stores", load_id(0)), LoadName(DAY, load_id(0)).begun_key):

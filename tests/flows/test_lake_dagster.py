@@ -18,14 +18,17 @@ from dagster._core.loader import LoadingContextForTest
 from deploy.local.instance import PROJECT
 from deploy.local.outputs import environment_contract
 from deploy.local.processes import inherited_environment
+from deploy.local.shop_database import make_sqlite
+from deploy.local.shop_rows import PLANTED_CARD, PLANTED_SSN, shop_rows
 from pipeline_assets.curation.assets import curated_asset
-from pipeline_assets.datasets.ecommerce import ORDERS
+from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDERS
 from pipeline_assets.datasets.spec import Rule
 from pipeline_assets.definitions import defs
 from pipeline_assets.export.assets import exported
 from pipeline_assets.lake.layout import LoadName, RawObject
+from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_folder, scan_text
 from tests.flows.conftest import RunningStack
-from tests.flows.lake_world import Lake, load_name, until
+from tests.flows.lake_world import Lake, foreign, load_name, until
 
 RAW, CURATED, LOADS = dg.AssetKey(["raw", "orders"]), dg.AssetKey(["curated", "orders"]), dg.AssetKey(["lake", "loads"])
 #: The daemon ticks every five seconds, and what is made of something is told a tick after it.
@@ -165,3 +168,23 @@ def test_what_a_day_refers_to_in_vain_is_a_warning(stack: RunningStack, lake: La
     assert evaluation is not None
     assert not evaluation.passed
     assert "99999" in str(evaluation.metadata["first"].value)
+
+
+def test_no_number_gets_into_dagsters_storage(stack: RunningStack, lake: Lake, instance: dg.DagsterInstance) -> None:
+    """The sample shop, whose planted numbers are in its database, exported and worked out by Dagster itself."""
+    planted = Canaries((PLANTED_CARD, PLANTED_SSN))
+    make_sqlite(stack.instance.source_database, shop_rows(2))
+    assert scan_folder(stack.instance.source_database.parent, planted), "what was planted is found where it is"
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    exported_day = materialize(stack, "raw/customers,raw/payments,raw/query_log", f"{yesterday}...{yesterday}")
+    assert exported_day.returncode == 0, exported_day.stderr[-2000:]
+    # A file that curation rejects: the reasons go into the metadata of its day.
+    bad = [{"customer_id": -1, "ssn": PLANTED_SSN, "first_name": PLANTED_CARD}]
+    lake.receipt(lake.put("customers/partner.parquet", foreign(CUSTOMERS, bad), lake.inbox))
+    until(lambda: events(instance, dg.AssetKey(["curated", "payments"]), yesterday), SEEN_WITHIN)
+    again = materialize(stack, "curated/customers,curated/payments,curated/query_log", f"{yesterday}...{yesterday}")
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert scan_folder(stack.instance.dagster_home, planted) == []
+    assert scan_text("what was printed", again.stdout + again.stderr + exported_day.stderr, planted) == []
+    buckets = [lake.raw, lake.curated, lake.quarantine]
+    assert [finding for bucket in buckets for finding in scan_bucket(lake.s3, bucket, planted)] == []

@@ -75,9 +75,30 @@ class TestUnknownColumns:
         kept = [json.loads(text) for text in day.rows.collect()["other_columns"]]
         assert kept[0]["floor"] == "2"
         assert kept[0]["raw"] == "ff"
-        assert "4111" not in day.rows.collect()["other_columns"][0]
+        assert kept[0]["note"] == "paid with [card ending 1111]"
+        assert "41111" not in kept[0]["tags"]
         assert kept[1] == {"floor": None, "note": "none", "tags": '{"tags":[]}', "raw": None}
         assert day.account.sources[0].unknown_dropped == ()
+
+    def test_evolve_keeps_long_numbers_that_are_no_card_s(self, tmp_path: Path) -> None:
+        content = rows(STORES, {}).with_columns(pl.lit("4006381333938").alias("ean"), pl.lit(1772445600000).alias("at"))
+        day = curated(tmp_path, contracted(STORES, "evolve"), content)
+        assert json.loads(day.rows.collect()["other_columns"][0]) == {"ean": "4006381333938", "at": "1772445600000"}
+
+    @pytest.mark.parametrize("name", ["_row", "^total$", "^.*$"])
+    def test_a_name_that_would_be_taken_for_something_else_refuses_the_object(self, tmp_path: Path, name: str) -> None:
+        content = rows(ORDERS, {}).with_columns(pl.lit("x").alias(name))
+        assert refusal(curated(tmp_path, ORDERS, content)) == f"it has the column {name}; expected another name"
+
+    @pytest.mark.parametrize("unknown", ["evolve", "discard", "freeze"])
+    @pytest.mark.parametrize("column", [pl.lit("x").alias("4111 1111 1111 1111"), pl.struct(cvc=pl.lit("737"))])
+    def test_numbers_in_names_and_codes_in_nested_values_are_nowhere(
+        self, tmp_path: Path, unknown: Literal["evolve", "discard", "freeze"], column: pl.Expr
+    ) -> None:
+        day = curated(tmp_path, contracted(STORES, unknown), rows(STORES, {}).with_columns(column))
+        assert refusal(day)
+        (rejected,) = day.rejected.values()
+        assert all(number not in f"{day.account}{rejected.write_json()}" for number in ("4111", "737"))
 
     def test_discard_drops_them_and_says_so(self, tmp_path: Path) -> None:
         day = curated(tmp_path, QUERY_LOG, rows(QUERY_LOG, {}).with_columns(pl.lit(1).alias("mood")))
@@ -235,6 +256,27 @@ def test_a_rule_that_halts_refuses_the_whole_object(tmp_path: Path) -> None:
     content = rows(ORDERS, {"total": Decimal("1.00")}, {"order_id": 2, "total": Decimal("6.00")})
     day = curated(tmp_path, halting, content)
     assert refusal(day) == "row 2, column total: found 6.00; expected a total below 5"
+
+
+def test_a_rule_that_halts_does_so_for_a_row_that_breaks_others_too(tmp_path: Path) -> None:
+    halting = replace(
+        ORDERS, rules=(*ORDERS.rules, Rule("total_small", "halt", "a total below 5", Between("total", None, 5)))
+    )
+    content = rows(ORDERS, {"total": Decimal("6.00"), "currency": "x"}, {"order_id": 2, "total": Decimal("1.00")})
+    assert refusal(curated(tmp_path, halting, content)).startswith("row 1, column total")
+
+
+@pytest.mark.parametrize("total", [1e17, -1e30, float("nan"), float("inf")])
+def test_a_number_that_is_too_great_rejects_its_row_alone(tmp_path: Path, total: float) -> None:
+    content = rows(ORDERS, {}, {"order_id": 2}).with_columns(pl.Series("total", [1.5, total]))
+    day = curated(tmp_path, ORDERS, content)
+    assert day.rows.collect()["total"].to_list() == [Decimal("1.50")]
+    assert [rejected["rule"].to_list() for rejected in day.rejected.values()] == [["type"]]
+
+
+def test_flags_as_numbers_with_a_point_become_true_and_false(tmp_path: Path) -> None:
+    content = rows(ORDER_LINES, {}, {"line_number": 2}).with_columns(pl.Series("is_return", [1.0, 0.5]))
+    assert curated(tmp_path, ORDER_LINES, content).rows.collect()["is_return"].to_list() == [True]
 
 
 def test_a_rule_that_fails_every_row_leaves_all_in_the_quarantine_and_says_so(tmp_path: Path) -> None:
