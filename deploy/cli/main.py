@@ -220,6 +220,9 @@ def export_source(
     day: Annotated[str | None, typer.Option("--day", help="The UTC day of --mode day.")] = None,
     days: Annotated[str | None, typer.Option("--days", help="Several, as FIRST..LAST, each a load.")] = None,
     keys: Annotated[bool, typer.Option("--keys", help="Find deleted rows too; --mode full always does.")] = False,
+    many_deleted: Annotated[
+        bool, typer.Option("--many-deleted", help="More than a fifth of a table's rows may be gone.")
+    ] = False,
     from_env: FromEnvOption = False,
     state_directory: StateOption = None,
     port_base: PortBaseOption = None,
@@ -228,7 +231,7 @@ def export_source(
     from deploy.cli import export
 
     with plain_failures(from_env=from_env):
-        wanted = export.requests(mode, day, days, keys=keys)
+        wanted = export.requests(mode, day, days, keys=keys, many_deleted=many_deleted)
         export.run_export(None if from_env else Instance.at(state_directory, port_base), wanted)
 
 

@@ -23,7 +23,7 @@ from pipeline_assets.lake.manifest import LoadedObject, Manifest
 
 _DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 _MOST_NAMED = 20
-_BEGUN = ".begun"
+_BEGUN, _ABANDONED = ".begun", ".abandoned"
 #: The asset of the loads of a day, and the flow of their receipts: what the sums of the lake count is rows and objects.
 LOADS_ASSET, LOADS_FLOW = "lake/loads", "loads"
 
@@ -56,13 +56,13 @@ class OpenLoad:
 
 
 def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
-    """Put the marker of a load if it is whole; None once it has one, else what keeps it from it.
+    """Put the marker of a load if it is whole; None once it has one or was abandoned, else what keeps it from it.
 
     Raises `TransientError` and `ManifestError`.
     """
     manifest = _manifest(name, stores)
     if manifest is None:
-        return OpenLoad(name, manifest=False)
+        return OpenLoad(name, manifest=False) if stores.raw.text(name.abandoned_key) is None else None
     receipts: dict[str, Receipt] = {}
     # The last objects first: while a load is on its way, these are the ones that are missing.
     for loaded in reversed(manifest.objects):
@@ -81,8 +81,8 @@ def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
 def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
     """The loads of days from `since` (ISO) on that have no completion marker, in the order of their days and ids.
 
-    A load whose manifest is missing is known by the note of its beginning or by its raw objects. One that is whole
-    gets its marker here, if whoever should have put it died. Raises `TransientError`.
+    A load whose manifest is missing is known by the note of its beginning or by its raw objects; one that was abandoned
+    is closed. One that is whole gets its marker here, if whoever should have put it died. Raises `TransientError`.
     """
     after = f"load={since}"
     marked = set(stores.curated.keys(LOADS, f"{LOADS}{after}"))
@@ -95,7 +95,7 @@ def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
 def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad | None]]:
     """The loads of a day, each with what keeps it from its end; None for one that is whole, which then has its marker.
 
-    Raises `TransientError`.
+    Without those that were abandoned. Raises `TransientError`.
     """
     prefixes = (f"{LOADS}load={day}/", *(raw_prefix(dataset, day) for dataset in _DATASETS))
     names = _names(key for prefix in prefixes for key in stores.raw.keys(prefix))
@@ -103,14 +103,20 @@ def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad 
 
 
 def _names(keys: Iterable[str]) -> list[LoadName]:
-    """The loads that notes of a beginning, manifests and raw objects are of, in the order of their days and ids."""
+    """The loads that notes of a beginning, manifests and raw objects are of, in the order of their days and ids.
+
+    Not those of which a note says that they were abandoned.
+    """
     names: set[LoadName] = set()
+    abandoned: set[LoadName] = set()
     for key in keys:
-        if raw := RawObject.of(key):
+        if key.endswith(_ABANDONED) and (name := LoadName.of(key.replace(_ABANDONED, ".json"))):
+            abandoned.add(name)
+        elif raw := RawObject.of(key):
             names.add(LoadName(raw.day, raw.load_id))
         elif name := LoadName.of(key.replace(_BEGUN, ".json")):
             names.add(name)
-    return sorted(names, key=lambda each: each.key)
+    return sorted(names - abandoned, key=lambda each: each.key)
 
 
 def _record(name: LoadName, stores: CurationStores) -> None:

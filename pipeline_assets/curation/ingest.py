@@ -90,6 +90,7 @@ class CurationFlow:
             told = _recount(raw.dataset, raw.day, stores) if raw else None
             stores.ledger.record(receipt, report=report)
         if raw:
+            _recount(raw.dataset, raw.day, stores, told)
             _complete(LoadName(raw.day, raw.load_id), stores)
         return receipt
 

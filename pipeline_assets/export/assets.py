@@ -11,9 +11,10 @@ from pipeline_assets.datasets.assets import schema_of
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.events.accounts import data_version
+from pipeline_assets.events.outcomes import TerminalError
 from pipeline_assets.export.export import Request, export
 from pipeline_assets.export.inbox import LANDED
-from pipeline_assets.export.source import SourceError
 from pipeline_assets.export.stores import ExportStores, open_stores
 from pipeline_assets.files.assets import tried_again
 from pipeline_assets.lake.asset_keys import raw_key
@@ -67,7 +68,7 @@ def exported(
         for number, day in enumerate(context.partition_keys, 1):
             try:
                 manifest = export(Request("day", date.fromisoformat(day), datasets=chosen), stores)
-            except SourceError as error:
+            except TerminalError as error:
                 raise dg.Failure(str(error), allow_retries=False) from error
             loads.append(manifest)
             for dataset in chosen:
@@ -77,7 +78,7 @@ def exported(
             rows = sum(each.rows for each in manifest.objects)
             of, load = len(context.partition_keys), manifest.name.load_id
             context.log.info("%s (%d of %d): %d rows exported as load %s", day, number, of, rows, load)
-    version = ",".join(manifest.name.load_id for manifest in loads[:3])
+    version = data_version(manifest.name.load_id for manifest in loads)
     for dataset in chosen:
         yield dg.MaterializeResult(asset_key=raw_key(dataset), data_version=dg.DataVersion(version))
 

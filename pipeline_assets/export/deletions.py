@@ -8,46 +8,84 @@ of their load.
 Why a deleted row is always found: keys are compared with the two snapshots before. A row that changed in that second,
 or that another load has read while a snapshot was taken, may have changed later than the tombstone says; the next
 snapshot, in a later second, buries it once more.
+
+Nothing is buried before all tables were looked at: a table that is empty by mistake is no reason to bury its rows, and
+those that are put back with their old `updated_at` would stay buried.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
 import polars as pl
 
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.export.loads import Begun, Loads, Part
-from pipeline_assets.export.source import SourceDatabase
+from pipeline_assets.export.source import SourceDatabase, SourceError
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.layout import DELETED, RawObject, key_snapshot
 
 DELETED_AT = "deleted_at"
 _COMPARED = 2
+#: More keys than this, and more than this share of the last snapshot, are not believed to be gone.
+_MANY, _SHARE = 100, 0.2
 
 
-def bury_deleted(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Begun) -> Part | None:
-    """Take this load's snapshot of a table's keys and put tombstones for those that are gone; None where none is.
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A table's keys now, and which are gone: `lost` of the `known` ones of the last snapshot for the first time."""
 
-    The snapshot comes last: one that is there has its tombstones already.
+    dataset: Dataset
+    keys: pl.DataFrame
+    gone: pl.DataFrame
+    lost: int
+    known: int
+
+
+def bury_deleted(
+    source: SourceDatabase, loads: Loads, datasets: Sequence[Dataset], begun: Begun, *, many: bool
+) -> dict[str, Part]:
+    """Take this load's snapshots of the tables' keys and put tombstones for those that are gone, by name of the table.
+
+    Raises `SourceError`, before any tombstone is put, when more than a hundred keys and a fifth of a table's are gone
+    and `many` does not allow it. A snapshot comes last: where one is there, its tombstones were put already.
     """
-    name = begun.name
-    tombstones = RawObject(dataset.name, name.day, name.load_id, DELETED)
-    snapshot = key_snapshot(dataset.name, name.load_id)
-    taken = loads.keys(snapshot.removesuffix(f"{name.load_id}.parquet"))
+    looks = [look for dataset in datasets if (look := _look(source, loads, dataset, begun))]
+    if not many and (said := [_said(look) for look in looks if look.lost > max(_MANY, _SHARE * look.known)]):
+        raise SourceError(f"{'; '.join(said)}. If that is meant, say so: --many-deleted, Request.many_deleted=True")
+    for look in looks:
+        if not look.gone.is_empty():
+            loads.put_part(_tombstones(look.dataset, begun), look.gone)
+        loads.put_frame(key_snapshot(look.dataset.name, begun.name.load_id), look.keys)
+    there = (loads.part(_tombstones(dataset, begun)) for dataset in datasets)
+    return {part.stored.dataset: part for part in there if part}
+
+
+def _look(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Begun) -> _Look | None:
+    """Look at a table; None where this load has its snapshot already."""
+    snapshot = key_snapshot(dataset.name, begun.name.load_id)
+    taken = loads.keys(snapshot.removesuffix(f"{begun.name.load_id}.parquet"))
     if snapshot in taken:
-        return loads.part(tombstones)
+        return None
     moment = source.now().replace(microsecond=0) - timedelta(microseconds=1)
     keys = source.keys(dataset)
-    earlier = [loads.frame(key) for key in [key for key in taken if key < snapshot][-_COMPARED:]]
-    gone = _gone(dataset, keys, earlier, moment)
-    part = None if gone.is_empty() else loads.put_part(tombstones, gone)
-    loads.put_frame(snapshot, keys)
-    return part
-
-
-def _gone(dataset: Dataset, keys: pl.DataFrame, earlier: list[pl.DataFrame], moment: datetime) -> pl.DataFrame:
-    schema = {name: pl.Int64() for name in dataset.key}
-    known = pl.concat([pl.DataFrame(schema=schema), *earlier]).unique()
+    none = pl.DataFrame(schema={name: pl.Int64() for name in dataset.key})
+    earlier = [none, *(loads.frame(key) for key in [key for key in taken if key < snapshot][-_COMPARED:])]
     deleted_at = pl.lit(moment).cast(FRAME_TYPES["datetime"]).alias(DELETED_AT)
-    return known.join(keys, on=list(dataset.key), how="anti").sort(dataset.key).with_columns(deleted_at)
+    gone = _without(pl.concat(earlier).unique(), keys).sort(dataset.key).with_columns(deleted_at)
+    # Those of the snapshot before the last have been buried once.
+    return _Look(dataset, keys, gone, _without(earlier[-1], keys).height, earlier[-1].height)
+
+
+def _without(known: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    return known.join(keys, on=known.columns, how="anti")
+
+
+def _tombstones(dataset: Dataset, begun: Begun) -> RawObject:
+    return RawObject(dataset.name, begun.name.day, begun.name.load_id, DELETED)
+
+
+def _said(look: _Look) -> str:
+    return f"{look.lost:,} of {look.known:,} keys of {look.dataset.name} are gone from the source"

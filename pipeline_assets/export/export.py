@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import count
+from itertools import chain, count
 from typing import Literal
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
@@ -31,12 +31,14 @@ class Request:
 
     full: every row of each table. incremental: rows changed since the last full or incremental load, and once more
     those of the `lag` before it. day: rows last changed on the UTC day `day`, which is then the day of the load.
-    `keys` looks for deleted rows as well; a day cannot tell of any.
+    `keys` looks for deleted rows as well; a day cannot tell of any. `many_deleted` lets more than a fifth of the rows
+    of a table be gone.
     """
 
     mode: ExportMode
     day: date | None = None
     keys: bool = False
+    many_deleted: bool = False
     datasets: Sequence[Dataset] = ECOMMERCE
     lag: timedelta = LAG
     part_rows: int = PART_ROWS
@@ -53,7 +55,10 @@ Tell = Callable[[Part], None]
 
 
 def export(request: Request, stores: ExportStores, tell: Tell = lambda _: None) -> Manifest:
-    """Export one load and return its manifest, which is put last; goes on with an unfinished load of the same kind.
+    """Export one load and return its manifest, which is put last.
+
+    It goes on with an unfinished load of the same kind that began on the same UTC day with the same key of tokens; an
+    older one is abandoned. An incremental load relies on finished loads only, so it finds what an abandoned one left.
 
     Rows that change while this runs are not lost: what the next incremental load relies on is the time at which this
     one began, by the clock of the database. No later load looks at a day again, so where one of a day was begun before
@@ -70,8 +75,12 @@ def export(request: Request, stores: ExportStores, tell: Tell = lambda _: None) 
 def _load(begun: Begun, request: Request, stores: ExportStores, tell: Tell, *, resumed: bool) -> Manifest:
     """Put what is not there yet of a load, its manifest last."""
     objects = []
+    graves: dict[str, Part] = {}
+    if begun.keys:
+        graves = bury_deleted(stores.source, stores.loads, request.datasets, begun, many=request.many_deleted)
     for dataset in request.datasets:
-        for part in _table(dataset, begun, request, stores, resumed=resumed):
+        rows = _table(dataset, begun, request, stores, resumed=resumed)
+        for part in chain([graves[dataset.name]] if dataset.name in graves else [], rows):
             objects.append(part.stored)
             tell(part)
     promises = begun.begun_at if request.mode != "day" else None
@@ -95,6 +104,7 @@ def _begin(request: Request, stores: ExportStores) -> tuple[Begun, bool]:
     day = request.day or now.date()
     names = tuple(dataset.name for dataset in request.datasets)
     begun = Begun(LoadName(day.isoformat(), ""), request.mode, names, _text(now), keys=request.keys)
+    begun = replace(begun, token_key=stores.key.id)
     if unfinished := stores.loads.unfinished(begun):
         return unfinished, True
     if request.mode == "incremental":
@@ -105,9 +115,7 @@ def _begin(request: Request, stores: ExportStores) -> tuple[Begun, bool]:
 
 
 def _table(dataset: Dataset, begun: Begun, request: Request, stores: ExportStores, *, resumed: bool) -> Iterator[Part]:
-    """Put what is not there yet of one table, and yield every part of it."""
-    if begun.keys and (tombstones := bury_deleted(stores.source, stores.loads, dataset, begun)):
-        yield tombstones
+    """Put what is not there yet of the rows of one table, and yield every part of them."""
     window = _window(dataset, begun)
     after: tuple[int, ...] = ()
     for number in count(1):

@@ -5,7 +5,8 @@ same time, takes over what is there. Each part says in its metadata after which 
 take part and whenever one dies, the parts of a table follow upon each other without a gap or an overlap.
 
 A load is begun with an object that claims its id and says what it is of, and finished with its manifest. What is begun
-and not finished is gone on with by the next call that asks for the same.
+and not finished is gone on with by the next call that asks for the same on the same day with the same key of tokens; a
+later call closes it with a note. Whoever still works on it then may finish it, but nothing relies on what it promises.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Begun:
     """What a load is of, settled when it begins.
 
     `begun_at` is ISO-8601 UTC by the clock of the source; `since` holds, by dataset, the lower bound of `updated_at`
-    where there is one; `keys` says that deleted rows are looked for; `source` is the id of the inbox object.
+    where there is one; `keys` says that deleted rows are looked for; `source` is the id of the inbox object;
+    `token_key` is the id of the key of its tokens.
     """
 
     name: LoadName
@@ -52,6 +54,7 @@ class Begun:
     since: dict[str, str] = field(default_factory=dict)
     keys: bool = False
     source: str = ""
+    token_key: str = ""
 
     def to_json(self) -> str:
         """The document that lies in the bucket."""
@@ -69,6 +72,11 @@ class Begun:
         """Whether both are loads of the same kind and the same tables, and of the same day where they are of one."""
         mine = (self.mode, self.datasets, self.keys, self.source, self.name.day if self.mode == "day" else "")
         return mine == (other.mode, other.datasets, other.keys, other.source, other.name.day if mine[-1] else "")
+
+    def goes_with(self, later: Begun) -> bool:
+        """Whether rows that are read now may join it: on a later day they may be too new for it, or of another key."""
+        day = len("2026-11-20")
+        return (self.begun_at[:day], self.token_key) == (later.begun_at[:day], later.token_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +108,24 @@ class Loads:
         raise TransientError(f"{_CLAIMS} loads have begun at {moment.isoformat()}")
 
     def unfinished(self, wanted: Begun) -> Begun | None:
-        """The oldest load that asks for the same and has no manifest yet, or None."""
-        begun, finished = self._names()
-        candidates = (self._begun(name) for name in sorted(begun - finished, key=_by_id))
-        return next((each for each in candidates if each.asks_for_the_same(wanted)), None)
+        """The oldest load that asks for the same, has no manifest and can be gone on with, or None.
+
+        Those that no longer can are closed with a note.
+        """
+        begun, finished, abandoned = self._names()
+        for name in sorted(begun - finished - abandoned, key=_by_id):
+            there = self._begun(name)
+            if there.asks_for_the_same(wanted):
+                if there.goes_with(wanted):
+                    return there
+                self._put_if_absent(name.abandoned_key, wanted.to_json().encode())
+        return None
 
     def watermarks(self, datasets: tuple[str, ...]) -> dict[str, str]:
         """By dataset, what the latest finished load that promises anything says of `updated_at`."""
         found: dict[str, str] = {}
-        for name in sorted(self._names()[1], key=_by_id, reverse=True):
+        _, finished, abandoned = self._names()
+        for name in sorted(finished - abandoned, key=_by_id, reverse=True):
             if found.keys() >= set(datasets):
                 break
             promised = Manifest.from_json(self._text(name.key)).watermarks
@@ -161,12 +178,14 @@ class Loads:
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
-    def _names(self) -> tuple[set[LoadName], set[LoadName]]:
-        """The loads that were begun, and those that are finished."""
+    def _names(self) -> tuple[set[LoadName], set[LoadName], set[LoadName]]:
+        """The loads that were begun, those that are finished, and those that were abandoned."""
         keys = self.keys(LOADS)
-        finished = {name for key in keys if (name := LoadName.of(key))}
-        ids = (key.removesuffix(".begun") + ".json" for key in keys if key.endswith(".begun"))
-        return {name for key in ids if (name := LoadName.of(key))}, finished
+        begun, finished, abandoned = (
+            {name for key in keys if key.endswith(end) and (name := LoadName.of(key.removesuffix(end) + ".json"))}
+            for end in (".begun", ".json", ".abandoned")
+        )
+        return begun, finished, abandoned
 
     def _begun(self, name: LoadName) -> Begun:
         return Begun.from_json(self._text(name.begun_key))

@@ -25,12 +25,19 @@ from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.privacy.cards import without_numbers
 
 UPDATED_AT = "updated_at"
+_AS_TEXT = "%Y-%m-%d %H:%M:%S%.f"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _MOST_OFF = 1e-6
+#: What the driver of MySQL says of a value that it cannot give, a day such as 0000-00-00 above all.
+_UNREADABLE = "Couldn't convert the value"
 
 
 class SourceError(TerminalError):
     """The source database, or a dataset, is not such that it could be exported; no retry helps."""
+
+
+class _UnreadableError(TransientError):
+    """A value of the source has no counterpart here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +86,30 @@ class SourceDatabase:
         """The first rows of a table in the order of the key, in the types of the lake, without security codes.
 
         `after` is the key after which they begin, empty for the first. A column whose values do not all fit its type
-        without loss stays as it was read: the rules judge it.
+        without loss stays as it was read: the rules judge it. Raises `SourceError` for a value that cannot be read.
         """
-        frame = self._read(select(dataset, window, after, limit=limit), dataset.name)
+        try:
+            frame = self._read(select(dataset, window, after, limit=limit), dataset.name)
+        except _UnreadableError:
+            frame = self._with_times_as_text(dataset, window, after, limit=limit)
         return frame.with_columns(_typed(frame[column.name], column) for column in exported(dataset))
 
     def keys(self, dataset: Dataset) -> pl.DataFrame:
         """Every key of a table, by one statement and hence as of one moment."""
         statement = f"SELECT {_listed(dataset.key)} FROM {_quoted(dataset.name)}"  # noqa: S608 - see above
         return self._read(statement, f"the keys of {dataset.name}").cast(dict.fromkeys(dataset.key, pl.Int64))
+
+    def _with_times_as_text(
+        self, dataset: Dataset, window: Window, after: Sequence[int], *, limit: int
+    ) -> pl.DataFrame:
+        """The same rows, with times in which there may be a day that no calendar has, such as 0000-00-00."""
+        try:
+            return self._read(select(dataset, window, after, limit=limit, times_as_text=True), dataset.name)
+        except _UnreadableError:
+            raise SourceError(
+                f"{dataset.name} has a value that cannot be read, which is in no column of times; compare the types of "
+                "its columns with those of the dataset, and mend it in the source"
+            ) from None
 
     def _read(self, statement: str, asked: str) -> pl.DataFrame:
         try:
@@ -105,7 +127,7 @@ class SourceDatabase:
             for secret in self._secrets:
                 said = said.replace(secret, "***")
             message = f"the source database did not answer for {asked} as it should: {without_numbers(said)}"
-            raise TransientError(message) from None
+            raise (_UnreadableError if _UNREADABLE in said else TransientError)(message) from None
 
 
 def exported(dataset: Dataset) -> tuple[Column, ...]:
@@ -113,13 +135,17 @@ def exported(dataset: Dataset) -> tuple[Column, ...]:
     return tuple(column for column in dataset.columns if column.personal != "security_code")
 
 
-def select(dataset: Dataset, window: Window, after: Sequence[int] = (), *, limit: int) -> str:
+def select(
+    dataset: Dataset, window: Window, after: Sequence[int] = (), *, limit: int, times_as_text: bool = False
+) -> str:
     """The statement for the first `limit` rows after a key; raises `SourceError` for a spec that allows none."""
     if wrong := [name for name in dataset.key if dataset.column(name).type != "integer"]:
         raise SourceError(f"{dataset.name} is read in the order of its key, so {wrong[0]} must be a whole number")
     conditions = [*_bounds(window), *([_beyond(dataset.key, after)] if after else [])]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    columns = _listed(column.name for column in exported(dataset))
+    as_text = {column.name for column in dataset.columns if times_as_text and column.type in {"datetime", "date"}}
+    names = ((column.name, _quoted(column.name)) for column in exported(dataset))
+    columns = ", ".join(f"CAST({said} AS CHAR) AS {said}" if name in as_text else said for name, said in names)
     return (
         f"SELECT {columns} FROM {_quoted(dataset.name)}{where} "  # noqa: S608 - see above
         f"ORDER BY {_listed(dataset.key)} LIMIT {int(limit)}"
@@ -169,6 +195,9 @@ def _typed(values: pl.Series, column: Column) -> pl.Series:
         return values
     if column.type == "datetime" and isinstance(values.dtype, pl.Datetime):
         return values.dt.replace_time_zone("UTC").dt.cast_time_unit("us")
+    if column.type == "datetime" and values.dtype == pl.String:
+        moments = values.str.to_datetime(_AS_TEXT, time_unit="us", time_zone="UTC", strict=False)
+        return moments if moments.null_count() == values.null_count() else values
     with suppress(pl.exceptions.PolarsError):
         typed = values.cast(wanted)
         off = typed.cast(pl.Float64) - values if values.dtype.is_float() else None

@@ -6,6 +6,7 @@ key                                                     what it holds
 raw: ``<dataset>/load=<day>/<load id>-<part>.parquet``  rows as exported; parts count from 0001
 raw: ``<dataset>/load=<day>/<load id>-deleted.parquet`` keys of rows that the source no longer has
 raw: ``_loads/load=<day>/<load id>.begun``              that a load was begun, and what it is of
+raw: ``_loads/load=<day>/<load id>.abandoned``          that nobody goes on with it: another took its place
 raw: ``_loads/load=<day>/<load id>.json``               the manifest of a load, put when it is complete
 raw: ``_keys/<dataset>/<load id>.parquet``              every key of a table, as of a load
 curated: ``<dataset>/date=<day>/part.parquet``          all that was loaded on a day, one row per key
@@ -83,6 +84,11 @@ class LoadName:
         """The key in the raw bucket of what says that it was begun."""
         return f"{LOADS}load={self.day}/{self.load_id}.begun"
 
+    @property
+    def abandoned_key(self) -> str:
+        """The key in the raw bucket of what says that nobody goes on with it."""
+        return f"{LOADS}load={self.day}/{self.load_id}.abandoned"
+
     @classmethod
     def of(cls, key: str) -> LoadName | None:
         """The load whose manifest or marker a key names, or None when it names none."""
@@ -92,7 +98,7 @@ class LoadName:
 
 def is_bookkeeping(key: str) -> bool:
     """Whether a key of the raw bucket is a note that exports make for each other: no rows, no manifest."""
-    return key.startswith(KEYS) or (key.startswith(LOADS) and key.endswith(".begun"))
+    return key.startswith(KEYS) or (key.startswith(LOADS) and key.endswith((".begun", ".abandoned")))
 
 
 def raw_prefix(dataset: str, day: str) -> str:

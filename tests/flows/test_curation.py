@@ -22,7 +22,7 @@ from deploy.cli.deployment import Deployment
 from deploy.cli.quarantine import print_documents, print_list, write_rejected_rows
 from deploy.cli.replaying import replace_file, replay
 from deploy.local.access import Access
-from pipeline_assets.curation.completion import open_loads
+from pipeline_assets.curation.completion import loads_of, open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, DATASETS, recurate_day
 from pipeline_assets.datasets.spec import Between, Rule
 from pipeline_assets.events.object_version import ObjectVersion
@@ -261,18 +261,44 @@ class TestLedgerOfADay:
             world.ingest(world.put(STORES, frame(STORES, [row(STORES, keys[-1])]), part=f"{keys[-1]:04d}"))
             assert world.keys_of(STORES) == keys
 
-    def test_who_tells_what_another_overtook_tells_again(self, world: CurationWorld) -> None:
-        world.ingest(world.put(STORES, frame(STORES, [row(STORES, key) for key in (1, 2, 3)])))
-        slow = world.put(STORES, frame(STORES, [row(STORES, 1)]), load=1, part="0001")
-        others = iter([2])
+    @pytest.mark.parametrize(("call", "keys"), [("update_item", [2, 3]), ("batch_write_item", [5])])
+    def test_who_tells_what_others_overtook_tells_again(self, world: CurationWorld, call: str, keys: list[int]) -> None:
+        world.ingest(world.put(STORES, frame(STORES, [row(STORES, key) for key in (1, 2, 3, 4)])))
+        slow = world.put(STORES, frame(STORES, [row(STORES, key) for key in (1, 5)]), load=1)
+        others = iter(keys)
 
         def overtake() -> None:
             for key in islice(others, 1):
-                world.ingest(world.put(STORES, frame(STORES, [row(STORES, key)]), load=2))
+                world.ingest(world.put(STORES, frame(STORES, [row(STORES, key)]), load=key))
 
-        CURATION_FLOW.ingest(slow, world.stores(before_ledger=("update_item", overtake)))
+        CURATION_FLOW.ingest(slow, world.stores(before_ledger=(call, overtake)))
         assert next(others, None) is None
-        assert world.keys_of(STORES) == [1, 2, 3]
+        assert world.keys_of(STORES) == [1, 2, 3, 4, 5]
+
+    def test_an_object_that_is_replaced_meanwhile_stays_out(self, world: CurationWorld) -> None:
+        world.ingest(world.put(STORES, frame(STORES, [row(STORES, 1), row(STORES, 2)])))
+        others = iter([3])
+
+        def replace_it() -> None:
+            for key in islice(others, 1):
+                world.ingest(world.put(STORES, frame(STORES, [row(STORES, key)])))
+
+        slow = world.put(STORES, frame(STORES, [row(STORES, 1)]), load=1)
+        CURATION_FLOW.ingest(slow, world.stores(before_ledger=("update_item", replace_it)))
+        assert next(others, None) is None
+        assert world.keys_of(STORES) == [1, 3]
+        assert len(world.stores().ledger.objects("curated/stores", DAY)) == 2
+
+    def test_it_is_right_once_a_receipt_is_there(self, world: CurationWorld) -> None:
+        world.ingest(world.put(STORES, frame(STORES, [row(STORES, 1), row(STORES, 2)])))
+        seen: list[int] = []
+
+        def look() -> None:
+            seen.append(world.day(STORES).height)
+
+        later = world.put(STORES, frame(STORES, [row(STORES, 1)]), load=1)
+        CURATION_FLOW.ingest(later, world.stores(before_ledger=("transact_write_items", look)))
+        assert seen == [2]
 
     def test_a_day_worked_out_anew_is_told_with_what_came_between_it_and_its_receipts(
         self, world: CurationWorld
@@ -392,6 +418,16 @@ class TestCompletion:
             **counts(received=20, accepted=19, quarantined=1).as_dict(),
         }
         assert list(open_loads(world.stores())) == []
+
+    def test_an_abandoned_load_is_closed_without_a_marker(self, world: CurationWorld) -> None:
+        objects = self.load(world)
+        note = world.put_key(LoadName(DAY, load_id(0)).abandoned_key, b"{}")
+        assert CURATION_FLOW.ingest(note, world.stores()) is None
+        for version, _ in objects:
+            world.ingest(version)
+        assert (list(open_loads(world.stores())), loads_of(DAY, world.stores())) == ([], [])
+        assert world.marker() is None
+        assert world.keys_of(STORES) == [1, 2, 3]
 
     def test_the_manifest_may_come_last(self, world: CurationWorld) -> None:
         objects = self.load(world)

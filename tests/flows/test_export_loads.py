@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -372,6 +372,97 @@ class TestResuming:
         assert [len(again), len(world.keys("_loads/"))] == [0, 2]
 
 
+class TestAbandoned:
+    @pytest.fixture
+    def ago(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+        """Sets the clock of the source back, for the loads that are begun until it is set again."""
+        real = SourceDatabase.now
+        return lambda by: monkeypatch.setattr(SourceDatabase, "now", lambda self: real(self) - by)
+
+    @pytest.mark.parametrize("request_", [ALL_ORDERS, NEW_ORDERS])
+    def test_a_load_of_an_earlier_day_is_closed_and_another_takes_its_place(
+        self, world: World, ago: Callable[[timedelta], None], request_: Request
+    ) -> None:
+        world.database.put("orders", orders(1, 5))
+        ago(timedelta(days=3))
+        with pytest.raises(KeyboardInterrupt):
+            export(request_, world.stores, Dying(1))
+        ago(timedelta(0))
+        today = datetime.now(UTC)
+        world.database.put("orders", orders(4, 1, today, status="shipped"))
+        manifest = export(request_, world.stores)
+        assert manifest.name.day == f"{today:%Y-%m-%d}"
+        assert ids(world.frame(manifest)) == [1, 2, 3, 4, 5]
+        assert all(f"load={manifest.name.day}/" in each.key for each in manifest.objects)
+        ends = [key.rpartition(".")[2] for key in world.keys("_loads/")]
+        assert ends == ["abandoned", "begun", "begun", "json"]
+        # The note is kept, and the old one is not looked at again.
+        assert export(request_, world.stores).name.load_id > manifest.name.load_id
+        assert len([key for key in world.keys("_loads/") if key.endswith(".abandoned")]) == 1
+
+    def test_what_an_abandoned_load_left_is_found_since_the_last_that_was_finished(
+        self, world: World, ago: Callable[[timedelta], None]
+    ) -> None:
+        ago(timedelta(days=4))
+        export(NEW_ORDERS, world.stores)
+        world.database.put("orders", orders(1, 5, datetime.now(UTC) - timedelta(days=3)))
+        ago(timedelta(days=2))
+        with pytest.raises(KeyboardInterrupt):
+            export(NEW_ORDERS, world.stores, Dying(1))
+        ago(timedelta(0))
+        assert ids(world.frame(export(NEW_ORDERS, world.stores))) == [1, 2, 3, 4, 5]
+
+    def test_nothing_relies_on_it_where_somebody_finishes_it_after_all(
+        self, world: World, ago: Callable[[timedelta], None]
+    ) -> None:
+        world.database.put("orders", orders(1, 5))
+
+        def given_up(_part: Part) -> None:
+            ago(timedelta(0))
+            with pytest.raises(KeyboardInterrupt):
+                export(NEW_ORDERS, world.stores, Dying(1))
+
+        ago(timedelta(days=2))
+        late = export(NEW_ORDERS, world.stores, given_up)
+        assert late.watermarks
+        assert ids(world.frame(export(replace(NEW_ORDERS, keys=True), world.stores))) == [1, 2, 3, 4, 5]
+
+    def test_a_load_has_tokens_of_one_key(self, world: World) -> None:
+        world.database.put("payments", [{"payment_id": number, "card_number": CARD} for number in range(1, 6)])
+        only = Request("full", datasets=(PAYMENTS,), part_rows=2)
+        with pytest.raises(KeyboardInterrupt):
+            export(only, world.stores, Dying(1))
+        rotated = replace(world.stores, key=TokenKey("k2", bytes(32)))
+        tokens = world.frame(export(only, rotated), "payments")["card_token"]
+        assert [token[:3] for token in tokens] == ["k2:"] * 5
+
+
+class TestTimesOfNoCalendar:
+    @pytest.mark.parametrize("time", ["0000-00-00 00:00:00", "2026-02-00 10:00:00"])
+    def test_the_row_reaches_the_rules_as_text(self, world: World, time: str) -> None:
+        if not isinstance(world.database, MariaDbDatabase):
+            pytest.skip("SQLite has no such times")
+        world.database.put("orders", orders(1, 4))
+        world.database.run(
+            f"SET SESSION sql_mode = ''; UPDATE `orders` SET `ordered_at` = '{time}' WHERE `order_id` = 2"  # noqa: S608
+        )
+        manifest = export(ALL_ORDERS, world.stores)
+        first, second = (world.read(each.key) for each in manifest.objects)
+        assert first["ordered_at"].to_list() == [f"{NOON:%F %T}.000000", f"{time}.000000", f"{NOON:%F %T}.000000"]
+        # The other column of times, and the page without one, have their type.
+        assert (first["updated_at"].dtype, second["ordered_at"].dtype) == (FRAME_TYPES["datetime"],) * 2
+        assert first["updated_at"].to_list() == [NOON + timedelta(seconds=n) for n in range(3)]
+
+    def test_in_a_column_of_another_type_it_is_the_end_and_says_of_which_table(self, world: World) -> None:
+        if not isinstance(world.database, MariaDbDatabase):
+            pytest.skip("SQLite has no such times")
+        world.database.put("orders", orders(1, 1))
+        world.database.run("ALTER TABLE `orders` DROP `status`, ADD `status` DATETIME")
+        world.database.run("SET SESSION sql_mode = ''; UPDATE `orders` SET `status` = '0000-00-00'")
+        with pytest.raises(SourceError, match="orders has a value that cannot be read"):
+            export(ALL_ORDERS, world.stores)
+
+
 class TestDeletions:
     def both(self, world: World) -> Manifest:
         return export(replace(NEW_ORDERS, keys=True), world.stores)
@@ -425,6 +516,32 @@ class TestDeletions:
         manifest = export(replace(NEW_ORDERS, keys=True), world.stores, put_back)
         tombstone, row = world.frame(manifest, deleted=True), world.frame(manifest).filter(pl.col("order_id") == 2)
         assert row["updated_at"][0] > tombstone["deleted_at"][0]
+
+    def test_a_table_that_is_empty_by_mistake_is_not_buried(self, world: World) -> None:
+        wanted = Request("incremental", datasets=(QUERY_LOG, ORDERS), keys=True)
+        world.database.put("orders", orders(1, 150))
+        world.database.put("query_log", [{"query_id": 1}])
+        export(wanted, world.stores)
+        world.database.run("DELETE FROM `query_log`")
+        world.database.run("DELETE FROM `orders` WHERE `order_id` > 49")
+        with pytest.raises(SourceError, match=r"^101 of 150 keys of orders are gone .*--many-deleted"):
+            export(wanted, world.stores)
+        # Nor is any row of another table, or another time.
+        with pytest.raises(SourceError):
+            export(wanted, world.stores)
+        assert not [key for key in world.keys("") if "-deleted" in key]
+        manifest = export(replace(wanted, many_deleted=True), world.stores)
+        assert ids(world.frame(manifest, deleted=True)) == list(range(50, 151))
+        assert ids(world.frame(manifest, "query_log", deleted=True), "query_id") == [1]
+        # What was buried once does not count again.
+        assert ids(world.frame(export(wanted, world.stores), deleted=True)) == list(range(50, 151))
+
+    @pytest.mark.parametrize(("rows", "gone"), [(150, 100), (600, 120)])
+    def test_a_hundred_or_a_fifth_may_be_gone(self, world: World, rows: int, gone: int) -> None:
+        world.database.put("orders", orders(1, rows))
+        self.both(world)
+        world.database.run(f"DELETE FROM `orders` WHERE `order_id` <= {gone}")  # noqa: S608
+        assert world.frame(self.both(world), deleted=True).height == gone
 
     def test_a_load_that_dies_after_its_tombstones_has_them_once(self, world: World) -> None:
         world.database.put("orders", orders(1, 2))
