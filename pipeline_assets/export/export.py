@@ -103,8 +103,9 @@ def _begin(request: Request, stores: ExportStores) -> tuple[Begun, bool]:
         raise SourceError(f"the day {request.day} has not begun")
     day = request.day or now.date()
     names = tuple(dataset.name for dataset in request.datasets)
-    begun = Begun(LoadName(day.isoformat(), ""), request.mode, names, _text(now), keys=request.keys)
-    begun = replace(begun, token_key=stores.key.id)
+    begun = Begun(
+        LoadName(day.isoformat(), ""), request.mode, names, _text(now), keys=request.keys, token_key=stores.key.id
+    )
     if unfinished := stores.loads.unfinished(begun):
         return unfinished, True
     if request.mode == "incremental":
