@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import socket
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -161,13 +162,16 @@ class Instance:
         key: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
         return key
 
-    def take_ports(self) -> None:
-        """Bind the state to its ports and engine.
+    def take_ports(self, patience: float = 0.0) -> None:
+        """Bind the state to its ports and engine, waiting `patience` seconds for each that is not free.
 
         Raises `LocalStackError` naming the first port that another program holds.
         """
         for name in PORT_NAMES:
-            if not port_is_free(self.port(name)):
+            deadline = time.monotonic() + patience
+            while not (free := port_is_free(self.port(name))) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            if not free:
                 raise LocalStackError(
                     f"port {self.port(name)} ({name}) is taken by another program: stop it, "
                     "or choose other ports with --port-base and another --state."

@@ -128,6 +128,10 @@ class LocalStack:
         self.board.turn(Condition.FAILED if failure else Condition.STOPPED, failure)
 
 
+#: How long the ports of what was ended may still be taken.
+_DYING_SECONDS = 10.0
+
+
 @contextmanager
 def local_stack(instance: Instance, *, dagster: bool = True) -> Iterator[LocalStack]:
     """An instance held by this process and stopped in order at the end; the caller starts it.
@@ -138,7 +142,8 @@ def local_stack(instance: Instance, *, dagster: bool = True) -> Iterator[LocalSt
     with held(instance):
         before = Picture.read(instance)
         leftovers = end_leftovers(before)
-        instance.take_ports()
+        # A killed process of many threads counts as dead a moment before the kernel gives its ports back.
+        instance.take_ports(_DYING_SECONDS if leftovers else 0.0)
         board = Board.of(instance, [*_STEPS, *(_DAGSTER_STEPS if dagster else ())])
         if leftovers:
             board.note(f"ended what a killed instance had left running: {', '.join(leftovers)}.")
