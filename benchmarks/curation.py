@@ -84,7 +84,7 @@ def _payments(first: int, end: int) -> pl.DataFrame:
         pl.when(card).then(pl.lit("visa")).alias("card_issuer"),
         pl.when(card).then(pl.lit("k1:") + token.str.head(32)).alias("card_token"),
         ((mixed % 20_000).cast(pl.Decimal(18, 2)) / 100).cast(pl.Decimal(18, 2)).alias("amount"),
-        pl.when(number % _BAD == _FIRST_BAD).then(pl.lit("XXX")).otherwise(pl.lit("USD")).alias("currency"),
+        pl.when(number % _BAD == _FIRST_BAD).then(pl.lit("ZZZ")).otherwise(pl.lit("USD")).alias("currency"),
         pl.lit("captured").alias("status"),
         moment.cast(pl.Datetime("us", "UTC")).alias("updated_at"),
     )

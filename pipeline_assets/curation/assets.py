@@ -86,7 +86,11 @@ def _recurate(
     for number, day in enumerate(days, 1):
         receipts = recurate_day(dataset, day, stores)
         state = partition_state(stores.ledger.account(asset, day))
-        metadata = {**state_figures(asset, day, state), **_worked(receipts, account_of(dataset, day, stores))}
+        metadata = {
+            **state_figures(asset, day, state),
+            "data_version": made_with(state.data_version, code_version(dataset)),
+            **_worked(receipts, account_of(dataset, day, stores)),
+        }
         context.add_asset_metadata(metadata=metadata, partition_key=day)
         worked += [receipt.id for receipt in receipts]
         said = "%s %s (%d of %d): %d rows accepted, %d quarantined, of %d raw objects"

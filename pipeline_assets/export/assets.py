@@ -48,7 +48,6 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
         description=f"{dataset.description} As exported on a day, with tokens in place of card and social security "
         "numbers. Materializing a day exports the rows that the source last changed on it, as one more load.",
         metadata={"dagster/column_schema": schema_of(stored_columns(dataset))},
-        skippable=True,
     )
 
 

@@ -130,6 +130,7 @@ def plan(
     `made_of` names the places that have to be shown before a place is.
     """
     seen: list[PendingReport] = []
+    made_of = cache(made_of)
     gathered = _Gathering(cache(standing), max_events, receipts_per_event)
     for report in reports:
         missing = {

@@ -204,8 +204,9 @@ def _stored(
             accounts |= {e.place.partition: states[e.place].counts for e in mine if e.place.partition}
             yield _conservation(key, Conservation(accounts))
     order = {key.to_user_string(): place for place, key in enumerate(graph.toposorted_asset_keys)}
+    made_of = made_of_in(graph)
     for event in sorted(events, key=lambda event: order[event.place.asset]):
-        versions = _versions(event, made_of_in(graph)(event.place), instance)
+        versions = _versions(event, made_of(event.place), instance)
         yield _materialization(event, states[event.place], versions)
 
 
