@@ -19,6 +19,7 @@ from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.engine_environment import install_engines
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import PORT_NAMES, GraphEngine, Instance, port_is_free
+from deploy.local.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
 from deploy.local.neo4j_jars import neo4j_jars
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack, local_stack
@@ -102,6 +103,19 @@ def bare_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
         yield Access({"region": REGION, "endpoint_url": instance.endpoint_url, "credentials": CREDENTIALS})
     finally:
         supervisor.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDbServer]:
+    """A real MariaDB; where it cannot be had its tests are skipped, unless `CESTA_REQUIRE_MARIADB` is set."""
+    try:
+        mariadb_home()
+    except LocalStackError as error:
+        if os.environ.get("CESTA_REQUIRE_MARIADB"):
+            raise
+        pytest.skip(f"not run on MariaDB: {error}")
+    with running_mariadb(free_port_base()) as server:
+        yield server
 
 
 def _have_neo4j() -> None:

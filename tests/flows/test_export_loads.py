@@ -1,111 +1,44 @@
-"""Loads of a source database into a raw bucket: whole, resumed, racing, and without a card number."""
+"""Loads of a source database into a raw bucket: full, incremental and by day, and without a card number."""
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-import polars as pl
 import pytest
-from botocore.awsrequest import AWSRequest, AWSResponse
-from botocore.compat import HTTPHeaders
 
 from deploy.local.access import Access
-from deploy.local.errors import LocalStackError
-from deploy.local.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.export import loads
 from pipeline_assets.export.export import Request, export
-from pipeline_assets.export.loads import Loads, Part
-from pipeline_assets.export.source import SourceDatabase, SourceError
-from pipeline_assets.export.stores import ExportStores
+from pipeline_assets.export.loads import Part
+from pipeline_assets.export.source import SourceError
 from pipeline_assets.lake.frame_types import FRAME_TYPES
-from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.lake.manifest import Manifest
-from pipeline_assets.privacy.leaks import Canaries, scan_bucket
+from pipeline_assets.privacy.leaks import scan_bucket
 from pipeline_assets.privacy.tokens import TokenKey
-from tests.flows.conftest import free_port_base
-from tests.flows.source_world import NOON, Database, MariaDbDatabase, SqliteDatabase, orders
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-KEY = TokenKey("k1", bytes(range(32)))
-CARD, CODE, SSN = "4111111111111111", "K9X7QZ", "666-45-6789"
-CANARIES = Canaries((CARD, CODE, SSN))
-ALL_ORDERS = Request("full", datasets=(ORDERS,), part_rows=3)
-NEW_ORDERS = Request("incremental", datasets=(ORDERS,), part_rows=3)
-
-
-class World:
-    """A shop's database, a raw bucket, and what exports between them."""
-
-    def __init__(self, database: Database, s3: S3Client, bucket: str) -> None:
-        self.database, self.s3, self.bucket = database, s3, bucket
-        self.stores = ExportStores(SourceDatabase(database.url), Loads(s3, bucket), KEY)
-
-    def frame(self, manifest: Manifest, dataset: str = "orders", *, deleted: bool = False) -> pl.DataFrame:
-        """The rows of a load, or its tombstones."""
-        keys = [each.key for each in manifest.objects if each.dataset == dataset]
-        named = [(raw, key) for key in keys if (raw := RawObject.of(key))]
-        return pl.concat([self.read(key) for raw, key in named if raw.deletes is deleted])
-
-    def read(self, key: str) -> pl.DataFrame:
-        return pl.read_parquet(io.BytesIO(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()))
-
-    def keys(self, prefix: str = "") -> list[str]:
-        return self.stores.loads.keys(prefix)
+from tests.flows.export_world import (
+    ALL_ORDERS,
+    CANARIES,
+    CARD,
+    CODE,
+    DATABASES,
+    KEY,
+    NEW_ORDERS,
+    SSN,
+    Dying,
+    World,
+    ids,
+    world_of,
+)
+from tests.flows.source_world import NOON, MariaDbDatabase, orders
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDbServer]:
-    """A real MariaDB; where it cannot be had its tests are skipped, unless `CESTA_REQUIRE_MARIADB` is set."""
-    try:
-        mariadb_home()
-    except LocalStackError as error:
-        if os.environ.get("CESTA_REQUIRE_MARIADB"):
-            raise
-        pytest.skip(f"not run on MariaDB: {error}")
-    with running_mariadb(free_port_base()) as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
+@pytest.fixture(params=DATABASES)
 def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> World:
-    bucket = f"raw-{uuid4().hex[:12]}"
-    bare_cloud.s3.create_bucket(Bucket=bucket)
-    bare_cloud.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    on_mariadb = request.param == "mariadb"
-    database = (
-        MariaDbDatabase(request.getfixturevalue("mariadb")) if on_mariadb else SqliteDatabase(tmp_path / "shop.db")
-    )
-    return World(database, bare_cloud.s3, bucket)
-
-
-def ids(frame: pl.DataFrame, column: str = "order_id") -> list[int]:
-    return sorted(frame[column].to_list())
-
-
-class Dying:
-    """Ends an export after some parts, as a kill would between two lines."""
-
-    def __init__(self, parts: int) -> None:
-        self.left = parts
-
-    def __call__(self, _part: Part) -> None:
-        self.left -= 1
-        if not self.left:
-            raise KeyboardInterrupt
+    return world_of(request, tmp_path, bare_cloud)
 
 
 class TestWhole:
@@ -263,185 +196,10 @@ class TestDays:
             export(Request("day", date(2999, 1, 1)), world.stores)
 
 
-class TestResuming:
-    @pytest.mark.parametrize("parts", [1, 2, 3])
-    def test_a_load_that_died_goes_on_under_its_id(self, world: World, parts: int) -> None:
-        world.database.put("orders", orders(1, 8))
-        with pytest.raises(KeyboardInterrupt):
-            export(ALL_ORDERS, world.stores, Dying(parts))
-        put = {key: world.s3.head_object(Bucket=world.bucket, Key=key)["VersionId"] for key in world.keys("orders/")}
-        assert len(put) == parts
-        # What changed meanwhile neither makes a gap nor moves what is there.
-        world.database.put("orders", orders(1, 1, datetime.now(UTC), status="shipped"))
-        world.database.run("DELETE FROM `orders` WHERE `order_id` = 3")
-        manifest = export(ALL_ORDERS, world.stores)
-        assert len(world.keys("_loads/")) == 2
-        assert {each.key: each.version_id for each in manifest.objects}.items() >= put.items()
-        assert ids(world.frame(manifest)) == list(range(1, 9))
-        assert ids(world.frame(export(replace(NEW_ORDERS, lag=timedelta(0)), world.stores))) == [1]
-
-    def test_a_load_is_gone_on_with_only_by_one_of_its_kind(self, world: World) -> None:
-        world.database.put("orders", orders(1, 4))
-        with pytest.raises(KeyboardInterrupt):
-            export(ALL_ORDERS, world.stores, Dying(1))
-        other = export(NEW_ORDERS, world.stores)
-        assert ids(world.frame(other)) == [1, 2, 3, 4]
-        died = export(ALL_ORDERS, world.stores)
-        assert died.name.load_id < other.name.load_id
-        assert ids(world.frame(died)) == [1, 2, 3, 4]
-
-    def test_a_shorter_page_of_another_that_ends_at_the_same_key_is_not_the_end(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        world.database.put("orders", [*orders(1, 1), *orders(3, 4)])
-        read = world.stores.source.rows
-
-        def while_another_is_quicker(*arguments: Any, **named: Any) -> pl.DataFrame:
-            monkeypatch.undo()
-            with pytest.raises(KeyboardInterrupt):
-                export(replace(ALL_ORDERS, part_rows=2), world.stores, Dying(1))
-            world.database.put("orders", orders(2, 1))
-            return read(*arguments, **named)
-
-        monkeypatch.setattr(
-            SourceDatabase, "rows", lambda _self, *args, **named: while_another_is_quicker(*args, **named)
-        )
-        manifest = export(ALL_ORDERS, world.stores)
-        assert ids(world.frame(manifest)) == [1, 3, 4, 5, 6]
-
-    def test_many_exports_at_once_make_whole_loads(self, world: World) -> None:
-        world.database.put("orders", orders(1, 40))
-        with ThreadPoolExecutor(6) as threads:
-            manifests = list(
-                threads.map(lambda size: export(replace(ALL_ORDERS, part_rows=size), world.stores), range(3, 9))
-            )
-        for manifest in manifests:
-            assert world.frame(manifest)["order_id"].to_list() == list(range(1, 41))
-        versions = world.s3.list_object_versions(Bucket=world.bucket)["Versions"]
-        assert len({each["Key"] for each in versions}) == len(versions)  # nothing was ever replaced
-
-    def test_what_the_database_says_is_told_without_its_password(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(_statement: str, url: str, **_options: object) -> None:
-            raise RuntimeError(f"no connection to {url} for 4111111111111111")
-
-        monkeypatch.setattr(pl, "read_database_uri", fail)
-        with pytest.raises(TransientError) as raised:
-            SourceDatabase("mysql://shop:hunter2secret@127.0.0.1:1/shop").now()
-        assert "hunter2secret" not in str(raised.value)
-        assert "4111" not in str(raised.value)
-
-    def test_a_password_that_the_url_writes_otherwise_is_not_told_either(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(*_arguments: object, **_options: object) -> None:
-            raise RuntimeError("access denied, using hunter@2/secret")
-
-        monkeypatch.setattr(pl, "read_database_uri", fail)
-        with pytest.raises(TransientError, match=r"for the keys of orders .* using \*\*\*"):
-            SourceDatabase("mysql://shop:hunter%402%2Fsecret@127.0.0.1:1/shop").keys(ORDERS)
-
-    def test_what_is_put_at_the_same_time_is_put_again(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(loads, "_PAUSE", 0)
-        answers = ["ConditionalRequestConflict"] * 2
-
-        def answer(request: AWSRequest, **_: object) -> Any:
-            if not answers:
-                return None
-            body = io.BytesIO(f"<Error><Code>{answers.pop()}</Code></Error>".encode())
-            body.stream = lambda: iter([body.read()])  # type: ignore[attr-defined]
-            return AWSResponse(str(request.url), 409, HTTPHeaders(), body)
-
-        world.s3.meta.events.register("before-send.s3.PutObject", answer)
-        try:
-            world.database.put("orders", orders(1, 2))
-            assert ids(world.frame(export(ALL_ORDERS, world.stores))) == [1, 2]
-        finally:
-            world.s3.meta.events.unregister("before-send.s3.PutObject", answer)
-        assert answers == []
-
-    def test_a_claim_that_was_answered_too_late_is_not_given_up(self, world: World) -> None:
-        world.database.put("orders", orders(1, 2))
-        again = [0]
-
-        def put_again(**_: object) -> Any:
-            return again.pop() if again else None
-
-        world.s3.meta.events.register_first("needs-retry.s3.PutObject", put_again)
-        try:
-            export(ALL_ORDERS, world.stores)
-        finally:
-            world.s3.meta.events.unregister("needs-retry.s3.PutObject", put_again)
-        assert [len(again), len(world.keys("_loads/"))] == [0, 2]
-
-
-class TestAbandoned:
-    @pytest.fixture
-    def ago(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
-        """Sets the clock of the source back, for the loads that are begun until it is set again."""
-        real = SourceDatabase.now
-        return lambda by: monkeypatch.setattr(SourceDatabase, "now", lambda self: real(self) - by)
-
-    @pytest.mark.parametrize("request_", [ALL_ORDERS, NEW_ORDERS])
-    def test_a_load_of_an_earlier_day_is_closed_and_another_takes_its_place(
-        self, world: World, ago: Callable[[timedelta], None], request_: Request
-    ) -> None:
-        world.database.put("orders", orders(1, 5))
-        ago(timedelta(days=3))
-        with pytest.raises(KeyboardInterrupt):
-            export(request_, world.stores, Dying(1))
-        ago(timedelta(0))
-        today = datetime.now(UTC)
-        world.database.put("orders", orders(4, 1, today, status="shipped"))
-        manifest = export(request_, world.stores)
-        assert manifest.name.day == f"{today:%Y-%m-%d}"
-        assert ids(world.frame(manifest)) == [1, 2, 3, 4, 5]
-        assert all(f"load={manifest.name.day}/" in each.key for each in manifest.objects)
-        ends = [key.rpartition(".")[2] for key in world.keys("_loads/")]
-        assert ends == ["abandoned", "begun", "begun", "json"]
-        # The note is kept, and the old one is not looked at again.
-        assert export(request_, world.stores).name.load_id > manifest.name.load_id
-        assert len([key for key in world.keys("_loads/") if key.endswith(".abandoned")]) == 1
-
-    def test_what_an_abandoned_load_left_is_found_since_the_last_that_was_finished(
-        self, world: World, ago: Callable[[timedelta], None]
-    ) -> None:
-        ago(timedelta(days=4))
-        export(NEW_ORDERS, world.stores)
-        world.database.put("orders", orders(1, 5, datetime.now(UTC) - timedelta(days=3)))
-        ago(timedelta(days=2))
-        with pytest.raises(KeyboardInterrupt):
-            export(NEW_ORDERS, world.stores, Dying(1))
-        ago(timedelta(0))
-        assert ids(world.frame(export(NEW_ORDERS, world.stores))) == [1, 2, 3, 4, 5]
-
-    def test_nothing_relies_on_it_where_somebody_finishes_it_after_all(
-        self, world: World, ago: Callable[[timedelta], None]
-    ) -> None:
-        world.database.put("orders", orders(1, 5))
-
-        def given_up(_part: Part) -> None:
-            ago(timedelta(0))
-            with pytest.raises(KeyboardInterrupt):
-                export(NEW_ORDERS, world.stores, Dying(1))
-
-        ago(timedelta(days=2))
-        late = export(NEW_ORDERS, world.stores, given_up)
-        assert late.watermarks
-        assert ids(world.frame(export(replace(NEW_ORDERS, keys=True), world.stores))) == [1, 2, 3, 4, 5]
-
-    def test_a_load_has_tokens_of_one_key(self, world: World) -> None:
-        world.database.put("payments", [{"payment_id": number, "card_number": CARD} for number in range(1, 6)])
-        only = Request("full", datasets=(PAYMENTS,), part_rows=2)
-        with pytest.raises(KeyboardInterrupt):
-            export(only, world.stores, Dying(1))
-        rotated = replace(world.stores, key=TokenKey("k2", bytes(32)))
-        tokens = world.frame(export(only, rotated), "payments")["card_token"]
-        assert [token[:3] for token in tokens] == ["k2:"] * 5
-
-
+@pytest.mark.parametrize("world", ["mariadb"], indirect=True)  # SQLite has no such times
 class TestTimesOfNoCalendar:
     @pytest.mark.parametrize("time", ["0000-00-00 00:00:00", "2026-02-00 10:00:00"])
     def test_the_row_reaches_the_rules_as_text(self, world: World, time: str) -> None:
-        if not isinstance(world.database, MariaDbDatabase):
-            pytest.skip("SQLite has no such times")
         world.database.put("orders", orders(1, 4))
         world.database.run(
             f"SET SESSION sql_mode = ''; UPDATE `orders` SET `ordered_at` = '{time}' WHERE `order_id` = 2"  # noqa: S608
@@ -454,100 +212,8 @@ class TestTimesOfNoCalendar:
         assert first["updated_at"].to_list() == [NOON + timedelta(seconds=n) for n in range(3)]
 
     def test_in_a_column_of_another_type_it_is_the_end_and_says_of_which_table(self, world: World) -> None:
-        if not isinstance(world.database, MariaDbDatabase):
-            pytest.skip("SQLite has no such times")
         world.database.put("orders", orders(1, 1))
         world.database.run("ALTER TABLE `orders` DROP `status`, ADD `status` DATETIME")
         world.database.run("SET SESSION sql_mode = ''; UPDATE `orders` SET `status` = '0000-00-00'")
         with pytest.raises(SourceError, match="orders has a value that cannot be read"):
             export(ALL_ORDERS, world.stores)
-
-
-class TestDeletions:
-    def both(self, world: World) -> Manifest:
-        return export(replace(NEW_ORDERS, keys=True), world.stores)
-
-    def test_a_row_that_is_gone_gets_a_tombstone(self, world: World) -> None:
-        world.database.put("orders", orders(1, 5))
-        assert "deleted" not in str(self.both(world).objects)
-        world.database.run("DELETE FROM `orders` WHERE `order_id` IN (2, 5)")
-        before = datetime.now(UTC)
-        tombstones = world.frame(self.both(world), deleted=True)
-        assert tombstones.columns == ["order_id", "deleted_at"]
-        assert ids(tombstones) == [2, 5]
-        assert tombstones["deleted_at"].is_between(before - timedelta(seconds=1), datetime.now(UTC)).all()
-
-    def test_it_is_buried_twice_and_then_left_in_peace(self, world: World) -> None:
-        world.database.put("orders", orders(1, 2))
-        self.both(world)
-        world.database.run("DELETE FROM `orders` WHERE `order_id` = 2")
-        first, begun = self.both(world), datetime.now(UTC)
-        while world.stores.source.now() < begun.replace(microsecond=0) + timedelta(seconds=1):
-            pass  # the times of tombstones have no fractions
-        second, third = self.both(world), self.both(world)
-        graves = [world.frame(each, deleted=True)["deleted_at"][0] for each in (first, second)]
-        assert graves[0] < graves[1]
-        assert "deleted" not in str(third.objects)
-
-    def test_a_row_that_is_put_back_is_later_than_its_tombstone(self, world: World) -> None:
-        world.database.put("orders", orders(1, 2))
-        self.both(world)
-        world.database.run("DELETE FROM `orders` WHERE `order_id` = 2")
-
-        def put_back(part: Part) -> None:
-            if part.stored.key.endswith("-deleted.parquet"):
-                world.database.put("orders", orders(2, 1, datetime.now(UTC)))
-
-        manifest = export(replace(NEW_ORDERS, keys=True), world.stores, put_back)
-        tombstone, row = world.frame(manifest, deleted=True), world.frame(manifest).filter(pl.col("order_id") == 2)
-        assert row["updated_at"][0] > tombstone["deleted_at"][0]
-
-    def test_so_it_is_where_times_have_no_fractions(self, world: World) -> None:
-        if isinstance(world.database, MariaDbDatabase):
-            world.database.run("ALTER TABLE `orders` MODIFY `updated_at` DATETIME")
-        world.database.put("orders", orders(1, 2))
-        self.both(world)
-        world.database.run("DELETE FROM `orders` WHERE `order_id` = 2")
-
-        def put_back(part: Part) -> None:
-            if part.stored.key.endswith("-deleted.parquet"):
-                world.database.put("orders", orders(2, 1, datetime.now(UTC).replace(microsecond=0)))
-
-        manifest = export(replace(NEW_ORDERS, keys=True), world.stores, put_back)
-        tombstone, row = world.frame(manifest, deleted=True), world.frame(manifest).filter(pl.col("order_id") == 2)
-        assert row["updated_at"][0] > tombstone["deleted_at"][0]
-
-    def test_a_table_that_is_empty_by_mistake_is_not_buried(self, world: World) -> None:
-        wanted = Request("incremental", datasets=(QUERY_LOG, ORDERS), keys=True)
-        world.database.put("orders", orders(1, 150))
-        world.database.put("query_log", [{"query_id": 1}])
-        export(wanted, world.stores)
-        world.database.run("DELETE FROM `query_log`")
-        world.database.run("DELETE FROM `orders` WHERE `order_id` > 49")
-        with pytest.raises(SourceError, match=r"^101 of 150 keys of orders are gone .*--many-deleted"):
-            export(wanted, world.stores)
-        # Nor is any row of another table, or another time.
-        with pytest.raises(SourceError):
-            export(wanted, world.stores)
-        assert not [key for key in world.keys("") if "-deleted" in key]
-        manifest = export(replace(wanted, many_deleted=True), world.stores)
-        assert ids(world.frame(manifest, deleted=True)) == list(range(50, 151))
-        assert ids(world.frame(manifest, "query_log", deleted=True), "query_id") == [1]
-        # What was buried once does not count again.
-        assert ids(world.frame(export(wanted, world.stores), deleted=True)) == list(range(50, 151))
-
-    @pytest.mark.parametrize(("rows", "gone"), [(150, 100), (600, 120)])
-    def test_a_hundred_or_a_fifth_may_be_gone(self, world: World, rows: int, gone: int) -> None:
-        world.database.put("orders", orders(1, rows))
-        self.both(world)
-        world.database.run(f"DELETE FROM `orders` WHERE `order_id` <= {gone}")  # noqa: S608
-        assert world.frame(self.both(world), deleted=True).height == gone
-
-    def test_a_load_that_dies_after_its_tombstones_has_them_once(self, world: World) -> None:
-        world.database.put("orders", orders(1, 2))
-        self.both(world)
-        world.database.run("DELETE FROM `orders` WHERE `order_id` = 1")
-        with pytest.raises(KeyboardInterrupt):
-            export(replace(NEW_ORDERS, keys=True), world.stores, Dying(1))
-        manifest = self.both(world)
-        assert [each.key.endswith("-deleted.parquet") for each in manifest.objects] == [True]

@@ -343,12 +343,16 @@ class TestCommand:
 class TestCatalogue:
     def test_a_day_is_registered_once_however_many_do_it_at_once(self, bare_cloud: Access) -> None:
         glue = bare_cloud.client("glue")
-        glue.create_database(DatabaseInput={"Name": "lake"})
+        glue.create_database(DatabaseInput={"Name": "registered_days"})
         buckets: Any = {"curated": CURATED, "quarantine": QUARANTINE}
+
+        def register(_: int) -> None:
+            Catalogue(glue, "registered_days", buckets).register("orders", "2026-03-01")
+
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _: Catalogue(glue, "lake", buckets).register("orders", "2026-03-01"), range(24)))
-        (day,) = glue.get_partitions(DatabaseName="lake", TableName="orders")["Partitions"]
-        (rejected,) = glue.get_partitions(DatabaseName="lake", TableName="rejected_rows")["Partitions"]
+            list(pool.map(register, range(24)))
+        (day,) = glue.get_partitions(DatabaseName="registered_days", TableName="orders")["Partitions"]
+        (rejected,) = glue.get_partitions(DatabaseName="registered_days", TableName="rejected_rows")["Partitions"]
         assert day["Values"] == ["2026-03-01"]
         assert rejected["Values"] == ["orders", "2026-03-01"]
         assert day["StorageDescriptor"]["Location"] == f"s3://{CURATED}/orders/date=2026-03-01/"

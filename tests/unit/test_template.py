@@ -1,4 +1,4 @@
-"""What the cloud template promises: who may do what, what survives, what is told to whom."""
+"""What the cloud template promises: who may do what, and what survives."""
 
 from __future__ import annotations
 
@@ -6,32 +6,24 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import botocore.session
 import pytest
 from botocore import xform_name
-from cfnlint.decode import decode  # type: ignore[import-untyped]
 
-from deploy.local.tickets_load import PATIENCE_SECONDS
 from deploy.packaging import PACKAGES, ROOT, Package, first_party_files
-from deploy.stack import TEMPLATE, outputs_by_kind
-from pipeline_assets.events.queue import back_off_seconds
-from pipeline_assets.settings import StockSettings, TicketSettings
-from pipeline_assets.stocks.feed import FeedSettings
-
-READ: dict[str, Any] = decode(str(TEMPLATE))[0]
-RESOURCES: dict[str, dict[str, Any]] = READ["Resources"]
+from tests.unit.template_reading import READ, RESOURCES, as_list, of_type, statements
 
 #: Statements that name every resource because AWS takes no narrower one, with the reason; only ever in a VPC.
 EVERY_RESOURCE = {
     "LambdaJoinsTheVpc": "network interfaces have no identifier before they are made",
     "CodeTouchesNoNetworkInterface": "a denial, and the wider the better",
 }
-#: The same for Dagster's policy, where a condition narrows it.
 #: Answers of queries, which can be asked again, are the one thing that is kept in a single version.
 UNVERSIONED = {"QueryResultsBucket"}
+#: The same as `EVERY_RESOURCE` for Dagster's policy, where a condition narrows it.
 EVERY_RESOURCE_OF_DAGSTER = {"PublishTheLag": "a metric is no resource; the condition names the namespace"}
 #: What no line of the code calls: polling and logging are done for it, and the listing makes a missing object a 404.
 FOR_LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -59,20 +51,6 @@ PERMISSIONS = {
 #: The objects of a bucket, a resource by its ARN, or what Glue looks at to allow something on the lake's tables.
 NAMED = re.compile(r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{LakeDatabase\}(/\*)?)"')
 STATEFUL = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::Logs::LogGroup")
-
-
-def of_type(kind: str) -> dict[str, dict[str, Any]]:
-    return {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == kind}
-
-
-def as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list) else [value]
-
-
-def statements(document: Any) -> Iterator[dict[str, Any]]:
-    """All statements of a policy, those under a condition too."""
-    for entry in as_list(document["Statement"]):
-        yield from (branch for branch in entry.get("Fn::If", ["", entry])[1:] if "Effect" in branch)
 
 
 def role_statements() -> list[Any]:
@@ -310,188 +288,3 @@ class TestWhatSurvives:
         assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": [letters, "Arn"]}
         permitted = dead["RedriveAllowPolicy"]["sourceQueueArns"]
         assert permitted[0]["Fn::Sub"].endswith(":" + queue["QueueName"]["Fn::Sub"])
-
-
-class TestHowItRuns:
-    @pytest.mark.parametrize(
-        ("function", "queue"),
-        [
-            ("TicketsIngestion", "TicketsQueue"),
-            ("ConsumerLambda", "StockQueue"),
-            ("RawToCurated", "RawQueue"),
-            ("InboxToRaw", "InboxQueue"),
-        ],
-    )
-    def test_a_message_stays_hidden_for_six_timeouts(self, function: str, queue: str) -> None:
-        timeout = RESOURCES[function]["Properties"]["Timeout"]
-        assert RESOURCES[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
-
-    @pytest.mark.parametrize(
-        ("queue", "alarm"),
-        [
-            ("TicketsQueue", "TicketsDeadLettersAlarm"),
-            ("StockQueue", "StockDeadLettersAlarm"),
-            ("RawQueue", "RawDeadLettersAlarm"),
-            ("InboxQueue", "InboxDeadLettersAlarm"),
-        ],
-    )
-    def test_half_an_hour_without_the_target_makes_no_dead_letters(self, queue: str, alarm: str) -> None:
-        receives = RESOURCES[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"]
-        last_try = sum(back_off_seconds(receive) for receive in range(1, receives))
-        assert last_try > 30 * 60
-        told = RESOURCES[alarm]["Properties"]["AlarmDescription"]
-        assert {40: "after forty receives"}[receives] in told
-
-    def test_a_load_is_followed_until_a_crashed_invocation_comes_again(self) -> None:
-        assert RESOURCES["TicketsQueue"]["Properties"]["VisibilityTimeout"] < PATIENCE_SECONDS
-
-    @pytest.mark.parametrize(
-        ("trigger", "cap", "batch"),
-        [
-            ("TicketsIngestionTrigger", "TicketsConcurrency", 10),
-            ("ConsumerLambdaTrigger", "StocksConcurrency", 10),
-            ("RawToCuratedTrigger", "CurationConcurrency", 1),
-            ("InboxToRawTrigger", "InboxConcurrency", 1),
-        ],
-    )
-    def test_the_mapping_reports_each_message_and_caps_the_writers(self, trigger: str, cap: str, batch: int) -> None:
-        mapping = RESOURCES[trigger]["Properties"]
-        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert mapping["BatchSize"] == batch
-        assert mapping["ScalingConfig"]["MaximumConcurrency"]["Fn::FindInMap"][1] == {"Ref": cap}
-        choices = READ["Parameters"][cap]["AllowedValues"]
-        caps = READ["Mappings"][mapping["ScalingConfig"]["MaximumConcurrency"]["Fn::FindInMap"][0]]
-        assert {choice: int(choice) for choice in choices} == {key: cap["Invocations"] for key, cap in caps.items()}
-        assert min(cap["Invocations"] for cap in caps.values()) >= 2
-
-    def test_the_market_is_written_every_minute_unless_it_is_paused(self) -> None:
-        rule = RESOURCES["GeneratorSchedule"]["Properties"]
-        assert rule["ScheduleExpression"] == "rate(1 minute)"
-        assert rule["State"] == {"Ref": "StockSchedule"}
-        assert READ["Parameters"]["StockSchedule"]["Default"] == "ENABLED"
-        assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["GeneratorLambda", "Arn"]}]
-        assert RESOURCES["GeneratorLambda"]["Properties"]["Timeout"] == 60
-
-    def test_price_files_below_their_prefix_are_announced(self) -> None:
-        (told,) = RESOURCES["StockBucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
-        assert told["Filter"]["S3Key"]["Rules"] == [{"Name": "prefix", "Value": "stocks/"}]
-        assert RESOURCES["StockQueue"]["Properties"]["VisibilityTimeout"] == 180
-
-    @pytest.mark.parametrize(("bucket", "queue"), [("RawBucket", "RawQueue"), ("InboxBucket", "InboxQueue")])
-    def test_every_object_of_the_lake_is_announced(self, bucket: str, queue: str) -> None:
-        """Whatever its key: a new dataset needs no other notification, and a stray object has an end that is told."""
-        (told,) = RESOURCES[bucket]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
-        assert told == {"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": [queue, "Arn"]}}
-
-    def test_curation_has_three_gigabytes_and_fifteen_minutes(self) -> None:
-        function = RESOURCES["RawToCurated"]["Properties"]
-        assert (function["MemorySize"], function["Timeout"]) == (3072, 900)
-
-    def test_concurrency_is_never_reserved(self) -> None:
-        assert not [f for f in of_type("AWS::Lambda::Function").values() if "ReservedConcurrentExecutions" in f]
-
-    def test_a_function_logs_to_a_group_that_is_there_before_and_forgets(self) -> None:
-        for name, function in of_type("AWS::Lambda::Function").items():
-            group = RESOURCES[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
-            assert group["RetentionInDays"] == 30
-            assert group["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/{function['FunctionName']['Fn::Sub']}", name
-
-    @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
-    def test_a_package_has_its_function(self, package: Package) -> None:
-        name = package.name.title().replace("-", "")
-        function = RESOURCES[name]["Properties"]
-        assert function["Handler"] == f"{package.handler}.lambda_handler"
-        assert function["Code"] == {"S3Bucket": {"Ref": "ArtifactBucket"}, "S3Key": {"Ref": f"{name}Package"}}
-
-    @pytest.mark.parametrize(
-        ("function", "settings"),
-        [("TicketsIngestion", TicketSettings), ("ConsumerLambda", StockSettings), ("GeneratorLambda", FeedSettings)],
-    )
-    def test_a_function_gets_every_setting(
-        self, function: str, settings: type[TicketSettings | StockSettings | FeedSettings]
-    ) -> None:
-        variables = RESOURCES[function]["Properties"]["Environment"]["Variables"]
-        assert settings.from_environment(dict.fromkeys(variables, "bolt://graph"))
-
-    def test_the_consumer_is_told_its_table_by_name(self) -> None:
-        variables = RESOURCES["ConsumerLambda"]["Properties"]["Environment"]["Variables"]
-        assert variables["TABLE_NAME"] == {"Ref": "StockData"}
-
-    def test_a_price_is_never_deleted(self) -> None:
-        document = RESOURCES["ConsumerLambdaRole"]["Properties"]["Policies"][0]["PolicyDocument"]
-        (prices,) = (s for s in statements(document) if s["Resource"] == {"Fn::GetAtt": ["StockData", "Arn"]})
-        assert as_list(prices["Action"]) == ["dynamodb:PutItem"]
-
-    def test_outputs_are_filed_by_kind_and_name(self) -> None:
-        outputs = READ["Outputs"]
-        assert outputs_by_kind({key: output["Value"]["Ref"] for key, output in outputs.items()}) == {
-            "buckets": {
-                "tickets": "TicketsBucket",
-                "quarantine": "QuarantineBucket",
-                "stocks": "StockBucket",
-                "raw": "RawBucket",
-                "curated": "CuratedBucket",
-                "inbox": "InboxBucket",
-            },
-            "queues": {
-                "tickets": "TicketsQueue",
-                "tickets-dlq": "TicketsDeadLetters",
-                "stocks": "StockQueue",
-                "stocks-dlq": "StockDeadLetters",
-                "raw": "RawQueue",
-                "raw-dlq": "RawDeadLetters",
-                "inbox": "InboxQueue",
-                "inbox-dlq": "InboxDeadLetters",
-            },
-            "tables": {"ledger": "LedgerTable", "stocks": "StockData"},
-            "databases": {"lake": "LakeDatabase"},
-            "workgroups": {"lake": "LakeWorkgroup"},
-            "functions": {
-                "tickets-ingestion": "TicketsIngestion",
-                "generator": "GeneratorLambda",
-                "consumer": "ConsumerLambda",
-                "raw-to-curated": "RawToCurated",
-                "inbox-to-raw": "InboxToRaw",
-            },
-            "rules": {"generator": "GeneratorSchedule"},
-        }
-
-
-class TestWhatIsTold:
-    @pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm").items(), ids=lambda alarm: alarm[0])
-    def test_every_alarm_reaches_the_topic(self, alarm: tuple[str, dict[str, Any]]) -> None:
-        _, properties = alarm
-        assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "AlarmTopic"}]
-        publishing = RESOURCES["AlarmTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
-        watched = publishing["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].rpartition(":alarm:")[2]
-        assert properties["AlarmName"]["Fn::Sub"].startswith(watched.removesuffix("*"))
-
-    def test_what_goes_wrong_has_an_alarm(self) -> None:
-        watched = {(a["Namespace"], a["MetricName"]) for a in of_type("AWS::CloudWatch::Alarm").values()}
-        assert watched == {
-            ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
-            ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
-            ("AWS/Lambda", "Errors"),
-            ("AWS/Lambda", "Throttles"),
-            ("Cesta", "PendingReceipts"),
-            ("Cesta", "MessagesRetried"),
-            ("Cesta", "OverdueLoads"),
-        }
-
-    def test_a_graph_that_is_down_is_told_by_what_the_function_writes(self) -> None:
-        alarm = RESOURCES["TicketsRetriedAlarm"]["Properties"]
-        variables = RESOURCES["TicketsIngestion"]["Properties"]["Environment"]["Variables"]
-        assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
-        assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
-        assert (alarm["Statistic"], alarm["Threshold"], alarm["ComparisonOperator"]) == (
-            "Sum",
-            0,
-            "GreaterThanThreshold",
-        )
-        assert (alarm["Period"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (60, 2, 10)
-        assert alarm["TreatMissingData"] == "notBreaching"
-
-    def test_a_bridge_that_falls_silent_is_told_and_one_that_never_was_is_not(self) -> None:
-        lineage = RESOURCES["TicketsLineageAlarm"]["Properties"]
-        assert lineage["TreatMissingData"] == "missing"
-        assert lineage["InsufficientDataActions"] == [{"Ref": "AlarmTopic"}]

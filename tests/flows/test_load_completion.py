@@ -1,0 +1,116 @@
+"""Loads that become whole, and what keeps one from it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from deploy.local.access import Access
+from pipeline_assets.curation.completion import loads_of, open_loads
+from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.lake.layout import LoadName
+from tests.flows.curation_world import DAY, ORDERS, STORES, CurationWorld, frame, load_id, row
+
+
+@pytest.fixture
+def world(bare_cloud: Access) -> CurationWorld:
+    return CurationWorld.made(bare_cloud)
+
+
+def counts(**rows: int) -> Counts:
+    return Counts(**rows)
+
+
+class TestCompletion:
+    def load(self, world: CurationWorld, *, bad: int = 0) -> list[tuple[ObjectVersion, int]]:
+        stores = world.put(STORES, frame(STORES, [row(STORES, key) for key in range(1, 4)]))
+        rows = [row(ORDERS, key, status="lost" if key <= bad else "paid") for key in range(1, 21)]
+        return [(stores, 3), (world.put(ORDERS, frame(ORDERS, rows)), 20)]
+
+    def test_the_marker_comes_once_all_is_curated_whatever_comes_last(self, world: CurationWorld) -> None:
+        objects = self.load(world, bad=1)
+        assert [load.manifest for load in open_loads(world.stores())] == [False]
+        manifest = world.put_manifest(objects)
+        assert CURATION_FLOW.ingest(manifest, world.stores()) is None
+        world.ingest(objects[1][0])
+        (still,) = open_loads(world.stores())
+        assert still.missing == (objects[0][0].key,)
+        assert world.marker() is None
+        world.ingest(objects[0][0])
+        marker = world.marker()
+        assert marker
+        assert marker["datasets"]["orders"] == {
+            "fingerprint": ORDERS.fingerprint,
+            **counts(received=20, accepted=19, quarantined=1).as_dict(),
+        }
+        assert list(open_loads(world.stores())) == []
+
+    def test_an_abandoned_load_is_closed_without_a_marker(self, world: CurationWorld) -> None:
+        objects = self.load(world)
+        note = world.put_key(LoadName(DAY, load_id(0)).abandoned_key, b"{}")
+        assert CURATION_FLOW.ingest(note, world.stores()) is None
+        for version, _ in objects:
+            world.ingest(version)
+        assert (list(open_loads(world.stores())), loads_of(DAY, world.stores())) == ([], [])
+        assert world.marker() is None
+        assert world.keys_of(STORES) == [1, 2, 3]
+
+    def test_the_manifest_may_come_last(self, world: CurationWorld) -> None:
+        objects = self.load(world)
+        for version, _ in objects:
+            world.ingest(version)
+        assert world.marker() is None
+        CURATION_FLOW.ingest(world.put_manifest(objects), world.stores())
+        assert world.marker()
+
+    def test_whoever_comes_last_of_many_at_once_puts_the_marker(self, world: CurationWorld) -> None:
+        objects = [(world.put(STORES, frame(STORES, [row(STORES, key)]), part=f"{key:04d}"), 1) for key in range(1, 7)]
+        manifest = world.put_manifest(objects)
+        with ThreadPoolExecutor(7) as pool:
+            list(
+                pool.map(lambda each: CURATION_FLOW.ingest(each, world.stores()), [v for v, _ in objects] + [manifest])
+            )
+        assert world.marker()
+
+    def test_a_load_with_too_many_rejected_rows_is_held_until_they_are_mended(self, world: CurationWorld) -> None:
+        objects = self.load(world, bad=2)
+        CURATION_FLOW.ingest(world.put_manifest(objects), world.stores())
+        for version, _ in objects:
+            world.ingest(version)
+        (held,) = open_loads(world.stores())
+        assert held.held == ("2 of 20 rows of orders were rejected; expected at most 5%",)
+        assert world.marker() is None
+        lax = replace(ORDERS, rules=tuple(rule for rule in ORDERS.rules if rule.name != "status_known"))
+        recurate_day(lax, DAY, world.stores())
+        assert world.marker()
+
+    def test_an_object_that_cannot_be_read_counts_with_the_rows_that_its_manifest_promised(
+        self, world: CurationWorld
+    ) -> None:
+        objects = [(world.put(STORES, b""), 3)]
+        CURATION_FLOW.ingest(world.put_manifest(objects), world.stores())
+        world.ingest(objects[0][0])
+        assert [load.held for load in open_loads(world.stores())] == [
+            ("3 of 3 rows of stores were rejected; expected at most 5%",)
+        ]
+
+    def test_rows_that_the_manifest_does_not_know_hold_the_load(self, world: CurationWorld) -> None:
+        version = world.put(STORES, frame(STORES, [row(STORES, 1)]))
+        CURATION_FLOW.ingest(world.put_manifest([(version, 2)]), world.stores())
+        world.ingest(version)
+        assert [load.held for load in open_loads(world.stores())] == [
+            (f"{version.key} has 1 rows; the manifest says 2",)
+        ]
+
+    def test_a_load_of_nothing_is_complete(self, world: CurationWorld) -> None:
+        CURATION_FLOW.ingest(world.put_manifest([]), world.stores())
+        assert world.marker()
+
+    def test_days_before_the_one_that_is_asked_for_are_not_looked_at(self, world: CurationWorld) -> None:
+        world.put(STORES, frame(STORES, [row(STORES, 1)]), day="2026-03-01")
+        world.put(STORES, frame(STORES, [row(STORES, 1)]), day=DAY)
+        assert [load.name.day for load in open_loads(world.stores(), DAY)] == [DAY]
