@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from deploy.local.instance import GraphEngine, Instance
 from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
 from deploy.local.stack import local_stack
+from lambdas.file_events import keep_what_is_loaded
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.files.quarantine import Quarantine
@@ -53,8 +53,6 @@ EngineOption = Annotated[GraphEngine, typer.Option("--engine", help="What the gr
 def prepare() -> None:
     """Measure what we claim of speed and size against the alternative, side by side."""
     keep_to_this_machine()
-    # As the functions do once they are loaded, for both sides.
-    gc.freeze()
 
 
 @app.command()
@@ -65,6 +63,7 @@ def tickets(*, rounds: RoundsOption = 7, rows: int = 20_000, write: WriteOption 
     for engine, title in ENGINES.items():
         with _running(engine) as (_, access), _stores(access) as stores, bars() as progress:
             race = TicketRace(stores, access.bucket("quarantine"), files)
+            race.warm_up()
             rivals = {
                 "same Cypher and ledger, rows parsed before": race.parsed,
                 "the same, statements and parameters made before": race.prepared,
@@ -86,6 +85,7 @@ def stocks(*, rounds: RoundsOption = 7, rows: int = 5_000, write: WriteOption = 
         table, bucket = access.table("stocks"), access.bucket("quarantine")
         # As quick as ours may be: ours builds its requests itself and does not have them checked either.
         dynamodb = boto3.client("dynamodb", config=Config(parameter_validation=False))
+        keep_what_is_loaded()
         race = StockRace(stores, dynamodb, bucket, table, price_files(rows))
         found = compare("prices", race.ours, race.batch_write_item, rounds=rounds, progress=progress)
     Report(write=write).tell("stocks", _table({"bare `batch_write_item`": found}, "items"))
@@ -185,6 +185,7 @@ def _stores(access: Access) -> Iterator[TicketStores]:
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     with PurchaseGraph.connect(graph["uri"], graph["user"], graph["password"]) as purchases:
         purchases.ensure_schema()
+        keep_what_is_loaded()
         yield TicketStores(access.s3, ledger, purchases, quarantine)
 
 

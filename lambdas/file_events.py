@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from pipeline_assets.events.receipt import Receipt
 
+_OBJECTS_BETWEEN_ROUNDS = 20_000
+
 logger = Logger()
 metrics = Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
@@ -49,17 +51,24 @@ def file_handler(
     def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         """Work through a batch of messages and name those that have to be delivered again."""
         _, queue = opened()
-        _keep_what_is_loaded()
+        _keep_what_is_loaded_once()
         queue.claim([record["receiptHandle"] for record in event["Records"]], _seconds_left(context))
         return process_partial_response(event=event, record_handler=work, processor=processor, context=context)
 
     return lambda_handler
 
 
-@cache
-def _keep_what_is_loaded() -> None:
-    """Take what is loaded by now out of the collector's rounds, which look at all of it again and again otherwise."""
+def keep_what_is_loaded() -> None:
+    """Take what is loaded by now out of the garbage collector's rounds, and let it make fewer of them.
+
+    By itself it makes one after every 700 new objects, of which a batch makes some 100,000, and looks at all that is
+    loaded in some of them.
+    """
     gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_ROUNDS)
+
+
+_keep_what_is_loaded_once = cache(keep_what_is_loaded)
 
 
 def _seconds_left(context: LambdaContext) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import unicodedata
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
@@ -12,7 +13,7 @@ from operator import itemgetter
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.files.rejection import BrokenRuleError, Rejection, misshapen, rejection
 from pipeline_assets.files.times import Times
-from pipeline_assets.graph.ownership import Line
+from pipeline_assets.graph.ownership import Line, Quantity
 
 #: The first day of history that is believed; the partitions of the assets begin there too.
 FIRST_DAY = date(2015, 1, 1)
@@ -25,6 +26,8 @@ LARGEST_QUANTITY = 10**12
 #: Neo4j refuses index keys over about 8 kB; a name this long is a broken file, not a product.
 LONGEST_KEY = 500
 _DIGITS = len(str(LARGEST_QUANTITY))
+_REMEMBERED = 10_000
+_SIGNED_64_BITS = struct.Struct("<q")
 
 
 class RowRules:
@@ -41,6 +44,7 @@ class RowRules:
         self._width = len(header)
         self._pick = itemgetter(*(header.index(name) for name in TICKETS.column_names))
         self._times = Times(FIRST_DAY, arrived + timedelta(days=1))
+        self._quantities = _Quantities()
         self._unusual = 0
 
     def take_unusual(self) -> int:
@@ -56,11 +60,7 @@ class RowRules:
                 raise misshapen(fields, self._width)
             ticket_id, product, basket_id, sold, category, amount, store = map(str.strip, self._pick(fields))
             timestamp, day = self._times[sold]
-            quantity = (
-                int(amount) if amount.isdigit() and amount.isascii() and len(amount) <= _DIGITS else _number(amount)
-            )
-            if not SMALLEST_QUANTITY <= quantity <= LARGEST_QUANTITY:
-                raise BrokenRuleError("quantity_positive", "quantity", amount)
+            quantity = self._quantities[amount]
             joined = "\x1f".join(fields)
             if not joined.isascii() or "\x00" in joined:
                 ticket_id, basket_id = _composed("ticket_id", ticket_id), _composed("basket_id", basket_id)
@@ -77,6 +77,19 @@ class RowRules:
         if quantity > USUAL_QUANTITY:
             self._unusual += 1
         return Line(ticket_id, product, basket_id, timestamp, category, quantity, store, day, _fingerprint(joined))
+
+
+class _Quantities(dict[str, Quantity]):
+    """Looks a quantity's text up as a number; rows repeat the short ones, so these are remembered."""
+
+    def __missing__(self, text: str) -> Quantity:
+        plain = text.isdigit() and text.isascii() and len(text) <= _DIGITS
+        quantity = int(text) if plain else _number(text)
+        if not SMALLEST_QUANTITY <= quantity <= LARGEST_QUANTITY:
+            raise BrokenRuleError("quantity_positive", "quantity", text)
+        if len(self) < _REMEMBERED and len(text) <= _DIGITS:
+            self[text] = quantity
+        return quantity
 
 
 def _number(text: str) -> Decimal:
@@ -122,4 +135,5 @@ def _refuse_long(ticket_id: str, product: str, basket_id: str, store: str, categ
 def _fingerprint(joined: str) -> int:
     """A 64-bit number that tells byte-identical records of a file apart from others, the same in every process."""
     digest = hashlib.blake2b(joined.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True)
+    (number,) = _SIGNED_64_BITS.unpack(digest)
+    return int(number)
