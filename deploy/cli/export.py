@@ -44,12 +44,10 @@ def days_named(day: str | None, days: str | None) -> list[date]:
     return [begin + timedelta(days=n) for n in range((end - begin).days + 1)]
 
 
-def requests(
-    mode: ExportMode, day: str | None, days: str | None, *, keys: bool, many_deleted: bool = False
-) -> list[Request]:
+def requests(mode: ExportMode, day: str | None, days: str | None, *, keys: bool, many_deleted: bool) -> list[Request]:
     """What a person asked for; raises `SourceError` for what makes no sense."""
     if mode == "day":
-        return [Request("day", each, keys=keys) for each in days_named(day, days)]
+        return [Request("day", each, keys=keys, many_deleted=many_deleted) for each in days_named(day, days)]
     if day or days:
         raise SourceError(f"a load of the mode {mode} is of no chosen day: add --mode day")
     return [Request(mode, keys=keys or mode == "full", many_deleted=many_deleted)]

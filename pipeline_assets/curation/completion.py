@@ -18,12 +18,11 @@ from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
-from pipeline_assets.lake.layout import LOADS, LoadName, RawObject, raw_prefix
+from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, LoadName, RawObject, raw_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 
 _DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 _MOST_NAMED = 20
-_BEGUN, _ABANDONED = ".begun", ".abandoned"
 #: The asset of the loads of a day, and the flow of their receipts: what the sums of the lake count is rows and objects.
 LOADS_ASSET, LOADS_FLOW = "lake/loads", "loads"
 
@@ -110,11 +109,11 @@ def _names(keys: Iterable[str]) -> list[LoadName]:
     names: set[LoadName] = set()
     abandoned: set[LoadName] = set()
     for key in keys:
-        if key.endswith(_ABANDONED) and (name := LoadName.of(key.replace(_ABANDONED, ".json"))):
-            abandoned.add(name)
-        elif raw := RawObject.of(key):
+        if raw := RawObject.of(key):
             names.add(LoadName(raw.day, raw.load_id))
-        elif name := LoadName.of(key.replace(_BEGUN, ".json")):
+        elif name := LoadName.of(key, ABANDONED):
+            abandoned.add(name)
+        elif name := LoadName.of(key) or LoadName.of(key, BEGUN):
             names.add(name)
     return sorted(names - abandoned, key=lambda each: each.key)
 

@@ -48,6 +48,10 @@ class Request:
             raise SourceError("a load by day needs its day, and no other load has one to choose")
         if self.mode == "day" and self.keys:
             raise SourceError("deleted rows are found by a full or an incremental load, not by one of a day")
+        if self.many_deleted and not self.keys:
+            raise SourceError(
+                "many rows may be gone only where deleted rows are looked for: with --keys or --mode full"
+            )
 
 
 #: Told of every part that is in the bucket.

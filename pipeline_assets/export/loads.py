@@ -24,7 +24,7 @@ import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.lake.layout import LOADS, LoadName, RawObject, load_id_of
+from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, MANIFEST, LoadName, RawObject, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, LoadMode, Manifest
 
 if TYPE_CHECKING:
@@ -182,8 +182,7 @@ class Loads:
         """The loads that were begun, those that are finished, and those that were abandoned."""
         keys = self.keys(LOADS)
         begun, finished, abandoned = (
-            {name for key in keys if key.endswith(end) and (name := LoadName.of(key.removesuffix(end) + ".json"))}
-            for end in (".begun", ".json", ".abandoned")
+            {name for key in keys if (name := LoadName.of(key, ending))} for ending in (BEGUN, MANIFEST, ABANDONED)
         )
         return begun, finished, abandoned
 

@@ -26,9 +26,11 @@ from datetime import UTC, date, datetime
 DELETED = "deleted"
 LOADS = "_loads/"
 KEYS = "_keys/"
+#: How the keys of what is known of a load end.
+BEGUN, ABANDONED, MANIFEST = ".begun", ".abandoned", ".json"
 _LOAD_ID = r"\d{8}T\d{12}Z"
 _OBJECT = re.compile(rf"([a-z][a-z0-9_]*)/load=(\d{{4}}-\d\d-\d\d)/({_LOAD_ID})-(\d{{4,}}|{DELETED})\.parquet")
-_MANIFEST = re.compile(rf"{LOADS}load=(\d{{4}}-\d\d-\d\d)/({_LOAD_ID})\.json")
+_LOAD = re.compile(rf"{LOADS}load=(\d{{4}}-\d\d-\d\d)/({_LOAD_ID})")
 
 
 def load_id_of(moment: datetime) -> str:
@@ -72,7 +74,7 @@ class LoadName:
     @property
     def key(self) -> str:
         """The key of its manifest in the raw bucket, and of its marker in the curated one."""
-        return f"{LOADS}load={self.day}/{self.load_id}.json"
+        return f"{self._stem}{MANIFEST}"
 
     @property
     def began(self) -> datetime:
@@ -82,23 +84,27 @@ class LoadName:
     @property
     def begun_key(self) -> str:
         """The key in the raw bucket of what says that it was begun."""
-        return f"{LOADS}load={self.day}/{self.load_id}.begun"
+        return f"{self._stem}{BEGUN}"
 
     @property
     def abandoned_key(self) -> str:
         """The key in the raw bucket of what says that nobody goes on with it."""
-        return f"{LOADS}load={self.day}/{self.load_id}.abandoned"
+        return f"{self._stem}{ABANDONED}"
+
+    @property
+    def _stem(self) -> str:
+        return f"{LOADS}load={self.day}/{self.load_id}"
 
     @classmethod
-    def of(cls, key: str) -> LoadName | None:
-        """The load whose manifest or marker a key names, or None when it names none."""
-        found = _MANIFEST.fullmatch(key)
+    def of(cls, key: str, ending: str = MANIFEST) -> LoadName | None:
+        """The load whose manifest or marker, or note of another ending, a key names; None when it names none."""
+        found = _LOAD.fullmatch(key.removesuffix(ending)) if key.endswith(ending) else None
         return cls(*found.groups()) if found and _is_day(found[1]) else None
 
 
 def is_bookkeeping(key: str) -> bool:
     """Whether a key of the raw bucket is a note that exports make for each other: no rows, no manifest."""
-    return key.startswith(KEYS) or (key.startswith(LOADS) and key.endswith((".begun", ".abandoned")))
+    return key.startswith(KEYS) or (key.startswith(LOADS) and key.endswith((BEGUN, ABANDONED)))
 
 
 def raw_prefix(dataset: str, day: str) -> str:

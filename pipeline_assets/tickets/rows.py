@@ -26,6 +26,7 @@ LARGEST_QUANTITY = 10**12
 #: Neo4j refuses index keys over about 8 kB; a name this long is a broken file, not a product.
 LONGEST_KEY = 500
 _DIGITS = len(str(LARGEST_QUANTITY))
+#: As many texts of quantities as are remembered.
 _REMEMBERED = 10_000
 _SIGNED_64_BITS = struct.Struct("<q")
 

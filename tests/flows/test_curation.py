@@ -31,15 +31,11 @@ def world(bare_cloud: Access) -> CurationWorld:
     return CurationWorld.made(bare_cloud)
 
 
-def counts(**rows: int) -> Counts:
-    return Counts(**rows)
-
-
 def test_a_raw_object_becomes_a_curated_day_with_an_account_in_its_footer(world: CurationWorld) -> None:
     rows = [row(STORES, 2), row(STORES, 1), row(STORES, 3, country="usa"), row(STORES, 2, name="Again")]
     version = world.put(STORES, frame(STORES, rows))
     receipt = world.ingest(version)
-    assert receipt.counts == counts(received=4, accepted=2, quarantined=1, duplicate=1)
+    assert receipt.counts == Counts(received=4, accepted=2, quarantined=1, duplicate=1)
     found = world.day(STORES)
     assert found.select("store_id", "name", "_row", "_source", "_deleted").rows() == [
         (1, "Shop", 2, version.uri, False),
@@ -68,15 +64,15 @@ class TestOrder:
     def test_a_later_load_of_the_day_wins_whichever_is_worked_on_first(self, world: CurationWorld) -> None:
         early = world.put(STORES, frame(STORES, [row(STORES, 1, name="old"), row(STORES, 2)]), load=0)
         late = world.put(STORES, frame(STORES, [row(STORES, 1, name="new"), row(STORES, 3)]), load=1)
-        assert world.ingest(late).counts == counts(received=2, accepted=2)
-        assert world.ingest(early).counts == counts(received=2, accepted=1, superseded=1)
+        assert world.ingest(late).counts == Counts(received=2, accepted=2)
+        assert world.ingest(early).counts == Counts(received=2, accepted=1, superseded=1)
         assert world.day(STORES).select("store_id", "name").rows() == [(1, "new"), (2, "Shop"), (3, "Shop")]
 
     def test_the_same_object_under_another_key_adds_nothing(self, world: CurationWorld) -> None:
         content = frame(STORES, [row(STORES, 1), row(STORES, 2)])
         world.ingest(world.put(STORES, content, part="0001"))
-        assert world.ingest(world.put(STORES, content, part="0002")).counts == counts(received=2, accepted=2)
-        assert world.account(STORES).counts == counts(received=4, accepted=2, superseded=2)
+        assert world.ingest(world.put(STORES, content, part="0002")).counts == Counts(received=2, accepted=2)
+        assert world.account(STORES).counts == Counts(received=4, accepted=2, superseded=2)
 
     def test_a_day_that_comes_late_leaves_the_others_alone(self, world: CurationWorld) -> None:
         world.ingest(world.put(STORES, frame(STORES, [row(STORES, 1)])))
@@ -104,7 +100,7 @@ class TestReplacedObjects:
         old = world.put(STORES, frame(STORES, [row(STORES, 1), row(STORES, 2)]))
         world.ingest(old)
         new = world.put(STORES, frame(STORES, [row(STORES, 2, name="New"), row(STORES, 3)]))
-        assert world.ingest(new).counts == counts(received=2, accepted=2)
+        assert world.ingest(new).counts == Counts(received=2, accepted=2)
         assert world.keys_of(STORES) == [2, 3]
         account = world.stores().ledger.account("curated/stores", DAY)
         assert account.receipt_ids == (new.id,)
@@ -114,7 +110,7 @@ class TestReplacedObjects:
         new = world.put(STORES, frame(STORES, [row(STORES, 3)]))
         world.ingest(new)
         receipt = world.ingest(old)
-        assert receipt.counts == counts(received=2, quarantined=1, superseded=1)
+        assert receipt.counts == Counts(received=2, quarantined=1, superseded=1)
         assert world.keys_of(STORES) == [3]
         assert world.stores().ledger.account("curated/stores", DAY).receipt_ids == (new.id,)
 
@@ -122,7 +118,7 @@ class TestReplacedObjects:
         version = world.put(STORES, frame(STORES, [row(STORES, 1)]))
         world.access.s3.delete_object(Bucket=world.raw, Key=version.key, VersionId=version.version_id)
         receipt = world.ingest(version)
-        assert receipt.counts == counts()
+        assert receipt.counts == Counts()
         assert "no longer in the bucket" in receipt.refused
 
     def test_a_replay_of_a_gone_object_leaves_its_receipt_as_it_is(self, world: CurationWorld) -> None:
@@ -161,7 +157,7 @@ class TestBadInput:
         receipt = world.ingest(bad)
         assert receipt.refused.startswith(f"{bad.key}: ")
         assert receipt.counts.received == receipt.counts.quarantined
-        assert world.ingest(good).counts == counts(received=1, accepted=1)
+        assert world.ingest(good).counts == Counts(received=1, accepted=1)
         assert world.keys_of(STORES) == [1]
         (document,) = world.rejected(receipt)
         assert document["reason"] == receipt.refused
@@ -198,7 +194,7 @@ class TestBadInput:
         receipt = world.ingest(world.put_key(LoadName(DAY, load_id(0)).key, b"{}"))
         assert "manifest" in receipt.refused
         rows = world.ingest(world.put(STORES, frame(STORES, [row(STORES, 1)])))
-        assert rows.counts == counts(received=1, accepted=1)
+        assert rows.counts == Counts(received=1, accepted=1)
         assert [load.held for load in open_loads(world.stores())] == [("its manifest cannot be read",)]
 
     def test_too_little_time_changes_nothing(self, world: CurationWorld) -> None:
@@ -219,7 +215,7 @@ class TestReplay:
         assert (listed.receipt.id, listed.standing, listed.rules) == (bad.id, "open", {"country_known": 1})
         (done,) = replay_files([listed], CURATION_FLOW, stores)
         assert done.after
-        assert (done.after.run, done.after.counts) == (2, counts(received=2, accepted=1, quarantined=1))
+        assert (done.after.run, done.after.counts) == (2, Counts(received=2, accepted=1, quarantined=1))
         lax = replace(STORES, rules=tuple(rule for rule in STORES.rules if rule.name != "country_known"))
         recurate_day(lax, DAY, stores)
         assert world.keys_of(lax) == [1, 2, 3]
@@ -235,7 +231,7 @@ class TestReplay:
             STORES, rules=(*STORES.rules, Rule("few", "quarantine", "a small id", Between("store_id", 1, 2)))
         )
         (receipt,) = recurate_day(strict, DAY, world.stores())
-        assert receipt.counts == counts(received=3, accepted=2, quarantined=1)
+        assert receipt.counts == Counts(received=3, accepted=2, quarantined=1)
         assert receipt.run == 2
         assert world.keys_of(strict) == [1, 2]
         assert [each["rule"] for each in world.rejected(receipt)] == ["few"]

@@ -18,7 +18,6 @@ import pytest
 from deploy.local.access import Access
 from pipeline_assets.curation.ingest import CURATION_FLOW, DATASETS, recurate_day
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts
 from tests.flows.curation_world import DAY, MORNING, STORES, CurationWorld, frame, row
 from tests.flows.mortality import DeadError, Fate
 
@@ -26,10 +25,6 @@ from tests.flows.mortality import DeadError, Fate
 @pytest.fixture
 def world(bare_cloud: Access) -> CurationWorld:
     return CurationWorld.made(bare_cloud)
-
-
-def counts(**rows: int) -> Counts:
-    return Counts(**rows)
 
 
 _OBJECTS = 12

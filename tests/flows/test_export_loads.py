@@ -12,7 +12,7 @@ import pytest
 from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.export.export import Request, export
+from pipeline_assets.export.export import ExportMode, Request, export
 from pipeline_assets.export.loads import Part
 from pipeline_assets.export.source import SourceError
 from pipeline_assets.lake.frame_types import FRAME_TYPES
@@ -190,6 +190,11 @@ class TestDays:
     def test_what_makes_no_sense_is_refused(self, mode: str, day: date | None, keys: bool) -> None:  # noqa: FBT001
         with pytest.raises(SourceError):
             Request(mode, day, keys=keys)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(("mode", "day"), [("incremental", None), ("day", date(2026, 11, 20))])
+    def test_many_may_be_gone_only_where_deleted_rows_are_looked_for(self, mode: ExportMode, day: date | None) -> None:
+        with pytest.raises(SourceError, match="only where deleted rows are looked for"):
+            Request(mode, day, many_deleted=True)
 
     def test_a_day_to_come_is_refused(self, world: World) -> None:
         with pytest.raises(SourceError, match="has not begun"):

@@ -21,10 +21,6 @@ def world(bare_cloud: Access) -> CurationWorld:
     return CurationWorld.made(bare_cloud)
 
 
-def counts(**rows: int) -> Counts:
-    return Counts(**rows)
-
-
 class TestCompletion:
     def load(self, world: CurationWorld, *, bad: int = 0) -> list[tuple[ObjectVersion, int]]:
         stores = world.put(STORES, frame(STORES, [row(STORES, key) for key in range(1, 4)]))
@@ -45,7 +41,7 @@ class TestCompletion:
         assert marker
         assert marker["datasets"]["orders"] == {
             "fingerprint": ORDERS.fingerprint,
-            **counts(received=20, accepted=19, quarantined=1).as_dict(),
+            **Counts(received=20, accepted=19, quarantined=1).as_dict(),
         }
         assert list(open_loads(world.stores())) == []
 
