@@ -17,6 +17,7 @@ from deploy.local.instance import Instance
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.graph.whereabouts import loads_of_object
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def pass_through(instance: Instance, access: Access, directory: Path, rows: int,
     with access.graph() as graph:
         while (after := ledger.totals("tickets")).objects == before.objects:
             peak = max(peak, *map(_peak_bytes, _functions(instance)), 0)
-            places = loads_of_object(graph, f"s3://{access.bucket('tickets')}/{path.name}")
+            places = loads_of_object(PurchaseGraph(graph), f"s3://{access.bucket('tickets')}/{path.name}")
             progress.update(bar, completed=places[0].next_row - 1 if places else 0)
             time.sleep(_LOOK_SECONDS)
     return Passage(after.counts - before.counts, path.stat().st_size, time.perf_counter() - started, peak)

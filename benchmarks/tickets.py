@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from pipeline_assets.tickets.stores import TicketStores
 
 _ROW_BY_ROW: Final = """
-MERGE (t:Ticket {ticket_id: $ticket_id}) SET t.timestamp = datetime(replace($timestamp, ' ', 'T'))
-MERGE (b:Basket {basket_id: $basket_id})
+MERGE (t:Ticket {key: $ticket_id}) SET t.timestamp = datetime(replace($timestamp, ' ', 'T'))
+MERGE (b:Basket {key: $basket_id})
 MERGE (p:Product {name: $product})
 MERGE (s:Store {name: $store})
 MERGE (c:Category {name: $category})
@@ -129,19 +129,18 @@ class _Transaction:
 
     load: Load
     after: Load
-    ticket_ids: list[str]
+    tickets: list[str]
     changes: list[tuple[LiteralString, dict[str, Any]]]
 
     def send(self, tx: ManagedTransaction) -> None:
         """Send what our writer sends, and read the answers it reads."""
         version = self.load.version
         tx.run(statements.READ_LOAD, id=version.id).single()
-        if self.ticket_ids:
-            list(tx.run(statements.READ_RETIRED, ids=self.ticket_ids))
-            list(tx.run(statements.READ_TICKETS, ids=self.ticket_ids))
-            tx.run(statements.NEWER_VERSION, uri=version.uri, stamp=version.stamp).single()
+        if self.tickets:
+            list(tx.run(statements.READ_TICKETS, keys=self.tickets))
+            tx.run(statements.NEWER_VERSION, uri=version.uri, stamp=version.stamp, whole=2).single()
         else:
-            list(tx.run(statements.EARLIER_LOADS, uri=version.uri, stamp=version.stamp))
+            list(tx.run(statements.READ_LOADS_OF_OBJECT, uri=version.uri))
         for text, parameters in self.changes:
             tx.run(text, parameters).consume()
         write_load(tx, self.after)
@@ -165,11 +164,11 @@ def _transactions(version: ObjectVersion, parsed: list[Batch]) -> list[_Transact
     """What our writer sends for a file of which the graph knows nothing."""
     load, made = Load(version), []
     for batch in parsed:
-        settlement = settle(batch.lines, {}, load.owner, outdated=False)
+        settlement = settle(batch.lines, {}, version.stamp, load.run, outdated=False)
         recorder = _Recorder()
-        effects = apply(cast("ManagedTransaction", recorder), settlement, load.owner)
+        effects = apply(cast("ManagedTransaction", recorder), settlement)
         after = load.with_batch(batch, settlement.days, effects)
-        tickets = sorted({line.ticket_id for line in batch.lines})
+        tickets = sorted(ticket.text for ticket in settlement.changes)
         made.append(_Transaction(load, after, tickets, recorder.taken))
         load = after
     return [*made, _Transaction(load, replace(load, done=True), [], [])]

@@ -14,7 +14,7 @@ from deploy.cli.quarantine import DIGITS, looking
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.files.replay import MendError
 from pipeline_assets.tickets.stores import TicketStores
-from pipeline_assets.tickets.trace import FileTrace, TicketTrace, VersionTrace, trace_file, trace_ticket
+from pipeline_assets.tickets.trace import FileTrace, PurchaseTrace, TicketTrace, VersionTrace, trace_file, trace_ticket
 
 #: A receipt id, or the beginning of one: tickets may have such ids too.
 _RECEIPT_ID = re.compile("[0-9a-f]{8,32}")
@@ -33,7 +33,7 @@ def print_trace(there: Deployment[TicketStores], name: str, *, as_json: bool) ->
             print_json(ticket.as_dict())
         else:
             _print_ticket(ticket)
-            if not ticket.owner and not ticket.rejected and _RECEIPT_ID.fullmatch(name):
+            if not ticket.purchases and not ticket.rejected and _RECEIPT_ID.fullmatch(name):
                 say("A receipt that has nothing in the quarantine is found by all 32 digits of its id.")
     elif as_json:
         print_json(file.as_dict())
@@ -97,17 +97,8 @@ def _cells(trace: VersionTrace) -> tuple[str, ...]:
 
 
 def _print_ticket(trace: TicketTrace) -> None:
-    if trace.content:
-        table = Table(
-            "product", "quantity", "category", title=f"ticket {escape(trace.ticket_id)}", title_justify="left"
-        )
-        table.columns[1].justify = "right"
-        for product, line in sorted(trace.content.lines.items()):
-            table.add_row(escape(product), f"{line.quantity}", escape(line.category))
-        console.print(table)
-        say(f"sold      {trace.content.timestamp}")
-        say(f"baskets   {', '.join(sorted(trace.content.baskets))}")
-        say(f"stores    {', '.join(sorted(trace.content.stores))}")
+    for purchase in trace.purchases:
+        _print_purchase(purchase)
     if trace.rejected:
         table = Table("rejected in", "row", "rule", "reason")
         for column in table.columns:
@@ -117,6 +108,26 @@ def _print_ticket(trace: TicketTrace) -> None:
         console.print(table)
     _print_waiting(trace)
     say(trace.verdict, style="bold")
+
+
+def _print_purchase(purchase: PurchaseTrace) -> None:
+    key, content = purchase.key, purchase.content
+    if content is None:
+        return
+    files = {claim.owner.rpartition("/")[0]: claim for claim in purchase.claims}
+    table = Table(
+        "product", "quantity", "category", "from", title=f"ticket {escape(key.ticket_id)}", title_justify="left"
+    )
+    table.columns[1].justify = "right"
+    for product, (stamp, line) in sorted(content.lines.items()):
+        table.add_row(escape(product), f"{line.quantity}", escape(line.category), escape(files[stamp].file))
+    console.print(table)
+    say(f"sold      {content.timestamp}")
+    say(f"basket    {key.basket_id}")
+    say(f"store     {key.store}")
+    for claim in purchase.claims:
+        if claim.superseded:
+            say(f"superseded: {', '.join(claim.superseded)} of {claim.file}", style="yellow")
 
 
 def _rejected(row: dict[str, Any]) -> tuple[str, ...]:

@@ -26,6 +26,12 @@ TICKETS = Dataset(
             "a header line with the columns ticket_id, product, basket_id, timestamp, category, quantity and store",
         ),
         Rule("some_row_valid", "halt", "at least one row that can be accepted"),
+        Rule("complete", "halt", "a file that can be read to its end, where an earlier version of it could"),
+        Rule(
+            "some_row",
+            "halt",
+            "a row, or the metadata cesta-empty=yes on the object where it is meant to take back what its key held",
+        ),
         Rule(
             "row_readable", "quarantine", "a whole row of CSV, with quotation marks in pairs and doubled inside a value"
         ),

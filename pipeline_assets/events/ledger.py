@@ -80,12 +80,12 @@ class Ledger:
         return int(item["deliveries"]["N"]) if item else 0
 
     def record(self, receipt: Receipt, *, report: bool = True) -> Literal["recorded", "redelivered"]:
-        """Put the receipt, if absent or of an earlier run; `report` says whether Dagster has yet to be told.
+        """Put the receipt, if absent or an earlier one; `report` says whether Dagster has yet to be told.
 
-        A receipt that is there already with the same or a later run only counts one more delivery.
+        A receipt that is there already as it is, or as a later one, only counts one more delivery.
         """
         put = False
-        while not ((earlier := self.receipt(receipt.id)) and earlier.run >= receipt.run):
+        while not ((earlier := self.receipt(receipt.id)) and earlier.edition >= receipt.edition):
             self._partitions.put(receipt)
             put = True
             if earlier:
@@ -96,7 +96,7 @@ class Ledger:
         if put:
             self._partitions.drop(receipt, kept=earlier.partitions)
             self._partitions.put(earlier)
-        return self._count_delivery(receipt)
+        return "redelivered" if receipt.revision else self._count_delivery(receipt)
 
     def pending(self, flow: str, *, limit: int) -> list[PendingReport]:
         """The receipts that wait to be reported to Dagster, oldest first, at most `limit`."""
@@ -154,16 +154,19 @@ class Ledger:
         put: dict[str, Any] = {
             "TableName": self._table.name,
             "Item": key(f"receipt#{receipt.id}", _RECEIPT)
-            | {"flow": {"S": receipt.flow}, "run": {"N": str(receipt.run)}, "deliveries": {"N": "1"}}
+            | {"flow": {"S": receipt.flow}, "run": {"N": str(receipt.run)}, "revision": {"N": str(receipt.revision)}}
+            | {"deliveries": {"N": str(self.deliveries(receipt.id) if receipt.revision else 1)}}
             | {"body": {"B": receipt.packed()}},
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         if earlier:
-            put["ConditionExpression"] = "run = :earlier"
-            put["ExpressionAttributeValues"] = {":earlier": {"N": str(earlier.run)}}
+            put["ConditionExpression"] = "run = :run AND (revision = :revision OR attribute_not_exists(revision))"
+            run, revision = earlier.edition
+            put["ExpressionAttributeValues"] = {":run": {"N": str(run)}, ":revision": {"N": str(revision)}}
         transaction: list[Any] = [{"Put": put}, {"Update": self._add_to_totals(receipt, earlier)}]
         if report:
-            transaction.append({"Put": {"TableName": self._table.name, "Item": pending_item(receipt)}})
+            told = receipt.revising(earlier) if earlier and earlier.run == receipt.run else receipt
+            transaction.append({"Put": {"TableName": self._table.name, "Item": pending_item(told)}})
         client = self._table.client
         try:
             client.transact_write_items(TransactItems=transaction)

@@ -99,8 +99,9 @@ class Partitions:
 
 
 def _decides(receipt: Receipt) -> bool:
-    """Whether a version decides what its object holds: it was not refused, or part of it was taken all the same."""
-    return not receipt.refused or any(not part.of_arrival for part in receipt.partitions)
+    """Whether a version decides what its object holds: part of it was taken, or it has rows and was not refused."""
+    taken = any(not part.of_arrival for part in receipt.partitions)
+    return taken or bool(receipt.counts.received and not receipt.refused)
 
 
 def _key(part: PartitionCounts, receipt: Receipt) -> Item:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline_assets.events.object_version import ObjectVersion
@@ -33,7 +33,8 @@ class Receipt:
     `run` numbers the times this version was worked through from its beginning, from 1; `refused` is the sentence that
     tells why the object was refused whole, empty when it was not; `size` is in bytes, `seconds` the time the work took;
     `effects` counts what changed in the target; `recorded_at` is ISO-8601 UTC, for people and for ordering the queue
-    of reports, never for deciding what wins.
+    of reports, never for deciding what wins; `revision` counts how often other sources changed what became of the rows
+    of this run, since the receipt was first written.
     """
 
     flow: str
@@ -47,6 +48,7 @@ class Receipt:
     recorded_at: str
     refused: str = ""
     effects: dict[str, int] = field(default_factory=dict)
+    revision: int = 0
 
     @property
     def id(self) -> str:
@@ -55,8 +57,21 @@ class Receipt:
 
     @property
     def report_id(self) -> str:
-        """What identifies this report in Dagster: the receipt and its run."""
-        return f"{self.id}.{self.run}"
+        """What identifies this report in Dagster: the receipt, its run and, where there is one, its revision."""
+        return f"{self.id}.{self.run}.{self.revision}" if self.revision else f"{self.id}.{self.run}"
+
+    @property
+    def edition(self) -> tuple[int, int]:
+        """Which of two receipts of one source says what stands: the greater one."""
+        return self.run, self.revision
+
+    def revising(self, earlier: Receipt) -> Receipt:
+        """What there is to report of a revision: the places whose counts it changed, and not one row or byte more."""
+        was = {(part.asset, part.partition): part for part in earlier.partitions}
+        now = {(part.asset, part.partition): part for part in self.partitions}
+        changed = [part for place, part in (was | now).items() if was.get(place) != now.get(place)]
+        parts = tuple(replace(part, counts=Counts()) for part in changed)
+        return replace(self, counts=Counts(), partitions=parts, size=0, seconds=0.0, effects={})
 
     def to_json(self) -> str:
         """The receipt as one line of JSON."""
@@ -81,6 +96,7 @@ class Receipt:
                 "recorded_at": self.recorded_at,
                 "refused": self.refused,
                 "effects": self.effects,
+                "revision": self.revision,
             },
             ensure_ascii=False,
             separators=(",", ":"),

@@ -118,7 +118,7 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
 
     @abstractmethod
     def refused(self, load: LoadT) -> LoadT:
-        """The same load for a file that was refused before its first row: it decides nothing."""
+        """The same load for a file that was refused: it decides nothing."""
 
     @abstractmethod
     def finish(self, load: LoadT, stores: StoresT, budget: TimeBudget) -> LoadT:
@@ -133,8 +133,20 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
         """What changed in the target, by name."""
 
     @abstractmethod
-    def forget(self, receipt: Receipt, stores: StoresT) -> None:
-        """Drop what was kept of a load while it was on its way, once its receipt is recorded."""
+    def follow_up(self, receipt: Receipt, stores: StoresT, budget: TimeBudget) -> None:
+        """What is left to do once the receipt is recorded, also by an earlier delivery that died right after it."""
+
+    def revision(self, load: LoadT) -> int:  # noqa: ARG002 - for flows in which it happens
+        """How often work on other objects has changed what became of the rows."""
+        return 0
+
+    def refusal(self, load: LoadT) -> str:
+        """Why a file of which every record was read counts as refused; empty when it does not."""
+        received = load.counts.received
+        if not received or received > load.counts.quarantined:
+            return ""
+        expected = self.dataset.rule("some_row_valid").expected
+        return f"{load.version.key}: all {received} rows were rejected; expected {expected}"
 
     def header_fault(self, header: Sequence[str], version: ObjectVersion) -> str:  # noqa: ARG002 - for flows that ask
         """What keeps a header, in lower case, from being the dataset's; empty when nothing does."""
@@ -158,11 +170,11 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
         `TimeBudgetReachedError` when the time is used up; the next delivery goes on where this one stopped.
         """
         receipt = stores.ledger.receipt(version.id)
+        budget = TimeBudget(seconds_left, self.reserve_seconds)
         if receipt and not redo:
-            self.forget(receipt, stores)
+            self.follow_up(receipt, stores, budget)
             stores.ledger.record(receipt)
             return receipt
-        budget = TimeBudget(seconds_left, self.reserve_seconds)
         return self._work(version, stores, receipt, budget, redo=redo, report=report)
 
     def restore(
@@ -199,7 +211,7 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
             load = self._start(version, stores, earlier, redo=redo)
             try:
                 load = self._bring_in(load, stores, budget)
-                counts, refused = load.counts, self._refusal_of_all_rows(load)
+                counts, refused = load.counts, self.refusal(load)
             except RefusedFileError as error:
                 refused = str(error)
                 if error.rule == "present" and earlier and not earlier.refused:
@@ -211,8 +223,8 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
             raise TransientError(message, flow=self.name, object_uri=version.uri) from error
         receipt = self.receipt(load, counts, refused, time.monotonic() - started)
         stores.ledger.record(receipt, report=report)
-        self.forget(receipt, stores)
-        if redo:
+        self.follow_up(receipt, stores, budget)
+        if earlier and earlier.run < load.run:
             stores.quarantine.drop_earlier_runs(version, load.run)
         return receipt
 
@@ -232,6 +244,7 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
             recorded_at=iso_utc(datetime.now(UTC)),
             refused=refused,
             effects=self.effects(load),
+            revision=self.revision(load),
         )
 
     def _start(self, version: ObjectVersion, stores: StoresT, receipt: Receipt | None, *, redo: bool) -> LoadT:
@@ -246,12 +259,13 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
     def _refuse(
         self, load: LoadT, error: RefusedFileError, stores: StoresT, budget: TimeBudget
     ) -> tuple[LoadT, Counts]:
-        """The end of a file that is refused whole.
+        """The end of a file that is refused whole, which decides nothing.
 
-        One that went away in the middle leaves in what is in. One that an earlier run had accepted leaves nothing.
+        What becomes of the rows of one that went away in the middle, or that an earlier run had accepted, is the
+        flow's to say.
         """
         if load.next_row > 1:
-            load = self.finish(load, stores, budget)
+            load = self.finish(self.refused(load), stores, budget)
             return load, load.counts
         if load.run > 1 and self.known(load.version, stores):
             load = self.finish(self.refused(load), stores, budget)
@@ -270,10 +284,3 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
             ):
                 load = self.put_rows(file, load, stores, budget)
         return self.finish(load, stores, budget)
-
-    def _refusal_of_all_rows(self, load: LoadT) -> str:
-        received = load.counts.received
-        if not received or received > load.counts.quarantined:
-            return ""
-        expected = self.dataset.rule("some_row_valid").expected
-        return f"{load.version.key}: all {received} rows were rejected; expected {expected}"

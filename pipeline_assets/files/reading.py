@@ -99,6 +99,11 @@ class CsvFile:
         return self._numbered
 
     @property
+    def cut(self) -> str:
+        """Why the end of the file was not reached; empty when it was."""
+        return self._break
+
+    @property
     def position(self) -> int:
         """The byte of the unpacked file at which the record begins that comes after the last one."""
         return self._read - sum(map(_length, self._again))

@@ -1,15 +1,31 @@
-"""What a settled batch changes in the graph, as bound parameters of a few statements inside one transaction."""
+"""What a settlement changes in the graph, as bound parameters of a few statements inside one transaction.
+
+A ticket on which one object has a claim carries that owner; its lines are the claim. Where several have one, the ticket
+carries no owner, each claim is a `TicketClaim` node beside it, and the lines are what stands of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.graph import statements
-from pipeline_assets.graph.ownership import Content, Held, ProductLine, Quantity, Settlement
+from pipeline_assets.graph.ownership import (
+    Change,
+    Claim,
+    Claims,
+    ProductLine,
+    Quantity,
+    Settlement,
+    TicketKey,
+    content,
+    owner_of,
+)
 
 if TYPE_CHECKING:
     from neo4j import ManagedTransaction
@@ -17,115 +33,124 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-def read_held(tx: ManagedTransaction, ticket_ids: Collection[str]) -> dict[str, Held]:
-    """What the graph knows of these tickets, retired ones included."""
-    ids = sorted(ticket_ids)
-    held = {record["ticket_id"]: Held(record["owner"], None) for record in tx.run(statements.READ_RETIRED, ids=ids)}
-    for record in tx.run(statements.READ_TICKETS, ids=ids):
-        content = Content(
-            iso_utc(record["timestamp"].to_native()),
-            set(record["baskets"]),
-            set(record["stores"]),
-            {
-                product: ProductLine(_number(quantity), category or "", set(hashes))
-                for product, quantity, category, hashes in record["lines"]
-            },
-        )
-        held[record["ticket_id"]] = Held(record["owner"], content)
+def read_claims(tx: ManagedTransaction, tickets: Collection[TicketKey]) -> dict[TicketKey, Claims]:
+    """The claims on each of these tickets that the graph has."""
+    keys = {ticket.text: ticket for ticket in tickets}
+    held: dict[TicketKey, Claims] = {}
+    shared: list[str] = []
+    for record in tx.run(statements.READ_TICKETS, keys=sorted(keys)):
+        if not record["owner"]:
+            shared.append(record["key"])
+            continue
+        stamp, _, run = record["owner"].rpartition("/")
+        lines = {
+            product: ProductLine(_number(quantity), category or "", set(hashes))
+            for product, quantity, category, hashes in record["lines"]
+        }
+        claim = Claim(int(run), iso_utc(record["timestamp"].to_native()), lines)
+        held[keys[record["key"]]] = {stamp: claim}
+    if shared:
+        claims: defaultdict[TicketKey, dict[str, Claim]] = defaultdict(dict)
+        for record in tx.run(statements.READ_CLAIMS, keys=shared):
+            stamp, _, run = record["owner"].rpartition("/")
+            claims[keys[record["ticket"]]][stamp] = Claim(int(run), record["timestamp"], _lines(record["lines"]))
+        held.update(claims)
     return held
 
 
-def apply(tx: ManagedTransaction, settlement: Settlement, owner: str) -> dict[str, int]:
-    """Write a settled batch; returns how many tickets and lines were created, replaced, dropped and retired."""
-    change = _Change()
-    for ticket, (before, after) in settlement.put.items():
-        change.ticket(ticket, before, after, owner)
-    for ticket, content in settlement.retire.items():
-        change.retire(ticket, content, owner)
-    change.revived = sorted(settlement.revived)
-    change.write(tx)
-    return change.effects()
-
-
-def retire(tx: ManagedTransaction, held: Mapping[str, Held]) -> dict[str, int]:
-    """Take tickets out of the graph, leaving a tombstone with the owner each of them had."""
-    change = _Change()
-    for ticket, known in held.items():
-        change.retire(ticket, known.content, known.owner)
-    change.write(tx)
-    return change.effects()
+def apply(tx: ManagedTransaction, settlement: Settlement) -> dict[str, int]:
+    """Write a settlement; returns how many tickets and lines were created, replaced, dropped and retired."""
+    rows = _Rows()
+    for ticket, change in settlement.changes.items():
+        rows.change(ticket, change)
+    rows.retired += [
+        {"key": ticket.text, "ticket_id": ticket.ticket_id, "owner": owner} for ticket, owner in settlement.gone.items()
+    ]
+    rows.write(tx)
+    return rows.effects()
 
 
 @dataclass(slots=True)
-class _Change:
+class _Rows:
     """The rows of each statement; what is dropped is remembered, since something may be left without support."""
 
-    tickets: list[Row] = field(default_factory=list)
-    created: int = 0
-    replaced: int = 0
+    created: list[Row] = field(default_factory=list)
+    changed: list[Row] = field(default_factory=list)
+    leaving: list[Row] = field(default_factory=list)
     put_lines: list[Row] = field(default_factory=list)
     drop_lines: list[Row] = field(default_factory=list)
-    put_baskets: list[Row] = field(default_factory=list)
-    drop_baskets: list[Row] = field(default_factory=list)
-    put_stores: list[Row] = field(default_factory=list)
-    drop_stores: list[Row] = field(default_factory=list)
+    put_claims: list[Row] = field(default_factory=list)
+    drop_claims: list[str] = field(default_factory=list)
     retired: list[Row] = field(default_factory=list)
-    leaving: list[str] = field(default_factory=list)
-    revived: list[str] = field(default_factory=list)
     #: Of the lines that go: (product, category), the category empty where the line had none.
     unsupported: set[tuple[str, str]] = field(default_factory=set)
 
-    def ticket(self, ticket: str, before: Content | None, after: Content, owner: str) -> None:
-        self.tickets.append({"ticket_id": ticket, "timestamp": after.timestamp, "owner": owner})
-        self.created += before is None
-        self.replaced += before is not None
-        was = before or Content()
-        for product, line in was.lines.items():
-            if after.lines.get(product) != line:
-                self._drop_line(ticket, product, line)
-        for product, line in after.lines.items():
-            if was.lines.get(product) != line:
-                self.put_lines.append(_line_row(ticket, product, line))
-        self.drop_baskets += _named(ticket, was.baskets - after.baskets)
-        self.put_baskets += _named(ticket, after.baskets - was.baskets)
-        self.drop_stores += _named(ticket, was.stores - after.stores)
-        self.put_stores += _named(ticket, after.stores - was.stores)
+    def change(self, ticket: TicketKey, change: Change) -> None:
+        key = ticket.text
+        was, now = content(change.before).lines, content(change.after).lines
+        for product, (_, line) in was.items():
+            if product not in now or now[product][1] != line:
+                self.drop_lines.append({"key": key, "product": product})
+                self.unsupported.add((product, line.category))
+        for product, (_, line) in now.items():
+            if product not in was or was[product][1] != line:
+                self.put_lines.append(_line_row(key, product, line))
+        self._ticket(ticket, change)
+        self._claims(key, change)
 
-    def retire(self, ticket: str, content: Content | None, owner: str) -> None:
-        self.retired.append({"ticket_id": ticket, "owner": owner})
-        if content is None:
+    def _ticket(self, ticket: TicketKey, change: Change) -> None:
+        row: Row = {
+            "key": ticket.text,
+            "ticket_id": ticket.ticket_id,
+            "basket": ticket.basket,
+            "basket_id": ticket.basket_id,
+            "store": ticket.store,
+        }
+        if not change.after:
+            self.leaving += [row] if change.before else []
             return
-        self.leaving.append(ticket)
-        for product, line in content.lines.items():
-            self._drop_line(ticket, product, line)
-        self.drop_baskets += _named(ticket, content.baskets)
-        self.drop_stores += _named(ticket, content.stores)
+        row |= {"timestamp": content(change.after).timestamp, "owner": _sole_owner(change.after)}
+        (self.changed if change.before else self.created).append(row)
 
-    def _drop_line(self, ticket: str, product: str, line: ProductLine) -> None:
-        self.drop_lines.append({"ticket_id": ticket, "product": product})
-        self.unsupported.add((product, line.category))
+    def _claims(self, key: str, change: Change) -> None:
+        """Claims have nodes of their own only where there are several."""
+        before = change.before if len(change.before) > 1 else {}
+        after = change.after if len(change.after) > 1 else {}
+        self.drop_claims += [claim_id(key, stamp) for stamp in before.keys() - after.keys()]
+        self.put_claims += [
+            {
+                "id": claim_id(key, stamp),
+                "ticket": key,
+                "owner": owner_of(stamp, claim.run),
+                "timestamp": claim.timestamp,
+                "lines": written(claim.lines),
+            }
+            for stamp, claim in after.items()
+            if before.get(stamp) is not claim
+        ]
 
     def effects(self) -> dict[str, int]:
         return {
-            "tickets_created": self.created,
-            "tickets_replaced": self.replaced,
+            "tickets_created": len(self.created),
+            "tickets_replaced": len(self.changed),
             "tickets_retired": len(self.leaving),
             "lines_written": len(self.put_lines),
             "lines_dropped": len(self.drop_lines),
         }
 
     def write(self, tx: ManagedTransaction) -> None:
-        _run(tx, statements.DROP_LINES, rows=self.drop_lines)
-        _run(tx, statements.DROP_BASKETS, rows=self.drop_baskets)
-        _run(tx, statements.DROP_STORES, rows=self.drop_stores)
-        _run(tx, statements.DROP_TICKETS, ids=self.leaving)
-        _run(tx, statements.DROP_RETIRED, ids=self.revived)
+        leaving = sorted(row["key"] for row in self.leaving)
+        _run(tx, statements.DROP_LINES, rows=_ordered(self.drop_lines))
+        _run(tx, statements.DROP_CLAIMS, ids=sorted(self.drop_claims))
+        _run(tx, statements.DROP_TICKETS, keys=leaving)
         _run(tx, statements.PUT_RETIRED, rows=_ordered(self.retired))
-        _run(tx, statements.PUT_TICKETS, rows=_ordered(self.tickets))
-        _run(tx, statements.PUT_BASKETS, rows=_ordered(self.put_baskets))
-        _run(tx, statements.PUT_STORES, rows=_ordered(self.put_stores))
+        _run(tx, statements.PUT_TICKETS, rows=_ordered(self.created))
+        _run(tx, statements.CHANGE_TICKETS, rows=_ordered(self.changed))
+        _run(tx, statements.PUT_BASKETS, rows=_ordered(self.created))
+        _run(tx, statements.PUT_STORES, rows=_ordered(self.created))
         _run(tx, statements.PUT_PRODUCTS, names=sorted({row["product"] for row in self.put_lines}))
         _run(tx, statements.PUT_LINES, rows=_ordered(self.put_lines))
+        _run(tx, statements.PUT_CLAIMS, rows=sorted(self.put_claims, key=lambda row: row["id"]))
         pairs = {(row["product"], row["category"]) for row in self.put_lines if row["category"]}
         _run(tx, statements.PUT_CATEGORIES, pairs=_pairs(pairs))
         self._prune(tx, kept=pairs)
@@ -136,8 +161,8 @@ class _Change:
         _run(tx, statements.PRUNE_CATEGORIES_OF_PRODUCTS, pairs=_pairs(pairs))
         _run(tx, statements.PRUNE_PRODUCTS, names=sorted({product for product, _ in self.unsupported}))
         _run(tx, statements.PRUNE_CATEGORIES, names=sorted({category for _, category in pairs}))
-        _run(tx, statements.PRUNE_BASKETS, names=sorted({row["name"] for row in self.drop_baskets}))
-        _run(tx, statements.PRUNE_STORES, names=sorted({row["name"] for row in self.drop_stores}))
+        _run(tx, statements.PRUNE_BASKETS, keys=sorted({row["basket"] for row in self.leaving}))
+        _run(tx, statements.PRUNE_STORES, names=sorted({row["store"] for row in self.leaving}))
 
 
 def _run(tx: ManagedTransaction, text: LiteralString, **rows: list[Any]) -> None:
@@ -145,13 +170,42 @@ def _run(tx: ManagedTransaction, text: LiteralString, **rows: list[Any]) -> None
         tx.run(text, rows).consume()
 
 
-def _line_row(ticket: str, product: str, line: ProductLine) -> Row:
+def _sole_owner(claims: Claims) -> str | None:
+    """The owner of the only claim; none where there are several."""
+    if len(claims) > 1:
+        return None
+    ((stamp, claim),) = claims.items()
+    return owner_of(stamp, claim.run)
+
+
+def claim_id(key: str, stamp: str) -> str:
+    """The key of the node of a claim on a ticket."""
+    return f"{key}\n{stamp}"
+
+
+def _line_row(key: str, product: str, line: ProductLine) -> Row:
     return {
-        "ticket_id": ticket,
+        "key": key,
         "product": product,
         "quantity": _stored(line.quantity),
         "category": line.category or None,
         "row_hashes": sorted(line.fingerprints),
+    }
+
+
+def written(lines: dict[str, ProductLine]) -> str:
+    """The lines of a claim as its node keeps them."""
+    rows = [
+        [product, _stored(line.quantity), line.category, sorted(line.fingerprints)] for product, line in lines.items()
+    ]
+    return json.dumps(sorted(rows), ensure_ascii=False)
+
+
+def _lines(written: str) -> dict[str, ProductLine]:
+    """The inverse of `written`."""
+    return {
+        product: ProductLine(_number(quantity), category, set(prints))
+        for product, quantity, category, prints in json.loads(written)
     }
 
 
@@ -163,14 +217,10 @@ def _number(stored: float) -> Quantity:
     return stored if isinstance(stored, int) else Decimal(repr(stored))
 
 
-def _named(ticket: str, names: Iterable[str]) -> list[Row]:
-    return [{"ticket_id": ticket, "name": name} for name in names]
-
-
 def _pairs(pairs: Iterable[tuple[str, str]]) -> list[Row]:
     return [{"product": product, "category": category} for product, category in sorted(pairs)]
 
 
 def _ordered(rows: list[Row]) -> list[Row]:
-    """Rows in one order for all writers: by ticket, then by what they name."""
-    return sorted(rows, key=lambda row: (row["ticket_id"], row.get("product") or row.get("name") or ""))
+    """Rows in one order for all writers: by ticket, then by product."""
+    return sorted(rows, key=lambda row: (row["key"], row.get("product", "")))

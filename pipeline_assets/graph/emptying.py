@@ -5,20 +5,21 @@ again: its ledger node says the next run and row 1, as a redo would. Only then w
 So no ledger node ever says that something is in which was deleted; whoever works on the object finds itself behind; and
 what is left of the earlier runs when the new one ends is retired by it, as after every redo.
 
-Loads that are not begun again, and the tombstones that they left, stay: an object version that is no longer stored
-cannot leave its tombstones a second time.
+Loads that are not begun again keep their claims, and with them what no stored object version could bring back.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.graph.load import Load, owner_of
+from pipeline_assets.graph import statements
+from pipeline_assets.graph.load import KnownLoad, Load, known_load
+from pipeline_assets.graph.ownership import TicketKey, owner_of
+from pipeline_assets.graph.standing import take_back
 from pipeline_assets.graph.store import PurchaseGraph
 
 if TYPE_CHECKING:
@@ -26,21 +27,19 @@ if TYPE_CHECKING:
 
 #: Tickets and other nodes of one transaction; what is seen takes a second at most.
 BATCH = 5_000
-_LOADS: Final = """
-MATCH (load:TicketLoad)
-RETURN load.id AS id, load.uri AS uri, load.stamp AS stamp, load.run AS run, load.state = 'done' AS done
-"""
+#: Nobody's load: on its behalf claims are withdrawn for which no object takes the place.
+_NOBODY: Final = Load(ObjectVersion("", "", "", "", 0, "", ""))
 _BEGIN_AGAIN: Final = """
 UNWIND $ids AS id
 MATCH (load:TicketLoad {id: id})
-SET load.run = load.run + 1, load.next_row = 1, load.state = 'loading', load.effective = false, load.tally = $tally
+SET load.run = load.run + 1, load.next_row = 1, load.state = 'loading', load.rank = 0, load.stands = false,
+    load.revision = 0, load.tally = $tally
 RETURN load.stamp AS stamp, load.run AS run
 """
-_COUNT_OWNED: Final = """
-UNWIND $owners AS owner
-MATCH (t:Ticket {owner: owner})
-RETURN owner, count(t) AS tickets
-"""
+_COUNT_OWNED: Final[tuple[LiteralString, ...]] = tuple(
+    f"UNWIND $owners AS owner MATCH (n:{label} {{owner: owner}}) RETURN owner, count(n) AS tickets"
+    for label in ("Ticket", "TicketClaim")
+)
 _DELETE_OWNED: Final = """
 UNWIND $owners AS owner
 MATCH (t:Ticket {owner: owner})
@@ -49,14 +48,23 @@ DETACH DELETE t
 RETURN count(t) AS deleted
 """
 _OWNERS: Final[dict[LiteralString, LiteralString]] = {
-    "Ticket": "MATCH (t:Ticket) RETURN t.ticket_id AS ticket_id, t.owner AS owner",
-    "RetiredTicket": "MATCH (t:RetiredTicket) RETURN t.ticket_id AS ticket_id, t.owner AS owner",
+    label: f"MATCH (t:{label}) WHERE t.owner IS NOT NULL RETURN t.key AS key, t.owner AS owner"
+    for label in ("Ticket", "RetiredTicket")
 }
+#: A ticket that several claims share, of which none is there.
+_DELETE_UNCLAIMED: Final = """
+MATCH (t:Ticket)
+WHERE t.owner IS NULL AND NOT EXISTS { MATCH (c:TicketClaim {ticket: t.key}) }
+WITH t LIMIT $limit
+DETACH DELETE t
+RETURN count(t) AS deleted
+"""
+_CLAIMS: Final = "MATCH (c:TicketClaim) RETURN c.ticket AS key, c.owner AS owner"
 _DELETE_NAMED: Final[dict[LiteralString, LiteralString]] = {
     label: f"""
 UNWIND $rows AS row
-MATCH (t:{label} {{ticket_id: row.ticket_id}})
-WHERE t.owner = row.owner OR (t.owner IS NULL AND row.owner IS NULL)
+MATCH (t:{label} {{key: row.key}})
+WHERE t.owner = row.owner
 DETACH DELETE t
 RETURN count(t) AS deleted
 """
@@ -87,34 +95,19 @@ _DELETE_LEFTOVERS: Final[tuple[LiteralString, ...]] = (
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class KnownLoad:
-    """A load that the graph knows: its object, its place in the order, its run, and whether all of it is in."""
-
-    id: str
-    uri: str
-    stamp: str
-    run: int
-    done: bool
-
-    @property
-    def owners(self) -> list[str]:
-        """What the tickets of its runs carry as their owner."""
-        return [owner_of(self.stamp, run) for run in range(1, self.run + 1)]
-
-
 def known_loads(graph: PurchaseGraph) -> dict[str, KnownLoad]:
     """Every load that the graph knows, by the id of its object version."""
-    return {row[0]: KnownLoad(*row) for row in graph.read(partial(_rows, text=_LOADS))}
+    return {known.id: known for known in graph.read(_all_loads)}
 
 
 def owned_tickets(graph: PurchaseGraph, loads: Collection[KnownLoad]) -> dict[str, int]:
-    """How many tickets each of these loads has in the graph, by its id; those with none are left out."""
-    load_of = {owner: load.id for load in loads for owner in load.owners}
+    """On how many tickets of the graph each of these loads has a claim, by its id; those with none are left out."""
+    load_of = {owner: known.id for known in loads for owner in known.load.owners}
     owned: Counter[str] = Counter()
     for owners in _in_batches(list(load_of)):
-        for owner, tickets in graph.read(partial(_rows, text=_COUNT_OWNED, owners=owners)):
-            owned[load_of[owner]] += tickets
+        for text in _COUNT_OWNED:
+            for owner, tickets in graph.read(partial(_rows, text=text, owners=owners)):
+                owned[load_of[owner]] += tickets
     return dict(owned)
 
 
@@ -130,14 +123,30 @@ def empty(graph: PurchaseGraph, loads: Collection[KnownLoad], progress: Callable
     for some in _in_batches(owners):
         _until_none(graph, _DELETE_OWNED, progress, owners=some)
     for label, every in _OWNERS.items():
-        # The loads are read after the tickets: a ticket that a writer has just put has its load in the graph by then.
-        found = graph.read(partial(_rows, text=every))
-        known = {load.stamp for load in known_loads(graph).values()}
-        rows = [{"ticket_id": name, "owner": owner} for name, owner in found if _is_stale(owner, runs, known)]
+        rows = [{"key": key, "owner": owner} for key, owner in _stale(graph, every, runs)]
         for batch in _in_batches(rows):
             progress(graph.in_turn(None, partial(_deleted, text=_DELETE_NAMED[label], bound={"rows": batch})))
-    for text in _DELETE_LEFTOVERS:
+    for claims in _in_batches(_stale(graph, _CLAIMS, runs)):
+        progress(graph.in_turn(None, partial(_withdrawn, claims=claims)))
+    for text in (_DELETE_UNCLAIMED, *_DELETE_LEFTOVERS):
         _until_none(graph, text, progress)
+
+
+def _all_loads(tx: ManagedTransaction) -> list[KnownLoad]:
+    return [known_load(record) for record in tx.run(statements.READ_LOADS)]
+
+
+def _stale(graph: PurchaseGraph, text: LiteralString, runs: Mapping[str, int]) -> list[list[str]]:
+    """What is owned by an earlier run of a load that was begun again, or by no load at all: keys and owners."""
+    # The loads are read after what they own: of what a writer has just put, the load is in the graph by then.
+    found = graph.read(partial(_rows, text=text))
+    known = {each.load.version.stamp for each in known_loads(graph).values()}
+    return [[key, owner] for key, owner in found if _is_stale(owner, runs, known)]
+
+
+def _withdrawn(tx: ManagedTransaction, claims: Sequence[Sequence[str]]) -> int:
+    take_back(tx, {TicketKey.read(key) for key, _ in claims}, {owner for _, owner in claims}, _NOBODY)
+    return len(claims)
 
 
 def _rows(tx: ManagedTransaction, text: LiteralString, **bound: object) -> list[list[Any]]:
@@ -145,16 +154,12 @@ def _rows(tx: ManagedTransaction, text: LiteralString, **bound: object) -> list[
 
 
 def _begin_again(tx: ManagedTransaction, ids: Sequence[str]) -> dict[str, int]:
-    nothing = Load(ObjectVersion("", "", "", "", 0, "", "")).tally
-    return {record["stamp"]: record["run"] for record in tx.run(_BEGIN_AGAIN, ids=ids, tally=nothing)}
+    return {record["stamp"]: record["run"] for record in tx.run(_BEGIN_AGAIN, ids=ids, tally=_NOBODY.tally)}
 
 
-def _is_stale(owner: str | None, runs: Mapping[str, int], known: Collection[str]) -> bool:
-    """Whether an owner is an earlier run of a load that was begun again, or of no load at all."""
-    stamp, _, run = (owner or "").rpartition("/")
-    if stamp not in known:
-        return True
-    return stamp in runs and owner is not None and int(run) < runs[stamp]
+def _is_stale(owner: str, runs: Mapping[str, int], known: Collection[str]) -> bool:
+    stamp, _, run = owner.rpartition("/")
+    return stamp not in known or (stamp in runs and int(run) < runs[stamp])
 
 
 def _until_none(graph: PurchaseGraph, text: LiteralString, progress: Callable[[int], None], **bound: list[str]) -> None:

@@ -1,8 +1,8 @@
 """The purchase graph as CSV files for ``neo4j-admin database import full``, set by set instead of file by file.
 
-The same rules as in `ownership`, said of all lines at once: a ticket belongs to the version with the greatest stamp
-that carries it; it lives if that version is the newest that counts of its object, otherwise it leaves a tombstone; the
-lines of that version make it up, each once by its print.
+The same rules as in `ownership`, said of all lines at once: of every key the rows of the version that stands count,
+each once by its print; what an object says of a ticket is its claim; of a line that several claims have, the one with
+the greatest stamp stands.
 
 The writers' lock is left out on purpose: the first writer misses it, and makes constraints, indexes and lock.
 """
@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
+
+from pipeline_assets.graph.changes import claim_id, written
+from pipeline_assets.graph.ownership import ProductLine, TicketKey
 
 #: Digits after the point with which quantities are added up; Polars adds whole numbers of 38 digits.
 QUANTITY: Final = pl.Decimal(38, 18)
@@ -33,19 +36,24 @@ LINE_SCHEMA: Final = pl.Schema(
         "fingerprint": pl.Int64(),
     }
 )
+#: A load whose claims are in the graph, or are not since another version stands for its key.
+OWNER_SCHEMA: Final = pl.Schema({"load": pl.UInt32(), "owner": pl.String(), "stands": pl.Boolean()})
+#: The node of a load, its columns named as its properties are.
 LOAD_SCHEMA: Final = pl.Schema(
     {
-        "load": pl.UInt32(),
         "id": pl.String(),
         "uri": pl.String(),
         "stamp": pl.String(),
         "run": pl.Int64(),
         "next_row": pl.Int64(),
-        "effective": pl.Boolean(),
+        "state": pl.String(),
+        "rank": pl.Int64(),
+        "stands": pl.Boolean(),
+        "revision": pl.Int64(),
         "tally": pl.String(),
-        "owner": pl.String(),
     }
 )
+_TICKET_KEY: Final = list(TicketKey._fields)
 _IMPORT = """\
 #!/bin/sh
 # Makes a new Neo4j database out of the files beside this script. Stop the server first; what the database holds is
@@ -74,60 +82,124 @@ class _File:
 
 
 _TICKET = _File(
-    "tickets", "nodes=Ticket", "ticket_id:ID(Ticket),timestamp:datetime,owner", ("ticket_id", "timestamp", "owner")
+    "tickets",
+    "nodes=Ticket",
+    "key:ID(Ticket),ticket_id,timestamp:datetime,owner",
+    ("ticket", "ticket_id", "timestamp", "owner"),
 )
-_RETIRED = _File("retired", "nodes=RetiredTicket", "ticket_id:ID(RetiredTicket),owner", ("ticket_id", "owner"))
-_BASKET = _File("baskets", "nodes=Basket", "basket_id:ID(Basket)", ("basket_id",))
+_CLAIM = _File(
+    "claims",
+    "nodes=TicketClaim",
+    "id:ID(TicketClaim),ticket,owner,timestamp,lines",
+    ("id", "ticket", "owner", "timestamp", "lines"),
+)
+_RETIRED = _File(
+    "retired", "nodes=RetiredTicket", "key:ID(RetiredTicket),ticket_id,owner", ("ticket", "ticket_id", "owner")
+)
+_BASKET = _File("baskets", "nodes=Basket", "key:ID(Basket),basket_id", ("basket", "basket_id"))
 _STORE = _File("stores", "nodes=Store", "name:ID(Store)", ("store",))
 _PRODUCT = _File("products", "nodes=Product", "name:ID(Product)", ("product",))
 _CATEGORY = _File("categories", "nodes=Category", "name:ID(Category)", ("category",))
 _LOAD = _File(
     "loads",
     "nodes=TicketLoad",
-    "id:ID(TicketLoad),uri,stamp,run:long,next_row:long,state,effective:boolean,tally",
-    ("id", "uri", "stamp", "run", "next_row", "state", "effective", "tally"),
+    "id:ID(TicketLoad),uri,stamp,run:long,next_row:long,state,rank:long,stands:boolean,revision:long,tally",
+    tuple(LOAD_SCHEMA),
 )
-_LINE_COLUMNS = ("ticket_id", "product", "quantity", "category", "row_hashes")
+_LINE_COLUMNS = ("ticket", "product", "quantity", "category", "row_hashes")
 _LINE_HEADER = ":START_ID(Ticket),:END_ID(Product),quantity:{},category,row_hashes:long[]"
 _WHOLE = _File("lines-whole", "relationships=CONTAINS", _LINE_HEADER.format("long"), _LINE_COLUMNS)
 _FRACTIONAL = _File("lines-fractional", "relationships=CONTAINS", _LINE_HEADER.format("double"), _LINE_COLUMNS)
-_PART_OF = _File("part-of", "relationships=PART_OF", ":START_ID(Ticket),:END_ID(Basket)", ("ticket_id", "basket_id"))
-_SOLD_AT = _File("sold-at", "relationships=SOLD_AT", ":START_ID(Ticket),:END_ID(Store)", ("ticket_id", "store"))
+_PART_OF = _File("part-of", "relationships=PART_OF", ":START_ID(Ticket),:END_ID(Basket)", ("ticket", "basket"))
+_SOLD_AT = _File("sold-at", "relationships=SOLD_AT", ":START_ID(Ticket),:END_ID(Store)", ("ticket", "store"))
 _IN_CATEGORY = _File(
     "in-category", "relationships=IN_CATEGORY", ":START_ID(Product),:END_ID(Category)", ("product", "category")
 )
 
 
-def write_import(lines: Path, loads: pl.DataFrame, directory: Path) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What all loads say, worked out once and kept on the disk: `lines` are claims' lines with `load` and `stands`.
+
+    `gone` are the tickets that only versions carry which do not stand.
+    """
+
+    lines: pl.LazyFrame
+    gone: pl.LazyFrame
+    folder: Path
+
+    def day_counts(self) -> pl.DataFrame:
+        """Of each standing load and purchase day: `accepted` rows, and `superseded` ones that another claim has."""
+        counted = self.lines.group_by("load", "day").agg(
+            accepted=pl.col("rows").filter("stands").sum(), superseded=pl.col("rows").filter(~pl.col("stands")).sum()
+        )
+        return counted.collect(engine="streaming").sort("load", "day")
+
+
+def claimed(lines: Path, owners: pl.DataFrame) -> Claimed:
+    """What the accepted lines of all versions come to.
+
+    Parameters
+    ----------
+    lines
+        A folder of Parquet files of `LINE_SCHEMA`, in which more are put.
+    owners
+        A frame of `OWNER_SCHEMA` with a row per version.
+    """
+    every = scan_lines(lines).join(owners.lazy(), on="load")
+    rows = (
+        every.filter("stands")
+        .group_by("load", *_TICKET_KEY, "product", "fingerprint")
+        .agg(pl.all().sort_by("row").first())
+    )
+    summed = _staged(_summed(_staged(rows, lines / "rows")), lines / "summed")
+    line = [*_TICKET_KEY, "product"]
+    standing = summed.with_columns(
+        stands=pl.col("load") == pl.col("load").max().over(line),
+        claims=pl.col("load").n_unique().over(_TICKET_KEY),
+        begun=pl.col("timestamp").min().over("load", *_TICKET_KEY),
+        ticket=_key(*_TICKET_KEY),
+        basket=_key("store", "basket_id", "day"),
+    )
+    standing = _staged(standing, lines / "standing")
+    carried = every.group_by(_TICKET_KEY).agg(pl.col("owner").sort_by("load").last())
+    gone = carried.join(summed.select(_TICKET_KEY).unique(), on=_TICKET_KEY, how="anti")
+    return Claimed(standing, gone.with_columns(ticket=_key(*_TICKET_KEY)), lines)
+
+
+def write_import(claims: Claimed, loads: pl.DataFrame, directory: Path) -> dict[str, int]:
     """Write the files and ``import.sh`` into `directory`; returns how many nodes and relationships each file holds.
 
-    `lines` is a folder of Parquet files of `LINE_SCHEMA`, in which more are put; `loads` a frame of `LOAD_SCHEMA` with
-    a row per version.
+    `loads` is a frame of `LOAD_SCHEMA` with a row per version.
     """
-    every = scan_lines(lines)
-    tickets = _staged(_tickets(every, loads), lines / "owners")
-    living = every.join(tickets.filter("lives"), on=["ticket_id", "load"])
-    rows = living.group_by("ticket_id", "product", "fingerprint").agg(pl.all().sort_by("row").first())
-    rows = _staged(rows, lines / "rows")
-    summed = _staged(_summed(rows), lines / "summed")
-    pairs = summed.drop_nulls("category")
+    lines = claims.lines.filter("stands")
+    tickets = lines.group_by("ticket", "ticket_id", "basket", "basket_id", "store").agg(
+        # Of every claim that has a line that stands.
+        timestamp=pl.col("begun").min(),
+        owner=pl.col("owner").filter(pl.col("claims") == 1).first(),
+    )
+    tickets = _staged(tickets, claims.folder / "owners")
+    pairs = lines.drop_nulls("category")
     whole = pl.col("quantity") == pl.col("quantity").round(0)
+    hashes = pl.col("fingerprints").cast(pl.List(pl.String)).list.join(";").alias("row_hashes")
+    lines = lines.with_columns(hashes)
     written = {
-        _TICKET: rows.group_by("ticket_id").agg(pl.col("timestamp").min(), pl.col("owner").first()),
-        _RETIRED: tickets.filter(~pl.col("lives")),
-        _BASKET: rows.select("basket_id").unique(),
-        _STORE: rows.select("store").unique(),
-        _PRODUCT: rows.select("product").unique(),
+        _TICKET: tickets,
+        _CLAIM: _claim_nodes(claims.lines.filter(pl.col("claims") > 1)),
+        _RETIRED: claims.gone,
+        _BASKET: tickets.select("basket", "basket_id").unique(),
+        _STORE: tickets.select("store").unique(),
+        _PRODUCT: lines.select("product").unique(),
         _CATEGORY: pairs.select("category").unique(),
-        _LOAD: loads.lazy().with_columns(state=pl.lit("done")),
-        _WHOLE: summed.filter(whole).with_columns(pl.col("quantity").cast(pl.Int64)),
+        _LOAD: loads.lazy(),
+        _WHOLE: lines.filter(whole).with_columns(pl.col("quantity").cast(pl.Int64)),
         # As text: its digits become the nearest number when they are imported, as they do in the live graph.
-        _FRACTIONAL: summed.filter(~whole).with_columns(pl.col("quantity").cast(pl.String)),
-        _PART_OF: rows.select("ticket_id", "basket_id").unique(),
-        _SOLD_AT: rows.select("ticket_id", "store").unique(),
+        _FRACTIONAL: lines.filter(~whole).with_columns(pl.col("quantity").cast(pl.String)),
+        _PART_OF: tickets,
+        _SOLD_AT: tickets,
         _IN_CATEGORY: pairs.select("product", "category").unique(),
     }
-    counts = {file.name: _write(frame, file, lines, directory) for file, frame in written.items()}
+    counts = {file.name: _write(frame, file, claims.folder, directory) for file, frame in written.items()}
     script = directory / "import.sh"
     script.write_text(_IMPORT.format(files=" \\\n  ".join(file.option for file in written)), encoding="utf-8")
     script.chmod(0o755)
@@ -141,28 +213,45 @@ def scan_lines(lines: Path) -> pl.LazyFrame:
     return pl.scan_parquet(lines / "*.parquet")
 
 
-def day_counts(lines: pl.LazyFrame) -> pl.DataFrame:
-    """Of the accepted rows of each load and purchase day: `received` in all, `accepted` but once each."""
-    row = pl.struct("ticket_id", "product", "fingerprint")
-    counts = lines.group_by("load", "day").agg(received=pl.len(), accepted=row.n_unique())
+def received_rows(lines: Path) -> pl.DataFrame:
+    """Of the accepted rows of each load and purchase day: `received` in all, `unique` but once each."""
+    row = pl.struct(*_TICKET_KEY, "product", "fingerprint")
+    counts = scan_lines(lines).group_by("load", "day").agg(received=pl.len(), unique=row.n_unique())
     return counts.collect(engine="streaming").sort("load", "day")
 
 
-def _tickets(lines: pl.LazyFrame, loads: pl.DataFrame) -> pl.LazyFrame:
-    """Each ticket with its owner, and whether it lives: whether its owner is the newest that counts of its object."""
-    newest = pl.col("load").filter("effective").max().over("uri")
-    owners = loads.lazy().select("load", "owner", lives=pl.col("load") >= newest.fill_null(0))
-    return lines.group_by("ticket_id").agg(pl.col("load").max()).join(owners, on="load")
+def _key(*columns: str) -> pl.Expr:
+    """The text of a key, as `TicketKey` writes it."""
+    parts = [
+        pl.col(name).str.replace_all("%", "%25", literal=True).str.replace_all("/", "%2F", literal=True)
+        for name in columns
+    ]
+    return pl.concat_str(parts, separator="/")
 
 
 def _summed(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per ticket and product: quantities added up, the last category that was given, the rows' prints."""
+    """One row per claim and product: quantities added up, the last category that was given, the rows' prints."""
     given = pl.col("category").filter(pl.col("category") != "")
-    return rows.group_by("ticket_id", "product").agg(
+    return rows.group_by("load", "owner", *_TICKET_KEY, "product").agg(
         pl.col("quantity").sum(),
+        pl.col("timestamp").min(),
         given.sort_by(pl.col("row").filter(pl.col("category") != "")).last().alias("category"),
-        pl.col("fingerprint").sort().cast(pl.String).implode().list.join(";").alias("row_hashes"),
+        pl.col("fingerprint").sort().alias("fingerprints"),
+        rows=pl.len(),
     )
+
+
+def _claim_nodes(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """The nodes of claims on tickets that have several, which are few."""
+    nodes = []
+    for (ticket, owner, begun), group in lines.collect().group_by("ticket", "owner", "begun"):
+        said = {
+            row["product"]: ProductLine(row["quantity"], row["category"] or "", set(row["fingerprints"]))
+            for row in group.iter_rows(named=True)
+        }
+        stamp, _, _ = str(owner).rpartition("/")
+        nodes.append((claim_id(str(ticket), stamp), ticket, owner, begun, written(said)))
+    return pl.LazyFrame(nodes, pl.Schema(dict.fromkeys(_CLAIM.columns, pl.String())), orient="row")
 
 
 def _staged(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:

@@ -11,16 +11,16 @@ from pipeline_assets.graph.store import PurchaseGraph
 if TYPE_CHECKING:
     from neo4j import ManagedTransaction
 
-#: Nodes by their keys, relationships by those of their ends; not who owns a ticket, which a redo changes.
+#: Nodes by their keys, relationships by those of their ends; not who has claims on a ticket, which a redo changes.
 _SAID: Final[tuple[LiteralString, ...]] = (
-    "MATCH (n:Ticket) RETURN 'Ticket', n.ticket_id, n.timestamp",
-    "MATCH (n:Basket) RETURN 'Basket', n.basket_id",
+    "MATCH (n:Ticket) RETURN 'Ticket', n.key, n.ticket_id, n.timestamp",
+    "MATCH (n:Basket) RETURN 'Basket', n.key, n.basket_id",
     "MATCH (n:Product) RETURN 'Product', n.name",
     "MATCH (n:Category) RETURN 'Category', n.name",
     "MATCH (n:Store) RETURN 'Store', n.name",
-    "MATCH (t:Ticket)-[r:CONTAINS]->(p:Product) RETURN 'CONTAINS', t.ticket_id, p.name, r.quantity, r.category",
-    "MATCH (t:Ticket)-[:PART_OF]->(b:Basket) RETURN 'PART_OF', t.ticket_id, b.basket_id",
-    "MATCH (t:Ticket)-[:SOLD_AT]->(s:Store) RETURN 'SOLD_AT', t.ticket_id, s.name",
+    "MATCH (t:Ticket)-[r:CONTAINS]->(p:Product) RETURN 'CONTAINS', t.key, p.name, r.quantity, r.category",
+    "MATCH (t:Ticket)-[:PART_OF]->(b:Basket) RETURN 'PART_OF', t.key, b.key",
+    "MATCH (t:Ticket)-[:SOLD_AT]->(s:Store) RETURN 'SOLD_AT', t.key, s.name",
     "MATCH (p:Product)-[:IN_CATEGORY]->(c:Category) RETURN 'IN_CATEGORY', p.name, c.name",
 )
 _BITS = 128

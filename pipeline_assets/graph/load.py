@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, OvertakenError
 from pipeline_assets.graph import statements
-from pipeline_assets.graph.ownership import Line
+from pipeline_assets.graph.ownership import Line, owner_of
 
 if TYPE_CHECKING:
-    from neo4j import ManagedTransaction
+    from neo4j import ManagedTransaction, Record
 
 
-def owner_of(stamp: str, run: int) -> str:
-    """A run's owner text; later runs of the same version compare greater."""
-    return f"{stamp}/{run:06d}"
+class Rank(IntEnum):
+    """What a version that was read is worth for its key."""
+
+    #: It was refused, has no valid row, or is empty without saying that it is meant to be.
+    NOTHING = 0
+    #: Its end was not reached: it stands only where no version that was read whole does.
+    PART = 1
+    WHOLE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,14 @@ class Load:
     """One run of one object version.
 
     `run` counts the times it was begun from row 1, `next_row` is the first record not yet in, which begins at byte
-    `position` (of what is unpacked, where the object is packed), `done` says whether all are in, `days` are the rows
+    `position` (of what is unpacked, where the object is packed), `done` says whether all are in. `days` are the rows
     per purchase day, `unread_time` the rejected rows whose time could not be read, `effects` what changed in the graph,
-    `crowded` the tickets that have as many rows as a ticket may have; `refused` says that the whole file was.
+    `crowded` the tickets that have as many rows as a ticket may have.
+
+    `refused` says that the whole file was, `cut` why its end was not reached (empty when it was), `emptied` that it has
+    no rows and says that this is meant. `stands` says that its claims are the ones of its key, `yields` that they were
+    taken back for an *older* version that was read whole. `revision` counts how often the work on other objects changed
+    the counts of this run; `touched` names the loads whose counts the work on this one changed.
     """
 
     version: ObjectVersion
@@ -58,23 +69,40 @@ class Load:
     effects: dict[str, int] = field(default_factory=dict)
     crowded: frozenset[str] = frozenset()
     refused: bool = False
+    cut: str = ""
+    emptied: bool = False
+    stands: bool = False
+    yields: bool = False
+    revision: int = 0
+    touched: frozenset[str] = frozenset()
 
     @property
     def owner(self) -> str:
-        """What the tickets of this run carry as their owner."""
+        """What the claims of this run carry as their owner."""
         return owner_of(self.version.stamp, self.run)
+
+    @property
+    def owners(self) -> list[str]:
+        """The owners of all runs up to this one."""
+        return [owner_of(self.version.stamp, run) for run in range(1, self.run + 1)]
 
     @property
     def counts(self) -> Counts:
         """The rows of this run by outcome; `received` counts the records read, not the outcomes."""
+        received = self.next_row - 1
+        if self.yields or self.refused:
+            return Counts(received=received, quarantined=received)
         total = sum(self.days.values(), Counts(quarantined=self.unread_time))
-        return replace(total, received=self.next_row - 1)
+        return replace(total, received=received)
 
     @property
-    def effective(self) -> bool:
-        """Whether this version decides what its key holds: it has a row that counts, or is complete and empty."""
-        counts = self.counts
-        return not self.refused and (counts.received > counts.quarantined or (self.done and counts.received == 0))
+    def rank(self) -> Rank:
+        """What this version, read as far as it could be, is worth for its key."""
+        quarantined = sum(counts.quarantined for counts in self.days.values()) + self.unread_time
+        received = self.next_row - 1
+        if self.refused or (received == quarantined and not (received == 0 and self.emptied)):
+            return Rank.NOTHING
+        return Rank.PART if self.cut else Rank.WHOLE
 
     @property
     def tally(self) -> str:
@@ -87,6 +115,10 @@ class Load:
             "crowded": sorted(self.crowded),
             "position": self.position,
             "refused": self.refused,
+            "cut": self.cut,
+            "emptied": self.emptied,
+            "yields": self.yields,
+            "touched": sorted(self.touched),
         }
         return json.dumps(tally)
 
@@ -95,6 +127,12 @@ class Load:
         if known is None or self.run > known.run:
             return self.next_row == 1
         return (self.run, self.next_row, self.done) == (known.run, known.next_row, known.done)
+
+    def counting_on(self, known: Load | None) -> Load:
+        """The same with the counts that the graph has of this run: work on other objects may have changed them."""
+        if known is None or known.run != self.run:
+            return self
+        return replace(self, days=known.days, revision=known.revision, touched=known.touched, effects=known.effects)
 
     def with_batch(
         self, batch: Batch, days: dict[str, Counts], effects: dict[str, int], crowded: Iterable[str] = ()
@@ -111,9 +149,28 @@ class Load:
             crowded=self.crowded.union(crowded),
         )
 
-    def with_retired(self, effects: dict[str, int], *, done: bool) -> Load:
-        """Where the object stands after tickets were retired for it."""
-        return replace(self, done=done, effects=_summed(self.effects, effects))
+    def touching(self, loads: Iterable[str], effects: dict[str, int]) -> Load:
+        """The same with these loads among those whose counts it changed, and these effects."""
+        return replace(self, touched=self.touched.union(loads), effects=_summed(self.effects, effects))
+
+    def moved(self, rows: Mapping[str, int]) -> Load:
+        """The counts after so many accepted rows of each day were superseded (below zero: were accepted again)."""
+        shifts = {day: Counts(accepted=-number, superseded=number) for day, number in rows.items()}
+        return replace(self, days=_added(self.days, shifts), revision=self.revision + 1)
+
+    def displaced(self, standing: Load) -> Load:
+        """The same once its claims are taken back, since `standing` stands for its key.
+
+        A newer version supersedes its rows. Beside an older one that was read whole this one was refused, since its own
+        end was not reached.
+        """
+        accepted = {day: counts.accepted for day, counts in self.days.items() if counts.accepted}
+        yields = standing.version.stamp < self.version.stamp
+        return replace(self.moved(accepted), stands=False, yields=yields)
+
+    def begun_again(self) -> Load:
+        """A run of the same version that has yet to read its first row."""
+        return Load(self.version, run=self.run + 1)
 
 
 class BehindError(OvertakenError):
@@ -125,6 +182,20 @@ class BehindError(OvertakenError):
         self.load = load
 
 
+@dataclass(frozen=True, slots=True)
+class KnownLoad:
+    """A load as the graph keeps it, which knows of its object only the id of the version and the URI."""
+
+    id: str
+    uri: str
+    load: Load
+
+    @property
+    def rank(self) -> Rank:
+        """What it is worth for its key; nothing before its end."""
+        return self.load.rank if self.load.done else Rank.NOTHING
+
+
 def read_load(tx: ManagedTransaction, version: ObjectVersion) -> Load | None:
     """Where an object version stands, or None when it was never begun.
 
@@ -132,11 +203,14 @@ def read_load(tx: ManagedTransaction, version: ObjectVersion) -> Load | None:
     may come with another time.
     """
     record = tx.run(statements.READ_LOAD, id=version.id).single()
-    if record is None:
-        return None
+    return replace(known_load(record).load, version=version.at(record["stamp"])) if record else None
+
+
+def known_load(record: Record) -> KnownLoad:
+    """A row of one of the statements that read loads."""
     tally = json.loads(record["tally"])
-    return Load(
-        version.at(record["stamp"]),
+    load = Load(
+        _version_at(record["uri"], record["stamp"]),
         run=record["run"],
         next_row=record["next_row"],
         done=record["state"] == "done",
@@ -147,25 +221,63 @@ def read_load(tx: ManagedTransaction, version: ObjectVersion) -> Load | None:
         crowded=frozenset(tally["crowded"]),
         position=tally["position"],
         refused=tally["refused"],
+        cut=tally["cut"],
+        emptied=tally["emptied"],
+        stands=record["stands"],
+        yields=tally["yields"],
+        revision=record["revision"],
+        touched=frozenset(tally["touched"]),
     )
+    return KnownLoad(record["id"], record["uri"], load)
 
 
 def write_load(tx: ManagedTransaction, load: Load) -> None:
     """Write where an object version stands."""
-    tx.run(
-        statements.WRITE_LOAD,
-        id=load.version.id,
-        uri=load.version.uri,
-        stamp=load.version.stamp,
-        run=load.run,
-        next_row=load.next_row,
-        state="done" if load.done else "loading",
-        effective=load.effective,
-        tally=load.tally,
-    ).consume()
+    write_known(tx, KnownLoad(load.version.id, load.version.uri, load))
 
 
-def _added(one: dict[str, Counts], other: dict[str, Counts]) -> dict[str, Counts]:
+def write_known(tx: ManagedTransaction, known: KnownLoad) -> None:
+    """Write where a version stands of which only id and URI are known."""
+    tx.run(statements.WRITE_LOAD, id=known.id, **properties(known)).consume()
+
+
+def properties(known: KnownLoad) -> dict[str, Any]:
+    """What the node of a load holds beside its id."""
+    load = known.load
+    return {
+        "uri": known.uri,
+        "stamp": load.version.stamp,
+        "run": load.run,
+        "next_row": load.next_row,
+        "state": "done" if load.done else "loading",
+        "rank": int(known.rank),
+        "stands": load.stands,
+        "revision": load.revision,
+        "tally": load.tally,
+    }
+
+
+def standing(loads: Collection[KnownLoad]) -> KnownLoad | None:
+    """The version that stands for a key: the newest that was read whole; where none was, the longest part of one.
+
+    A version that decides nothing never stands.
+    """
+    deciding = [known for known in loads if known.rank]
+    return max(deciding, key=_precedence, default=None)
+
+
+def _precedence(known: KnownLoad) -> tuple[int, int, str]:
+    part = known.rank is Rank.PART
+    return known.rank, known.load.next_row if part else 0, known.load.version.stamp
+
+
+def _version_at(uri: str, stamp: str) -> ObjectVersion:
+    """All that a ledger node tells of its object version: its key and its place in the order."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return ObjectVersion(bucket, key, "", "", 0, "", "").at(stamp)
+
+
+def _added(one: dict[str, Counts], other: Mapping[str, Counts]) -> dict[str, Counts]:
     return {day: one.get(day, Counts()) + other.get(day, Counts()) for day in one.keys() | other.keys()}
 
 

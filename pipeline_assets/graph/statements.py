@@ -7,17 +7,26 @@ from typing import Final, LiteralString
 
 #: Node label and the property that is its unique key.
 UNIQUE_KEYS: Final[dict[LiteralString, LiteralString]] = {
-    "Ticket": "ticket_id",
-    "Basket": "basket_id",
+    "Ticket": "key",
+    "Basket": "key",
     "Product": "name",
     "Category": "name",
     "Store": "name",
-    "RetiredTicket": "ticket_id",
+    "TicketClaim": "id",
+    "RetiredTicket": "key",
     "TicketLoad": "id",
     "GraphLock": "name",
 }
 #: Properties that are looked up without being keys.
-INDEXES: Final[tuple[tuple[LiteralString, LiteralString], ...]] = (("Ticket", "owner"), ("TicketLoad", "uri"))
+INDEXES: Final[tuple[tuple[LiteralString, LiteralString], ...]] = (
+    ("Ticket", "owner"),
+    ("Ticket", "ticket_id"),
+    ("TicketClaim", "ticket"),
+    ("TicketClaim", "owner"),
+    ("RetiredTicket", "ticket_id"),
+    ("TicketLoad", "uri"),
+    ("TicketLoad", "stamp"),
+)
 RELATIONSHIPS: Final[tuple[LiteralString, ...]] = ("PART_OF", "CONTAINS", "IN_CATEGORY", "SOLD_AT")
 
 MAKE_LOCK: Final = """
@@ -48,74 +57,78 @@ MATCH (lock:GraphLock {name: 'purchases', holder: $holder})
 SET lock.until = 0
 """
 
-READ_LOAD: Final = """
-MATCH (load:TicketLoad {id: $id})
-RETURN load.stamp AS stamp, load.run AS run, load.next_row AS next_row, load.state AS state, load.tally AS tally
+_LOAD: Final = """
+RETURN load.id AS id, load.uri AS uri, load.stamp AS stamp, load.run AS run, load.next_row AS next_row,
+       load.state AS state, load.rank AS rank, load.stands AS stands, load.revision AS revision, load.tally AS tally
 """
+READ_LOAD: Final = f"MATCH (load:TicketLoad {{id: $id}}) {_LOAD}"
+READ_LOADS: Final = f"MATCH (load:TicketLoad) {_LOAD}"
+READ_LOADS_OF_OBJECT: Final = f"MATCH (load:TicketLoad {{uri: $uri}}) {_LOAD} ORDER BY stamp"
+READ_LOADS_OF_STAMPS: Final = f"UNWIND $stamps AS of MATCH (load:TicketLoad {{stamp: of}}) {_LOAD}"
 
 NEWER_VERSION: Final = """
 MATCH (load:TicketLoad {uri: $uri})
-WHERE load.effective AND load.stamp > $stamp
+WHERE load.rank = $whole AND load.stamp > $stamp
 RETURN count(load) AS newer
-"""
-
-EARLIER_LOADS: Final = """
-MATCH (load:TicketLoad {uri: $uri})
-WHERE load.stamp <= $stamp
-RETURN load.stamp AS stamp, load.run AS run
 """
 
 WRITE_LOAD: Final = """
 MERGE (load:TicketLoad {id: $id})
-SET load.uri = $uri, load.stamp = $stamp, load.run = $run, load.next_row = $next_row,
-    load.state = $state, load.effective = $effective, load.tally = $tally
+SET load.uri = $uri, load.stamp = $stamp, load.run = $run, load.next_row = $next_row, load.state = $state,
+    load.rank = $rank, load.stands = $stands, load.revision = $revision, load.tally = $tally
 """
 
 READ_TICKETS: Final = """
-UNWIND $ids AS id
-MATCH (t:Ticket {ticket_id: id})
-RETURN t.ticket_id AS ticket_id, t.owner AS owner, t.timestamp AS timestamp,
-       [(t)-[:PART_OF]->(b) | b.basket_id] AS baskets,
-       [(t)-[:SOLD_AT]->(s) | s.name] AS stores,
+UNWIND $keys AS key
+MATCH (t:Ticket {key: key})
+RETURN t.key AS key, t.owner AS owner, t.timestamp AS timestamp,
        [(t)-[c:CONTAINS]->(p) | [p.name, c.quantity, c.category, c.row_hashes]] AS lines
 """
 
-READ_RETIRED: Final = """
-UNWIND $ids AS id
-MATCH (r:RetiredTicket {ticket_id: id})
-RETURN r.ticket_id AS ticket_id, r.owner AS owner
+READ_CLAIMS: Final = """
+UNWIND $keys AS key
+MATCH (c:TicketClaim {ticket: key})
+RETURN c.ticket AS ticket, c.owner AS owner, c.timestamp AS timestamp, c.lines AS lines
 """
 
-OUTDATED_TICKETS: Final = """
+TICKETS_OF_OWNERS: Final = """
 UNWIND $owners AS owner
 MATCH (t:Ticket {owner: owner})
-RETURN t.ticket_id AS ticket_id
+RETURN t.key AS key
 LIMIT $limit
 """
 
-DROP_RETIRED: Final = """
-UNWIND $ids AS id
-MATCH (r:RetiredTicket {ticket_id: id})
-DELETE r
+SHARED_TICKETS_OF_OWNERS: Final = """
+UNWIND $owners AS owner
+MATCH (c:TicketClaim {owner: owner})
+RETURN c.ticket AS key
+LIMIT $limit
 """
 
 PUT_TICKETS: Final = """
 UNWIND $rows AS row
-MERGE (t:Ticket {ticket_id: row.ticket_id})
+MERGE (t:Ticket {key: row.key})
+SET t.ticket_id = row.ticket_id, t.timestamp = datetime(row.timestamp), t.owner = row.owner
+"""
+
+CHANGE_TICKETS: Final = """
+UNWIND $rows AS row
+MATCH (t:Ticket {key: row.key})
 SET t.timestamp = datetime(row.timestamp), t.owner = row.owner
 """
 
 PUT_BASKETS: Final = """
 UNWIND $rows AS row
-MATCH (t:Ticket {ticket_id: row.ticket_id})
-MERGE (b:Basket {basket_id: row.name})
+MATCH (t:Ticket {key: row.key})
+MERGE (b:Basket {key: row.basket})
+SET b.basket_id = row.basket_id
 CREATE (t)-[:PART_OF]->(b)
 """
 
 PUT_STORES: Final = """
 UNWIND $rows AS row
-MATCH (t:Ticket {ticket_id: row.ticket_id})
-MERGE (s:Store {name: row.name})
+MATCH (t:Ticket {key: row.key})
+MERGE (s:Store {name: row.store})
 CREATE (t)-[:SOLD_AT]->(s)
 """
 
@@ -126,7 +139,7 @@ MERGE (:Product {name: name})
 
 PUT_LINES: Final = """
 UNWIND $rows AS row
-MATCH (t:Ticket {ticket_id: row.ticket_id})
+MATCH (t:Ticket {key: row.key})
 MATCH (p:Product {name: row.product})
 CREATE (t)-[:CONTAINS {quantity: row.quantity, category: row.category, row_hashes: row.row_hashes}]->(p)
 """
@@ -140,32 +153,32 @@ MERGE (p)-[:IN_CATEGORY]->(c)
 
 DROP_LINES: Final = """
 UNWIND $rows AS row
-MATCH (:Ticket {ticket_id: row.ticket_id})-[r:CONTAINS]->(:Product {name: row.product})
-DELETE r
-"""
-
-DROP_BASKETS: Final = """
-UNWIND $rows AS row
-MATCH (:Ticket {ticket_id: row.ticket_id})-[r:PART_OF]->(:Basket {basket_id: row.name})
-DELETE r
-"""
-
-DROP_STORES: Final = """
-UNWIND $rows AS row
-MATCH (:Ticket {ticket_id: row.ticket_id})-[r:SOLD_AT]->(:Store {name: row.name})
+MATCH (:Ticket {key: row.key})-[r:CONTAINS]->(:Product {name: row.product})
 DELETE r
 """
 
 DROP_TICKETS: Final = """
-UNWIND $ids AS id
-MATCH (t:Ticket {ticket_id: id})
+UNWIND $keys AS key
+MATCH (t:Ticket {key: key})
 DETACH DELETE t
+"""
+
+PUT_CLAIMS: Final = """
+UNWIND $rows AS row
+MERGE (c:TicketClaim {id: row.id})
+SET c.ticket = row.ticket, c.owner = row.owner, c.timestamp = row.timestamp, c.lines = row.lines
+"""
+
+DROP_CLAIMS: Final = """
+UNWIND $ids AS id
+MATCH (c:TicketClaim {id: id})
+DELETE c
 """
 
 PUT_RETIRED: Final = """
 UNWIND $rows AS row
-MERGE (r:RetiredTicket {ticket_id: row.ticket_id})
-SET r.owner = row.owner
+MERGE (r:RetiredTicket {key: row.key})
+SET r.ticket_id = row.ticket_id, r.owner = row.owner
 """
 
 PRUNE_CATEGORIES_OF_PRODUCTS: Final = """
@@ -190,8 +203,8 @@ DELETE c
 """
 
 PRUNE_BASKETS: Final = """
-UNWIND $names AS name
-MATCH (b:Basket {basket_id: name})
+UNWIND $keys AS key
+MATCH (b:Basket {key: key})
 WHERE NOT EXISTS { MATCH (b)<-[:PART_OF]-(:Ticket) }
 DELETE b
 """

@@ -16,9 +16,10 @@ from neo4j.exceptions import DriverError, Neo4jError
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.graph import statements
-from pipeline_assets.graph.changes import apply, read_held, retire
-from pipeline_assets.graph.load import Batch, BehindError, Load, owner_of, read_load, write_load
-from pipeline_assets.graph.ownership import settle
+from pipeline_assets.graph.changes import apply, read_claims
+from pipeline_assets.graph.load import Batch, BehindError, KnownLoad, Load, Rank, known_load, read_load, write_load
+from pipeline_assets.graph.ownership import TicketKey, settle, ticket_of
+from pipeline_assets.graph.standing import claimed_tickets, loads_of_object, settle_standing, take_back, tell_others
 from pipeline_assets.graph.turns import NoLockError, TurnNotGivenError, in_turn
 
 if TYPE_CHECKING:
@@ -78,35 +79,49 @@ class PurchaseGraph:
             known = read_load(tx, load.version)
             if not load.follows(known):
                 raise BehindError(load.version, known)
-            held = read_held(tx, {line.ticket_id for line in batch.lines})
-            settlement = settle(batch.lines, held, load.owner, outdated=_outdated(tx, load.version))
-            effects = apply(tx, settlement, load.owner)
-            after = load.with_batch(batch, settlement.days, effects, settlement.crowded)
+            held = read_claims(tx, {TicketKey(*ticket) for ticket in set(map(ticket_of, batch.lines))})
+            settlement = settle(batch.lines, held, load.version.stamp, load.run, outdated=_outdated(tx, load.version))
+            effects = apply(tx, settlement)
+            after = load.counting_on(known).with_batch(batch, settlement.days, effects, settlement.crowded)
+            after = tell_others(tx, settlement, after)
             write_load(tx, after)
             return after
 
         return self.in_turn(load.version, work)
 
     def finish(self, load: Load) -> Load:
-        """Retire tickets that earlier versions and runs of this object carried and this one does not.
+        """Let the version that stands for the key of this object have the only claims of it.
 
-        Retires a limited number at a time; the load that comes back is `done` when none is left. A version of which no
-        row counts retires only what its own earlier runs carried: the earlier version stays. Raises `BehindError` as
-        `write`.
+        Takes a limited number of claims back at a time; the load that comes back is `done` when none is left that has
+        to go. Where the standing version is one whose claims were taken back before, it is begun again: whoever calls
+        this has to work it in (`unfinished`). Raises `BehindError` as `write`.
         """
 
-        def retire_some(tx: ManagedTransaction) -> Load:
+        def work(tx: ManagedTransaction) -> Load:
             known = read_load(tx, load.version)
             if not load.follows(known):
                 raise BehindError(load.version, known)
-            complete = load.with_retired({}, done=True)
-            gone = _outdated_tickets(tx, complete)
-            effects = retire(tx, read_held(tx, gone))
-            after = load.with_retired(effects, done=len(gone) < RETIRE_BATCH)
+            ended = load.counting_on(known)
+            losing = settle_standing(ended, loads_of_object(tx, load.version.uri))
+            tickets = claimed_tickets(tx, losing.owners, RETIRE_BATCH)
+            after = take_back(tx, tickets, losing.owners, ended)
+            if len(tickets) < RETIRE_BATCH:
+                after = losing.close(tx, after)
             write_load(tx, after)
             return after
 
-        return self.in_turn(load.version, retire_some)
+        return self.in_turn(load.version, work)
+
+    def known(self, receipt_id: str) -> KnownLoad | None:
+        """What the graph keeps of a version by its receipt's id, or None when it was never begun."""
+        with _transient(), self.driver.session() as session:
+            record = session.execute_read(lambda tx: tx.run(statements.READ_LOAD, id=receipt_id).single())
+        return known_load(record) if record else None
+
+    def loads_of(self, uri: str) -> list[KnownLoad]:
+        """The versions of an object that the graph knows, oldest first."""
+        with _transient(), self.driver.session() as session:
+            return session.execute_read(loads_of_object, uri)
 
     def sizes(self) -> dict[str, int]:
         """Nodes per label and relationships per type."""
@@ -122,7 +137,7 @@ class PurchaseGraph:
         """How many object versions are in the graph to their last row, those of which no row counts left out."""
         with _transient():
             return self._count(
-                "MATCH (load:TicketLoad) WHERE load.state = 'done' AND load.effective RETURN count(load) AS n"
+                "MATCH (load:TicketLoad) WHERE load.state = 'done' AND load.rank > 0 RETURN count(load) AS n"
             )
 
     def duplicate_keys(self) -> dict[str, int]:
@@ -175,16 +190,7 @@ def _transient(version: ObjectVersion | None = None) -> Iterator[None]:
 
 
 def _outdated(tx: ManagedTransaction, version: ObjectVersion) -> bool:
-    record = tx.run(statements.NEWER_VERSION, uri=version.uri, stamp=version.stamp).single(strict=True)
+    record = tx.run(statements.NEWER_VERSION, uri=version.uri, stamp=version.stamp, whole=int(Rank.WHOLE)).single(
+        strict=True
+    )
     return bool(record["newer"])
-
-
-def _outdated_tickets(tx: ManagedTransaction, load: Load) -> list[str]:
-    """Tickets of earlier runs of this version and, where it decides what its key holds, of earlier versions."""
-    found = tx.run(statements.EARLIER_LOADS, uri=load.version.uri, stamp=load.version.stamp)
-    records = [record for record in found if load.effective or record["stamp"] == load.version.stamp]
-    owners = [owner_of(record["stamp"], run) for record in records for run in range(1, record["run"] + 1)]
-    earlier = [owner for owner in owners if owner < load.owner]
-    if not earlier:
-        return []
-    return [r["ticket_id"] for r in tx.run(statements.OUTDATED_TICKETS, owners=earlier, limit=RETIRE_BATCH)]

@@ -1,35 +1,32 @@
-"""Where the graph has what of the ticket files: its loads by object, and a ticket with the load that owns it."""
+"""Where the graph has what of the ticket files: its loads by object, and tickets with the claims on them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, LiteralString
+from typing import TYPE_CHECKING, Final, LiteralString
 
-from neo4j import Query, RoutingControl
-from neo4j.exceptions import DriverError, Neo4jError
-
-from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.graph.changes import read_held
-from pipeline_assets.graph.ownership import Held
+from pipeline_assets.graph import statements
+from pipeline_assets.graph.changes import read_claims
+from pipeline_assets.graph.load import KnownLoad, known_load
+from pipeline_assets.graph.ownership import Claims, TicketKey, owner_of
+from pipeline_assets.graph.store import PurchaseGraph
 
 if TYPE_CHECKING:
-    from neo4j import Driver
+    from neo4j import ManagedTransaction
 
-_COLUMNS: Final = """
-RETURN load.id AS id, load.uri AS uri, load.stamp AS stamp, load.run AS run, load.next_row AS next_row,
-       load.state AS state, load.effective AS effective
-ORDER BY stamp
+_TICKETS: Final[LiteralString] = "MATCH (t:Ticket {ticket_id: $ticket_id}) RETURN t.key AS key ORDER BY key"
+_RETIRED: Final[LiteralString] = """
+MATCH (r:RetiredTicket {ticket_id: $ticket_id})
+RETURN r.key AS key, r.owner AS owner ORDER BY key
 """
-LOADS_OF_OBJECT: Final = f"MATCH (load:TicketLoad {{uri: $of}}) {_COLUMNS}"
-LOADS_WITH_STAMP: Final = f"MATCH (load:TicketLoad {{stamp: $of}}) {_COLUMNS}"
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPlace:
     """How far an object version is in the graph.
 
-    `id` is its receipt's, `next_row` the first record that is not in, `done` whether all are, `effective` whether the
-    version decides what its key holds.
+    `id` is its receipt's, `next_row` the first record that is not in, `done` whether all are, `stands` whether the
+    version is the one that stands for its key.
     """
 
     id: str
@@ -38,40 +35,54 @@ class LoadPlace:
     run: int
     next_row: int
     done: bool
-    effective: bool
+    stands: bool
 
 
-def loads_of_object(driver: Driver, uri: str) -> list[LoadPlace]:
-    """The versions of an object that the graph knows, oldest first."""
-    return _loads(driver, LOADS_OF_OBJECT, uri)
+@dataclass(frozen=True, slots=True)
+class FoundTicket:
+    """A ticket that the graph knows under a number: the claims on it, none where it has left.
+
+    `owners` are those of the claims, the greatest stamp last; of one that has left, the last that had carried it.
+    """
+
+    key: TicketKey
+    claims: Claims
+    owners: tuple[str, ...]
 
 
-def load_of_owner(driver: Driver, owner: str) -> LoadPlace | None:
-    """The load that a ticket's owner names, or None when the graph does not know it."""
+def loads_of_object(graph: PurchaseGraph, uri: str) -> list[LoadPlace]:
+    """The versions of an object that the graph knows, oldest first; raises `TransientError`."""
+    return [place(known) for known in graph.loads_of(uri)]
+
+
+def load_of_owner(graph: PurchaseGraph, owner: str) -> LoadPlace | None:
+    """The load that an owner names, or None when the graph does not know it; raises `TransientError`."""
     stamp, _, _ = owner.rpartition("/")
-    found = _loads(driver, LOADS_WITH_STAMP, stamp)
-    return found[0] if found else None
+
+    def read(tx: ManagedTransaction) -> list[KnownLoad]:
+        return [known_load(record) for record in tx.run(statements.READ_LOADS_OF_STAMPS, stamps=[stamp])]
+
+    return next(map(place, graph.read(read)), None)
 
 
-def held_ticket(driver: Driver, ticket_id: str) -> Held | None:
-    """What the graph knows of a ticket, its content being None where it was retired; None when it knows nothing."""
-    try:
-        with driver.session() as session:
-            return session.execute_read(read_held, [ticket_id]).get(ticket_id)
-    except (DriverError, Neo4jError, OSError) as error:
-        raise _unread(error) from error
+def tickets_numbered(graph: PurchaseGraph, ticket_id: str) -> list[FoundTicket]:
+    """What the graph knows under a ticket number, of whatever store, basket and day; raises `TransientError`."""
+
+    def read(tx: ManagedTransaction) -> list[FoundTicket]:
+        keys = [TicketKey.read(record["key"]) for record in tx.run(_TICKETS, ticket_id=ticket_id)]
+        held = read_claims(tx, keys)
+        found = [FoundTicket(key, held[key], _owners(held[key])) for key in keys]
+        gone = {TicketKey.read(r["key"]): r["owner"] for r in tx.run(_RETIRED, ticket_id=ticket_id)}
+        return found + [FoundTicket(key, {}, (owner,)) for key, owner in gone.items() if key not in held]
+
+    return graph.read(read)
 
 
-def _loads(driver: Driver, text: LiteralString, of: str) -> list[LoadPlace]:
-    try:
-        records: list[Any] = driver.execute_query(Query(text), of=of, routing_=RoutingControl.READ).records
-    except (DriverError, Neo4jError, OSError) as error:
-        raise _unread(error) from error
-    return [
-        LoadPlace(r["id"], r["uri"], r["stamp"], r["run"], r["next_row"], r["state"] == "done", bool(r["effective"]))
-        for r in records
-    ]
+def place(known: KnownLoad) -> LoadPlace:
+    """How far a load is, without its counts."""
+    load = known.load
+    return LoadPlace(known.id, known.uri, load.version.stamp, load.run, load.next_row, load.done, load.stands)
 
 
-def _unread(error: Exception) -> TransientError:
-    return TransientError(f"the purchase graph could not be read: {type(error).__name__}: {error}")
+def _owners(claims: Claims) -> tuple[str, ...]:
+    return tuple(owner_of(stamp, claims[stamp].run) for stamp in sorted(claims))

@@ -149,7 +149,7 @@ def _shown(instance: dg.DagsterInstance, reports: Sequence[PendingReport], home:
 def _told_since(receipt: Receipt) -> datetime:
     """When Dagster can have been told of a receipt at the earliest."""
     recorded = datetime.fromisoformat(receipt.recorded_at)
-    if receipt.run > 1:
+    if receipt.run > 1 or receipt.revision:
         return recorded
     return min(recorded, max(datetime.fromisoformat(receipt.source.event_time), recorded - _LOOKED_BACK))
 

@@ -85,7 +85,7 @@ class StockFlow(FileFlow[Load, StockStores]):
         """What changed in the table."""
         return dict(load.effects)
 
-    def forget(self, receipt: Receipt, stores: StockStores) -> None:
+    def follow_up(self, receipt: Receipt, stores: StockStores, budget: TimeBudget) -> None:  # noqa: ARG002 - for other flows
         """Drop how far the file had come; one of less than a batch left nothing."""
         if receipt.counts.received >= BATCH_ROWS:
             stores.loads.drop(receipt.id, receipt.run)

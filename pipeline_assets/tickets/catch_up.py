@@ -41,6 +41,7 @@ def catch_up(stores: TicketStores, *, progress: Callable[[str], None] = lambda _
     brought: list[Receipt] = []
     for number, receipt in enumerate(receipts, 1):
         load = stores.graph.load(receipt.source)
+        TICKET_FLOW.revise(receipt.id, stores)
         if load is None or not load.done or load.run > receipt.run:
             brought.append(restore_patiently(receipt.source, stores))
             progress(f"{number} of {len(receipts)} objects: {brought[-1].refused or f'restored {receipt.source.key}'}")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -22,11 +22,21 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.files.download import downloaded
 from pipeline_assets.files.reading import CsvFile, RefusedFileError, open_csv
-from pipeline_assets.graph.export import LINE_SCHEMA, LOAD_SCHEMA, QUANTITY, day_counts, scan_lines, write_import
-from pipeline_assets.graph.load import Load
-from pipeline_assets.graph.ownership import MOST_TICKET_ROWS, Line
+from pipeline_assets.graph.export import (
+    LINE_SCHEMA,
+    LOAD_SCHEMA,
+    OWNER_SCHEMA,
+    QUANTITY,
+    Claimed,
+    claimed,
+    received_rows,
+    write_import,
+)
+from pipeline_assets.graph.load import KnownLoad, Load, properties, standing
+from pipeline_assets.graph.ownership import MOST_TICKET_ROWS, Line, TicketKey, ticket_of
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.batches import batches
+from pipeline_assets.tickets.emptied import is_meant_to_be_empty
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import Progress, stored_in_order
 from pipeline_assets.tickets.rows import RowRules
@@ -53,7 +63,7 @@ class Export:
 class _CrowdedError(Exception):
     """A ticket may have more rows than a ticket may have: its distinct rows must be counted from the start."""
 
-    def __init__(self, tickets: set[str]) -> None:
+    def __init__(self, tickets: set[TicketKey]) -> None:
         super().__init__()
         self.tickets = tickets
 
@@ -68,34 +78,34 @@ def export_graph(stores: TicketStores, bucket: str, directory: Path, *, progress
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise FileExistsError(f"{directory} is not empty: name a new folder for the export")
-    runs = {receipt.id: receipt.run for receipt in stores.ledger.receipts(TICKET_FLOW.name)}
+    editions = {receipt.id: receipt.edition for receipt in stores.ledger.receipts(TICKET_FLOW.name)}
     versions = stored_in_order(stores, bucket, {})
     loads: dict[int, Load] = {}
     with tempfile.TemporaryDirectory(prefix=".lines-", dir=directory) as folder:
         lines = Path(folder)
         for number, version in enumerate(versions):
-            load = _read(Load(version, run=runs.get(version.id, 1)), number, stores, lines)
+            run, revision = editions.get(version.id, (1, 0))
+            load = _read(Load(version, run=run, revision=revision), number, stores, lines)
             if load:
                 loads[number] = load
             progress("files read", number + 1, len(versions))
-        days: defaultdict[int, dict[str, Counts]] = defaultdict(dict)
-        for number, day, received, accepted in day_counts(scan_lines(lines)).iter_rows():
-            days[number][day] = Counts(received, accepted, duplicate=received - accepted)
-        frame = pl.DataFrame([_row(n, load, days[n]) for n, load in loads.items()], LOAD_SCHEMA, orient="row")
-        files = write_import(lines, frame, directory)
+        claims = claimed(lines, pl.DataFrame(_owners(loads), OWNER_SCHEMA, orient="row"))
+        frame = pl.DataFrame(_nodes(loads, claims, lines), LOAD_SCHEMA)
+        files = write_import(claims, frame, directory)
     rows = sum(load.next_row - 1 for load in loads.values())
     return Export(directory, files, len(versions), len(versions) - len(loads), rows, time.monotonic() - started)
 
 
 def _read(load: Load, number: int, stores: TicketStores, lines: Path) -> Load | None:
     """The load that a version comes to, its accepted lines put into `lines`; None where it is refused whole."""
-    version, counted = load.version, set[str]()
+    version, counted = load.version, set[TicketKey]()
     try:
         with downloaded(stores.s3, version, TimeBudget(), TICKETS) as path:
             while True:
                 try:
                     with open_csv(path, version.key, TICKETS) as file:
-                        return _read_rows(file, load, number, lines, counted)
+                        load = _read_rows(file, load, number, lines, counted)
+                    return replace(load, emptied=load.next_row == 1 and is_meant_to_be_empty(stores.s3, version))
                 except _CrowdedError as crowded:
                     counted |= crowded.tickets
                     _remove(lines.glob(f"{number}-*.parquet"))
@@ -104,23 +114,24 @@ def _read(load: Load, number: int, stores: TicketStores, lines: Path) -> Load | 
         return None
 
 
-def _read_rows(file: CsvFile, load: Load, number: int, lines: Path, counted: set[str]) -> Load:
+def _read_rows(file: CsvFile, load: Load, number: int, lines: Path, counted: set[TicketKey]) -> Load:
     rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time))
-    rows: Counter[str] = Counter()
-    distinct: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
+    rows: Counter[TicketKey] = Counter()
+    distinct: defaultdict[TicketKey, set[tuple[str, int]]] = defaultdict(set)
     for batch, _ in batches(file, rules, ingest.BATCH_ROWS):
         first = load.next_row
         _lines_frame(number, first, batch.lines).write_parquet(lines / f"{number}-{first}.parquet")
         for line in batch.lines:
-            rows[line.ticket_id] += 1
-            if line.ticket_id in counted:
-                distinct[line.ticket_id].add((line.product, line.fingerprint))
+            ticket = ticket_of(line)
+            rows[ticket] += 1
+            if ticket in counted:
+                distinct[ticket].add((line.product, line.fingerprint))
         if suspect := {ticket for ticket, n in rows.items() if n >= MOST_TICKET_ROWS} - counted:
             raise _CrowdedError(suspect)
-        crowded = {ticket for ticket, prints in distinct.items() if len(prints) >= MOST_TICKET_ROWS}
+        crowded = {TicketKey(*key).text for key, prints in distinct.items() if len(prints) >= MOST_TICKET_ROWS}
         load = load.with_batch(batch, {}, {}, crowded)
         rules.crowded = load.crowded
-    return replace(load, done=True)
+    return replace(load, done=True, cut=file.cut)
 
 
 def _lines_frame(number: int, first: int, lines: Iterable[Line]) -> pl.DataFrame:
@@ -138,22 +149,38 @@ def _lines_frame(number: int, first: int, lines: Iterable[Line]) -> pl.DataFrame
     return frame.with_columns(pl.col("quantity").cast(QUANTITY))
 
 
-def _row(number: int, load: Load, days: dict[str, Counts]) -> tuple[object, ...]:
-    """A load as a row of `LOAD_SCHEMA`, with what was accepted beside what was rejected."""
-    every = {day: load.days.get(day, Counts()) + days.get(day, Counts()) for day in load.days.keys() | days.keys()}
-    whole = replace(load, days=every)
-    version = load.version
-    return (
-        number,
-        version.id,
-        version.uri,
-        version.stamp,
-        whole.run,
-        whole.next_row,
-        whole.effective,
-        whole.tally,
-        whole.owner,
-    )
+def _standing(loads: Mapping[int, Load]) -> dict[str, KnownLoad | None]:
+    """The version that stands for each object."""
+    versions: defaultdict[str, list[KnownLoad]] = defaultdict(list)
+    for load in loads.values():
+        versions[load.version.uri].append(KnownLoad(load.version.id, load.version.uri, load))
+    return {uri: standing(known) for uri, known in versions.items()}
+
+
+def _owners(loads: Mapping[int, Load]) -> list[tuple[int, str, bool]]:
+    """Rows of `OWNER_SCHEMA`."""
+    stands = {known.id for known in _standing(loads).values() if known}
+    return [(number, load.owner, load.version.id in stands) for number, load in loads.items()]
+
+
+def _nodes(loads: Mapping[int, Load], claims: Claimed, lines: Path) -> list[dict[str, Any]]:
+    """Rows of `LOAD_SCHEMA`: what was accepted beside what was rejected, as the live graph counts it."""
+    accepted: defaultdict[int, dict[str, Counts]] = defaultdict(dict)
+    for number, day, received, unique in received_rows(lines).iter_rows():
+        accepted[number][day] = Counts(received, unique, duplicate=received - unique)
+    for number, day, _, superseded in claims.day_counts().iter_rows():
+        accepted[number][day] += Counts(accepted=-superseded, superseded=superseded)
+    stands = _standing(loads)
+    nodes = []
+    for number, load in loads.items():
+        days = accepted[number]
+        every = {day: load.days.get(day, Counts()) + days.get(day, Counts()) for day in load.days.keys() | days.keys()}
+        whole, best = replace(load, days=every), stands[load.version.uri]
+        mine = best is not None and best.id == load.version.id
+        whole = replace(whole, stands=True) if mine else whole.displaced(best.load) if best else whole
+        known = KnownLoad(load.version.id, load.version.uri, replace(whole, revision=load.revision))
+        nodes.append({"id": known.id, **properties(known)})
+    return nodes
 
 
 def _remove(files: Iterable[Path]) -> None:

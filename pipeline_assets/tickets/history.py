@@ -39,7 +39,7 @@ def known_versions(stores: TicketStores, bucket: str, key: str) -> tuple[list[Kn
     """
     listed = list(listed_versions(stores.s3, bucket, key))
     stored = {version_id_of(bucket, key, each.version_id): each for each in listed if not each.marker}
-    loads = {load.id: load for load in loads_of_object(stores.graph.driver, f"s3://{bucket}/{key}")}
+    loads = {load.id: load for load in loads_of_object(stores.graph, f"s3://{bucket}/{key}")}
     newest = stores.ledger.newest(f"s3://{bucket}/{key}")
     ids = {*stored, *loads, *([newest.id] if newest else [])}
     known = [KnownVersion(each, stored.get(each), stores.ledger.receipt(each), loads.get(each)) for each in ids]

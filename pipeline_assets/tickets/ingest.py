@@ -14,9 +14,10 @@ from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.files.ingest import FileFlow
 from pipeline_assets.files.reading import CsvFile
 from pipeline_assets.files.rejection import Rejection
-from pipeline_assets.graph.load import Load
+from pipeline_assets.graph.load import KnownLoad, Load, Rank
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.tickets.batches import batches
+from pipeline_assets.tickets.emptied import is_meant_to_be_empty
 from pipeline_assets.tickets.rows import RowRules
 from pipeline_assets.tickets.stores import TicketStores
 
@@ -55,31 +56,106 @@ class TicketFlow(FileFlow[Load, TicketStores]):
             load = stores.graph.write(load, batch)
             rules.crowded = load.crowded
             budget.moved_on()
-        return load
+        emptied = load.next_row == 1 and is_meant_to_be_empty(stores.s3, load.version)
+        return replace(load, cut=file.cut, emptied=emptied)
 
     def refused(self, load: Load) -> Load:
-        """A load that only retires what its earlier runs wrote."""
+        """A load that decides nothing: what it brought is taken back, and the version before it stands."""
         return replace(load, refused=True)
 
     def finish(self, load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
-        """Retire what earlier versions and runs carried and this one does not."""
+        """Let the version that stands for the key have the only claims of it, and the ledger know whom that changed."""
         while not load.done:
             budget.check(self.name, load.version.uri)
             load = stores.graph.finish(load)
             budget.moved_on()
+        self._keep_refusal(load, stores)
+        for receipt_id in sorted(load.touched):
+            self.revise(receipt_id, stores)
         return load
+
+    def refusal(self, load: Load) -> str:
+        """Why a version that could be read decides nothing; empty when it does."""
+        return super().refusal(load) or yielding(load)[1]
 
     def partitions(self, load: Load, counts: Counts) -> tuple[PartitionCounts, ...]:
         """The purchase days, and the graph; none for a version that decides nothing: the earlier one still stands."""
-        days = tuple(PartitionCounts(self.name, day, load.days[day]) for day in sorted(load.days) if load.effective)
-        return (*days, PartitionCounts("purchase_graph", "", counts)) if days else ()
+        if not load.rank or load.yields:
+            return ()
+        days = tuple(PartitionCounts(self.name, day, load.days[day]) for day in sorted(load.days))
+        return (*days, PartitionCounts("purchase_graph", "", counts))
 
     def effects(self, load: Load) -> dict[str, int]:
         """What changed in the graph."""
         return load.effects | {"rows_unusual": load.unusual}
 
-    def forget(self, receipt: Receipt, stores: TicketStores) -> None:
-        """Nothing: the graph keeps where every load stands, for those that come again."""
+    def revision(self, load: Load) -> int:
+        """How often other objects changed what became of the rows."""
+        return load.revision
+
+    def follow_up(self, receipt: Receipt, stores: TicketStores, budget: TimeBudget) -> None:
+        """Look once more whether other objects have changed the counts since they were read for the receipt.
+
+        And work in the version that stands instead, where this one has left its key to one whose claims are gone.
+        """
+        known = stores.graph.known(receipt.id)
+        if known is None or not known.load.done:
+            return
+        self._revise(known, stores)
+        while known.load.touched and (begun := self._begun_again(known, stores)):
+            for earlier in begun:
+                done = self._work(earlier.source, stores, earlier, budget, redo=False, report=True)
+                if done.run == earlier.run:
+                    self._give_up(earlier.source, stores)
+
+    def revise(self, receipt_id: str, stores: TicketStores) -> None:
+        """Have the ledger say what the graph says of a load whose counts other objects have changed since.
+
+        Nothing is done where there is no receipt yet: whoever writes it looks again afterwards (`follow_up`).
+        """
+        if known := stores.graph.known(receipt_id):
+            self._revise(known, stores)
+
+    def _revise(self, known: KnownLoad, stores: TicketStores) -> None:
+        if not known.load.done or not known.load.revision:
+            return
+        receipt = stores.ledger.receipt(known.id)
+        if receipt is None or receipt.run != known.load.run or receipt.revision >= known.load.revision:
+            return
+        load = replace(known.load, version=receipt.source)
+        self._keep_refusal(load, stores)
+        refused = receipt.refused if load.refused else self.refusal(load)
+        stores.ledger.record(self.receipt(load, load.counts, refused, receipt.seconds))
+
+    def _keep_refusal(self, load: Load, stores: TicketStores) -> None:
+        rule, sentence = yielding(load)
+        if rule:
+            stores.quarantine.keep_file(load.version, load.run, rule, sentence, "")
+
+    def _begun_again(self, ended: KnownLoad, stores: TicketStores) -> list[Receipt]:
+        """The receipts of the other versions of the key that the graph has begun again and nobody has worked in."""
+        found = []
+        for known in stores.graph.loads_of(ended.uri):
+            waits = not known.load.done and known.load.run > 1 and known.id != ended.id
+            receipt = stores.ledger.receipt(known.id) if waits else None
+            if receipt and receipt.run < known.load.run:
+                found.append(receipt)
+        return found
+
+    def _give_up(self, version: ObjectVersion, stores: TicketStores) -> None:
+        """End the load of a version that is no longer in its bucket: the one before it has to stand."""
+        load = stores.graph.load(version)
+        while load and not load.done:
+            load = stores.graph.finish(self.refused(load))
+
+
+def yielding(load: Load) -> tuple[str, str]:
+    """The rule and the sentence by which a version leaves its key to an earlier one; both empty when it does not."""
+    if not load.yields or (load.rank is Rank.NOTHING and load.next_row > 1):
+        return "", ""
+    name, found = ("complete", load.cut) if load.cut else ("some_row", "it has a header and no rows")
+    expected = TICKETS.rule(name).expected
+    return name, f"{load.version.key}: {found}; an earlier version stands in its place; expected {expected}"
 
 
 TICKET_FLOW = TicketFlow()

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.stored_objects import stored_versions
-from pipeline_assets.graph.emptying import KnownLoad, empty, known_loads, owned_tickets
+from pipeline_assets.graph.emptying import empty, known_loads, owned_tickets
 from pipeline_assets.graph.fingerprint import graph_fingerprint
+from pipeline_assets.graph.load import KnownLoad
 from pipeline_assets.tickets.catch_up import restore_patiently
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 
@@ -73,7 +74,6 @@ class _Done:
     """What was worked in so far."""
 
     worked: set[str] = field(default_factory=set)
-    counts: Counts = field(default_factory=Counts)
     size: int = 0
     refused: int = 0
     gone: set[str] = field(default_factory=set)
@@ -126,10 +126,11 @@ def rebuild_graph(stores: TicketStores, bucket: str, *, force: bool = False, pro
     # What arrived meanwhile has an event of its own; this is for what had none.
     late = [v for v in stored_in_order(stores, bucket, known_loads(graph)) if v.id not in done.worked]
     _work_in(late, stores, done, progress)
+    counts = _counts_now(stores, done.worked)
     same = graph_fingerprint(graph) == said_before if _settled(plan.loads) == _settled(known_loads(graph)) else None
     return Rebuild(
         objects=len(done.worked),
-        counts=done.counts,
+        counts=counts,
         size=done.size,
         refused=done.refused,
         before=before,
@@ -157,7 +158,7 @@ def stored_in_order(stores: TicketStores, bucket: str, loads: Mapping[str, Known
 
     def known(version: ObjectVersion) -> ObjectVersion | None:
         load = loads.get(version.id)
-        return version.at(load.stamp) if load else sources.get(version.id)
+        return version.at(load.load.version.stamp) if load else sources.get(version.id)
 
     return tuple(sorted(stored_versions(stores.s3, bucket, known), key=lambda version: version.stamp))
 
@@ -168,7 +169,6 @@ def _work_in(versions: Iterable[ObjectVersion], stores: TicketStores, done: _Don
         receipt = restore_patiently(version, stores)
         stores.quarantine.drop_earlier_runs(version, receipt.run)
         done.worked.add(version.id)
-        done.counts += receipt.counts
         done.size += receipt.size
         done.refused += bool(receipt.refused)
         if receipt.refused and not receipt.partitions:  # it was listed, or in the graph, and is not to be read any more
@@ -176,6 +176,14 @@ def _work_in(versions: Iterable[ObjectVersion], stores: TicketStores, done: _Don
         progress("files worked in", number, len(versions))
 
 
+def _counts_now(stores: TicketStores, worked: set[str]) -> Counts:
+    """The rows of these versions by outcome, once all of them are in: later ones superseded rows of earlier ones."""
+    for known in known_loads(stores.graph).values():
+        TICKET_FLOW.revise(known.id, stores)
+    receipts = stores.ledger.receipts(TICKET_FLOW.name)
+    return sum((receipt.counts for receipt in receipts if receipt.id in worked), Counts())
+
+
 def _settled(loads: dict[str, KnownLoad]) -> set[str] | None:
     """The versions in the graph, or None while one of them is not all in."""
-    return set(loads) if all(load.done for load in loads.values()) else None
+    return set(loads) if all(known.load.done for known in loads.values()) else None

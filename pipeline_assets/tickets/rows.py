@@ -13,7 +13,7 @@ from operator import itemgetter
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.files.rejection import BrokenRuleError, Rejection, misshapen, rejection
 from pipeline_assets.files.times import Times
-from pipeline_assets.graph.ownership import Line, Quantity
+from pipeline_assets.graph.ownership import Line, Quantity, TicketKey
 
 #: The first day of history that is believed; the partitions of the assets begin there too.
 FIRST_DAY = date(2015, 1, 1)
@@ -35,7 +35,7 @@ class RowRules:
     """Turns the records of one file into lines; knows the file's header and when it arrived.
 
     `header` must hold the dataset's columns, in any order, others being passed over. `arrived` is the event's time,
-    so that the same file gives the same outcome whenever it is read. `crowded` are the tickets that have
+    so that the same file gives the same outcome whenever it is read. `crowded` are the keys of the tickets that have
     as many rows as a ticket may have, from earlier batches; whoever writes the batches keeps it.
     """
 
@@ -71,7 +71,7 @@ class RowRules:
                 raise _missing_key(ticket_id, product, basket_id, store)
             if len(joined) > LONGEST_KEY:
                 _refuse_long(ticket_id, product, basket_id, store, category)
-            if self.crowded and ticket_id in self.crowded:
+            if self.crowded and TicketKey(store, ticket_id, basket_id, day).text in self.crowded:
                 raise BrokenRuleError("ticket_size", "ticket_id", ticket_id)
         except BrokenRuleError as broken:
             return rejection(TICKETS, number, broken, fields, day)

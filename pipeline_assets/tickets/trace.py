@@ -10,8 +10,8 @@ from typing import Any
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.files.rejected import Progress, rules_broken
 from pipeline_assets.files.waiting import Waiting, what_waits
-from pipeline_assets.graph.ownership import Content
-from pipeline_assets.graph.whereabouts import LoadPlace, held_ticket, load_of_owner, loads_of_object
+from pipeline_assets.graph.ownership import Content, TicketKey, content
+from pipeline_assets.graph.whereabouts import FoundTicket, LoadPlace, load_of_owner, loads_of_object, tickets_numbered
 from pipeline_assets.tickets.history import KnownVersion, known_versions
 from pipeline_assets.tickets.search import rows_of_ticket
 from pipeline_assets.tickets.stores import TicketStores
@@ -20,6 +20,8 @@ _NEVER = (
     "never seen: ledger, graph, dead letters and quarantine know nothing of it. Is its file in the bucket, under a "
     "name that ends in .csv or .csv.gz?"
 )
+#: As many purchases of one number as a verdict tells of.
+_PURCHASES_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,48 +80,74 @@ class FileTrace:
 
 
 @dataclass(frozen=True, slots=True)
-class TicketTrace:
-    """A ticket: its place in the graph and the rejected rows that carry it.
+class ClaimTrace:
+    """What one file version says of a ticket: `lines` that stand, and `superseded` ones that a later file has too.
 
-    `content` is None where the graph has no such ticket, `owner` empty where it never had; `load` is the file version
-    that carries or carried it, `replaced_by` the newer one that does not, `since` when the ledger recorded `load`.
+    `load` is None where the graph does not know the version any more, `since` when the ledger recorded it.
+    """
+
+    owner: str
+    load: LoadPlace | None
+    since: str
+    lines: tuple[str, ...]
+    superseded: tuple[str, ...]
+
+    @property
+    def file(self) -> str:
+        """The file and its receipt, for a sentence."""
+        return f"{self.load.uri} (receipt {self.load.id})" if self.load else "a file that the graph does not know"
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseTrace:
+    """A ticket of one store, basket and day; without `content` it has left the graph, `claims` being who had it last.
+
+    `replaced_by` is the version that stands for that file and does not have it.
+    """
+
+    key: TicketKey
+    content: Content | None
+    claims: tuple[ClaimTrace, ...]
+    replaced_by: LoadPlace | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The purchase as a program reads it."""
+        content = self.content and {
+            "timestamp": self.content.timestamp,
+            "lines": {
+                name: {"quantity": float(line.quantity), "category": line.category}
+                for name, (_, line) in sorted(self.content.lines.items())
+            },
+        }
+        claims = [asdict(claim) for claim in self.claims]
+        replaced_by = self.replaced_by and asdict(self.replaced_by)
+        return {**self.key._asdict(), "in_graph": content, "claims": claims, "replaced_by": replaced_by}
+
+
+@dataclass(frozen=True, slots=True)
+class TicketTrace:
+    """A ticket number: the purchases that the graph knows under it, and the rejected rows that carry it.
+
     `refused` names files that nobody could read: whether they carry it is not known.
     """
 
     ticket_id: str
-    content: Content | None
-    owner: str
-    load: LoadPlace | None
-    since: str
-    replaced_by: LoadPlace | None
+    purchases: tuple[PurchaseTrace, ...]
     rejected: tuple[dict[str, Any], ...]
     refused: tuple[str, ...]
     waiting: Waiting
 
     @property
     def verdict(self) -> str:
-        """Where the ticket is, in one sentence or two."""
+        """Where the ticket is, in a few sentences."""
         return ticket_verdict(self)
 
     def as_dict(self) -> dict[str, Any]:
         """The trace as a program reads it."""
-        content = self.content and {
-            "timestamp": self.content.timestamp,
-            "baskets": sorted(self.content.baskets),
-            "stores": sorted(self.content.stores),
-            "lines": {
-                name: {"quantity": float(line.quantity), "category": line.category}
-                for name, line in sorted(self.content.lines.items())
-            },
-        }
-        places = {"load": self.load and asdict(self.load), "replaced_by": self.replaced_by and asdict(self.replaced_by)}
         return {
             "ticket": self.ticket_id,
             "verdict": self.verdict,
-            "in_graph": content,
-            "owner": self.owner,
-            "since": self.since,
-            **places,
+            "purchases": [purchase.as_dict() for purchase in self.purchases],
             "rejected": list(self.rejected),
             "refused_files": list(self.refused),
             "queued": self.waiting.queued,
@@ -139,24 +167,39 @@ def trace_ticket(
     ticket_id: str, stores: TicketStores, letters: DeadLetters, *, progress: Progress = lambda *_: None
 ) -> TicketTrace:
     """All that is known of a ticket; reads the quarantine of all open files, which `progress` follows."""
-    driver = stores.graph.driver
     ticket_id = unicodedata.normalize("NFC", ticket_id.strip())
-    held = held_ticket(driver, ticket_id)
-    load = load_of_owner(driver, held.owner) if held else None
-    later = [each for each in loads_of_object(driver, load.uri) if each.effective] if load else []
-    newer = [each for each in later if load and each.stamp > load.stamp]
-    receipt = stores.ledger.receipt(load.id) if load else None
+    purchases = tuple(_purchase(found, stores) for found in tickets_numbered(stores.graph, ticket_id))
     rows = rows_of_ticket(ticket_id, stores, stores.quarantine.contents(), progress=progress)
     return TicketTrace(
         ticket_id,
-        held.content if held else None,
-        held.owner if held else "",
-        load,
-        receipt.recorded_at if receipt else "",
-        newer[-1] if newer else None,
+        purchases,
         tuple(row for row in rows if "row" in row),
         tuple(f"s3://{row['bucket']}/{row['key']}" for row in rows if "row" not in row),
         what_waits(letters, "tickets"),
+    )
+
+
+def _purchase(found: FoundTicket, stores: TicketStores) -> PurchaseTrace:
+    standing = content(found.claims) if found.claims else None
+    claims = tuple(_claim(owner, found, standing, stores) for owner in found.owners)
+    load = claims[-1].load if not standing else None
+    stands = next((each for each in loads_of_object(stores.graph, load.uri) if each.stands), None) if load else None
+    newer = stands if stands and load and stands.id != load.id else None
+    return PurchaseTrace(found.key, standing, claims, newer)
+
+
+def _claim(owner: str, found: FoundTicket, standing: Content | None, stores: TicketStores) -> ClaimTrace:
+    stamp, _, _ = owner.rpartition("/")
+    load = load_of_owner(stores.graph, owner)
+    receipt = stores.ledger.receipt(load.id) if load else None
+    products = sorted(found.claims[stamp].lines) if standing else []
+    stands = {product for product, (by, _) in standing.lines.items() if by == stamp} if standing else set()
+    return ClaimTrace(
+        owner,
+        load,
+        receipt.recorded_at if receipt else "",
+        tuple(product for product in products if product in stands),
+        tuple(product for product in products if product not in stands),
     )
 
 
@@ -171,7 +214,9 @@ def file_verdict(trace: FileTrace) -> str:
 
 def ticket_verdict(trace: TicketTrace) -> str:
     """Where a ticket is: in the graph, taken back, rejected, or never seen."""
-    said = [_in_graph(trace)] if trace.owner else []
+    said = [_in_graph(purchase, alone=len(trace.purchases) == 1) for purchase in trace.purchases[:_PURCHASES_TOLD]]
+    if len(trace.purchases) > _PURCHASES_TOLD:
+        said.append(f"And {len(trace.purchases) - _PURCHASES_TOLD} more purchases have this number.")
     said += [f"in quarantine from s3://{row['bucket']}/{row['key']}: {row['reason']}." for row in trace.rejected[:3]]
     if len(trace.rejected) > 3:  # noqa: PLR2004 - as many as were just told
         said.append(f"And {len(trace.rejected) - 3} more rows of it are in quarantine.")
@@ -223,12 +268,26 @@ def _not_through(trace: VersionTrace, waiting: Waiting) -> str:
     return "is in the bucket, but no event announces it: put it again."
 
 
-def _in_graph(trace: TicketTrace) -> str:
-    where = f"{trace.load.uri} (receipt {trace.load.id})" if trace.load else "a file that the graph does not know"
-    if trace.content is not None:
-        lines = len(trace.content.lines)
-        since = f", since {trace.since}" if trace.since else ""
-        return f"in the graph with {lines} product{'s' * (lines != 1)}, from {where}{since}."
-    if trace.replaced_by:
-        return f"not in the graph: {where} carried it, and a newer version ({trace.replaced_by.id}) does not."
-    return f"not in the graph: {where} carried it, and a later run of that version rejected it."
+def _in_graph(purchase: PurchaseTrace, *, alone: bool) -> str:
+    store, _, basket, day = purchase.key
+    which = "" if alone else f"of store {store}, basket {basket}, {day}: "
+    *_, last = purchase.claims
+    if purchase.content is not None:
+        since = f", since {last.since}" if last.since else ""
+        lines = _products(len(purchase.content.lines))
+        if len(purchase.claims) == 1:
+            return f"{which}in the graph with {lines}, from {last.file}{since}."
+        parts = "; ".join(f"{_products(len(claim.lines))} from {claim.file}" for claim in reversed(purchase.claims))
+        superseded = sum(len(claim.superseded) for claim in purchase.claims)
+        told = f" {_products(superseded)} of an earlier file superseded by a later one." if superseded else ""
+        return f"{which}in the graph with {lines}: {parts}.{told}"
+    if purchase.replaced_by:
+        return (
+            f"{which}not in the graph: {last.file} carried it, and the version that stands for that file "
+            f"({purchase.replaced_by.id}) does not."
+        )
+    return f"{which}not in the graph: {last.file} carried it, and a later run of that version rejected it."
+
+
+def _products(number: int) -> str:
+    return f"{number} product{'s' * (number != 1)}"

@@ -75,9 +75,10 @@ def test_what_an_undisturbed_world_looks_like(world: World) -> None:
         world.work(version, Fate())
     drawn, told = world.state()
     assert drawn["CONTAINS"] == [("T1", "Bread", 3), ("T4", "Salt", 1)]
-    assert told["totals"].counts == Counts(received=7, accepted=5, quarantined=1, duplicate=1)
+    assert told["totals"].counts == Counts(received=7, accepted=2, quarantined=1, duplicate=1, superseded=3)
     assert [account.counts.accepted for account in told["days"]] == [1, 0, 1]
-    assert len(told["pending"]) == 2
+    # Of the older version it is told too that its rows are superseded.
+    assert len(told["pending"]) == 3
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -39,17 +39,16 @@ if TYPE_CHECKING:
     from tests.flows.conftest import RunningStack
 
 EVERYTHING = {
-    "tickets": "MATCH (n:Ticket) RETURN n.ticket_id, n.timestamp, n.owner",
-    "retired": "MATCH (n:RetiredTicket) RETURN n.ticket_id, n.owner",
-    "baskets": "MATCH (n:Basket) RETURN n.basket_id",
+    "tickets": "MATCH (n:Ticket) RETURN n.key, n.ticket_id, n.timestamp, n.owner",
+    "claims": "MATCH (n:TicketClaim) RETURN n.id, n.ticket, n.owner, n.timestamp, n.lines",
+    "baskets": "MATCH (n:Basket) RETURN n.key, n.basket_id",
     "stores": "MATCH (n:Store) RETURN n.name",
     "products": "MATCH (n:Product) RETURN n.name",
     "categories": "MATCH (n:Category) RETURN n.name",
-    "loads": "MATCH (n:TicketLoad) RETURN n.id, n.uri, n.stamp, n.run, n.next_row, n.state, n.effective",
-    "lines": "MATCH (a:Ticket)-[r:CONTAINS]->(b:Product) "
-    "RETURN a.ticket_id, b.name, r.quantity, r.category, r.row_hashes",
-    "part-of": "MATCH (a:Ticket)-[:PART_OF]->(b:Basket) RETURN a.ticket_id, b.basket_id",
-    "sold-at": "MATCH (a:Ticket)-[:SOLD_AT]->(b:Store) RETURN a.ticket_id, b.name",
+    "loads": "MATCH (n:TicketLoad) RETURN n.id, n.uri, n.stamp, n.run, n.next_row, n.state, n.rank, n.stands",
+    "lines": "MATCH (a:Ticket)-[r:CONTAINS]->(b:Product) RETURN a.key, b.name, r.quantity, r.category, r.row_hashes",
+    "part-of": "MATCH (a:Ticket)-[:PART_OF]->(b:Basket) RETURN a.key, b.key",
+    "sold-at": "MATCH (a:Ticket)-[:SOLD_AT]->(b:Store) RETURN a.key, b.name",
     "in-category": "MATCH (a:Product)-[:IN_CATEGORY]->(b:Category) RETURN a.name, b.name",
 }
 
@@ -82,8 +81,10 @@ def native(value: Any) -> Any:
 def exported(directory: Path) -> dict[str, list[str]]:
     """The same of the files of an export."""
     found = {name: rows(directory, name) for name in EVERYTHING if name != "lines"}
-    found["loads"] = [[*load[:3], int(load[3]), int(load[4]), load[5], load[6] == "true"] for load in found["loads"]]
-    found["tickets"] = [[one, native(datetime.fromisoformat(moment)), owner] for one, moment, owner in found["tickets"]]
+    found["loads"] = [
+        [*load[:3], int(load[3]), int(load[4]), load[5], int(load[6]), load[7] == "true"] for load in found["loads"]
+    ]
+    found["tickets"] = [[*names, native(datetime.fromisoformat(at)), owner] for *names, at, owner in found["tickets"]]
     found["lines"] = []
     for name, number in (("lines-whole", int), ("lines-fractional", float)):
         for ticket, product, quantity, category, prints in rows(directory, name):
@@ -96,7 +97,7 @@ def rows(directory: Path, name: str) -> list[list[Any]]:
     header = (directory / f"{name}-header.csv").read_text().strip().split(",")
     file = directory / f"{name}.csv.gz"
     frame = pl.read_csv(file, has_header=False, new_columns=header, infer_schema=False, raise_if_empty=False)
-    return [list(one)[: len(header) - (name == "loads")] for one in frame.iter_rows()]
+    return [list(one)[: len(header) - 2 * (name == "loads")] for one in frame.iter_rows()]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -115,7 +116,7 @@ def test_counts_of_a_version_are_those_of_the_live_writer(world: World, tmp_path
     frame = pl.read_csv(tmp_path / "export" / "loads.csv.gz", has_header=False)
     load = world.stores().graph.load(version)
     assert load
-    assert json.loads(frame.row(0)[7]) == json.loads(replace(load, effects={}).tally)
+    assert json.loads(frame.row(0)[9]) == json.loads(replace(load, effects={}).tally)
 
 
 def test_an_empty_bucket_is_an_empty_graph(world: World, tmp_path: Path) -> None:
@@ -169,4 +170,4 @@ def test_a_graph_that_was_imported_goes_on_as_if_nothing_had_happened(world: Wor
             TICKET_FLOW.ingest(version, world.stores(PurchaseGraph(driver)), redo=True)
         assert picture(driver) == world.picture()
         assert {*PurchaseGraph(driver).duplicate_keys().values()} == {0}
-        assert len(driver.execute_query("SHOW CONSTRAINTS").records) == 8
+        assert len(driver.execute_query("SHOW CONSTRAINTS").records) == 9

@@ -235,8 +235,9 @@ class TestTrace:
     def test_a_ticket_in_the_graph_names_its_file(self, desk: Desk) -> None:
         receipt = desk.file("a", row("D1"), row("D1", "Milk"))
         trace = desk.ticket("D1")
-        assert trace.load
-        assert trace.load.id == receipt.id
+        ((claim,),) = (purchase.claims for purchase in trace.purchases)
+        assert claim.load
+        assert claim.load.id == receipt.id
         assert trace.verdict == (
             f"D1: in the graph with 2 products, from {receipt.source.uri} (receipt {receipt.id}), "
             f"since {receipt.recorded_at}."
@@ -246,8 +247,29 @@ class TestTrace:
         older = desk.file("a", row("D1"), row("D2"))
         newer = desk.file("a", row("D2"))
         trace = desk.ticket("D1")
-        assert trace.content is None
-        assert f"(receipt {older.id}) carried it, and a newer version ({newer.id}) does not" in trace.verdict
+        assert [purchase.content for purchase in trace.purchases] == [None]
+        assert (
+            f"(receipt {older.id}) carried it, and the version that stands for that file ({newer.id}) does not"
+            in trace.verdict
+        )
+
+    def test_a_ticket_in_two_files_names_both_and_what_was_superseded(self, desk: Desk) -> None:
+        older = desk.file("a", row("D1"), row("D1", "Milk"))
+        newer = desk.file("b", row("D1", quantity=5), row("D1", "Rice"))
+        said = desk.ticket("D1").verdict
+        assert f"in the graph with 3 products: 2 products from {newer.source.uri}" in said
+        assert f"1 product from {older.source.uri}" in said
+        assert "1 product of an earlier file superseded by a later one." in said
+        told = desk.ledger.receipt(older.id)
+        assert told
+        assert told.counts == Counts(received=2, accepted=1, superseded=1)
+        assert "1 accepted, 1 superseded" in desk.trace("a").verdict
+
+    def test_a_number_of_two_purchases_names_each(self, desk: Desk) -> None:
+        desk.file("a", row("D1"), row("D1", "Milk", store="S2"))
+        trace = desk.ticket("D1")
+        assert [purchase.key.store for purchase in trace.purchases] == ["S1", "S2"]
+        assert "of store S2, basket" in trace.verdict
 
     def test_a_ticket_in_quarantine_says_row_and_reason(self, desk: Desk) -> None:
         ticket = f"D-{desk.folder}"
@@ -350,7 +372,7 @@ class TestCommands:
         for name in (desk.key("a"), receipt.source.uri, receipt.id):
             assert desk.cesta_json("trace", name)["versions"][0]["receipt"] == receipt.id
         found = desk.cesta_json("trace", f"D-{desk.folder}")
-        assert found["load"]["id"] == receipt.id
+        assert found["purchases"][0]["claims"][0]["load"]["id"] == receipt.id
         assert found["in_graph"]["lines"] == {"Bread": {"quantity": 1.0, "category": "Bakery"}}
         rejected = desk.file("b", row("D1"), row("D2", quantity=0))
         assert desk.cesta_json("trace", rejected.id[:8])["versions"][0]["receipt"] == rejected.id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +14,9 @@ from neo4j.exceptions import ConstraintError
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.graph.load import Batch, BehindError, Load
-from pipeline_assets.graph.ownership import Content, Line
+from pipeline_assets.graph.ownership import Content, Line, TicketKey
 from pipeline_assets.graph.store import PurchaseGraph
-from tests.flows.graph_picture import expected_picture, picture
+from tests.flows.graph_picture import contents, expected_picture, picture
 
 if TYPE_CHECKING:
     from tests.flows.conftest import RunningStack
@@ -58,22 +59,19 @@ def put(graph: PurchaseGraph, of: ObjectVersion, *batches: Sequence[Line], redo:
     load = begun(graph, of, redo=redo)
     for lines in batches:
         load = graph.write(load, batch(lines, load.next_row))
+    return end(graph, load)
+
+
+def end(graph: PurchaseGraph, load: Load) -> Load:
     while not load.done:
         load = graph.finish(load)
     return load
 
 
-def ticket(*lines: Line) -> Content:
-    content = Content()
-    for each in lines:
-        content.add(each)
-    return content
-
-
 def test_a_file_becomes_nodes_and_relationships(graph: PurchaseGraph) -> None:
     lines = [line("T1"), line("T1", "Milk", category=""), line("T2", quantity=3, store="S2")]
     load = put(graph, version("a.csv", 1), lines)
-    assert picture(graph.driver) == expected_picture({"T1": ticket(*lines[:2]), "T2": ticket(lines[2])})
+    assert picture(graph.driver) == expected_picture(contents(lines))
     assert load.counts == Counts(received=3, accepted=3)
     assert graph.sizes() == {
         "Ticket": 2,
@@ -98,7 +96,7 @@ def test_keys_are_unique_and_a_second_node_is_refused(graph: PurchaseGraph) -> N
 def test_a_ticket_without_a_line_is_found_incomplete(graph: PurchaseGraph) -> None:
     put(graph, version("a.csv", 1), [line("T1")])
     assert graph.incomplete_tickets() == 0
-    graph.driver.execute_query("CREATE (:Ticket {ticket_id: 'alone'})")
+    graph.driver.execute_query("CREATE (:Ticket {key: 'alone'})")
     assert graph.incomplete_tickets() == 1
 
 
@@ -113,7 +111,7 @@ def test_a_row_repeated_in_a_later_batch_is_a_duplicate(graph: PurchaseGraph) ->
 def test_a_corrected_file_takes_back_what_it_no_longer_says(graph: PurchaseGraph) -> None:
     put(graph, version("a.csv", 1), [line("T1"), line("T1", "Milk", category="Dairy"), line("T2", store="S9")])
     load = put(graph, version("a.csv", 2), [line("T1", quantity=5)])
-    assert picture(graph.driver) == expected_picture({"T1": ticket(line("T1", quantity=5))})
+    assert picture(graph.driver) == expected_picture(contents([line("T1", quantity=5)]))
     assert load.effects["tickets_retired"] == 1
 
 
@@ -129,7 +127,7 @@ def test_a_product_keeps_the_categories_that_some_line_supports(graph: PurchaseG
 def test_an_older_version_arriving_late_brings_nothing_back(graph: PurchaseGraph) -> None:
     put(graph, version("a.csv", 2), [line("T1", quantity=5)])
     late = put(graph, version("a.csv", 1), [line("T1"), line("T2")])
-    assert picture(graph.driver) == expected_picture({"T1": ticket(line("T1", quantity=5))})
+    assert picture(graph.driver) == expected_picture(contents([line("T1", quantity=5)]))
     assert late.counts == Counts(received=2, superseded=2)
 
 
@@ -141,10 +139,52 @@ def test_a_version_without_one_good_row_replaces_nothing(graph: PurchaseGraph) -
     assert picture(graph.driver)["Ticket"] == [("T1",)]
 
 
-def test_a_complete_file_without_rows_takes_everything_back(graph: PurchaseGraph) -> None:
+@pytest.mark.parametrize("meant", [True, False])
+def test_a_file_without_rows_takes_everything_back_only_where_that_is_meant(
+    graph: PurchaseGraph, *, meant: bool
+) -> None:
     put(graph, version("a.csv", 1), [line("T1")])
-    put(graph, version("a.csv", 2))
-    assert sum(graph.sizes().values()) == 0
+    before = picture(graph.driver)
+    end(graph, replace(begun(graph, version("a.csv", 2), redo=False), emptied=meant))
+    assert picture(graph.driver) == ({kind: [] for kind in before} if meant else before)
+
+
+def test_a_file_that_was_cut_off_takes_nothing_back_and_stands_only_where_no_whole_one_does(
+    graph: PurchaseGraph,
+) -> None:
+    whole, part = [line("T1"), line("T2")], [line("T1", quantity=7)]
+    load = graph.write(begun(graph, version("a.csv", 2), redo=False), batch(part))
+    alone = end(graph, replace(load, cut="cut"))
+    assert picture(graph.driver) == expected_picture(contents(part))
+    assert (alone.stands, alone.counts) == (True, Counts(received=1, accepted=1))
+    put(graph, version("a.csv", 1), whole)
+    assert picture(graph.driver) == expected_picture(contents(whole))
+    known = graph.known(version("a.csv", 2).id)
+    assert known
+    assert (known.load.stands, known.load.counts) == (False, Counts(received=1, quarantined=1))
+    again = graph.write(begun(graph, version("a.csv", 3), redo=False), batch(part))
+    assert end(graph, replace(again, cut="cut")).yields
+    assert picture(graph.driver) == expected_picture(contents(whole))
+
+
+def test_a_ticket_in_several_files_is_whole_and_each_takes_back_only_its_own(graph: PurchaseGraph) -> None:
+    first, second = version("a.csv", 1), version("b.csv", 2)
+    milk, rice, more_milk = line("T1", "Milk", 2), line("T1", "Rice"), line("T1", "Milk", 9, fingerprint=2)
+    put(graph, first, [milk])
+    later = put(graph, second, [rice, more_milk])
+    assert picture(graph.driver) == expected_picture(contents([milk], [rice, more_milk]))
+    assert later.touched == {first.id}
+    displaced = graph.known(first.id)
+    assert displaced
+    assert (displaced.load.counts, displaced.load.revision) == (Counts(received=1, superseded=1), 1)
+    put(graph, version("b.csv", 3), [rice])
+    assert picture(graph.driver) == expected_picture(contents([milk, rice]))
+    restored = graph.known(first.id)
+    assert restored
+    assert restored.load.counts == Counts(received=1, accepted=1)
+    put(graph, version("a.csv", 4), [line("T9")])
+    assert picture(graph.driver) == expected_picture(contents([rice, line("T9")]))
+    assert graph.driver.execute_query("MATCH (c:TicketClaim) RETURN count(c) AS n").records[0]["n"] == 0
 
 
 def test_a_redo_leaves_the_same_graph_and_the_same_counts(graph: PurchaseGraph) -> None:
@@ -160,7 +200,7 @@ def test_a_redo_leaves_the_same_graph_and_the_same_counts(graph: PurchaseGraph) 
 def test_a_redo_that_accepts_less_takes_the_rest_back(graph: PurchaseGraph) -> None:
     put(graph, version("a.csv", 1), [line("T1"), line("T2")])
     put(graph, version("a.csv", 1), [line("T1")], redo=True)
-    assert picture(graph.driver) == expected_picture({"T1": ticket(line("T1"))})
+    assert picture(graph.driver) == expected_picture(contents([line("T1")]))
 
 
 def test_a_worker_that_fell_behind_changes_nothing(graph: PurchaseGraph) -> None:
@@ -192,16 +232,10 @@ def test_a_graph_that_is_not_there_is_a_transient_error() -> None:
     assert error.value.object_uri == "s3://b/a.csv"
 
 
-def oracle(versions: dict[ObjectVersion, list[Line]]) -> dict[str, Content]:
-    newest = {v.key: max(w.stamp for w in versions if w.key == v.key) for v in versions}
-    tickets: dict[str, Content] = {}
-    for name in {row.ticket_id for lines in versions.values() for row in lines}:
-        owner = max(
-            (v for v, lines in versions.items() if any(r.ticket_id == name for r in lines)), key=lambda v: v.stamp
-        )
-        if owner.stamp == newest[owner.key]:
-            tickets[name] = ticket(*(row for row in versions[owner] if row.ticket_id == name))
-    return tickets
+def oracle(versions: dict[ObjectVersion, list[Line]]) -> dict[TicketKey, Content]:
+    """The rows of the newest version of each object, line by line of the newest object that has it."""
+    newest = {of.key: of for of in sorted(versions, key=lambda of: of.stamp)}
+    return contents(*(versions[of] for of in sorted(newest.values(), key=lambda of: of.stamp)))
 
 
 def random_history(dice: random.Random) -> dict[ObjectVersion, list[Line]]:
@@ -235,7 +269,7 @@ def test_any_order_and_repetition_gives_the_graph_of_the_oracle(graph: PurchaseG
             load = graph.write(load, batch(rest[:2], load.next_row)) if rest else graph.finish(load)
         assert load.counts.conserved
         assert load.counts.received == len(lines)
-    assert picture(graph.driver) == expected_picture(oracle(history))
+    assert picture(graph.driver, keyed=True) == expected_picture(oracle(history), keyed=True)
 
 
 def test_two_workers_on_the_same_objects_lose_and_double_nothing(graph: PurchaseGraph) -> None:
@@ -260,4 +294,4 @@ def test_two_workers_on_the_same_objects_lose_and_double_nothing(graph: Purchase
     with ThreadPoolExecutor(3) as workers:
         for finished in [workers.submit(work, seed) for seed in range(3)]:
             finished.result(timeout=60)
-    assert picture(graph.driver) == expected_picture(oracle(history))
+    assert picture(graph.driver, keyed=True) == expected_picture(oracle(history), keyed=True)

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.graph.ownership import Content, Line
+from pipeline_assets.graph.ownership import Line
 from pipeline_assets.tickets.rows import RowRules
-from tests.flows.graph_picture import Picture, expected_picture
+from tests.flows.graph_picture import Picture, contents, expected_picture
 
 TICKETS_PER_FILE = 40
 #: Of every file: each ticket has two lines, the first one stands there twice, and one row has no quantity.
@@ -36,13 +36,8 @@ def body_of(number: int) -> bytes:
 def picture_of(numbers: Iterable[int]) -> Picture:
     """What the pure rules make of these files."""
     rules = RowRules(list(TICKETS.column_names), datetime(2026, 11, 20, tzinfo=UTC))
-    tickets: dict[str, Content] = {}
-    for number in numbers:
-        for place, row in enumerate(_rows(number), 1):
-            line = rules.line(place, row)
-            if isinstance(line, Line):
-                tickets.setdefault(line.ticket_id, Content()).add(line)
-    return expected_picture(tickets)
+    lines = [rules.line(place, row) for number in numbers for place, row in enumerate(_rows(number), 1)]
+    return expected_picture(contents([line for line in lines if isinstance(line, Line)]))
 
 
 def _rows(number: int) -> list[list[str]]:

@@ -71,10 +71,10 @@ class World:
     def picture(self) -> Picture:
         return picture(self.cloud.graph)
 
-    def tombstones(self) -> list[tuple[str, str]]:
-        query = "MATCH (r:RetiredTicket) RETURN r.ticket_id AS ticket, r.owner AS owner"
-        records = self.cloud.graph.execute_query(query).records
-        return sorted((record["ticket"], record["owner"].rpartition("/")[0]) for record in records)
+    def retired(self) -> set[str]:
+        """The tickets that have left the graph."""
+        query = "MATCH (r:RetiredTicket) WHERE NOT EXISTS { MATCH (:Ticket {key: r.key}) } RETURN r.ticket_id AS ticket"
+        return {record["ticket"] for record in self.cloud.graph.execute_query(query).records}
 
     def forget(self) -> None:
         self.cloud.graph.execute_query("MATCH (n) DETACH DELETE n")

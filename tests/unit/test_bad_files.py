@@ -12,7 +12,7 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.files import reading
 from pipeline_assets.files.reading import RefusedFileError, open_csv
 from pipeline_assets.files.rejection import Rejection
-from pipeline_assets.graph.ownership import Line
+from pipeline_assets.graph.ownership import Line, TicketKey
 from pipeline_assets.tickets.rows import RowRules
 from tests.ticket_files import CASES, HEAD, Case, row
 
@@ -98,7 +98,7 @@ def test_a_file_of_open_quotation_marks_is_read_in_bounded_steps(tmp_path: Path)
 
 def test_a_crowded_ticket_gets_no_more_rows() -> None:
     rules = RowRules(HEAD.strip().split(","), ARRIVED)
-    rules.crowded = frozenset({"N/A"})
+    rules.crowded = frozenset({TicketKey("S1", "N/A", "B1", "2026-11-14").text})
     rejected = rules.line(15_001, row("N/A").strip().split(","))
     assert isinstance(rejected, Rejection)
     assert rejected.rule == "ticket_size"

@@ -17,10 +17,11 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.files.replay import MendError, read_mended, refuse_fewer_rows
 from pipeline_assets.files.versions import StoredVersion, split_uri
 from pipeline_assets.files.waiting import Waiting
+from pipeline_assets.graph.ownership import TicketKey
 from pipeline_assets.graph.whereabouts import LoadPlace
 from pipeline_assets.tickets.history import KnownVersion
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from pipeline_assets.tickets.trace import FileTrace, TicketTrace, VersionTrace
+from pipeline_assets.tickets.trace import ClaimTrace, FileTrace, PurchaseTrace, TicketTrace, VersionTrace
 
 HEADER = ",".join(TICKETS.column_names)
 GOOD = "T1,Bread,B1,2026-11-20 09:00:00,Bakery,1,S1"
@@ -34,7 +35,7 @@ def receipt(*, refused: str = "", counts: Counts | None = None) -> Receipt:
 
 
 def load(*, done: bool = True, next_row: int = 3) -> LoadPlace:
-    return LoadPlace(SOURCE.id, SOURCE.uri, SOURCE.stamp, 1, next_row, done=done, effective=True)
+    return LoadPlace(SOURCE.id, SOURCE.uri, SOURCE.stamp, 1, next_row, done=done, stands=True)
 
 
 def verdict(
@@ -82,8 +83,13 @@ class TestVerdictOnAFile:
         assert said.endswith("2 events wait in the queue and 1 were given up (`cesta redrive --dry-run` lists them).")
 
 
+def gone(replaced_by: LoadPlace | None = None) -> PurchaseTrace:
+    claim = ClaimTrace(f"{SOURCE.stamp}/000001", load(), "", (), ())
+    return PurchaseTrace(TicketKey("S1", "T1", "B1", "2026-11-14"), None, (claim,), replaced_by)
+
+
 def test_a_ticket_that_a_later_run_rejected() -> None:
-    trace = TicketTrace("T1", None, f"{SOURCE.stamp}/000001", load(), "", None, (), (), NOTHING)
+    trace = TicketTrace("T1", (gone(),), (), (), NOTHING)
     assert trace.verdict.endswith("carried it, and a later run of that version rejected it.")
 
 
@@ -166,5 +172,5 @@ def test_a_failure_to_mend_is_one_sentence(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_trace_is_json_all_the_way() -> None:
-    trace = TicketTrace("T1", None, f"{SOURCE.stamp}/000001", load(), "", load(), (), ("s3://b/x.csv",), NOTHING)
-    assert json.loads(json.dumps(trace.as_dict()))["replaced_by"]["id"] == SOURCE.id
+    trace = TicketTrace("T1", (gone(load()),), (), ("s3://b/x.csv",), NOTHING)
+    assert json.loads(json.dumps(trace.as_dict()))["purchases"][0]["replaced_by"]["id"] == SOURCE.id

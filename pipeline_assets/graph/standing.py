@@ -1,0 +1,115 @@
+"""Which version of an object stands for its key, and what becomes of the claims and the counts of the others.
+
+All of it happens inside the transaction of the version that comes to its end. The counts of other loads that change by
+it are written with a higher revision; whoever changed them has the ledger told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pipeline_assets.graph import statements
+from pipeline_assets.graph.changes import apply, read_claims
+from pipeline_assets.graph.load import KnownLoad, Load, Rank, known_load, standing, write_known
+from pipeline_assets.graph.ownership import Settlement, TicketKey, withdraw
+
+if TYPE_CHECKING:
+    from neo4j import ManagedTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class Losing:
+    """Whose claims go when a version has come to its end: `owners`, and the `others` among the loads of its key.
+
+    `stands` is the version that stands instead of the one that ended, None where that one stands or none does.
+    """
+
+    owners: frozenset[str]
+    others: tuple[KnownLoad, ...] = ()
+    stands: KnownLoad | None = None
+
+    def close(self, tx: ManagedTransaction, ended: Load) -> Load:
+        """Write down what became of the other versions; returns the load that ended with what became of it."""
+        ended = replace(ended, done=True, stands=self.stands is None and bool(ended.rank))
+        if self.stands:
+            again = replace(self.stands, load=self.stands.load.begun_again())
+            if not self.stands.load.stands:
+                write_known(tx, again)
+                ended = ended.touching([again.id], {})
+            return ended if ended.refused else ended.displaced(self.stands.load)
+        for other in self.others:
+            write_known(tx, replace(other, load=other.load.displaced(ended)))
+        return ended.touching([other.id for other in self.others], {})
+
+
+def settle_standing(ended: Load, known: Collection[KnownLoad]) -> Losing:
+    """Decide which version of a key stands once `ended` is at its end, from all that the graph knows of the key.
+
+    Versions that are still on their way and newer are left alone: they decide when they come to their end.
+    """
+    mine = KnownLoad(ended.version.id, ended.version.uri, replace(ended, done=True))
+    others = [each for each in known if each.id != mine.id]
+    best = standing([mine, *others])
+    if best is not mine:
+        return Losing(frozenset(ended.owners), stands=best)
+    losing = tuple(each for each in others if each.load.stands or _changes(each.load, ended))
+    earlier = {owner for each in losing for owner in each.load.owners} | set(ended.owners[:-1])
+    return Losing(frozenset(earlier), losing)
+
+
+def _changes(load: Load, ended: Load) -> bool:
+    """Whether it is told otherwise of a version that does not stand, now that `ended` does.
+
+    An older one on its way can no longer stand. An older one that had yielded is superseded, as if it came now. A newer
+    one without rows, which does not say that this is meant, yields.
+    """
+    if load.version.stamp < ended.version.stamp:
+        return load.yields or (not load.done and ended.rank is Rank.WHOLE)
+    return load.done and load.next_row == 1 and not (load.emptied or load.refused or load.yields)
+
+
+def loads_of_object(tx: ManagedTransaction, uri: str) -> list[KnownLoad]:
+    """The versions of an object that the graph knows, oldest first."""
+    return [known_load(record) for record in tx.run(statements.READ_LOADS_OF_OBJECT, uri=uri)]
+
+
+def claimed_tickets(tx: ManagedTransaction, owners: Collection[str], limit: int) -> list[TicketKey]:
+    """Tickets on which one of these owners has a claim, at most `limit`."""
+    if not owners:
+        return []
+    bound = {"owners": sorted(owners), "limit": limit}
+    keys = [record["key"] for record in tx.run(statements.TICKETS_OF_OWNERS, bound)]
+    if len(keys) < limit:
+        keys += [record["key"] for record in tx.run(statements.SHARED_TICKETS_OF_OWNERS, bound)]
+    return [TicketKey.read(key) for key in dict.fromkeys(keys[:limit])]
+
+
+def take_back(tx: ManagedTransaction, tickets: Collection[TicketKey], owners: Collection[str], load: Load) -> Load:
+    """Withdraw the claims of these owners on these tickets, on behalf of `load`; returns it with what that changed."""
+    if not tickets:
+        return load
+    settlement = withdraw(read_claims(tx, tickets), owners)
+    effects = apply(tx, settlement)
+    return tell_others(tx, settlement, load).touching((), effects)
+
+
+def tell_others(tx: ManagedTransaction, settlement: Settlement, load: Load) -> Load:
+    """Change the counts of the loads of whose rows some are superseded now, or stand again.
+
+    Rows of an earlier run of a load that was begun again are in no count any more. Returns `load`, on whose behalf it
+    is done, with the ids of the others, and with its own counts changed where it is among them.
+    """
+    moved = {owner: rows for owner, rows in settlement.moved.items() if any(rows.values())}
+    if mine := moved.pop(load.owner, None):
+        load = replace(load.moved(mine), revision=load.revision)
+    if not moved:
+        return load
+    stamps = sorted({owner.rpartition("/")[0] for owner in moved})
+    told = []
+    for known in [known_load(record) for record in tx.run(statements.READ_LOADS_OF_STAMPS, stamps=stamps)]:
+        if rows := moved.get(known.load.owner):
+            write_known(tx, replace(known, load=known.load.moved(rows)))
+            told.append(known.id)
+    return load.touching(told, {})
