@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, LiteralString
 
@@ -14,9 +15,14 @@ from pipeline_assets.graph.store import PurchaseGraph
 if TYPE_CHECKING:
     from neo4j import ManagedTransaction
 
-_TICKETS: Final[LiteralString] = "MATCH (t:Ticket {ticket_id: $ticket_id}) RETURN t.key AS key ORDER BY key"
+_TICKETS: Final[LiteralString] = """
+UNWIND $numbers AS number
+MATCH (t:Ticket {ticket_id: number})
+RETURN t.key AS key ORDER BY key
+"""
 _RETIRED: Final[LiteralString] = """
-MATCH (r:RetiredTicket {ticket_id: $ticket_id})
+UNWIND $numbers AS number
+MATCH (r:RetiredTicket {ticket_id: number})
 RETURN r.key AS key, r.owner AS owner ORDER BY key
 """
 
@@ -65,14 +71,14 @@ def load_of_owner(graph: PurchaseGraph, owner: str) -> LoadPlace | None:
     return next(map(place, graph.read(read)), None)
 
 
-def tickets_numbered(graph: PurchaseGraph, ticket_id: str) -> list[FoundTicket]:
-    """What the graph knows under a ticket number, of whatever store, basket and day; raises `TransientError`."""
+def tickets_numbered(graph: PurchaseGraph, numbers: Sequence[str]) -> list[FoundTicket]:
+    """What the graph knows under ticket numbers, of whatever store, basket and day; raises `TransientError`."""
 
     def read(tx: ManagedTransaction) -> list[FoundTicket]:
-        keys = [TicketKey.read(record["key"]) for record in tx.run(_TICKETS, ticket_id=ticket_id)]
+        keys = [TicketKey.read(record["key"]) for record in tx.run(_TICKETS, numbers=numbers)]
         held = read_claims(tx, keys)
         found = [FoundTicket(key, held[key], _owners(held[key])) for key in keys]
-        gone = {TicketKey.read(r["key"]): r["owner"] for r in tx.run(_RETIRED, ticket_id=ticket_id)}
+        gone = {TicketKey.read(r["key"]): r["owner"] for r in tx.run(_RETIRED, numbers=numbers)}
         return found + [FoundTicket(key, {}, (owner,)) for key, owner in gone.items() if key not in held]
 
     return graph.read(read)

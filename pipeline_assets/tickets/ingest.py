@@ -18,6 +18,7 @@ from pipeline_assets.graph.load import KnownLoad, Load, Rank
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.tickets.batches import batches
 from pipeline_assets.tickets.emptied import is_meant_to_be_empty
+from pipeline_assets.tickets.leaving import told_what_leaves
 from pipeline_assets.tickets.rows import RowRules
 from pipeline_assets.tickets.stores import TicketStores
 
@@ -52,7 +53,9 @@ class TicketFlow(FileFlow[Load, TicketStores]):
             file.go_on(load.next_row, load.position)
         for batch, rejections in batches(file, rules, BATCH_ROWS):
             budget.check(self.name, load.version.uri)
-            stores.quarantine.keep_rows(load.version, load.run, file.header, rejections)
+            if rejections:
+                told = told_what_leaves(stores.graph, load, file.header, rejections)
+                stores.quarantine.keep_rows(load.version, load.run, file.header, told)
             load = stores.graph.write(load, batch)
             rules.crowded = load.crowded
             budget.moved_on()

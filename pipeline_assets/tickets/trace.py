@@ -168,7 +168,7 @@ def trace_ticket(
 ) -> TicketTrace:
     """All that is known of a ticket; reads the quarantine of all open files, which `progress` follows."""
     ticket_id = unicodedata.normalize("NFC", ticket_id.strip())
-    purchases = tuple(_purchase(found, stores) for found in tickets_numbered(stores.graph, ticket_id))
+    purchases = tuple(_purchase(found, stores) for found in tickets_numbered(stores.graph, [ticket_id]))
     rows = rows_of_ticket(ticket_id, stores, stores.quarantine.contents(), progress=progress)
     return TicketTrace(
         ticket_id,

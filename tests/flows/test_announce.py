@@ -41,8 +41,9 @@ def test_a_ledger_that_was_lost_is_written_again_and_the_graph_stays(tickets: Ti
         tickets.ledger.account("tickets", "2026-11-14"),
         tickets.ledger.account("tickets/landed", _arrived(receipts)),
     ]
-    assert totals.counts == Counts(received=4, accepted=2, quarantined=1, duplicate=1)
+    assert totals.counts == Counts(received=4, accepted=1, quarantined=1, duplicate=1, superseded=1)
 
+    known = [tickets.ledger.receipt(receipt.id) for receipt in receipts]
     _forget(tickets.cloud)
     found = announce_lost(tickets.access, TICKET_FLOW)
     assert (found.stored, found.announced, found.passed_over) == (3, 3, 0)
@@ -54,7 +55,8 @@ def test_a_ledger_that_was_lost_is_written_again_and_the_graph_stays(tickets: Ti
         tickets.ledger.account("tickets/landed", _arrived(again)),
     ] == days
     # Under the names that Dagster may know them by: the redo as the run that the graph has seen.
-    assert [r.report_id for r in again] == [receipts[0].report_id, redone.report_id, receipts[2].report_id]
+    assert [r.report_id for r in again] == [receipt.report_id for receipt in known if receipt]
+    assert again[1].report_id == redone.report_id
     assert again[0].source.stamp == receipts[0].source.stamp
 
 

@@ -265,6 +265,17 @@ class TestTrace:
         assert told.counts == Counts(received=2, accepted=1, superseded=1)
         assert "1 accepted, 1 superseded" in desk.trace("a").verdict
 
+    def test_what_leaves_with_a_rejected_row_is_told_with_it(self, desk: Desk) -> None:
+        desk.file("a", row("D1", quantity=3), row("D2"), row("D3", "Milk"))
+        newer = desk.file("a", row("D1", quantity=0), row("D2"), "D3,Milk\n", row("D9", quantity=0))
+        reasons = [document["reason"] for document in desk.quarantine().documents(newer)]
+        left = "of this ticket: what no other row or file has leaves"
+        assert [left in reason for reason in reasons] == [True, True, False]
+        assert "the version before had 'Bread' x 3" in reasons[0]
+        assert "the version before had 'Milk' x 1" in reasons[1]
+        assert "not in the graph" in desk.ticket("D1").verdict
+        assert "the version before had 'Bread' x 3" in desk.ticket("D1").verdict
+
     def test_a_number_of_two_purchases_names_each(self, desk: Desk) -> None:
         desk.file("a", row("D1"), row("D1", "Milk", store="S2"))
         trace = desk.ticket("D1")
@@ -373,7 +384,7 @@ class TestCommands:
             assert desk.cesta_json("trace", name)["versions"][0]["receipt"] == receipt.id
         found = desk.cesta_json("trace", f"D-{desk.folder}")
         assert found["purchases"][0]["claims"][0]["load"]["id"] == receipt.id
-        assert found["in_graph"]["lines"] == {"Bread": {"quantity": 1.0, "category": "Bakery"}}
+        assert found["purchases"][0]["in_graph"]["lines"] == {"Bread": {"quantity": 1.0, "category": "Bakery"}}
         rejected = desk.file("b", row("D1"), row("D2", quantity=0))
         assert desk.cesta_json("trace", rejected.id[:8])["versions"][0]["receipt"] == rejected.id
         assert "found by all 32 digits" in " ".join(desk.cesta("trace", receipt.id[:8])[1].split())

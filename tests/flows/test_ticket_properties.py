@@ -295,6 +295,9 @@ def _check_graph(
     shared = cloud.graph.execute_query("MATCH (c:TicketClaim) RETURN c.ticket, c.owner").records
     assert sorted(tuple(record.values()) for record in [*alone, *shared]) == claims
 
+    hashes = cloud.graph.execute_query("MATCH (:Ticket)-[c:CONTAINS]->() RETURN c.row_hashes AS hashes").records
+    assert sum(len(record["hashes"]) for record in hashes) == sum(receipt.counts.accepted for receipt in receipts)
+
     loads = cloud.graph.execute_query("MATCH (l:TicketLoad) RETURN l.id AS id, l.run AS run, l.state AS state").records
     readable = [receipt for file, receipt in zip(history.files, receipts, strict=True) if file.header]
     assert sorted((r["id"], r["run"], r["state"]) for r in loads) == sorted((r.id, r.run, "done") for r in readable)

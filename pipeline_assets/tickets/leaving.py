@@ -1,0 +1,55 @@
+"""What leaves the graph because a row is rejected: the version before it had the line, and the new one has not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from pipeline_assets.files.rejection import Rejection
+from pipeline_assets.graph.load import Load
+from pipeline_assets.graph.ownership import Claim
+from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.graph.whereabouts import tickets_numbered
+
+#: So many lines of a ticket are named.
+_NAMED = 5
+
+
+def told_what_leaves(
+    graph: PurchaseGraph, load: Load, header: Sequence[str], rejections: Sequence[Rejection]
+) -> list[Rejection]:
+    """The rejections of a batch, each with what the version before had of its ticket; raises `TransientError`.
+
+    Parameters
+    ----------
+    load
+        The version that rejects the rows, on its way.
+    header
+        The columns of the file; a row with too few fields has those that it has.
+    rejections
+        The rejected rows of the batch.
+    """
+    stamps = {known.load.version.stamp for known in graph.loads_of(load.version.uri) if known.load.stands}
+    stamps.discard(load.version.stamp)
+    if not rejections or not stamps:
+        return list(rejections)
+    rows = [dict(zip(header, rejection.fields, strict=False)) for rejection in rejections]
+    numbers = sorted({row.get("ticket_id", "").strip() for row in rows} - {""})
+    before: defaultdict[str, list[Claim]] = defaultdict(list)
+    for found in tickets_numbered(graph, numbers):
+        before[found.key.ticket_id] += [claim for stamp, claim in found.claims.items() if stamp in stamps]
+    return [
+        _told(rejection, row, before.get(row.get("ticket_id", "").strip(), ()))
+        for rejection, row in zip(rejections, rows, strict=True)
+    ]
+
+
+def _told(rejection: Rejection, row: Mapping[str, str], claims: Sequence[Claim]) -> Rejection:
+    lines = [(product, line.quantity) for claim in claims for product, line in claim.lines.items()]
+    same = [(product, quantity) for product, quantity in lines if product == row.get("product", "").strip()]
+    if not lines:
+        return rejection
+    named = ", ".join(f"{product!r} x {quantity}" for product, quantity in (same or lines)[:_NAMED])
+    told = f"{rejection.reason}; the version before had {named} of this ticket: what no other row or file has leaves"
+    return replace(rejection, reason=told)
