@@ -140,7 +140,8 @@ class _Transaction:
             list(tx.run(statements.READ_TICKETS, keys=self.tickets))
             tx.run(statements.NEWER_VERSION, uri=version.uri, stamp=version.stamp, whole=2).single()
         else:
-            list(tx.run(statements.READ_LOADS_OF_OBJECT, uri=version.uri))
+            list(tx.run(statements.READ_UNDECIDED_LOADS, uri=version.uri, whole=2))
+            list(tx.run(statements.READ_NEWEST_WHOLE_LOADS, uri=version.uri, whole=2))
         for text, parameters in self.changes:
             tx.run(text, parameters).consume()
         write_load(tx, self.after)

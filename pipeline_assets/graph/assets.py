@@ -23,8 +23,8 @@ _COMPARED = {
 _MODEL = """\
 | in the graph | from the columns |
 |---|---|
-| `(:Ticket)` | ticket_id |
-| `(:Basket)` | basket_id |
+| `(:Ticket)` | store, ticket_id, basket_id and the day of the timestamp |
+| `(:Basket)` | store, basket_id and the day of the timestamp |
 | `(:Product)` | product |
 | `(:Category)` | category |
 | `(:Store)` | store |

@@ -45,7 +45,7 @@ class Losing:
 
 
 def settle_standing(ended: Load, known: Collection[KnownLoad]) -> Losing:
-    """Decide which version of a key stands once `ended` is at its end, from all that the graph knows of the key.
+    """Decide which version of a key stands once `ended` is at its end, from `deciding_loads` of the key.
 
     Versions that are still on their way and newer are left alone: they decide when they come to their end.
     """
@@ -73,6 +73,14 @@ def _changes(load: Load, ended: Load) -> bool:
 def loads_of_object(tx: ManagedTransaction, uri: str) -> list[KnownLoad]:
     """The versions of an object that the graph knows, oldest first."""
     return [known_load(record) for record in tx.run(statements.READ_LOADS_OF_OBJECT, uri=uri)]
+
+
+def deciding_loads(tx: ManagedTransaction, uri: str) -> list[KnownLoad]:
+    """The versions of an object on which it depends which one stands: a key that is put every hour has thousands."""
+    bound = {"uri": uri, "whole": int(Rank.WHOLE)}
+    texts = (statements.READ_UNDECIDED_LOADS, statements.READ_NEWEST_WHOLE_LOADS)
+    found = [known_load(record) for text in texts for record in list(tx.run(text, bound))]
+    return list({known.id: known for known in found}.values())
 
 
 def claimed_tickets(tx: ManagedTransaction, owners: Collection[str], limit: int) -> list[TicketKey]:

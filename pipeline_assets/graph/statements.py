@@ -64,6 +64,17 @@ RETURN load.id AS id, load.uri AS uri, load.stamp AS stamp, load.run AS run, loa
 READ_LOAD: Final = f"MATCH (load:TicketLoad {{id: $id}}) {_LOAD}"
 READ_LOADS: Final = f"MATCH (load:TicketLoad) {_LOAD}"
 READ_LOADS_OF_OBJECT: Final = f"MATCH (load:TicketLoad {{uri: $uri}}) {_LOAD} ORDER BY stamp"
+#: Of the versions of an object those that may stand or be told otherwise; of the many that were replaced, the newest.
+READ_UNDECIDED_LOADS: Final = f"""
+MATCH (load:TicketLoad {{uri: $uri}})
+WHERE load.stands OR load.state <> 'done' OR load.rank < $whole
+{_LOAD}
+"""
+READ_NEWEST_WHOLE_LOADS: Final = f"""
+MATCH (load:TicketLoad {{uri: $uri}})
+WHERE load.rank = $whole
+{_LOAD} ORDER BY stamp DESC LIMIT 2
+"""
 READ_LOADS_OF_STAMPS: Final = f"UNWIND $stamps AS of MATCH (load:TicketLoad {{stamp: of}}) {_LOAD}"
 
 NEWER_VERSION: Final = """

@@ -19,7 +19,14 @@ from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import apply, read_claims
 from pipeline_assets.graph.load import Batch, BehindError, KnownLoad, Load, Rank, known_load, read_load, write_load
 from pipeline_assets.graph.ownership import TicketKey, settle, ticket_of
-from pipeline_assets.graph.standing import claimed_tickets, loads_of_object, settle_standing, take_back, tell_others
+from pipeline_assets.graph.standing import (
+    claimed_tickets,
+    deciding_loads,
+    loads_of_object,
+    settle_standing,
+    take_back,
+    tell_others,
+)
 from pipeline_assets.graph.turns import NoLockError, TurnNotGivenError, in_turn
 
 if TYPE_CHECKING:
@@ -94,7 +101,7 @@ class PurchaseGraph:
 
         Takes a limited number of claims back at a time; the load that comes back is `done` when none is left that has
         to go. Where the standing version is one whose claims were taken back before, it is begun again: whoever calls
-        this has to work it in (`unfinished`). Raises `BehindError` as `write`.
+        this has to work it in. Raises `BehindError` as `write`.
         """
 
         def work(tx: ManagedTransaction) -> Load:
@@ -102,7 +109,7 @@ class PurchaseGraph:
             if not load.follows(known):
                 raise BehindError(load.version, known)
             ended = load.counting_on(known)
-            losing = settle_standing(ended, loads_of_object(tx, load.version.uri))
+            losing = settle_standing(ended, deciding_loads(tx, load.version.uri))
             tickets = claimed_tickets(tx, losing.owners, RETIRE_BATCH)
             after = take_back(tx, tickets, losing.owners, ended)
             if len(tickets) < RETIRE_BATCH:

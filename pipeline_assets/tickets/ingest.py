@@ -105,11 +105,7 @@ class TicketFlow(FileFlow[Load, TicketStores]):
         if known is None or not known.load.done:
             return
         self._revise(known, stores)
-        while known.load.touched and (begun := self._begun_again(known, stores)):
-            for earlier in begun:
-                done = self._work(earlier.source, stores, earlier, budget, redo=False, report=True)
-                if done.run == earlier.run:
-                    self._give_up(earlier.source, stores)
+        self._work_in_what_stands_again(known, stores, budget)
 
     def revise(self, receipt_id: str, stores: TicketStores) -> None:
         """Have the ledger say what the graph says of a load whose counts other objects have changed since.
@@ -135,21 +131,19 @@ class TicketFlow(FileFlow[Load, TicketStores]):
         if rule:
             stores.quarantine.keep_file(load.version, load.run, rule, sentence, "")
 
-    def _begun_again(self, ended: KnownLoad, stores: TicketStores) -> list[Receipt]:
-        """The receipts of the other versions of the key that the graph has begun again and nobody has worked in."""
-        found = []
-        for known in stores.graph.loads_of(ended.uri):
-            waits = not known.load.done and known.load.run > 1 and known.id != ended.id
-            receipt = stores.ledger.receipt(known.id) if waits else None
-            if receipt and receipt.run < known.load.run:
-                found.append(receipt)
-        return found
-
-    def _give_up(self, version: ObjectVersion, stores: TicketStores) -> None:
-        """End the load of a version that is no longer in its bucket: the one before it has to stand."""
-        load = stores.graph.load(version)
-        while load and not load.done:
-            load = stores.graph.finish(self.refused(load))
+    def _work_in_what_stands_again(self, ended: KnownLoad, stores: TicketStores, budget: TimeBudget) -> None:
+        """Work in the versions of the key that the graph has begun again for this one, unless somebody has."""
+        for receipt_id in sorted(ended.load.touched):
+            known, receipt = stores.graph.known(receipt_id), stores.ledger.receipt(receipt_id)
+            if not (known and receipt and known.uri == ended.uri) or known.load.done or receipt.run >= known.load.run:
+                continue
+            if self._work(receipt.source, stores, receipt, budget, redo=False, report=True).run == receipt.run:
+                # It is no longer in its bucket: the one before it has to stand.
+                load = stores.graph.load(receipt.source)
+                while load and not load.done:
+                    load = stores.graph.finish(self.refused(load))
+                if again := stores.graph.known(receipt_id):
+                    self._work_in_what_stands_again(again, stores, budget)
 
 
 def yielding(load: Load) -> tuple[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.tickets import rows
+from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
+from pipeline_assets.tickets import ingest, rows
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW, TicketFlow
 from tests.flows.mortality import DeadError
@@ -109,3 +110,36 @@ def test_a_file_that_is_refused_by_now_leaves_nothing_and_comes_back(
     TICKET_FLOW.ingest(version, world.stores(), redo=True)
     assert world.picture() == before
     assert agreed(world, version).counts == Counts(received=2, accepted=2)
+
+
+def test_where_the_version_before_is_gone_the_one_before_that_stands(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oldest = world.load("a.csv", row("T1"))
+    gone = world.load("a.csv", row("T2"))
+    newest = world.load("a.csv", row("T3", quantity=5_000))
+    world.delete(gone)
+    small(monkeypatch)
+    TICKET_FLOW.ingest(newest, world.stores(), redo=True)
+    assert world.picture()["Ticket"] == [("T1",)]
+    assert agreed(world, oldest).counts == Counts(received=1, accepted=1)
+    assert world.stores().ledger.account("tickets", DAY).receipt_ids == (oldest.id,)
+
+
+def test_a_version_that_went_away_while_it_was_read_leaves_its_key_to_the_one_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.load("a.csv", row("T1"), row("T2"))
+    newer = world.put("a.csv", *(row(f"T{number}") for number in range(3, 9)))
+    before = world.picture()
+    monkeypatch.setattr(ingest, "BATCH_ROWS", 2)
+    while world.picture() == before:
+        looks = chain([99.0] * 4, repeat(0.0))
+        with pytest.raises(TimeBudgetReachedError):
+            TICKET_FLOW.ingest(newer, world.stores(), seconds_left=looks.__next__)
+    world.delete(newer)
+    receipt = TICKET_FLOW.ingest(newer, world.stores())
+    assert "no longer in the bucket" in receipt.refused
+    assert receipt.counts.accepted == 0
+    assert receipt.counts.conserved
+    assert world.picture() == before
