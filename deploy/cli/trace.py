@@ -13,6 +13,7 @@ from deploy.cli.deployment import Deployment
 from deploy.cli.quarantine import DIGITS, looking
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.files.replay import MendError
+from pipeline_assets.graph.whereabouts import LoadPlace
 from pipeline_assets.tickets.stores import TicketStores
 from pipeline_assets.tickets.trace import FileTrace, PurchaseTrace, TicketTrace, VersionTrace, trace_file, trace_ticket
 
@@ -77,7 +78,7 @@ def _print_file(trace: FileTrace) -> None:
 def _cells(trace: VersionTrace) -> tuple[str, ...]:
     known = trace.known
     stored, receipt, load = known.stored, known.receipt, known.load
-    graph = ("all rows" if load.done else f"rows before {load.next_row}") if load else "no"
+    graph = _in_graph(load) if load else "no"
     told = "no"
     if receipt:
         rows = [f"{number:,} {outcome}" for outcome, number in receipt.counts.as_dict().items() if number]
@@ -94,6 +95,12 @@ def _cells(trace: VersionTrace) -> tuple[str, ...]:
         {None: "", True: "yes", False: "not yet"}[trace.in_dagster],
         "\n".join(f"{number:,} {rule}" for rule, number in trace.rules.items()),
     )
+
+
+def _in_graph(load: LoadPlace) -> str:
+    if not load.done:
+        return f"rows before {load.next_row}"
+    return "all rows" if load.stands else "no: taken back, or another version stands"
 
 
 def _print_ticket(trace: TicketTrace) -> None:

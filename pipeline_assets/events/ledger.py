@@ -155,7 +155,7 @@ class Ledger:
             "TableName": self._table.name,
             "Item": key(f"receipt#{receipt.id}", _RECEIPT)
             | {"flow": {"S": receipt.flow}, "run": {"N": str(receipt.run)}, "revision": {"N": str(receipt.revision)}}
-            | {"deliveries": {"N": str(self.deliveries(receipt.id) if receipt.revision else 1)}}
+            | {"deliveries": {"N": str(self.deliveries(receipt.id) if _revises(receipt, earlier) else 1)}}
             | {"body": {"B": receipt.packed()}},
             "ConditionExpression": "attribute_not_exists(pk)",
         }
@@ -165,7 +165,7 @@ class Ledger:
             put["ExpressionAttributeValues"] = {":run": {"N": str(run)}, ":revision": {"N": str(revision)}}
         transaction: list[Any] = [{"Put": put}, {"Update": self._add_to_totals(receipt, earlier)}]
         if report:
-            told = receipt.revising(earlier) if earlier and earlier.run == receipt.run else receipt
+            told = receipt.revising(earlier) if earlier and _revises(receipt, earlier) else receipt
             transaction.append({"Put": {"TableName": self._table.name, "Item": pending_item(told)}})
         client = self._table.client
         try:
@@ -205,6 +205,10 @@ def pending_item(receipt: Receipt) -> Item:
     """The item of a receipt that waits to be reported to Dagster."""
     waiting = key(f"pending#{receipt.flow}", f"{receipt.recorded_at}#{receipt.report_id}")
     return waiting | {"body": {"B": receipt.packed()}}
+
+
+def _revises(receipt: Receipt, earlier: Receipt | None) -> bool:
+    return earlier is not None and earlier.run == receipt.run
 
 
 def _not_taken(receipt: Receipt, why: str) -> TransientError:

@@ -79,7 +79,7 @@ class TicketFlow(FileFlow[Load, TicketStores]):
 
     def refusal(self, load: Load) -> str:
         """Why a version that could be read decides nothing; empty when it does."""
-        return super().refusal(load) or yielding(load)[1]
+        return yielding(load)[1] or super().refusal(load)
 
     def partitions(self, load: Load, counts: Counts) -> tuple[PartitionCounts, ...]:
         """The purchase days, and the graph; none for a version that decides nothing: the earlier one still stands."""

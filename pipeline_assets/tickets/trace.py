@@ -277,7 +277,8 @@ def _in_graph(purchase: PurchaseTrace, *, alone: bool) -> str:
         lines = _products(len(purchase.content.lines))
         if len(purchase.claims) == 1:
             return f"{which}in the graph with {lines}, from {last.file}{since}."
-        parts = "; ".join(f"{_products(len(claim.lines))} from {claim.file}" for claim in reversed(purchase.claims))
+        heard = [claim for claim in reversed(purchase.claims) if claim.lines]
+        parts = "; ".join(f"{_products(len(claim.lines))} from {claim.file}" for claim in heard)
         superseded = sum(len(claim.superseded) for claim in purchase.claims)
         told = f" {_products(superseded)} of an earlier file superseded by a later one." if superseded else ""
         return f"{which}in the graph with {lines}: {parts}.{told}"
