@@ -133,7 +133,7 @@ def test_what_is_in_a_parameter_stays_a_value(engine: SqlEngine, s3: S3Client, n
 def test_a_parameter_that_a_query_does_not_take_is_refused(engine: SqlEngine) -> None:
     with pytest.raises(QuestionError, match=r"has no parameter `day`; it takes `first_day`, `last_day`"):
         engine.run(query("daily_sales"), {"day": DAY("2026-03-01")})
-    with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1, not '1; DROP'"):
+    with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1 to 2147483647, not '1; DROP'"):
         engine.run(query("top_products"), {"limit": "1; DROP"})
     with pytest.raises(QuestionError, match=r"`first_day` must be a day such as"):
         engine.run(query("daily_sales"), {"first_day": "2026-03-01' OR ''='"})
@@ -323,7 +323,7 @@ class TestCommand:
             (["nope"], "There is no question `nope`; there are `customers_by_country`, `daily_sales`"),
             (["daily_sales", "--param", "day=1"], "has no parameter `day`; it takes `first_day`, `last_day`"),
             (["daily_sales", "--param", "last_day"], "--param last_day is not of the form NAME=VALUE"),
-            (["top_products", "--param", "limit=0"], "`limit` must be a whole number from 1, not 0"),
+            (["top_products", "--param", "limit=0"], "`limit` must be a whole number from 1 to 2147483647, not 0"),
         ],
     )
     @pytest.mark.usefixtures("lake")

@@ -21,7 +21,7 @@ WITH versions AS (
     row_number() OVER (PARTITION BY order_id ORDER BY updated_at DESC, _load_id DESC, "date" DESC) AS place
   FROM orders
   -- No order is loaded earlier than the day before it is bought: a rule rejects what says it was.
-  WHERE "date" >= CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS varchar)
+  WHERE "date" >= CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)
 )
 SELECT
   CAST(ordered_at AS date) AS day,
