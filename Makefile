@@ -56,13 +56,14 @@ spark: $(SYNCED) ## Add Spark (490 MB) for the tests that run the rules on it; i
 	$(UV) sync --frozen --all-extras --inexact --group spark
 
 .PHONY: check
-check: $(SYNCED) ## Everything else a machine can judge: style, types, doors, template, spelling, definitions, locks
+check: $(SYNCED) ## Everything else a machine can judge: style, types, doors, template, spelling, SQL, definitions, locks
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(RUN) lint-imports
 	$(RUN) cfn-lint
 	$(RUN) codespell
+	$(RUN) python -m pipeline_assets.queries.portable
 	$(RUN) dg check defs
 	$(UV) lock --check
 	$(UV) lock --check --project deploy/local/engines

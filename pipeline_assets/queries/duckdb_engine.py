@@ -1,13 +1,15 @@
 """Queries answered by DuckDB in this process, over the same objects: what the laptop has instead of Athena.
 
-The text is Athena's; sqlglot makes DuckDB's of it. Types are those of the Glue tables, times are UTC in milliseconds. What differs is
-known: Athena sees the days that are registered, DuckDB those that are there. `scanned_bytes` are the bytes fetched from
-S3: footers, and the compressed columns that the query needs.
+The text is Athena's; sqlglot makes DuckDB's of it. Types are those of the Glue tables, times are UTC in milliseconds.
+What differs is known: Athena sees the days that are registered, DuckDB those that are there. `scanned_bytes` are the
+bytes fetched from S3: footers, and the compressed columns that the query needs. A query that Athena may answer in
+another way, or not at all, is answered with a `PortabilityWarning`.
 """
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -16,6 +18,7 @@ import duckdb
 import sqlglot
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlglot.errors import SqlglotError
+
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.lake.tables import LakeBucket, LakeTable
@@ -23,6 +26,7 @@ from pipeline_assets.queries.catalogue import placeholders
 from pipeline_assets.queries.engine import Answer
 from pipeline_assets.queries.lake_objects import Reading, table_dataset
 from pipeline_assets.queries.names import UnknownNameError, read_tables
+from pipeline_assets.queries.portable import PortabilityWarning, faults
 from pipeline_assets.questions import Question, QuestionError
 
 if TYPE_CHECKING:
@@ -55,6 +59,8 @@ class DuckDbEngine:
         `TransientError` when the lake cannot be reached or changes too fast.
         """
         bound = asked.bind(parameters)
+        for fault in faults(asked):
+            warnings.warn(f"Athena may answer `{asked.name}` otherwise: it {fault}", PortabilityWarning, stacklevel=2)
         values = [_bindable(bound[name]) for name in placeholders(asked)]
         began = time.perf_counter()
         for _ in range(_ATTEMPTS):

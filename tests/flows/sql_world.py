@@ -178,6 +178,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
             (DAY("2026-03-01"), "EUR", 1, 1, Decimal("98.00"), Decimal("98.00")),
             # Orders 1 (12.00) and 2 (5.56).
             (DAY("2026-03-01"), "USD", 2, 2, Decimal("17.56"), Decimal("8.78")),
+            (DAY("2026-03-02"), "GBP", 1, 1, Decimal("77.77"), Decimal("77.77")),
             (DAY("2026-03-02"), "USD", 1, 0, Decimal("1.01"), Decimal("1.01")),
         ],
     ),

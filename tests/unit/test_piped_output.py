@@ -10,11 +10,9 @@ import sys
 import pytest
 import typer
 
-from deploy.cli import console
 from deploy.cli.console import UNREAD, plain_failures
 
 CESTA = "from deploy.cli.main import app; app()"
-LARGE = "from deploy.cli.console import *\nwith plain_failures():\n    "
 
 
 def ended(code: str, *arguments: str, errors_too: bool = False) -> tuple[int, str]:
@@ -43,7 +41,7 @@ def ended(code: str, *arguments: str, errors_too: bool = False) -> tuple[int, st
     ],
 )
 @pytest.mark.parametrize("errors_too", [False, True], ids=["output", "output and errors"])
-def test_a_closed_pipe_ends_a_command_without_a_word(arguments: list[str], errors_too: bool) -> None:
+def test_a_closed_pipe_ends_a_command_without_a_word(arguments: list[str], *, errors_too: bool) -> None:
     assert ended(CESTA, *arguments, errors_too=errors_too) == (UNREAD, "")
     assert UNREAD == 128 + signal.SIGPIPE
 
@@ -71,4 +69,3 @@ def test_a_connection_that_a_store_closed_is_still_told(capsys: pytest.CaptureFi
     with pytest.raises(typer.Exit), plain_failures():
         raise BrokenPipeError(32, "Broken pipe")
     assert "the instance did not answer" in " ".join(capsys.readouterr().err.split())
-    assert not console._nobody_reads()
