@@ -59,14 +59,12 @@ class DuckDbEngine:
         `TransientError` when the lake cannot be reached or changes too fast.
         """
         bound = asked.bind(parameters)
-        for fault in faults(asked):
-            warnings.warn(f"Athena may answer `{asked.name}` otherwise: it {fault}", PortabilityWarning, stacklevel=2)
         values = [_bindable(bound[name]) for name in placeholders(asked)]
         began = time.perf_counter()
         for _ in range(_ATTEMPTS):
             reading = Reading()
             try:
-                return self._answer(asked, values, reading, began)
+                answer = self._answer(asked, values, reading, began)
             except (SqlglotError, UnknownNameError) as error:
                 raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
             except (BotoCoreError, ClientError, duckdb.Error, OSError) as error:
@@ -75,6 +73,8 @@ class DuckDbEngine:
                 if fault := (error if isinstance(error, BotoCoreError | ClientError) else reading.fault):
                     raise TransientError(f"the lake could not be read: {fault}") from error
                 raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
+            _warn_of(asked)
+            return answer
         raise TransientError(f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them")
 
     def _answer(self, asked: Question, values: list[object], reading: Reading, began: float) -> Answer:
@@ -109,6 +109,13 @@ def _typed(column: Column) -> str:
         return f'"{column.name}"'
     rounded = f"""date_trunc('millisecond', "{column.name}"::TIMESTAMP + INTERVAL '500 microseconds')"""
     return f'{rounded} AS "{column.name}"'
+
+
+def _warn_of(asked: Question) -> None:
+    """Warn whoever runs a query of what Athena may answer otherwise."""
+    for fault in faults(asked):
+        told = f"Athena may answer `{asked.name}` otherwise: it {fault}"
+        warnings.warn(told, PortabilityWarning, stacklevel=3)
 
 
 def _bindable(value: object) -> object:
