@@ -153,6 +153,17 @@ def test_a_row_counts_on_its_day_and_no_other(s3: S3Client, loaded: str, happene
             assert len(rows) == (day == DAY(counts_on)), (name, day)
 
 
+def test_a_mean_is_that_of_the_exact_sum(s3: S3Client) -> None:
+    """Added as doubles, these come to a hair less than 24.98, and their mean to a cent less."""
+    s3.create_bucket(Bucket="sql-means")
+    rows = [question(n, "search", text) for n, text in enumerate(["7.67", "6.42", "1.29", "9.60"])]
+    put_day(s3, "sql-means", "query_log", "2026-03-01", rows)
+    engine = DuckDbEngine(s3, {"curated": "sql-means", "quarantine": QUARANTINE})
+    day = {"first_day": DAY("2026-03-01"), "last_day": DAY("2026-03-01")}
+    ((_, _, _, mean, _),) = engine.run(query("questions_by_system"), day).rows
+    assert mean == 6.25
+
+
 def test_a_time_is_shown_in_milliseconds(s3: S3Client, duck: DuckDbEngine) -> None:
     rows = [{"rule": "readable", "quarantined_at": at("2014-01-01 10:00:00.898517")}]
     put_rejected(s3, QUARANTINE, "stores", "2014-01-01", "r9", rows)
