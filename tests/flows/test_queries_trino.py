@@ -1,7 +1,7 @@
 """The SQL files and the forms that are allowed in them, on Trino itself and on DuckDB: the same to the last digit.
 
-Trino is not among what is installed: `make trino` fetches it. Where it or a Java that it runs on is missing, these tests
-are left out.
+Trino is not among what is installed: `make trino` fetches it. Where it is missing, or a Java that it runs on, these
+tests are left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline_assets.lake.tables import GLUE_TYPES, LakeTable, lake_tables
 from pipeline_assets.queries.athena import literal
 from pipeline_assets.queries.catalogue import placeholders, queries
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
-from pipeline_assets.questions import Question
+from pipeline_assets.questions import Question, Value
 from tests.flows.athena_stand_in import filled
 from tests.flows.lake_days import put_day
 from tests.flows.sql_world import ANSWERS, BUCKETS, CURATED, order, put_lake
@@ -136,7 +136,7 @@ def both(trino: Trino, duck: DuckDbEngine, statement: str) -> tuple[list[Any], l
 @pytest.mark.parametrize("asked", queries(), ids=lambda asked: asked.name)
 @pytest.mark.parametrize("wide", [False, True], ids=["as worked out by hand", "all days"])
 def test_a_shipped_query_is_answered_alike(trino: Trino, duck: DuckDbEngine, asked: Question, *, wide: bool) -> None:
-    ends = {"first_day": "1969-12-30", "last_day": "2027-01-02", "limit": 50, "as_of": "2027-01-02"}
+    ends: dict[str, Value] = {"first_day": "1969-12-30", "last_day": "2027-01-02", "limit": 50, "as_of": "2027-01-02"}
     bound = asked.bind(ANSWERS[asked.name][0])
     values = {name: ends[name] if wide else value for name, value in bound.items()}
     statement = filled(asked.statement, [literal(values[name]) for name in placeholders(asked)])
