@@ -11,6 +11,8 @@ from sqlglot.expressions import DataType
 
 from pipeline_assets.queries.kinds import DAY, DAY_TEXT, DOUBLE, NOTHING, NUMBERS, TEXT, TIME, TRUTH, WHOLE, Judge, Kind
 
+#: So many digits a double holds whatever they are; of more, the engines make different decimals.
+_DIGITS_OF_DOUBLE: Final = 15
 #: Texts that both engines read alike, by the kind that they are cast to.
 _READ_ALIKE: Final = {
     "day": re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"),
@@ -41,7 +43,8 @@ def cast(judge: Judge, node: exp.Cast) -> Kind | None:
     kind, target = judge.kind(node.this), _target(judge, node)
     if not kind or not target:
         return None
-    if not _cast_alike(node.this, kind, target):
+    digits = int(node.to.expressions[0].name) if target.name == "decimal" else 0
+    if not _cast_alike(node.this, kind, target, digits):
         judge.wrong(f"casts {kind} to {target}", node)
         return None
     return DAY_TEXT if target == TEXT and (kind == DAY or kind.iso) else target
@@ -60,14 +63,15 @@ def _target(judge: Judge, node: exp.Cast) -> Kind | None:
     return None
 
 
-def _cast_alike(value: Any, kind: Kind, target: Kind) -> bool:  # noqa: ANN401
-    """Whether both engines make the same of a value."""
+def _cast_alike(value: Any, kind: Kind, target: Kind, size: int) -> bool:  # noqa: ANN401
+    """Whether both engines make the same of a value; `size` are the digits of a decimal that it is cast to."""
     if kind == NOTHING:
         return True
     if kind == DOUBLE and target.name in {"decimal", "whole number"}:
         rounded = value.unnest()
         digits = rounded.args.get("decimals") if isinstance(rounded, exp.Round) else None
-        return isinstance(rounded, exp.Round) and int(digits.name if digits else 0) <= target.scale
+        fits = size <= _DIGITS_OF_DOUBLE and int(digits.name if digits else 0) <= target.scale
+        return isinstance(rounded, exp.Round) and fits
     if kind.name == "text" and target.name in _READ_ALIKE:
         literal = isinstance(value, exp.Literal) and bool(_READ_ALIKE[target.name].fullmatch(value.name))
         return literal or (kind.iso and target == DAY)

@@ -150,7 +150,11 @@ def _selected(
 
 def main(paths: Sequence[str]) -> int:
     """Print the faults of SQL files, of the shipped ones where none is named; give back how many there are."""
-    asked = [parse(Path(path).name, Path(path).read_text(encoding="utf-8"), COMMENT) for path in paths] or queries()
+    try:
+        asked = [parse(Path(path).name, Path(path).read_text(encoding="utf-8"), COMMENT) for path in paths] or queries()
+    except (OSError, QuestionError) as error:
+        sys.stdout.write(f"{error}\n")
+        return 1
     said = [f"{one.name}.sql: {fault}" for one in asked for fault in faults(one)]
     sys.stdout.writelines(f"{line}\n" for line in said)
     return len(said)

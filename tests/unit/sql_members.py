@@ -16,8 +16,9 @@ REFUSED: dict[str, str] = {
     "mean of decimals in a window": "SELECT avg(total) OVER (PARTITION BY currency) AS a FROM orders",
     "sum of doubles": "SELECT sum(CAST(total AS double)) AS a FROM orders",
     "sum of truths": "SELECT sum(_deleted) AS a FROM orders",
-    "double to decimal": "SELECT CAST(CAST(total AS double) AS decimal(18, 2)) AS a FROM orders",
-    "double rounded to more digits": "SELECT CAST(round(CAST(total AS double), 3) AS decimal(18, 2)) AS a FROM orders",
+    "double to decimal": "SELECT CAST(CAST(total AS double) AS decimal(15, 2)) AS a FROM orders",
+    "double rounded to more digits": "SELECT CAST(round(CAST(total AS double), 3) AS decimal(15, 2)) AS a FROM orders",
+    "double to more digits than it has": "SELECT CAST(round(3.262431329867926E15, 2) AS decimal(18, 2)) AS a",
     "double to a whole number": "SELECT CAST(2.5E0 AS bigint) AS a",
     "double rounded to digits, to a whole number": "SELECT CAST(round(2.45E0, 1) AS bigint) AS a",
     "double to integer": "SELECT CAST(CAST(total AS double) AS integer) AS a FROM orders",
@@ -189,7 +190,7 @@ TAKEN: dict[str, str] = {
     "casts between numbers": (
         "SELECT CAST(order_id AS double) AS a, CAST(total AS double) AS b, CAST(order_id AS decimal(18, 2)) AS c, "
         "CAST(total AS decimal(20, 4)) AS d, CAST(round(CAST(total AS double)) AS bigint) AS e, "
-        "CAST(round(CAST(total AS double) * 1.115E0, 2) AS decimal(18, 2)) AS f FROM orders ORDER BY order_id"
+        "CAST(round(CAST(total AS double) * 1.115E0, 2) AS decimal(15, 2)) AS f FROM orders ORDER BY order_id"
     ),
     "casts to text": (
         "SELECT CAST(order_id AS varchar) AS a, CAST(total AS varchar) AS b, CAST(_deleted AS varchar) AS c, "

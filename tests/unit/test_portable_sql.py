@@ -72,6 +72,9 @@ def test_files_are_judged_by_a_command(tmp_path: Path, capsys: pytest.CaptureFix
     assert portable.main([]) == 0
     (tmp_path / "mine.sql").write_text(HEADER.format("count = 1") + "SELECT ? /* p */ / 3 AS a", encoding="utf-8")
     assert portable.main([str(tmp_path / "mine.sql")]) == 1
+    assert portable.main([str(tmp_path / "none.sql")]) == 1
+    assert "No such file" in capsys.readouterr().out.splitlines()[1]
+    assert portable.main([str(tmp_path / "mine.sql")]) == 1
     assert capsys.readouterr().out == "mine.sql: divides what is not double: 1 /* p */ / 3\n"
 
 

@@ -29,7 +29,7 @@ SELECT
   count(*) AS orders,
   count(DISTINCT customer_id) AS customers,
   sum(total) AS total,
-  CAST(round(CAST(sum(total) AS double) / count(*), 2) AS decimal(18, 2)) AS average
+  CAST(round(CAST(sum(total) AS double) / count(*), 2) AS decimal(15, 2)) AS average
 FROM versions
 WHERE place = 1 AND NOT _deleted AND status <> 'cancelled'
   AND CAST(ordered_at AS date) BETWEEN CAST(? /* first_day */ AS date) AND CAST(? /* last_day */ AS date)
