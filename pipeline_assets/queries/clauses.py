@@ -61,6 +61,8 @@ _ORDERED_TOKENS: Final = {
     *(TokenType.ORDER_BY, TokenType.LIMIT, TokenType.UNION, TokenType.JOIN, TokenType.WITH, TokenType.ON),
 }
 _FOREIGN_TOKENS: Final = {TokenType.DCOLON, TokenType.COLON, TokenType.L_BRACKET, TokenType.SEMICOLON}
+#: Types that sqlglot knows by names that Trino does not.
+_TYPE_TOKENS: Final = {TokenType.BIGINT, TokenType.DECIMAL, TokenType.VARCHAR, TokenType.TIMESTAMP, TokenType.BOOLEAN}
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 #: Words that Trino takes as names in quotes only.
 _RESERVED: Final = """
@@ -83,7 +85,8 @@ def _written(text: str, tree: exp.Expr) -> Iterator[str]:
     """Faults of the text that the tree does not show."""
     tokens = sqlglot.tokenize(text, dialect="athena")
     for token in tokens:
-        if token.token_type in _FOREIGN_TOKENS or token.text == "==":
+        another = token.token_type in _TYPE_TOKENS and token.text.upper() != token.token_type.name
+        if token.token_type in _FOREIGN_TOKENS or token.text == "==" or another:
             yield f"has `{token.text}`"
     again = sqlglot.tokenize(tree.sql(dialect="athena", comments=False), dialect="athena")
     if _order_of(tokens) != _order_of(again):
@@ -162,8 +165,11 @@ def _sorted(query: exp.Query) -> Iterator[str]:
     names = {each.alias_or_name.lower() for each in shown if not isinstance(each, exp.Star)}
     for ordered in order.expressions if order else []:
         key = ordered.this
-        plain = (isinstance(key, exp.Column) and not key.table) or isinstance(key, exp.Literal)
-        known = key.name.lower() in names or isinstance(key, exp.Literal)
+        place = isinstance(key, exp.Literal)
+        if place and not key.name.isdigit():
+            yield f"sorts by what is the same in each row: {key.sql(dialect='athena')}"
+        plain = place or (isinstance(key, exp.Column) and not key.table)
+        known = place or key.name.lower() in names
         if plain and known:
             continue
         if any(not column.table and column.name.lower() in names for column in key.find_all(exp.Column)):

@@ -180,6 +180,8 @@ def _window(judge: Judge, node: exp.Window) -> Kind | None:
         judge.kind(each.this)
     if isinstance(node.this, exp.RowNumber | exp.Rank | exp.DenseRank) and not order:
         judge.wrong("numbers rows without an order", node)
+    if node.find(exp.Distinct):
+        judge.wrong("has DISTINCT in a window", node)
     return judge.kind(node.this)
 
 

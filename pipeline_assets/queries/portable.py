@@ -65,10 +65,11 @@ def faults(asked: Question) -> list[str]:
 def _filled(asked: Question) -> str:
     """The statement with an example in place of each placeholder."""
     examples = {one.name: _EXAMPLES.get(one.kind, "'text'") for one in asked.parameters}
+    names = placeholders(asked)
     tokens = sqlglot.tokenize(asked.statement, dialect="athena")
     marks = [token for token in tokens if token.token_type is TokenType.PLACEHOLDER]
     text = asked.statement
-    for mark, name in reversed(list(zip(marks, placeholders(asked), strict=True))):
+    for mark, name in reversed(list(zip(marks, names, strict=True))):
         text = f"{text[: mark.start]}{examples[name]}{text[mark.end + 1 :]}"
     return text
 

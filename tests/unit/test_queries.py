@@ -125,6 +125,11 @@ def test_a_placeholder_must_name_its_parameter() -> None:
             placeholders(parse("a.sql", text.format(wrong), COMMENT))
 
 
+def test_a_quote_that_is_not_closed_is_told() -> None:
+    with pytest.raises(QuestionError, match="`mine` could not be read: Error tokenizing"):
+        placeholders(Question("mine", "", "", (), {}, "SELECT 'x"))
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
