@@ -55,14 +55,19 @@ test: $(SYNCED) ## Run the tests
 spark: $(SYNCED) ## Add Spark (490 MB) for the tests that run the rules on it; it needs a Java from 17 on
 	$(UV) sync --frozen --all-extras --inexact --group spark
 
+.PHONY: trino
+trino: ## Fetch Trino (150 MB) for the test that runs the SQL on it; it needs Maven, and a Java from 24 on in TRINO_JAVA_HOME
+	mvn --quiet --batch-mode --file tests/trino/pom.xml dependency:copy-dependencies -DoutputDirectory=jars
+
 .PHONY: check
-check: $(SYNCED) ## Everything else a machine can judge: style, types, doors, template, spelling, definitions, locks
+check: $(SYNCED) ## Everything else a machine can judge: style, types, doors, template, spelling, SQL, definitions, locks
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(RUN) lint-imports
 	$(RUN) cfn-lint
 	$(RUN) codespell
+	$(RUN) python -m pipeline_assets.queries.portable
 	$(RUN) dg check defs
 	$(UV) lock --check
 	$(UV) lock --check --project deploy/local/engines

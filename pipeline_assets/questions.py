@@ -5,7 +5,7 @@ means required) and ``Columns`` (``name  meaning``). Kinds of parameters:
 
 ======== =============================================================
 share    a number from 0 to 1
-count    a whole number from 1
+count    a whole number from 1 to 2147483647, as far as Athena's LIMIT goes
 text     a text that is not empty
 day      a day in UTC; as text ``2026-03-01``, ``today`` or ``today-29``
 a|b      one of the texts named
@@ -29,9 +29,11 @@ _PARAMETER = re.compile(r"(?P<name>\w+)\s+(?P<kind>[\w|]+)(?:\s*=\s*(?P<default>
 _COLUMN = re.compile(r"(?P<name>\w+)\s{2,}(?P<meaning>.+)")
 _RELATIVE_DAY = re.compile(r"today(?:-(\d{1,5}))?")
 _NONE = "none"
+#: Athena takes no greater number for LIMIT.
+_GREATEST_COUNT = 2**31 - 1
 _TAKES = {
     "share": "a number from 0 to 1",
-    "count": "a whole number from 1",
+    "count": "a whole number from 1 to 2147483647",
     "text": "a text that is not empty",
     "day": "a day such as 2026-03-01, today or today-29",
 }
@@ -80,7 +82,7 @@ class Parameter:
             return None
         if self.kind == "share" and number and 0 <= cast("float", value) <= 1:
             return float(cast("float", value))
-        if self.kind == "count" and number and isinstance(value, int) and value >= 1:
+        if self.kind == "count" and number and isinstance(value, int) and 1 <= value <= _GREATEST_COUNT:
             return value
         if self.kind == "day" and isinstance(value, date) and not isinstance(value, datetime):
             return value

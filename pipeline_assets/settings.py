@@ -153,6 +153,7 @@ class QuerySettings:
             raise UnknownSettingError("SQL_ENGINE", engine, "athena or duckdb")
         return cls(
             engine,
+            database=_optional(env, "LAKE_DATABASE", ""),
             curated_bucket=_required(env, "CURATED_BUCKET", "the name of the bucket of curated days"),
             quarantine_bucket=_quarantine_bucket(env),
         )

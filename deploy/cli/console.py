@@ -5,23 +5,35 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from deploy.local.errors import LocalStackError
 
-console = Console(highlight=False)
-complaints = Console(stderr=True, highlight=False)
+#: What a shell says of a program that wrote into a pipe whose reader had gone, as in `cesta … | head`.
+UNREAD: Final = 128 + signal.SIGPIPE
+
+
+class _PipedConsole(Console):
+    def on_broken_pipe(self) -> None:
+        end_unread()
+
+
+console = _PipedConsole(highlight=False)
+complaints = _PipedConsole(stderr=True, highlight=False)
 
 StateOption = Annotated[
     Path | None,
@@ -45,6 +57,44 @@ class AnswerFormat(StrEnum):
     JSON = "json"
 
 
+class PipedCommands(TyperGroup):
+    """Commands whose output may be cut off by its reader: that ends them, and is no failure to tell anybody of."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as the library has it
+        """Run a command and write out what it printed."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            if not _nobody_reads():
+                raise
+            end_unread()
+        return result
+
+
+def end_unread() -> NoReturn:
+    """End the program without a word, as a closed pipe ends others."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in _piped():
+        # What is still to be written must not fail once more on the way out.
+        os.dup2(nowhere, stream)
+    raise SystemExit(UNREAD)
+
+
+def _nobody_reads() -> bool:
+    """Whether it is our own output that is not read any more; a store may close a connection, too."""
+    poll = select.poll()
+    for stream in _piped():
+        poll.register(stream, select.POLLOUT)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+
+
+def _piped() -> Iterator[int]:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            yield stream.fileno()
+
+
 @contextmanager
 def plain_failures(*, from_env: bool = False) -> Iterator[None]:
     """Turn what can go wrong into one sentence on standard error and exit code 1.
@@ -54,6 +104,8 @@ def plain_failures(*, from_env: bool = False) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            raise
         sentence = str(error) if isinstance(error, LocalStackError) else _sentence(error, from_env=from_env)
         if sentence is None:
             raise

@@ -17,6 +17,7 @@ from deploy.cli.console import (
     AnswerFormat,
     FromEnvOption,
     JsonOption,
+    PipedCommands,
     PortBaseOption,
     StateOption,
     plain_failures,
@@ -27,6 +28,7 @@ from deploy.local.processes import AWS_SETTINGS, keep_to_this_machine
 
 app = typer.Typer(
     name="cesta",
+    cls=PipedCommands,
     help="Event-driven retail data platform: tickets to purchase graph, lake and search, every step a Dagster asset.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},

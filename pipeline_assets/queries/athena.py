@@ -109,7 +109,11 @@ def literal(value: Value) -> str:
     """A value as Athena wants it for a placeholder: as the SQL literal that it reads it back from."""
     if value is None:
         return "NULL"
-    if isinstance(value, int | float):
+    if isinstance(value, float):
+        # Without an exponent Athena would take it for a decimal, and divide as such.
+        written = repr(value)
+        return written if "e" in written else f"{written}E0"
+    if isinstance(value, int):
         return repr(value)
     return "'" + str(value).replace("'", "''") + "'"
 

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 import sqlglot
 from sqlglot import TokenType
+from sqlglot.errors import SqlglotError
 
 from pipeline_assets.questions import Question, QuestionError, named, questions_in
 
@@ -34,9 +35,12 @@ def placeholders(asked: Question) -> list[str]:
     Raises
     ------
     QuestionError
-        A placeholder names no parameter, or a parameter has no placeholder.
+        A placeholder names no parameter, a parameter has no placeholder, or a quote is not closed.
     """
-    tokens = sqlglot.tokenize(asked.statement, dialect="athena")
+    try:
+        tokens = sqlglot.tokenize(asked.statement, dialect="athena")
+    except SqlglotError as error:
+        raise QuestionError(f"`{asked.name}` could not be read: {error}") from error
     marks = [token.comments for token in tokens if token.token_type is TokenType.PLACEHOLDER]
     names = [comments[0].strip() if comments else "" for comments in marks]
     if set(names) != {parameter.name for parameter in asked.parameters}:

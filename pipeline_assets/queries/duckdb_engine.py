@@ -1,13 +1,15 @@
 """Queries answered by DuckDB in this process, over the same objects: what the laptop has instead of Athena.
 
-The text is Athena's; sqlglot makes DuckDB's of it. Types are those of the Glue tables, times are UTC. What differs is
-known: Athena sees the days that are registered, DuckDB those that are there. `scanned_bytes` are the bytes fetched from
-S3: footers, and the compressed columns that the query needs.
+The text is Athena's; sqlglot makes DuckDB's of it. Types are those of the Glue tables, times are UTC in milliseconds.
+What differs is known: Athena sees the days that are registered, DuckDB those that are there. `scanned_bytes` are the
+bytes fetched from S3: footers, and the compressed columns that the query needs. A query that Athena may answer in
+another way, or not at all, is answered with a `PortabilityWarning`.
 """
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -15,14 +17,16 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 import sqlglot
 from botocore.exceptions import BotoCoreError, ClientError
-from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.lake.tables import LakeBucket, LakeTable, lake_tables
+from pipeline_assets.lake.tables import LakeBucket, LakeTable
 from pipeline_assets.queries.catalogue import placeholders
 from pipeline_assets.queries.engine import Answer
 from pipeline_assets.queries.lake_objects import Reading, table_dataset
+from pipeline_assets.queries.names import UnknownNameError, read_tables
+from pipeline_assets.queries.portable import PortabilityWarning, faults
 from pipeline_assets.questions import Question, QuestionError
 
 if TYPE_CHECKING:
@@ -41,12 +45,12 @@ _SETTINGS: Final = (
 
 
 class DuckDbEngine:
-    """Answers queries over the buckets of one lake."""
+    """Answers queries over the buckets of one lake; `database` is its name in SQL, any where it is empty."""
 
-    def __init__(self, s3: S3Client, buckets: Mapping[LakeBucket, str]) -> None:
+    def __init__(self, s3: S3Client, buckets: Mapping[LakeBucket, str], database: str = "") -> None:
         self._s3 = s3
         self._buckets = buckets
-        self._tables = {table.name: table for table in lake_tables()}
+        self._database = database
 
     def run(self, asked: Question, parameters: Mapping[str, object]) -> Answer:
         """Answer a query; begins again when a day is rewritten under it.
@@ -60,19 +64,24 @@ class DuckDbEngine:
         for _ in range(_ATTEMPTS):
             reading = Reading()
             try:
-                return self._answer(asked, values, reading, began)
+                answer = self._answer(asked, values, reading, began)
+            except (SqlglotError, UnknownNameError) as error:
+                raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
             except (BotoCoreError, ClientError, duckdb.Error, OSError) as error:
                 if reading.changed:
                     continue
                 if fault := (error if isinstance(error, BotoCoreError | ClientError) else reading.fault):
                     raise TransientError(f"the lake could not be read: {fault}") from error
                 raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
+            _warn_of(asked)
+            return answer
         raise TransientError(f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them")
 
     def _answer(self, asked: Question, values: list[object], reading: Reading, began: float) -> Answer:
         parsed = sqlglot.parse_one(asked.statement, dialect="athena")
+        tables = read_tables(parsed, self._database)
         with duckdb.connect() as connection:
-            for table in self._named(parsed):
+            for table in tables:
                 self._open(connection, table, reading)
             for setting in _SETTINGS:
                 connection.execute(setting)
@@ -87,11 +96,6 @@ class DuckDbEngine:
             seconds=time.perf_counter() - began,
         )
 
-    def _named(self, parsed: exp.Expr) -> list[LakeTable]:
-        """The tables of the lake that a query names."""
-        names = {table.name for table in parsed.find_all(exp.Table)}
-        return [table for name, table in self._tables.items() if name in names]
-
     def _open(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
         """Let a connection see a table, with the types that Glue has for it."""
         objects = table_dataset(table, self._s3, self._buckets[table.bucket], reading)
@@ -100,7 +104,18 @@ class DuckDbEngine:
 
 
 def _typed(column: Column) -> str:
-    return f'"{column.name}"::TIMESTAMP AS "{column.name}"' if column.type == "datetime" else f'"{column.name}"'
+    """A column as Athena reads it: its timestamps have milliseconds, to which Trino rounds half up."""
+    if column.type != "datetime":
+        return f'"{column.name}"'
+    rounded = f"""date_trunc('millisecond', "{column.name}"::TIMESTAMP + INTERVAL '500 microseconds')"""
+    return f'{rounded} AS "{column.name}"'
+
+
+def _warn_of(asked: Question) -> None:
+    """Warn whoever runs a query of what Athena may answer otherwise."""
+    for fault in faults(asked):
+        told = f"Athena may answer `{asked.name}` otherwise: it {fault}"
+        warnings.warn(told, PortabilityWarning, stacklevel=3)
 
 
 def _bindable(value: object) -> object:

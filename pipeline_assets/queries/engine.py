@@ -58,4 +58,4 @@ def open_engine(settings: QuerySettings) -> SqlEngine:
     from pipeline_assets.queries.duckdb_engine import DuckDbEngine  # noqa: PLC0415
 
     buckets: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
-    return DuckDbEngine(boto3.client("s3"), buckets)
+    return DuckDbEngine(boto3.client("s3"), buckets, settings.database)

@@ -65,6 +65,11 @@ def put_lake(s3: S3Client) -> None:
             order(4, "2026-02-28 12:00", "7.00"),
             order(5, "2026-03-01 13:00", "3.00", status="cancelled"),
             order(6, "2026-03-01 14:00", "4.00"),
+            # Bought after midnight, and loaded on the day before, as a shop whose clock goes ahead may do.
+            order(8, "2026-03-02 00:30", "77.77", currency="GBP", customer_id=1),
+            # A microsecond more than half of the last millisecond: it counts on the day that follows.
+            order(9, "2026-03-04 23:59:59.999501", "3.33", currency="GBP", customer_id=1),
+            order(10, "2026-03-04 23:59:59.999499", "4.44", currency="GBP", customer_id=1),
         ],
     )
     put_day(
@@ -173,6 +178,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
             (DAY("2026-03-01"), "EUR", 1, 1, Decimal("98.00"), Decimal("98.00")),
             # Orders 1 (12.00) and 2 (5.56).
             (DAY("2026-03-01"), "USD", 2, 2, Decimal("17.56"), Decimal("8.78")),
+            (DAY("2026-03-02"), "GBP", 1, 1, Decimal("77.77"), Decimal("77.77")),
             (DAY("2026-03-02"), "USD", 1, 0, Decimal("1.01"), Decimal("1.01")),
         ],
     ),

@@ -5,28 +5,47 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from deploy.cli.console import UNREAD
 from deploy.cli.main import app
 from deploy.local.access import Access
 from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.local.instance import GraphEngine
 from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.lake.layout import curated_key
+from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.queries.athena import AthenaEngine
 from pipeline_assets.queries.catalogue import COMMENT, queries, query
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
+from pipeline_assets.queries.portable import PortabilityWarning
 from pipeline_assets.questions import Question, QuestionError, parse
 from tests.flows.athena_stand_in import AthenaStandIn, athena_stand_in
-from tests.flows.lake_days import put_day
-from tests.flows.sql_world import ANSWERS, BUCKETS, CURATED, DAY, QUARANTINE, customer, put_lake
+from tests.flows.lake_days import at, put_day, put_rejected
+from tests.flows.sql_world import (
+    ANSWERS,
+    BUCKETS,
+    CURATED,
+    DAY,
+    QUARANTINE,
+    customer,
+    line,
+    moment,
+    order,
+    payment,
+    put_lake,
+    question,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -56,6 +75,11 @@ WHERE last_name = ? /* name */
 ORDER BY customer_id
 LIMIT ? /* limit */
 """
+
+
+def free(text: str) -> Question:
+    """A query that is no file."""
+    return Question("free", "", "", (), {}, text)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +127,111 @@ def test_what_was_known_on_a_day_does_not_change_with_later_days(engine: SqlEngi
     assert list(answer.rows) == [("US", 2, 4), ("MX", 1, 2)]
 
 
+@pytest.mark.parametrize(
+    ("loaded", "happened", "counts_on"),
+    [
+        pytest.param("2026-03-01", "2026-03-02 00:30", "2026-03-02", id="loaded on the day before"),
+        pytest.param("2026-03-01", "2026-03-01 23:59:59.999500", "2026-03-02", id="rounded into the next day"),
+        pytest.param("2026-03-01", "2026-03-01 23:59:59.999499", "2026-03-01", id="rounded within the day"),
+        pytest.param("1969-12-31", "1969-12-31 23:59:59.999500", "1970-01-01", id="rounded before 1970"),
+        pytest.param("1969-12-31", "1969-12-31 23:59:59.999499", "1969-12-31", id="rounded down before 1970"),
+    ],
+)
+def test_a_row_counts_on_its_day_and_no_other(s3: S3Client, loaded: str, happened: str, counts_on: str) -> None:
+    """As Trino has it, whose times are rounded to milliseconds, half up."""
+    bucket = f"sql-{abs(hash((loaded, happened)))}"
+    s3.create_bucket(Bucket=bucket)
+    when = {"updated_at": at(happened)}
+    put_day(s3, bucket, "orders", loaded, [order(1, happened, "9.99")])
+    put_day(s3, bucket, "order_lines", loaded, [line(1, 1, 5, "9.99", **when)])
+    put_day(s3, bucket, "payments", loaded, [payment(1, "9.99", paid_at=at(happened), **when)])
+    put_day(s3, bucket, "query_log", loaded, [question(1, "search", "1.00", asked_at=at(happened), **when)])
+    engine = DuckDbEngine(s3, {"curated": bucket, "quarantine": QUARANTINE})
+    for name in ("daily_sales", "payments_by_issuer", "questions_by_system", "top_products"):
+        for day in (DAY(counts_on) + timedelta(days=days) for days in (-1, 0, 1)):
+            rows = engine.run(query(name), {"first_day": day, "last_day": day}).rows
+            assert len(rows) == (day == DAY(counts_on)), (name, day)
+
+
+def test_a_mean_is_that_of_the_exact_sum(s3: S3Client) -> None:
+    """Added as doubles, these come to a hair less than 24.98, and their mean to a cent less."""
+    s3.create_bucket(Bucket="sql-means")
+    rows = [question(n, "search", text) for n, text in enumerate(["7.67", "6.42", "1.29", "9.60"])]
+    put_day(s3, "sql-means", "query_log", "2026-03-01", rows)
+    engine = DuckDbEngine(s3, {"curated": "sql-means", "quarantine": QUARANTINE})
+    day = {"first_day": DAY("2026-03-01"), "last_day": DAY("2026-03-01")}
+    ((_, _, _, mean, _),) = engine.run(query("questions_by_system"), day).rows
+    assert mean == 6.25
+
+
+def test_a_time_is_shown_in_milliseconds(s3: S3Client, duck: DuckDbEngine) -> None:
+    rows = [{"rule": "readable", "quarantined_at": at("2014-01-01 10:00:00.898517")}]
+    put_rejected(s3, QUARANTINE, "stores", "2014-01-01", "r9", rows)
+    day = {"first_day": DAY("2014-01-01"), "last_day": DAY("2014-01-01")}
+    (row,) = duck.run(query("rejected_by_rule"), day).rows
+    s3.delete_object(Bucket=QUARANTINE, Key=f"{quarantine_prefix('stores', '2014-01-01')}r9.parquet")
+    assert row[-1] == moment("2014-01-01 10:00:00.899")
+
+
+class TestNames:
+    """Tables are named as in Athena."""
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "ORDERS",
+            '"Orders"',
+            '"cesta_dev_lake"."orders"',
+            "Cesta_Dev_Lake.ORDERS AS o",
+            "awsdatacatalog.cesta_dev_lake.orders",
+            '"AwsDataCatalog"."cesta_dev_lake"."orders" AS "O"',
+        ],
+    )
+    @pytest.mark.parametrize("database", ["", "cesta_dev_lake"], ids=["any database", "a database"])
+    def test_a_table_is_found_by_any_of_its_names(self, s3: S3Client, source: str, database: str) -> None:
+        engine = DuckDbEngine(s3, cast("Any", BUCKETS), database)
+        assert engine.run(free(f"SELECT count(ORDER_ID) AS n FROM {source}"), {}).rows == ((14,),)  # noqa: S608 - ours
+
+    def test_a_column_may_be_named_with_all_it_is_in(self, s3: S3Client) -> None:
+        engine = DuckDbEngine(s3, cast("Any", BUCKETS), "lake")
+        text = "SELECT max(awsdatacatalog.lake.orders.Order_Id) AS n FROM awsdatacatalog.lake.orders"
+        assert engine.run(free(text), {}).rows == ((10,),)
+
+    def test_a_part_of_a_query_hides_a_table_but_not_from_itself(self, duck: DuckDbEngine) -> None:
+        text = "WITH ORDERS AS (SELECT order_id FROM orders WHERE order_id = 7) SELECT count(*) AS n FROM Orders"
+        assert duck.run(free(text), {}).rows == ((1,),)
+
+    @pytest.mark.parametrize(
+        ("source", "said"),
+        [
+            ("ordres", "there is no table `ordres`; there are customers, products, stores, orders, order_lines"),
+            ("lake.ordres", "there is no table `ordres`; there are customers"),
+            ("other.orders", "there is no database `other`; the lake's is `lake`"),
+            ("other.lake.orders", "there is no catalogue `other`; Athena's is `awsdatacatalog`"),
+        ],
+    )
+    def test_a_name_that_is_not_there_is_told_with_those_that_are(self, s3: S3Client, source: str, said: str) -> None:
+        engine = DuckDbEngine(s3, cast("Any", BUCKETS), "lake")
+        with pytest.raises(QuestionError, match=f"`free` could not be answered: {said}"):
+            engine.run(free(f"SELECT count(*) AS n FROM {source}"), {})  # noqa: S608 - ours
+
+    def test_a_column_that_is_not_there_is_told_with_those_like_it(self, duck: DuckDbEngine) -> None:
+        with pytest.raises(QuestionError, match=r"(?s)`free` could not be answered: .*ordr_id.*order_id"):
+            duck.run(free("SELECT ordr_id FROM orders"), {})
+
+
+class TestWarnings:
+    def test_a_query_that_athena_may_answer_otherwise_is_warned_of(self, duck: DuckDbEngine) -> None:
+        with pytest.warns(PortabilityWarning, match="Athena may answer `free` otherwise: it divides what is not dou"):
+            duck.run(free("SELECT sum(total) / 3 AS a FROM orders"), {})
+
+    @pytest.mark.parametrize("asked", queries(), ids=lambda asked: asked.name)
+    def test_of_a_shipped_one_nothing_is_said(self, duck: DuckDbEngine, asked: Question) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            duck.run(asked, ANSWERS[asked.name][0])
+
+
 def test_a_day_without_rows_gives_an_empty_answer_with_its_columns(engine: SqlEngine) -> None:
     answer = engine.run(query("daily_sales"), {"first_day": DAY("2031-01-01"), "last_day": DAY("2031-01-02")})
     assert answer.rows == ()
@@ -133,7 +262,7 @@ def test_what_is_in_a_parameter_stays_a_value(engine: SqlEngine, s3: S3Client, n
 def test_a_parameter_that_a_query_does_not_take_is_refused(engine: SqlEngine) -> None:
     with pytest.raises(QuestionError, match=r"has no parameter `day`; it takes `first_day`, `last_day`"):
         engine.run(query("daily_sales"), {"day": DAY("2026-03-01")})
-    with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1, not '1; DROP'"):
+    with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1 to 2147483647, not '1; DROP'"):
         engine.run(query("top_products"), {"limit": "1; DROP"})
     with pytest.raises(QuestionError, match=r"`first_day` must be a day such as"):
         engine.run(query("daily_sales"), {"first_day": "2026-03-01' OR ''='"})
@@ -303,6 +432,28 @@ class TestCommand:
         assert "bytes scanned" in done.stderr
 
     @pytest.mark.usefixtures("lake")
+    @pytest.mark.parametrize("form", ["table", "csv", "json"])
+    def test_an_answer_that_nobody_reads_to_its_end_is_no_failure(self, form: str) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [sys.executable, "-c", "from deploy.cli.main import app; app()", "query", "sql", "rejected_by_rule"]
+        arguments = [
+            "--from-env",
+            "--format",
+            form,
+            "--param",
+            "first_day=2026-03-01",
+            "--param",
+            "last_day=2026-03-02",
+        ]
+        done = subprocess.run(
+            [*command, *arguments], stdout=writing, stderr=subprocess.PIPE, env=dict(os.environ), text=True, check=False
+        )
+        os.close(writing)
+        assert done.returncode == UNREAD
+        assert "cesta:" not in done.stderr
+
+    @pytest.mark.usefixtures("lake")
     def test_an_answer_is_json_with_everything(self) -> None:
         done = self.asked("customers_by_country", "--from-env", "--format", "json", "--param", "as_of=2026-03-02")
         document = json.loads(done.stdout)
@@ -323,7 +474,8 @@ class TestCommand:
             (["nope"], "There is no question `nope`; there are `customers_by_country`, `daily_sales`"),
             (["daily_sales", "--param", "day=1"], "has no parameter `day`; it takes `first_day`, `last_day`"),
             (["daily_sales", "--param", "last_day"], "--param last_day is not of the form NAME=VALUE"),
-            (["top_products", "--param", "limit=0"], "`limit` must be a whole number from 1, not 0"),
+            (["top_products", "--param", "limit=2147483648"], "a whole number from 1 to 2147483647, not 2147483648"),
+            (["top_products", "--param", "limit=0"], "`limit` must be a whole number from 1 to 2147483647, not 0"),
         ],
     )
     @pytest.mark.usefixtures("lake")

@@ -1,8 +1,4 @@
-"""The SQL files: what they say of themselves, and that Athena takes what DuckDB takes.
-
-DuckDB is more forgiving than Trino: it compares a day with text, groups by the name of a result, divides whole numbers
-into fractions. A query that leans on that is found here, where there is no Athena.
-"""
+"""The SQL files: what they say of themselves, and that Athena takes what DuckDB takes."""
 
 from __future__ import annotations
 
@@ -13,17 +9,14 @@ from typing import Any
 import pytest
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.optimizer.annotate_types import annotate_types
-from sqlglot.optimizer.qualify import qualify
 
 from pipeline_assets.lake.tables import GLUE_TYPES, lake_tables
 from pipeline_assets.queries.athena import literal
 from pipeline_assets.queries.catalogue import COMMENT, placeholders, queries, query
 from pipeline_assets.queries.engine import Answer
+from pipeline_assets.queries.portable import faults
 from pipeline_assets.questions import Question, QuestionError, Value, parse
 from pipeline_assets.settings import MissingSettingError, QuerySettings
-from tests.flows.athena_stand_in import filled
 
 NAMES = [
     "customers_by_country",
@@ -34,16 +27,6 @@ NAMES = [
     "rows_per_day",
     "top_products",
 ]
-#: Functions of Trino that the queries may use; one more is one more to look up in Athena's manual.
-TRINO_FUNCTIONS = {"count", "sum", "avg", "max", "round", "row_number", "date_add", "cast", "case", "if"}
-#: What is compared with what: a day with a day, and so on.
-FAMILIES = {
-    "text": exp.DataType.TEXT_TYPES,
-    "number": exp.DataType.NUMERIC_TYPES,
-    "day": {exp.DataType.Type.DATE},
-    "time": {exp.DataType.Type.TIMESTAMP},
-    "truth": {exp.DataType.Type.BOOLEAN},
-}
 SCHEMA: dict[str, Any] = {
     table.name: {
         **{column.name: GLUE_TYPES[column.type].replace("string", "varchar") for column in table.columns},
@@ -51,50 +34,6 @@ SCHEMA: dict[str, Any] = {
     }
     for table in lake_tables()
 }
-
-
-def typed(asked: Question) -> Any:
-    """The query's tree with the type of everything in it; raises `SqlglotError` for what Athena's grammar has not.
-
-    Trino knows the names of results in ORDER BY only, so they are not looked up anywhere else.
-    """
-    bound = asked.bind({})
-    text = filled(asked.statement, [literal(bound[name]) for name in placeholders(asked)])
-    tree = sqlglot.parse_one(text, dialect="athena")
-    qualified = qualify(tree, schema=SCHEMA, dialect="athena", expand_alias_refs=False, validate_qualify_columns=True)
-    return annotate_types(qualified, schema=SCHEMA, dialect="athena")
-
-
-def family(node: Any) -> str | None:
-    kind = node.type.this if node.type else None
-    return next((name for name, kinds in FAMILIES.items() if kind in kinds), None)
-
-
-def faults(asked: Question) -> list[str]:
-    """What Athena would not take, or would answer otherwise than DuckDB."""
-    try:
-        tree = typed(asked)
-    except SqlglotError as error:
-        return [str(error)]
-    found = []
-    for comparison in tree.find_all(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between):
-        sides = [node for node in comparison.args.values() if isinstance(node, exp.Expr)]
-        families = {family(side) for side in sides}
-        if len(families) > 1:
-            found.append(f"compares {families}: {comparison.sql()}")
-    found += [
-        f"divides what is not double: {division.sql()}"
-        for division in tree.find_all(exp.Div)
-        if not {division.this.type.this, division.expression.type.this} & exp.DataType.FLOAT_TYPES
-    ]
-    found += [
-        f"a mean of what is not double: {mean.sql()}"
-        for mean in tree.find_all(exp.Avg)
-        if mean.this.type.this not in exp.DataType.FLOAT_TYPES
-    ]
-    used = {function.sql_name().lower() for function in tree.find_all(exp.Func)}
-    found += [f"uses {name}" for name in sorted(used - TRINO_FUNCTIONS - {"and", "or", "ts_or_ds_add"})]
-    return found + ["has UNNEST"] * bool(tree.find(exp.Unnest))
 
 
 def test_all_queries_are_there_in_the_order_of_their_names() -> None:
@@ -149,12 +88,19 @@ def test_every_dataset_is_counted_by_day() -> None:
 @pytest.mark.parametrize(
     ("replaced", "by", "fault"),
     [
+        pytest.param(
+            "CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)",
+            "CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS varchar)",
+            "a day that was moved",
+            id="a day that was moved and not cast back",
+        ),
+        pytest.param("/ count(*), 2)", "/ count(*), 3)", "casts double", id="a cast of a double that is not rounded"),
         pytest.param("CAST(? /* last_day */ AS date)", "? /* last_day */", "compares", id="a day with text"),
         pytest.param("GROUP BY CAST(ordered_at AS date)", "GROUP BY day", "day", id="a result's name in GROUP BY"),
         pytest.param("CAST(sum(total) AS double) /", "sum(total) /", "divides", id="a division of decimals"),
-        pytest.param("sum(total) AS total", "avg(total) AS total", "a mean of", id="a mean of decimals"),
+        pytest.param("sum(total) AS total", "avg(total) AS total", "uses avg", id="a mean of decimals"),
         pytest.param("sum(total) AS total", "list(total) AS total", "uses", id="a function of DuckDB"),
-        pytest.param("FROM versions", "FROM versions CROSS JOIN UNNEST(ARRAY[1]) AS t(n)", "has UNNEST", id="UNNEST"),
+        pytest.param("FROM versions", "FROM versions CROSS JOIN UNNEST(ARRAY[1]) AS t(n)", "has unnest", id="UNNEST"),
         pytest.param("ORDER BY day", "QUALIFY row_number() OVER () = 1 ORDER BY day", "QUALIFY", id="QUALIFY"),
         pytest.param("WHERE place = 1", "WHERE day > CAST('2026-03-01' AS date)", "day", id="a result's name in WHERE"),
         pytest.param("WHERE place = 1", "WHERE plaice = 1", "plaice", id="a column that is not there"),
@@ -179,11 +125,19 @@ def test_a_placeholder_must_name_its_parameter() -> None:
             placeholders(parse("a.sql", text.format(wrong), COMMENT))
 
 
+def test_a_quote_that_is_not_closed_is_told() -> None:
+    with pytest.raises(QuestionError, match="`mine` could not be read: Error tokenizing"):
+        placeholders(Question("mine", "", "", (), {}, "SELECT 'x"))
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
         (5, "5"),
-        (0.25, "0.25"),
+        (0.25, "0.25E0"),
+        (0.0, "0.0E0"),
+        (1.0, "1.0E0"),
+        (1e-05, "1e-05"),
         (date(2026, 3, 1), "'2026-03-01'"),
         ("it's", "'it''s'"),
         ("' OR ''='", "''' OR ''''='''"),

@@ -150,10 +150,13 @@ def test_text_is_read_by_kind() -> None:
         "hint": None,
     }
     assert question("bought-together").read({"limit": "7"}) == {"limit": 7}
-    with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1, not '2.5'\."):
+    with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1 to 2147483647, not '2.5'\."):
         question("bought-together").read({"limit": "2.5"})
-    with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1, not 0\."):
+    with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1 to 2147483647, not 0\."):
         question("bought-together").read({"limit": "0"})
+    assert question("bought-together").read({"limit": "2147483647"}) == {"limit": 2**31 - 1}
+    with pytest.raises(QuestionError, match=r"from 1 to 2147483647, not 2147483648\."):
+        question("bought-together").read({"limit": "2147483648"})
 
 
 def test_parameters_are_bound_and_never_part_of_the_text() -> None:

@@ -21,7 +21,7 @@ WITH versions AS (
     row_number() OVER (PARTITION BY order_id ORDER BY updated_at DESC, _load_id DESC, "date" DESC) AS place
   FROM orders
   -- No order is loaded earlier than the day before it is bought: a rule rejects what says it was.
-  WHERE "date" >= CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS varchar)
+  WHERE "date" >= CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)
 )
 SELECT
   CAST(ordered_at AS date) AS day,
@@ -29,7 +29,7 @@ SELECT
   count(*) AS orders,
   count(DISTINCT customer_id) AS customers,
   sum(total) AS total,
-  CAST(round(CAST(sum(total) AS double) / count(*), 2) AS decimal(18, 2)) AS average
+  CAST(round(CAST(sum(total) AS double) / count(*), 2) AS decimal(15, 2)) AS average
 FROM versions
 WHERE place = 1 AND NOT _deleted AND status <> 'cancelled'
   AND CAST(ordered_at AS date) BETWEEN CAST(? /* first_day */ AS date) AND CAST(? /* last_day */ AS date)

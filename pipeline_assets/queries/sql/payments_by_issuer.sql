@@ -23,7 +23,7 @@ WITH versions AS (
     row_number() OVER (PARTITION BY payment_id ORDER BY updated_at DESC, _load_id DESC, "date" DESC) AS place
   FROM payments
   -- What is said of a payment last is loaded no earlier than the day before it was made.
-  WHERE "date" >= CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS varchar)
+  WHERE "date" >= CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)
 )
 SELECT
   method,

@@ -19,13 +19,13 @@ WITH versions AS (
     row_number() OVER (PARTITION BY query_id ORDER BY updated_at DESC, _load_id DESC, "date" DESC) AS place
   FROM query_log
   -- What is said of a question last is loaded no earlier than the day before it was asked.
-  WHERE "date" >= CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS varchar)
+  WHERE "date" >= CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)
 )
 SELECT
   system,
   count(*) AS questions,
   count(DISTINCT asked_by) AS people,
-  round(avg(CAST(seconds AS double)), 2) AS mean_s,
+  round(CAST(sum(seconds) AS double) / count(seconds), 2) AS mean_s,
   max(seconds) AS longest_s
 FROM versions
 WHERE place = 1 AND NOT _deleted

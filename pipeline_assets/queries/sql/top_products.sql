@@ -22,7 +22,7 @@ WITH order_versions AS (
     row_number() OVER (PARTITION BY order_id ORDER BY updated_at DESC, _load_id DESC, "date" DESC) AS place
   FROM orders
   -- No order is loaded earlier than the day before it is bought: a rule rejects what says it was.
-  WHERE "date" >= CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS varchar)
+  WHERE "date" >= CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)
 ),
 line_versions AS (
   SELECT
@@ -32,7 +32,7 @@ line_versions AS (
     ) AS place
   FROM order_lines
   -- A line comes with its order or after it.
-  WHERE "date" >= CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS varchar)
+  WHERE "date" >= CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)
 ),
 product_versions AS (
   SELECT
