@@ -13,7 +13,7 @@ import unicodedata
 PLACEHOLDERS = frozenset(
     {
         *("-", "--", "NULL", "null", "(null)", "<null>", r"\N", "NIL", "nil"),
-        *("NaN", "nan", "NAN", "-nan", "NaT", "None", "<NA>", "undefined"),
+        *("NaN", "nan", "-nan", "NaT", "None", "<NA>", "undefined"),
         *("N/A", "n/a", "n.a.", "#N/A", "#NA", "#NULL!", "#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#NUM!"),
     }
 )
@@ -37,7 +37,9 @@ _APOSTROPHE_OF_ID = re.compile(r"'(.+?)'?", re.DOTALL)
 _NUMBERS_BEGIN = frozenset("+-0123456789")
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]+", re.ASCII)
 #: Around a whole name in a header: quotation marks of any kind, and the brackets of MetaTrader and SQL Server.
-_AROUND_NAMES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u300c\u300d\uff02<>[] "
+_AROUND_NAMES = (
+    "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u300c\u300d\uff02<>[] "
+)
 
 
 def clean(text: str) -> str:

@@ -16,6 +16,8 @@ HeaderFault = Callable[[Sequence[str]], str]
 _MOST_LINES = 20
 #: What Excel takes, and writes, above a header; whether it is true is seen of the header.
 _SEPARATOR_LINE = re.compile(r"\W*sep=.?\s*", re.IGNORECASE)
+#: The lines of a header that pandas writes of columns with two levels.
+_LEVELS = 3
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _SHOWN_CHARACTERS = 200
 _LONGEST_NAME = 500
@@ -81,6 +83,8 @@ def found_header(records: Iterator[list[str]], fault: HeaderFault) -> Header:
             break
     if not lines:
         raise HeaderError("it is empty")
+    if len(lines) >= _LEVELS and (side_by_side := _side_by_side(*lines[:_LEVELS])):
+        raise HeaderError(side_by_side, lines[0].shown, len(lines) - _LEVELS)
     place = next((place for place, line in enumerate(lines) if _other_separator(line.fields)), None)
     if place is None:
         place = next((place for place, line in enumerate(lines) if not line.is_note), 0)
@@ -92,8 +96,8 @@ def _header_at_end(lines: Sequence[_Line], fault: HeaderFault) -> tuple[Header |
     last = lines[-1]
     if not _fault(last, fault):
         return Header(last.names, last.shown), 1
-    header = _stacked(*lines[-3:]) if len(lines) >= 3 else None  # noqa: PLR2004 - as its parameters
-    return (header, 3) if header and not fault(header.names) else (None, 1)
+    header = _stacked(*lines[-_LEVELS:]) if len(lines) >= _LEVELS else None
+    return (header, _LEVELS) if header and not fault(header.names) else (None, 1)
 
 
 def _stacked(first: _Line, second: _Line, third: _Line) -> Header | None:
@@ -101,13 +105,25 @@ def _stacked(first: _Line, second: _Line, third: _Line) -> Header | None:
 
     One level says the same of all columns, as in ``Ticker,AAPL,AAPL``: that is a column which all rows share.
     """
-    index, *empty = third.names
-    for names, values in ((first, second), (second, first)):
-        column, *rest = values.fields
-        if index and rest and not any(empty) and len({*rest}) == 1 and len(names.fields) == len(values.fields):
-            shared = readable(clean_column(column))
-            return Header((index, *names.names[1:], shared), names.shown, (rest[0],))
+    if _have_levels(first, second, third):
+        for names, values in ((first, second), (second, first)):
+            if len({*values.fields[1:]}) == 1:
+                names_of_rows = (third.names[0], *names.names[1:], values.names[0])
+                return Header(names_of_rows, names.shown, (values.fields[1],))
     return None
+
+
+def _side_by_side(first: _Line, second: _Line, third: _Line) -> str:
+    """What is said of a header of two levels in which neither says the same of all columns."""
+    if not _have_levels(first, second, third):
+        return ""
+    lines, names = f"lines {first.number} to {third.number}", f"{first.names[0]} and {second.names[0]}"
+    return f"{lines} are a header of {names} together, with several of both side by side"
+
+
+def _have_levels(first: _Line, second: _Line, third: _Line) -> bool:
+    index, *empty = third.names
+    return bool(index) and not any(empty) and len(first.fields) == len(second.fields) == len(third.fields) > 1
 
 
 def _refuse_rows_before(before: Sequence[_Line], header: _Line, fault: HeaderFault) -> None:

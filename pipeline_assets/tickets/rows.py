@@ -76,7 +76,9 @@ class RowRules:
             return rejection(TICKETS, number, broken, fields, day)
         if quantity > USUAL_QUANTITY:
             self._unusual += 1
-        return Line(ticket_id, product, basket_id, timestamp, category, quantity, store, day, _fingerprint("\x1f".join(fields)))
+        return Line(
+            ticket_id, product, basket_id, timestamp, category, quantity, store, day, _fingerprint("\x1f".join(fields))
+        )
 
 
 class _Quantities(dict[str, Quantity]):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipeline_assets.datasets.text import clean, clean_id
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.files.rejected import Progress, rules_broken
 from pipeline_assets.files.waiting import Waiting, what_waits
@@ -140,7 +140,7 @@ def trace_ticket(
 ) -> TicketTrace:
     """All that is known of a ticket; reads the quarantine of all open files, which `progress` follows."""
     driver = stores.graph.driver
-    ticket_id = unicodedata.normalize("NFC", ticket_id.strip())
+    ticket_id = clean_id(ticket_id) or clean(ticket_id)
     held = held_ticket(driver, ticket_id)
     load = load_of_owner(driver, held.owner) if held else None
     later = [each for each in loads_of_object(driver, load.uri) if each.effective] if load else []
