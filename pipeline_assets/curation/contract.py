@@ -96,7 +96,7 @@ def reading_of_tombstones(dataset: Dataset, schema: pl.Schema) -> Reading:
 
 
 def _places(wanted: Iterable[Column], schema: pl.Schema) -> dict[str, str]:
-    """By the name of each column that is there, its name in the object: the same when both are clean, or else an alias."""
+    """By the name of each column that is there, its name in the object: the same once clean, or else an alias."""
     there: dict[str, str] = {}
     # Curation numbers the rows itself; Polars takes what begins with ^ and ends with $ for a pattern of names.
     if odd := [name for name in schema if name == ROW or (name.startswith("^") and name.endswith("$"))]:
@@ -116,8 +116,8 @@ def _refuse_personal(schema: pl.Schema) -> None:
     # A name is told and kept like the word of a column that it is, so it may hold no number itself.
     if any(without_numbers(name) != name for name in schema):
         raise RefusedObjectError("personal_column", "the name of one of its columns holds a number of a person")
-    clean = {clean_column(name): name for name in schema}
-    clear = [name for name in clean if name in _REPLACED or holds_security_code(name, schema[clean[name]])]
+    clean = {name: clean_column(name) for name in schema}
+    clear = [name for name in schema if clean[name] in _REPLACED or holds_security_code(clean[name], schema[name])]
     if clear:
         raise RefusedObjectError(
             "personal_column",

@@ -38,7 +38,7 @@ _NUMBERS_BEGIN = frozenset("+-0123456789")
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]+", re.ASCII)
 #: Around a whole name in a header: quotation marks of any kind, and the brackets of MetaTrader and SQL Server.
 _AROUND_NAMES = (
-    "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u300c\u300d\uff02<>[] "
+    "\"'`<>[] \u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u300c\u300d\uff02"
 )
 
 

@@ -1,4 +1,4 @@
-"""Where the header of a CSV file is: mostly its first line, below a title or a note in some, over three lines in others."""
+"""Where the header of a CSV file is: mostly its first line, in some files below a title, in others over three lines."""
 
 from __future__ import annotations
 

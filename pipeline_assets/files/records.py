@@ -1,4 +1,4 @@
-"""The records of a CSV file, one by one: a quotation mark that is not closed in place costs its own line and no other."""
+"""The records of a CSV file: a quotation mark that is not closed in place costs its own line and no other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class Records:
     """The records of a file, from a byte on; a line that is no CSV comes as an `UnreadableRecord`.
 
     A record over several lines is believed when `shape`, once it is known, believes it; else only its first line is
-    one, and the next ones are read as if the quotation mark were not there. `check` is called now and then, and may raise.
+    one, and the next ones are read as if the quotation mark were not there. `check` is called now and then, and may
+    raise.
     """
 
     def __init__(self, binary: BinaryIO, start: int, check: Callable[[], None]) -> None:
@@ -40,6 +41,7 @@ class Records:
         #: Why the end of the file was not reached; known once all records are read, empty when it was.
         self.cut = ""
         self._check = check
+        self._binary = binary
         self._text = _text(binary, start)
         self._read = start
         #: The lines of the record that is being read, and those that have to be read once more.
@@ -100,7 +102,7 @@ class Records:
             number += 1
         if self._break:
             # What comes after the break cannot be reached, and what came before it is not read again.
-            self._read = self._text.buffer.tell() + 1
+            self._read = self._binary.tell() + 1
             yield number, UnreadableRecord("", self._break)
         self.cut = self._break or self._cut(fields)
 
@@ -146,10 +148,11 @@ class Records:
 
     def _end_before(self) -> tuple[str, list[str]]:
         """The last line before the place where reading began, and the record that it ends."""
-        binary = self._text.buffer
         start = max(0, self._read - _TAIL)
-        binary.seek(start)
-        tail = io.StringIO(binary.read(self._read - start).decode("utf-8", "surrogateescape"), newline="").readlines()
+        self._binary.seek(start)
+        tail = io.StringIO(
+            self._binary.read(self._read - start).decode("utf-8", "surrogateescape"), newline=""
+        ).readlines()
         lines = tail[1:] if start else tail
         alone: list[str] = UnreadableRecord("", "")
         for first in range(len(lines) - 1, max(-1, len(lines) - 1 - _MOST_LINES), -1):
