@@ -65,6 +65,7 @@ class CsvFile:
         dataset: Dataset,
         binary: BinaryIO,
         start: int,
+        *,
         check: Callable[[], None],
         fault: HeaderFault,
     ) -> None:
@@ -141,7 +142,7 @@ def open_csv(
         except BROKEN_GZIP as error:
             raise refused(dataset, "readable", name, f"its gzip data is broken ({error})") from error
         _refuse_other_kinds(start, name, dataset)
-        yield CsvFile(name, dataset, binary, _marks(start), check, header_fault or dataset.header_fault)
+        yield CsvFile(name, dataset, binary, _marks(start), check=check, fault=header_fault or dataset.header_fault)
 
 
 def _marks(start: bytes) -> int:

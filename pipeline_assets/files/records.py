@@ -43,24 +43,20 @@ class Records:
         self._check = check
         self._binary = binary
         self._text = _text(binary, start)
-        self._read = start
+        #: The byte of the unpacked file at which the record begins that comes after the last one.
+        self.position = start
         #: The lines of the record that is being read, and those that have to be read once more.
         self._span: list[str] = []
         self._again: deque[str] = deque()
         self._break = ""
         self._last_piece = ""
 
-    @property
-    def position(self) -> int:
-        """The byte of the unpacked file at which the record begins that comes after the last one."""
-        return self._read - sum(map(_length, self._again))
-
     def go_on(self, position: int) -> None:
         """Go on at the record that begins at `position`: what comes before it is not read again."""
         self._span.clear()
         self._again.clear()
         self._break = self.cut = self._last_piece = ""
-        self._read = position
+        self.position = position
         try:
             self._text = _text(cast("BinaryIO", self._text.detach()), position)
         except BROKEN_GZIP as error:
@@ -102,13 +98,14 @@ class Records:
             number += 1
         if self._break:
             # What comes after the break cannot be reached, and what came before it is not read again.
-            self._read = self._binary.tell() + 1
+            self.position = self._binary.tell() + 1
             yield number, UnreadableRecord("", self._break)
         self.cut = self._break or self._cut(fields)
 
     def _take_back(self, why: str) -> UnreadableRecord:
         """The first line of what was read as one record; the others are to be read again."""
         first, *rest = self._span
+        self.position -= sum(map(_length, rest))
         self._again.extendleft(reversed(rest))
         self._span.clear()
         return UnreadableRecord(first, why)
@@ -116,24 +113,21 @@ class Records:
     def _lines(self) -> Iterator[str]:
         span, again = self._span, self._again
         put_back = iter(lambda: again.popleft() if again else "", "")
+        # In pieces: a line without an end would otherwise be held in memory whole.
+        fresh = iter(partial(self._text.readline, _LONGEST_LINE), "")
+        piece = ""
         try:
-            for piece in chain(put_back, () if self._break else self._fresh()):
+            for piece in chain(put_back, () if self._break else fresh):
                 if len(span) == _MOST_LINES:
                     again.appendleft(piece)
                     message = f"a quotation mark that is not closed within {_MOST_LINES} lines"
                     raise csv.Error(message)
+                self.position += len(piece) if piece.isascii() else _length(piece)
                 span.append(piece)
                 yield piece
+            self._last_piece = piece or self._last_piece
         except BROKEN_GZIP as error:
             self._break = _broken(error)
-
-    def _fresh(self) -> Iterator[str]:
-        # In pieces: a line without an end would otherwise be held in memory whole.
-        piece = ""
-        for piece in iter(partial(self._text.readline, _LONGEST_LINE), ""):
-            self._read += len(piece) if piece.isascii() else _length(piece)
-            yield piece
-        self._last_piece = piece or self._last_piece
 
     def _cut(self, fields: list[str]) -> str:
         """Why the end of a plain file is not that of its last record, which has these fields; empty when it is."""
@@ -148,10 +142,10 @@ class Records:
 
     def _end_before(self) -> tuple[str, list[str]]:
         """The last line before the place where reading began, and the record that it ends."""
-        start = max(0, self._read - _TAIL)
+        start = max(0, self.position - _TAIL)
         self._binary.seek(start)
         tail = io.StringIO(
-            self._binary.read(self._read - start).decode("utf-8", "surrogateescape"), newline=""
+            self._binary.read(self.position - start).decode("utf-8", "surrogateescape"), newline=""
         ).readlines()
         lines = tail[1:] if start else tail
         alone: list[str] = UnreadableRecord("", "")

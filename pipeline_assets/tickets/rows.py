@@ -27,11 +27,11 @@ LARGEST_QUANTITY = 10**12
 LONGEST_KEY = 500
 _DIGITS = len(str(LARGEST_QUANTITY))
 #: As many texts of a column are remembered; of the quantities, which are few, more.
-_REMEMBERED = 2_000
+_REMEMBERED = 2000
 _REMEMBERED_QUANTITIES = 10_000
 _SIGNED_64_BITS = struct.Struct("<q")
 #: Copied for every row, which costs less than to begin anew.
-_EMPTY_DIGEST = hashlib.blake2b(digest_size=8)
+_new_digest = hashlib.blake2b(digest_size=8).copy
 
 
 class RowRules:
@@ -76,9 +76,9 @@ class RowRules:
             return rejection(TICKETS, number, broken, fields, day)
         if quantity > USUAL_QUANTITY:
             self._unusual += 1
-        return Line(
-            ticket_id, product, basket_id, timestamp, category, quantity, store, day, _fingerprint("\x1f".join(fields))
-        )
+        fingerprint = _fingerprint("\x1f".join(fields))
+        values = (ticket_id, product, basket_id, timestamp, category, quantity, store, day, fingerprint)
+        return tuple.__new__(Line, values)  # as `Line` does it, in half the time
 
 
 class _Quantities(dict[str, Quantity]):
@@ -119,7 +119,8 @@ class _Texts(dict[str, str]):
 
     def __missing__(self, text: str) -> str:
         cleaned = self._cleaned(text)
-        if not (cleaned.isascii() and 0 < len(cleaned) <= LONGEST_KEY) or "\x00" in cleaned or lost_its_digits(cleaned):
+        plain = cleaned.isascii() and cleaned.isprintable() and 0 < len(cleaned) <= LONGEST_KEY
+        if not plain or (cleaned[0] <= "9" and lost_its_digits(cleaned)):
             self._judge(text.strip(), cleaned)
         if len(self) >= _REMEMBERED:
             self.clear()
@@ -145,7 +146,7 @@ class _Texts(dict[str, str]):
 
 def _fingerprint(joined: str) -> int:
     """A 64-bit number that tells byte-identical records of a file apart from others, the same in every process."""
-    digest = _EMPTY_DIGEST.copy()
+    digest = _new_digest()
     digest.update(joined.encode("utf-8", "surrogateescape"))
     number: int = _SIGNED_64_BITS.unpack(digest.digest())[0]
     return number
