@@ -62,6 +62,8 @@ class _Line:
     @property
     def is_note(self) -> bool:
         """Whether it can be no row: a comment, or one value alone, such as a title."""
+        if isinstance(self.fields, UnreadableRecord):
+            return False
         return self.fields[0].lstrip().startswith("#") or sum(has_value([field]) for field in self.fields) <= 1
 
 
@@ -72,7 +74,8 @@ def found_header(records: Iterator[list[str]], fault: HeaderFault) -> Header:
     """
     lines: list[_Line] = []
     for number, fields in enumerate(records, 1):
-        if not has_value(fields) or (not lines and _SEPARATOR_LINE.fullmatch(",".join(fields))):
+        blank = not has_value(fields) and not isinstance(fields, UnreadableRecord)
+        if blank or (not lines and _SEPARATOR_LINE.fullmatch(",".join(fields))):
             continue
         lines.append(_Line(number, unwrapped(fields)))
         header, height = _header_at_end(lines, fault)
