@@ -168,7 +168,7 @@ class TestTextsOfTheLake:
 
     def test_what_people_wrote_in_their_own_words_stays(self) -> None:
         names = ("query_id", "asked_at", "system", "text", "updated_at")
-        frame = pl.DataFrame(dict.fromkeys(names, [None]) | {"text": ["how  much\u00a0is it?"]})
+        frame = pl.DataFrame({key: [None] for key in names} | {"text": ["how  much\u00a0is it?"]})
         assert frame.select(reading_of(QUERY_LOG, frame.schema).columns)["text"].item() == "how  much\u00a0is it?"
 
 
