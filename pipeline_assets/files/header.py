@@ -120,8 +120,8 @@ def _side_by_side(first: _Line, second: _Line, third: _Line) -> str:
     """What is said of a header of two levels in which neither says the same of all columns."""
     if not _have_levels(first, second, third):
         return ""
-    lines, names = f"lines {first.number} to {third.number}", f"{first.names[0]} and {second.names[0]}"
-    return f"{lines} are a header of {names} together, with several of both side by side"
+    # What a refusal says is told everywhere, so nothing of the lines is in it.
+    return f"lines {first.number} to {third.number} are a header of two levels, with several of each side by side"
 
 
 def _have_levels(first: _Line, second: _Line, third: _Line) -> bool:

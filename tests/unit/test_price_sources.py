@@ -102,7 +102,7 @@ class TestSources:
 
     def test_tickers_side_by_side_are_told(self, read: Reader) -> None:
         head = "Price,Close,Close,Open,Open\nTicker,AAPL,MSFT,AAPL,MSFT\nDate,,,,\n"
-        said = "lines 1 to 3 are a header of price and ticker together, with several of both side by side"
+        said = "lines 1 to 3 are a header of two levels, with several of each side by side"
         with pytest.raises(RefusedFileError, match=said) as refused:
             read(head + "2026-11-19,1,2,3,4\n2026-11-20,1,2,3,4\n")
         assert refused.value.rows == 2
