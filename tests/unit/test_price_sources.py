@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -143,7 +144,7 @@ class TestSources:
     @pytest.mark.parametrize("text", ["\u200eCSTA", "CSTA\u00a0", '"=""CSTA"""', "NAN"], ids=ascii)
     def test_tickers_and_numbers_are_clean(self, read: Reader, text: str) -> None:
         (found,) = read.prices(f"\ufeff\u200b{HEAD}{text},2026-11-20\u200b,100\u00a0,110,90,105,\u2060NULL\n")
-        assert (found.ticker, found.open, found.volume) == ("NAN" if text == "NAN" else "CSTA", 100, None)
+        assert (found.ticker, found.open, found.volume) == ("NAN" if text == "NAN" else "CSTA", Decimal(100), None)
 
 
 class TestDays:
