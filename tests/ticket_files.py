@@ -103,6 +103,17 @@ def _reordered(t: str) -> str:
     return "\n".join(",".join(reversed(line.split(","))) for line in lines)
 
 
+def _category_last(rows: str) -> str:
+    """A file whose category is the last column, left out with its comma where it is empty."""
+    lines = [line.split(",") for line in (HEAD + rows).splitlines()]
+    moved = (",".join([*line[:4], *line[5:], line[4]]) for line in lines)
+    return "".join(line.rstrip(",") + "\n" for line in moved)
+
+
+def _wrapped(line: str) -> str:
+    return '"' + line[:-1].replace('"', '""') + '"\n'
+
+
 def _zip(t: str) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -153,8 +164,7 @@ CASES = [
     Case(
         "a comma at the end of the header",
         lambda t: HEAD[:-1] + ",\n" + row(t) + row(f"{t}-1")[:-1] + ",\n",
-        1,
-        (Bad(1, "columns", "", "7 fields instead of 8"),),
+        2,
     ),
     Case(
         "rows with too few and too many fields",
@@ -162,9 +172,50 @@ CASES = [
         2,
         (Bad(2, "columns", "", "2 fields instead of 7"), Bad(3, "columns", "", "8 fields instead of 7")),
     ),
+    Case("a comma at the end of a row", lambda t: around(t, row(t)[:-1] + ",\n", row(f"{t}-3")[:-1] + ",,,\n"), 4),
+    Case(
+        "a value beyond the header",
+        lambda t: around(t, row(t)[:-1] + ",,x\n"),
+        2,
+        (Bad(2, "columns", "", "9 fields instead of 7"),),
+    ),
+    Case(
+        "an empty category left out at the end",
+        lambda t: _category_last(row(t)[:-1] + "\n" + row(f"{t}-1", category="") + row(f"{t}-2", category="")),
+        3,
+    ),
+    Case(
+        "a value left out at the end",
+        lambda t: around(t, row(t).rpartition(",")[0] + "\n"),
+        2,
+        (Bad(2, "columns", "", "6 fields instead of 7"),),
+    ),
+    Case("rows without any value", lambda t: around(t, ",,,,,,\n", '"","","","","","",""\n', " , ,\n", "\u00a0\n"), 2),
+    Case("Ctrl-Z at the end", lambda t: two(t) + "\x1a", 2),
+    # Lines before the header
+    Case("a line that names the separator", lambda t: "sep=,\n" + two(t), 2),
+    Case(
+        "a line that names another separator",
+        lambda t: "sep=;\n" + two(t).replace(",", ";"),
+        refused="row 0 is separated by semicolons, not by commas",
+        rule="header",
+        lost=2,
+    ),
+    Case("a title above the header", lambda t: "UTF-8\nSales,,,,,,\n# of the week, all stores\n\n" + two(t), 2),
+    Case(
+        "a row above the header",
+        lambda t: row(t) + two(t),
+        refused=f"row 0 lacks the columns {', '.join(COLUMNS)}, of 7 it has; the header seems to be line 2",
+        rule="header",
+        lost=3,
+    ),
+    Case("lines in quotation marks", lambda t: "".join(map(_wrapped, two(t).splitlines(keepends=True))), 2),
+    Case("a line in quotation marks", lambda t: around(t, _wrapped(row(t, product='"a, b"'))), 3),
     # Marks, line ends, quotes
     Case("BOM", lambda t: b"\xef\xbb\xbf" + two(t).encode(), 2),
     Case("BOM before a quoted header", lambda t: b"\xef\xbb\xbf" + ('"ticket_id"' + two(t)[9:]).encode(), 2),
+    Case("two BOMs", lambda t: b"\xef\xbb\xbf" * 2 + two(t).encode(), 2),
+    Case("invisible characters in the header", lambda t: two(t).replace("store", "\u200b\u201cstore\u201d", 1), 2),
     Case("CRLF", lambda t: two(t).replace("\n", "\r\n"), 2),
     Case("CR", lambda t: two(t).replace("\n", "\r"), 2),
     Case("blank lines", lambda t: "\n\n" + two(t).replace("\n", "\n\n"), 2),
@@ -194,6 +245,18 @@ CASES = [
         lambda t: around(t, row(t, product='"Bread'), row(f"{t}-3"), row(t, store='S"')),
         4,
         (Bad(2, "row_readable", "", "a quotation mark that is closed 2 lines below, in a row of 2"),),
+    ),
+    Case(
+        "a quotation mark that another line closes in the same column",
+        lambda t: around(t, row(t, product='"LA FINCA'), row(f"{t}-3"), row(f"{t}-4"), row(f"{t}-5", product='TV 40"')),
+        5,
+        (Bad(2, "row_readable", "", "a quotation mark that is closed 3 lines below, in another row"),),
+    ),
+    Case(
+        "a quotation mark that the next line closes in the last column",
+        lambda t: around(t, row(t, store='"S1'), row(f"{t}-3", store='S1"')),
+        3,
+        (Bad(2, "row_readable", "", "a quotation mark that is closed 1 line below, in another row"),),
     ),
     # Encodings
     Case("UTF-16", lambda t: two(t).encode("utf-16"), refused="it begins as UTF-16 does", rule="readable"),
@@ -229,6 +292,12 @@ CASES = [
         lambda t: two(t) + row(f"{t}-3", store='"S')[:-1],
         2,
         (Bad(3, "row_readable", "", "a quotation mark that is never closed"),),
+    ),
+    Case(
+        "NUL characters at the end",
+        lambda t: two(t) + "\x00" * 500,
+        2,
+        (Bad(3, "columns", "", "1 fields instead of 7"),),
     ),
     # gzip
     Case("gzip", lambda t: gzip.compress(two(t).encode()), 2, name="tickets.csv.gz"),
@@ -319,6 +388,25 @@ CASES = [
     values("empty keys: basket", "basket_id", "", rule="key_present"),
     values("empty keys: store", "store", "", rule="key_present"),
     values("an empty category", "category", ""),
+    values("placeholders: ticket", "ticket_id", "NULL", "nan", "None", r"\N", "#N/A", "-", rule="key_present"),
+    values("placeholders: product", "product", "NULL", "nan", "None", "(null)", rule="key_present"),
+    values("placeholders: basket", "basket_id", "null", "NaN", "n/a", "<NA>", rule="key_present"),
+    values("placeholders: store", "store", "nan", "Null", "#REF!", rule="key_present"),
+    values("placeholders: category", "category", "NULL", "nan", "None", r"\N", "-"),
+    values("names that are nearly placeholders", "product", "Nan", "NA", "None of these", "NULL-1"),
+    values(
+        "ids that lost their digits", "ticket_id", "1.23457E+12", "1,23E+12", "1.23457e12", "1E+05", rule="id_whole"
+    ),
+    values("baskets that lost their digits", "basket_id", "1.23457E+12", rule="id_whole"),
+    values("ids that look like numbers", "basket_id", "12E4", "1E5", "0123", "1-2", "007.10"),
+    values("armour against spreadsheets", "basket_id", '="0123"', "'0123", "1234.0"),
+    values("values with invisible characters", "store", "S\u200e1", "S1\u00a0", "S1\x07", "\ufeffS1"),
+    Case(
+        "a key of invisible characters",
+        lambda t: around(t, row(t, product="\u200b\u00a0\u200b")),
+        2,
+        (Bad(2, "key_present", "product", r"'\u200b\xa0\u200b'"),),
+    ),
     Case(
         "a key of 501 characters",
         lambda t: around(t, row(t, product="x" * 501)),

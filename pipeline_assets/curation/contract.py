@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline_assets.curation.rules import DELETED_AT, MISTYPED, ROW, WAS
-from pipeline_assets.curation.types import converted, is_type, taken
+from pipeline_assets.curation.types import cleaned, converted, is_type, taken
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.text import clean_column
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.privacy.cards import SUSPICIOUS, without_numbers
 from pipeline_assets.privacy.masking import holds_security_code
@@ -95,15 +96,16 @@ def reading_of_tombstones(dataset: Dataset, schema: pl.Schema) -> Reading:
 
 
 def _places(wanted: Iterable[Column], schema: pl.Schema) -> dict[str, str]:
-    """By the name of each column that is there, its name in the object: the same but for case, or else an alias."""
+    """By the name of each column that is there, its name in the object: the same once clean, or else an alias."""
     there: dict[str, str] = {}
     # Curation numbers the rows itself; Polars takes what begins with ^ and ends with $ for a pattern of names.
     if odd := [name for name in schema if name == ROW or (name.startswith("^") and name.endswith("$"))]:
         raise RefusedObjectError("schema", f"it has {_named(odd)}; expected another name")
     for name in schema:
-        if name.lower() in there:
-            raise RefusedObjectError("schema", f"it has the column {name.lower()} more than once")
-        there[name.lower()] = name
+        clean = clean_column(name)
+        if clean in there:
+            raise RefusedObjectError("schema", f"it has the column {clean} more than once")
+        there[clean] = name
     found = (
         (column, next((there[n] for n in (column.name, *column.aliases) if n in there), None)) for column in wanted
     )
@@ -114,7 +116,9 @@ def _refuse_personal(schema: pl.Schema) -> None:
     # A name is told and kept like the word of a column that it is, so it may hold no number itself.
     if any(without_numbers(name) != name for name in schema):
         raise RefusedObjectError("personal_column", "the name of one of its columns holds a number of a person")
-    if clear := [name for name in schema if name.lower() in _REPLACED or holds_security_code(name, schema[name])]:
+    clean = {name: clean_column(name) for name in schema}
+    clear = [name for name in schema if clean[name] in _REPLACED or holds_security_code(clean[name], schema[name])]
+    if clear:
         raise RefusedObjectError(
             "personal_column",
             f"it has {_named(clear)}, which may be stored nowhere; expected last digits and a token, as the export and "
@@ -161,7 +165,7 @@ def _known(
         make = converted if column in changed else taken
         expression = make(pl.col(place), schema[place], column.type)
         if expression is not None:
-            yield expression.alias(column.name)
+            yield (cleaned(expression, column) if column.type == "text" else expression).alias(column.name)
 
 
 def _trace(changed: Sequence[Column], places: dict[str, str], schema: pl.Schema) -> Iterable[pl.Expr]:

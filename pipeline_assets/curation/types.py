@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import partial
 
 import polars as pl
 
-from pipeline_assets.datasets.spec import ColumnType
+from pipeline_assets.datasets.spec import Column, ColumnType
+from pipeline_assets.datasets.text import PLACEHOLDERS, clean, clean_text
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 
 _DIGITS, _CENTS = 18, 2
@@ -14,6 +17,9 @@ _INTEGER = r"\A[+-]?[0-9]{1,19}\z"
 _DECIMAL = r"\A[+-]?[0-9]{1,16}(\.[0-9]{1,2})?\z"
 _NUMBER = r"\A[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?\z"
 _TIMES = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f%:z")
+#: What text that has to be cleaned looks like.
+_ODD = r"[^ -~]|  |\A[ '=]| \z"
+_PLACEHOLDER = rf"(?i:\A(?:{'|'.join(map(re.escape, sorted(PLACEHOLDERS)))})\z)"
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 _IS_TYPE: dict[ColumnType, Callable[[pl.DataType], bool]] = {
     "text": lambda found: isinstance(found, pl.String | pl.Categorical | pl.Enum),
@@ -53,6 +59,27 @@ def converted(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Exp
     if found.is_numeric():
         return _from_number(column, found, wanted)
     return _from_moment(column, found, wanted)
+
+
+def cleaned(text: pl.Expr, column: Column) -> pl.Expr:
+    """The values of a text column as they are compared, null where a placeholder stands for none and there may be none.
+
+    What people wrote in their own words stays as they wrote it.
+    """
+    if column.personal == "free_text":
+        return text
+    make, odd = (_or_null, f"{_ODD}|{_PLACEHOLDER}") if column.nullable else (clean, _ODD)
+    return text.map_batches(partial(_cleaned, make, odd), return_dtype=pl.String, is_elementwise=True)
+
+
+def _or_null(text: str) -> str | None:
+    return clean_text(text) or None
+
+
+def _cleaned(make: Callable[[str], str | None], odd: str, values: pl.Series) -> pl.Series:
+    # Most values are clean: only the others are looked at one by one.
+    found = values.filter(values.str.contains(odd)).unique()
+    return values.replace(found, pl.Series(map(make, found), dtype=pl.String))
 
 
 def _from_number(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr | None:

@@ -17,15 +17,21 @@ STOCKS = Dataset(
         Column(
             "timestamp",
             "datetime",
-            "when the bar begins; without a zone it is UTC, and a date alone is that day's bar, at midnight; "
-            "a column `time` beside `date` belongs to it",
+            "when the bar begins; without a zone it is UTC; a date alone is that day's bar, at midnight, and so is "
+            "midnight with an offset in a file of daily bars; a column `time` beside `date` belongs to it",
             unit="UTC, to the millisecond",
-            aliases=("datetime", "date", "time"),
+            aliases=("datetime", "date", "dtyyyymmdd", "time"),
         ),
         Column("open", "number", "the first price of the bar", unit="the quote's currency"),
         Column("high", "number", "the highest price of the bar", unit="the quote's currency"),
         Column("low", "number", "the lowest price of the bar", unit="the quote's currency"),
-        Column("close", "number", "the last price of the bar", unit="the quote's currency", aliases=("last", "price")),
+        Column(
+            "close",
+            "number",
+            "the last price of the bar",
+            unit="the quote's currency",
+            aliases=("close/last", "close*", "last", "price"),
+        ),
         Column(
             "volume",
             "number",

@@ -37,7 +37,16 @@ TICKETS = Dataset(
         ),
         Rule("columns", "quarantine", "as many fields as the header has"),
         Rule("encoding", "quarantine", "text in UTF-8"),
-        Rule("key_present", "quarantine", "a value in ticket_id, product, basket_id and store"),
+        Rule(
+            "key_present",
+            "quarantine",
+            "a value in ticket_id, product, basket_id and store, not what stands for none, such as NULL",
+        ),
+        Rule(
+            "id_whole",
+            "quarantine",
+            "an id with all its digits; a spreadsheet took it for a number and wrote that in exponent form",
+        ),
         Rule("key_length", "quarantine", "at most 500 characters"),
         Rule("ticket_size", "quarantine", "a ticket of at most 10000 rows"),
         Rule(

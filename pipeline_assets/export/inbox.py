@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline_assets import __version__
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.datasets.text import clean_column
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TransientError
@@ -155,7 +156,7 @@ def _opened(version: ObjectVersion, stores: InboxStores) -> Iterator[pl.LazyFram
         with _readable():
             file = pl.scan_parquet(path)
             names = file.collect_schema().names()
-        lower = [name.strip().lower() for name in names]
+        lower = [clean_column(name) for name in names]
         if twice := next((name for name in lower if lower.count(name) > 1), None):
             raise _RefusedError("schema", f"it has the column {without_numbers(twice)} more than once")
         yield file.rename(dict(zip(names, lower, strict=True)))

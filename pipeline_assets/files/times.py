@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
+from pipeline_assets.datasets.text import clean
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.files.rejection import BrokenRuleError
 
@@ -19,26 +20,30 @@ class Times(dict[str, tuple[str, str]]):
     """Looks a timestamp's text up as UTC text in milliseconds and its UTC day; rows repeat it, so it is remembered.
 
     Times without a zone are UTC. `first` to `last` is the range that is believed; `exact` refuses fractions that
-    milliseconds cannot hold. A text that breaks a rule raises `BrokenRuleError`.
+    milliseconds cannot hold. `of_days` says that midnight stands for its day and not for an instant: with whatever
+    offset, it is that day at midnight UTC. A text that breaks a rule raises `BrokenRuleError`.
     """
 
-    def __init__(self, first: date, last: datetime, *, exact: bool = False) -> None:
+    def __init__(self, first: date, last: datetime, *, exact: bool = False, of_days: bool = False) -> None:
         super().__init__()
         self._first = datetime(first.year, first.month, first.day, tzinfo=UTC)
         self._last = last
         self._exact = exact
+        self._of_days = of_days
 
     def __missing__(self, text: str) -> tuple[str, str]:
-        upper = text.upper()
+        upper = clean(text).upper()
         try:
             if not _DATE_THEN_TIME.match(upper) or (self._exact and _FINER.search(upper)):
-                raise BrokenRuleError("timestamp_readable", "timestamp", text)
+                raise BrokenRuleError("timestamp_readable", "timestamp", text.strip())
             moment = datetime.fromisoformat(upper)
-            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            if moment.tzinfo is None or (self._of_days and moment.time() == time()):
+                moment = moment.replace(tzinfo=UTC)
+            moment = moment.astimezone(UTC)
         except (ValueError, OverflowError):
-            raise BrokenRuleError("timestamp_readable", "timestamp", text) from None
+            raise BrokenRuleError("timestamp_readable", "timestamp", text.strip()) from None
         if not self._first <= moment <= self._last:
-            raise BrokenRuleError("timestamp_in_range", "timestamp", text)
+            raise BrokenRuleError("timestamp_in_range", "timestamp", text.strip())
         utc = iso_utc(moment)
         if len(self) >= _REMEMBERED:
             self.clear()

@@ -20,6 +20,8 @@ from pipeline_assets.stocks.stores import StockStores
 
 #: Records that are written and counted together.
 BATCH_ROWS = 5_000
+#: Records by which it is told whether a file is of daily bars.
+_ROWS_LOOKED_AT = 2_000
 #: The first day that is a partition of its own. Daily bars go back some 20,000 days, and one file of them would be as
 #: many entries in Dagster; older prices are in the table and in the account of the day they arrived.
 FIRST_DAY = "2015-01-01"
@@ -92,7 +94,8 @@ class StockFlow(FileFlow[Load, StockStores]):
 
 
 def _rules(file: CsvFile, version: ObjectVersion) -> PriceRules:
-    return PriceRules(file.header, datetime.fromisoformat(version.event_time), version.key)
+    """The rules of a file that was opened, before any of its records is read."""
+    return PriceRules(file.header, datetime.fromisoformat(version.event_time), version.key, file.first(_ROWS_LOOKED_AT))
 
 
 STOCK_FLOW = StockFlow()

@@ -9,8 +9,10 @@ from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from pipeline_assets.datasets.stocks import STOCKS
+from pipeline_assets.datasets.text import clean, clean_name, says_nothing
 from pipeline_assets.files.rejection import BrokenRuleError, Rejection, misshapen, rejection
 from pipeline_assets.files.times import Times
+from pipeline_assets.stocks.sources import source_of
 
 #: The first day that is believed: what is older is a number that was taken for a time.
 FIRST_DAY = date(1970, 1, 1)
@@ -20,8 +22,9 @@ LARGEST_VOLUME = 10**18
 MOST_DIGITS = 38
 #: A bar whose high is above so many times its low is kept and counted as unusual.
 USUAL_MOVE = Decimal("1.5")
-#: How files say that there is no number.
-_NOTHING = frozenset({"", "-", "--", "null", "none", "nan", "n/a", "na"})
+#: The columns of days, which may have a time of day in a column `time` beside them.
+_DAY_COLUMNS = frozenset({"date", "dtyyyymmdd"})
+_AT_MIDNIGHT = re.compile(r"00?:?00(?::?00(?:[.,]0+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 _TICKER = re.compile(r"[A-Z0-9^][A-Z0-9._/^=-]{0,23}", re.ASCII)
 #: In a name that is no ticker the letters are seldom all capitals: `prices.csv` is nobody's.
 _TICKER_FILE = re.compile(r"([A-Z]{1,6}(?:[.-][A-Z]{1,3})?)\.csv(?:\.gz)?", re.ASCII)
@@ -61,10 +64,13 @@ class PriceRules:
     """Turns the records of one file into prices; knows the file's header, when it arrived and its name.
 
     `header` has no `header_fault`. `arrived` is the event's time, so that the same file gives the same outcome whenever
-    it is read.
+    it is read. By its `first` records it is told whether its bars are of days: whether most of their times are
+    midnight, with whatever offset. A day is a date and not an instant, so it stays the same day in UTC.
     """
 
-    def __init__(self, header: Sequence[str], arrived: datetime, name: str) -> None:
+    def __init__(
+        self, header: Sequence[str], arrived: datetime, name: str, first: Sequence[Sequence[str]] = ()
+    ) -> None:
         places = STOCKS.places(header)
         self._width = len(header)
         self._open, self._high, self._low, self._close = (places[name] for name in ("open", "high", "low", "close"))
@@ -72,10 +78,11 @@ class PriceRules:
         self._ticker = places.get("ticker")
         self._file_ticker = ticker_of(name)
         self._timestamp = places["timestamp"]
+        self._source = source_of(header)
         # Some files have the day in one column and the time of day in another.
-        split = header[self._timestamp] == "date" and "time" in header
+        split = header[self._timestamp] in _DAY_COLUMNS and "time" in header
         self._time_of_day = header.index("time") if split else None
-        self._times = Times(FIRST_DAY, arrived + timedelta(days=1), exact=True)
+        self._times = Times(FIRST_DAY, arrived + timedelta(days=1), exact=True, of_days=self._are_days(first))
         self._unusual = 0
 
     def take_unusual(self) -> int:
@@ -91,8 +98,8 @@ class PriceRules:
                 raise misshapen(fields, self._width)
             ticker = self._ticker_in(fields)
             timestamp, day = self._time_in(fields)
-            open_, high = _price("open", fields[self._open]), _price("high", fields[self._high])
-            low, close = _price("low", fields[self._low]), _price("close", fields[self._close])
+            open_, high = self._price("open", fields[self._open]), self._price("high", fields[self._high])
+            low, close = self._price("low", fields[self._low]), self._price("close", fields[self._close])
             if high < open_ or high < close or high < low:
                 raise BrokenRuleError("high_is_highest", "high", _shown(open_, high, low, close))
             if low > open_ or low > close:
@@ -108,31 +115,40 @@ class PriceRules:
         if self._ticker is None:
             return self._file_ticker
         text = fields[self._ticker].strip()
-        ticker = text.upper()
+        ticker = clean_name(text).upper()
         if not _TICKER.fullmatch(ticker):
             raise BrokenRuleError("ticker_readable", "ticker", text)
         return ticker
 
     def _time_in(self, fields: Sequence[str]) -> tuple[str, str]:
         """UTC text in milliseconds and the UTC day; tickers of a file share their times, so they are remembered."""
-        text = fields[self._timestamp].strip()
+        return self._times[self._time_text(fields)]
+
+    def _time_text(self, fields: Sequence[str]) -> str:
+        text = self._source.iso(fields[self._timestamp].strip())
         if self._time_of_day is not None and (time_of_day := fields[self._time_of_day].strip()):
             text = f"{text}T{time_of_day}"
-        return self._times[text]
+        return text
 
+    def _are_days(self, first: Sequence[Sequence[str]]) -> bool:
+        texts = {clean(self._time_text(fields)).upper() for fields in first if len(fields) == self._width}
+        times = [re.split(r"(?<=\d)[T ]", text, maxsplit=1)[1:] for text in texts]
+        midnights = sum(not time or _AT_MIDNIGHT.fullmatch(time[0]) is not None for time in times)
+        return midnights > len(times) / 2
 
-def _price(column: str, text: str) -> Decimal:
-    text = text.strip()
-    price = Decimal(text) if _PLAIN.fullmatch(text) else _number(text)
-    if price is None or not 0 < price <= LARGEST_PRICE or _digits(price) > MOST_DIGITS:
-        raise BrokenRuleError("price_positive", column, text)
-    return price
+    def _price(self, column: str, text: str) -> Decimal:
+        plain = text.strip()
+        price = Decimal(plain) if _PLAIN.fullmatch(plain) else _number(self._source.amount(clean(plain)))
+        if price is None or not 0 < price <= LARGEST_PRICE or _digits(price) > MOST_DIGITS:
+            raise BrokenRuleError("price_positive", column, plain)
+        return price
 
 
 def _whole(text: str) -> int | None:
-    if text.lower() in _NOTHING:
+    cleaned = clean(text)
+    if says_nothing(cleaned) or cleaned.lower() == "na":
         return None
-    volume = _number(text)
+    volume = _number(cleaned)
     # In this order: a number such as 1e999 must not be written out.
     if volume is None or volume > LARGEST_VOLUME or volume != int(volume):
         raise BrokenRuleError("volume_whole", "volume", text)

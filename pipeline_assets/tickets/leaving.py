@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from pipeline_assets.datasets.text import clean_id, clean_name
 from pipeline_assets.files.rejection import Rejection
 from pipeline_assets.graph.load import Load
 from pipeline_assets.graph.ownership import Claim
@@ -35,19 +36,19 @@ def told_what_leaves(
     if not rejections or not stamps:
         return list(rejections)
     rows = [dict(zip(header, rejection.fields, strict=False)) for rejection in rejections]
-    numbers = sorted({row.get("ticket_id", "").strip() for row in rows} - {""})
+    numbers = sorted({clean_id(row.get("ticket_id", "")) for row in rows} - {""})
     before: defaultdict[str, list[Claim]] = defaultdict(list)
     for found in tickets_numbered(graph, numbers):
         before[found.key.ticket_id] += [claim for stamp, claim in found.claims.items() if stamp in stamps]
     return [
-        _told(rejection, row, before.get(row.get("ticket_id", "").strip(), ()))
+        _told(rejection, row, before.get(clean_id(row.get("ticket_id", "")), ()))
         for rejection, row in zip(rejections, rows, strict=True)
     ]
 
 
 def _told(rejection: Rejection, row: Mapping[str, str], claims: Sequence[Claim]) -> Rejection:
     lines = [(product, line.quantity) for claim in claims for product, line in claim.lines.items()]
-    same = [(product, quantity) for product, quantity in lines if product == row.get("product", "").strip()]
+    same = [(product, quantity) for product, quantity in lines if product == clean_name(row.get("product", ""))]
     if not lines:
         return rejection
     named = ", ".join(f"{product!r} x {quantity}" for product, quantity in (same or lines)[:_NAMED])

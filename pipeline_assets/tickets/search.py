@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+from pipeline_assets.datasets.text import clean, clean_id
 from pipeline_assets.files.quarantine import Contents
 from pipeline_assets.files.rejected import Progress, standing_of, together
 from pipeline_assets.tickets.stores import TicketStores
@@ -21,7 +21,7 @@ def rows_of_ticket(
 
     Those files were never read row by row, so nobody knows whether they carry it; their documents have no `row`.
     """
-    wanted = unicodedata.normalize("NFC", ticket_id)
+    wanted = clean_id(ticket_id) or clean(ticket_id)
 
     def search(receipt_id: str) -> list[dict[str, Any]]:
         receipt = stores.ledger.receipt(receipt_id)
@@ -47,4 +47,4 @@ def _ticket_ids(document: dict[str, Any]) -> Iterable[str]:
     """What may be the ticket of a rejected row: any field, where it had not the header's columns."""
     fields = document.get("fields", ())
     values = [fields.get("ticket_id", "")] if isinstance(fields, dict) else fields
-    return (unicodedata.normalize("NFC", value.strip()) for value in values)
+    return (each for value in values for each in (clean_id(value), clean(value)) if each)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipeline_assets.datasets.text import clean, clean_id
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.files.rejected import Progress, rules_broken
 from pipeline_assets.files.waiting import Waiting, what_waits
@@ -167,7 +167,7 @@ def trace_ticket(
     ticket_id: str, stores: TicketStores, letters: DeadLetters, *, progress: Progress = lambda *_: None
 ) -> TicketTrace:
     """All that is known of a ticket; reads the quarantine of all open files, which `progress` follows."""
-    ticket_id = unicodedata.normalize("NFC", ticket_id.strip())
+    ticket_id = clean_id(ticket_id) or clean(ticket_id)
     purchases = tuple(_purchase(found, stores) for found in tickets_numbered(stores.graph, [ticket_id]))
     rows = rows_of_ticket(ticket_id, stores, stores.quarantine.contents(), progress=progress)
     return TicketTrace(

@@ -88,13 +88,13 @@ def test_a_placeholder_instead_of_the_ticket_s_number_does_not_grow_for_ever(
     monkeypatch.setattr(ingest, "BATCH_ROWS", 2)
     monkeypatch.setattr(ownership, "MOST_TICKET_ROWS", 3)
     tickets.bucket = tickets.access.bucket("quarantine")  # announces nothing by itself
-    content = HEAD + "".join(row("N/A", product=f"P{n}") + row(f"T{n}") for n in range(6))
+    content = HEAD + "".join(row("?", product=f"P{n}") + row(f"T{n}") for n in range(6))
     version = tickets.put("crowded.csv", content)
     source = ObjectVersion(tickets.bucket, "crowded.csv", version, "", len(content), "2026-11-20T10:00:00.000Z", "1")
     with tickets.stores() as stores:
         receipt = TICKET_FLOW.ingest(source, stores)
     assert receipt.counts == Counts(received=12, accepted=9, quarantined=3)
-    assert tickets.lines("N/A") == [("P0", 1), ("P1", 1), ("P2", 1)]
+    assert tickets.lines("?") == [("P0", 1), ("P1", 1), ("P2", 1)]
     kept = tickets.quarantined(f"tickets/{receipt.id}/")
     assert [(each["row"], each["rule"]) for each in kept] == [
         (7, "ticket_size"),

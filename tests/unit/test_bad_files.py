@@ -98,11 +98,11 @@ def test_a_file_of_open_quotation_marks_is_read_in_bounded_steps(tmp_path: Path)
 
 def test_a_crowded_ticket_gets_no_more_rows() -> None:
     rules = RowRules(HEAD.strip().split(","), ARRIVED)
-    rules.crowded = frozenset({TicketKey("S1", "N/A", "B1", "2026-11-14").text})
-    rejected = rules.line(15_001, row("N/A").strip().split(","))
+    rules.crowded = frozenset({TicketKey("S1", "?", "B1", "2026-11-14").text})
+    rejected = rules.line(15_001, row("?").strip().split(","))
     assert isinstance(rejected, Rejection)
     assert rejected.rule == "ticket_size"
-    assert rejected.reason == "row 15001, column ticket_id: found 'N/A', expected a ticket of at most 10000 rows"
+    assert rejected.reason == "row 15001, column ticket_id: found '?', expected a ticket of at most 10000 rows"
     assert isinstance(rules.line(15_002, row("T1").strip().split(",")), Line)
 
 

@@ -1,0 +1,315 @@
+"""Records of CSV files: where one ends and the next begins, where the header is, and whether the end was reached."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.files import records as records_module
+from pipeline_assets.files.reading import RefusedFileError, open_csv
+from pipeline_assets.files.rejection import UnreadableRecord
+from tests.ticket_files import HEAD, row, two
+
+COLUMNS = HEAD.strip().split(",")
+
+
+def read(path: Path, content: str | bytes, name: str = "t.csv") -> tuple[list[list[str]], str]:
+    """The records of a file, and why its end was not reached."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with open_csv(path, name, TICKETS) as file:
+        return [fields for _, fields in file.records()], file.cut
+
+
+def tickets(records: list[list[str]]) -> list[str]:
+    """The tickets of the rows that are whole."""
+    return [fields[0] for fields in records if len(fields) == len(COLUMNS)]
+
+
+#: Text that a till may print: letters, commas, marks and more than one line.
+VALUES = st.text(st.sampled_from('ab 1,"\n'), max_size=6).filter(lambda text: not text.startswith((" ", "\n", ",")))
+ROWS = st.lists(st.fixed_dictionaries({"product": VALUES, "category": VALUES, "store": VALUES}), min_size=1, max_size=6)
+QUOTING = st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+
+
+def serialised(rows: list[dict[str, str]], quoting: int) -> tuple[list[list[str]], list[str]]:
+    """Rows, and as they are written."""
+    whole = [
+        [f"T-{n}", each["product"], "B1", "2026-11-14 18:00:00", each["category"], "1", each["store"]]
+        for n, each in enumerate(rows)
+    ]
+    lines = []
+    for fields in whole:
+        line = io.StringIO()
+        csv.writer(line, quoting=quoting, lineterminator="\n").writerow(fields)  # type: ignore[arg-type]
+        lines.append(line.getvalue())
+    return whole, lines
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=ROWS, quoting=QUOTING)
+def test_rows_come_back_as_they_were_written(tmp_path: Path, rows: list[dict[str, str]], quoting: int) -> None:
+    whole, lines = serialised(rows, quoting)
+    assert read(tmp_path / "f", HEAD + "".join(lines)) == (whole, "")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(rows=ROWS, quoting=QUOTING, data=st.data())
+def test_a_stray_mark_costs_its_own_row_at_most(
+    tmp_path: Path, rows: list[dict[str, str]], quoting: int, data: st.DataObject
+) -> None:
+    whole, lines = serialised(rows, quoting)
+    struck = data.draw(st.integers(0, len(lines) - 1))
+    place = data.draw(st.integers(0, len(lines[struck]) - 1))
+    # A row of several lines is not known as one, once a mark of it is in doubt; nor is what looks like a closing mark.
+    assume("\n" not in lines[struck][:-1])
+    assume(not any('",' in value or value.endswith('"') for each in rows for value in each.values()))
+    lines[struck] = lines[struck][:place] + '"' + lines[struck][place:]
+    found, _ = read(tmp_path / "f", HEAD + "".join(lines))
+    others = [fields for number, fields in enumerate(whole) if number != struck]
+    assert [fields for fields in found if fields in others] == others
+    assert len(found) <= len(whole)
+
+
+class TestAMarkThatIsLeftOpen:
+    @pytest.mark.parametrize("column", ["ticket_id", "product", "basket_id", "timestamp", "category", "store"])
+    @pytest.mark.parametrize("below", [1, 2, 40])
+    def test_takes_no_row_in_when_it_is_closed_in_the_same_column(
+        self, tmp_path: Path, column: str, below: int
+    ) -> None:
+        opened = row("T-0", **{column: '"' + ("T-0" if column == "ticket_id" else "x")})
+        closed = row("T-9", **{column: 'x"'})
+        between = [row(f"T-{n}", product="a, b" if n == 99 else "Bread") for n in range(1, below)]
+        found, _ = read(tmp_path / "f", HEAD + "".join([opened, *between, closed, row("T-last")]))
+        assert isinstance(found[0], UnreadableRecord)
+        lines = f"{below} line{'s' * (below > 1)}"
+        assert found[0].why == f"a quotation mark that is closed {lines} below, in another row"
+        assert [len(fields) for fields in found[1:]] == [7] * (below + 1)
+        assert tickets(found)[-1] == "T-last"
+
+    def test_in_a_line_that_breaks_off_takes_no_whole_row_in(self, tmp_path: Path) -> None:
+        found, _ = read(tmp_path / "f", HEAD + 'T-0,"Bre\n' + row("T-1") + row("T-2", product='TV 40"'))
+        assert tickets(found) == ["T-1", "T-2"]
+
+    def test_takes_no_row_in_that_is_bad_itself(self, tmp_path: Path) -> None:
+        body = row("T-0", product='"x') + "T-1,y\n" + row("T-2", timestamp="yesterday") + row("T-3", product='x"')
+        found, _ = read(tmp_path / "f", HEAD + body)
+        assert [fields[0] for fields in found[1:]] == ["T-1", "T-2", "T-3"]
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "two\nlines",
+            "two\r\nlines",
+            "\nlines",
+            "all, of\nthem",
+            "a,b,c,d,e\nx",
+            "x\na,b,c,d,e,f\ny",
+            "flour, milk, eggs, salt, nuts, oats, rice\nx\ny",
+            "x\nflour, milk, eggs, salt, nuts, oats, rice\ny",
+            'an "old"\none',
+            "\n" * 50 + "x",
+        ],
+        ids=ascii,
+    )
+    @pytest.mark.parametrize("column", ["product", "category", "store"])
+    def test_closed_where_it_belongs_is_a_value_of_several_lines(self, tmp_path: Path, value: str, column: str) -> None:
+        quoted = '"' + value.replace('"', '""') + '"'
+        found, cut = read(tmp_path / "f", HEAD + row("T-0") + row("T-1", **{column: quoted})[:-1])
+        assert (dict(zip(COLUMNS, found[1], strict=True))[column], cut) == (value, "")
+
+
+class TestTheHeader:
+    @pytest.mark.parametrize(
+        "before",
+        [
+            "sep=,\n",
+            '"sep=,"\n',
+            "\ufeffsep=;\r\n",
+            "UTF-8\n",
+            "Sales of November\n\n",
+            "Sales of November,,,,,,\n,,,,,,\n",
+            "# exported 2026-11-20, by the till\n# rows: 2, of 2\n",
+            "\n\r\n  \n",
+            "\ufeff\ufeff",
+        ],
+        ids=ascii,
+    )
+    def test_is_found_below_what_can_be_no_row(self, tmp_path: Path, before: str) -> None:
+        found, _ = read(tmp_path / "f", before + two("T"))
+        assert tickets(found) == ["T-1", "T-2"]
+
+    @pytest.mark.parametrize(
+        ("before", "line", "rows"),
+        [
+            (row("T-0"), 2, 3),
+            ("Sales of,November\n", 2, 3),
+            ("Sales\n\n" + row("T-0") + row("T-1"), 5, 4),
+            ('"a" b\n', 2, 3),
+        ],
+        ids=["a row", "two values", "rows below a title", "no CSV"],
+    )
+    def test_below_what_may_be_a_row_is_told_and_nothing_is_lost(
+        self, tmp_path: Path, before: str, line: int, rows: int
+    ) -> None:
+        with pytest.raises(RefusedFileError, match=f"; the header seems to be line {line}; expected") as refused:
+            read(tmp_path / "f", before + two("T"))
+        assert (refused.value.rule, refused.value.rows) == ("header", rows)
+
+    def test_is_looked_for_in_the_first_lines_alone(self, tmp_path: Path) -> None:
+        assert tickets(read(tmp_path / "f", "x\n" * 19 + two("T"))[0]) == ["T-1", "T-2"]
+        with pytest.raises(RefusedFileError, match="of 1 it has"):
+            read(tmp_path / "f", "x\n" * 20 + two("T"))
+
+    @pytest.mark.parametrize("mark", [";", "\t", "|"])
+    def test_with_another_separator_is_told_also_below_a_title(self, tmp_path: Path, mark: str) -> None:
+        for before in ("", f"sep={mark}\n", "Sales\n"):
+            with pytest.raises(RefusedFileError, match="row 0 is separated by") as refused:
+                read(tmp_path / "f", before + two("T").replace(",", mark))
+            assert refused.value.rows == 2
+
+    def test_rows_are_numbered_from_it(self, tmp_path: Path) -> None:
+        (tmp_path / "f").write_text("Sales\n\n" + two("T") + ",,,,,,\n" + row("T-3"))
+        with open_csv(tmp_path / "f", "t.csv", TICKETS) as file:
+            assert [(number, fields[0]) for number, fields in file.records()] == [(1, "T-1"), (2, "T-2"), (3, "T-3")]
+
+
+class TestEmptiness:
+    @pytest.mark.parametrize("rest", [",", ",,,", ', ,"",\u00a0', ",\u200b"], ids=ascii)
+    def test_empty_fields_beyond_the_header_are_none(self, tmp_path: Path, rest: str) -> None:
+        assert read(tmp_path / "f", HEAD + row("T-1")[:-1] + rest + "\n")[0] == [row("T-1").strip().split(",")]
+
+    def test_a_value_beyond_the_header_is_one(self, tmp_path: Path) -> None:
+        assert len(read(tmp_path / "f", HEAD + row("T-1")[:-1] + ",,x\n")[0][0]) == 9
+
+    @pytest.mark.parametrize(
+        "line", [",,,,,,", '"","","","","","",""', ",,", "  , ,", "\u00a0,,,,,,", "\x1a", "\t", '""', '=""'], ids=ascii
+    )
+    @pytest.mark.parametrize("end", ["\n", ""])
+    def test_a_line_without_any_value_is_no_row(self, tmp_path: Path, line: str, end: str) -> None:
+        found, cut = read(tmp_path / "f", HEAD + row("T-1") + line + "\n" + row("T-2") + line + end)
+        assert (tickets(found), len(found), cut) == (["T-1", "T-2"], 2, "")
+
+    def test_fields_that_may_be_empty_may_be_left_out_at_the_end(self, tmp_path: Path) -> None:
+        head = "ticket_id,product,basket_id,timestamp,quantity,store,category,,\n"
+        body = "T-1,Bread,B1,2026-11-14,1,S1\nT-2,Bread,B1,2026-11-14,1,S1,Bakery\nT-3,Bread,B1,2026-11-14,1\n"
+        found, _ = read(tmp_path / "f", head + body)
+        assert [fields[6:] for fields in found] == [["", "", ""], ["Bakery", "", ""], []]
+        assert found[2] == ["T-3", "Bread", "B1", "2026-11-14", "1"]
+
+    def test_fields_of_a_column_that_nobody_knows_may_not(self, tmp_path: Path) -> None:
+        assert len(read(tmp_path / "f", HEAD[:-1] + ",loyalty\n" + row("T-1"))[0][0]) == 7
+
+
+class TestLinesInQuotationMarks:
+    @pytest.mark.parametrize("header", [True, False])
+    @pytest.mark.parametrize("every", [1, 2])
+    def test_are_the_lines_within(self, tmp_path: Path, header: bool, every: int) -> None:  # noqa: FBT001 - a table
+        def wrapped(line: str) -> str:
+            return '"' + line[:-1].replace('"', '""') + '"\n'
+
+        lines = [row("T-1", product='"Bread, white"'), row("T-2", product='"two\nlines"'), row("T-3")]
+        written = [wrapped(line) if n % every == 0 else line for n, line in enumerate(lines)]
+        found, _ = read(tmp_path / "f", (wrapped(HEAD) if header else HEAD) + "".join(written))
+        assert [fields[:2] for fields in found] == [["T-1", "Bread, white"], ["T-2", "two\nlines"], ["T-3", "Bread"]]
+
+    def test_one_value_with_commas_is_no_row(self, tmp_path: Path) -> None:
+        assert read(tmp_path / "f", HEAD + '"a, b"\n')[0] == [["a, b"]]
+
+
+UNCUT: dict[str, Callable[[], str | bytes]] = {
+    "whole": lambda: two("T"),
+    "without a last newline": lambda: two("T")[:-1],
+    "CR": lambda: two("T").replace("\n", "\r"),
+    "a value of two lines at the end, without a newline": lambda: two("T") + row("T-3", product='"two\nlines"')[:-1],
+    "a mark left open before": lambda: HEAD + row("T-1", product='"x') + row("T-2")[:-1],
+    "a bad row that ends": lambda: two("T") + "T-3,x\n",
+    "too many fields": lambda: two("T") + row("T-3")[:-1] + ",x",
+    "blank lines": lambda: two("T") + "\n \n ",
+    "Ctrl-Z": lambda: two("T") + "\x1a",
+    "header only": lambda: HEAD[:-1],
+    "gzip": lambda: gzip.compress(two("T").encode()),
+    "gzip, without a last newline": lambda: gzip.compress(two("T")[:-1].encode()),
+}
+CUT: dict[str, tuple[Callable[[], str | bytes], str]] = {
+    "in a field": (lambda: two("T") + "T-3,Br", "its last line"),
+    "after a comma": (lambda: two("T") + row("T-3").rpartition(",")[0], "its last line"),
+    "within quotation marks": (lambda: two("T") + 'T-3,"Bread, wh', "its last line"),
+    "in the last field, within quotation marks": (lambda: two("T") + row("T-3", store='"S1')[:-1], "its last line"),
+    "within a value of two lines": (lambda: two("T") + 'T-3,"two\nli', "its last line"),
+    "below a value of two lines": (lambda: HEAD + row("T-1", product='"two\nlines"') + "T-2,", "its last line"),
+    "where no NUL was written over": (lambda: two("T") + "\x00" * 5_000, "it ends with NUL"),
+    "where no NUL was written over, in a row": (lambda: two("T") + "T-3,Br" + "\x00" * 500, "it ends with NUL"),
+    "gzip without its end": (lambda: gzip.compress(two("T").encode())[:-8], "gzip data that breaks off"),
+    "gzip without most of it": (lambda: gzip.compress(two("T").encode())[:-20], "gzip data that breaks off"),
+    "gzip of a cut file": (lambda: gzip.compress((two("T") + "T-3").encode()), "its last line"),
+}
+
+
+def whole_reading(path: Path, content: str | bytes) -> list[tuple[int, list[str], int, str]]:
+    """The records with numbers and positions after each, and whether the end was reached before the last was read."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with open_csv(path, "t.csv", TICKETS) as file:
+        found = [(number, fields, file.position, file.cut) for number, fields in file.records()]
+        return [*found, (0, [], file.position, file.cut)]
+
+
+class TestTheEnd:
+    @pytest.mark.parametrize("case", UNCUT)
+    def test_is_reached(self, tmp_path: Path, case: str) -> None:
+        self._check(tmp_path / "f", UNCUT[case](), "")
+
+    @pytest.mark.parametrize("case", CUT)
+    def test_is_not_reached(self, tmp_path: Path, case: str) -> None:
+        content, why = CUT[case]
+        self._check(tmp_path / "f", content(), why)
+
+    def _check(self, path: Path, content: str | bytes, why: str) -> None:
+        """Whoever reads, and from wherever, is told the same: also when nothing is left to read."""
+        *whole, (_, _, end, cut) = whole_reading(path, content)
+        assert cut.startswith(why)
+        assert bool(cut) == bool(why)
+        for done, (number, _, position, _) in enumerate(whole, 1):
+            with open_csv(path, "t.csv", TICKETS) as file:
+                file.first(1)
+                file.go_on(number + 1, position)
+                assert [fields for _, fields in file.records()] == [fields for _, fields, _, _ in whole[done:]]
+                assert (file.cut, file.position) == (cut, end)
+
+    def _large(self) -> bytes:
+        rows = "".join(row(f"T-{n}", product=f"P{n * 7919 % 10007} " * 20) for n in range(2_000))
+        return gzip.compress((HEAD + rows).encode())
+
+    @pytest.mark.parametrize("missing", [1, 8, 100, 4_000, 8_000])
+    def test_of_a_large_gzip_file_that_breaks_off_is_known_at_its_last_record(
+        self, tmp_path: Path, missing: int
+    ) -> None:
+        *whole, (_, _, _end, cut) = whole_reading(tmp_path / "f", self._large()[:-missing])
+        assert cut.startswith("gzip data that breaks off")
+        number, _, position, _ = whole[-1]
+        with open_csv(tmp_path / "f", "t.csv", TICKETS) as file:
+            file.go_on(number + 1, position)
+            assert (list(file.records()), file.cut) == ([], cut)
+
+    def test_is_looked_at_in_the_last_part_of_a_long_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(records_module, "_TAIL", 200)
+        self._check(tmp_path / "f", HEAD + "".join(row(f"T-{n}") for n in range(20)) + "T-20,Br", "its last line")
+        self._check(tmp_path / "f", HEAD + "".join(row(f"T-{n}") for n in range(20))[:-1], "")
+
+
+def test_the_first_records_are_read_again(tmp_path: Path) -> None:
+    for content in (two("T").encode(), gzip.compress(two("T").encode()), gzip.compress(two("T").encode())[:-8]):
+        (tmp_path / "f").write_bytes(content)
+        with open_csv(tmp_path / "f", "t.csv", TICKETS) as file:
+            first = file.first(100)
+            assert [fields for _, fields in file.records()] == first
+            assert tickets(first) == ["T-1", "T-2"]
