@@ -12,8 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
+from pipeline_assets.events.conditional_puts import put_if_absent
 from pipeline_assets.settings import MissingSettingError
 from pipeline_assets.stocks.companies import COMPANIES
 from pipeline_assets.stocks.market import Bar, minute_bars
@@ -28,7 +27,6 @@ SEED = 1
 #: Bars of ten seconds: enough to see a minute move, and 432,000 items a day, not millions.
 ROWS = 6
 _MINUTE = 60
-_THERE = "PreconditionFailed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ def write_minute(
     """
     put = there = written = 0
     for key, bars in minute_files(minute, files=files, rows=rows, seed=seed):
-        if _put_if_absent(s3, bucket, key, as_csv(bars)):
+        if put_if_absent(s3, Bucket=bucket, Key=key, Body=as_csv(bars), ContentType="text/csv"):
             put, written = put + 1, written + len(bars)
         else:
             there += 1
@@ -133,13 +131,3 @@ def scheduled_minute(event: object, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         moment = now.astimezone(UTC)
     return moment.replace(second=0, microsecond=0)
-
-
-def _put_if_absent(s3: S3Client, bucket: str, key: str, body: bytes) -> bool:
-    try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/csv", IfNoneMatch="*")
-    except ClientError as error:
-        if error.response["Error"].get("Code") == _THERE:
-            return False
-        raise
-    return True
