@@ -92,8 +92,8 @@ PACKAGES: Final = (
 def build_package(package: Package, out: Path = OUT, target: Target | None = None) -> Path:
     """Build one package as `<out>/<name>.zip`, described by `<name>.json` beside it; unchanged inputs build nothing.
 
-    Raises `PackagingError` when the handler reaches something that the package would not hold, or when the package is too
-    large for Lambda.
+    Raises `PackagingError` when the handler reaches something that the package would not hold, and when the package is
+    too large for Lambda.
     """
     target = target or Target()
     archive, description = out / f"{package.name}.zip", out / f"{package.name}.json"

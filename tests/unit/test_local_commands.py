@@ -299,4 +299,5 @@ def test_status_counts_have_the_names_that_programs_read() -> None:
         "dead_lettered": 0,
         "objects": 2,
         "refused": 1,
+        "foreign_messages": 0,
     }
