@@ -66,12 +66,16 @@ class FeedSettings:
 
 @dataclass(frozen=True, slots=True)
 class WrittenMinute:
-    """What came of one minute: files put, files that were there already, and the rows of those that were put."""
+    """What came of one minute: files put, files that were there already, and the rows of those that were put.
+
+    `versions` are the keys of the files put, each with its version, empty in a bucket without versions.
+    """
 
     minute: datetime
     put: int
     there: int
     rows: int
+    versions: tuple[tuple[str, str], ...] = ()
 
 
 def write_minute(
@@ -88,13 +92,16 @@ def write_minute(
     ClientError
         S3 refused a file; doing it again puts those that are missing.
     """
-    put = there = written = 0
+    there = written = 0
+    put: list[tuple[str, str]] = []
     for key, bars in minute_files(minute, files=files, rows=rows, seed=seed):
-        if put_if_absent(s3, Bucket=bucket, Key=key, Body=as_csv(bars), ContentType="text/csv"):
-            put, written = put + 1, written + len(bars)
-        else:
+        answer = put_if_absent(s3, Bucket=bucket, Key=key, Body=as_csv(bars), ContentType="text/csv")
+        if answer is None:
             there += 1
-    return WrittenMinute(minute, put, there, written)
+        else:
+            put.append((key, answer.get("VersionId", "")))
+            written += len(bars)
+    return WrittenMinute(minute, len(put), there, written, tuple(put))
 
 
 def minute_files(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.tickets_load import PATIENCE_SECONDS
+from deploy.local.following import PATIENCE_SECONDS
 from deploy.packaging import PACKAGES, Package
 from deploy.stack import outputs_by_kind
 from pipeline_assets.events.queue import back_off_seconds
