@@ -130,7 +130,7 @@ class _LakeObject(io.RawIOBase):
             # Arrow and DuckDB make a text of it on the way; whoever asked wants to know what it was.
             self._reading.fault = error
             # Replaced or deleted since it was listed.
-            if (found := refusal(error)) and found.gone:
+            if (why := refusal(error)) and why.gone:
                 self._reading.changed = True
             raise
         self._reading.add(len(found))

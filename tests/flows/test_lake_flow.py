@@ -93,6 +93,27 @@ class TestRawToCurated:
         assert (row["row"], row["rule"]) == (2, "customer_id_positive")
         assert NAME not in str(row)
 
+    def test_what_spark_leaves_behind_is_left_alone(self, lake: Lake) -> None:
+        """Beside data, in the raw bucket and in the inbox: no receipt, nothing refused; what is data comes through."""
+        day, name = "2026-03-03", load_name("2026-03-03")
+        markers = [
+            "_SUCCESS",
+            f"orders/load={day}/",
+            f"orders/load={day}/.x.parquet.crc",
+            "_temporary/0/part-0.parquet",
+        ]
+        flows = {"ecommerce": "raw", "inbox": "inbox"}
+        before = {flow: lake.ledger.totals(flow).objects for flow in flows}
+        for place in flows.values():
+            for key in (*markers, "customers/run1/", "customers/_committed_1"):
+                lake.s3.put_object(Bucket=lake.access.bucket(place), Key=key, Body=b"")
+        stored = lake.put_rows(RawObject("stores", day, name.load_id, "0001"), [{"store_id": 8}])
+        assert lake.receipt(lake.id_of(stored)).counts == Counts(1, 1)
+        for flow, place in flows.items():
+            until(lambda place=place: messages_in(lake.access, place) == 0)
+            assert lake.ledger.totals(flow).objects == before[flow] + (flow == "ecommerce")
+            assert not [each for each in lake.ledger.receipts(flow) if "_temporary" in each.source.key]
+
     def test_many_objects_at_once_on_one_day_lose_nothing(self, lake: Lake) -> None:
         """Twelve objects of one day, put side by side: each invocation rewrites the day that the others rewrite too."""
         day, name = "2026-03-04", load_name("2026-03-04")

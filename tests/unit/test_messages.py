@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from lambdas import file_events
@@ -26,6 +27,7 @@ from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.s3_answers import DENIED_AT_RECEIVE, refusal
 from pipeline_assets.events.s3_events import notification
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/1/tickets"
@@ -58,10 +60,15 @@ def body(*keys: str) -> str:
     return json.dumps({"Records": [json.loads(notification(version))["Records"][0] for version in versions]})
 
 
-def work(sqs: Stubber, flow: Flow, text: str, continuation: int = 0) -> list[Any]:
-    message = Message("m", text, "handle", 1, continuation)
+def queue_of(sqs: Stubber) -> EventQueue:
+    client: Any = sqs.client
+    return EventQueue(client, QUEUE)
+
+
+def work(sqs: Stubber, flow: Flow, text: str, continuation: int = 0, receives: int = 1) -> list[Any]:
+    message = Message("m", text, "handle", receives, continuation)
     stores: Any = SimpleNamespace(quarantine=None)
-    return list(work_message(message, flow, stores, EventQueue(sqs.client, QUEUE), lambda: 60.0))
+    return list(work_message(message, flow, stores, queue_of(sqs), lambda: 60.0))
 
 
 def moved(version: ObjectVersion) -> Receipt | None:
@@ -76,6 +83,19 @@ def test_what_is_no_data_is_left_alone_and_told_and_the_rest_is_worked_in(sqs: S
         LeftAlone("s3://b/_SUCCESS"),
     ]
     assert flow.seen == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("receives", "given_up"), [(1, False), (DENIED_AT_RECEIVE - 1, False), (DENIED_AT_RECEIVE, True)]
+)
+def test_a_flow_is_told_by_the_receives_whether_a_denial_counts(sqs: Stubber, receives: int, *, given_up: bool) -> None:
+    denied = ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
+    found: list[bool] = []
+    assert work(sqs, Flow(lambda _: found.append(refusal(denied) is not None)), body("a.csv"), receives=receives) == [
+        None
+    ]
+    assert found == [given_up]
+    assert refusal(denied) is None, "what comes after is another event"
 
 
 @pytest.mark.parametrize("continuation", [0, 1, MOST_CONTINUATIONS - 1])
@@ -127,7 +147,7 @@ def test_the_function_counts_continuations_in_the_message_and_in_a_metric(
     }
     if attributes is not None:
         record["messageAttributes"] = attributes
-    opened: Any = lambda: (SimpleNamespace(quarantine=None), EventQueue(sqs.client, QUEUE))  # noqa: E731
+    opened: Any = lambda: (SimpleNamespace(quarantine=None), queue_of(sqs))  # noqa: E731
     assert file_handler(Flow(moved), opened)({"Records": [record]}, Context()) == {"batchItemFailures": []}
     assert counted == ["ObjectsIgnored", "Continuations"]
 
@@ -137,5 +157,6 @@ class Context(LambdaContext):
         self._function_name = self._aws_request_id = self._invoked_function_arn = "f"
         self._memory_limit_in_mb = 128
 
-    def get_remaining_time_in_millis(self) -> int:
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
         return 60_000

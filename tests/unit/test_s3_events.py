@@ -114,7 +114,8 @@ def test_event_bridge_writes_a_key_as_it_is(key: str, wrap: Any) -> None:
 
 @pytest.mark.parametrize("version", [None, "null", ""])
 def test_event_bridge_may_know_no_version(version: str | None) -> None:
-    (found,), _ = object_versions(json.dumps(event_bridge(**{"version-id": version})), flow="tickets")
+    item: dict[str, Any] = {"version-id": version}
+    (found,), _ = object_versions(json.dumps(event_bridge(**item)), flow="tickets")
     assert found.version_id == ""
 
 
