@@ -67,7 +67,7 @@ class TestHowItRuns:
         assert {choice: int(choice) for choice in choices} == {key: cap["Invocations"] for key, cap in caps.items()}
         assert min(cap["Invocations"] for cap in caps.values()) >= 2
 
-    def test_the_market_is_written_every_minute_once_somebody_wants_it(self) -> None:
+    def test_the_market_is_written_every_minute_unless_it_is_paused(self) -> None:
         rule = RESOURCES["GeneratorSchedule"]["Properties"]
         assert rule["ScheduleExpression"] == "rate(1 minute)"
         assert rule["State"] == {"Ref": "StockSchedule"}
