@@ -57,7 +57,7 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
     access = access_to(instance)
     files = ticket_files(path, root)
     standing = {file.key: there for file in files if (there := standing_at(access, file))}
-    _tell_replacements({key: there for key, there in standing.items() if not there.same}, replace=replace)
+    tell_replacements(standing, replace=replace)
     with bars() as progress:
         receipts = put_with_progress(access, files, standing, progress)
         if wait:
@@ -70,8 +70,12 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
         say(f"{counted(left)} passed over: only {' and '.join(SUFFIXES)} are taken from a folder.", style="yellow")
 
 
-def _tell_replacements(replaced: dict[str, Standing], *, replace: bool) -> None:
-    """Say which files would take the place of others; raises `LocalStackError` unless that is wanted."""
+def tell_replacements(standing: Mapping[str, Standing], *, replace: bool) -> None:
+    """Say which files would take the place of others; raises `LocalStackError` unless that is wanted.
+
+    `standing` is by key what is in the bucket now.
+    """
+    replaced = {key: there for key, there in standing.items() if not there.same}
     if not replaced:
         return
     for key, there in list(replaced.items())[:_SHOWN]:

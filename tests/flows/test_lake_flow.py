@@ -6,6 +6,7 @@ import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -53,6 +54,10 @@ def instance_environment(cloud: RunningStack, monkeypatch: pytest.MonkeyPatch) -
 
 def orders(first: int, number: int, **values: Any) -> list[dict[str, Any]]:
     return [{"order_id": first + place, **values} for place in range(number)]
+
+
+def _is_empty(lake: Lake, queue: str) -> bool:
+    return messages_in(lake.access, queue) == 0
 
 
 def at(text: str) -> datetime:
@@ -110,7 +115,7 @@ class TestRawToCurated:
         stored = lake.put_rows(RawObject("stores", day, name.load_id, "0001"), [{"store_id": 8}])
         assert lake.receipt(lake.id_of(stored)).counts == Counts(1, 1)
         for flow, place in flows.items():
-            until(lambda place=place: messages_in(lake.access, place) == 0)
+            until(partial(_is_empty, lake, place))
             assert lake.ledger.totals(flow).objects == before[flow] + (flow == "ecommerce")
             assert not [each for each in lake.ledger.receipts(flow) if "_temporary" in each.source.key]
 

@@ -17,9 +17,11 @@ from deploy.local.reconciliation import announce_lost
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
+from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
 from pipeline_assets.files.quarantine import Quarantine
+from pipeline_assets.files.replay import replay_message
 from pipeline_assets.files.versions import version_id_of
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets.catch_up import catch_up
@@ -255,6 +257,18 @@ def test_a_notification_in_an_envelope_is_worked_through(tickets: TicketCloud, w
     record = tickets.notification(quote_plus(key), version, moment="2026-11-20T10:00:00.000Z", sequencer="0A")
     bare = {"Records": [record]} if way == "SNS" else in_event_bridge(tickets.bucket, key, version)
     tickets.send(json.dumps(bare if way == "EventBridge" else in_sns(bare)))
+    tickets.wait(lambda: tickets.ledger.deliveries(receipt.id) == 2)
+
+
+def test_an_enveloped_message_that_was_kept_is_put_into_the_queue_again(tickets: TicketCloud) -> None:
+    key = "kept before.csv"
+    version = tickets.put(key, HEADER + row("T1"))
+    receipt = tickets.receipt(key, version)
+    body = json.dumps(in_sns(in_event_bridge(tickets.bucket, key, version)))
+    with tickets.stores() as stores:
+        stores.quarantine.keep_message("kept-message", body, "foreign_message", "it has no list 'Records'")
+        assert replay_message("kept-message", stores, EventQueue(tickets.access.sqs, tickets.access.queue("tickets")))
+        assert stores.quarantine.message("kept-message") is None
     tickets.wait(lambda: tickets.ledger.deliveries(receipt.id) == 2)
 
 

@@ -25,7 +25,8 @@ def withheld(s3: Any, key: str, code: str, status: int = 403) -> Iterator[None]:
     def answer(request: Any, **_: Any) -> AWSResponse | None:
         if not unquote(urlsplit(request.url).path).endswith(f"/{key}"):
             return None
-        return AWSResponse(request.url, status, {"Content-Type": "application/xml"}, _Raw(body))
+        headers: Any = {"Content-Type": "application/xml"}
+        return AWSResponse(request.url, status, headers, _Raw(body))
 
     s3.meta.events.register("before-send.s3.GetObject", answer)
     try:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from deploy.cli.redrive import _announced
+from pipeline_assets.events.dead_letters import DeadLetter
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.s3_events import notification, object_versions
 
@@ -186,6 +188,12 @@ def test_an_envelope_around_something_else_is_refused_with_a_reason(document: di
     assert why in str(fault)
     assert fault.rule == "foreign_message"
     assert len(str(fault)) < 500
+
+
+@pytest.mark.parametrize("document", [sns(PLAIN), event_bridge(), sns(event_bridge())])
+def test_a_dead_letter_is_shown_by_what_is_in_its_envelope(document: dict[str, Any]) -> None:
+    letter = DeadLetter("m", json.dumps(document), "h", 40, "2026-11-20T09:30:00.000Z")
+    assert _announced(letter, "tickets") == ["s3://cesta-tickets/2026/t.csv v1"]
 
 
 def test_removals_are_passed_over() -> None:
