@@ -43,17 +43,28 @@ TERMINAL: Final[Mapping[str, Refusal]] = {
     **dict.fromkeys(("MethodNotAllowed", "405"), Refusal("this version is a deletion and holds no file", gone=True)),
     "NoSuchBucket": Refusal("its bucket is not there"),
     "InvalidBucketName": Refusal("no bucket can be called like its bucket"),
-    "InvalidObjectState": Refusal("it is archived: restore it (S3 RestoreObject), then replay it"),
+    "NoSuchAccessPoint": Refusal("the access point it was announced by is not there"),
+    **dict.fromkeys(
+        ("InvalidObjectState", "ObjectNotInActiveTierError"),
+        Refusal("it is archived: restore it (S3 RestoreObject), then replay it"),
+    ),
     "InvalidRequest": Refusal("S3 cannot give it out as it was stored, with a key of the sender's own (SSE-C) perhaps"),
     "InvalidArgument": Refusal("S3 knows no version of such an id"),
     "KeyTooLongError": Refusal("its key is longer than the 1,024 bytes of S3"),
     "AllAccessDisabled": Refusal("all access to it was disabled"),
-    "PermanentRedirect": Refusal("its bucket is in another region, to which S3 refers"),
+    **dict.fromkeys(
+        ("PermanentRedirect", "IllegalLocationConstraintException"), Refusal("its bucket is in another region")
+    ),
     "KMS.DisabledException": Refusal(f"{_OTHER_KEY} is disabled: enable it, then replay the file"),
     "KMS.NotFoundException": Refusal(f"{_OTHER_KEY} does not exist any more"),
-    "KMS.KMSInvalidStateException": Refusal(f"{_OTHER_KEY} waits for its deletion, or is in another state without use"),
-    "KMS.InvalidStateException": Refusal(f"{_OTHER_KEY} waits for its deletion, or is in another state without use"),
-    "KMS.InvalidKeyUsageException": Refusal(f"{_OTHER_KEY} is not meant for encryption"),
+    **dict.fromkeys(
+        ("KMS.KMSInvalidStateException", "KMS.InvalidStateException"),
+        Refusal(f"{_OTHER_KEY} waits for its deletion, or is in another state without use"),
+    ),
+    **dict.fromkeys(
+        ("KMS.InvalidKeyUsageException", "KMS.InvalidCiphertextException", "KMS.IncorrectKeyException"),
+        Refusal(f"{_OTHER_KEY} does not open it"),
+    ),
 }
 #: Codes of denials, which may pass: see `DENIED_AT_RECEIVE`.
 DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "KMS.AccessDeniedException", "Forbidden", "403"})

@@ -58,33 +58,33 @@ class TestReplacing:
     def test_the_same_content_again_is_told_and_puts_nothing(
         self, cloud: RunningStack, here: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        write(here / "again.csv", "L3")
+        write(here / "loading" / "again.csv", "L3")
         for _ in range(2):
-            loading.load_tickets(cloud.instance, Path("again.csv"), wait=False, replace=False)
-        assert len(versions(cloud, "again.csv")) == 1
+            loading.load_tickets(cloud.instance, Path("loading/again.csv"), wait=False, replace=False)
+        assert len(versions(cloud, "loading/again.csv")) == 1
         assert "1 file is there already with the same content: nothing new to do" in capsys.readouterr().out
 
     def test_other_content_is_told_before_and_put_only_when_it_is_wanted(
         self, cloud: RunningStack, here: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        write(here / "day.csv", "L4", "L5", "L6")
-        loading.load_tickets(cloud.instance, Path("day.csv"), wait=False, replace=False)
-        file = TicketFile(here / "day.csv", "day.csv")
+        write(here / "loading" / "day.csv", "L4", "L5", "L6")
+        loading.load_tickets(cloud.instance, Path("loading/day.csv"), wait=False, replace=False)
+        file = TicketFile(here / "loading" / "day.csv", "loading/day.csv")
         there = standing_at(cloud.access, file)
         assert there
         follow(cloud.access, [there.receipt_id], "tickets", tell=dagster_shows_all(cloud))
         capsys.readouterr()
 
-        write(here / "day.csv", "L4")
-        write(here / "new.csv", "L7")
+        write(here / "loading" / "day.csv", "L4")
+        write(here / "loading" / "new.csv", "L7")
         with pytest.raises(LocalStackError, match=r"nothing was put: 1 file .* would be replaced. Say --replace"):
-            loading.load_tickets(cloud.instance, Path(), wait=False, replace=False)
-        assert "replaces day.csv, put at 20" in (said := " ".join(capsys.readouterr().err.split()))
+            loading.load_tickets(cloud.instance, Path("loading"), wait=False, replace=False)
+        assert "replaces loading/day.csv, put at 20" in (said := " ".join(capsys.readouterr().err.split()))
         assert "3 rows of it were accepted; what the new file leaves out leaves the graph" in said
-        assert (len(versions(cloud, "day.csv")), versions(cloud, "new.csv")) == (1, [])
+        assert (len(versions(cloud, "loading/day.csv")), versions(cloud, "loading/new.csv")) == (1, [])
 
-        loading.load_tickets(cloud.instance, Path(), wait=False, replace=True)
-        assert (len(versions(cloud, "day.csv")), len(versions(cloud, "new.csv"))) == (2, 1)
+        loading.load_tickets(cloud.instance, Path("loading"), wait=False, replace=True)
+        assert (len(versions(cloud, "loading/day.csv")), len(versions(cloud, "loading/new.csv"))) == (2, 1)
 
     @pytest.mark.parametrize("deleted", [True, False])
     def test_what_was_not_told_of_is_not_replaced(self, cloud: RunningStack, here: Path, *, deleted: bool) -> None:
@@ -101,9 +101,9 @@ class TestReplacing:
             put_ticket_file(cloud.access, file, replace(there, same=False))
 
     def test_what_came_in_between_is_not_replaced_either(self, cloud: RunningStack, here: Path) -> None:
-        file = TicketFile(write(here / "first.csv", "L10"), "first.csv")
+        file = TicketFile(write(here / "first.csv", "L10"), "loading/first.csv")
         put_ticket_file(cloud.access, file)
-        with pytest.raises(LocalStackError, match=r"somebody else put or deleted first\.csv"):
+        with pytest.raises(LocalStackError, match=r"somebody else put or deleted loading/first\.csv"):
             put_ticket_file(cloud.access, file, None)
 
 
