@@ -63,11 +63,13 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
         if wait:
             follow_with_progress(access, receipts, progress)
     there_already = sum(there.same for there in standing.values())
-    say(f"{counted(len(files) - there_already)} in the bucket {access.bucket(FLOW)} now.")
+    if put := len(files) - there_already:
+        say(f"{counted(put)} in the bucket {access.bucket(FLOW)}.")
     if there_already:
         say(f"{counted(there_already)} there already with the same content: nothing new to do.", style="yellow")
     if left := passed_over(path, files):
-        say(f"{counted(left)} passed over: only {' and '.join(SUFFIXES)} are taken from a folder.", style="yellow")
+        only = f"only {' and '.join(SUFFIXES)} are taken from a folder, and nothing that begins with . or _"
+        say(f"{counted(left)} passed over: {only}.", style="yellow")
 
 
 def tell_replacements(standing: Mapping[str, Standing], *, replace: bool) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.exceptions import HTTPClientError
@@ -22,6 +24,11 @@ from pipeline_assets.files.waiting import what_waits
 #: invocation had that crashed before it came to itself comes again after six, the queue's visibility timeout.
 PATIENCE_SECONDS = 420.0
 _LOOK_SECONDS = 0.5
+#: So many objects are asked for in vain at each look, of what may be thousands.
+_IN_VAIN = 25
+
+OneT = TypeVar("OneT")
+OtherT = TypeVar("OtherT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,8 @@ def follow(
     raise. Raises `LocalStackError` when the event of one of the objects is given up, or when nothing moves for
     `patience` seconds; a local cloud that does not answer, since it is started again, is one in which nothing moves.
     """
-    followed = _Followed(access, flow, set(wanted))
+    ids = tuple(dict.fromkeys(wanted))
+    followed = _Followed(access, flow, ids, deque(ids))
     last, moved = Progress(), time.monotonic()
     while True:
         check()
@@ -74,34 +82,48 @@ class _Followed:
 
     access: Access
     flow: str
-    wanted: set[str]
-    #: Receipts that Dagster does not show yet, and ids of those that it does.
-    recorded: dict[str, Receipt] = field(default_factory=dict)
-    shown: set[str] = field(default_factory=set)
+    wanted: tuple[str, ...]
+    #: Ids without a receipt yet, and receipts that Dagster does not show yet.
+    awaited: deque[str]
+    recorded: deque[Receipt] = field(default_factory=deque)
     #: How many dead letters there were when they were last looked into.
     letters: int = 0
 
     def look(self) -> Progress:
         """How far the objects are; raises `LocalStackError` when one was given up."""
         ledger = Ledger(self.access.dynamodb, self.access.table("ledger"))
-        for receipt_id in self.wanted - self.recorded.keys() - self.shown:
-            if receipt := ledger.receipt(receipt_id):
-                self.recorded[receipt_id] = receipt
-        for receipt_id, receipt in list(self.recorded.items()):
-            if not ledger.is_pending(receipt):
-                self.shown.add(receipt_id)
-                del self.recorded[receipt_id]
+        _take_out(self.awaited, ledger.receipt, self.recorded)
+        _take_out(self.recorded, lambda receipt: None if ledger.is_pending(receipt) else receipt, deque())
         self._look_into_dead_letters()
-        return Progress(len(self.recorded) + len(self.shown), len(self.shown))
+        done = len(self.wanted) - len(self.awaited)
+        return Progress(done, done - len(self.recorded))
 
     def _look_into_dead_letters(self) -> None:
-        there = messages_in(self.access, f"{FLOWS[self.flow]}-dlq")
+        queue = FLOWS[self.flow]
+        there = messages_in(self.access, f"{queue}-dlq")
         if there != self.letters:
-            letters = DeadLetters(self.access.sqs, self.access.queue(FLOWS[self.flow]))
-            mine = what_waits(letters, self.flow).announced.keys() & (self.wanted - self.recorded.keys() - self.shown)
-            if mine:
+            waiting = what_waits(DeadLetters(self.access.sqs, self.access.queue(queue)), self.flow)
+            if mine := waiting.announced.keys() & set(self.awaited):
                 raise LocalStackError(
-                    f"{len(mine)} of {len(self.wanted)} files were given up and lie in the queue "
-                    f"{FLOWS[self.flow]}-dlq: the file logs/cloud.log of the state directory says why."
+                    f"{len(mine)} of {len(self.wanted)} files were given up and lie in the queue {queue}-dlq: "
+                    "the file logs/cloud.log of the state directory says why."
                 )
             self.letters = there
+
+
+def _take_out(queue: deque[OneT], found: Callable[[OneT], OtherT | None], into: deque[OtherT]) -> None:
+    """Take out of a queue what is found of it, put that into another; after some in vain leave the rest for later.
+
+    Those in vain go to the end, so that all have their turn. The local cloud has work of its own to do.
+    """
+    in_vain = 0
+    for _ in range(len(queue)):
+        other = found(queue[0])
+        one = queue.popleft()
+        if other is not None:
+            into.append(other)
+            continue
+        queue.append(one)
+        in_vain += 1
+        if in_vain == _IN_VAIN:
+            return

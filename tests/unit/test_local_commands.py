@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,6 +15,8 @@ import pytest
 import typer
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from deploy import packaging
@@ -27,7 +31,7 @@ from deploy.local.cloud_host import is_from_a_program
 from deploy.local.engine_environment import EngineEnvironment, install_engines, require_uv
 from deploy.local.errors import LocalStackError
 from deploy.local.flows import FlowStatus
-from deploy.local.following import Progress, follow
+from deploy.local.following import Progress, _take_out, follow
 from deploy.local.instance import PROJECT, Instance
 from deploy.local.outputs import save_outputs
 from deploy.local.tickets_load import TicketFile, passed_over, ticket_files
@@ -339,6 +343,24 @@ def test_a_cloud_that_does_not_answer_is_waited_for() -> None:
     with pytest.raises(LocalStackError, match="nothing moved for 0 s: 0 of 1 files are in"):
         follow(Access(nobody), ["some-id"], "tickets", tell=looks.append, patience=0.1)
     assert looks == [Progress()] * len(looks)
+
+
+@given(st.lists(st.booleans(), max_size=80), st.integers(0, 80))
+def test_what_is_found_moves_on_once_whatever_breaks_off_a_look(there: list[bool], breaks: int) -> None:
+    queue, found, asked = deque(enumerate(there)), deque[int](), 0
+
+    def look(one: tuple[int, bool]) -> int | None:
+        nonlocal asked
+        asked += 1
+        if asked == breaks:
+            raise ConnectionError
+        return one[0] if one[1] else None
+
+    for _ in range(len(there) + 2):
+        with suppress(ConnectionError):
+            _take_out(queue, look, found)
+    assert sorted(found) == [number for number, is_there in enumerate(there) if is_there]
+    assert sorted(number for number, _ in queue) == [number for number, is_there in enumerate(there) if not is_there]
 
 
 def test_status_counts_have_the_names_that_programs_read() -> None:
