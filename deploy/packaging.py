@@ -42,6 +42,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 TOOLS: Final = ROOT / ".tools" / "bin"
 LOCKS: Final = ROOT / "deploy" / "packages"
 OUT: Final = ROOT / "dist"
+#: What Lambda takes of a package, unpacked: 250 MB, of 1,048,576 bytes each.
+MOST_BYTES: Final = 262_144_000
 #: The packages of this repository that a handler may reach.
 FIRST_PARTY: Final = ("lambdas", "pipeline_assets")
 
@@ -90,7 +92,8 @@ PACKAGES: Final = (
 def build_package(package: Package, out: Path = OUT, target: Target | None = None) -> Path:
     """Build one package as `<out>/<name>.zip`, described by `<name>.json` beside it; unchanged inputs build nothing.
 
-    Raises `PackagingError` when the handler reaches something that the package would not hold.
+    Raises `PackagingError` when the handler reaches something that the package would not hold, and when the package is
+    too large for Lambda.
     """
     target = target or Target()
     archive, description = out / f"{package.name}.zip", out / f"{package.name}.json"
@@ -105,13 +108,19 @@ def build_package(package: Package, out: Path = OUT, target: Target | None = Non
         _require_everything_imported(package, code, wheels)
         content = {name: wheels / name for name in _kept(wheels, package.services)}
         content |= {file.relative_to(ROOT).as_posix(): file for file in code}
+        unpacked = sum(file.stat().st_size for file in content.values())
+        if unpacked > MOST_BYTES:
+            raise PackagingError(
+                f"{package.name} has {unpacked:,} bytes unpacked for {target.runtime} on {target.architecture}; "
+                f"Lambda takes at most {MOST_BYTES:,}"
+            )
         fresh = Path(scratch, archive.name)
         _write_archive(fresh, content)
         facts = {
             "inputs": inputs,
             "runtime": target.runtime,
             "architecture": target.architecture,
-            "unpacked_bytes": sum(file.stat().st_size for file in content.values()),
+            "unpacked_bytes": unpacked,
         }
         fresh.replace(archive)
     description.write_text(json.dumps(facts, indent=2) + "\n")
@@ -237,7 +246,7 @@ def _kept(wheels: Path, services: frozenset[str]) -> Iterator[str]:
 
 def _wanted(name: PurePosixPath, services: frozenset[str]) -> bool:
     top, *_ = name.parts
-    if top.startswith((".", "bin")) or name.suffix in {".pyc", ".pyi", ".typed"} or "tests" in name.parts:
+    if top.startswith(".") or top == "bin" or name.suffix in {".pyc", ".pyi", ".typed"} or "tests" in name.parts:
         return False
     if top.endswith(".dist-info"):
         return name.name == "METADATA" or name.name.upper().startswith(("LICEN", "NOTICE"))

@@ -31,7 +31,25 @@ if TYPE_CHECKING:
 
 TEMPLATE: Final = ROOT / "deploy" / "template.yaml"
 #: What a stack may be in for a new deployment to begin; after a failed first one it is an empty shell, deleted before.
-_READY: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
+_READY: Final = (
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+)
+#: What a stack may have come to rest in from which only a person gets it out, and how.
+_STUCK: Final = {
+    "CREATE_FAILED": "look at its events for what failed, then delete the stack",
+    "ROLLBACK_FAILED": "some of what it had made could not be deleted, such as a bucket that holds objects by now: "
+    "empty or keep those, then delete the stack",
+    "DELETE_FAILED": "some of it could not be deleted, such as a bucket that holds objects: empty those and delete the "
+    "stack again, or delete it and retain them",
+    "UPDATE_ROLLBACK_FAILED": "mend what its events name, then continue the rollback "
+    "(aws cloudformation continue-update-rollback)",
+    "UPDATE_FAILED": "roll it back (aws cloudformation rollback-stack)",
+    "IMPORT_ROLLBACK_FAILED": "mend what its events name, then delete the stack and retain its resources",
+}
 _WAITERS: Final = {
     "CREATE": "stack_create_complete",
     "UPDATE": "stack_update_complete",
@@ -128,7 +146,7 @@ class _Stack:
             self._change({**self._request("IMPORT"), "TemplateBody": bare, "ResourcesToImport": wanted})
             status = "IMPORT_COMPLETE"
         if status is not None and status not in _READY:
-            raise DeployError(f"stack {self._name} is in {status}; it must come to rest first")
+            raise DeployError(not_ready(self._name, status))
         values: list[ParameterTypeDef] = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
         if status:
             values += [
@@ -201,6 +219,13 @@ class _Stack:
                 yield f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason or status}"
 
 
+def not_ready(name: str, status: str) -> str:
+    """Why a stack cannot be deployed in its status, and what to do about it."""
+    if way_out := _STUCK.get(status):
+        return f"stack {name} is in {status} and does not get out of it by itself: {way_out}"
+    return f"stack {name} is in {status}: something else is changing it; try again when that has ended"
+
+
 def _upload_packages(s3: S3Client, bucket: str, account: str, packages: Path) -> dict[str, str]:
     """Upload the packages and return the parameters that follow from them."""
     parameters: dict[str, str] = {}
@@ -223,8 +248,15 @@ def _upload_template(s3: S3Client, bucket: str, account: str) -> str:
     """Upload the template and return its address: inside a request CloudFormation takes no more than 51,200 bytes."""
     key = f"templates/{hashlib.sha256(TEMPLATE.read_bytes()).hexdigest()}.yaml"
     _upload(s3, bucket, account, key, TEMPLATE)
-    signed = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
-    return signed.partition("?")[0]
+    return object_url(s3, bucket, key)
+
+
+def object_url(s3: S3Client, bucket: str, key: str) -> str:
+    """The address of an object at its region's own endpoint.
+
+    The one without a region refers elsewhere, which CloudFormation does not follow in regions to opt into.
+    """
+    return f"{s3.meta.endpoint_url}/{bucket}/{key}"
 
 
 def _upload(s3: S3Client, bucket: str, account: str, key: str, file: Path) -> None:

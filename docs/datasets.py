@@ -21,6 +21,12 @@ checks. `python -m docs.datasets` writes this page.
 
 A broken rule rejects its row (*quarantine*), refuses the whole object (*halt*), or is counted and the row kept
 (*warn*).
+
+Objects that are no data by their names are left alone in every bucket, as Hadoop, Spark and Athena do: a key with a
+part that begins with `_` or `.` (`_SUCCESS`, `_temporary/0/part-0.csv`, `.part-0.csv.crc`; a folder `_name=value` is a
+partition and not meant), and one that ends in `/`, `_$folder$`, `.crc` or `._COPYING_`. They are in no account; the
+functions' logs and the metric `ObjectsIgnored` tell of them. Do not begin the name of a file or folder that is to be
+loaded like that.
 """
 _FILES = """# Files
 

@@ -11,16 +11,15 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
-from pipeline_assets.events.messages import EventFlow, Message, StoresT, work_message
+from pipeline_assets.events.messages import Continued, EventFlow, LeftAlone, Message, StoresT, work_message
 from pipeline_assets.events.outcomes import IngestError
-from pipeline_assets.events.queue import EventQueue
+from pipeline_assets.events.queue import CONTINUATION, EventQueue
+from pipeline_assets.events.receipt import Receipt
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
-
-    from pipeline_assets.events.receipt import Receipt
 
 _OBJECTS_BETWEEN_ROUNDS = 20_000
 
@@ -36,12 +35,11 @@ def file_handler(
 
     def work(record: SQSRecord, lambda_context: LambdaContext) -> None:
         receive_count = int(record.attributes.approximate_receive_count)
-        message = Message(record.message_id, record.body, record.receipt_handle, receive_count)
+        message = Message(record.message_id, record.body, record.receipt_handle, receive_count, _continuation(record))
         stores, queue = opened()
         try:
-            for receipt in work_message(message, flow, stores, queue, lambda: _seconds_left(lambda_context)):
-                if receipt is not None:
-                    _tell(receipt)
+            for outcome in work_message(message, flow, stores, queue, lambda: _seconds_left(lambda_context)):
+                _tell(outcome)
         except Exception as error:
             _tell_failure(error, receive_count)
             raise
@@ -75,7 +73,26 @@ def _seconds_left(context: LambdaContext) -> float:
     return context.get_remaining_time_in_millis() / 1000
 
 
-def _tell(receipt: Receipt) -> None:
+def _continuation(record: SQSRecord) -> int:
+    """Which continuation a message is; 0 for what somebody else sent, whatever it says."""
+    counted = record.raw_event.get("messageAttributes", {}).get(CONTINUATION, {})
+    text = str(counted.get("stringValue"))
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _tell(outcome: Receipt | LeftAlone | Continued | None) -> None:
+    match outcome:
+        case LeftAlone(uri):
+            logger.info("object left alone: its name is that of no data", extra={"object_uri": uri})
+            metrics.add_metric(name="ObjectsIgnored", unit=MetricUnit.Count, value=1)
+        case Continued(number):
+            logger.info("to be gone on with", extra={"continuation": number})
+            metrics.add_metric(name="Continuations", unit=MetricUnit.Count, value=1)
+        case Receipt():
+            _tell_receipt(outcome)
+
+
+def _tell_receipt(receipt: Receipt) -> None:
     counts = receipt.counts.as_dict()
     logger.info("object ingested", extra={"object_uri": receipt.source.uri, "refused": receipt.refused, **counts})
     for outcome, rows in counts.items():

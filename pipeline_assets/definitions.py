@@ -12,6 +12,7 @@ from pipeline_assets.export.assets import INBOX_LANDED, ExportStoresResource, ex
 from pipeline_assets.graph.assets import purchase_graph, rebuild_purchase_graph
 from pipeline_assets.graph.checks import GRAPH_CHECKS
 from pipeline_assets.lineage.checks import LINEAGE_CHECKS
+from pipeline_assets.lineage.foreign_messages import FOREIGN_MESSAGE_CHECKS, QuarantineResource, foreign_messages_watch
 from pipeline_assets.lineage.sensors import LedgerResource, receipts_bridge
 from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_landed
 from pipeline_assets.stocks.checks import STOCK_CHECKS
@@ -20,15 +21,23 @@ from pipeline_assets.tickets.checks import TICKET_CHECKS
 
 defs = dg.Definitions(
     assets=[landed, tickets, purchase_graph, stocks_landed, stocks, INBOX_LANDED, exported, *CURATED, loads],
-    asset_checks=[*TICKET_CHECKS, *GRAPH_CHECKS, *STOCK_CHECKS, *CURATION_CHECKS, *LINEAGE_CHECKS],
+    asset_checks=[
+        *TICKET_CHECKS,
+        *GRAPH_CHECKS,
+        *STOCK_CHECKS,
+        *CURATION_CHECKS,
+        *LINEAGE_CHECKS,
+        *FOREIGN_MESSAGE_CHECKS,
+    ],
     jobs=[rebuild_purchase_graph],
-    sensors=[receipts_bridge, loads_watch],
+    sensors=[receipts_bridge, loads_watch, foreign_messages_watch],
     resources={
         "stores": TicketStoresResource(),
         "stock_stores": StockStoresResource(),
         "export_stores": ExportStoresResource(),
         "curation_stores": CurationStoresResource(),
         "ledger": LedgerResource(),
+        "quarantine": QuarantineResource(),
     },
     # A run holds one to three steps that follow each other: a process for each would only cost six seconds.
     executor=dg.in_process_executor,

@@ -225,6 +225,11 @@ def _required(env: Mapping[str, str], name: str, meaning: str) -> str:
     return value
 
 
+def quarantine_bucket(environment: Environment = None) -> str:
+    """The bucket of what was rejected; raises `MissingSettingError` when the environment does not name it."""
+    return _quarantine_bucket(_variables(environment))
+
+
 def _quarantine_bucket(env: Mapping[str, str]) -> str:
     return _required(env, "QUARANTINE_BUCKET", "the name of the bucket for rejected rows")
 

@@ -12,8 +12,8 @@ from typing import cast
 from rich.table import Table
 
 from deploy.cli.console import AnswerFormat, console, say
-from deploy.cli.export import described, export_with_progress, make_shop, shop_days, stores_of
-from deploy.cli.loading import bars, describe, follow_with_progress, put_with_progress
+from deploy.cli.export import described, export_with_progress, make_shop, receipts_of, shop_days, stores_of
+from deploy.cli.loading import bars, describe, follow_with_progress, put_with_progress, tell_replacements
 from deploy.cli.prices import period, price_table
 from deploy.cli.questions import answer_table
 from deploy.cli.running import stay
@@ -25,7 +25,8 @@ from deploy.local.dagster_web import lineage_events
 from deploy.local.flows import FlowStatus, flow_status
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
-from deploy.local.tickets_load import FLOW, ticket_files
+from deploy.local.tickets_load import FLOW, standing_at, ticket_files
+from pipeline_assets.files.versions import version_id_of
 from pipeline_assets.graph.questions import ask, question
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.stocks.table import StockTable
@@ -76,30 +77,32 @@ def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool)
         with console.status(f"writing {days} days of purchases …"):
             summary = write_days(Path(directory), days, original_dates=original_dates)
         say(describe(summary))
-        before = flow_status(access, FLOW)
-        files = ticket_files(Path(directory))
+        files = ticket_files(Path(directory), Path(directory))
+        standing = {file.key: there for file in files if (there := standing_at(access, file))}
+        tell_replacements(standing, replace=True)
         with bars() as progress:
-            put_with_progress(access, files, progress)
-            return follow_with_progress(access, before, len(files), progress, check=stack.check)
+            follow_with_progress(
+                access, put_with_progress(access, files, standing, progress), progress, check=stack.check
+            )
+    return flow_status(access, FLOW)
 
 
 def _load_market(stack: LocalStack, access: Access) -> FlowStatus:
-    before = flow_status(access, STOCKS)
     with bars() as progress:
-        files = sum(each.put for each in write_minutes(access, _MINUTES, progress))
-        return follow_with_progress(
-            access, before, files, progress, check=stack.check, flow=STOCKS, target="price table"
-        )
+        written = write_minutes(access, _MINUTES, progress)
+        receipts = [version_id_of(access.bucket(STOCKS), *put) for each in written for put in each.versions]
+        follow_with_progress(access, receipts, progress, check=stack.check, flow=STOCKS, target="price table")
+    return flow_status(access, STOCKS)
 
 
 def _load_lake(stack: LocalStack, access: Access, days: int) -> FlowStatus:
-    before = flow_status(access, LAKE)
     make_shop(stack.instance, days)
     manifests = export_with_progress(stores_of(stack.instance), shop_days(days))
     say(f"{described(manifests)}.")
-    objects = sum(len(manifest.objects) for manifest in manifests)
     with bars() as progress:
-        return follow_with_progress(access, before, objects, progress, check=stack.check, flow=LAKE, target="lake")
+        receipts = receipts_of(access, manifests)
+        follow_with_progress(access, receipts, progress, check=stack.check, flow=LAKE, target="lake")
+    return flow_status(access, LAKE)
 
 
 def _print_lake(stack: LocalStack) -> None:

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from deploy.cli.console import console, number_of, say
 from deploy.cli.loading import access_to, bars, follow_with_progress
+from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
-from deploy.local.flows import flow_status
 from deploy.local.instance import Instance
 from deploy.local.outputs import environment_contract
 from deploy.local.processes import keep_to_this_machine
@@ -19,6 +19,7 @@ from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.export.export import ExportMode, Request, export
 from pipeline_assets.export.source import SourceError
 from pipeline_assets.export.stores import ExportStores, open_stores
+from pipeline_assets.files.versions import version_id_of
 from pipeline_assets.lake.layout import load_id_of
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.settings import ExportSettings
@@ -66,14 +67,18 @@ def load_ecommerce(instance: Instance, days: int, *, wait: bool = False) -> None
     """Make the sample shop's database anew for the last days, and export each of them."""
     access = access_to(instance)
     make_shop(instance, days)
-    before = flow_status(access, _FLOW)
     wanted = shop_days(days)
     manifests = export_with_progress(stores_of(instance), wanted)
     say(f"{described(manifests)}.")
     if wait:
         with bars() as progress:
-            objects = sum(len(manifest.objects) for manifest in manifests)
-            follow_with_progress(access, before, objects, progress, flow=_FLOW, target="lake")
+            follow_with_progress(access, receipts_of(access, manifests), progress, flow=_FLOW, target="lake")
+
+
+def receipts_of(access: Access, manifests: Sequence[Manifest]) -> list[str]:
+    """The ids of the receipts that the objects of these loads have or will have."""
+    objects = [each for manifest in manifests for each in manifest.objects]
+    return [version_id_of(access.bucket("raw"), each.key, each.version_id) for each in objects]
 
 
 def make_shop(instance: Instance, days: int) -> None:

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.cli.console import console, say
+from deploy.cli.console import complain, console, number_of, say
 from deploy.local.access import Access
 from deploy.local.board import holder, why_it_ended
 from deploy.local.errors import LocalStackError
-from deploy.local.flows import FlowStatus, flow_status
+from deploy.local.following import Progress as Followed
+from deploy.local.following import follow
 from deploy.local.instance import Instance
 from deploy.local.outputs import read_outputs
-from deploy.local.tickets_load import FLOW, SUFFIXES, TicketFile, follow, passed_over, put_tickets, ticket_files
+from deploy.local.tickets_load import (
+    FLOW,
+    SUFFIXES,
+    Standing,
+    TicketFile,
+    passed_over,
+    put_ticket_file,
+    standing_at,
+    ticket_files,
+)
 from pipeline_assets.tickets.sample import SampleSummary, write_days
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+#: The most replacements that are named.
+_SHOWN = 10
 
 
 def access_to(instance: Instance) -> Access:
@@ -33,18 +48,48 @@ def access_to(instance: Instance) -> Access:
     return Access(document)
 
 
-def load_tickets(instance: Instance, path: Path, *, wait: bool) -> None:
-    """Load a ticket file or a folder of them."""
+def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, root: Path | None = None) -> None:
+    """Load a ticket file or a folder of them; with `root` the keys are the paths from there.
+
+    What would take the place of another file is told before anything is put. It goes ahead with `replace`, or when a
+    person at a terminal says so; raises `LocalStackError` otherwise.
+    """
     access = access_to(instance)
-    before = flow_status(access, FLOW)
-    files = ticket_files(path)
+    files = ticket_files(path, root)
+    standing = {file.key: there for file in files if (there := standing_at(access, file))}
+    tell_replacements(standing, replace=replace)
     with bars() as progress:
-        put_with_progress(access, files, progress)
+        receipts = put_with_progress(access, files, standing, progress)
         if wait:
-            follow_with_progress(access, before, len(files), progress)
-    say(f"{counted(len(files))} in the bucket {access.bucket(FLOW)}.")
+            follow_with_progress(access, receipts, progress)
+    there_already = sum(there.same for there in standing.values())
+    if put := len(files) - there_already:
+        say(f"{counted(put)} in the bucket {access.bucket(FLOW)}.")
+    if there_already:
+        say(f"{counted(there_already)} there already with the same content: nothing new to do.", style="yellow")
     if left := passed_over(path, files):
-        say(f"{counted(left)} passed over: only {' and '.join(SUFFIXES)} are taken from a folder.", style="yellow")
+        only = f"only {' and '.join(SUFFIXES)} are taken from a folder, and nothing that begins with . or _"
+        say(f"{counted(left)} passed over: {only}.", style="yellow")
+
+
+def tell_replacements(standing: Mapping[str, Standing], *, replace: bool) -> None:
+    """Say which files would take the place of others; raises `LocalStackError` unless that is wanted.
+
+    `standing` is by key what is in the bucket now.
+    """
+    replaced = {key: there for key, there in standing.items() if not there.same}
+    if not replaced:
+        return
+    for key, there in list(replaced.items())[:_SHOWN]:
+        complain(f"replaces {key}, {there.sentence}; what the new file leaves out leaves the graph.")
+    if len(replaced) > _SHOWN:
+        complain(f"and {len(replaced) - _SHOWN:,} more.")
+    if replace or (sys.stdin.isatty() and typer.confirm(f"Replace {number_of(len(replaced), 'file')}?", err=True)):
+        return
+    raise LocalStackError(
+        f"nothing was put: {number_of(len(replaced), 'file')} in the bucket with other content would be replaced. "
+        "Say --replace, or give the file another path."
+    )
 
 
 def counted(files: int) -> str:
@@ -52,14 +97,14 @@ def counted(files: int) -> str:
     return "1 file is" if files == 1 else f"{files:,} files are"
 
 
-def load_sample(instance: Instance, days: int, *, original_dates: bool, wait: bool) -> None:
+def load_sample(instance: Instance, days: int, *, original_dates: bool, wait: bool, replace: bool) -> None:
     """Load the last days of the sample purchases."""
     access_to(instance)
     with tempfile.TemporaryDirectory(prefix="cesta-sample-") as directory:
         with console.status(f"writing {days} days of purchases …"):
             summary = write_days(Path(directory), days, original_dates=original_dates)
         say(describe(summary))
-        load_tickets(instance, Path(directory), wait=wait)
+        load_tickets(instance, Path(directory), wait=wait, replace=replace, root=Path(directory))
 
 
 def describe(summary: SampleSummary) -> str:
@@ -78,30 +123,33 @@ def bars(shown_on: Console = console) -> Progress:
     return Progress(*columns, console=shown_on)
 
 
-def put_with_progress(access: Access, files: list[TicketFile], progress: Progress) -> None:
-    """Upload files with a bar."""
+def put_with_progress(
+    access: Access, files: Sequence[TicketFile], standing: Mapping[str, Standing], progress: Progress
+) -> list[str]:
+    """Upload files in the place of what stands under their keys, with a bar; returns the ids of their receipts."""
     bar = progress.add_task("files put into S3", total=len(files))
-    for _ in put_tickets(access, files):
+    receipts = []
+    for file in files:
+        receipts.append(put_ticket_file(access, file, standing.get(file.key)))
         progress.advance(bar)
+    return receipts
 
 
 def follow_with_progress(
     access: Access,
-    before: FlowStatus,
-    files: int,
+    receipts: Collection[str],
     progress: Progress,
     *,
     check: Callable[[], None] = lambda: None,
     flow: str = FLOW,
     target: str = "graph",
-) -> FlowStatus:
-    """Wait until all files of a flow are through, with a bar for their target and one for Dagster."""
-    graph = progress.add_task(f"files in the {target}", total=files)
-    dagster = progress.add_task("receipts in Dagster", total=files)
+) -> None:
+    """Wait until these objects of a flow are through, with a bar for their target and one for Dagster."""
+    put = progress.add_task(f"files in the {target}", total=len(receipts))
+    dagster = progress.add_task("receipts in Dagster", total=len(receipts))
 
-    def tell(now: FlowStatus) -> None:
-        done = min(now.objects - before.objects, files)
-        progress.update(graph, completed=done)
-        progress.update(dagster, completed=max(0, done - (now.pending - now.queued)))
+    def tell(now: Followed) -> None:
+        progress.update(put, completed=now.done)
+        progress.update(dagster, completed=now.shown)
 
-    return follow(access, before, files, tell=tell, check=check, flow=flow)
+    follow(access, receipts, flow, tell=tell, check=check)

@@ -168,11 +168,16 @@ def load_tickets(
     sample: Annotated[bool, typer.Option("--sample", help="Load real grocery purchases, one file per day.")] = False,
     days: DaysOption = 14,
     original_dates: OriginalDatesOption = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Return when all is in the graph and in Dagster.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when these files are in the graph and in Dagster.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of files in the bucket that have other content.")
+    ] = False,
     state_directory: StateOption = None,
     port_base: PortBaseOption = None,
 ) -> None:
-    """Put ticket files into the ticket bucket, under their names."""
+    """Put ticket files into the ticket bucket, under their paths from here."""
     from deploy.cli import loading
 
     if (path is None) is not sample:
@@ -180,9 +185,9 @@ def load_tickets(
     with plain_failures():
         instance = Instance.at(state_directory, port_base)
         if path is None:
-            loading.load_sample(instance, days, original_dates=original_dates, wait=wait)
+            loading.load_sample(instance, days, original_dates=original_dates, wait=wait, replace=replace)
         else:
-            loading.load_tickets(instance, path, wait=wait)
+            loading.load_tickets(instance, path, wait=wait, replace=replace)
 
 
 @load_app.command("stocks")

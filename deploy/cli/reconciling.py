@@ -45,5 +45,7 @@ def reconcile(
         print_json(asdict(found))
         return
     say(f"{found.announced:,} of {found.stored:,} file versions had no receipt and were announced.")
+    if found.left_alone:
+        say(f"{found.left_alone:,} are no data by their names (folders, hidden files) and are left alone.")
     if found.passed_over:
         say(f"{found.passed_over:,} were put before the bucket kept versions: upload them again.", style="yellow")

@@ -13,7 +13,7 @@ from deploy.cli.console import complain, complaints, console, number_of, print_j
 from deploy.cli.deployment import Deployment
 from deploy.cli.loading import bars
 from deploy.cli.quarantine import DIGITS, FOREIGN, named, none_matches, open_files, require_rule
-from deploy.local.tickets_load import PATIENCE_SECONDS
+from deploy.local.following import PATIENCE_SECONDS
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.files.ingest import FileFlow
 from pipeline_assets.files.rejected import RejectedFile

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from deploy.local.access import Access
 from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.files.quarantine import Quarantine
 
 if TYPE_CHECKING:
     from pipeline_assets.curation.completion import OpenLoad
@@ -27,7 +28,8 @@ class FlowStatus:
 
     received = accepted + quarantined + duplicate + superseded, in rows; `objects` counts object versions, `refused`
     those among them that were quarantined whole; `pending` counts events in the queue, waiting or in flight, and
-    receipts that Dagster has not shown yet; `dead_lettered` counts events that were given up.
+    receipts that Dagster has not shown yet; `dead_lettered` counts events that were given up, `foreign_messages` what
+    came through the queue and announced no object.
     """
 
     received: int
@@ -40,6 +42,7 @@ class FlowStatus:
     objects: int
     refused: int
     queued: int
+    foreign_messages: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """The counts by name, as `cesta status --json` prints them."""
@@ -62,6 +65,7 @@ def flow_status(access: Access, flow: str) -> FlowStatus:
         objects=totals.objects,
         refused=totals.refused,
         queued=queued,
+        foreign_messages=Quarantine(access.s3, access.bucket("quarantine"), flow).foreign_messages(),
     )
 
 

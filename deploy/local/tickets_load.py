@@ -1,27 +1,29 @@
-"""Putting ticket files into an instance and following them until they are through."""
+"""Putting ticket files into an instance: which files, under which keys, and in the place of what."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import ConnectionError as NoConnectionError
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import ClientError
 
 from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
-from deploy.local.flows import FLOWS, FlowStatus, flow_status
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.events.names import is_left_alone
+from pipeline_assets.events.s3_answers import put_conflict, refusal
+from pipeline_assets.files.versions import version_id_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 FLOW = "tickets"
 #: Files of a folder that are taken to be tickets; a file that is named itself is loaded whatever its suffix.
 SUFFIXES = (".csv", ".csv.gz")
-#: Nothing moved for so long: something is wrong. The back-off after a failure is at most a minute, and what an
-#: invocation had that crashed before it came to itself comes again after six, the queue's visibility timeout.
-PATIENCE_SECONDS = 420.0
-_LOOK_SECONDS = 0.5
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +34,47 @@ class TicketFile:
     key: str
 
 
-def ticket_files(path: Path) -> list[TicketFile]:
-    """The ticket files at a path: the file itself, or those in a folder by their relative path, in the order of names.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What lies in the bucket under the key of a file: `rows` of it are in the graph, unless nobody knows yet.
 
-    Raises `LocalStackError` when there is none.
+    `same` says that it has the very content of the file. `put_at` is ISO-8601 UTC.
     """
+
+    receipt_id: str
+    etag: str
+    put_at: str
+    rows: int | None
+    same: bool
+
+    @property
+    def sentence(self) -> str:
+        """When it was put, and how many rows are of it."""
+        known = "of which no receipt is known yet" if self.rows is None else f"{self.rows:,} rows of it were accepted"
+        return f"put at {self.put_at}, {known}"
+
+
+def ticket_files(path: Path, root: Path | None = None) -> list[TicketFile]:
+    """The ticket files at a path: the file itself, or those in a folder, in the order of names.
+
+    A key is the path from `root`, or else from the working directory; of a file outside of that, the whole path. So the
+    same path gives the same key, and no two files of one command meet in one. Raises `LocalStackError` when there is
+    none, or when the key of one would be that of no data.
+    """
+    base = root or Path.cwd()
     if path.is_file():
-        return [TicketFile(path, path.name)]
-    found = sorted(file for file in path.rglob("*") if file.is_file() and file.name.lower().endswith(SUFFIXES))
-    if not found:
+        files = [TicketFile(path, _key(path, base))]
+    else:
+        found = sorted(file for file in path.rglob("*") if _is_ticket_file(file, path))
+        files = [TicketFile(file, _key(file, base)) for file in found]
+    if not files:
         raise LocalStackError(f"{path} holds no {' or '.join(SUFFIXES)} file: name a ticket CSV or a folder of them.")
-    return [TicketFile(file, file.relative_to(path).as_posix()) for file in found]
+    if hidden := next((file for file in files if is_left_alone(file.key)), None):
+        raise LocalStackError(
+            f"{hidden.path} would get the key {hidden.key}, a part of which is that of no data (as one that begins "
+            "with . or _): such objects are left alone. Load it from inside its folder, or rename it."
+        )
+    return files
 
 
 def passed_over(path: Path, files: list[TicketFile]) -> int:
@@ -50,52 +82,65 @@ def passed_over(path: Path, files: list[TicketFile]) -> int:
     return sum(file.is_file() for file in path.rglob("*")) - len(files) if path.is_dir() else 0
 
 
-def put_tickets(access: Access, files: list[TicketFile]) -> Iterator[TicketFile]:
-    """Upload the files in order and yield each one that is in the bucket."""
-    bucket = access.bucket(FLOW)
-    for file in files:
-        access.s3.upload_file(str(file.path), bucket, file.key)
-        yield file
+def standing_at(access: Access, file: TicketFile) -> Standing | None:
+    """What lies under the key of a file, or None while there is nothing."""
+    bucket, ledger = access.bucket(FLOW), Ledger(access.dynamodb, access.table("ledger"))
+    try:
+        head = access.s3.head_object(Bucket=bucket, Key=file.key)
+    except ClientError as error:
+        if (found := refusal(error)) and found.gone:
+            return None
+        raise
+    receipt_id = version_id_of(bucket, file.key, head.get("VersionId", ""))
+    receipt = ledger.receipt(receipt_id)
+    return Standing(
+        receipt_id,
+        head["ETag"],
+        iso_utc(head["LastModified"]),
+        receipt.counts.accepted if receipt else None,
+        _same(access, bucket, file, head),
+    )
 
 
-def follow(
-    access: Access,
-    before: FlowStatus,
-    files: int,
-    *,
-    tell: Callable[[FlowStatus], None],
-    check: Callable[[], None] = lambda: None,
-    patience: float = PATIENCE_SECONDS,
-    flow: str = FLOW,
-) -> FlowStatus:
-    """Wait until `files` objects more than `before` have a receipt, the queue is empty and Dagster has all receipts.
+def put_ticket_file(access: Access, file: TicketFile, there: Standing | None = None) -> str:
+    """Upload a file in the place of what is there, and return the id of the receipt that it will have.
 
-    `tell` is called with every look, `check` too and may raise. Raises `LocalStackError` when an event is given up, or
-    when nothing moves for `patience` seconds; a local cloud that does not answer, since it is started again, is one
-    in which nothing moves.
+    What has the same content stays. Raises `LocalStackError` when something else is there by now.
     """
-    last, moved = before, time.monotonic()
-    while True:
-        check()
+    if there and there.same:
+        return there.receipt_id
+    bucket = access.bucket(FLOW)
+    with file.path.open("rb") as body:
         try:
-            now = flow_status(access, flow)
-        except (NoConnectionError, HTTPClientError, TransientError):
-            now = last
-        tell(now)
-        if now.dead_lettered > before.dead_lettered:
-            given_up = now.dead_lettered - before.dead_lettered
-            raise LocalStackError(
-                f"{given_up} of {files} files were given up and lie in the queue {FLOWS[flow]}-dlq: "
-                "the file logs/cloud.log of the state directory says why."
-            )
-        if now.objects >= before.objects + files and now.pending == 0:
-            return now
-        if now != last:
-            last, moved = now, time.monotonic()
-        elif time.monotonic() - moved > patience:
-            raise LocalStackError(
-                f"nothing moved for {patience:.0f} s: {now.objects - before.objects} of {files} files are in, "
-                f"{now.queued} events in the queue and {now.pending - now.queued} receipts not in Dagster; "
-                "`cesta doctor` says what is wrong."
-            )
-        time.sleep(_LOOK_SECONDS)
+            if there:
+                put = access.s3.put_object(Bucket=bucket, Key=file.key, Body=body, IfMatch=there.etag)
+            else:
+                put = access.s3.put_object(Bucket=bucket, Key=file.key, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            found = refusal(error)
+            if put_conflict(error) or (found and found.gone):
+                raise LocalStackError(
+                    f"somebody else put or deleted {file.key} at this moment: nothing was replaced; load it again."
+                ) from error
+            raise
+    return version_id_of(bucket, file.key, put["VersionId"])
+
+
+def _is_ticket_file(file: Path, folder: Path) -> bool:
+    name = file.relative_to(folder).as_posix()
+    return file.is_file() and name.lower().endswith(SUFFIXES) and not is_left_alone(name)
+
+
+def _key(file: Path, base: Path) -> str:
+    # Not resolved: a link is a name that somebody gave, and it may point elsewhere tomorrow.
+    whole = Path(os.path.abspath(file))  # noqa: PTH100 - takes out `..` without following links
+    near = whole.is_relative_to(base)
+    return (whole.relative_to(base) if near else whole.relative_to(whole.anchor)).as_posix()
+
+
+def _same(access: Access, bucket: str, file: TicketFile, head: HeadObjectOutputTypeDef) -> bool:
+    if head["ContentLength"] != file.path.stat().st_size:
+        return False
+    stored = access.s3.get_object(Bucket=bucket, Key=file.key, IfMatch=head["ETag"])["Body"]
+    with file.path.open("rb") as mine:
+        return all(chunk == mine.read(len(chunk)) for chunk in stored.iter_chunks(_CHUNK))

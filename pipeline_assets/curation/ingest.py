@@ -109,8 +109,8 @@ class CurationFlow:
         try:
             found = day.source(version) if day else None
             account = found or _kept(_replaced(dataset, version, raw, stores), version, run, stores)
-        except GoneError:
-            error = RefusedObjectError("present", "this version is no longer in the bucket")
+        except GoneError as gone:
+            error = RefusedObjectError("present", str(gone))
             if earlier:
                 return replace(earlier, counts=Counts(), partitions=(), refused=f"{version.key}: {error}")
             account = _kept(refused_source(version, error), version, run, stores)

@@ -21,7 +21,7 @@ from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import RawObject, curated_key, raw_prefix
-from pipeline_assets.lake.parquet_objects import GoneError
+from pipeline_assets.lake.parquet_objects import GoneError, WithheldError
 
 #: Tells the run of a raw object that its rejected rows are kept with.
 RunOf = Callable[[ObjectVersion], int]
@@ -59,7 +59,7 @@ def rewritten(
         in_place = None if anew else known
         with tempfile.TemporaryDirectory(prefix="cesta-") as name, suppress(GoneError):
             directory = Path(name)
-            result = curate(dataset, day, _downloaded(versions, stores, directory))
+            result = curate(dataset, day, _downloaded(versions, stores, directory, account))
             # Before the day says that it has them: what is rejected is never missing from both.
             for version in versions:
                 if not (in_place and in_place.source(version)):
@@ -69,13 +69,24 @@ def rewritten(
     raise TransientError(f"{key} was rewritten by others {_ATTEMPTS} times", flow=FLOW)
 
 
-def _downloaded(versions: Sequence[ObjectVersion], stores: CurationStores, directory: Path) -> Iterator[RawFile]:
-    """The raw objects as files; raises `GoneError` when one was replaced or deleted since it was listed."""
+def _downloaded(
+    versions: Sequence[ObjectVersion], stores: CurationStores, directory: Path, account: DayAccount | None
+) -> Iterator[RawFile]:
+    """The raw objects as files; raises `GoneError` when one was replaced or deleted since it was listed.
+
+    One that S3 withholds has no rows in the day. Had it some until now, they are not taken out: `TransientError`.
+    """
     for number, version in enumerate(versions):
         if raw := RawObject.of(version.key):
-            path = directory / f"{number}"
-            stores.raw.download(version, path)
-            yield RawFile(version, raw, path)
+            path, refused = directory / f"{number}", ""
+            try:
+                stores.raw.download(version, path)
+            except WithheldError as error:
+                refused, known = str(error), account.source(version) if account else None
+                if known and not known.refused:
+                    message = f"{raw.dataset} of {raw.day} cannot be worked out without {version.uri}: {refused}"
+                    raise TransientError(message, flow=FLOW, object_uri=version.uri) from error
+            yield RawFile(version, raw, path, refused)
 
 
 def written(result: CuratedDay, directory: Path) -> Path:

@@ -58,11 +58,12 @@ QUARANTINED = {
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """A raw object that was downloaded."""
+    """A raw object that was downloaded; `refused` says why not, where it can never be."""
 
     version: ObjectVersion
     raw: RawObject
     path: Path
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class JudgedSource:
 def judged_source(dataset: Dataset, file: RawFile) -> JudgedSource:
     """Judge every row of a raw object; one that is refused whole keeps none."""
     try:
+        if file.refused:
+            raise RefusedObjectError("present", file.refused)
         reading, height = _read_schema(dataset, file)
         judgements = (
             judgements_of_tombstones(dataset, converted=reading.converted)

@@ -6,21 +6,42 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from pipeline_assets.events.names import is_left_alone
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.s3_answers import received
 from pipeline_assets.events.s3_events import object_versions
+
+#: The most continuations of one event: about three hours of work, some four times what the largest file has taken.
+#: From then on a delivery that does not get to the end counts as failed, so that forty more make a dead letter.
+MOST_CONTINUATIONS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An SQS message: `receive_count` is 1 at its first delivery."""
+    """An SQS message: `receive_count` is 1 at its first delivery, `continuation` 0 unless it goes on with another."""
 
     id: str
     body: str
     receipt_handle: str
     receive_count: int
+    continuation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """An object that is no data by its name."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """A message whose work goes on in a new one, its n-th continuation."""
+
+    number: int
 
 
 class MessageQuarantine(Protocol):
@@ -64,12 +85,12 @@ def work_message(
     stores: StoresT,
     queue: EventQueue,
     seconds_left: Callable[[], float],
-) -> Iterator[Receipt | None]:
+) -> Iterator[Receipt | LeftAlone | Continued | None]:
     """Ingest every object version a message announces and yield what came of each; in the end the message is done with.
 
-    What is no S3 notification is quarantined. When the time is used up after a step forward, a continuation is queued.
-    Any other error, `TransientError` first of all, is raised after all objects were tried and the message's back-off
-    was asked for: the message comes again.
+    What is no S3 notification is quarantined. When the time is used up after a step forward, a continuation is queued,
+    unless there were too many. Any other error, `TransientError` first of all, is raised after all objects were tried
+    and the message's back-off was asked for: the message comes again.
     """
     versions, faults = object_versions(message.body, flow=flow.name)
     failures: list[Exception] = []
@@ -80,17 +101,28 @@ def work_message(
             failures.append(error)
     unfinished = False
     for version in versions:
+        if is_left_alone(version.key):
+            yield LeftAlone(version.uri)
+            continue
         try:
-            yield flow.ingest(version, stores, seconds_left=seconds_left)
+            with received(message.receive_count):
+                receipt = flow.ingest(version, stores, seconds_left=seconds_left)
+            yield receipt
         except TimeBudgetReachedError as error:
-            if error.moved:
+            if error.moved and message.continuation < MOST_CONTINUATIONS:
                 unfinished = True
             else:
-                failures.append(error)
+                failures.append(_too_often(error) if error.moved else error)
         except Exception as error:  # noqa: BLE001 - the other objects of the message are not to suffer from it
             failures.append(error)
     if failures:
         queue.back_off(message.receipt_handle, message.receive_count)
         raise failures[0]
     if unfinished:
-        queue.go_on_with(message.body)
+        queue.go_on_with(message.body, message.continuation + 1)
+        yield Continued(message.continuation + 1)
+
+
+def _too_often(error: TimeBudgetReachedError) -> TransientError:
+    why = f"{error.object_uri} is not through after {MOST_CONTINUATIONS} continuations; a redrive gives as many more"
+    return TransientError(why, flow=error.flow, object_uri=error.object_uri, rule="continuations")

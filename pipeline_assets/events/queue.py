@@ -16,6 +16,7 @@ from pipeline_assets.events.s3_events import notification
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
 _SHORTEST_BACK_OFF = 5
 _LONGEST_BACK_OFF = 60
@@ -23,6 +24,8 @@ _LONGEST_BACK_OFF = 60
 _GRACE_SECONDS = 5
 #: The most entries that SQS takes in one request.
 _BATCH = 10
+#: The message attribute that counts continuations of one event. Whatever sends the event anew begins anew.
+CONTINUATION = "continuation"
 
 
 def back_off_seconds(receive_count: int) -> int:
@@ -65,9 +68,14 @@ class EventQueue:
             QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=back_off_seconds(receive_count)
         )
 
-    def go_on_with(self, body: str) -> None:
-        """Send the same event again as a new message, so that going on does not use up the receive limit."""
+    def send(self, body: str) -> None:
+        """Send a message that was in the queue before once more, as if for the first time."""
         self._client.send_message(QueueUrl=self._url, MessageBody=body)
+
+    def go_on_with(self, body: str, continuation: int) -> None:
+        """Send the same event again as its n-th continuation: going on does not use up the receive limit."""
+        number: MessageAttributeValueTypeDef = {"DataType": "Number", "StringValue": str(continuation)}
+        self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes={CONTINUATION: number})
 
     def announce(self, versions: Iterable[ObjectVersion]) -> None:
         """Announce object versions as S3 does, each in a message of its own; raises `TransientError` on failure."""

@@ -1,9 +1,14 @@
-"""S3 notifications as they come through SQS: one message may hold several records, or none at all."""
+"""S3 notifications as they come through SQS: one message may hold several records, or none at all.
+
+S3 may put them there itself or by way of SNS and EventBridge, one through the other too. SNS wraps a message as text;
+EventBridge has a form of its own, in which a key is written as it is and not for an address.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
@@ -14,25 +19,49 @@ from pipeline_assets.events.outcomes import TerminalError
 
 _YEARS = range(2006, 9000)
 _SEQUENCER = re.compile("[0-9A-Fa-f]{0,32}")
+#: The most envelopes around a notification: SNS, EventBridge, and some to spare.
+_ENVELOPES = 5
+#: What S3 tells EventBridge, by the first words of the type, of which only creations are news here.
+_CREATED, _TOLD_BY_S3 = "Object Created", "Object "
+
+#: The object versions that a message announces, and what in it is no S3 notification.
+Announced = tuple[list[ObjectVersion], list[TerminalError]]
 
 
-def object_versions(body: str, *, flow: str) -> tuple[list[ObjectVersion], list[TerminalError]]:
+def object_versions(body: str, *, flow: str) -> Announced:
     """The object versions a message body announces as created, and what in it is no S3 notification.
 
     S3's own test message announces nothing, and removals are passed over: nothing new is to be read. The errors are of
     the rule ``foreign_message``.
     """
     try:
+        return _announced(body, flow, _ENVELOPES)
+    except TerminalError as error:
+        return [], [error]
+
+
+def _announced(body: str, flow: str, envelopes: int, place: str = "it") -> Announced:
+    """What a body announces, or the one inside it; raises `TerminalError`."""
+    try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        return [], [_foreign(flow, f"it is not JSON ({type(error).__name__})")]
+        raise _foreign(flow, f"{place} is not JSON ({type(error).__name__})") from error
     if not isinstance(document, dict):
-        return [], [_foreign(flow, f"it is a JSON {type(document).__name__}, not an object")]
+        raise _foreign(flow, f"{place} is a JSON {type(document).__name__}, not an object")
     if document.get("Event") == "s3:TestEvent":
         return [], []
-    records = document.get("Records")
+    if "Type" in document:
+        if not envelopes:
+            raise _foreign(flow, f"it has more than {_ENVELOPES} envelopes, one in the other")
+        return _announced(_in_envelope(document, flow), flow, envelopes - 1, "what the SNS envelope holds")
+    if "detail-type" in document:
+        return _told_by_event_bridge(document, flow), []
+    return _announced_by_s3(document.get("Records"), flow, place)
+
+
+def _announced_by_s3(records: object, flow: str, place: str) -> Announced:
     if not isinstance(records, list):
-        return [], [_foreign(flow, "it has no list 'Records'")]
+        raise _foreign(flow, f"{place} has no list 'Records', and is no envelope of SNS or EventBridge")
     versions: list[ObjectVersion] = []
     faults: list[TerminalError] = []
     for record in records:
@@ -42,6 +71,30 @@ def object_versions(body: str, *, flow: str) -> tuple[list[ObjectVersion], list[
         except TerminalError as error:
             faults.append(error)
     return versions, faults
+
+
+def _in_envelope(envelope: dict[str, Any], flow: str) -> str:
+    """The message in an envelope of SNS."""
+    kind, message = envelope["Type"], envelope.get("Message")
+    if kind == "SubscriptionConfirmation":
+        raise _foreign(
+            flow, f"the SNS topic {_shown(envelope.get('TopicArn'))} waits to be let in: open its SubscribeURL once"
+        )
+    if kind != "Notification" or not isinstance(message, str):
+        raise _foreign(
+            flow, f"it is an SNS message of the type {_shown(kind)}, expected 'Notification' with a text 'Message'"
+        )
+    return message
+
+
+def _told_by_event_bridge(event: dict[str, Any], flow: str) -> list[ObjectVersion]:
+    source, kind = event.get("source"), event["detail-type"]
+    # CloudTrail's report of a call has this source too, and says otherwise what was put.
+    if source != "aws.s3" or not str(kind).startswith(_TOLD_BY_S3):
+        raise _foreign(
+            flow, f"it is an EventBridge event {_shown(kind)} of {_shown(source)}, expected '{_CREATED}' of 'aws.s3'"
+        )
+    return [_read(event, _from_event_bridge, flow)] if kind == _CREATED else []
 
 
 def notification(version: ObjectVersion) -> str:
@@ -69,20 +122,42 @@ def _announces_creation(record: object, flow: str) -> bool:
 
 
 def _object_version(record: dict[str, Any], flow: str) -> ObjectVersion:
+    return _read(record, _from_s3, flow)
+
+
+def _read(document: dict[str, Any], read: Callable[[dict[str, Any]], ObjectVersion], flow: str) -> ObjectVersion:
     try:
-        entity = record["s3"]
-        item = entity["object"]
-        return ObjectVersion(
-            bucket=_text(entity["bucket"]["name"]),
-            key=_text(unquote_plus(item["key"])),
-            version_id=_version(item.get("versionId")),
-            etag=str(item.get("eTag", "")).strip('"'),
-            size=int(item.get("size", 0)),
-            event_time=_event_time(record["eventTime"]),
-            sequencer=_sequencer(str(item.get("sequencer", ""))),
-        )
+        return read(document)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _foreign(flow, f"a record in it cannot be read as an S3 event ({type(error).__name__})") from error
+
+
+def _from_s3(record: dict[str, Any]) -> ObjectVersion:
+    entity = record["s3"]
+    item = entity["object"]
+    return ObjectVersion(
+        bucket=_text(entity["bucket"]["name"]),
+        key=_text(unquote_plus(item["key"])),
+        version_id=_version(item.get("versionId")),
+        etag=str(item.get("eTag", "")).strip('"'),
+        size=int(item.get("size", 0)),
+        event_time=_event_time(record["eventTime"]),
+        sequencer=_sequencer(str(item.get("sequencer", ""))),
+    )
+
+
+def _from_event_bridge(event: dict[str, Any]) -> ObjectVersion:
+    # The key as it is: the data class of aws-lambda-powertools would decode it, and read `a+b.csv` as `a b.csv`.
+    item = event["detail"]["object"]
+    return ObjectVersion(
+        bucket=_text(event["detail"]["bucket"]["name"]),
+        key=_text(item["key"]),
+        version_id=_version(item.get("version-id")),
+        etag=str(item.get("etag", "")).strip('"'),
+        size=int(item.get("size", 0)),
+        event_time=_event_time(event["time"]),
+        sequencer=_sequencer(str(item.get("sequencer", ""))),
+    )
 
 
 def _version(value: object) -> str:
@@ -104,6 +179,11 @@ def _event_time(text: str) -> str:
         message = f"the year {moment.year} is none of an event"
         raise ValueError(message)
     return iso_utc(moment)
+
+
+def _shown(value: object) -> str:
+    """What was found, as long as it may be in a sentence."""
+    return repr(value)[:120]
 
 
 def _text(value: str) -> str:

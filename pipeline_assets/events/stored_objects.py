@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.events.names import is_left_alone
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TransientError
 
@@ -28,21 +29,34 @@ if TYPE_CHECKING:
 _NO_VERSION = "null"
 
 
+def _in_silence(_: ObjectVersion) -> None:
+    return
+
+
 def stored_versions(
-    s3: S3Client, bucket: str, known: Callable[[ObjectVersion], ObjectVersion | None], prefix: str = ""
+    s3: S3Client,
+    bucket: str,
+    known: Callable[[ObjectVersion], ObjectVersion | None],
+    prefix: str = "",
+    leave_alone: Callable[[ObjectVersion], None] = _in_silence,
 ) -> Iterator[ObjectVersion]:
     """Every version of every object below a prefix, delete markers left out: keys in order, oldest versions first.
 
     `known` gives a version as it was first announced (its receipt's source, say), or None. It is asked by the `id`
     alone, which for a versioned object depends on no time. Objects without a version id come as well, but an event
-    names their versions otherwise than a listing can: `known` does not find them.
+    names their versions otherwise than a listing can: `known` does not find them. What is no data by its name does not
+    come; `leave_alone` is told of it.
 
     The listing is not one moment: what is put meanwhile may be in it or not. Raises `TransientError` when the bucket
     cannot be listed.
     """
-    for _, versions in groupby(_listed(s3, bucket, prefix), key=attrgetter("key")):
+    for key, versions in groupby(_listed(s3, bucket, prefix), key=attrgetter("key")):
         listed = list(versions)[::-1]
-        yield from _placed([(version, known(version)) for version in listed])
+        if is_left_alone(key):
+            for version in listed:
+                leave_alone(version)
+        else:
+            yield from _placed([(version, known(version)) for version in listed])
 
 
 def _listed(s3: S3Client, bucket: str, prefix: str) -> Iterator[ObjectVersion]:

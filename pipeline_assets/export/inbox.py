@@ -87,12 +87,11 @@ class InboxFlow:
         try:
             rows, refused = _pass_on(version, stores), ""
             counts = Counts(received=rows, accepted=rows)
-        except GoneError:
+        except GoneError as error:
             # Another delivery may have been quicker: it deletes a file only once its receipt is there.
             if there := stores.ledger.receipt(version.id):
                 return _done(there, stores, report=report)
-            gone = _RefusedError("present", "this version is no longer in the inbox")
-            refused, counts = _keep(version, run, gone, stores)
+            refused, counts = _keep(version, run, _RefusedError("present", str(error)), stores)
         except _RefusedError as error:
             refused, counts = _keep(version, run, error, stores)
         receipt = _done(_receipt(version, run, counts, refused, started), stores, report=report)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline_assets.events.conditional_puts import put_if_absent
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, MANIFEST, LoadName, RawObject, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, LoadMode, Manifest
@@ -30,12 +30,9 @@ from pipeline_assets.lake.manifest import LoadedObject, LoadMode, Manifest
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_THERE, _BUSY = "PreconditionFailed", "ConditionalRequestConflict"
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 #: Loads that may begin at the same microsecond.
 _CLAIMS = 1_000
-#: How often, and seconds apart, to put what somebody else is putting at the same time; the client does not by itself.
-_TRIES, _PAUSE = 5, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,20 +196,8 @@ class Loads:
     def _put_if_absent(self, key: str, body: bytes, said: dict[str, str] | None = None) -> str | None:
         """Put an object and return its version, empty in a bucket without versions; None when the key is taken."""
         with self._reached(key):
-            for left in reversed(range(_TRIES)):
-                try:
-                    answer = self._s3.put_object(
-                        Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*", Metadata=said or {}
-                    )
-                    return _version(answer.get("VersionId"))
-                except ClientError as error:
-                    code = error.response["Error"].get("Code")
-                    if code == _THERE:
-                        return None
-                    if code != _BUSY or not left:
-                        raise
-                    time.sleep(_PAUSE)  # somebody else is putting it right now
-        return None
+            answer = put_if_absent(self._s3, Bucket=self._bucket, Key=key, Body=body, Metadata=said or {})
+        return _version(answer.get("VersionId")) if answer is not None else None
 
     @contextmanager
     def _reached(self, key: str) -> Iterator[None]:

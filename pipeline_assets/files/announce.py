@@ -36,12 +36,14 @@ class Announced:
     """What a listing of the bucket came to.
 
     `stored` object versions were there, of which `announced` had no receipt; `passed_over` objects were put before the
-    bucket kept versions, which an event names in a way that no listing knows.
+    bucket kept versions, which an event names in a way that no listing knows. `left_alone` are no data by their names
+    and not among them.
     """
 
     stored: int = 0
     announced: int = 0
     passed_over: int = 0
+    left_alone: int = 0
 
 
 def announce_unknown(flow: AnnouncedFlow, ledger: Ledger, s3: S3Client, bucket: str, queue: EventQueue) -> Announced:
@@ -53,8 +55,12 @@ def announce_unknown(flow: AnnouncedFlow, ledger: Ledger, s3: S3Client, bucket: 
     receipts = {receipt.id: receipt.source for receipt in ledger.receipts(flow.name)}
     found = Announced()
 
+    def leave_alone(_: ObjectVersion) -> None:
+        found.left_alone += 1
+
     def unknown() -> Iterator[ObjectVersion]:
-        for version in stored_versions(s3, bucket, lambda version: receipts.get(version.id), flow.prefix):
+        known = lambda version: receipts.get(version.id)  # noqa: E731 - a name for one line
+        for version in stored_versions(s3, bucket, known, flow.prefix, leave_alone):
             found.stored += 1
             if not version.version_id:
                 found.passed_over += 1

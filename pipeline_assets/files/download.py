@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.events.s3_answers import refusal
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.files.reading import LARGEST_OBJECT, refused
 
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
 _CHUNK_BYTES = 4 << 20
-_GONE = {"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412", "MethodNotAllowed"}
 
 
 @contextmanager
 def downloaded(s3: S3Client, version: ObjectVersion, budget: TimeBudget, dataset: Dataset) -> Iterator[Path]:
     """The object's bytes in a temporary file of its own, which is removed afterwards.
 
-    Raises `RefusedFileError` when the version is gone or too large, `TransientError` when it cannot be read now.
+    Raises `RefusedFileError` when the version is too large or can never be had, `TransientError` when it cannot be read
+    now.
     """
     if version.size > LARGEST_OBJECT:
         raise refused(dataset, "size", version.key, f"it has {version.size} bytes")
@@ -45,11 +46,9 @@ def downloaded(s3: S3Client, version: ObjectVersion, budget: TimeBudget, dataset
                 for chunk in body.iter_chunks(_CHUNK_BYTES):
                     file.write(chunk)
                     budget.check(dataset.name, version.uri)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _GONE:
-                raise refused(dataset, "present", version.key, "this version is no longer in the bucket") from error
-            raise _unread(version, dataset, error) from error
-        except (BotoCoreError, OSError) as error:
+        except (ClientError, BotoCoreError, OSError) as error:
+            if found := refusal(error):
+                raise refused(dataset, "present", version.key, found.reason) from error
             raise _unread(version, dataset, error) from error
         yield path
 

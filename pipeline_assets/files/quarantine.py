@@ -97,6 +97,10 @@ class Quarantine:
         key = self._message_key(message_id)
         return next(self._read(key), None) if any(found == key for found, _ in self._list(key)) else None
 
+    def foreign_messages(self) -> int:
+        """How many messages lie there that announce no object."""
+        return sum(1 for _ in self._list(f"{self._flow}/{_MESSAGES}/"))
+
     def drop_message(self, message_id: str) -> None:
         """Take a foreign message out, once it is in a queue again."""
         self._delete([self._message_key(message_id)])

@@ -85,7 +85,7 @@ def replay_message(message_id: str, stores: FileStores, queue: EventQueue) -> bo
     kept = stores.quarantine.message(message_id)
     if kept is None:
         return False
-    queue.go_on_with(kept["body"])
+    queue.send(kept["body"])
     stores.quarantine.drop_message(message_id)
     return True
 

@@ -23,9 +23,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from pipeline_assets.events import names
+
 DELETED = "deleted"
-LOADS = "_loads/"
-KEYS = "_keys/"
+LOADS = names.LOADS
+KEYS = names.KEYS
 #: How the keys of what is known of a load end.
 BEGUN, ABANDONED, MANIFEST = ".begun", ".abandoned", ".json"
 _LOAD_ID = r"\d{8}T\d{12}Z"

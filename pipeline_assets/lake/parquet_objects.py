@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.events.s3_answers import error_code, put_conflict, refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,13 +24,16 @@ _TAIL_BYTES = 64 << 10
 #: Behind the footer: its length in four bytes, and four bytes of magic.
 _TRAILER = 8
 _NO_VERSION = "null"
-_GONE = {"NoSuchKey", "NoSuchVersion", "404", "PreconditionFailed", "412", "MethodNotAllowed"}
-#: Somebody else was quicker, or is at it right now; an If-Match on an object that is gone says 404.
-_CONFLICT = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404"}
+#: What an If-Match on an object that is gone says.
+_ABSENT = {"NoSuchKey", "404"}
 
 
 class GoneError(Exception):
-    """Raised when a version of an object is no longer in its bucket."""
+    """Raised when a version of an object is no longer in its bucket; the message says so after "it"."""
+
+
+class WithheldError(GoneError):
+    """Raised when S3 will never give a version of an object out as things are; the message says why after "it"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class ParquetObjects:
         return tail if footer <= len(tail.tail) or len(tail.tail) < _TAIL_BYTES else self._tail(key, footer)
 
     def download(self, version: ObjectVersion, path: Path) -> None:
-        """Write an object's bytes to `path`; raises `GoneError` when this version of it is no longer there."""
+        """Write an object's bytes to `path`; raises `GoneError` when this version of it can never be had."""
         request: GetObjectRequestTypeDef = {"Bucket": self.bucket, "Key": version.key}
         if version.version_id:
             request["VersionId"] = version.version_id
@@ -97,7 +101,10 @@ class ParquetObjects:
                     file.write(chunk)
 
     def put_if(self, key: str, body: bytes | Path, etag: str | None) -> bool:
-        """Put an object in place of the one with `etag`, or of none; False when something else is there by now."""
+        """Put an object in place of the one with `etag`, or of none.
+
+        False when something else is there by now, or somebody is putting it at this moment: look again.
+        """
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
             if isinstance(body, bytes):
@@ -106,7 +113,7 @@ class ParquetObjects:
             with body.open("rb") as file:
                 self.s3.put_object(Bucket=self.bucket, Key=key, Body=file, **condition)  # type: ignore[arg-type]
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _CONFLICT:
+            if put_conflict(error) or error_code(error) in _ABSENT:
                 return False
             raise self._failure(key, error) from error
         except BotoCoreError as error:
@@ -133,11 +140,9 @@ class ParquetObjects:
     def _reached(self, key: str, *, gone: bool = False) -> Iterator[None]:
         try:
             yield
-        except ClientError as error:
-            if gone and error.response.get("Error", {}).get("Code") in _GONE:
-                raise GoneError(f"s3://{self.bucket}/{key} is gone, or this version of it") from error
-            raise self._failure(key, error) from error
-        except (BotoCoreError, OSError) as error:
+        except (ClientError, BotoCoreError, OSError) as error:
+            if gone and (found := refusal(error)):
+                raise (GoneError if found.gone else WithheldError)(found.reason) from error
             raise self._failure(key, error) from error
 
     def _failure(self, key: str, error: Exception) -> TransientError:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from botocore.exceptions import ClientError
 
 from pipeline_assets.datasets.spec import ColumnType
+from pipeline_assets.events.names import is_left_alone
+from pipeline_assets.events.s3_answers import refusal
 from pipeline_assets.lake.tables import LakeTable
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ _ARROW_TYPES: Final[Mapping[ColumnType, pa.DataType]] = {
     "date": pa.date32(),
     "boolean": pa.bool_(),
 }
-#: What S3 says of an object that was replaced or deleted since it was listed.
-_CHANGED: Final = ("PreconditionFailed", "NoSuchKey", "412", "404")
-_HIDDEN: Final = ("_", ".")
 
 
 @dataclass(slots=True)
@@ -72,9 +70,9 @@ def _listed(table: LakeTable, s3: S3Client, bucket: str) -> Iterator[tuple[Objec
     """The table's objects with the values of their partitions; names that Athena takes for hidden are left out."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=table.prefix):
         for listed in page.get("Contents", []):
-            *folders, name = listed["Key"].removeprefix(table.prefix).split("/")
-            values = dict(folder.split("=", 1) for folder in folders if "=" in folder)
-            if tuple(values) == table.partitions and name and not name.startswith(_HIDDEN):
+            place = listed["Key"].removeprefix(table.prefix)
+            values = dict(folder.split("=", 1) for folder in place.split("/")[:-1] if "=" in folder)
+            if tuple(values) == table.partitions and not is_left_alone(place):
                 yield listed, values
 
 
@@ -131,7 +129,8 @@ class _LakeObject(io.RawIOBase):
         except Exception as error:
             # Arrow and DuckDB make a text of it on the way; whoever asked wants to know what it was.
             self._reading.fault = error
-            if isinstance(error, ClientError) and error.response["Error"].get("Code") in _CHANGED:
+            # Replaced or deleted since it was listed.
+            if (why := refusal(error)) and why.gone:
                 self._reading.changed = True
             raise
         self._reading.add(len(found))

@@ -12,8 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
+from pipeline_assets.events.conditional_puts import put_if_absent
 from pipeline_assets.settings import MissingSettingError
 from pipeline_assets.stocks.companies import COMPANIES
 from pipeline_assets.stocks.market import Bar, minute_bars
@@ -28,7 +27,6 @@ SEED = 1
 #: Bars of ten seconds: enough to see a minute move, and 432,000 items a day, not millions.
 ROWS = 6
 _MINUTE = 60
-_THERE = "PreconditionFailed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +66,16 @@ class FeedSettings:
 
 @dataclass(frozen=True, slots=True)
 class WrittenMinute:
-    """What came of one minute: files put, files that were there already, and the rows of those that were put."""
+    """What came of one minute: files put, files that were there already, and the rows of those that were put.
+
+    `versions` are the keys of the files put, each with its version, empty in a bucket without versions.
+    """
 
     minute: datetime
     put: int
     there: int
     rows: int
+    versions: tuple[tuple[str, str], ...] = ()
 
 
 def write_minute(
@@ -90,13 +92,16 @@ def write_minute(
     ClientError
         S3 refused a file; doing it again puts those that are missing.
     """
-    put = there = written = 0
+    there = written = 0
+    put: list[tuple[str, str]] = []
     for key, bars in minute_files(minute, files=files, rows=rows, seed=seed):
-        if _put_if_absent(s3, bucket, key, as_csv(bars)):
-            put, written = put + 1, written + len(bars)
-        else:
+        answer = put_if_absent(s3, Bucket=bucket, Key=key, Body=as_csv(bars), ContentType="text/csv")
+        if answer is None:
             there += 1
-    return WrittenMinute(minute, put, there, written)
+        else:
+            put.append((key, answer.get("VersionId", "")))
+            written += len(bars)
+    return WrittenMinute(minute, len(put), there, written, tuple(put))
 
 
 def minute_files(
@@ -133,13 +138,3 @@ def scheduled_minute(event: object, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         moment = now.astimezone(UTC)
     return moment.replace(second=0, microsecond=0)
-
-
-def _put_if_absent(s3: S3Client, bucket: str, key: str, body: bytes) -> bool:
-    try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/csv", IfNoneMatch="*")
-    except ClientError as error:
-        if error.response["Error"].get("Code") == _THERE:
-            return False
-        raise
-    return True

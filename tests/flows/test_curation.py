@@ -18,12 +18,13 @@ from deploy.local.access import Access
 from pipeline_assets.curation.completion import open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
 from pipeline_assets.datasets.spec import Between, Rule
-from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
+from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError, TransientError
 from pipeline_assets.files.rejected import rejected_file, rejected_files
 from pipeline_assets.files.replay import MendError, replay_files
 from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snapshot
 from pipeline_assets.lake.tables import Catalogue
 from tests.flows.curation_world import DAY, MORNING, STORES, CurationWorld, frame, load_id, parquet, row
+from tests.flows.withheld import withheld
 
 
 @pytest.fixture
@@ -136,6 +137,42 @@ class TestReplacedObjects:
         (receipt,) = recurate_day(STORES, DAY, world.stores())
         assert (receipt.source, receipt.run) == (versions[1], 2)
         assert world.keys_of(STORES) == [2]
+
+
+class TestWithheld:
+    """S3 does not give a raw object out: nobody else's rows are held up by it, and none of its own are lost by it."""
+
+    def test_a_new_object_is_refused_and_the_others_of_its_day_come_in(self, world: CurationWorld) -> None:
+        good = world.put(STORES, frame(STORES, [row(STORES, 1)]), part="0001")
+        archived = world.put(STORES, frame(STORES, [row(STORES, 2)]), part="0002")
+        later = world.put(STORES, frame(STORES, [row(STORES, 3)]), part="0003")
+        with withheld(world.access.s3, archived.key, "InvalidObjectState"):
+            assert world.ingest(good).counts == Counts(received=1, accepted=1)
+            receipt = world.ingest(archived)
+            assert receipt.refused.startswith(f"{archived.key}: it is archived: restore it")
+            assert receipt.counts == Counts()
+            assert world.ingest(later).counts == Counts(received=1, accepted=1)
+            assert world.keys_of(STORES) == [1, 3]
+        assert world.ingest(archived, redo=True).counts == Counts(received=1, accepted=1)
+        assert world.keys_of(STORES) == [1, 2, 3]
+
+    def test_rows_that_are_in_stay_in(self, world: CurationWorld) -> None:
+        archived = world.put(STORES, frame(STORES, [row(STORES, 1)]), part="0001")
+        world.ingest(archived)
+        later = world.put(STORES, frame(STORES, [row(STORES, 2)]), part="0002")
+        with withheld(world.access.s3, archived.key, "KMS.DisabledException", 400):
+            with pytest.raises(TransientError, match=r"cannot be worked out without s3://.* is disabled: enable it"):
+                world.ingest(later)
+            assert world.keys_of(STORES) == [1]
+        world.ingest(later)
+        assert world.keys_of(STORES) == [1, 2]
+
+    @pytest.mark.parametrize("code", ["InternalError", "AccessDenied"])
+    def test_what_may_pass_is_tried_again(self, world: CurationWorld, code: str) -> None:
+        version = world.put(STORES, frame(STORES, [row(STORES, 1)]))
+        with withheld(world.access.s3, version.key, code), pytest.raises(TransientError):
+            world.ingest(version)
+        assert world.ingest(version).counts == Counts(received=1, accepted=1)
 
 
 BAD: dict[str, Callable[[], bytes]] = {

@@ -17,8 +17,8 @@ from botocore.compat import HTTPHeaders
 
 from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDERS, PAYMENTS
+from pipeline_assets.events import conditional_puts
 from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.export import loads
 from pipeline_assets.export.export import Request, export
 from pipeline_assets.export.loads import Part
 from pipeline_assets.export.source import SourceDatabase
@@ -117,7 +117,7 @@ class TestResuming:
             SourceDatabase("mysql://shop:hunter%402%2Fsecret@127.0.0.1:1/shop").keys(ORDERS)
 
     def test_what_is_put_at_the_same_time_is_put_again(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(loads, "_PAUSE", 0)
+        monkeypatch.setattr(conditional_puts, "_PAUSE", 0)
         answers = ["ConditionalRequestConflict"] * 2
 
         def answer(request: AWSRequest, **_: object) -> Any:

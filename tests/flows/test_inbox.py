@@ -28,6 +28,7 @@ from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_text
 from pipeline_assets.privacy.tokens import TokenKey
 from tests.flows.source_world import frame_of
+from tests.flows.withheld import withheld
 
 KEY = TokenKey("k1", bytes(range(32)))
 CARD, CODE, SSN, NAME = "4111111111111111", "K9X7QZ", "666-45-6789", "Hortensia"
@@ -280,7 +281,22 @@ class TestRefused:
     def test_one_that_expired_has_an_end(self, world: World) -> None:
         version = world.deliver("payments/a.parquet", parquet(payments(1)))
         world.s3.delete_object(Bucket=world.inbox, Key=version.key, VersionId=version.version_id)
-        assert "no longer in the inbox" in INBOX_FLOW.ingest(version, world.stores).refused
+        assert "no longer in the bucket" in INBOX_FLOW.ingest(version, world.stores).refused
+
+    @pytest.mark.parametrize(
+        ("code", "why"),
+        [
+            pytest.param("InvalidObjectState", "archived: restore it", id="archived"),
+            pytest.param("KMS.DisabledException", "is disabled: enable it", id="key disabled"),
+            pytest.param("NoSuchBucket", "its bucket is not there", id="no bucket"),
+        ],
+    )
+    def test_one_that_is_withheld_is_refused_and_stays(self, world: World, code: str, why: str) -> None:
+        version = world.deliver("payments/a.parquet", parquet(payments(1)))
+        with withheld(world.s3, version.key, code, 400):
+            assert why in INBOX_FLOW.ingest(version, world.stores).refused
+        assert [each["VersionId"] for each in world.left()] == [version.version_id]
+        assert INBOX_FLOW.ingest(version, world.stores, redo=True).counts == Counts(received=1, accepted=1)
 
     def test_a_foreign_message_is_kept_without_numbers(self, world: World) -> None:
         world.stores.quarantine.keep_message("m-1", f"card {CARD}", "s3_event", f"not JSON: {CARD}")

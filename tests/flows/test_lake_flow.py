@@ -6,6 +6,7 @@ import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -55,6 +56,10 @@ def orders(first: int, number: int, **values: Any) -> list[dict[str, Any]]:
     return [{"order_id": first + place, **values} for place in range(number)]
 
 
+def _is_empty(lake: Lake, queue: str) -> bool:
+    return messages_in(lake.access, queue) == 0
+
+
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
@@ -92,6 +97,27 @@ class TestRawToCurated:
         (row,) = pl.read_parquet(io.BytesIO(body)).iter_rows(named=True)
         assert (row["row"], row["rule"]) == (2, "customer_id_positive")
         assert NAME not in str(row)
+
+    def test_what_spark_leaves_behind_is_left_alone(self, lake: Lake) -> None:
+        """Beside data, in the raw bucket and in the inbox: no receipt, nothing refused; what is data comes through."""
+        day, name = "2026-03-03", load_name("2026-03-03")
+        markers = [
+            "_SUCCESS",
+            f"orders/load={day}/",
+            f"orders/load={day}/.x.parquet.crc",
+            "_temporary/0/part-0.parquet",
+        ]
+        flows = {"ecommerce": "raw", "inbox": "inbox"}
+        before = {flow: lake.ledger.totals(flow).objects for flow in flows}
+        for place in flows.values():
+            for key in (*markers, "customers/run1/", "customers/_committed_1"):
+                lake.s3.put_object(Bucket=lake.access.bucket(place), Key=key, Body=b"")
+        stored = lake.put_rows(RawObject("stores", day, name.load_id, "0001"), [{"store_id": 8}])
+        assert lake.receipt(lake.id_of(stored)).counts == Counts(1, 1)
+        for flow, place in flows.items():
+            until(partial(_is_empty, lake, place))
+            assert lake.ledger.totals(flow).objects == before[flow] + (flow == "ecommerce")
+            assert not [each for each in lake.ledger.receipts(flow) if "_temporary" in each.source.key]
 
     def test_many_objects_at_once_on_one_day_lose_nothing(self, lake: Lake) -> None:
         """Twelve objects of one day, put side by side: each invocation rewrites the day that the others rewrite too."""

@@ -107,7 +107,7 @@ class TestUp:
 
     def test_status_has_one_object_per_flow(self, cesta: Command) -> None:
         rows = ("received", "accepted", "quarantined", "duplicate", "superseded")
-        events = ("pending", "dead_lettered", "objects", "refused")
+        events = ("pending", "dead_lettered", "objects", "refused", "foreign_messages")
         nothing = dict.fromkeys((*rows, *events), 0)
         flows = dict.fromkeys(("tickets", "stocks", "inbox", "ecommerce"), nothing)
         # At first the message with which each bucket tests its queue is pending.

@@ -293,6 +293,17 @@ class TestDuckDb:
         assert duck.run(query("customers_by_country"), {"as_of": DAY("2018-01-01")}).rows == (("US", 1, None),)
         s3.delete_object(Bucket=CURATED, Key=curated_key("customers", "2018-01-01"))
 
+    @pytest.mark.parametrize(
+        "name", ["_temporary/0/part.parquet", ".part.parquet.crc", "_SUCCESS", "x/.y/part.parquet"]
+    )
+    def test_what_tools_leave_behind_is_not_seen(self, s3: S3Client, duck: DuckDbEngine, name: str) -> None:
+        key = f"customers/date=2017-01-02/{name}"
+        s3.put_object(Bucket=CURATED, Key=key, Body=b"no parquet at all")
+        try:
+            assert duck.run(query("customers_by_country"), {"as_of": DAY("2017-01-02")}).rows == ()
+        finally:
+            s3.delete_object(Bucket=CURATED, Key=key)
+
     def test_a_day_that_is_rewritten_under_a_query_is_read_again(self, s3: S3Client) -> None:
         put_day(s3, CURATED, "customers", "2018-02-01", [customer(1, "US")])
         rewriting = _Rewriting(s3, lambda: put_day(s3, CURATED, "customers", "2018-02-01", [customer(1, "GB")]))

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from deploy.local.flows import flow_status
-from deploy.local.tickets_load import FLOW, put_tickets, ticket_files
+from deploy.local.tickets_load import FLOW, put_ticket_file, standing_at, ticket_files
 from pipeline_assets.graph.questions import ask, question, questions
 from pipeline_assets.tickets.sample import write_days
 
@@ -63,10 +63,10 @@ EDGES = (
 def load(cloud: RunningStack, directory: Path) -> None:
     """Empty the graph, put the ticket files of a folder into the bucket and wait until each has its receipt."""
     cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
-    files = ticket_files(directory)
+    files = ticket_files(directory, directory)
     before = flow_status(cloud.access, FLOW)
-    for _ in put_tickets(cloud.access, files):
-        pass
+    for file in files:
+        put_ticket_file(cloud.access, file, standing_at(cloud.access, file))
     deadline = time.monotonic() + PATIENCE
     while (now := flow_status(cloud.access, FLOW)).objects < before.objects + len(files):
         assert now.dead_lettered == before.dead_lettered

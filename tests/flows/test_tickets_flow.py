@@ -8,15 +8,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
 
 import pytest
 
+from deploy.local.flows import flow_status
+from deploy.local.reconciliation import announce_lost
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
+from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
 from pipeline_assets.files.quarantine import Quarantine
+from pipeline_assets.files.replay import replay_message
+from pipeline_assets.files.versions import version_id_of
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import BATCH_ROWS, TICKET_FLOW
@@ -221,6 +227,76 @@ def test_a_foreign_message_is_quarantined_and_not_delivered_again(tickets: Ticke
     )
     assert kept["rule"] == "foreign_message"
     assert "it is not JSON" in kept["reason"]
+
+
+def test_a_foreign_message_counts_in_the_status(tickets: TicketCloud) -> None:
+    before = flow_status(tickets.access, "tickets").foreign_messages
+    tickets.send(json.dumps({"Records": "none"}))
+    tickets.wait(lambda: flow_status(tickets.access, "tickets").foreign_messages == before + 1)
+
+
+def in_sns(document: dict[str, Any]) -> dict[str, Any]:
+    return {"Type": "Notification", "TopicArn": "arn:aws:sns:us-east-1:1:t", "Message": json.dumps(document)}
+
+
+def in_event_bridge(bucket: str, key: str, version: str) -> dict[str, Any]:
+    item = {"key": key, "size": 1, "etag": "", "version-id": version, "sequencer": "0A"}
+    return {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "time": "2026-11-20T10:00:00Z",
+        "detail": {"bucket": {"name": bucket}, "object": item, "reason": "PutObject"},
+    }
+
+
+@pytest.mark.parametrize("way", ["SNS", "EventBridge", "EventBridge through SNS"])
+def test_a_notification_in_an_envelope_is_worked_through(tickets: TicketCloud, way: str) -> None:
+    key = f"enveloped/{way} a+b%20.csv"
+    version = tickets.put(key, HEADER + row("T1"))
+    receipt = tickets.receipt(key, version)
+    record = tickets.notification(quote_plus(key), version, moment="2026-11-20T10:00:00.000Z", sequencer="0A")
+    bare = {"Records": [record]} if way == "SNS" else in_event_bridge(tickets.bucket, key, version)
+    tickets.send(json.dumps(bare if way == "EventBridge" else in_sns(bare)))
+    tickets.wait(lambda: tickets.ledger.deliveries(receipt.id) == 2)
+
+
+def test_an_enveloped_message_that_was_kept_is_put_into_the_queue_again(tickets: TicketCloud) -> None:
+    key = "kept before.csv"
+    version = tickets.put(key, HEADER + row("T1"))
+    receipt = tickets.receipt(key, version)
+    body = json.dumps(in_sns(in_event_bridge(tickets.bucket, key, version)))
+    with tickets.stores() as stores:
+        stores.quarantine.keep_message("kept-message", body, "foreign_message", "it has no list 'Records'")
+        assert replay_message("kept-message", stores, EventQueue(tickets.access.sqs, tickets.access.queue("tickets")))
+        assert stores.quarantine.message("kept-message") is None
+    tickets.wait(lambda: tickets.ledger.deliveries(receipt.id) == 2)
+
+
+@pytest.mark.parametrize("way", ["S3", "SNS"])
+def test_an_event_of_a_bucket_that_is_not_there_ends_refused_at_once(tickets: TicketCloud, way: str) -> None:
+    key = f"{way}.csv"
+    record = tickets.notification(key, "v1", moment="2026-11-20T10:00:00.000Z", sequencer="1")
+    record["s3"]["bucket"]["name"] = "no-such-bucket-xyz"
+    bare = {"Records": [record]}
+    tickets.send(json.dumps(bare if way == "S3" else in_sns(bare)))
+    receipt = tickets.receipt(key, "v1")
+    assert receipt.refused.startswith(f"{key}: its bucket is not there; expected")
+    assert tickets.ledger.deliveries(receipt.id) == 1
+
+
+def test_markers_of_tools_leave_no_receipt_and_no_refusal(tickets: TicketCloud) -> None:
+    before = tickets.ledger.totals("tickets").objects
+    keys = ["2026/", "out/_SUCCESS", "out/_committed_1", "out/.part-0.csv.crc", "_temporary/0/part-0.csv", "._a.csv"]
+    versions = [tickets.put(key, "") for key in keys]
+    versions.append(tickets.put("out/_temporary/0/part-0.csv", HEADER + row("T9")))
+    last = tickets.put("out/part-0.csv", HEADER + row("T1"))
+    tickets.receipt("out/part-0.csv", last)
+    tickets.wait(lambda: flow_status(tickets.access, "tickets").queued == 0)
+    ids = [version_id_of(tickets.bucket, key, version) for key, version in zip(keys, versions, strict=False)]
+    assert [tickets.ledger.receipt(each) for each in ids] == [None] * len(ids)
+    assert tickets.ledger.totals("tickets").objects == before + 1
+    found = announce_lost(tickets.access, TICKET_FLOW)
+    assert (found.announced, found.left_alone >= len(versions)) == (0, True)
 
 
 def test_an_object_that_is_gone_before_it_is_read_ends_refused(tickets: TicketCloud) -> None:

@@ -25,6 +25,7 @@ from pipeline_assets.files.reload import PartitionReload
 from pipeline_assets.graph.assets import GraphWork
 from pipeline_assets.lineage.bridge import Place, Standing
 from pipeline_assets.lineage.checks import CONSERVATION, FLOWS, RECEIPTS_KNOWN
+from pipeline_assets.lineage.foreign_messages import QuarantineResource, foreign_messages_watch
 from pipeline_assets.lineage.sensors import standing_in
 from pipeline_assets.tickets import assets as ticket_assets
 from pipeline_assets.tickets.assets import TicketStoresResource
@@ -180,6 +181,16 @@ class FakeStores(TicketStoresResource):
         return Rebuild(2, ROWS, 100, 0, sizes, sizes, same=None, missing=("s3://inbox/gone.csv",), seconds=0.5)
 
 
+class FakeQuarantine(QuarantineResource):
+    """A quarantine with some messages of each flow."""
+
+    kept: int = 0
+
+    def foreign_messages(self, flow: str) -> int:
+        del flow
+        return self.kept
+
+
 def a_receipt(day: str, refused: str = "") -> Receipt:
     source = ObjectVersion("inbox", f"{day}.csv", f"v-{day}", "e", 100, f"{day}T10:00:00.000Z", "A")
     part = PartitionCounts("tickets/landed", day, ROWS)
@@ -211,7 +222,7 @@ def run_of(
         assets=defs.assets,
         asset_checks=defs.asset_checks,
         jobs=[job],
-        resources={**(defs.resources or {}), "stores": FakeStores()},
+        resources={**(defs.resources or {}), "stores": FakeStores(), "quarantine": FakeQuarantine()},
     )
     return resolved.resolve_job_def("by_hand").execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
@@ -247,6 +258,29 @@ def test_a_range_of_days_is_one_run_and_each_day_tells_its_own_numbers(
     [check] = [found for found in result.get_asset_check_evaluations() if found.check_name == CONSERVATION]
     assert check.passed
     assert check.metadata["partitions"].value == 3
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_messages_that_announce_nothing_are_shown_where_files_arrive_once_their_number_changes(
+    instance: dg.DagsterInstance, kept: int
+) -> None:
+    def look(quarantine: FakeQuarantine) -> list[dg.AssetCheckEvaluation]:
+        with dg.build_sensor_context(instance=instance) as context:
+            found = foreign_messages_watch(context, quarantine=quarantine)
+        assert isinstance(found, dg.SensorResult)
+        told = [event for event in found.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+        for event in told:
+            instance.report_runless_asset_event(event)
+        return told
+
+    first = look(FakeQuarantine(kept=kept))
+    assert {event.asset_key: event.passed for event in first} == {
+        home: not kept for flow, home in FLOWS.items() if flow != "loads"
+    }
+    assert all(event.severity is dg.AssetCheckSeverity.WARN for event in first)
+    assert [event.metadata["foreign_messages"].value for event in first] == [kept] * 4
+    assert look(FakeQuarantine(kept=kept)) == []
+    assert len(look(FakeQuarantine(kept=kept + 1))) == 4
 
 
 def test_a_single_day_carries_its_own_data_version(instance: dg.DagsterInstance) -> None:

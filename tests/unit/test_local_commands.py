@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,6 +15,8 @@ import pytest
 import typer
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from deploy import packaging
@@ -27,9 +31,10 @@ from deploy.local.cloud_host import is_from_a_program
 from deploy.local.engine_environment import EngineEnvironment, install_engines, require_uv
 from deploy.local.errors import LocalStackError
 from deploy.local.flows import FlowStatus
+from deploy.local.following import Progress, _take_out, follow
 from deploy.local.instance import PROJECT, Instance
 from deploy.local.outputs import save_outputs
-from deploy.local.tickets_load import TicketFile, follow, passed_over, ticket_files
+from deploy.local.tickets_load import TicketFile, passed_over, ticket_files
 from pipeline_assets.graph.questions import question
 from tests.unit.test_local_instance import STACK_OUTPUTS
 
@@ -222,9 +227,61 @@ class TestTicketFiles:
         (tmp_path / "store").mkdir()
         for name in ("b.csv", "c.csv.gz", "store/a.CSV", "readme.txt", "other.gz"):
             (tmp_path / name).touch()
-        files = ticket_files(tmp_path)
+        files = ticket_files(tmp_path, tmp_path)
         assert [file.key for file in files] == ["b.csv", "c.csv.gz", "store/a.CSV"]
         assert passed_over(tmp_path, files) == 2
+
+    @pytest.mark.parametrize(
+        ("path", "keys"),
+        [
+            pytest.param("2026-11-20.csv", ["2026-11-20.csv"], id="file here"),
+            pytest.param("store1/2026-11-20.csv", ["store1/2026-11-20.csv"], id="file in a folder"),
+            pytest.param("./store1/../store1//2026-11-20.csv", ["store1/2026-11-20.csv"], id="the same by a detour"),
+            pytest.param("{here}/store1/2026-11-20.csv", ["store1/2026-11-20.csv"], id="the same from the root"),
+            pytest.param("store2", ["store2/2026-11-20.csv", "store2/old/2026-11-20.csv"], id="folder"),
+            pytest.param("store2/", ["store2/2026-11-20.csv", "store2/old/2026-11-20.csv"], id="folder with a slash"),
+            pytest.param("../other/2026-11-20.csv", ["{above}/other/2026-11-20.csv"], id="file beside"),
+            pytest.param("{above}/other/2026-11-20.csv", ["{above}/other/2026-11-20.csv"], id="the same, whole"),
+            pytest.param("../other", ["{above}/other/2026-11-20.csv"], id="folder beside"),
+        ],
+    )
+    def test_a_path_has_one_key_and_keeps_its_folder(
+        self, path: str, keys: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here, above = tmp_path / "here", tmp_path
+        for name in ("2026-11-20.csv", "store1/2026-11-20.csv", "store2/2026-11-20.csv", "store2/old/2026-11-20.csv"):
+            (here / name).parent.mkdir(parents=True, exist_ok=True)
+            (here / name).write_text(name)
+        (above / "other").mkdir()
+        (above / "other" / "2026-11-20.csv").write_text("other")
+        monkeypatch.chdir(here)
+        found = ticket_files(Path(path.format(here=here, above=above)))
+        assert [file.key for file in found] == [key.format(above=str(above)[1:]) for key in keys]
+
+    @pytest.mark.parametrize("name", ["_SUCCESS.csv", ".hidden.csv", "_temporary/0/a.csv", ".git/a.csv", "a/._b.csv"])
+    def test_what_is_no_data_is_passed_over_in_a_folder_and_refused_by_its_name(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for each in (name, "day.csv"):
+            (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / each).touch()
+        monkeypatch.chdir(tmp_path)
+        files = ticket_files(Path())
+        assert [file.key for file in files] == ["day.csv"]
+        assert passed_over(Path(), files) == 1
+        with pytest.raises(LocalStackError, match=r"would get the key .* such objects are left alone"):
+            ticket_files(Path(name))
+
+    def test_a_folder_within_a_hidden_one_is_not_loaded_for_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / ".exports" / "store1").mkdir(parents=True)
+        (tmp_path / ".exports" / "store1" / "a.csv").touch()
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(LocalStackError, match=r"the key \.exports/store1/a\.csv"):
+            ticket_files(Path(".exports"))
+        monkeypatch.chdir(tmp_path / ".exports")
+        assert [file.key for file in ticket_files(Path("store1"))] == ["store1/a.csv"]
 
     def test_are_counted_in_words_that_fit(self) -> None:
         assert [counted(number) for number in (1, 2, 1200)] == ["1 file is", "2 files are", "1,200 files are"]
@@ -232,7 +289,7 @@ class TestTicketFiles:
     def test_named_one_is_taken_whatever_its_suffix(self, tmp_path: Path) -> None:
         file = tmp_path / "tickets.txt"
         file.touch()
-        assert ticket_files(file) == [TicketFile(file, "tickets.txt")]
+        assert ticket_files(file, tmp_path) == [TicketFile(file, "tickets.txt")]
 
     def test_folder_without_any_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(LocalStackError, match=r"holds no \.csv or \.csv\.gz file"):
@@ -282,10 +339,28 @@ class TestQuestions:
 
 def test_a_cloud_that_does_not_answer_is_waited_for() -> None:
     nobody = {**STACK_OUTPUTS_OF_NOBODY, "tables": {"ledger": "l"}, "queues": {"tickets": "q", "tickets-dlq": "d"}}
-    looks: list[FlowStatus] = []
+    looks: list[Progress] = []
     with pytest.raises(LocalStackError, match="nothing moved for 0 s: 0 of 1 files are in"):
-        follow(Access(nobody), STATUS, 1, tell=looks.append, patience=0.1)
-    assert looks == [STATUS] * len(looks)
+        follow(Access(nobody), ["some-id"], "tickets", tell=looks.append, patience=0.1)
+    assert looks == [Progress()] * len(looks)
+
+
+@given(st.lists(st.booleans(), max_size=80), st.integers(0, 80))
+def test_what_is_found_moves_on_once_whatever_breaks_off_a_look(there: list[bool], breaks: int) -> None:
+    queue, found, asked = deque(enumerate(there)), deque[int](), 0
+
+    def look(one: tuple[int, bool]) -> int | None:
+        nonlocal asked
+        asked += 1
+        if asked == breaks:
+            raise ConnectionError
+        return one[0] if one[1] else None
+
+    for _ in range(len(there) + 2):
+        with suppress(ConnectionError):
+            _take_out(queue, look, found)
+    assert sorted(found) == [number for number, is_there in enumerate(there) if is_there]
+    assert sorted(number for number, _ in queue) == [number for number, is_there in enumerate(there) if not is_there]
 
 
 def test_status_counts_have_the_names_that_programs_read() -> None:
@@ -299,4 +374,5 @@ def test_status_counts_have_the_names_that_programs_read() -> None:
         "dead_lettered": 0,
         "objects": 2,
         "refused": 1,
+        "foreign_messages": 0,
     }

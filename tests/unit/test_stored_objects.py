@@ -79,6 +79,16 @@ def test_an_object_without_a_version_id_is_another_each_time_it_is_put() -> None
     assert listed(first)[0].id != listed(second)[0].id
 
 
+def test_what_is_no_data_does_not_come_and_is_told() -> None:
+    bucket = Bucket()
+    told: list[ObjectVersion] = []
+    for number, key in enumerate(["2026/", "_SUCCESS", "a.csv", "out/_temporary/0/a.csv", "z/.a.csv.crc"]):
+        bucket.put(key, _START, f"v{number}")
+    found = stored_versions(bucket, "b", lambda _: None, leave_alone=told.append)  # type: ignore[arg-type]
+    assert [version.key for version in found] == ["a.csv"]
+    assert [version.key for version in told] == ["2026/", "_SUCCESS", "out/_temporary/0/a.csv", "z/.a.csv.crc"]
+
+
 @given(st.integers(0, 10**6))
 def test_whatever_is_known_the_order_of_every_key_is_that_of_the_listing(seed: int) -> None:
     dice = random.Random(seed)

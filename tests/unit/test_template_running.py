@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.tickets_load import PATIENCE_SECONDS
+from deploy.local.following import PATIENCE_SECONDS
 from deploy.packaging import PACKAGES, Package
 from deploy.stack import outputs_by_kind
 from pipeline_assets.events.queue import back_off_seconds
@@ -71,7 +71,7 @@ class TestHowItRuns:
         rule = RESOURCES["GeneratorSchedule"]["Properties"]
         assert rule["ScheduleExpression"] == "rate(1 minute)"
         assert rule["State"] == {"Ref": "StockSchedule"}
-        assert READ["Parameters"]["StockSchedule"]["Default"] == "ENABLED"
+        assert READ["Parameters"]["StockSchedule"]["Default"] == "DISABLED"
         assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["GeneratorLambda", "Arn"]}]
         assert RESOURCES["GeneratorLambda"]["Properties"]["Timeout"] == 60
 
@@ -87,8 +87,35 @@ class TestHowItRuns:
         assert told == {"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": [queue, "Arn"]}}
 
     def test_curation_has_three_gigabytes_and_fifteen_minutes(self) -> None:
-        function = RESOURCES["RawToCurated"]["Properties"]
-        assert (function["MemorySize"], function["Timeout"]) == (3072, 900)
+        assert RESOURCES["RawToCurated"]["Properties"]["Timeout"] == 900
+        assert _memory(RESOURCES["RawToCurated"]["Properties"]) == 3008
+
+    @pytest.mark.parametrize("name", of_type("AWS::Lambda::Function"))
+    def test_a_new_account_may_have_as_much_memory_as_a_function_takes(self, name: str) -> None:
+        assert _memory(RESOURCES[name]["Properties"]) <= 3008
+
+    @pytest.mark.parametrize("name", of_type("AWS::Lambda::Function"))
+    def test_who_may_write_to_its_own_queue_is_no_loop_to_lambda(self, name: str) -> None:
+        """Without it Lambda drops the seventeenth invocation of a chain; who cannot make one keeps the protection."""
+        function = RESOURCES[name]["Properties"]
+        may_go_on = _sources(name) & _may_send_to(RESOURCES[function["Role"]["Fn::GetAtt"][0]]["Properties"])
+        assert function.get("RecursiveLoop") == ("Allow" if may_go_on else None)
+
+    def test_every_function_behind_a_queue_goes_on_with_large_files(self) -> None:
+        going_on = [name for name, each in of_type("AWS::Lambda::Function").items() if "RecursiveLoop" in each]
+        mapped = {each["FunctionName"]["Ref"] for each in of_type("AWS::Lambda::EventSourceMapping").values()}
+        assert set(going_on) == mapped
+        assert len(mapped) == 4
+
+    @pytest.mark.parametrize("name", [n for n, f in of_type("AWS::Lambda::Function").items() if "RecursiveLoop" in f])
+    def test_a_continuation_that_lambda_drops_all_the_same_is_told(self, name: str) -> None:
+        alarms = [
+            alarm
+            for alarm in of_type("AWS::CloudWatch::Alarm").values()
+            if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "RecursiveInvocationsDropped")
+            and alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": name}}]
+        ]
+        assert [alarm["Threshold"] for alarm in alarms] == [0]
 
     def test_concurrency_is_never_reserved(self) -> None:
         assert not [f for f in of_type("AWS::Lambda::Function").values() if "ReservedConcurrentExecutions" in f]
@@ -160,6 +187,28 @@ class TestHowItRuns:
         }
 
 
+def _memory(function: dict[str, Any]) -> int:
+    size = function["MemorySize"]
+    return int(READ["Parameters"][size["Ref"]]["Default"] if isinstance(size, dict) else size)
+
+
+def _sources(function: str) -> set[str]:
+    """The queues that invoke a function."""
+    mappings = of_type("AWS::Lambda::EventSourceMapping").values()
+    return {each["EventSourceArn"]["Fn::GetAtt"][0] for each in mappings if each["FunctionName"] == {"Ref": function}}
+
+
+def _may_send_to(role: dict[str, Any]) -> set[str]:
+    """The queues that a role may send messages to."""
+    return {
+        resource["Fn::GetAtt"][0]
+        for policy in role["Policies"]
+        for statement in statements(policy["PolicyDocument"])
+        if statement["Effect"] == "Allow" and {"sqs:SendMessage", "sqs:*"} & set(as_list(statement["Action"]))
+        for resource in as_list(statement["Resource"])
+    }
+
+
 class TestWhatIsTold:
     @pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm").items(), ids=lambda alarm: alarm[0])
     def test_every_alarm_reaches_the_topic(self, alarm: tuple[str, dict[str, Any]]) -> None:
@@ -175,6 +224,7 @@ class TestWhatIsTold:
             ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
             ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
             ("AWS/Lambda", "Errors"),
+            ("AWS/Lambda", "RecursiveInvocationsDropped"),
             ("AWS/Lambda", "Throttles"),
             ("Cesta", "PendingReceipts"),
             ("Cesta", "MessagesRetried"),

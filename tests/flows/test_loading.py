@@ -1,0 +1,147 @@
+"""`cesta load tickets`: no file takes the place of another unseen, and who waits waits for its own files only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deploy.cli import loading
+from deploy.local.errors import LocalStackError
+from deploy.local.following import Progress, follow
+from deploy.local.instance import GraphEngine
+from deploy.local.tickets_load import TicketFile, put_ticket_file, standing_at
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.s3_events import notification
+from tests.flows.conftest import RunningStack
+from tests.flows.test_tickets_flow import HEADER, row
+
+pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+
+Shown = Callable[[Progress], None]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(path: Path, *tickets: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(HEADER + "".join(row(ticket) for ticket in tickets))
+    return path
+
+
+def versions(cloud: RunningStack, key: str) -> list[str]:
+    listed = cloud.access.s3.list_object_versions(Bucket=cloud.access.bucket("tickets"), Prefix=key)
+    return [each["VersionId"] for each in listed.get("Versions", []) if each["Key"] == key]
+
+
+def dagster_shows_all(cloud: RunningStack) -> Shown:
+    """What stands for Dagster, which does not run here: every receipt is seen at once."""
+    ledger = Ledger(cloud.access.dynamodb, cloud.access.table("ledger"))
+    return lambda _: ledger.reported("tickets", ledger.pending("tickets", limit=10_000))
+
+
+class TestReplacing:
+    def test_files_of_one_name_in_two_folders_stand_beside_each_other(self, cloud: RunningStack, here: Path) -> None:
+        write(here / "beside1" / "2026-11-20.csv", "L1")
+        write(here / "beside2" / "2026-11-20.csv", "L2")
+        for path in (Path("beside1/2026-11-20.csv"), Path("beside2")):
+            loading.load_tickets(cloud.instance, path, wait=False, replace=False)
+        assert len(versions(cloud, "beside1/2026-11-20.csv")) == len(versions(cloud, "beside2/2026-11-20.csv")) == 1
+
+    def test_the_same_content_again_is_told_and_puts_nothing(
+        self, cloud: RunningStack, here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(here / "loading" / "again.csv", "L3")
+        for _ in range(2):
+            loading.load_tickets(cloud.instance, Path("loading/again.csv"), wait=False, replace=False)
+        assert len(versions(cloud, "loading/again.csv")) == 1
+        assert "1 file is there already with the same content: nothing new to do" in capsys.readouterr().out
+
+    def test_other_content_is_told_before_and_put_only_when_it_is_wanted(
+        self, cloud: RunningStack, here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(here / "loading" / "day.csv", "L4", "L5", "L6")
+        loading.load_tickets(cloud.instance, Path("loading/day.csv"), wait=False, replace=False)
+        file = TicketFile(here / "loading" / "day.csv", "loading/day.csv")
+        there = standing_at(cloud.access, file)
+        assert there
+        follow(cloud.access, [there.receipt_id], "tickets", tell=dagster_shows_all(cloud))
+        capsys.readouterr()
+
+        write(here / "loading" / "day.csv", "L4")
+        write(here / "loading" / "new.csv", "L7")
+        with pytest.raises(LocalStackError, match=r"nothing was put: 1 file .* would be replaced. Say --replace"):
+            loading.load_tickets(cloud.instance, Path("loading"), wait=False, replace=False)
+        assert "replaces loading/day.csv, put at 20" in (said := " ".join(capsys.readouterr().err.split()))
+        assert "3 rows of it were accepted; what the new file leaves out leaves the graph" in said
+        assert (len(versions(cloud, "loading/day.csv")), versions(cloud, "loading/new.csv")) == (1, [])
+
+        loading.load_tickets(cloud.instance, Path("loading"), wait=False, replace=True)
+        assert (len(versions(cloud, "loading/day.csv")), len(versions(cloud, "loading/new.csv"))) == (2, 1)
+
+    @pytest.mark.parametrize("deleted", [True, False])
+    def test_what_was_not_told_of_is_not_replaced(self, cloud: RunningStack, here: Path, *, deleted: bool) -> None:
+        key, bucket = f"meanwhile-{deleted}.csv", cloud.access.bucket("tickets")
+        file = TicketFile(write(here / key, "L8"), key)
+        put_ticket_file(cloud.access, file)
+        there = standing_at(cloud.access, file)
+        cloud.access.s3.put_object(Bucket=bucket, Key=key, Body=b"of somebody else")
+        if deleted:
+            cloud.access.s3.delete_object(Bucket=bucket, Key=key)
+        write(file.path, "L9")
+        assert there
+        with pytest.raises(LocalStackError, match="nothing was replaced"):
+            put_ticket_file(cloud.access, file, replace(there, same=False))
+
+    def test_what_came_in_between_is_not_replaced_either(self, cloud: RunningStack, here: Path) -> None:
+        file = TicketFile(write(here / "first.csv", "L10"), "loading/first.csv")
+        put_ticket_file(cloud.access, file)
+        with pytest.raises(LocalStackError, match=r"somebody else put or deleted loading/first\.csv"):
+            put_ticket_file(cloud.access, file, None)
+
+
+class TestWaiting:
+    @pytest.fixture
+    def others(self, cloud: RunningStack) -> Iterator[None]:
+        """Work of others: an event that does not come for a long time, and one that was given up."""
+        sqs, queue = cloud.access.sqs, cloud.access.queue
+        sqs.send_message(QueueUrl=queue("tickets"), MessageBody='{"Records": []}', DelaySeconds=900)
+        other = ObjectVersion("b", "other.csv", "v", "", 1, "2026-11-20T10:00:00.000Z", "")
+        sqs.send_message(QueueUrl=queue("tickets-dlq"), MessageBody=notification(other))
+        yield
+        sqs.purge_queue(QueueUrl=queue("tickets"))
+        sqs.purge_queue(QueueUrl=queue("tickets-dlq"))
+
+    @pytest.mark.usefixtures("others")
+    def test_ends_with_its_own_files_whatever_else_hangs(self, cloud: RunningStack, here: Path) -> None:
+        good = put_ticket_file(cloud.access, TicketFile(write(here / "w1.csv", "W1"), "wait/w1.csv"))
+        (here / "bad.csv").write_text("no,header\n")
+        refused = put_ticket_file(cloud.access, TicketFile(here / "bad.csv", "wait/bad.csv"))
+        looks: list[Progress] = []
+        shows = dagster_shows_all(cloud)
+
+        def tell(now: Progress) -> None:
+            looks.append(now)
+            shows(now)
+
+        follow(cloud.access, [good, refused], "tickets", tell=tell, patience=60)
+        assert looks[-1] == Progress(2, 2)
+
+    @pytest.mark.usefixtures("others")
+    def test_tells_when_its_own_file_was_given_up(self, cloud: RunningStack) -> None:
+        mine = ObjectVersion(cloud.access.bucket("tickets"), "mine.csv", "v", "", 1, "2026-11-20T10:00:00.000Z", "")
+        cloud.access.sqs.send_message(QueueUrl=cloud.access.queue("tickets-dlq"), MessageBody=notification(mine))
+        with pytest.raises(LocalStackError, match="1 of 1 files were given up and lie in the queue tickets-dlq"):
+            follow(cloud.access, [mine.id], "tickets", tell=lambda _: None, patience=30)
+
+    def test_dagster_is_waited_for_too(self, cloud: RunningStack, here: Path) -> None:
+        receipt = put_ticket_file(cloud.access, TicketFile(write(here / "w2.csv", "W2"), "wait/w2.csv"))
+        with pytest.raises(LocalStackError, match="1 of 1 files are in, 1 receipts of them not in Dagster"):
+            follow(cloud.access, [receipt], "tickets", tell=lambda _: None, patience=8)
