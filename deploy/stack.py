@@ -64,6 +64,7 @@ _KINDS: Final = {
     "Workgroup": "workgroups",
     "Function": "functions",
     "Rule": "rules",
+    "Setting": "settings",
 }
 
 

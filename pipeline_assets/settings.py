@@ -7,8 +7,10 @@ Each flow has its own settings, so that a function needs only what its work need
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 Environment = Mapping[str, str] | None
 
@@ -53,6 +55,8 @@ class TicketSettings:
     ledger_table: str
     #: Empty where a process does not look into the bucket of ticket files itself: a function is told of each file.
     tickets_bucket: str = ""
+    #: How long after midnight UTC the day begins that a purchase belongs to.
+    day_begins: timedelta = timedelta()
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> TicketSettings:
@@ -68,6 +72,7 @@ class TicketSettings:
             quarantine_bucket=_quarantine_bucket(env),
             ledger_table=_ledger_table(env),
             tickets_bucket=_optional(env, "TICKETS_BUCKET"),
+            day_begins=_day_begins(env),
         )
 
     def require_tickets_bucket(self) -> str:
@@ -232,6 +237,14 @@ def quarantine_bucket(environment: Environment = None) -> str:
 
 def _quarantine_bucket(env: Mapping[str, str]) -> str:
     return _required(env, "QUARANTINE_BUCKET", "the name of the bucket for rejected rows")
+
+
+def _day_begins(env: Mapping[str, str]) -> timedelta:
+    name, text = "TICKETS_DAY_BEGINS", _optional(env, "TICKETS_DAY_BEGINS", "00:00")
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text, re.ASCII):
+        raise UnknownSettingError(name, text, "a time of day in UTC such as 00:00 or 06:30")
+    hours, minutes = text.split(":")
+    return timedelta(hours=int(hours), minutes=int(minutes))
 
 
 def _ledger_table(env: Mapping[str, str]) -> str:

@@ -44,6 +44,7 @@ def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dic
         "NEO4J_PASSWORD": document["graph"]["password"],
         "TICKETS_QUEUE_URL": document["queues"]["tickets"],
         "TICKETS_BUCKET": document["buckets"]["tickets"],
+        "TICKETS_DAY_BEGINS": document["settings"]["tickets-day-begins"],
         "STOCKS_QUEUE_URL": document["queues"]["stocks"],
         "STOCKS_BUCKET": document["buckets"]["stocks"],
         "TABLE_NAME": document["tables"]["stocks"],

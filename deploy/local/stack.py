@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -183,6 +184,7 @@ def deploy_template(instance: Instance) -> None:
             "CurationConcurrency": "2",
             # A laptop would fill with files: `cesta stocks resume` lets them come.
             "StockSchedule": "DISABLED",
+            **_setting("TicketsDayBegins", "TICKETS_DAY_BEGINS"),
         }
         outputs = deploy_stack(session, parameters, OUT, endpoint_url=instance.endpoint_url)
     except (DeployError, BotoCoreError, ClientError) as error:
@@ -190,6 +192,12 @@ def deploy_template(instance: Instance) -> None:
             f"the template could not be deployed: {error} (log: {instance.logs / 'cloud.log'})"
         ) from error
     save_outputs(instance, outputs)
+
+
+def _setting(parameter: str, variable: str) -> dict[str, str]:
+    """A parameter that a person may set in the environment of `cesta up`; else it stays what it was."""
+    value = os.environ.get(variable, "")
+    return {parameter: value} if value else {}
 
 
 def _keep_secret(session: boto3.Session, instance: Instance, name: str, value: dict[str, str]) -> None:

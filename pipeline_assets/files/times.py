@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 from pipeline_assets.datasets.text import clean
 from pipeline_assets.events.moments import iso_utc
@@ -17,16 +17,26 @@ _REMEMBERED = 50_000
 
 
 class Times(dict[str, tuple[str, str]]):
-    """Looks a timestamp's text up as UTC text in milliseconds and its UTC day; rows repeat it, so it is remembered.
+    """Looks a timestamp's text up as UTC text in milliseconds and its day; rows repeat it, so it is remembered.
 
     Times without a zone are UTC. `first` to `last` is the range that is believed; `exact` refuses fractions that
-    milliseconds cannot hold. `of_days` says that midnight stands for its day and not for an instant: with whatever
-    offset, it is that day at midnight UTC. A text that breaks a rule raises `BrokenRuleError`.
+    milliseconds cannot hold. A day begins `day_begins` after midnight UTC. `of_days` says that midnight stands for its
+    day and not for an instant: with whatever offset, it is that day at midnight UTC. A text that breaks a rule raises
+    `BrokenRuleError`.
     """
 
-    def __init__(self, first: date, last: datetime, *, exact: bool = False, of_days: bool = False) -> None:
+    def __init__(
+        self,
+        first: date,
+        last: datetime,
+        *,
+        exact: bool = False,
+        of_days: bool = False,
+        day_begins: timedelta = timedelta(),
+    ) -> None:
         super().__init__()
-        self._first = datetime(first.year, first.month, first.day, tzinfo=UTC)
+        self._first = datetime(first.year, first.month, first.day, tzinfo=UTC) + day_begins
+        self._day_begins = day_begins
         self._last = last
         self._exact = exact
         self._of_days = of_days
@@ -47,5 +57,5 @@ class Times(dict[str, tuple[str, str]]):
         utc = iso_utc(moment)
         if len(self) >= _REMEMBERED:
             self.clear()
-        self[text] = utc, utc[:10]
+        self[text] = utc, (moment - self._day_begins).date().isoformat()
         return self[text]

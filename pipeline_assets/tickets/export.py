@@ -10,7 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +104,7 @@ def _read(load: Load, number: int, stores: TicketStores, lines: Path) -> Load | 
             while True:
                 try:
                     with open_csv(path, version.key, TICKETS) as file:
-                        load = _read_rows(file, load, number, lines, counted)
+                        load = _read_rows(file, load, number, lines, counted, day_begins=stores.day_begins)
                     return replace(load, emptied=load.next_row == 1 and is_meant_to_be_empty(stores.s3, version))
                 except _CrowdedError as crowded:
                     counted |= crowded.tickets
@@ -114,8 +114,10 @@ def _read(load: Load, number: int, stores: TicketStores, lines: Path) -> Load | 
         return None
 
 
-def _read_rows(file: CsvFile, load: Load, number: int, lines: Path, counted: set[TicketKey]) -> Load:
-    rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time))
+def _read_rows(
+    file: CsvFile, load: Load, number: int, lines: Path, counted: set[TicketKey], *, day_begins: timedelta
+) -> Load:
+    rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time), day_begins)
     rows: Counter[TicketKey] = Counter()
     distinct: defaultdict[TicketKey, set[tuple[str, int]]] = defaultdict(set)
     for batch, _ in batches(file, rules, ingest.BATCH_ROWS):

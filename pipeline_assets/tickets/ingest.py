@@ -47,7 +47,7 @@ class TicketFlow(FileFlow[Load, TicketStores]):
 
     def put_rows(self, file: CsvFile, load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
         """Batch by batch into the graph, what is rejected into the quarantine first."""
-        rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time))
+        rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time), stores.day_begins)
         rules.crowded = load.crowded
         if load.next_row > 1:
             file.go_on(load.next_row, load.position)

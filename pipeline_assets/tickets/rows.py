@@ -38,16 +38,17 @@ class RowRules:
     """Turns the records of one file into lines; knows the file's header and when it arrived.
 
     `header` must hold the dataset's columns, in any order, others being passed over. `arrived` is the event's time,
-    so that the same file gives the same outcome whenever it is read. `crowded` are the keys of the tickets that have
-    as many rows as a ticket may have, from earlier batches; whoever writes the batches keeps it.
+    so that the same file gives the same outcome whenever it is read. The day of a purchase begins `day_begins` after
+    midnight UTC. `crowded` are the keys of the tickets that have as many rows as a ticket may have, from earlier
+    batches; whoever writes the batches keeps it.
     """
 
     crowded: Collection[str] = ()
 
-    def __init__(self, header: Sequence[str], arrived: datetime) -> None:
+    def __init__(self, header: Sequence[str], arrived: datetime, day_begins: timedelta = timedelta()) -> None:
         self._width = len(header)
         self._pick = itemgetter(*(header.index(name) for name in TICKETS.column_names))
-        self._times = Times(FIRST_DAY, arrived + timedelta(days=1))
+        self._times = Times(FIRST_DAY, arrived + timedelta(days=1), day_begins=day_begins)
         self._quantities = _Quantities()
         self._tickets, self._baskets = _Texts("ticket_id", clean_id), _Texts("basket_id", clean_id)
         self._products, self._stores = _Texts("product", clean_name), _Texts("store", clean_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import boto3
@@ -24,12 +25,16 @@ _RETRYING = Config(retries={"mode": "standard", "max_attempts": 2}, connect_time
 
 @dataclass(frozen=True, slots=True)
 class TicketStores:
-    """Where ticket files come from and what they end in."""
+    """Where ticket files come from and what they end in.
+
+    `day_begins` is how long after midnight UTC the day begins that a purchase belongs to.
+    """
 
     s3: S3Client
     ledger: Ledger
     graph: PurchaseGraph
     quarantine: Quarantine
+    day_begins: timedelta = timedelta()
 
 
 @contextmanager
@@ -39,4 +44,4 @@ def open_stores(settings: TicketSettings) -> Iterator[TicketStores]:
     ledger = Ledger(boto3.client("dynamodb", config=_RETRYING), settings.ledger_table)
     quarantine = Quarantine(s3, settings.quarantine_bucket, "tickets")
     with PurchaseGraph.connect(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password) as graph:
-        yield TicketStores(s3, ledger, graph, quarantine)
+        yield TicketStores(s3, ledger, graph, quarantine, settings.day_begins)

@@ -14,6 +14,7 @@ from deploy.local.outputs import outputs_document, read_outputs, save_outputs
 from deploy.local.stack import local_stack
 
 STACK_OUTPUTS = {
+    "SettingTicketsDayBegins": "00:00",
     "BucketTickets": "cesta-dev-tickets",
     "BucketQuarantine": "cesta-dev-quarantine",
     "QueueTickets": "http://127.0.0.1:24500/0/cesta-dev-tickets",
@@ -204,6 +205,7 @@ class TestOutputs:
             "workgroups": {"lake": "cesta-dev-lake"},
             "functions": {"tickets-ingestion": "cesta-dev-tickets-ingestion"},
             "rules": {},
+            "settings": {"tickets-day-begins": "00:00"},
             "graph": {"uri": "bolt://127.0.0.1:24901", "user": "neo4j"},
             "search": {"url": None},
             "web": {"dagster": "http://127.0.0.1:24903"},

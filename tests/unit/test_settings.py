@@ -1,8 +1,16 @@
 """The environment contract: every function names what it needs, and needs nothing else."""
 
+from datetime import timedelta
+
 import pytest
 
-from pipeline_assets.settings import LedgerSettings, MissingSettingError, StockSettings, TicketSettings
+from pipeline_assets.settings import (
+    LedgerSettings,
+    MissingSettingError,
+    StockSettings,
+    TicketSettings,
+    UnknownSettingError,
+)
 
 TICKETS = {
     "NEO4J_URI": "bolt://10.0.0.7:7687",
@@ -46,3 +54,15 @@ def test_a_missing_variable_is_named(
     assert settings.from_environment(complete)
     with pytest.raises(MissingSettingError, match=f"environment variable {name} is not set: it must hold"):
         settings.from_environment({key: value for key, value in complete.items() if key != name})
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("", 0), ("00:00", 0), ("06:30", 390), ("23:59", 1439)])
+def test_the_day_of_purchases_begins_at_a_time_of_day(text: str, minutes: int) -> None:
+    settings = TicketSettings.from_environment(TICKETS | {"TICKETS_DAY_BEGINS": text})
+    assert settings.day_begins == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("text", ["24:00", "6", "6:30", "06:60", "06:30:00", "noon", "٠٦:٣٠"])
+def test_another_text_is_no_time_of_day(text: str) -> None:
+    with pytest.raises(UnknownSettingError, match="TICKETS_DAY_BEGINS"):
+        TicketSettings.from_environment(TICKETS | {"TICKETS_DAY_BEGINS": text})

@@ -2,7 +2,7 @@
 
 import gzip
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -46,6 +46,29 @@ def rejected(**changes: str) -> Rejection:
 def test_a_good_row_becomes_a_line() -> None:
     line = accepted()
     assert line[:-1] == ("T1", "Bread", "B1", "2026-11-19T18:00:00.000Z", "Bakery", 2, "S1", "2026-11-19")
+
+
+@pytest.mark.parametrize(
+    ("sold", "day"),
+    [
+        ("2026-11-19 23:59:50", "2026-11-19"),
+        ("2026-11-20 00:00:10", "2026-11-19"),
+        ("2026-11-20 05:59:59", "2026-11-19"),
+        ("2026-11-20 06:00:00", "2026-11-20"),
+    ],
+)
+def test_a_purchase_belongs_to_the_day_that_begins_when_the_shops_are_closed(sold: str, day: str) -> None:
+    line = RowRules(HEADER, ARRIVED, timedelta(hours=6)).line(1, list((GOOD | {"timestamp": sold}).values()))
+    assert isinstance(line, Line)
+    assert line.day == day
+
+
+def test_the_first_day_that_is_believed_begins_with_the_day_of_purchases() -> None:
+    rules = RowRules(HEADER, ARRIVED, timedelta(hours=6))
+    early, first = (rules.line(1, list((GOOD | {"timestamp": f"2015-01-01 0{hour}:00"}).values())) for hour in (5, 6))
+    assert isinstance(early, Rejection)
+    assert isinstance(first, Line)
+    assert first.day == "2015-01-01"
 
 
 @pytest.mark.parametrize(
