@@ -79,7 +79,7 @@ def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool)
         say(describe(summary))
         files = ticket_files(Path(directory), Path(directory))
         standing = {file.key: there for file in files if (there := standing_at(access, file))}
-        tell_replacements(standing, replace=True)
+        tell_replacements(standing, {}, replace=True)
         with bars() as progress:
             follow_with_progress(
                 access, put_with_progress(access, files, standing, progress), progress, check=stack.check

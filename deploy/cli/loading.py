@@ -28,6 +28,7 @@ from deploy.local.tickets_load import (
     put_ticket_file,
     standing_at,
     ticket_files,
+    tickets_leaving,
 )
 from pipeline_assets.tickets.sample import SampleSummary, write_days
 
@@ -57,7 +58,8 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
     access = access_to(instance)
     files = ticket_files(path, root)
     standing = {file.key: there for file in files if (there := standing_at(access, file))}
-    tell_replacements(standing, replace=replace)
+    leaving = tickets_leaving(access, [file for file in files if file.key in standing and not standing[file.key].same])
+    tell_replacements(standing, leaving, replace=replace)
     with bars() as progress:
         receipts = put_with_progress(access, files, standing, progress)
         if wait:
@@ -72,16 +74,17 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
         say(f"{counted(left)} passed over: {only}.", style="yellow")
 
 
-def tell_replacements(standing: Mapping[str, Standing], *, replace: bool) -> None:
+def tell_replacements(standing: Mapping[str, Standing], leaving: Mapping[str, int], *, replace: bool) -> None:
     """Say which files would take the place of others; raises `LocalStackError` unless that is wanted.
 
-    `standing` is by key what is in the bucket now.
+    `standing` is by key what is in the bucket now, `leaving` how many tickets of it the new file does not have.
     """
     replaced = {key: there for key, there in standing.items() if not there.same}
     if not replaced:
         return
     for key, there in list(replaced.items())[:_SHOWN]:
-        complain(f"replaces {key}, {there.sentence}; what the new file leaves out leaves the graph.")
+        tickets = number_of(leaving.get(key, 0), "ticket")
+        complain(f"replaces {key}, {there.sentence}; {tickets} of it that the new file does not have leave the graph.")
     if len(replaced) > _SHOWN:
         complain(f"and {len(replaced) - _SHOWN:,} more.")
     if replace or (sys.stdin.isatty() and typer.confirm(f"Replace {number_of(len(replaced), 'file')}?", err=True)):

@@ -59,6 +59,10 @@ class Access:
         """Address of the queue with this logical name."""
         return cast("str", self.document["queues"][name])
 
+    def setting(self, name: str) -> str:
+        """Value of the setting with this logical name."""
+        return cast("str", self.document["settings"][name])
+
     def table(self, name: str) -> str:
         """Name of the table with this logical name."""
         return cast("str", self.document["tables"][name])

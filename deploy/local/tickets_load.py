@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.names import is_left_alone
 from pipeline_assets.events.s3_answers import put_conflict, refusal
 from pipeline_assets.files.versions import version_id_of
+from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.tickets.replacing import tickets_left_out
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
@@ -100,6 +104,21 @@ def standing_at(access: Access, file: TicketFile) -> Standing | None:
         receipt.counts.accepted if receipt else None,
         _same(access, bucket, file, head),
     )
+
+
+def tickets_leaving(access: Access, files: Sequence[TicketFile]) -> dict[str, int]:
+    """By key, how many tickets the graph has of what these files replace that they do not have themselves."""
+    if not files:
+        return {}
+    bucket, now = access.bucket(FLOW), datetime.now(UTC)
+    hours, minutes = access.setting("tickets-day-begins").split(":")
+    day_begins = timedelta(hours=int(hours), minutes=int(minutes))
+    with access.graph() as driver:
+        graph = PurchaseGraph(driver)
+        return {
+            file.key: tickets_left_out(graph, f"s3://{bucket}/{file.key}", file.path, arrives=now, day_begins=day_begins)
+            for file in files
+        }
 
 
 def put_ticket_file(access: Access, file: TicketFile, there: Standing | None = None) -> str:

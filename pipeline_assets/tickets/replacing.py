@@ -1,0 +1,56 @@
+"""What it would take out of the graph to put a ticket file in the place of the one that stands."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.files.reading import RefusedFileError, open_csv
+from pipeline_assets.graph.ownership import Line, TicketKey, ticket_of
+from pipeline_assets.graph.standing import claimed_tickets
+from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.tickets.rows import RowRules
+
+_ALL = 2**31 - 1
+
+
+def tickets_left_out(
+    graph: PurchaseGraph, uri: str, path: Path, *, arrives: datetime, day_begins: timedelta = timedelta()
+) -> int:
+    """How many tickets the object has in the graph that a file in its place would not have.
+
+    Parameters
+    ----------
+    graph
+        Where the object's standing version is.
+    uri
+        The object, ``s3://bucket/key``.
+    path
+        The file that would be put in its place.
+    arrives
+        When it would be put, which bounds the times that are believed.
+    day_begins
+        How long after midnight UTC the day of a purchase begins.
+
+    Returns
+    -------
+    int
+        Zero for a file that would be refused whole: it decides nothing.
+
+    Raises
+    ------
+    TransientError
+        The graph cannot be read.
+    """
+    owners = {owner for known in graph.loads_of(uri) if known.load.stands for owner in known.load.owners}
+    claimed = set(graph.read(partial(claimed_tickets, owners=owners, limit=_ALL)))
+    try:
+        with open_csv(path, uri, TICKETS) as file:
+            rules = RowRules(file.header, arrives, day_begins)
+            rows = (rules.line(number, fields) for number, fields in file.records())
+            carried = {TicketKey(*ticket_of(row)) for row in rows if isinstance(row, Line)}
+    except RefusedFileError:
+        return 0
+    return len(claimed - carried) if carried else 0
