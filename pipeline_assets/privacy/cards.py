@@ -65,12 +65,11 @@ _BRACKETS = str.maketrans(
 )
 _POINTS = frozenset({".", ",", ":", ";"})
 _SHARED_GAP, _DIGIT = r"[^\p{L}\p{N}]*", r"\p{Nd}"
-_BEGIN = (
-    rf"(?:[3-6]{_SHARED_GAP}{_DIGIT}|2{_SHARED_GAP}[2-7]|[89]{_SHARED_GAP}[126-8]|[^\P{{Nd}}0-9]{_SHARED_GAP}{_DIGIT})"
-)
+#: How the numbers of cards begin, and times do not.
+_BEGIN = rf"(?:[3-9]{_SHARED_GAP}{_DIGIT}|2{_SHARED_GAP}[2-9]|[^\P{{Nd}}0-9]{_SHARED_GAP}{_DIGIT})"
 #: What hides every number where it cannot be replaced with care, and some more; in the syntax that Rust and Java share.
 SUSPICIOUS = (
-    rf"{_BEGIN}(?:{_SHARED_GAP}{_DIGIT}){{10,}}"
+    rf"{_DIGIT}{{13,}}|{_BEGIN}(?:{_SHARED_GAP}{_DIGIT}){{11,}}"
     rf"|{_DIGIT}{{3}}[^\p{{L}}\p{{N}}]+{_DIGIT}{{2}}[^\p{{L}}\p{{N}}]+{_DIGIT}{{4}}|{SAID}"
 )
 #: One of these is somewhere in every text that `without_numbers` changes; in the syntax of Rust.
@@ -249,7 +248,13 @@ def _is_something_else(run: _Run, place: int, digits: str) -> bool:
 
 
 def _is_set_apart(run: _Run, first: int, last: int) -> bool:
-    """Whether one and the same mark stands between the groups, and another one, or none, around them."""
+    """Whether one and the same mark stands between the groups, and another one, or none, around them.
+
+    Also whether every digit stands by itself, and none of those around them does.
+    """
+    around = [run.sizes[place] for place in (first - 1, last) if 0 <= place < len(run.sizes)]
+    if set(run.sizes[first:last]) == {1} and 1 not in around:
+        return True
     inner = {run.gap(place) for place in range(first + 1, last)}
     return len(inner) == 1 and not inner & {run.gap(first), run.gap(last)}
 

@@ -17,11 +17,13 @@ _NETWORKS = {
     # JCB, UnionPay, Diners Club, Maestro, RuPay, Mir, Troy, Uzcard, Humo, Napas
     "other": (
         r"(?:35(?:2[89]|[3-8]\d)\d{12,15}|62\d{14,17}|3(?:0[0-5]|[689]\d)\d{11}|3[689]\d{14}(?:\d{3})?"
-        r"|(?:50|5[678]|6[0379]|8[12])\d{14}|(?:50[1-3]8|5893|6304|67[56]\d)\d{14,15}"
+        r"|(?:50|5[678]|6[0379]|8[12])\d{14}|(?:50[1-3]8|5020|5893|6304|67[56]\d)\d{14,15}"
         r"|220[0-4]\d{12,15}|9792\d{12}|(?:8600|9860|9704)\d{12})"
     ),
 }
 _OF_NETWORK = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _NETWORKS.items()))
+#: The same for a whole text, in the syntax that Rust shares.
+OF_NETWORK = "^(?:" + "|".join(_NETWORKS.values()).replace(r"\d", "[0-9]") + ")$"
 #: Lengths that only Maestro has, so seldom that a number of one is taken for a card where something says that it is one.
 _SELDOM = re.compile(r"(?:50|5[678]|6\d)\d{10,17}")
 #: Each digit as the sum of the digits of twice itself.

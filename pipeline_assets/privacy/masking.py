@@ -13,7 +13,7 @@ from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_as
 from pipeline_assets.events.outcomes import TerminalError
 from pipeline_assets.privacy.cards import MAY_HOLD_ENCODED, MAY_HOLD_NUMBER, Where, holds_number, without_numbers
-from pipeline_assets.privacy.digits import LEAST_DIGITS, SSN_DIGITS, issuer, last_four
+from pipeline_assets.privacy.digits import LEAST_DIGITS, OF_NETWORK, SSN_DIGITS, issuer, last_four
 from pipeline_assets.privacy.readings import KINDS, LOST, as_text, card_digits, ssn_digits
 from pipeline_assets.privacy.security_codes import says_security_code
 from pipeline_assets.privacy.tokens import TokenKey
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 #: What is stored of one number, in the order of `stored_as`.
 Stored: TypeAlias = tuple[str | None, ...]
+
+
+#: Smaller numbers are none of a card.
+_LEAST_CARD = 10 ** (LEAST_DIGITS - 1)
 
 
 class UnmaskableError(TerminalError):
@@ -109,17 +113,15 @@ def cleaned(values: pl.Series, dataset: Dataset) -> pl.Series:
     The name of the column, and whether the dataset says that it holds identifiers, decide with the value what a number
     is taken for. Values of few kinds always become text: the kinds lie beside the values, also those that no row has.
     """
-    where = Where.of(values.name, identifiers=values.name in dataset.identifiers)
+    where = Where.of(values.name, identifiers=values.name.lower() in dataset.identifiers)
     if values.dtype.is_temporal() or values.dtype in {pl.Boolean, pl.Null} or _are_small(values, where):
         return values
     if isinstance(values.dtype, KINDS):
         values = values.cast(pl.String)
     elif _has_codes(values.dtype):
         values = pl.Series(values.name, map(_spelled, values.to_list()), pl.String)
-    text = values if values.dtype == pl.String else pl.Series(values.name, map(_spelled, values.to_list()), pl.String)
-    if where.ssn and values.dtype.is_integer():
-        text = text.str.zfill(SSN_DIGITS)  # a number has no leading zeros
-    suspicious = text.filter(_may_hold_number(text)).unique()
+    text = _as_written(values, where)
+    suspicious = text.filter(_may_hold_number(text, values.dtype, where)).unique()
     replaced = pl.Series([without_numbers(each, where) for each in suspicious], dtype=pl.String)
     if (changed := suspicious != replaced).any():
         return text.replace(suspicious.filter(changed), replaced.filter(changed))
@@ -128,15 +130,22 @@ def cleaned(values: pl.Series, dataset: Dataset) -> pl.Series:
 
 def _are_small(values: pl.Series, where: Where) -> bool:
     """Whether values are numbers, and all of them too small for a number of a person."""
-    if not values.dtype.is_numeric():
+    if not values.dtype.is_numeric() or where.ssn:
         return False
-    largest = max(
-        (abs(each) for each in (values.min(), values.max()) if isinstance(each, int | float | Decimal)), default=0
-    )
-    return not where.ssn and largest < 10 ** (LEAST_DIGITS - 1)
+    ends = (values.min(), values.max())
+    return max((abs(each) for each in ends if isinstance(each, int | float | Decimal)), default=0) < _LEAST_CARD
 
 
-def _may_hold_number(text: pl.Series) -> pl.Series:
+def _as_written(values: pl.Series, where: Where) -> pl.Series:
+    if values.dtype.is_integer():
+        text = values.cast(pl.String)
+        return text.str.zfill(SSN_DIGITS) if where.ssn else text  # a number has no leading zeros
+    return values if values.dtype == pl.String else pl.Series(values.name, map(_spelled, values.to_list()), pl.String)
+
+
+def _may_hold_number(text: pl.Series, was: pl.DataType, where: Where) -> pl.Series:
+    if was.is_integer() and not (where.card or where.ssn):
+        return text.str.contains(OF_NETWORK)
     encoded, nine_digits = MAY_HOLD_ENCODED
     return text.str.contains(MAY_HOLD_NUMBER) | (text.str.contains(encoded) & text.str.contains(nine_digits))
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from pipeline_assets.privacy.digits import as_ascii
 
 #: Somewhere in every text that has another view than itself.
-ENCODED = r"[%&\\=<]"
+ENCODED = "[%&\\\\=<\u20e3]"
 _ENCODED = re.compile(ENCODED)
 _DEEPEST = 4
 _PERCENT = r"(?:%[0-9A-Fa-f]{2})+|%u[0-9A-Fa-f]{4}"
@@ -25,7 +25,9 @@ _ESCAPE = (
     rf"{_PAIR}|\\u[0-9A-Fa-f]{{4}}|\\u\{{[0-9A-Fa-f]{{1,6}}\}}|\\U[0-9A-Fa-f]{{8}}|\\x[0-9A-Fa-f]{{2}}|\\[^0-9xuU]"
 )
 _TAG = r"<[A-Za-z/!][^<>]{0,200}>"
-_WRITTEN = re.compile(f"{_PERCENT}|{_ENTITY}|{_ESCAPE}|{_TAG}", re.DOTALL)
+#: What makes a key of a digit.
+_KEY = "\ufe0f?\u20e3"
+_WRITTEN = re.compile(f"{_PERCENT}|{_ENTITY}|{_ESCAPE}|{_TAG}|{_KEY}", re.DOTALL)
 _QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-Fa-f]{2})+|=\r?\n")
 _BLANKS = dict.fromkeys("nrtfvb0", " ")
 
@@ -104,6 +106,8 @@ def _meaning(written: str) -> list[tuple[str, int]] | None:
     """What an encoded stretch stands for: each character with how many of the stretch it takes; None for no encoding."""
     if written[0] == "&":
         return _entity(written)
+    if written[-1] == "\u20e3":
+        return []
     if written[0] == "<":
         return [(" ", len(written))]
     if written[0] == "\\" or written[:2] == "%u":
