@@ -1,13 +1,19 @@
-"""Labelled texts, made from a seed: card numbers in every spelling that is replaced, and numbers that are something else."""
+"""Labelled texts, made from a seed: card numbers in every spelling that is replaced, and numbers that are no cards.
+
+`python -m tests.number_spellings` measures all of them.
+"""
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import islice, product
 
+from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.digits import is_card_number, is_rather_else, luhn
+from pipeline_assets.privacy.leaks import Canaries, scan_text
 
 #: How the numbers of a network begin, and how many digits they have.
 NETWORKS = {
@@ -243,3 +249,29 @@ def others(rounds: int, seed: int = 2) -> Iterator[tuple[str, str]]:
         yield from _times(rng)
         yield from _bar_codes(rng)
         yield from _identifiers(rng, number)
+
+
+def missed(step: int = 1) -> tuple[int, list[str]]:
+    """How many card numbers were looked for, every `step`-th, and the texts in which one is left."""
+    left, looked = [], 0
+    for what, text, number in islice(cards(), 0, None, step):
+        looked += 1
+        cleaned = without_numbers(text)
+        if "[card ending " not in cleaned or Canaries([number]).times_in(cleaned) or scan_text("", cleaned):
+            left.append(f"{what}: {text!r}")
+    return looked, left
+
+
+def false_hits(rounds: int, seed: int = 2) -> tuple[int, list[str]]:
+    """How many other numbers were looked at, and those that were taken for card numbers."""
+    looked, hits = 0, []
+    for what, text in others(rounds, seed):
+        looked += 1
+        if without_numbers(text) != text:
+            hits.append(f"{what}: {text!r}")
+    return looked, hits
+
+
+if __name__ == "__main__":
+    for name, (number, wrong) in {"missed": missed(), "false hits": false_hits(4_000)}.items():
+        sys.stdout.write(f"{name}: {len(wrong)} of {number}\n" + "".join(f"  {each}\n" for each in wrong[:20]))

@@ -131,8 +131,8 @@ def numbers_in(text: str, where: Where = ANYWHERE) -> list[Span]:
     """Every stretch of a text that is to be replaced, from the left, as the text is and as it reads decoded."""
     found: list[Span] = []
     for view in views(text):
-        # What was replaced before speaks of no card, and its digits belong to nothing beside it.
-        shown = _MASKED.sub(lambda masked: "x" * len(masked[0]), view.text)
+        # What was replaced before is no part of a number, and a word before it speaks of no other one.
+        shown = _MASKED.sub(lambda masked: "x0000".ljust(len(masked[0]), "x"), view.text)
         for span in _in_view(shown, where):
             begin, end = view.origin(span.begin, span.end)
             found.append(Span(begin, end, span.digits, span.kind))

@@ -48,7 +48,10 @@ _GROUPED = re.compile(
 _SSN = re.compile(
     r"(?<![0-9A-Za-z_-])(?<![0-9][\W_])\d{3}([^\w\s]|[_\u00a0])\d{2}\1\d{4}(?![0-9A-Za-z_])(?![\W_][0-9])"
 )
-_MASKED, _ESCAPED = re.compile(MASKED), re.compile(r"\\+(?:u\{?([0-9A-Fa-f]{4,6})\}?|x([0-9A-Fa-f]{2})|[nrtfvb])")
+_MASKED, _TAG = re.compile(MASKED), re.compile(r"<[A-Za-z/!][^<>]{0,200}>")
+_ESCAPED = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|[nrtfvb])")
+#: A blank whose end is not marked.
+_OPEN_BLANK = re.compile(r"&#(?:32|160)(?=\d)")
 _IDENTIFIERS = frozenset(name for dataset in ECOMMERCE for name in dataset.identifiers)
 _BETWEEN = r"[\W_]{0,24}"
 _LEAST_PLANTED_DIGITS, _LONG = 9, 12
@@ -138,12 +141,12 @@ def _scanned(place: str, content: bytes, canaries: Canaries, depth: int) -> Iter
     unpacked = _unpacked(content) if depth else ()
     for inner in unpacked:
         yield from _scanned(place, inner, canaries, depth - 1)
-    if content.startswith(_PARQUET) and content.endswith(_PARQUET):
-        yield from _in_parquet(place, content, canaries)
+    frame = _parquet(content)
+    yield from _in_columns(place, frame, canaries)
+    identifiers = not _IDENTIFIERS.isdisjoint(frame.columns)
     # Every byte becomes one character; what is no ASCII in a text has its meaning only in its own encoding.
-    yield from scan_text(place, content.decode("latin-1"), canaries)
-    if not content.isascii():
-        yield from scan_text(place, content.decode("utf-8", "replace"), canaries)
+    for encoding in ("latin-1",) if content.isascii() else ("latin-1", "utf-8"):
+        yield from scan_text(place, content.decode(encoding, "replace"), canaries, identifiers=identifiers)
 
 
 def _unpacked(content: bytes) -> Iterable[bytes]:
@@ -161,12 +164,18 @@ def _unpacked(content: bytes) -> Iterable[bytes]:
     return ()
 
 
-def _in_parquet(place: str, content: bytes, canaries: Canaries) -> Iterator[Finding]:
+def _parquet(content: bytes) -> pl.DataFrame:
+    """The frame of a Parquet file; one without columns for all else."""
+    if content.startswith(_PARQUET) and content.endswith(_PARQUET):
+        try:
+            return pl.read_parquet(io.BytesIO(content))
+        except pl.exceptions.PolarsError:
+            pass
+    return pl.DataFrame()
+
+
+def _in_columns(place: str, frame: pl.DataFrame, canaries: Canaries) -> Iterator[Finding]:
     """Column by column, each distinct value once."""
-    try:
-        frame = pl.read_parquet(io.BytesIO(content))
-    except pl.exceptions.PolarsError:
-        return
     for column in frame.iter_columns():
         if holds_security_code(column.name, column.dtype):
             yield Finding(f"{place} column {column.name}", "security_code_column", 1)
@@ -195,12 +204,13 @@ def _readings(text: str) -> Iterator[str]:
 
 def _undone(text: str) -> str:
     text = unquote_plus(text) if "%" in text else text
-    text = html.unescape(text) if "&" in text else text
+    text = html.unescape(_OPEN_BLANK.sub(" ", text)) if "&" in text else text
+    text = _TAG.sub(" ", text) if "<" in text else text
     return _ESCAPED.sub(_unescaped, text) if "\\" in text else text
 
 
 def _unescaped(found: re.Match[str]) -> str:
-    number = int(found[1] or found[2] or "20", 16)
+    number = int(next(filter(None, found.groups()), "20"), 16)
     return chr(number) if number <= 0x10FFFF else " "  # noqa: PLR2004 - the last character
 
 

@@ -30,7 +30,7 @@ _POWER = re.compile(r"[+-]?(\d+)(?:[.,](\d*))?[eE]([+-]?\d{1,3})")
 _DECIMALS = re.compile(r"([^.]*)\.(\d*)|([^,]*),(\d*)")
 _SHORTENED = re.compile(r"\d{7,8}[.,]0")
 #: Digits of most cards.
-_USUAL = 16
+_USUAL, _CENTS = 16, 2
 KINDS = (pl.Categorical, pl.Enum)
 
 
@@ -89,10 +89,10 @@ def _read(text: str, least: int, is_number: Callable[[str], bool] = lambda _: Fa
     if power := _POWER.fullmatch(plain):
         return _of_power(power[1] + (power[2] or ""), len(power[1]) + int(power[3]))
     found = _DECIMALS.fullmatch(plain)
-    if found is None or is_number(digits_of(plain)):
+    if found is None:
         return plain
     whole, decimals = (found[1], found[2]) if found[1] is not None else (found[3], found[4])
-    if len(digits_of(whole)) < least:
+    if len(digits_of(whole)) < least or (len(decimals) > _CENTS and is_number(digits_of(plain))):
         return plain  # it is a mark between groups
     return None if decimals.strip("0") else whole
 
