@@ -63,10 +63,11 @@ def _contract(dataset: Dataset) -> str:
     expected = f" Expected of a whole day: {', '.join(refers)}." if refers else ""
     order = ", ".join(f"`{name}`" for name in dataset.order)
     names = ", ".join(f"`{name}`" for name in dataset.identifiers)
-    declared = f" Columns of identifiers, in which bare digits are left as they are: {names}." if names else ""
+    declared = f" Columns of identifiers, whose digits are left as they are: {names}." if names else ""
     return (
         f"\nContract: {_UNKNOWN[dataset.contract.unknown]}. Latest wins by {order}."
-        f" A day of which more than {dataset.most_rejected:.0%} of the rows are rejected is held back.{expected}{declared}\n"
+        f" A day of which more than {dataset.most_rejected:.0%} of the rows are rejected is held back."
+        f"{expected}{declared}\n"
     )
 
 

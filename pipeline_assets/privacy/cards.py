@@ -1,16 +1,16 @@
 """Texts without the card numbers, social security numbers and security codes that somebody typed or pasted into them.
 
-Between the digits of a number there may be anything short that is neither letter nor digit. What then holds false alarms
-down is the check digit, the network, and how the digits are grouped:
+Between the digits of a number there may be anything short that is neither letter nor digit. What then holds false
+alarms down is the check digit, the network, and how the digits are grouped:
 
-- a number on its own, in whatever groups, or among other digits in groups that cards are printed in, or with one and the
-  same mark between its groups and another one around them, is replaced;
+- a number on its own, in whatever groups, or among other digits in groups that cards are printed in, or with one and
+  the same mark between its groups and another one around them, is replaced;
 - so are digits with nothing between them that are a card number as a whole, unless they are a bar code, a time, a
   telephone number, or part of an IBAN, a UUID, a hash or a decimal fraction;
 - where a word nearby, or the name of the column, says that there is a card, these exceptions do not hold, and a card
   number is replaced within a longer stretch of digits as well.
 
-A social security number is three, two and four digits, or nine in whatever groups where something says that they are one.
+A social security number is three, two and four digits, or nine in whatever groups where something says that it is one.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What the column says of the numbers in its texts; `identifiers` are left alone where nothing stands between digits."""
+    """What the column says of the numbers in its texts; `identifiers` are left alone where their digits are bare."""
 
     card: bool = False
     ssn: bool = False
@@ -213,7 +213,7 @@ def _in_run(run: _Run) -> Iterator[Span]:
 
 
 def _beginning(run: _Run, first: int) -> tuple[int, Kind | None]:
-    """The group behind the longest number that begins with a group, and its kind; the next group where there is none."""
+    """The group behind the longest number that begins with `first`, and its kind; or else the next group."""
     size, card, ssn = 0, 0, 0
     for place in range(first, len(run.sizes)):
         size += run.sizes[place]

@@ -18,14 +18,15 @@ _CARD = (
 _CARD_BEFORE = re.compile(
     rf"(?:(?i:{_CARD})|(?:card|Card|pan|Pan)(?:No|Num|Number|Nr))(?:\D|(?<!\d)\d{{1,3}}(?!\d)){{0,40}}$"
 )
-_CARD_BEHIND = re.compile(rf"\D{{0,12}}?(?i:{_CARD})")
+#: A word behind a number speaks of it unless another one follows.
+_CARD_BEHIND = re.compile(rf"\D{{0,12}}?(?i:{_CARD})(?!\D{{0,12}}\d{{4}})")
 _CARD_NAME = re.compile(rf"(?i:{_CARD}|(?<![^\W\d_])pan(?![^\W\d_]))|(?<![a-z])[cC]ard(?=[A-Z])|[a-z]Card(?![a-z])")
 _SSN = (
     r"(?<![^\W\d_])(?:[a-z]{0,8}ssns?|itin|(?-i:TIN)|tax(?:payer)?[\W_]{0,2}id[a-z]*|social[\W_]{0,2}sec[a-z]*"
     r"|soc[\W_]{1,2}sec[a-z]*|ss[\W_]?(?:#|no|num[a-z]*))"
 )
 _SSN_BEFORE = re.compile(rf"(?i:{_SSN})\D{{0,32}}$")
-_SSN_BEHIND = re.compile(rf"\D{{0,10}}?(?i:{_SSN})")
+_SSN_BEHIND = re.compile(rf"\D{{0,10}}?(?i:{_SSN})(?!\D{{0,12}}\d{{3}})")
 _SSN_NAME = re.compile(rf"(?i:{_SSN})")
 #: What this package itself puts in the place of a number.
 MASKED = r"\[(?:card|ssn) ending \d{4}\]"

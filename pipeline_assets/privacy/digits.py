@@ -1,4 +1,4 @@
-"""What a card number, a social security number, a bar code and a time are, by their digits alone: said here and nowhere else."""
+"""What a card number, a bar code and a time are, by their digits alone: said here and nowhere else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NETWORKS = {
 _OF_NETWORK = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _NETWORKS.items()))
 #: The same for a whole text, in the syntax that Rust shares.
 OF_NETWORK = "^(?:" + "|".join(_NETWORKS.values()).replace(r"\d", "[0-9]") + ")$"
-#: Lengths that only Maestro has, so seldom that a number of one is taken for a card where something says that it is one.
+#: Lengths that only Maestro has, and seldom: such a number is a card where something says that it is one.
 _SELDOM = re.compile(r"(?:50|5[678]|6\d)\d{10,17}")
 #: Each digit as the sum of the digits of twice itself.
 _DOUBLED = str.maketrans("0123456789", "0246813579")

@@ -1,10 +1,11 @@
 """The scan that proves what is not there: card and social security numbers, and planted ones, in anything stored.
 
 What is looked into: text and bytes as they are and decoded, gzip and zlib streams, zip archives, and Parquet value by
-value, since its pages are compressed. What a number is, is said in `digits`, for this and for the masking alike; how one is
-found is not, so that a hole in the masking is seen here. A number counts where nothing but its own grouping stands around
-it, as a token or an identifier may well hold thirteen digits in a row. A planted one counts wherever it stands: all digits
-of a text in a row are looked through, whatever is between them, and its base64, its hexadecimal and its plain hashes.
+value, since its pages are compressed. What a number is, is said in `digits`, for this and for the masking alike; how
+one is found is not, so that a hole in the masking is seen here. A number counts where nothing but its own grouping
+stands around it, as a token or an identifier may well hold thirteen digits in a row. A planted one counts wherever it
+stands: all digits of a text in a row are looked through, whatever is between them, and its base64, its hexadecimal and
+its plain hashes.
 A finding says where and what kind, never the value.
 """
 
@@ -224,7 +225,7 @@ def _cards_in(text: str, *, bare: bool) -> int:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Patterns for a planted value: itself with anything between its digits, in base64 and hexadecimal, and its hashes."""
+    """Patterns for a planted value: with anything between its digits, in base64 and hexadecimal, and its hashes."""
     digits = digits_of(value)
     numeric = len(digits) >= _LEAST_PLANTED_DIGITS
     yield _BETWEEN.join(digits) if numeric else re.escape(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
@@ -132,8 +131,7 @@ def _are_small(values: pl.Series, where: Where) -> bool:
     """Whether values are numbers, and all of them too small for a number of a person."""
     if not values.dtype.is_numeric() or where.ssn:
         return False
-    ends = (values.min(), values.max())
-    return max((abs(each) for each in ends if isinstance(each, int | float | Decimal)), default=0) < _LEAST_CARD
+    return not (values.cast(pl.Float64, strict=False).abs() >= _LEAST_CARD).any()
 
 
 def _as_written(values: pl.Series, where: Where) -> pl.Series:

@@ -1,7 +1,7 @@
-"""Values of a column of card or social security numbers as the digits they were given with, read as numbers where they are.
+"""Values of a column of card or social security numbers as the digits they were given with.
 
-A value that lost digits on its way, as in a binary fraction or an exponent, is `LOST`: it is nobody's number, and no token
-is made of it.
+A value that lost digits on its way, as in a binary fraction or an exponent, is `LOST`: it is nobody's number, and no
+token is made of it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,8 @@ from pipeline_assets.privacy.digits import (
 )
 from pipeline_assets.privacy.spellings import views
 
-
 #: Stands for what cannot be read: something was given, and what it was is not kept.
 LOST = "unreadable"
-#: Whole numbers below these are exact in a type of binary fractions.
-_EXACT = {pl.Float32: 1 << 24, pl.Float64: 1 << 53}
 _POWER = re.compile(r"[+-]?(\d+)(?:[.,](\d*))?[eE]([+-]?\d{1,3})")
 _DECIMALS = re.compile(r"([^.]*)\.(\d*)|([^,]*),(\d*)")
 _SHORTENED = re.compile(r"\d{7,8}[.,]0")
@@ -43,7 +40,8 @@ def as_text(values: pl.Series) -> pl.Series | None:
     if dtype == pl.String:
         return values
     if dtype.is_float():
-        exact = _EXACT.get(dtype.base_type(), 1 << 11)
+        # As many digits, in binary, as the type keeps of a number.
+        exact = 1 << (53 if dtype == pl.Float64 else 24 if dtype == pl.Float32 else 11)
         kept = values.is_null() | values.is_nan() | ((values == values.floor()) & (values.abs() < exact))
         # What has no value is written as NaN by some.
         whole = values.fill_nan(None).cast(pl.Int64, strict=False).cast(pl.String)
@@ -68,8 +66,10 @@ def card_digits(text: str) -> str | None:
         # Undone as far as it goes, unless it is a card number as it is.
         read = next((each for each in readings if each and is_card_number(digits_of(each))), readings[-1])
     digits = digits_of(read or "")
-    if not LEAST_DIGITS <= len(digits) or is_card_number(digits):
-        return digits or None if len(digits) >= LEAST_DIGITS else None
+    if len(digits) < LEAST_DIGITS:
+        return None
+    if is_card_number(digits):
+        return digits
     if len(digits) > _USUAL and (inner := {each.digits for each in card_numbers(text)}):
         return inner.pop() if len(inner) == 1 else None
     return digits if len(digits) <= MOST_DIGITS else None

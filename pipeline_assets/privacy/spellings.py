@@ -103,7 +103,7 @@ def _read(view: View, pattern: re.Pattern[str]) -> View:
 
 
 def _meaning(written: str) -> list[tuple[str, int]] | None:
-    """What an encoded stretch stands for: each character with how many of the stretch it takes; None for no encoding."""
+    """What an encoded stretch stands for, each character with how many of it that takes; None for no encoding."""
     if written[0] == "&":
         return _entity(written)
     if written[-1] == "\u20e3":

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import io
 import re
-from itertools import permutations
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, PAYMENTS, PRODUCTS, QUERY_LOG
-from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.privacy import cards, leaks, masking
+from pipeline_assets.datasets.ecommerce import CUSTOMERS, PRODUCTS, QUERY_LOG
+from pipeline_assets.privacy import cards, digits, leaks, masking
 from pipeline_assets.privacy.cards import SUSPICIOUS, without_numbers
 from pipeline_assets.privacy.leaks import Canaries, scan_bytes, scan_text
 from pipeline_assets.privacy.masking import mask
-from pipeline_assets.privacy.readings import card_digits, ssn_digits
-from pipeline_assets.privacy.security_codes import says_security_code
 from pipeline_assets.privacy.spellings import View
 from pipeline_assets.privacy.tokens import TokenKey
-from tests.number_spellings import DIGITS, SEPARATORS, false_hits, missed, spelled
+from tests.number_spellings import DIGITS, SEPARATORS, false_hits, missed, others, spelled
 
 KEY = TokenKey("k1", bytes(range(32)))
 VISA, SSN = "4111111111111111", "123456789"
@@ -107,8 +103,18 @@ class TestSocialSecurityNumbers:
 
     @pytest.mark.parametrize(
         "said",
-        ["ssn {}", "SSN: {}", "social security number: {}", "my Social Security No. is {}", "tax id {}", "{} (ssn)"]
-        + ['{{"customer_ssn": "{}"}}', "TIN {}", "ss# {}", "soc. sec. {}"],
+        [
+            "ssn {}",
+            "SSN: {}",
+            "social security number: {}",
+            "my Social Security No. is {}",
+            "tax id {}",
+            "{} (ssn)",
+            '{{"customer_ssn": "{}"}}',
+            "TIN {}",
+            "ss# {}",
+            "soc. sec. {}",
+        ],
     )
     def test_nine_digits_are_one_where_a_word_says_so(self, said: str) -> None:
         for written in (SSN, "12 3456789", "123 456 789"):
@@ -125,128 +131,6 @@ class TestSocialSecurityNumbers:
         for name in ("social_security_number", "tax_id", "ssn_2"):
             frame = mask(pl.DataFrame({name: values}), CUSTOMERS, KEY)
             assert frame[name].to_list() == ["[ssn ending 6789]"]
-
-
-CODE_NAMES = (
-    "cvv CVV2 cvc cvc2 cid csc cvd cav cav2 cvx2 cvn cve cvvs ccv icvv card_verification_number cardVerificationCode "
-    "card-validation-code security_code security_number securityNo sec_code card_check_digits card_security_no pin "
-    "pin_block pin_code pincode PINs customer_cvv payment.cid CustomerCVV CVV2Code cardcvv cvvcode cardsecuritycode cv2 "
-    "verificationValue number_verification_card code_security Security-Code cardCvc card_code track2 track_2_data CIDs "
-    "digits_card_verification cvv_2 card_pin PinNumber cardPIN atm_pin code_validation_card securitycode2"
-).split()
-OTHER_NAMES = (
-    "pinned mapping spinning product_pin pin_color shipping_pincode postal_pin_code social_security_number customer_id "
-    "card_number card_type card_last_four incident valid_code recvd placid code number check_digit sec_value ean zip "
-    "opinion pinterest spin cavity security_type verification_status card_token card_issuer accident seconds"
-).split()
-
-
-class TestSecurityCodes:
-    @pytest.mark.parametrize("name", CODE_NAMES)
-    def test_a_column_under_any_name_is_not_kept(self, name: str) -> None:
-        for spelling in (name, name.upper() if "_" in name else name, f" {name.replace('_', ' ')} "):
-            assert says_security_code(spelling)
-            frame = pl.DataFrame({"customer_id": [1], spelling: ["123"], "card": [[{spelling: "123", "year": 27}]]})
-            masked = mask(frame, CUSTOMERS, KEY)
-            assert masked.columns == ["customer_id", "card"]
-            assert masked["card"].to_list() == ['[{"year": 27}]']
-
-    def test_words_count_in_any_order(self) -> None:
-        for words in permutations(("card", "verification", "digits")):
-            assert says_security_code("_".join(words))
-
-    @pytest.mark.parametrize("name", OTHER_NAMES)
-    def test_other_columns_are_kept(self, name: str) -> None:
-        assert not says_security_code(name)
-
-    def test_no_column_of_a_spec_that_is_stored_is_taken_for_one(self) -> None:
-        names = [column.name for dataset in ECOMMERCE for column in stored_columns(dataset)]
-        assert [name for name in names if says_security_code(name)] == []
-
-    @pytest.mark.parametrize(
-        "said",
-        "cvd 123|card verification number 123|cvv: 123|cvv is 123|cvv (3 digits): 123|PIN is 1234|pin: 123456|cvc2 321|"
-        "csc=123|123 is my cvv|security code on the back is 123|cvv 1 2 3|card check digits 123|validation code: 123|"
-        'code for verification 123|"cid":"1234"|cvv=123x|cav2 999|pin_block=1234|pin code 1234|cvv%3A%20123|'
-        "cvv&#58;&nbsp;123|cvv\\u003a123|CVV \uff11\uff12\uff13".split("|"),
-    )
-    def test_one_in_a_text_goes(self, said: str) -> None:
-        left = without_numbers(f"hello {said} bye")
-        assert "[security code]" in left
-        assert not re.search(r"\d{3}", left)
-        assert masking.cleaned(pl.Series([f"hello {said} bye"]), QUERY_LOG)[0] == left
-
-    @pytest.mark.parametrize(
-        "text",
-        "pin code 560001|CVE-2024-1234|mapping 1234|spinning 1234|order 1234|recv2 1234|check digits 123|cavity 123|"
-        "customer id 1234|incident 1234|pin 3 screws 1234".split("|"),
-    )
-    def test_other_numbers_stay(self, text: str) -> None:
-        assert without_numbers(text) == text
-
-
-class TestReadings:
-    @pytest.mark.parametrize(
-        "text",
-        "4111111111111111.0|4.111111111111111E+15|4111111111111111,00|4,111,111,111,111,111.00|4.111.111.111.111.111,00|"
-        "4111.1111.1111.1111|4111111111111111.|4111111111111111E0|41111111111111110e-1|'4111111111111111|"
-        "4111 1111 1111 1111 123|4111111111111111 12/27|4111%201111%201111%201111|4111&nbsp;1111&nbsp;1111&nbsp;1111".split(
-            "|"
-        ),
-    )
-    def test_a_spelling_of_a_card_has_the_token_of_the_plain_one(self, text: str) -> None:
-        (row,) = mask(pl.DataFrame({"card_number": [text]}), PAYMENTS, KEY).rows()
-        assert row == ("1111", "visa", KEY.token("card_number", VISA))
-
-    @pytest.mark.parametrize(
-        "text", ["4.11111111111111E+15", "4.1E+15", "4111111111111111.5", "41111111111111115555555555554444", "x"]
-    )
-    def test_one_that_lost_digits_has_no_token(self, text: str) -> None:
-        assert mask(pl.DataFrame({"card_number": [text]}), PAYMENTS, KEY).rows() == [(None, "unreadable", None)]
-
-    TYPED = {
-        "whole fraction": (pl.Series([4111111111111111.0]), VISA),
-        "decimal": (pl.Series(["4111111111111111.00"]).cast(pl.Decimal(20, 2)), VISA),
-        "integer": (pl.Series([4111111111111111]), VISA),
-        "unsigned": (pl.Series([4111111111111111], dtype=pl.UInt64), VISA),
-        "kinds": (pl.Series([VISA], dtype=pl.Categorical), VISA),
-        "too great": (pl.Series([6200000000000000005.0]), None),
-        "half": (pl.Series([4111111111111111.0], dtype=pl.Float32), None),
-        "part": (pl.Series([411111111111111.5]), None),
-        "no end": (pl.Series([float("inf")]), None),
-        "decimal part": (pl.Series(["4111111111111111.50"]).cast(pl.Decimal(20, 2)), None),
-    }
-
-    @pytest.mark.parametrize(("values", "digits"), TYPED.values(), ids=TYPED)
-    def test_a_value_is_read_by_its_type(self, values: pl.Series, digits: str | None) -> None:
-        masked = mask(pl.DataFrame({"card_number": values}), PAYMENTS, KEY)
-        assert masked["card_token"].to_list() == [digits and KEY.token("card_number", digits)]
-        assert masked["card_issuer"].to_list() == ["visa" if digits else "unreadable"]
-
-    def test_what_is_no_number_at_all_is_null(self) -> None:
-        masked = mask(pl.DataFrame({"card_number": [float("nan"), None]}), PAYMENTS, KEY)
-        assert masked.rows() == [(None, None, None)] * 2
-
-    @pytest.mark.parametrize("given", ["123456789.0", "123456789,00", "1.23456789E8", "123.45.6789", 123456789.0])
-    def test_a_social_security_number_is_read_likewise(self, given: object) -> None:
-        masked = mask(pl.DataFrame({"ssn": [given]}), CUSTOMERS, KEY)
-        assert masked.rows() == [("6789", KEY.token("ssn", SSN))]
-
-    @pytest.mark.parametrize("given", ["1.2E8", "n/a", 123456789.5, "66-45-6789", 1e17])
-    def test_one_that_is_none_leaves_a_trace_and_no_token(self, given: object) -> None:
-        assert mask(pl.DataFrame({"ssn": [given]}), CUSTOMERS, KEY).rows() == [("unreadable", None)]
-
-    def test_zeros_that_a_number_lost_come_back(self) -> None:
-        assert {ssn_digits("12345678.0"), ssn_digits("012345678")} == {"012345678"}
-        assert ssn_digits("12345678") is None
-
-    @given(st.integers(10**12, 10**16 - 1))
-    def test_a_number_and_its_text_are_the_same(self, number: int) -> None:
-        if number < 1 << 53:
-            frame = pl.DataFrame({"card_number": [float(number)]})
-            text = pl.DataFrame({"card_number": [str(number)]})
-            assert mask(frame, PAYMENTS, KEY).equals(mask(text, PAYMENTS, KEY))
-        assert card_digits(f"{number}.0") == card_digits(f"{number},00") == card_digits(str(number))
 
 
 class TestIdentifiers:
@@ -284,7 +168,7 @@ class TestScan:
     @pytest.mark.parametrize("planted", [True, False], ids=["planted", "any"])
     @pytest.mark.parametrize("separator", SEPARATORS.values(), ids=SEPARATORS)
     def test_it_finds_what_a_masking_with_a_hole_leaves(
-        self, monkeypatch: pytest.MonkeyPatch, separator: str, planted: bool
+        self, monkeypatch: pytest.MonkeyPatch, separator: str, *, planted: bool
     ) -> None:
         text = f"paid with {spelled(VISA, (4, 4, 4, 4), separator, '{}')} again"
         frame = pl.DataFrame({"text": [text]})
@@ -310,12 +194,10 @@ class TestScan:
             assert "canary" in {finding.kind for finding in found}
 
     def test_both_say_the_same_of_what_a_number_is(self) -> None:
-        assert leaks.is_card_number is cards.is_card_number
-        assert leaks.is_rather_else is cards.is_rather_else
+        for name in ("is_card_number", "is_rather_else"):
+            assert vars(leaks)[name] is vars(cards)[name] is vars(digits)[name]
 
     def test_other_numbers_are_no_findings(self) -> None:
-        from tests.number_spellings import others  # noqa: PLC0415
-
         found = [text for what, text in others(40) if scan_text("", text) and "amounts" not in what]
         assert found == []
 
