@@ -72,10 +72,17 @@ SUSPICIOUS = (
     rf"{_DIGIT}{{13,}}|{_BEGIN}(?:{_SHARED_GAP}{_DIGIT}){{11,}}"
     rf"|{_DIGIT}{{3}}[^\p{{L}}\p{{N}}]+{_DIGIT}{{2}}[^\p{{L}}\p{{N}}]+{_DIGIT}{{4}}|{SAID}"
 )
+_NUMERAL = r"\p{N}"
 #: One of these is somewhere in every text that `without_numbers` changes; in the syntax of Rust.
-MAY_HOLD_NUMBER = rf"\p{{N}}(?:{_SHARED_GAP}\p{{N}}){{{SSN_DIGITS - 1}}}|{NAMED}"
-#: Or else both of these: in a text that is encoded anything may stand between two digits, also other digits.
-MAY_HOLD_ENCODED = (ENCODED, rf"(?s)\p{{N}}(?:\P{{N}}*\p{{N}}){{{SSN_DIGITS - 1}}}")
+MAY_HOLD_NUMBER = (
+    rf"(?:[3-9]{_SHARED_GAP}{_NUMERAL}|2{_SHARED_GAP}[2-9]|[^\P{{N}}0-9]{_SHARED_GAP}{_NUMERAL})"
+    rf"(?:{_SHARED_GAP}{_NUMERAL}){{11,}}"
+    rf"|{_NUMERAL}{{3}}[^\p{{L}}\p{{N}}]+{_NUMERAL}{{2}}[^\p{{L}}\p{{N}}]+{_NUMERAL}{{4}}|{NAMED}"
+)
+#: Or else this one, where the text or the name of its column says that there is a number.
+MAY_BE_SAID_TO = rf"{_NUMERAL}(?:{_SHARED_GAP}{_NUMERAL}){{{SSN_DIGITS - 1}}}"
+#: Or both of these: in a text that is encoded anything may stand between two digits, also other digits.
+MAY_HOLD_ENCODED = (ENCODED, rf"(?s){_NUMERAL}(?:\P{{N}}*{_NUMERAL}){{{SSN_DIGITS - 1}}}")
 
 
 @dataclass(frozen=True, slots=True)

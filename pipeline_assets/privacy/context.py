@@ -28,6 +28,11 @@ _SSN = (
 _SSN_BEFORE = re.compile(rf"(?i:{_SSN})\D{{0,32}}$")
 _SSN_BEHIND = re.compile(rf"\D{{0,10}}?(?i:{_SSN})(?!\D{{0,12}}\d{{3}})")
 _SSN_NAME = re.compile(rf"(?i:{_SSN})")
+#: One of these is in every text in which a word says that there is a number; in the syntax of Rust.
+SAYS_SO = (
+    r"(?i)card|cart[eaã]|kredit|kart|tarjeta|kort|kaart|pan|cc|visa|amex|american|discover|diners|jcb|maestro|union|rupay"
+    r"|ssn|ss[^\p{L}\p{N}]?(?:#|n)|tin|tax|soc"
+)
 #: What this package itself puts in the place of a number.
 MASKED = r"\[(?:card|ssn) ending \d{4}\]"
 _YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"

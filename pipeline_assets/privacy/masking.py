@@ -11,7 +11,15 @@ import polars as pl
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_as
 from pipeline_assets.events.outcomes import TerminalError
-from pipeline_assets.privacy.cards import MAY_HOLD_ENCODED, MAY_HOLD_NUMBER, Where, holds_number, without_numbers
+from pipeline_assets.privacy.cards import (
+    MAY_BE_SAID_TO,
+    MAY_HOLD_ENCODED,
+    MAY_HOLD_NUMBER,
+    Where,
+    holds_number,
+    without_numbers,
+)
+from pipeline_assets.privacy.context import SAYS_SO
 from pipeline_assets.privacy.digits import LEAST_DIGITS, OF_NETWORK, SSN_DIGITS, issuer, last_four
 from pipeline_assets.privacy.readings import KINDS, LOST, as_text, card_digits, ssn_digits
 from pipeline_assets.privacy.security_codes import says_security_code
@@ -145,7 +153,9 @@ def _may_hold_number(text: pl.Series, was: pl.DataType, where: Where) -> pl.Seri
     if was.is_integer() and not (where.card or where.ssn):
         return text.str.contains(OF_NETWORK)
     encoded, nine_digits = MAY_HOLD_ENCODED
-    return text.str.contains(MAY_HOLD_NUMBER) | (text.str.contains(encoded) & text.str.contains(nine_digits))
+    found = text.str.contains(MAY_HOLD_NUMBER) | (text.str.contains(encoded) & text.str.contains(nine_digits))
+    said = text.str.contains(MAY_BE_SAID_TO)
+    return found | (said if where.card or where.ssn else said & text.str.contains(SAYS_SO))
 
 
 def _spelled(value: object) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import islice
 
 import polars as pl
 import pytest
@@ -18,6 +19,7 @@ from pipeline_assets.privacy.masking import mask
 from pipeline_assets.privacy.spellings import View
 from pipeline_assets.privacy.tokens import TokenKey
 from tests.number_spellings import DIGITS, SEPARATORS, false_hits, missed, others, spelled
+from tests.number_spellings import cards as cards_spelled
 
 KEY = TokenKey("k1", bytes(range(32)))
 VISA, SSN = "4111111111111111", "123456789"
@@ -33,6 +35,18 @@ def stored(frame: pl.DataFrame) -> bytes:
 class TestCards:
     def test_none_is_left_in_any_network_length_spelling_and_context(self) -> None:
         assert missed(step=11)[1] == []
+
+    def test_a_frame_looks_at_every_text_that_changes(self) -> None:
+        texts = [text for _, text, _ in islice(cards_spelled(), 0, None, 7)]
+        texts += [
+            f"{word} {SSN[:-1]}8" for word in ("SSN", "ss#", "tin", "TIN", "tax id", "Social Security", "soc sec")
+        ]
+        texts += [
+            f"{word} 4305615418711" for word in ("PAN", "Kreditkarte", "carte", "cc", "UnionPay", "cardNo", "kort")
+        ]
+        texts += [f"{word}: 501800000009" for word in ("card", "Maestro")]
+        series = pl.Series(texts)
+        assert masking.cleaned(series, QUERY_LOG).to_list() == [without_numbers(text) for text in texts]
 
     def test_numbers_that_are_no_cards_stay(self) -> None:
         looked, hits = false_hits(60)
