@@ -42,7 +42,7 @@ from pipeline_assets.privacy.digits import (
     last_four,
     may_be_card_number,
 )
-from pipeline_assets.privacy.security_codes import NAMED, SAID, security_codes
+from pipeline_assets.privacy.security_codes import SAID, security_codes
 from pipeline_assets.privacy.spellings import ENCODED, views
 
 Kind: TypeAlias = Literal["card", "ssn", "code"]
@@ -73,15 +73,15 @@ SUSPICIOUS = (
     rf"|{_DIGIT}{{3}}[^\p{{L}}\p{{N}}]+{_DIGIT}{{2}}[^\p{{L}}\p{{N}}]+{_DIGIT}{{4}}|{SAID}"
 )
 _NUMERAL = r"\p{N}"
-#: One of these is somewhere in every text that `without_numbers` changes; in the syntax of Rust.
+#: Where a text may hold a number, in the syntax of Rust: nine digits near each other,
+NINE_DIGITS = rf"{_NUMERAL}(?:{_SHARED_GAP}{_NUMERAL}){{{SSN_DIGITS - 1}}}"
+#: where also this is there or a word says so,
 MAY_HOLD_NUMBER = (
     rf"(?:[3-9]{_SHARED_GAP}{_NUMERAL}|2{_SHARED_GAP}[2-9]|[^\P{{N}}0-9]{_SHARED_GAP}{_NUMERAL})"
     rf"(?:{_SHARED_GAP}{_NUMERAL}){{11,}}"
-    rf"|{_NUMERAL}{{3}}[^\p{{L}}\p{{N}}]+{_NUMERAL}{{2}}[^\p{{L}}\p{{N}}]+{_NUMERAL}{{4}}|{NAMED}"
+    rf"|{_NUMERAL}{{3}}[^\p{{L}}\p{{N}}]+{_NUMERAL}{{2}}[^\p{{L}}\p{{N}}]+{_NUMERAL}{{4}}"
 )
-#: Or else this one, where the text or the name of its column says that there is a number.
-MAY_BE_SAID_TO = rf"{_NUMERAL}(?:{_SHARED_GAP}{_NUMERAL}){{{SSN_DIGITS - 1}}}"
-#: Or both of these: in a text that is encoded anything may stand between two digits, also other digits.
+#: or both of these: in a text that is encoded anything may stand between two digits, also other digits.
 MAY_HOLD_ENCODED = (ENCODED, rf"(?s){_NUMERAL}(?:\P{{N}}*{_NUMERAL}){{{SSN_DIGITS - 1}}}")
 
 

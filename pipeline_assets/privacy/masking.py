@@ -12,9 +12,9 @@ from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_as
 from pipeline_assets.events.outcomes import TerminalError
 from pipeline_assets.privacy.cards import (
-    MAY_BE_SAID_TO,
     MAY_HOLD_ENCODED,
     MAY_HOLD_NUMBER,
+    NINE_DIGITS,
     Where,
     holds_number,
     without_numbers,
@@ -22,7 +22,7 @@ from pipeline_assets.privacy.cards import (
 from pipeline_assets.privacy.context import SAYS_SO
 from pipeline_assets.privacy.digits import LEAST_DIGITS, OF_NETWORK, SSN_DIGITS, issuer, last_four
 from pipeline_assets.privacy.readings import KINDS, LOST, as_text, card_digits, ssn_digits
-from pipeline_assets.privacy.security_codes import says_security_code
+from pipeline_assets.privacy.security_codes import NAMED, says_security_code
 from pipeline_assets.privacy.tokens import TokenKey
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def cleaned(values: pl.Series, dataset: Dataset) -> pl.Series:
     elif _has_codes(values.dtype):
         values = pl.Series(values.name, map(_spelled, values.to_list()), pl.String)
     text = _as_written(values, where)
-    suspicious = text.filter(_may_hold_number(text, values.dtype, where)).unique()
+    suspicious = _suspicious(text, values.dtype, where)
     replaced = pl.Series([without_numbers(each, where) for each in suspicious], dtype=pl.String)
     if (changed := suspicious != replaced).any():
         return text.replace(suspicious.filter(changed), replaced.filter(changed))
@@ -149,13 +149,17 @@ def _as_written(values: pl.Series, where: Where) -> pl.Series:
     return values if values.dtype == pl.String else pl.Series(values.name, map(_spelled, values.to_list()), pl.String)
 
 
-def _may_hold_number(text: pl.Series, was: pl.DataType, where: Where) -> pl.Series:
+def _suspicious(text: pl.Series, was: pl.DataType, where: Where) -> pl.Series:
+    """The distinct texts in which there may be a number."""
     if was.is_integer() and not (where.card or where.ssn):
-        return text.str.contains(OF_NETWORK)
+        return text.filter(text.str.contains(OF_NETWORK)).unique()
     encoded, nine_digits = MAY_HOLD_ENCODED
-    found = text.str.contains(MAY_HOLD_NUMBER) | (text.str.contains(encoded) & text.str.contains(nine_digits))
-    said = text.str.contains(MAY_BE_SAID_TO)
-    return found | (said if where.card or where.ssn else said & text.str.contains(SAYS_SO))
+    near = text.filter(text.str.contains(NINE_DIGITS))
+    if not (where.card or where.ssn):
+        near = near.filter(near.str.contains(MAY_HOLD_NUMBER) | near.str.contains(SAYS_SO))
+    apart = text.filter(text.str.contains(encoded))
+    codes = text.filter(text.str.contains(NAMED))
+    return pl.concat([near, apart.filter(apart.str.contains(nine_digits)), codes]).unique()
 
 
 def _spelled(value: object) -> str | None:
