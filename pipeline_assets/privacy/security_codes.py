@@ -107,7 +107,7 @@ _SHARED = (r"cv[vcndxe2]|csc|cid|cav|ccv|\bpin|" + _LONG).replace("~", r"[^\p{L}
 #: Somewhere in every text with a security code, and what is hidden of one where it cannot be replaced with care, in the
 #: syntax that Rust and Java share.
 NAMED = f"(?i:{_SHARED})"
-SAID = rf"(?i:(?:{_SHARED})\P{{Nd}}{{0,24}}?\p{{Nd}}[\p{{Nd}} ._-]{{2,5}}\p{{Nd}}?)"
+SAID = rf"(?i:(?:{_SHARED})\P{{N}}{{0,24}}?\p{{N}}[\p{{N}} ._-]{{2,5}}\p{{N}}?)"
 
 
 #: One of these is in every name.
