@@ -22,8 +22,8 @@ _NETWORKS = {
     ),
 }
 _OF_NETWORK = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _NETWORKS.items()))
-#: The same for a whole text, in the syntax that Rust shares.
-OF_NETWORK = "^(?:" + "|".join(_NETWORKS.values()).replace(r"\d", "[0-9]") + ")$"
+#: The same for a whole text, with a sign or without, in the syntax that Rust shares.
+OF_NETWORK = "^-?(?:" + "|".join(_NETWORKS.values()).replace(r"\d", "[0-9]") + ")$"
 #: Lengths that only Maestro has, and seldom: such a number is a card where something says that it is one.
 _SELDOM = re.compile(r"(?:50|5[678]|6\d)\d{10,17}")
 #: Each digit as the sum of the digits of twice itself.

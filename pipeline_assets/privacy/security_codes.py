@@ -15,7 +15,7 @@ _ONE_WORD = re.compile(
     r"cvv|cvc|cvn|(?<!social)security(?:code|number|no|num|nr|digit)s?\d?$"
     r"|verification(?:code|value|number|no|num|digit)s?|validation(?:code|value|number|no)|seccode"
     r"|card(?:code|check(?:code|digit|no|number|value)|security|verification|validation|pin$)|^pin(?:block|offset|number|no)"
-    r"|^magstripe|^track[12](?:data)?$"
+    r"|^magstripe|pr(?:ü|ue)f(?:nummer|ziffer|zahl)|cryptogramme|^track[12](?:data)?$"
 )
 #: What says without the word card what it is: a word of the left with one of the right, in any order.
 _PAIRS = {
@@ -23,6 +23,9 @@ _PAIRS = {
     "verification": {"code", "number", "no", "num", "nr", "digit", "value"},
     "validation": {"code"},
     "sec": {"code"},
+    "seguridad": {"codigo", "código", "cod", "numero", "número"},
+    "sécurité": {"code"},
+    "securite": {"code"},
 }
 _OF_CARD = {"security", "verification", "validation", "secure", "verify", "sec", "check"}
 _NOUNS_OF_CARD = {"code", "number", "no", "num", "nr", "digit", "value", "val"}
@@ -85,6 +88,8 @@ _NOUN = r"(?:code|number|digit|value|num|no|nr)s?"
 _LONG = (
     rf"(?:security|sec|verification|validation)~{{0,3}}{_NOUN}|(?:code|number|digit)s?~{{0,3}}(?:(?:of|for)~{{0,3}})?"
     rf"(?:security|verification|validation)|card~{{0,3}}check~{{0,3}}{_NOUN}"
+    r"|c[oó]d(?:igo|\.)?~{0,3}(?:de~{0,3})?seguridad|code~{0,3}(?:de~{0,3})?s[eé]curit[eé]"
+    r"|pr(?:ü|ue)f(?:nummer|ziffer|zahl)|cryptogramme"
 )
 _PIN_SAID = rf"\bpin(?:~{{0,3}}(?:block|{_NOUN}))?~{{0,6}}(?:(?:is|was|my|the)~{{1,3}}){{0,2}}"
 #: The digits of one, also with a blank or a mark between each two.
@@ -111,7 +116,22 @@ SAID = rf"(?i:(?:{_SHARED})\P{{N}}{{0,24}}?\p{{N}}[\p{{N}} ._-]{{2,5}}\p{{N}}?)"
 
 
 #: One of these is in every name.
-_PARTS = ("cv", "csc", "cid", "cav", "pin", "sec", "verif", "valid", "check")
+_PARTS = (
+    "seguridad",
+    "curit",
+    "prüf",
+    "pruef",
+    "crypto",
+    "cv",
+    "csc",
+    "cid",
+    "cav",
+    "pin",
+    "sec",
+    "verif",
+    "valid",
+    "check",
+)
 
 
 def security_codes(text: str) -> Iterator[tuple[int, int]]:

@@ -164,6 +164,15 @@ class TestIdentifiers:
             masked = mask(pl.DataFrame({name: values}), PRODUCTS, KEY)
             assert masked[name].to_list() == [*values[:3], "[card ending 1111]"]
 
+    @pytest.mark.parametrize(
+        "number", [int(VISA), -int(VISA), float(VISA), [int(VISA)], {"n": int(VISA)}, VISA.encode()]
+    )
+    def test_a_card_of_any_type_goes(self, number: object) -> None:
+        for encoding in ("utf-8", "utf-16"):
+            value = number.decode().encode(encoding) if isinstance(number, bytes) else number
+            (masked,) = mask(pl.DataFrame({"a": [value]}), PRODUCTS, KEY)["a"]
+            assert "[card ending 1111]" in masked
+
     def test_a_column_that_is_named_for_cards_loses_all_that_may_be_one(self) -> None:
         for name in ("pan", "cc_number", "cardNo", "card_nr"):
             assert mask(pl.DataFrame({name: ["4305615418711"]}), PRODUCTS, KEY)[name].to_list() == [

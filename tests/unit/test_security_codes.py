@@ -73,6 +73,11 @@ CODE_NAMES = [
     "atm_pin",
     "code_validation_card",
     "securitycode2",
+    "codigo_seguridad",
+    "codigoDeSeguridad",
+    "kartenpr\u00fcfnummer",
+    "Pruefziffer",
+    "code_securite",
 ]
 OTHER_NAMES = [
     "pinned",
@@ -148,6 +153,9 @@ class TestSecurityCodes:
             "security code on the back is 123",
             "cvv 1 2 3",
             "card check digits 123",
+            "c\u00f3digo de seguridad: 123",
+            "Kartenpr\u00fcfnummer 123",
+            "code de s\u00e9curit\u00e9 : 123",
             "validation code: 123",
             "code for verification 123",
             '"cid":"1234"',
