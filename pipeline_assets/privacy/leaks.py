@@ -50,7 +50,7 @@ _SSN = re.compile(
     r"(?<![0-9A-Za-z_-])(?<![0-9][\W_])\d{3}([^\w\s]|[_\u00a0])\d{2}\1\d{4}(?![0-9A-Za-z_])(?![\W_][0-9])"
 )
 _MASKED, _TAG = re.compile(MASKED), re.compile(r"<[A-Za-z/!][^<>]{0,200}>")
-_ESCAPED = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|[nrtfvb])")
+_ESCAPED = re.compile(r"(?<!\\)\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|[nrtfvb])")
 #: A blank whose end is not marked.
 _OPEN_BLANK = re.compile(r"&#(?:32|160)(?=\d)")
 _IDENTIFIERS = frozenset(name for dataset in ECOMMERCE for name in dataset.identifiers)
