@@ -15,7 +15,7 @@ _ONE_WORD = re.compile(
     r"cvv|cvc|cvn|(?<!social)security(?:code|number|no|num|nr|digit)s?\d?$"
     r"|verification(?:code|value|number|no|num|digit)s?|validation(?:code|value|number|no)|seccode"
     r"|card(?:code|check(?:code|digit|no|number|value)|security|verification|validation|pin$)|^pin(?:block|offset|number|no)"
-    r"|^magstripe|pr(?:ü|ue)f(?:nummer|ziffer|zahl)|cryptogramme|^track[12](?:data)?$"
+    r"|^magstripe|pr(?:üf|uef)(?:nummer|ziffer|zahl)|cryptogramme|^track[12](?:data)?$"
 )
 #: What says without the word card what it is: a word of the left with one of the right, in any order.
 _PAIRS = {
@@ -89,7 +89,7 @@ _LONG = (
     rf"(?:security|sec|verification|validation)~{{0,3}}{_NOUN}|(?:code|number|digit)s?~{{0,3}}(?:(?:of|for)~{{0,3}})?"
     rf"(?:security|verification|validation)|card~{{0,3}}check~{{0,3}}{_NOUN}"
     r"|c[oó]d(?:igo|\.)?~{0,3}(?:de~{0,3})?seguridad|code~{0,3}(?:de~{0,3})?s[eé]curit[eé]"
-    r"|pr(?:ü|ue)f(?:nummer|ziffer|zahl)|cryptogramme"
+    r"|pr(?:üf|uef)(?:nummer|ziffer|zahl)|cryptogramme"
 )
 _PIN_SAID = rf"\bpin(?:~{{0,3}}(?:block|{_NOUN}))?~{{0,6}}(?:(?:is|was|my|the)~{{1,3}}){{0,2}}"
 #: The digits of one, also with a blank or a mark between each two.
