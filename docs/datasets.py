@@ -107,7 +107,7 @@ def _column(column: Column) -> str:
     stored = stored_as(column)
     kept = "" if stored == (column,) else ", ".join(f"`{each.name}`" for each in stored) or "nothing"
     if column.personal == "free_text":
-        kept = "without card numbers"
+        kept = "without numbers of persons"
     empty = "yes" if column.nullable else ""
     return f"| `{column.name}` | {column.type} | {column.unit} | {empty} | {column.meaning} | {kept} |"
 
@@ -116,9 +116,12 @@ def _contract(dataset: Dataset) -> str:
     refers = [f"`{each.column}` a key of {each.dataset}" for each in dataset.references]
     expected = f" Expected of a whole day: {', '.join(refers)}." if refers else ""
     order = ", ".join(f"`{name}`" for name in dataset.order)
+    names = ", ".join(f"`{name}`" for name in dataset.identifiers)
+    declared = f" Columns of identifiers, whose digits are left as they are: {names}." if names else ""
     return (
         f"\nContract: {_UNKNOWN[dataset.contract.unknown]}. Latest wins by {order}."
-        f" A day of which more than {dataset.most_rejected:.0%} of the rows are rejected is held back.{expected}\n"
+        f" A day of which more than {dataset.most_rejected:.0%} of the rows are rejected is held back."
+        f"{expected}{declared}\n"
     )
 
 

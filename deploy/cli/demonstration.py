@@ -13,7 +13,7 @@ from rich.table import Table
 
 from deploy.cli.console import AnswerFormat, console, say
 from deploy.cli.export import described, export_with_progress, make_shop, receipts_of, shop_days, stores_of
-from deploy.cli.loading import bars, describe, follow_with_progress, put_with_progress, tell_replacements
+from deploy.cli.loading import bars, describe, follow_with_progress, put_with_progress, replaced, tell_replacements
 from deploy.cli.prices import period, price_table
 from deploy.cli.questions import answer_table
 from deploy.cli.running import stay
@@ -25,7 +25,7 @@ from deploy.local.dagster_web import lineage_events
 from deploy.local.flows import FlowStatus, flow_status
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
-from deploy.local.tickets_load import FLOW, standing_at, ticket_files
+from deploy.local.tickets_load import FLOW, standing_at, ticket_files, tickets_leaving
 from pipeline_assets.files.versions import version_id_of
 from pipeline_assets.graph.questions import ask, question
 from pipeline_assets.graph.store import PurchaseGraph
@@ -79,7 +79,7 @@ def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool)
         say(describe(summary))
         files = ticket_files(Path(directory), Path(directory))
         standing = {file.key: there for file in files if (there := standing_at(access, file))}
-        tell_replacements(standing, {}, replace=True)
+        tell_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=True)
         with bars() as progress:
             follow_with_progress(
                 access, put_with_progress(access, files, standing, progress), progress, check=stack.check

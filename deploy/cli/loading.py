@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,8 +58,7 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
     access = access_to(instance)
     files = ticket_files(path, root)
     standing = {file.key: there for file in files if (there := standing_at(access, file))}
-    leaving = tickets_leaving(access, [file for file in files if file.key in standing and not standing[file.key].same])
-    tell_replacements(standing, leaving, replace=replace)
+    tell_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=replace)
     with bars() as progress:
         receipts = put_with_progress(access, files, standing, progress)
         if wait:
@@ -74,23 +73,28 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
         say(f"{counted(left)} passed over: {only}.", style="yellow")
 
 
+def replaced(files: Iterable[TicketFile], standing: Mapping[str, Standing]) -> list[TicketFile]:
+    """The files under whose key something else stands."""
+    return [file for file in files if (there := standing.get(file.key)) and not there.same]
+
+
 def tell_replacements(standing: Mapping[str, Standing], leaving: Mapping[str, int], *, replace: bool) -> None:
     """Say which files would take the place of others; raises `LocalStackError` unless that is wanted.
 
     `standing` is by key what is in the bucket now, `leaving` how many tickets of it the new file does not have.
     """
-    replaced = {key: there for key, there in standing.items() if not there.same}
-    if not replaced:
+    others = {key: there for key, there in standing.items() if not there.same}
+    if not others:
         return
-    for key, there in list(replaced.items())[:_SHOWN]:
+    for key, there in list(others.items())[:_SHOWN]:
         tickets = number_of(leaving.get(key, 0), "ticket")
         complain(f"replaces {key}, {there.sentence}; {tickets} of it that the new file does not have leave the graph.")
-    if len(replaced) > _SHOWN:
-        complain(f"and {len(replaced) - _SHOWN:,} more.")
-    if replace or (sys.stdin.isatty() and typer.confirm(f"Replace {number_of(len(replaced), 'file')}?", err=True)):
+    if len(others) > _SHOWN:
+        complain(f"and {len(others) - _SHOWN:,} more.")
+    if replace or (sys.stdin.isatty() and typer.confirm(f"Replace {number_of(len(others), 'file')}?", err=True)):
         return
     raise LocalStackError(
-        f"nothing was put: {number_of(len(replaced), 'file')} in the bucket with other content would be replaced. "
+        f"nothing was put: {number_of(len(others), 'file')} in the bucket with other content would be replaced. "
         "Say --replace, or give the file another path."
     )
 

@@ -116,7 +116,9 @@ def tickets_leaving(access: Access, files: Sequence[TicketFile]) -> dict[str, in
     with access.graph() as driver:
         graph = PurchaseGraph(driver)
         return {
-            file.key: tickets_left_out(graph, f"s3://{bucket}/{file.key}", file.path, arrives=now, day_begins=day_begins)
+            file.key: tickets_left_out(
+                graph, f"s3://{bucket}/{file.key}", file.path, arrives=now, day_begins=day_begins
+            )
             for file in files
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
@@ -14,8 +15,8 @@ from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.datasets.text import clean_column
 from pipeline_assets.lake.frame_types import FRAME_TYPES
-from pipeline_assets.privacy.cards import SUSPICIOUS, without_numbers
-from pipeline_assets.privacy.masking import holds_security_code
+from pipeline_assets.privacy.cards import holds_number
+from pipeline_assets.privacy.masking import cleaned, holds_security_code
 
 OTHER_COLUMNS = "other_columns"
 #: The rules by which objects are refused whole, beside those of their datasets that halt.
@@ -70,7 +71,7 @@ def reading_of(dataset: Dataset, schema: pl.Schema) -> Reading:
     kept = unknown if dataset.contract.unknown == "evolve" else []
     columns = [
         *_known(wanted, places, schema, changed),
-        (_as_json(kept, schema) if kept else pl.lit(None, dtype=pl.String)).alias(OTHER_COLUMNS),
+        (_as_json(dataset, kept, schema) if kept else pl.lit(None, dtype=pl.String)).alias(OTHER_COLUMNS),
         *_trace(changed, places, schema),
     ]
     dropped = () if kept else tuple(unknown)
@@ -114,7 +115,7 @@ def _places(wanted: Iterable[Column], schema: pl.Schema) -> dict[str, str]:
 
 def _refuse_personal(schema: pl.Schema) -> None:
     # A name is told and kept like the word of a column that it is, so it may hold no number itself.
-    if any(without_numbers(name) != name for name in schema):
+    if any(map(holds_number, schema)):
         raise RefusedObjectError("personal_column", "the name of one of its columns holds a number of a person")
     clean = {name: clean_column(name) for name in schema}
     clear = [name for name in schema if clean[name] in _REPLACED or holds_security_code(clean[name], schema[name])]
@@ -182,11 +183,11 @@ def _trace(changed: Sequence[Column], places: dict[str, str], schema: pl.Schema)
     yield from (pl.col(places[column.name]).cast(pl.String).alias(f"{WAS}{column.name}") for column in changed)
 
 
-def _as_json(names: Sequence[str], schema: pl.Schema) -> pl.Expr:
+def _as_json(dataset: Dataset, names: Sequence[str], schema: pl.Schema) -> pl.Expr:
     """The unknown columns of a row as one JSON text of texts, without card and social security numbers."""
+    clean = partial(cleaned, dataset=dataset)
     values = (
-        _as_text(name, schema[name]).map_batches(_cleaned, return_dtype=pl.String, is_elementwise=True)
-        for name in names
+        _as_text(name, schema[name]).map_batches(clean, return_dtype=pl.String, is_elementwise=True) for name in names
     )
     return pl.struct(*values).struct.json_encode()
 
@@ -197,11 +198,6 @@ def _as_text(name: str, found: pl.DataType) -> pl.Expr:
     if found.is_nested():
         return pl.struct(pl.col(name)).struct.json_encode().alias(name)
     return pl.col(name).cast(pl.String)
-
-
-def _cleaned(values: pl.Series) -> pl.Series:
-    suspicious = values.filter(values.str.contains(SUSPICIOUS)).unique()
-    return values.replace(suspicious, pl.Series([without_numbers(each) for each in suspicious], dtype=pl.String))
 
 
 def _said(missing: Sequence[str], unknown: Sequence[str]) -> str:

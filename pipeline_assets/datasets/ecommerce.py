@@ -87,6 +87,7 @@ PRODUCTS = Dataset(
         Rule("brand_known", "warn", "the brand National or Private", IsIn("brand", ("National", "Private"))),
         _UPDATED_IN_TIME,
     ),
+    identifiers=("ean", "gtin", "upc", "isbn", "barcode", "sku"),
 )
 
 STORES = Dataset(

@@ -126,7 +126,8 @@ class Dataset:
     """One dataset: its columns in the order they are written, its key and its rules.
 
     `order` names the columns that decide which version of a row is the latest; `references` what is expected of a whole
-    day; `most_rejected` is the share of rejected rows from which on a day counts as bad, 0 to 1.
+    day; `most_rejected` is the share of rejected rows from which on a day counts as bad, 0 to 1. `identifiers` names
+    columns, also ones that the spec does not have, whose digits are no numbers of persons, whatever they look like.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Dataset:
     contract: Contract = field(default_factory=Contract)
     references: tuple[References, ...] = ()
     most_rejected: float = 0.05
+    identifiers: tuple[str, ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:

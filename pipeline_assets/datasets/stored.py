@@ -3,6 +3,7 @@
 from pipeline_assets.datasets.spec import Column, Dataset
 
 _LAST_FOUR = "last four digits of the {name}"
+_OR_UNREADABLE = "{text}; unreadable where something else was given"
 _TOKEN = "keyed token of the {name}: the same one has the same token while the key is the same"  # noqa: S105 - a description
 
 
@@ -18,12 +19,17 @@ def stored_columns(dataset: Dataset) -> tuple[Column, ...]:
 def stored_as(column: Column) -> tuple[Column, ...]:
     """What is written of one column of the source."""
     stem = column.name.removesuffix("_number")
-    last_four = _replaced(column, f"{stem}_last_four", _LAST_FOUR)
+    said = _LAST_FOUR if column.personal == "card_number" else _OR_UNREADABLE.format(text=_LAST_FOUR)
+    last_four = _replaced(column, f"{stem}_last_four", said)
     token = _replaced(column, f"{stem}_token", _TOKEN)
     if column.personal == "security_code":
         return ()
     if column.personal == "card_number":
-        return last_four, _replaced(column, f"{stem}_issuer", "network of the {name}, such as visa"), token
+        return (
+            last_four,
+            _replaced(column, f"{stem}_issuer", _OR_UNREADABLE.format(text="network of the {name}, such as visa")),
+            token,
+        )
     return (last_four, token) if column.personal == "ssn" else (column,)
 
 

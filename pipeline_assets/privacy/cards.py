@@ -1,117 +1,291 @@
-"""Card and social security numbers: their digits, the network of a card, and texts without them."""
+"""Texts without the card numbers, social security numbers and security codes that somebody typed or pasted into them.
+
+Between the digits of a number there may be anything short that is neither letter nor digit. What then holds false
+alarms down is the check digit, the network, and how the digits are grouped:
+
+- a number on its own, in whatever groups, or among other digits in groups that cards are printed in, or with one and
+  the same mark between its groups and another one around them, is replaced;
+- so are digits with nothing between them that are a card number as a whole, unless they are a bar code, a time, a
+  telephone number, or part of an IBAN, a UUID, a hash or a decimal fraction;
+- where a word nearby, or the name of the column, says that there is a card, these exceptions do not hold, and a card
+  number is replaced within a longer stretch of digits as well.
+
+A social security number is three, two and four digits, or nine in whatever groups where something says that it is one.
+"""
 
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
 
-#: What stands for the network of a card number that is none: something was given, and what it was is not kept.
-UNREADABLE = "unreadable"
-_LEAST_DIGITS, _MOST_DIGITS = 12, 19
-SSN_DIGITS = 9
-_LAST = 4
-#: The networks, by how their numbers begin and how many digits those have (ISO/IEC 7812).
-_NETWORKS = {
-    "visa": r"4\d{12}(?:\d{3}(?:\d{3})?)?",
-    "mastercard": r"(?:5[1-5]\d{2}|222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720)\d{12}",
-    "amex": r"3[47]\d{13}",
-    "discover": r"(?:6011|64[4-9]\d|65\d{2})\d{12,15}",
-    # JCB, UnionPay, Diners Club, Maestro
-    "other": r"(?:35(?:2[89]|[3-8]\d)\d{12}|62\d{14}|3(?:0[0-5]|[689]\d)\d{11}|(?:50|5[678]|6[37])\d{14})",
-}
-_OF_NETWORK = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _NETWORKS.items()))
+from pipeline_assets.privacy.context import (
+    MASKED,
+    Stretch,
+    is_fraction,
+    names_card,
+    names_ssn,
+    says_card,
+    says_ssn,
+    something_else,
+    within,
+)
+from pipeline_assets.privacy.digits import (
+    LEAST_DIGITS,
+    MOST_DIGITS,
+    SSN_DIGITS,
+    is_card_number,
+    is_moment,
+    is_rather_else,
+    last_four,
+    may_be_card_number,
+)
+from pipeline_assets.privacy.security_codes import SAID, security_codes
+from pipeline_assets.privacy.spellings import ENCODED, views
 
-#: Between the digits as people type and paste them: white space, hyphens and dashes, dots, underscores, slashes.
-_BETWEEN = "[ \t\r\n\u00a0\u2000-\u200b\u2010-\u2015\u202f._/-]{0,3}"
-_RUN = rf"\d(?:{_BETWEEN}\d){{{_LEAST_DIGITS},}}"
-_SSN = r"\d{3}[- \u2010-\u2015]\d{2}[- \u2010-\u2015]\d{4}"
-#: Also as the name of a field in a text that is JSON, or the key of a pair.
-_CODE = r"(?i:cv[vcn]|\bcsc|\bcv2|security[ _-]?code|verification[ _-]?(?:code|value))2?\D{0,16}?\d{3,4}\b"
-_RUNS, _SSNS = re.compile(_RUN), re.compile(rf"(?<!\d){_SSN}(?!\d)")
-_CODES, _NO_DIGIT = re.compile(_CODE), re.compile("[^0-9]")
-#: Matches somewhere in every text that `without_numbers` changes, in the syntax that Rust shares.
-SUSPICIOUS = f"{_RUN}|{_SSN}|{_CODE}"
+Kind: TypeAlias = Literal["card", "ssn", "code"]
+
+#: What may stand between two digits of a number: anything but letters and digits, and not much of it.
+_BETWEEN = r"[\W_]{0,24}"
+_RUN = re.compile(rf"\d(?:{_BETWEEN}\d){{{SSN_DIGITS - 1},}}")
+_GROUP, _MASKED = re.compile(r"\d+"), re.compile(MASKED)
+#: How the digits of cards are grouped where they are printed, asked for or shown.
+_PRINTED = frozenset(
+    {(4, 4, 4, 4, rest) for rest in (1, 2, 3)}
+    | {(4, 4, 4, last) for last in (1, 2, 3, 4, 5)}
+    | {(4, 6, 5), (4, 6, 4), (4, 3, 3, 3), (4, 4, 5), (4, 5, 6), (6, 10)}
+)
+#: How bar codes are.
+_BARS = frozenset({(1, 6, 6), (2, 5, 5, 1), (3, 4, 5, 1), (7, 5, 1), (12, 1), (13, 1), (1, 2, 5, 5, 1), (2, 6, 6)})
+_SSN_GROUPS = (3, 2, 4)
+_BRACKETS = str.maketrans(
+    dict.fromkeys("()[]{}", "") | dict.fromkeys("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u00ad", "-")
+)
+_POINTS = frozenset({".", ",", ":", ";"})
+#: The same in the syntax that Rust and Java share, where what is long would not be understood.
+_SHARED_GAP, _DIGIT = r"[^\p{L}\p{N}]*", r"\p{N}"
+#: How the numbers of cards begin, and times do not.
+_BEGIN = rf"(?:[3-9]{_SHARED_GAP}{_DIGIT}|2{_SHARED_GAP}[2-9]|[^\P{{N}}0-9]{_SHARED_GAP}{_DIGIT})"
+#: Where a text may hold a number: nine digits near each other,
+NINE_DIGITS = rf"{_DIGIT}(?:{_SHARED_GAP}{_DIGIT}){{{SSN_DIGITS - 1}}}"
+#: where also this is there, or a word says so,
+MAY_HOLD_NUMBER = (
+    rf"{_BEGIN}(?:{_SHARED_GAP}{_DIGIT}){{11,}}"
+    rf"|{_DIGIT}{{3}}[^\p{{L}}\p{{N}}]+{_DIGIT}{{2}}[^\p{{L}}\p{{N}}]+{_DIGIT}{{4}}"
+)
+#: or both of these: in a text that is encoded anything may stand between two digits, also other digits.
+MAY_HOLD_ENCODED = (ENCODED, rf"(?s){_DIGIT}(?:\P{{N}}*{_DIGIT}){{{SSN_DIGITS - 1}}}")
+#: What hides every number where it cannot be replaced with care, and some more.
+SUSPICIOUS = rf"{_DIGIT}{{13,}}|{MAY_HOLD_NUMBER}|{SAID}"
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where in a text something is, and the digits of it."""
+    """Where in a text something is, of which kind, and the digits of it."""
 
     begin: int
     end: int
     digits: str
+    kind: Kind = "card"
+
+    @property
+    def mask(self) -> str:
+        """What stands in its place."""
+        return "[security code]" if self.kind == "code" else f"[{self.kind} ending {last_four(self.digits)}]"
 
 
-def digits_of(text: str) -> str:
-    """The decimal digits of a text, of whatever script, as ASCII."""
-    if text.isascii():
-        return text if text.isdigit() else _NO_DIGIT.sub("", text)
-    return "".join(str(unicodedata.decimal(character)) for character in text if character.isdecimal())
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What the column says of the numbers in its texts; `identifiers` are left alone where their digits are bare."""
+
+    card: bool = False
+    ssn: bool = False
+    identifiers: bool = False
+
+    @classmethod
+    def of(cls, name: str, *, identifiers: bool = False) -> Where:
+        """What the name of a column says."""
+        return cls(names_card(name) and not identifiers, names_ssn(name) and not identifiers, identifiers)
 
 
-def card_digits(text: str) -> str | None:
-    """The digits of what was given as a card number; None for what has not 12 to 19 of them and so is none.
-
-    The check digit is not asked for: a number with a wrong digit is nearly somebody's, and treated like one.
-    """
-    digits = digits_of(text)
-    return digits if _LEAST_DIGITS <= len(digits) <= _MOST_DIGITS else None
+ANYWHERE = Where()
 
 
-def ssn_digits(text: str) -> str | None:
-    """The nine digits of what was given as a social security number; None for what has not nine."""
-    digits = digits_of(text)
-    return digits if len(digits) == SSN_DIGITS else None
-
-
-def last_four(digits: str) -> str:
-    """The last four digits."""
-    return digits[-_LAST:]
-
-
-def issuer(digits: str) -> str:
-    """The network of a card by its digits: visa, mastercard, amex, discover or other."""
-    found = _OF_NETWORK.fullmatch(digits)
-    return (found and found.lastgroup) or "other"
-
-
-def luhn(digits: str) -> bool:
-    """Whether the last digit is the check digit of those before it (ISO/IEC 7812-1, annex B)."""
-    doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return (sum(map(int, digits[-1::-2])) + sum(doubled)) % 10 == 0
-
-
-def is_card_number(digits: str) -> bool:
-    """Whether digits are a card number: of a network, and with the right check digit."""
-    return _OF_NETWORK.fullmatch(digits) is not None and luhn(digits)
-
-
-def card_numbers(text: str) -> list[Span]:
-    """Every stretch of a text that holds a card number, however its digits are grouped, from the left.
-
-    Numbers that overlap, as in digits with nothing between them, come as one stretch.
-    """
-    return [span for run in _RUNS.finditer(text) for span in _in_run(run)]
-
-
-def without_numbers(text: str) -> str:
+def without_numbers(text: str, where: Where = ANYWHERE) -> str:
     """The text with ``[card ending 1111]`` for card numbers, likewise ``[ssn ending 6789]`` and ``[security code]``."""
-    for span in reversed(card_numbers(text)):
-        text = f"{text[: span.begin]}[card ending {last_four(span.digits)}]{text[span.end :]}"
-    text = _SSNS.sub(lambda found: f"[ssn ending {last_four(digits_of(found[0]))}]", text)
-    return _CODES.sub("[security code]", text)
+    for span in reversed(numbers_in(text, where)):
+        text = f"{text[: span.begin]}{span.mask}{text[span.end :]}"
+    return text
 
 
-def _in_run(run: re.Match[str]) -> list[Span]:
-    places = [run.start() + place for place, character in enumerate(run[0]) if character.isdecimal()]
-    digits = digits_of(run[0])
-    spans: list[tuple[int, int]] = []
-    for begin in range(len(digits) - _LEAST_DIGITS):
-        ends = range(min(begin + _MOST_DIGITS, len(digits)), begin + _LEAST_DIGITS, -1)
-        end = next((end for end in ends if is_card_number(digits[begin:end])), 0)
-        if end and spans and begin < spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
-        elif end:
-            spans.append((begin, end))
-    return [Span(places[begin], places[end - 1] + 1, digits[begin:end]) for begin, end in spans]
+def holds_number(text: str) -> bool:
+    """Whether a text, such as a name, holds a card or social security number."""
+    return any(span.kind != "code" for span in numbers_in(text))
+
+
+def card_numbers(text: str, where: Where = ANYWHERE) -> list[Span]:
+    """Every stretch of a text that holds a card number, from the left; those that overlap come as one."""
+    return [span for span in numbers_in(text, where) if span.kind == "card"]
+
+
+def numbers_in(text: str, where: Where = ANYWHERE) -> list[Span]:
+    """Every stretch of a text that is to be replaced, from the left, as the text is and as it reads decoded."""
+    found: list[Span] = []
+    for view in views(text):
+        # What was replaced before is no part of a number, and a word before it speaks of no other one.
+        shown = _MASKED.sub(lambda masked: "x0000".ljust(len(masked[0]), "x"), view.text)
+        for span in _in_view(shown, where):
+            begin, end = view.origin(span.begin, span.end)
+            found.append(Span(begin, end, span.digits, span.kind))
+    return _apart(found)
+
+
+def _apart(spans: list[Span]) -> list[Span]:
+    """One span for all that overlap: cards before social security numbers, and both before codes."""
+    order: dict[Kind, int] = {"card": 0, "ssn": 1, "code": 2}
+    apart: list[Span] = []
+    for span in sorted(spans, key=lambda each: (each.begin, -each.end)):
+        last = apart[-1] if apart else None
+        if last is None or span.begin >= last.end:
+            apart.append(span)
+            continue
+        chief = min(last, span, key=lambda each: order[each.kind])
+        digits = max(last, span, key=lambda each: each.end).digits if last.kind == span.kind == "card" else chief.digits
+        apart[-1] = Span(last.begin, max(last.end, span.end), digits, chief.kind)
+    return apart
+
+
+def _in_view(text: str, where: Where) -> Iterator[Span]:
+    for run in _RUN.finditer(text):
+        yield from _in_run(_Run(text, run.span(), where))
+    yield from (Span(begin, end, "", "code") for begin, end in security_codes(text))
+
+
+class _Run:
+    """Digits with nothing but gaps between them: their groups, and what is known of them."""
+
+    def __init__(self, text: str, place: Stretch, where: Where) -> None:
+        self.text, self._place, self._where = text, place, where
+        self.groups = [found.span() for found in _GROUP.finditer(text, *place)]
+        self.sizes = [end - begin for begin, end in self.groups]
+        self.identifiers = where.identifiers
+
+    @cached_property
+    def card(self) -> bool:
+        """Whether something says that it is a card."""
+        return self._where.card or says_card(self.text, *self._place)
+
+    @cached_property
+    def ssn(self) -> bool:
+        """Whether something says that it is a social security number."""
+        return self._where.ssn or says_ssn(self.text, *self._place)
+
+    @cached_property
+    def other(self) -> list[Stretch]:
+        """What of the text is something else by its form."""
+        return something_else(self.text)
+
+    def gap(self, place: int) -> str:
+        """What stands before a group, and nothing before the first."""
+        if not 0 < place < len(self.groups):
+            return ""
+        between = self.text[self.groups[place - 1][1] : self.groups[place][0]]
+        return re.sub(r"\s+", " ", between.translate(_BRACKETS))
+
+    def digits(self, first: int, last: int) -> str:
+        """The digits of the groups from `first` to `last`, the latter not included."""
+        return "".join([self.text[begin:end] for begin, end in self.groups[first:last]])
+
+    def span(self, first: int, last: int, kind: Kind) -> Span:
+        """The groups from `first` to `last`, the latter not included."""
+        return Span(self.groups[first][0], self.groups[last - 1][1], self.digits(first, last), kind)
+
+
+def _in_run(run: _Run) -> Iterator[Span]:
+    first = 0
+    while first < len(run.groups):
+        last, kind = _beginning(run, first)
+        if kind:
+            yield run.span(first, last, kind)
+        first = last
+    if max(run.sizes) > LEAST_DIGITS and run.card:
+        for begin, end in run.groups:
+            yield from _within_group(run, begin, end)
+
+
+def _beginning(run: _Run, first: int) -> tuple[int, Kind | None]:
+    """The group behind the longest number that begins with `first`, and its kind; or else the next group."""
+    size, card, ssn = 0, 0, 0
+    for place in range(first, len(run.sizes)):
+        size += run.sizes[place]
+        if size > MOST_DIGITS:
+            break
+        if size >= LEAST_DIGITS and _is_card(run, first, place + 1):
+            card = place + 1
+        elif size == SSN_DIGITS and _is_ssn(run, first, place + 1):
+            ssn = place + 1
+    return (card, "card") if card else (ssn, "ssn") if ssn else (first + 1, None)
+
+
+def _is_card(run: _Run, first: int, last: int) -> bool:
+    digits = run.digits(first, last)
+    if not may_be_card_number(digits) or not (is_card_number(digits) or run.card):
+        return False
+    if last - first == 1:
+        return run.card or not (run.identifiers or _is_something_else(run, first, digits))
+    if run.card:
+        return True
+    sizes = tuple(run.sizes[first:last])
+    if all(within(run.other, *group) for group in run.groups[first:last]):
+        return False
+    if sizes in _BARS and is_rather_else(digits):
+        return False
+    return (first == 0 and last == len(run.groups)) or sizes in _PRINTED or _is_set_apart(run, first, last)
+
+
+def _is_something_else(run: _Run, place: int, digits: str) -> bool:
+    begin, end = run.groups[place]
+    return is_rather_else(digits) or is_fraction(run.text, begin) or within(run.other, begin, end)
+
+
+def _is_set_apart(run: _Run, first: int, last: int) -> bool:
+    """Whether one and the same mark stands between the groups, and another one, or none, around them.
+
+    Also whether every digit stands by itself, and none of those around them does.
+    """
+    around = [run.sizes[place] for place in (first - 1, last) if 0 <= place < len(run.sizes)]
+    if set(run.sizes[first:last]) == {1} and 1 not in around:
+        return True
+    inner = {run.gap(place) for place in range(first + 1, last)}
+    return len(inner) == 1 and not inner & {run.gap(first), run.gap(last)}
+
+
+def _is_ssn(run: _Run, first: int, last: int) -> bool:
+    sizes = tuple(run.sizes[first:last])
+    if sizes != _SSN_GROUPS:
+        return run.ssn
+    if run.ssn:
+        return True
+    if all(within(run.other, *group) for group in run.groups[first:last]):
+        return False
+    left, right = run.gap(first + 1), run.gap(first + 2)
+    if {left.strip(), right.strip()} <= {"", "-"}:
+        return True
+    if left.strip() != right.strip():
+        # An amount and a year, or the like, have a point and a blank.
+        return not {left.strip(), right.strip()} & _POINTS or " " not in left + right
+    return left not in {run.gap(first), run.gap(last)}
+
+
+def _within_group(run: _Run, begin: int, end: int) -> Iterator[Span]:
+    """Card numbers within digits with nothing between them; what is a time as a whole has none."""
+    digits = run.text[begin:end]
+    if len(digits) <= LEAST_DIGITS or is_moment(digits) or within(run.other, begin, end):
+        return
+    for at in range(len(digits) - LEAST_DIGITS):
+        sizes = range(min(MOST_DIGITS, len(digits) - at), LEAST_DIGITS, -1)
+        size = next((size for size in sizes if is_card_number(digits[at : at + size])), 0)
+        if size:
+            yield Span(begin + at, begin + at + size, digits[at : at + size])

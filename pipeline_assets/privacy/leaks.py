@@ -1,8 +1,11 @@
 """The scan that proves what is not there: card and social security numbers, and planted ones, in anything stored.
 
-What is looked into: text and bytes as they are, gzip and zlib streams, zip archives, and Parquet value by value, since
-its pages are compressed. A number counts as found where nothing but its own grouping stands around it, as a token or an
-identifier may well hold thirteen digits in a row; a planted one counts wherever it stands, also as a plain hash of it.
+What is looked into: text and bytes as they are and decoded, gzip and zlib streams, zip archives, and Parquet value by
+value, since its pages are compressed. What a number is, is said in `digits`, for this and for the masking alike; how
+one is found is not, so that a hole in the masking is seen here. A number counts where nothing but its own grouping
+stands around it, as a token or an identifier may well hold thirteen digits in a row. A planted one counts wherever it
+stands: all digits of a text in a row are looked through, whatever is between them, and its base64, its hexadecimal and
+its plain hashes.
 A finding says where and what kind, never the value.
 """
 
@@ -11,7 +14,9 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import html
 import io
+import quopri
 import re
 import zipfile
 import zlib
@@ -20,10 +25,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote_plus
 
 import polars as pl
 
-from pipeline_assets.privacy.cards import digits_of, is_card_number
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.privacy.context import MASKED, something_else, within
+from pipeline_assets.privacy.digits import as_ascii, digits_of, is_card_number, is_rather_else
 from pipeline_assets.privacy.masking import holds_security_code
 
 if TYPE_CHECKING:
@@ -31,12 +39,23 @@ if TYPE_CHECKING:
 
 Kind = Literal["card_number", "ssn", "canary", "security_code_column"]
 
-_NOT_BEFORE = r"(?<![0-9A-Za-z_])(?<![0-9][.,-])"
-_NOT_AFTER = r"(?![0-9A-Za-z_])(?![.,-][0-9])"
-_GROUPED = r"\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}[ -]\d{6}[ -]\d{4,5}|\d{13,19}"
-_CARD = re.compile(f"{_NOT_BEFORE}(?:{_GROUPED}){_NOT_AFTER}")
-_SSN = re.compile(rf"(?<![0-9A-Za-z-])\d{{3}}-\d{{2}}-\d{{4}}{_NOT_AFTER}")
-_LEAST_PLANTED_DIGITS = 9
+_BARE = re.compile(r"(?<![0-9A-Za-z_])(?<![0-9][.,-])\d{13,19}(?![0-9A-Za-z_])(?![.,-][0-9])")
+_MARK = r"[\W_]{1,24}?"
+#: As cards are printed, or every digit by itself.
+_GROUPED = re.compile(
+    rf"(?<!\d)(?=((?:\d{{4}}{_MARK}){{3}}\d{{4}}(?!\d)|(?:\d{{4}}{_MARK}){{3}}\d{{1,5}}(?!\d)|\d{{4}}{_MARK}\d{{6}}{_MARK}\d{{4,5}}(?!\d)))"
+    rf"|(?<!\d)(?<!\d[\W_])(\d(?:{_MARK}\d){{12,18}})(?!\d)(?![\W_]{{1,24}}\d)"
+)
+_SSN = re.compile(
+    r"(?<![0-9A-Za-z_-])(?<![0-9][\W_])\d{3}([^\w\s]|[_\u00a0])\d{2}\1\d{4}(?![0-9A-Za-z_])(?![\W_][0-9])"
+)
+_MASKED, _TAG = re.compile(MASKED), re.compile(r"<[A-Za-z/!][^<>]{0,200}>")
+_ESCAPED = re.compile(r"(?<!\\)\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|[nrtfvb])")
+#: A blank whose end is not marked.
+_OPEN_BLANK = re.compile(r"&#(?:32|160)(?=\d)")
+_IDENTIFIERS = frozenset(name for dataset in ECOMMERCE for name in dataset.identifiers)
+_BETWEEN = r"[\W_]{0,24}"
+_LEAST_PLANTED_DIGITS, _LONG = 9, 12
 _PARQUET, _GZIP, _ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
 #: First bytes of a zlib stream, by how hard it was compressed.
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
@@ -58,25 +77,34 @@ class Canaries:
 
     values: Sequence[str] = ()
     _pattern: re.Pattern[str] | None = field(init=False)
+    _long: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_long", tuple(d for d in map(digits_of, self.values) if len(d) >= _LONG))
         pattern = "|".join(form for value in self.values for form in _forms(value))
         object.__setattr__(self, "_pattern", re.compile(pattern) if pattern else None)
 
     def times_in(self, text: str) -> int:
         """How often one of them is in a text, in the clear, with its digits grouped, in base64 or as a plain hash."""
-        return len(self._pattern.findall(text)) if self._pattern else 0
+        if not self._pattern:
+            return 0
+        row = digits_of(text)
+        return max(len(self._pattern.findall(text)), sum(map(row.count, self._long)))
 
 
 NONE_PLANTED = Canaries()
 
 
-def scan_text(place: str, text: str, canaries: Canaries = NONE_PLANTED) -> list[Finding]:
-    """What a text holds."""
+def scan_text(place: str, text: str, canaries: Canaries = NONE_PLANTED, *, identifiers: bool = False) -> list[Finding]:
+    """What a text holds; where it holds `identifiers`, a number with nothing between its digits is one of them."""
     found: Counter[Kind] = Counter()
-    found["card_number"] = sum(is_card_number(digits_of(each[0])) for each in _CARD.finditer(text))
-    found["ssn"] = len(_SSN.findall(text))
-    found["canary"] = canaries.times_in(text)
+    for read in _readings(text):
+        there: dict[Kind, int] = {
+            "card_number": _cards_in(read, bare=not identifiers),
+            "ssn": len(_SSN.findall(read)),
+            "canary": canaries.times_in(read),
+        }
+        found |= Counter(there)
     return [Finding(place, kind, times) for kind, times in found.items() if times]
 
 
@@ -114,10 +142,12 @@ def _scanned(place: str, content: bytes, canaries: Canaries, depth: int) -> Iter
     unpacked = _unpacked(content) if depth else ()
     for inner in unpacked:
         yield from _scanned(place, inner, canaries, depth - 1)
-    if content.startswith(_PARQUET) and content.endswith(_PARQUET):
-        yield from _in_parquet(place, content, canaries)
-    # Every byte becomes one character: numbers are ASCII in any encoding that is used.
-    yield from scan_text(place, content.decode("latin-1"), canaries)
+    frame = _parquet(content)
+    yield from _in_columns(place, frame, canaries)
+    identifiers = not _IDENTIFIERS.isdisjoint(frame.columns)
+    # Every byte becomes one character; what is no ASCII in a text has its meaning only in its own encoding.
+    for encoding in ("latin-1",) if content.isascii() else ("latin-1", "utf-8"):
+        yield from scan_text(place, content.decode(encoding, "replace"), canaries, identifiers=identifiers)
 
 
 def _unpacked(content: bytes) -> Iterable[bytes]:
@@ -135,16 +165,25 @@ def _unpacked(content: bytes) -> Iterable[bytes]:
     return ()
 
 
-def _in_parquet(place: str, content: bytes, canaries: Canaries) -> Iterator[Finding]:
+def _parquet(content: bytes) -> pl.DataFrame:
+    """The frame of a Parquet file; one without columns for all else."""
+    if content.startswith(_PARQUET) and content.endswith(_PARQUET):
+        try:
+            return pl.read_parquet(io.BytesIO(content))
+        except pl.exceptions.PolarsError:
+            pass
+    return pl.DataFrame()
+
+
+def _in_columns(place: str, frame: pl.DataFrame, canaries: Canaries) -> Iterator[Finding]:
     """Column by column, each distinct value once."""
-    try:
-        frame = pl.read_parquet(io.BytesIO(content))
-    except pl.exceptions.PolarsError:
-        return
     for column in frame.iter_columns():
         if holds_security_code(column.name, column.dtype):
             yield Finding(f"{place} column {column.name}", "security_code_column", 1)
-        yield from scan_text(f"{place} column {column.name}", "\n".join([column.name, *_texts(column)]), canaries)
+        # A letter between two values keeps the digits of one from those of the next.
+        text = "\nvalue\n".join([column.name, *_texts(column)])
+        known = column.name in _IDENTIFIERS
+        yield from scan_text(f"{place} column {column.name}", text, canaries, identifiers=known)
 
 
 def _texts(column: pl.Series) -> Iterator[str]:
@@ -153,11 +192,53 @@ def _texts(column: pl.Series) -> Iterator[str]:
     return (f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value) for value in distinct)
 
 
+def _readings(text: str) -> Iterator[str]:
+    """A text as it is, and as it reads where it is encoded for URLs, for HTML, in a program's text or for mail."""
+    text = _MASKED.sub(" masked ", as_ascii(text))
+    yield text
+    for read in (text, quopri.decodestring(text.encode()).decode("utf-8", "replace") if "=" in text else text):
+        before = text
+        while (inner := as_ascii(_undone(read))) != before:
+            yield inner
+            before, read = inner, inner  # noqa: PLW2901 - deeper, until nothing is encoded
+
+
+def _undone(text: str) -> str:
+    text = unquote_plus(text) if "%" in text else text
+    text = html.unescape(_OPEN_BLANK.sub(" ", text)) if "&" in text else text
+    text = _TAG.sub(" ", text) if "<" in text else text
+    return _ESCAPED.sub(_unescaped, text) if "\\" in text else text
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    number = int(next(filter(None, found.groups()), "20"), 16)
+    return chr(number) if number <= 0x10FFFF else " "  # noqa: PLR2004 - the last character
+
+
+def _cards_in(text: str, *, bare: bool) -> int:
+    """How many card numbers stand on their own in a text."""
+    found = [each.span() for each in _BARE.finditer(text) if not is_rather_else(each[0])] if bare else []
+    found += [each.span(each.lastindex or 0) for each in _GROUPED.finditer(text)]
+    numbers = {span for span in found if is_card_number(digits_of(text[slice(*span)]))}
+    other = something_else(text) if numbers else []
+    return sum(not within(other, *span) for span in numbers)
+
+
 def _forms(value: str) -> Iterator[str]:
-    """Patterns for a planted value: itself with any grouping, in base64, and its common hashes in hexadecimal."""
+    """Patterns for a planted value: with anything between its digits, in base64 and hexadecimal, and its hashes."""
     digits = digits_of(value)
     numeric = len(digits) >= _LEAST_PLANTED_DIGITS
-    yield "[ ._/-]?".join(digits) if numeric else re.escape(value)
+    yield _BETWEEN.join(digits) if numeric else re.escape(value)
     for text in {value, digits} if numeric else {value}:
-        yield re.escape(base64.b64encode(text.encode()).decode().rstrip("="))
-        yield from (hashlib.new(name, text.encode()).hexdigest() for name in ("md5", "sha1", "sha256"))
+        content = text.encode()
+        yield from (re.escape(form) for form in _in_base64(content))
+        yield f"(?i:{content.hex()})"
+        yield from (hashlib.new(name, content).hexdigest() for name in ("md5", "sha1", "sha256"))
+
+
+def _in_base64(content: bytes) -> Iterator[str]:
+    """What base64 makes of it wherever it begins within a text: the characters that depend on nothing else."""
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + content).decode().rstrip("=")
+        last = len(encoded) - bool((before + len(content)) % 3)
+        yield encoded[-(-before * 8 // 6) : last]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,15 +12,17 @@ from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_as
 from pipeline_assets.events.outcomes import TerminalError
 from pipeline_assets.privacy.cards import (
-    SSN_DIGITS,
-    SUSPICIOUS,
-    UNREADABLE,
-    card_digits,
-    issuer,
-    last_four,
-    ssn_digits,
+    MAY_HOLD_ENCODED,
+    MAY_HOLD_NUMBER,
+    NINE_DIGITS,
+    Where,
+    holds_number,
     without_numbers,
 )
+from pipeline_assets.privacy.context import SAYS_SO
+from pipeline_assets.privacy.digits import LEAST_DIGITS, OF_NETWORK, SSN_DIGITS, issuer, last_four
+from pipeline_assets.privacy.readings import KINDS, LOST, as_text, card_digits, ssn_digits
+from pipeline_assets.privacy.security_codes import NAMED, says_security_code
 from pipeline_assets.privacy.tokens import TokenKey
 
 if TYPE_CHECKING:
@@ -29,11 +30,10 @@ if TYPE_CHECKING:
 
 #: What is stored of one number, in the order of `stored_as`.
 Stored: TypeAlias = tuple[str | None, ...]
-_KINDS = (pl.Categorical, pl.Enum)
-#: Columns that a spec does not know and whose name says that they hold security codes; nothing of them is kept.
-_SECURITY_CODE = re.compile(
-    r"cv[vcn]|(?:^|_)(?:csc\d?|cv2)(?:_|$)|security_?code|verification_?(?:code|value)|(?:^|_)card_?code"
-)
+
+
+#: Smaller numbers are none of a card.
+_LEAST_CARD = 10 ** (LEAST_DIGITS - 1)
 
 
 class UnmaskableError(TerminalError):
@@ -47,24 +47,17 @@ def mask(frame: pl.DataFrame, dataset: Dataset, key: TokenKey) -> pl.DataFrame:
     text loses the numbers that someone typed into it. Columns that the spec does not know follow, cleaned likewise.
     A column of the spec that is not there is not made up. Raises `UnmaskableError`.
     """
-    known = [
-        stored for column in dataset.columns if column.name in frame.columns for stored in _known(frame, column, key)
-    ]
+    there = [column for column in dataset.columns if column.name in frame.columns]
+    known = [stored for column in there for stored in _known(frame, dataset, column, key)]
     unknown = [name for name in frame.columns if name not in dataset.column_names]
     made = {stored.name for stored in known}
     for name in unknown:
-        if without_numbers(name) != name:
-            raise UnmaskableError(
-                "it has a column whose name holds a card or social security number, or a security code"
-            )
+        if holds_number(name):
+            raise UnmaskableError("it has a column whose name holds a card or social security number")
         if name in made:
             raise UnmaskableError(f"it has the column {name}, and one that this is made from; expected one of both")
-    return pl.DataFrame([*known, *(_cleaned(frame[name]) for name in unknown if not says_security_code(name))])
-
-
-def says_security_code(name: str) -> bool:
-    """Whether a column's name says that it holds security codes of cards."""
-    return bool(_SECURITY_CODE.search(re.sub(r"[\s-]+", "_", name.strip().lower())))
+    kept = (cleaned(frame[name], dataset) for name in unknown if not says_security_code(name))
+    return pl.DataFrame([*known, *kept])
 
 
 def holds_security_code(name: str, dtype: pl.DataType | DataTypeClass) -> bool:
@@ -78,7 +71,7 @@ def _has_codes(dtype: pl.DataType | DataTypeClass) -> bool:
     return isinstance(dtype, pl.List | pl.Array) and _has_codes(dtype.inner)
 
 
-def _known(frame: pl.DataFrame, column: Column, key: TokenKey) -> Iterator[pl.Series]:
+def _known(frame: pl.DataFrame, dataset: Dataset, column: Column, key: TokenKey) -> Iterator[pl.Series]:
     if column.personal == "security_code":
         return
     values = frame[column.name]
@@ -86,12 +79,14 @@ def _known(frame: pl.DataFrame, column: Column, key: TokenKey) -> Iterator[pl.Se
         yield from _tokenised(values, column, key)
     else:
         # Whole numbers where numbers belong are identifiers and amounts; anything else may be what somebody typed.
-        yield values if values.dtype.is_numeric() and column.type != "text" else _cleaned(values)
+        yield values if values.dtype.is_numeric() and column.type != "text" else cleaned(values, dataset)
 
 
 def _tokenised(values: pl.Series, column: Column, key: TokenKey) -> Iterator[pl.Series]:
     """What is stored of a column of numbers, each distinct one being looked at once."""
-    text = _as_text(values)
+    text = as_text(values)
+    if text is None:
+        raise UnmaskableError(f"it has the column {values.name} as {values.dtype}; expected text or whole numbers")
     if column.personal == "ssn" and values.dtype.is_numeric():
         text = text.str.zfill(SSN_DIGITS)  # a number has no leading zeros
     names = [stored.name for stored in stored_as(column)]
@@ -110,41 +105,61 @@ def _tokenised(values: pl.Series, column: Column, key: TokenKey) -> Iterator[pl.
 def _card(number: str, key: TokenKey) -> Stored:
     if digits := card_digits(number):
         return last_four(digits), issuer(digits), key.token("card_number", digits)
-    return None, UNREADABLE if number.strip() else None, None
+    return None, LOST if number.strip() else None, None
 
 
 def _ssn(number: str, key: TokenKey) -> Stored:
-    digits = ssn_digits(number)
-    return (last_four(digits), key.token("ssn", digits)) if digits else (None, None)
+    if digits := ssn_digits(number):
+        return last_four(digits), key.token("ssn", digits)
+    return LOST if number.strip() else None, None
 
 
-def _as_text(values: pl.Series) -> pl.Series:
-    if values.dtype == pl.String:
-        return values
-    if values.dtype.is_float():
-        values = values.cast(pl.Int64, strict=False)
-    if values.dtype.is_integer() or values.dtype == pl.Null or isinstance(values.dtype, _KINDS):
-        return values.cast(pl.String)
-    raise UnmaskableError(f"it has the column {values.name} as {values.dtype}; expected text or whole numbers")
-
-
-def _cleaned(values: pl.Series) -> pl.Series:
+def cleaned(values: pl.Series, dataset: Dataset) -> pl.Series:
     """The same values without card and social security numbers; they become text only where that changes one.
 
-    Values of few kinds always do: the kinds lie beside the values, also those that no row has.
+    The name of the column, and whether the dataset says that it holds identifiers, decide with the value what a number
+    is taken for. Values of few kinds always become text: the kinds lie beside the values, also those that no row has.
     """
-    if values.dtype.is_temporal() or values.dtype in {pl.Boolean, pl.Null}:
+    where = Where.of(values.name, identifiers=values.name.lower() in dataset.identifiers)
+    if values.dtype.is_temporal() or values.dtype in {pl.Boolean, pl.Null} or _are_small(values, where):
         return values
-    if isinstance(values.dtype, _KINDS):
+    if isinstance(values.dtype, KINDS):
         values = values.cast(pl.String)
     elif _has_codes(values.dtype):
         values = pl.Series(values.name, map(_spelled, values.to_list()), pl.String)
-    text = values if values.dtype == pl.String else pl.Series(values.name, map(_spelled, values.to_list()), pl.String)
-    suspicious = text.filter(text.str.contains(SUSPICIOUS)).unique()
-    cleaned = pl.Series([without_numbers(each) for each in suspicious], dtype=pl.String)
-    if (changed := suspicious != cleaned).any():
-        return text.replace(suspicious.filter(changed), cleaned.filter(changed))
+    text = _as_written(values, where)
+    suspicious = _suspicious(text, values.dtype, where)
+    replaced = pl.Series([without_numbers(each, where) for each in suspicious], dtype=pl.String)
+    if (changed := suspicious != replaced).any():
+        return text.replace(suspicious.filter(changed), replaced.filter(changed))
     return values
+
+
+def _are_small(values: pl.Series, where: Where) -> bool:
+    """Whether values are numbers, and all of them too small for a number of a person."""
+    if not values.dtype.is_numeric() or where.ssn:
+        return False
+    return not (values.cast(pl.Float64, strict=False).abs() >= _LEAST_CARD).any()
+
+
+def _as_written(values: pl.Series, where: Where) -> pl.Series:
+    if values.dtype.is_integer():
+        text = values.cast(pl.String)
+        return text.str.zfill(SSN_DIGITS) if where.ssn else text  # a number has no leading zeros
+    return values if values.dtype == pl.String else pl.Series(values.name, map(_spelled, values.to_list()), pl.String)
+
+
+def _suspicious(text: pl.Series, was: pl.DataType, where: Where) -> pl.Series:
+    """The distinct texts in which there may be a number."""
+    if was.is_integer() and not (where.card or where.ssn):
+        return text.filter(text.str.contains(OF_NETWORK)).unique()
+    encoded, nine_digits = MAY_HOLD_ENCODED
+    near = text.filter(text.str.contains(NINE_DIGITS))
+    if not (where.card or where.ssn):
+        near = near.filter(near.str.contains(MAY_HOLD_NUMBER) | near.str.contains(SAYS_SO))
+    apart = text.filter(text.str.contains(encoded))
+    codes = text.filter(text.str.contains(NAMED))
+    return pl.concat([near, apart.filter(apart.str.contains(nine_digits)), codes]).unique()
 
 
 def _spelled(value: object) -> str | None:

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from deploy.local.access import Access
-from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS
+from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, PRODUCTS, QUERY_LOG
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
@@ -29,6 +29,7 @@ from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_text
 from pipeline_assets.privacy.tokens import TokenKey
 from tests.flows.source_world import frame_of
 from tests.flows.withheld import withheld
+from tests.number_spellings import DIGITS, SEPARATORS, spelled
 
 KEY = TokenKey("k1", bytes(range(32)))
 CARD, CODE, SSN, NAME = "4111111111111111", "K9X7QZ", "666-45-6789", "Hortensia"
@@ -143,6 +144,34 @@ class TestPassedOn:
         frame = payments(1).with_columns(card_number=pl.lit(int(CARD)))
         INBOX_FLOW.ingest(world.deliver("payments/a.parquet", parquet(frame)), world.stores)
         assert world.frame(world.manifests()[0])["card_token"][0] == KEY.token("card_number", CARD)
+
+    def test_no_spelling_of_a_number_arrives(self, world: World) -> None:
+        spellings = [spelled(CARD, (4, 4, 4, 4), separator, "{}") for separator in SEPARATORS.values()]
+        spellings += [spelled(CARD, (4, 4, 4, 4), " ", digit) for digit in DIGITS.values()]
+        spellings += [
+            spelled("666456789", (3, 2, 4), separator, "{}") for separator in SEPARATORS.values() if separator
+        ]
+        texts = [f"my number is {each}" for each in [*spellings, "ssn 666456789"]]
+        frame = source(QUERY_LOG, *({"query_id": n, "text": text} for n, text in enumerate(texts, 1)))
+        INBOX_FLOW.ingest(world.deliver("query_log/a.parquet", parquet(frame)), world.stores)
+        found = world.frame(world.manifests()[0])["text"]
+        assert [text for text in found if " ending " not in text] == []
+        assert world.leaks() == []
+
+    def test_security_codes_arrive_under_no_name_and_identifiers_as_they_are(self, world: World) -> None:
+        codes = ["card_verification_number", "card validation code", "CVD", "cid", "secCode", "pin"]
+        frame = source(PRODUCTS, {"product_id": 1, "package_size": "4684847513501"}).with_columns(
+            *(pl.lit(CODE).alias(name) for name in codes),
+            ean=pl.lit(4305615418711),
+            erp_ref=pl.lit("20261121191500123456"),
+        )
+        receipt = INBOX_FLOW.ingest(world.deliver("products/a.parquet", parquet(frame)), world.stores)
+        assert receipt.refused == ""
+        row = world.frame(world.manifests()[0]).row(0, named=True)
+        assert (row["ean"], row["erp_ref"]) == (4305615418711, "20261121191500123456")
+        assert row["package_size"] == "4684847513501"
+        assert set(row) == {*PRODUCTS.column_names, "ean", "erp_ref"}
+        assert world.leaks() == []
 
     def test_what_curation_will_reject_is_passed_on(self, world: World) -> None:
         frame = source(CUSTOMERS, {"customer_id": -1, "ssn": SSN}).drop("country")

@@ -13,23 +13,17 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from deploy.local.shop_rows import PLANTED_CARD
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, PAYMENTS, QUERY_LOG
 from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.privacy.cards import (
-    SUSPICIOUS,
-    card_digits,
-    is_card_number,
-    issuer,
-    luhn,
-    ssn_digits,
-    without_numbers,
-)
+from pipeline_assets.privacy.cards import SUSPICIOUS, without_numbers
+from pipeline_assets.privacy.digits import is_card_number, is_rather_else, issuer, luhn
 from pipeline_assets.privacy.leaks import Canaries, scan_bytes, scan_folder, scan_text
 from pipeline_assets.privacy.masking import UnmaskableError, mask
+from pipeline_assets.privacy.readings import card_digits, ssn_digits
 from pipeline_assets.privacy.tokens import TokenKey, TokenKeyError
 
 KEY = TokenKey("k1", bytes(range(32)))
@@ -58,7 +52,9 @@ begins = st.sampled_from(
 def card_numbers(draw: st.DrawFn) -> str:
     begin, length = draw(begins)
     rest = draw(st.text("0123456789", min_size=length - len(begin) - 1, max_size=length - len(begin) - 1))
-    return next(number for digit in "0123456789" if luhn(number := begin + rest + digit))
+    number = next(number for digit in "0123456789" if luhn(number := begin + rest + digit))
+    assume(not is_rather_else(number))  # a bar code as well: only what stands beside it can tell
+    return number
 
 
 @st.composite
@@ -107,9 +103,9 @@ class TestTexts:
         assert without_numbers(f"was {text}, twice") == "was [card ending 1111], twice"
 
     def test_what_follows_without_a_gap_hides_nothing(self) -> None:
-        assert VISA not in without_numbers(f"{VISA}123")
+        assert VISA not in without_numbers(f"card {VISA}123")
         assert "1111 1111" not in without_numbers("4111 1111 1111 1111 12/27 123")
-        assert VISA not in without_numbers(f"7{VISA}")
+        assert VISA not in without_numbers(f"visa 7{VISA}")
 
     @pytest.mark.parametrize(
         ("text", "left"),

@@ -1,0 +1,91 @@
+"""What stands around digits and says that they are a number of a person, or that they are something else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TypeAlias
+
+Stretch: TypeAlias = tuple[int, int]
+
+#: How far from a number a word still speaks of it, in characters.
+_NEAR = 64
+_CARD = (
+    r"(?<![^\W\d_])(?:[a-z]{0,8}cards?(?:n(?:o|r|um|umbers?)|holders?)?|carte|cart[aã]o|kredit[a-z]{0,8}|kart[ey][a-z]{0,7}"
+    r"|tarjeta|kort|kaart|(?-i:PAN)|pan(?=[\W_]{0,2}[:=])|cc|visa|amex|american[\W_]express|discover|diners|jcb|maestro"
+    r"|mastercard|union[\W_]?pay|rupay)(?![^\W\d_])"
+)
+_CARD_BEFORE = re.compile(
+    rf"(?:(?i:{_CARD})|(?:card|Card|pan|Pan)(?:No|Num|Number|Nr))(?:\D|(?<!\d)\d{{1,3}}(?!\d)){{0,40}}$"
+)
+#: A word behind a number speaks of it unless another one follows.
+_CARD_BEHIND = re.compile(rf"\D{{0,12}}?(?i:{_CARD})(?!\D{{0,12}}\d{{4}})")
+_CARD_NAME = re.compile(rf"(?i:{_CARD}|(?<![^\W\d_])pan(?![^\W\d_]))|(?<![a-z])[cC]ard(?=[A-Z])|[a-z]Card(?![a-z])")
+_SSN = (
+    r"(?<![^\W\d_])(?:[a-z]{0,8}ssns?|itin|(?-i:TIN)|tax(?:payer)?[\W_]{0,2}id[a-z]*|social[\W_]{0,2}sec[a-z]*"
+    r"|soc[\W_]{1,2}sec[a-z]*|ss[\W_]?(?:#|no|num[a-z]*))"
+)
+_SSN_BEFORE = re.compile(rf"(?i:{_SSN})\D{{0,32}}$")
+_SSN_BEHIND = re.compile(rf"\D{{0,10}}?(?i:{_SSN})(?!\D{{0,12}}\d{{3}})")
+_SSN_NAME = re.compile(rf"(?i:{_SSN})")
+#: One of these is in every text in which a word says that there is a number; in the syntax of Rust.
+SAYS_SO = (
+    r"(?i)card|cart[eaã]|kredit|kart|tarjeta|kort|kaart|pan|cc|visa|amex|american|discover|diners|jcb|maestro|union|rupay"
+    r"|ssn|ss[^\p{L}\p{N}]?(?:#|n)|tin|tax|soc"
+)
+#: What this package itself puts in the place of a number.
+MASKED = r"\[(?:card|ssn) ending \d{4}\]"
+_YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
+_ELSE = re.compile(
+    # account numbers of banks (their check digits are looked at), UUIDs and hashes, days, times of a day, and telephone
+    # numbers as they are called from abroad
+    r"(?P<iban>(?<![^\W_])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![^\W_]))"
+    r"|(?<![^\W_])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![^\W_])"
+    r"|(?<![^\W_])(?=\d*[A-Fa-f])[0-9A-Fa-f]{32,128}(?![^\W_])"
+    rf"|(?<!\d)(?:{_YEAR}[-./]{_MONTH}[-./]{_DAY}|{_DAY}[-./]{_MONTH}[-./]{_YEAR}|{_MONTH}/{_DAY}/{_YEAR})(?!\d)"
+    r"|(?<!\d)(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?!\d)"
+    r"|(?<![\d+])\+\d(?:[ ()./-]{0,3}\d){6,13}(?![ ()./+-]{0,3}\d)"
+)
+#: What a decimal fraction has before its digits.
+_WHOLE = re.compile(r"(?<![\d.,])[-+]?(?:0[.,]|\d{1,4}\.)$")
+
+
+def names_card(name: str) -> bool:
+    """Whether a column's name says that there are card numbers in it."""
+    return _CARD_NAME.search(name) is not None
+
+
+def names_ssn(name: str) -> bool:
+    """Whether a column's name says that there are social security numbers in it."""
+    return _SSN_NAME.search(name) is not None
+
+
+def says_card(text: str, begin: int, end: int) -> bool:
+    """Whether a word beside a stretch of a text says that it is a card number."""
+    return bool(_CARD_BEFORE.search(text[max(0, begin - _NEAR) : begin]) or _CARD_BEHIND.match(text[end : end + _NEAR]))
+
+
+def says_ssn(text: str, begin: int, end: int) -> bool:
+    """Whether a word beside a stretch of a text says that it is a social security number."""
+    return bool(_SSN_BEFORE.search(text[max(0, begin - _NEAR) : begin]) or _SSN_BEHIND.match(text[end : end + _NEAR]))
+
+
+def something_else(text: str) -> list[Stretch]:
+    """The stretches of a text that are something else by their form: see `_ELSE`."""
+    return [found.span() for found in _ELSE.finditer(text) if found.lastgroup != "iban" or _is_iban(found["iban"])]
+
+
+def is_fraction(text: str, begin: int) -> bool:
+    """Whether digits that begin here are the decimals of a number."""
+    return _WHOLE.search(text[max(0, begin - 8) : begin]) is not None
+
+
+def within(stretches: Sequence[Stretch], begin: int, end: int) -> bool:
+    """Whether one of the stretches holds all from `begin` to `end`."""
+    return any(first <= begin and end <= last for first, last in stretches)
+
+
+def _is_iban(written: str) -> bool:
+    """By its check digits (ISO 13616)."""
+    plain = re.sub("[ -]", "", written)
+    return int("".join(str(int(each, 36)) for each in plain[4:] + plain[:4])) % 97 == 1

@@ -1,0 +1,96 @@
+"""What a card number, a bar code and a time are, by their digits alone: said here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LEAST_DIGITS, MOST_DIGITS = 12, 19
+SSN_DIGITS = 9
+_LAST = 4
+#: The networks, by how their numbers begin and how many digits those have (ISO/IEC 7812).
+_NETWORKS = {
+    "visa": r"4\d{12}(?:\d{3}(?:\d{3})?)?",
+    "mastercard": r"(?:5[1-5]\d{2}|222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720)\d{12}",
+    "amex": r"3[47]\d{13}",
+    "discover": r"(?:6011|64[4-9]\d|65\d{2})\d{12,15}",
+    # JCB, UnionPay, Diners Club, Maestro, RuPay, Mir, Troy, Uzcard, Humo, Napas
+    "other": (
+        r"(?:35(?:2[89]|[3-8]\d)\d{12,15}|62\d{14,17}|3(?:0[0-5]|[689]\d)\d{11}|3[689]\d{14}(?:\d{3})?"
+        r"|(?:50|5[678]|6[0379]|8[12])\d{14}|(?:50[1-3]8|5020|5893|6304|67[56]\d)\d{14,15}"
+        r"|220[0-4]\d{12,15}|9792\d{12}|(?:8600|9860|9704)\d{12})"
+    ),
+}
+_OF_NETWORK = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _NETWORKS.items()))
+#: The same for a whole text, with a sign or without, in the syntax that Rust shares.
+OF_NETWORK = "^-?(?:" + "|".join(_NETWORKS.values()).replace(r"\d", "[0-9]") + ")$"
+#: Lengths that only Maestro has, and seldom: such a number is a card where something says that it is one.
+_SELDOM = re.compile(r"(?:50|5[678]|6\d)\d{10,17}")
+#: Each digit as the sum of the digits of twice itself.
+_DOUBLED = str.maketrans("0123456789", "0246813579")
+_NO_DIGIT = re.compile("[^0-9]")
+_BAR_CODES = frozenset({8, 12, 13, 14, 18})
+_DAY = r"(?:19[7-9]\d|20\d\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+#: A time from the year down to at least the second, or seconds, milli-, micro- or nanoseconds since 1970.
+_MOMENT = re.compile(rf"{_DAY}(?:[01]\d|2[0-3])[0-5]\d[0-5]\d\d{{0,9}}|(?:1\d|20)\d{{8}}(?:\d{{3}}){{0,3}}")
+#: A telephone number of Germany with its country but without a plus: as long as the oldest numbers of Visa.
+_MOBILE = re.compile(r"491[567]\d{9}")
+
+
+def as_ascii(text: str) -> str:
+    """The text with an ASCII digit for every character that is a digit in whatever script, each in its place."""
+    if text.isascii():
+        return text
+    return "".join(
+        character if character.isascii() or (digit := unicodedata.digit(character, -1)) < 0 else str(digit)
+        for character in text
+    )
+
+
+def digits_of(text: str) -> str:
+    """The digits of a text, of whatever script, as ASCII."""
+    text = as_ascii(text)
+    return text if text.isascii() and text.isdigit() else _NO_DIGIT.sub("", text)
+
+
+def last_four(digits: str) -> str:
+    """The last four digits."""
+    return digits[-_LAST:]
+
+
+def issuer(digits: str) -> str:
+    """The network of a card by its digits: visa, mastercard, amex, discover or other."""
+    found = _OF_NETWORK.fullmatch(digits)
+    return (found and found.lastgroup) or "other"
+
+
+def luhn(digits: str) -> bool:
+    """Whether the last digit is the check digit of those before it (ISO/IEC 7812-1, annex B)."""
+    return (sum(map(int, digits[-1::-2])) + sum(map(int, digits[-2::-2].translate(_DOUBLED)))) % 10 == 0
+
+
+def is_card_number(digits: str) -> bool:
+    """Whether digits are a card number: of a network, and with the right check digit."""
+    return _OF_NETWORK.fullmatch(digits) is not None and luhn(digits)
+
+
+def may_be_card_number(digits: str) -> bool:
+    """The same where something else says that there is a card: of a length, too, that hardly any card has."""
+    return is_card_number(digits) or (_SELDOM.fullmatch(digits) is not None and luhn(digits))
+
+
+def is_bar_code(digits: str) -> bool:
+    """Whether digits have the length and the check digit of a bar code (GS1: EAN, UPC, ISBN, GTIN, SSCC)."""
+    if len(digits) not in _BAR_CODES:
+        return False
+    return (sum(map(int, digits[-1::-2])) + 3 * sum(map(int, digits[-2::-2]))) % 10 == 0
+
+
+def is_moment(digits: str) -> bool:
+    """Whether digits are a time written without anything between them, or a time since 1970."""
+    return _MOMENT.fullmatch(digits) is not None
+
+
+def is_rather_else(digits: str) -> bool:
+    """Whether digits that make up a card number are, for all they say by themselves, rather something else."""
+    return is_bar_code(digits) or is_moment(digits) or _MOBILE.fullmatch(digits) is not None

@@ -1,0 +1,145 @@
+"""What security codes and PINs of cards are called, in names of columns and in texts: said here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
+_PART = re.compile(r"[^\W_]+")
+#: Abbreviations, each also in the plural and with a version behind it, as in cvv2.
+_SHORT = ("cvv", "cvc", "cvn", "cvd", "cvx", "cve", "cav", "csc", "cid", "ccv", "icvv", "dcvv")
+_SHORTS = frozenset((*_SHORT, *(f"{each}s" for each in _SHORT), "cvvcode", "cvccode", "cidcode"))
+#: The same written as one word, in any place of it.
+_ONE_WORD = re.compile(
+    r"cvv|cvc|cvn|(?<!social)security(?:code|number|no|num|nr|digit)s?\d?$"
+    r"|verification(?:code|value|number|no|num|digit)s?|validation(?:code|value|number|no)|seccode"
+    r"|card(?:code|check(?:code|digit|no|number|value)|security|verification|validation|pin$)|^pin(?:block|offset|number|no)"
+    r"|^magstripe|pr(?:üf|uef)(?:nummer|ziffer|zahl)|cryptogramme|^track[12](?:data)?$"
+)
+#: What says without the word card what it is: a word of the left with one of the right, in any order.
+_PAIRS = {
+    "security": {"code", "number", "no", "num", "nr", "digit", "pin"},
+    "verification": {"code", "number", "no", "num", "nr", "digit", "value"},
+    "validation": {"code"},
+    "sec": {"code"},
+    "seguridad": {"codigo", "código", "cod", "numero", "número"},
+    "sécurité": {"code"},
+    "securite": {"code"},
+}
+_OF_CARD = {"security", "verification", "validation", "secure", "verify", "sec", "check"}
+_NOUNS_OF_CARD = {"code", "number", "no", "num", "nr", "digit", "value", "val"}
+_CARD = {"card", "cc", "credit", "debit"}
+_PIN = {"pin", "pincode"}
+#: With one of these a pin belongs to goods or to a place, as the postal code of India does.
+_OTHER_PIN = frozenset(
+    {"postal", "post", "zip", "address", "addr", "area", "city", "delivery", "shipping", "location", "map", "product"}
+    | {
+        "item",
+        "count",
+        "color",
+        "colour",
+        "size",
+        "type",
+        "badge",
+        "lapel",
+        "bowling",
+        "hair",
+        "safety",
+        "drop",
+        "push",
+    }
+)
+
+
+def says_security_code(name: str) -> bool:
+    """Whether a column's name says that it holds security codes or PINs of cards.
+
+    Its words, told apart by case and by whatever stands between them, count in any order; a name that may as well mean
+    something else, such as ``cid``, does.
+    """
+    parts = [part.lower() for part in _PART.findall(name)]
+    words = {_singular(word.lower().rstrip("0123456789")) for word in (*_WORD.findall(name), *parts)}
+    if words & _SHORTS or any(_ONE_WORD.search(part) for part in parts) or "cv2" in parts:
+        return True
+    if {"track", "1"} <= {*parts} or {"track", "2"} <= {*parts}:
+        return True
+    if words & _PIN:
+        return not words & _OTHER_PIN
+    return "social" not in words and _says_in_words(words, "_".join(parts))
+
+
+def _says_in_words(words: set[str], name: str) -> bool:
+    if any(first in words and words & second for first, second in _PAIRS.items()):
+        return True
+    if words & _CARD and words & _OF_CARD and words & _NOUNS_OF_CARD:
+        return True
+    return bool("card" in words and words & {"security", "verification", "validation"}) or bool(
+        re.search(r"(?:^|_)cards?_?codes?(?:_|$)", name)
+    )
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if word.endswith("s") and len(word) > len("cvs") else word
+
+
+#: A name of security codes in a text: `~` stands for what is neither letter nor digit.
+_NOUN = r"(?:code|number|digit|value|num|no|nr)s?"
+_LONG = (
+    rf"(?:security|sec|verification|validation)~{{0,3}}{_NOUN}|(?:code|number|digit)s?~{{0,3}}(?:(?:of|for)~{{0,3}})?"
+    rf"(?:security|verification|validation)|card~{{0,3}}check~{{0,3}}{_NOUN}"
+    r"|c[oó]d(?:igo|\.)?~{0,3}(?:de~{0,3})?seguridad|code~{0,3}(?:de~{0,3})?s[eé]curit[eé]"
+    r"|pr(?:üf|uef)(?:nummer|ziffer|zahl)|cryptogramme"
+)
+_PIN_SAID = rf"\bpin(?:~{{0,3}}(?:block|{_NOUN}))?~{{0,6}}(?:(?:is|was|my|the)~{{1,3}}){{0,2}}"
+#: The digits of one, also with a blank or a mark between each two.
+_CODE = r"(?:\d{3,4}|\d(?:[ ._-]\d){2,3})(?!\d)"
+_NAME = rf"(?:cv[vcn]|(?<![^\W\d_])(?:{'|'.join(_SHORT)}|cv2)(?=s?\d?(?![^\W_]))|{_LONG})s?2?"
+_HOW_LONG = r"(?:\D{0,16}?\b[34]\W{0,2}digits?\b)?"
+_BEHIND = r"(?:(?:is|was|as|my|the|card|your|for)[\W_]{1,3}){0,4}"
+
+
+def _in_python(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern.replace("~", r"[\W_]"), re.IGNORECASE)
+
+
+_CODES = _in_python(
+    rf"{_NAME}{_HOW_LONG}\D{{0,24}}?(?!(?<=cve-)\d{{4}}-\d){_CODE}"
+    rf"|{_PIN_SAID}(?:(?<!code )(?<!code: )(?<!code:)(?<!code=)(?<!code\")\d{{6}}|\d{{4,5}})(?!\d)"
+)
+_CODES_BEFORE = _in_python(rf"(?<![\d.,/-])\d{{3,4}}[\W_]{{1,4}}{_BEHIND}(?:{_NAME})(?![^\W\d_])")
+_SHARED = (r"cv[vcndxe2]|csc|cid|cav|ccv|\bpin|" + _LONG).replace("~", r"[^\p{L}\p{N}]")
+#: Somewhere in every text with a security code, and what is hidden of one where it cannot be replaced with care, in the
+#: syntax that Rust and Java share.
+NAMED = f"(?i:{_SHARED})"
+SAID = rf"(?i:(?:{_SHARED})\P{{N}}{{0,24}}?\p{{N}}[\p{{N}} ._-]{{2,5}}\p{{N}}?)"
+
+
+#: One of these is in every name.
+_PARTS = (
+    "seguridad",
+    "curit",
+    "prüf",
+    "pruef",
+    "crypto",
+    "cv",
+    "csc",
+    "cid",
+    "cav",
+    "pin",
+    "sec",
+    "verif",
+    "valid",
+    "check",
+)
+
+
+def security_codes(text: str) -> Iterator[tuple[int, int]]:
+    """Where in a text security codes and PINs stand, with the words that say so."""
+    lower = text.lower()
+    if not any(part in lower for part in _PARTS):
+        return
+    for found in _CODES.finditer(text):
+        yield found.span()
+    for found in _CODES_BEFORE.finditer(text):
+        yield found.span()
