@@ -58,8 +58,9 @@ PLACEHOLDERS.
   In a text that may be empty, and in an id, capitals make no difference; in the name of a product only these spellings
   count, so that `Nan`, a bread, is one. `NA` always is a text. Where a value is needed the row is rejected as if it
   were empty, and the reason shows what was there.
-- **Armour of spreadsheets** is taken off: `="0123"` and `'0123` are `0123`. In an id, any apostrophe before it is,
-  and `1234.0` is `1234`, as what a program makes of a whole number in a column with gaps.
+- **Armour of spreadsheets** is taken off: `="0123"` and `'0123` are `0123`. In an id,
+  which `ticket_id`, `basket_id` and `store` are, an apostrophe before anything with a digit is taken off too, and
+  `1234.0` is `1234`, as what a program makes of a whole number in a column with gaps.
 - **Ids in exponent form**, with a decimal point or a plus, such as `1.23457E+12`, `1,23E+12` and `1E+05`, have lost
   their digits and are rejected (`id_whole`). `12E4` and `1E5` are ids.
 - **Dates** of daily bars are dates: `2026-11-20 00:00:00+09:00` is 2026-11-20, as `2026-11-20` is. A file is of daily

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 
@@ -19,7 +18,7 @@ _NUMBER = r"\A[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?\z"
 _TIMES = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f%:z")
 #: What text that has to be cleaned looks like.
 _ODD = r"[^ -~]|  |\A[ '=]| \z"
-_PLACEHOLDER = rf"(?i:\A(?:{'|'.join(map(re.escape, sorted(PLACEHOLDERS)))})\z)"
+_LONGEST_PLACEHOLDER = max(map(len, PLACEHOLDERS))
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 _IS_TYPE: dict[ColumnType, Callable[[pl.DataType], bool]] = {
     "text": lambda found: isinstance(found, pl.String | pl.Categorical | pl.Enum),
@@ -68,18 +67,19 @@ def cleaned(text: pl.Expr, column: Column) -> pl.Expr:
     """
     if column.personal == "free_text":
         return text
-    make, odd = (_or_null, f"{_ODD}|{_PLACEHOLDER}") if column.nullable else (clean, _ODD)
-    return text.map_batches(partial(_cleaned, make, odd), return_dtype=pl.String, is_elementwise=True)
+    make, shortest = (_or_null, _LONGEST_PLACEHOLDER + 1) if column.nullable else (clean, 0)
+    return text.map_batches(partial(_cleaned, make, shortest), return_dtype=pl.String, is_elementwise=True)
 
 
 def _or_null(text: str) -> str | None:
     return clean_text(text) or None
 
 
-def _cleaned(make: Callable[[str], str | None], odd: str, values: pl.Series) -> pl.Series:
-    # Most values are clean: only the others are looked at one by one.
-    found = values.filter(values.str.contains(odd)).unique()
-    return values.replace(found, pl.Series(map(make, found), dtype=pl.String))
+def _cleaned(make: Callable[[str], str | None], shortest: int, values: pl.Series) -> pl.Series:
+    # Most values are clean: only those that look odd, or are shorter than that, are looked at one by one.
+    found = values.filter(values.str.contains(_ODD) | (values.str.len_bytes() < shortest)).unique()
+    changed = {each: new for each in found if each and (new := make(each)) != each}
+    return values.replace(list(changed), pl.Series(changed.values(), dtype=pl.String)) if changed else values
 
 
 def _from_number(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr | None:

@@ -33,7 +33,7 @@ _BLANKS = re.compile(r"[ \n]*\n[ \n]*| {2,}")
 _ARMOUR_BEGINS = frozenset("'=")
 _FORMULA = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
 _APOSTROPHE = re.compile(r"'([+-]?[0-9][0-9.,/ -]*)")
-_APOSTROPHE_OF_ID = re.compile(r"'(.+?)'?", re.DOTALL)
+_APOSTROPHE_OF_ID = re.compile(r"'(.*[0-9].*?)'?", re.DOTALL)
 _NUMBERS_BEGIN = frozenset("+-0123456789")
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]+", re.ASCII)
 #: Around a whole name in a header: quotation marks of any kind, and the brackets of MetaTrader and SQL Server.
@@ -67,7 +67,7 @@ def clean_name(text: str) -> str:
 
 
 def clean_id(text: str) -> str:
-    """An id: as `clean_text`, without an apostrophe before it and without the `.0` of a number."""
+    """An id: as `clean_text`, without an apostrophe before what has digits and without the `.0` of a number."""
     if text[-1:].isdigit() and text.isascii() and text.replace("-", "").isalnum():
         return text
     text = clean_text(text)

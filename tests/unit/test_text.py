@@ -87,7 +87,9 @@ class TestWhatIsSeenStays:
     def test_of_a_name(self, text: str) -> None:
         assert clean_name(text) == text
 
-    @pytest.mark.parametrize("text", ["T-1", "0123", "12E4", "1E5", "1E-5", "E+12", "1.10", "10.00", "A.0", "12.E4"])
+    @pytest.mark.parametrize(
+        "text", ["T-1", "0123", "12E4", "1E5", "1E-5", "E+12", "1.10", "10.00", "A.0", "12.E4", "'s-Hertogenbosch"]
+    )
     def test_of_an_id(self, text: str) -> None:
         assert (clean_id(text), lost_its_digits(text)) == (text, False)
 
