@@ -56,7 +56,7 @@ def mask(frame: pl.DataFrame, dataset: Dataset, key: TokenKey) -> pl.DataFrame:
             raise UnmaskableError("it has a column whose name holds a card or social security number")
         if name in made:
             raise UnmaskableError(f"it has the column {name}, and one that this is made from; expected one of both")
-    kept = (cleaned(frame[name], dataset) for name in unknown if not says_security_code(name))
+    kept = (masked_text(frame[name], dataset) for name in unknown if not says_security_code(name))
     return pl.DataFrame([*known, *kept])
 
 
@@ -79,7 +79,7 @@ def _known(frame: pl.DataFrame, dataset: Dataset, column: Column, key: TokenKey)
         yield from _tokenised(values, column, key)
     else:
         # Whole numbers where numbers belong are identifiers and amounts; anything else may be what somebody typed.
-        yield values if values.dtype.is_numeric() and column.type != "text" else cleaned(values, dataset)
+        yield values if values.dtype.is_numeric() and column.type != "text" else masked_text(values, dataset)
 
 
 def _tokenised(values: pl.Series, column: Column, key: TokenKey) -> Iterator[pl.Series]:
@@ -114,7 +114,7 @@ def _ssn(number: str, key: TokenKey) -> Stored:
     return LOST if number.strip() else None, None
 
 
-def cleaned(values: pl.Series, dataset: Dataset) -> pl.Series:
+def masked_text(values: pl.Series, dataset: Dataset) -> pl.Series:
     """The same values without card and social security numbers; they become text only where that changes one.
 
     The name of the column, and whether the dataset says that it holds identifiers, decide with the value what a number
