@@ -78,7 +78,10 @@ def clean_id(text: str) -> str:
 
 def clean_column(text: str) -> str:
     """A column's name in a header, in lower case and without marks or brackets around it."""
-    return clean(clean(text).strip(_AROUND_NAMES)).lower()
+    seen = clean(text).lower()
+    while (bare := clean(seen.strip(_AROUND_NAMES)).lower()) != seen:
+        seen = bare
+    return seen
 
 
 def says_nothing(text: str) -> bool:

@@ -15,6 +15,10 @@ from pipeline_assets.stocks.feed import FeedSettings
 from tests.unit.template_reading import READ, RESOURCES, as_list, of_type, statements
 
 
+#: Variables that do not take any text.
+_OF_A_FORM = {"TICKETS_DAY_BEGINS"}
+
+
 class TestHowItRuns:
     @pytest.mark.parametrize(
         ("function", "queue"),
@@ -141,7 +145,10 @@ class TestHowItRuns:
         self, function: str, settings: type[TicketSettings | StockSettings | FeedSettings]
     ) -> None:
         variables = RESOURCES[function]["Properties"]["Environment"]["Variables"]
-        assert settings.from_environment(dict.fromkeys(variables, "bolt://graph"))
+        defaults = {
+            name: READ["Parameters"][value["Ref"]]["Default"] for name, value in variables.items() if name in _OF_A_FORM
+        }
+        assert settings.from_environment(dict.fromkeys(variables, "bolt://graph") | defaults)
 
     def test_the_consumer_is_told_its_table_by_name(self) -> None:
         variables = RESOURCES["ConsumerLambda"]["Properties"]["Environment"]["Variables"]
@@ -184,6 +191,7 @@ class TestHowItRuns:
                 "inbox-to-raw": "InboxToRaw",
             },
             "rules": {"generator": "GeneratorSchedule"},
+            "settings": {"tickets-day-begins": "TicketsDayBegins"},
         }
 
 
