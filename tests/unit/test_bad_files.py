@@ -117,3 +117,17 @@ def test_a_file_is_gone_on_with_at_any_record(tmp_path: Path, case: Case) -> Non
         with open_csv(path, case.name, TICKETS) as file:
             file.go_on(number + 1, position)
             assert list(file.records()) == [(row, fields) for row, fields, _ in whole[done:]]
+
+
+@pytest.mark.parametrize("missing", [4, 8, 12, 30, 50])
+def test_who_goes_on_behind_the_last_row_of_a_cut_file_knows_that_it_was_cut(tmp_path: Path, missing: int) -> None:
+    path = tmp_path / "cut.csv"
+    path.write_bytes(gzip.compress((HEAD + "".join(row(f"T{number}") for number in range(40))).encode())[:-missing])
+    with open_csv(path, path.name, TICKETS) as file:
+        *_, (last, _) = file.records()
+        position, cut = file.position, file.cut
+    assert cut
+    with open_csv(path, path.name, TICKETS) as file:
+        file.go_on(last + 1, position)
+        assert list(file.records()) == []
+        assert file.cut == cut
