@@ -112,7 +112,7 @@ LIMIT $limit
 SHARED_TICKETS_OF_OWNERS: Final = """
 UNWIND $owners AS owner
 MATCH (c:TicketClaim {owner: owner})
-RETURN c.ticket AS key
+RETURN DISTINCT c.ticket AS key
 LIMIT $limit
 """
 
