@@ -66,11 +66,15 @@ class Receipt:
         return self.run, self.revision
 
     def revising(self, earlier: Receipt) -> Receipt:
-        """What there is to report of a revision: the places whose counts it changed, and not one row or byte more."""
+        """What there is to report of a revision: the places whose counts it changed, and not one row or byte more.
+
+        One that left all counts as they were is told where the object arrived.
+        """
         was = {(part.asset, part.partition): part for part in earlier.partitions}
         now = {(part.asset, part.partition): part for part in self.partitions}
         changed = [part for place, part in (was | now).items() if was.get(place) != now.get(place)]
-        parts = tuple(replace(part, counts=Counts()) for part in changed)
+        told = changed or [part for part in self.partitions if part.of_arrival]
+        parts = tuple(replace(part, counts=Counts()) for part in told)
         return replace(self, counts=Counts(), partitions=parts, size=0, seconds=0.0, effects={})
 
     def to_json(self) -> str:

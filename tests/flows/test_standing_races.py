@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from pipeline_assets.graph import store
 from pipeline_assets.graph.load import Batch, Load
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.graph.store import PurchaseGraph
-from tests.flows.ticket_world import HEADER, World, row, ticket_world
+from tests.flows.ticket_world import World, row, ticket_world
 
 if TYPE_CHECKING:
     from tests.flows.conftest import RunningStack
@@ -73,3 +72,11 @@ def test_claims_of_two_versions_on_the_same_tickets_are_all_taken_back(
     assert quantities(graph) == dict.fromkeys(tickets, 3)
     claims = graph.driver.execute_query("MATCH (c:TicketClaim) RETURN c.owner AS owner").records
     assert [record["owner"] for record in claims] == []
+
+
+def test_a_revision_that_changes_no_count_names_a_place_that_dagster_has(world: World) -> None:
+    world.load("a.csv", row("T1", quantity=1))
+    world.load("b.csv", row("T1", quantity=2))
+    world.load("a.csv", row("T2"))
+    reports = world.stores().ledger.pending("tickets", limit=50)
+    assert [report.receipt.report_id for report in reports if not report.receipt.partitions] == []
