@@ -54,7 +54,8 @@ class Load:
 
     `refused` says that the whole file was, `cut` why its end was not reached (empty when it was), `emptied` that it has
     no rows and says that this is meant. `stands` says that its claims are the ones of its key, `yields` that they were
-    taken back for an *older* version that was read whole. `revision` counts how often the work on other objects changed
+    taken back for an *older* version that was read whole. `overtaken` says of a load on its way that a newer version
+    stood when some of its lines came, so that they made no claims. `revision` counts how often the work on other objects changed
     the counts of this run; `touched` names the loads whose counts the work on this one changed.
     """
 
@@ -73,6 +74,7 @@ class Load:
     emptied: bool = False
     stands: bool = False
     yields: bool = False
+    overtaken: bool = False
     revision: int = 0
     touched: frozenset[str] = frozenset()
 
@@ -118,6 +120,7 @@ class Load:
             "cut": self.cut,
             "emptied": self.emptied,
             "yields": self.yields,
+            "overtaken": self.overtaken,
             "touched": sorted(self.touched),
         }
         return json.dumps(tally)
@@ -132,7 +135,14 @@ class Load:
         """The same with the counts that the graph has of this run: work on other objects may have changed them."""
         if known is None or known.run != self.run:
             return self
-        return replace(self, days=known.days, revision=known.revision, touched=known.touched, effects=known.effects)
+        return replace(
+            self,
+            days=known.days,
+            overtaken=known.overtaken,
+            revision=known.revision,
+            touched=known.touched,
+            effects=known.effects,
+        )
 
     def with_batch(
         self, batch: Batch, days: dict[str, Counts], effects: dict[str, int], crowded: Iterable[str] = ()
@@ -166,7 +176,7 @@ class Load:
         """
         accepted = {day: counts.accepted for day, counts in self.days.items() if counts.accepted}
         yields = standing.version.stamp < self.version.stamp
-        return replace(self.moved(accepted), stands=False, yields=yields)
+        return replace(self.moved(accepted), stands=False, yields=yields, overtaken=not self.done)
 
     def begun_again(self) -> Load:
         """A run of the same version that has yet to read its first row."""
@@ -225,6 +235,7 @@ def known_load(record: Record) -> KnownLoad:
         emptied=tally["emptied"],
         stands=record["stands"],
         yields=tally["yields"],
+        overtaken=tally["overtaken"],
         revision=record["revision"],
         touched=frozenset(tally["touched"]),
     )

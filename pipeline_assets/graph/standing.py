@@ -32,7 +32,7 @@ class Losing:
 
     def close(self, tx: ManagedTransaction, ended: Load) -> Load:
         """Write down what became of the other versions; returns the load that ended with what became of it."""
-        ended = replace(ended, done=True, stands=self.stands is None and bool(ended.rank))
+        ended = replace(ended, done=True, overtaken=False, stands=self.stands is None and bool(ended.rank))
         if self.stands:
             again = replace(self.stands, load=self.stands.load.begun_again())
             if not self.stands.load.stands:

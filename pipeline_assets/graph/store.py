@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from neo4j import GraphDatabase, Query
@@ -87,9 +88,11 @@ class PurchaseGraph:
             if not load.follows(known):
                 raise BehindError(load.version, known)
             held = read_claims(tx, {TicketKey(*ticket) for ticket in set(map(ticket_of, batch.lines))})
-            settlement = settle(batch.lines, held, load.version.stamp, load.run, outdated=_outdated(tx, load.version))
+            outdated = _outdated(tx, load.version)
+            settlement = settle(batch.lines, held, load.version.stamp, load.run, outdated=outdated)
             effects = apply(tx, settlement)
             after = load.counting_on(known).with_batch(batch, settlement.days, effects, settlement.crowded)
+            after = replace(after, overtaken=after.overtaken or (outdated and bool(batch.lines)))
             after = tell_others(tx, settlement, after)
             write_load(tx, after)
             return after
@@ -101,7 +104,8 @@ class PurchaseGraph:
 
         Takes a limited number of claims back at a time; the load that comes back is `done` when none is left that has
         to go. Where the standing version is one whose claims were taken back before, it is begun again: whoever calls
-        this has to work it in. Raises `BehindError` as `write`.
+        this has to work it in. Raises `BehindError` as `write`, and also where this load would stand but was overtaken
+        on its way by a version that stands no more: then it is begun again.
         """
 
         def work(tx: ManagedTransaction) -> Load:
@@ -110,6 +114,9 @@ class PurchaseGraph:
                 raise BehindError(load.version, known)
             ended = load.counting_on(known)
             losing = settle_standing(ended, deciding_loads(tx, load.version.uri))
+            if ended.overtaken and ended.rank and not losing.stands:
+                write_load(tx, again := ended.begun_again())
+                return again
             tickets = claimed_tickets(tx, losing.owners, RETIRE_BATCH)
             after = take_back(tx, tickets, losing.owners, ended)
             if len(tickets) < RETIRE_BATCH:
@@ -117,7 +124,10 @@ class PurchaseGraph:
             write_load(tx, after)
             return after
 
-        return self.in_turn(load.version, work)
+        after = self.in_turn(load.version, work)
+        if after.run > load.run:
+            raise BehindError(load.version, after)
+        return after
 
     def known(self, receipt_id: str) -> KnownLoad | None:
         """What the graph keeps of a version by its receipt's id, or None when it was never begun."""

@@ -12,7 +12,7 @@ from deploy.local.instance import GraphEngine
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.graph import store
-from pipeline_assets.graph.load import Batch, Load
+from pipeline_assets.graph.load import Batch, BehindError, Load
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.graph.store import PurchaseGraph
 from tests.flows.ticket_world import World, row, ticket_world
@@ -72,6 +72,23 @@ def test_claims_of_two_versions_on_the_same_tickets_are_all_taken_back(
     assert quantities(graph) == dict.fromkeys(tickets, 3)
     claims = graph.driver.execute_query("MATCH (c:TicketClaim) RETURN c.owner AS owner").records
     assert [record["owner"] for record in claims] == []
+
+
+def test_a_version_that_was_overtaken_on_its_way_does_not_stand_by_half(world: World) -> None:
+    """Its first rows met a newer version, its last ones a redo of that version, which ends with nothing."""
+    graph = world.stores().graph
+    graph.ensure_schema()
+    finished(graph, graph.write(Load(version(2)), batch(line("T1", 2), next_row=2)))
+    older = graph.write(Load(version(1)), batch(line("T1"), next_row=2))
+    redone = graph.write(Load(version(2), run=2), batch(line("T1", 2), next_row=2))
+    older = graph.write(older, batch(line("T2"), next_row=3))
+    with pytest.raises(BehindError, match="is in run 2 at row 1"):
+        finished(graph, older)
+    finished(graph, replace(redone, refused=True))
+    again = graph.load(version(1))
+    assert again
+    finished(graph, graph.write(again, batch(line("T1"), line("T2"), next_row=3)))
+    assert quantities(graph) == {"T1": 1, "T2": 1}
 
 
 def test_a_revision_that_changes_no_count_names_a_place_that_dagster_has(world: World) -> None:
