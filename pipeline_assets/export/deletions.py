@@ -25,7 +25,7 @@ from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.export.loads import Begun, Loads, Part
 from pipeline_assets.export.source import SourceDatabase, SourceError
 from pipeline_assets.lake.frame_types import FRAME_TYPES
-from pipeline_assets.lake.layout import DELETED, RawObject, key_snapshot
+from pipeline_assets.lake.layout import DELETED, RawObject, key_snapshot, key_snapshots
 
 DELETED_AT = "deleted_at"
 _COMPARED = 2
@@ -66,13 +66,14 @@ def bury_deleted(
 def _look(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Begun) -> _Look | None:
     """Look at a table; None where this load has its snapshot already."""
     snapshot = key_snapshot(dataset.name, begun.name.load_id)
-    taken = loads.keys(snapshot.removesuffix(f"{begun.name.load_id}.parquet"))
+    taken = loads.keys(key_snapshots(dataset.name))
     if snapshot in taken:
         return None
     moment = source.now().replace(microsecond=0) - timedelta(microseconds=1)
-    keys = source.keys(dataset)
+    keys = source.versions(dataset)
     none = pl.DataFrame(schema={name: pl.Int64() for name in dataset.key})
-    earlier = [none, *(loads.frame(key) for key in [key for key in taken if key < snapshot][-_COMPARED:])]
+    before = [key for key in taken if key < snapshot][-_COMPARED:]
+    earlier = [none, *(loads.frame(key).select(dataset.key) for key in before)]
     deleted_at = pl.lit(moment).cast(FRAME_TYPES["datetime"]).alias(DELETED_AT)
     gone = _without(pl.concat(earlier).unique(), keys).sort(dataset.key).with_columns(deleted_at)
     # Those of the snapshot before the last have been buried once.

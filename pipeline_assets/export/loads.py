@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.export.clocks import Mark
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, MANIFEST, LoadName, RawObject, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, LoadMode, Manifest
 
@@ -43,8 +44,10 @@ class Begun:
     """What a load is of, settled when it begins.
 
     `begun_at` is ISO-8601 UTC by the clock of the source; `since` holds, by dataset, the lower bound of `updated_at`
-    where there is one; `keys` says that deleted rows are looked for; `source` is the id of the inbox object;
-    `token_key` is the id of the key of its tokens.
+    where there is one, `follows` the id of the load that it relies on and `late` from where on rows may have come in
+    late since that; `newest` holds the newest time of each, and `said` what people have to know of them. `keys` says
+    that deleted rows are looked for; `source` is the id of the inbox object; `token_key` is the id of the key of its
+    tokens.
     """
 
     name: LoadName
@@ -55,6 +58,10 @@ class Begun:
     keys: bool = False
     source: str = ""
     token_key: str = ""
+    follows: dict[str, str] = field(default_factory=dict)
+    late: dict[str, str] = field(default_factory=dict)
+    newest: dict[str, str] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The document that lies in the bucket."""
@@ -66,6 +73,7 @@ class Begun:
         document: dict[str, Any] = json.loads(text)
         document["name"] = LoadName(**document["name"])
         document["datasets"] = tuple(document["datasets"])
+        document["said"] = tuple(document.get("said", ()))
         return cls(**document)
 
     def asks_for_the_same(self, other: Begun) -> bool:
@@ -121,17 +129,19 @@ class Loads:
                 self._put_if_absent(name.abandoned_key, wanted.to_json().encode())
         return None
 
-    def watermarks(self, datasets: tuple[str, ...]) -> dict[str, str]:
+    def marks(self, datasets: tuple[str, ...]) -> dict[str, Mark]:
         """By dataset, what the latest finished load that promises anything says of `updated_at`."""
-        found: dict[str, str] = {}
+        found: dict[str, Mark] = {}
         _, finished, abandoned = self._names()
         for name in sorted(finished - abandoned, key=_by_id, reverse=True):
             if found.keys() >= set(datasets):
                 break
-            promised = Manifest.from_json(self._text(name.key)).watermarks
-            found |= {
-                dataset: mark for dataset, mark in promised.items() if dataset in datasets and dataset not in found
-            }
+            manifest = Manifest.from_json(self._text(name.key))
+            for dataset, began in manifest.watermarks.items():
+                newest = manifest.newest.get(dataset)
+                mark = Mark(name.load_id, datetime.fromisoformat(began), newest and datetime.fromisoformat(newest))
+                if dataset in datasets:
+                    found.setdefault(dataset, mark)
         return found
 
     def part(self, raw: RawObject) -> Part | None:
@@ -167,6 +177,17 @@ class Loads:
     def put_frame(self, key: str, frame: pl.DataFrame) -> None:
         """Put a frame that belongs to no table, unless its key is taken."""
         self._put_if_absent(key, parquet(frame))
+
+    def kept(self, key: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """The frame of a key: the one that lies there, or one that is made and put now."""
+        if (there := self.found(key)) is not None:
+            return there
+        self.put_frame(key, make())
+        return self.frame(key)
+
+    def found(self, key: str) -> pl.DataFrame | None:
+        """A frame that `put_frame` has put, or None where there is none."""
+        return self.frame(key) if key in self.keys(key) else None
 
     def frame(self, key: str) -> pl.DataFrame:
         """A frame that `put_frame` has put."""

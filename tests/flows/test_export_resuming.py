@@ -113,8 +113,8 @@ class TestResuming:
             raise RuntimeError("access denied, using hunter@2/secret")
 
         monkeypatch.setattr(pl, "read_database_uri", fail)
-        with pytest.raises(TransientError, match=r"for the keys of orders .* using \*\*\*"):
-            SourceDatabase("mysql://shop:hunter%402%2Fsecret@127.0.0.1:1/shop").keys(ORDERS)
+        with pytest.raises(TransientError, match=r"for the columns of orders .* using \*\*\*"):
+            SourceDatabase("mysql://shop:hunter%402%2Fsecret@127.0.0.1:1/shop").versions(ORDERS)
 
     def test_what_is_put_at_the_same_time_is_put_again(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(loads, "_PAUSE", 0)
