@@ -249,6 +249,32 @@ class TestValuesOfSqlite:
         assert world.frame(manifest, "order_lines")["is_return"].to_list() == [0, 2]
 
 
+PAID = {"method": "cash", "currency": "EUR", "status": "captured"}
+BAD = {"paid_at": "'0000-00-00 00:00:00'", "amount": "12.345", "currency": "'x'", "payment_id": "-3"}
+
+
+@pytest.mark.parametrize("column", BAD)
+def test_a_bad_value_of_a_frozen_table_rejects_its_row(world: World, column: str, tmp_path: Path) -> None:
+    world.database.put("payments", [{"payment_id": n, **PAID} for n in (1, 2, 3)])
+    if only(world) == "mariadb":
+        world.database.run("ALTER TABLE `payments` MODIFY `amount` DECIMAL(18,4)")
+    mode = "SET SESSION sql_mode = '';" * (only(world) == "mariadb")
+    world.database.run(f"{mode} UPDATE `payments` SET `{column}` = {BAD[column]} WHERE `payment_id` = 3")  # noqa: S608
+    manifest = export(Request("full", datasets=(PAYMENTS,)), world.stores)
+    (day,) = world.curated(PAYMENTS, [manifest], tmp_path).values()
+    assert day.rows.collect()["payment_id"].to_list() == [1, 2]
+    (rejected,) = day.rejected.values()
+    assert rejected["column"].to_list() == [column]
+    assert BAD[column].strip("'").removesuffix("5") in rejected["reason"][0]
+
+
+def test_a_column_that_came_is_kept_aside(world: World, tmp_path: Path) -> None:
+    world.database.put("customers", [{"customer_id": 1, "country": "DE"}])
+    world.database.run("ALTER TABLE `customers` ADD COLUMN `loyalty_tier` VARCHAR(20) DEFAULT 'gold'")
+    (day,) = world.curated(CUSTOMERS, [export(CUSTOMER_ROWS, world.stores)], tmp_path).values()
+    assert day.rows.collect()["other_columns"].to_list() == ['{"loyalty_tier":"gold"}']
+
+
 class TestKeys:
     """Rows of which the table's key is text, or none: every page begins where the one before ended."""
 
