@@ -18,7 +18,7 @@ from pipeline_assets.curation.contract import (
     reading_of,
     reading_of_tombstones,
 )
-from pipeline_assets.curation.latest import LOAD_ID, SOURCE
+from pipeline_assets.curation.latest import DELETED, LOAD_ID, SOURCE
 from pipeline_assets.curation.rules import (
     DELETED_AT,
     NOT_SHOWN,
@@ -39,7 +39,6 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.privacy.cards import SUSPICIOUS
 
-DELETED = "_deleted"
 #: Rows that are in the memory at a time, with all their columns.
 _AT_A_TIME = 500_000
 #: What Polars raises for bytes that are no sound Parquet; a panic is one of the ways it says so.
@@ -135,7 +134,7 @@ def _rows(dataset: Dataset, file: RawFile, reading: Reading) -> pl.LazyFrame:
         pl.lit(file.version.uri).alias(SOURCE),
         pl.col(ROW).cast(pl.Int64),
     )
-    # The moment of a tombstone takes the place of what decides between versions.
+    # The moment of a tombstone is shown where rows say when they were changed; it decides nothing.
     order = dataset.order[:1] if file.raw.deletes else ()
     return rows.with_columns(pl.col(DELETED_AT.name).alias(name) for name in order)
 

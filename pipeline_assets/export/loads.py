@@ -109,7 +109,7 @@ class Loads:
             claimed = replace(begun, name=LoadName(begun.name.day, load_id))
             if self._put_if_absent(claimed.name.begun_key, claimed.to_json().encode()) is not None:
                 return claimed
-            there = self._begun(claimed.name)
+            there = self.begun(claimed.name)
             # Or it is this very claim, put again by the client since the first answer did not come.
             if there == claimed or (begun.source and there.source == begun.source):
                 return there
@@ -122,7 +122,7 @@ class Loads:
         """
         begun, finished, abandoned = self._names()
         for name in sorted(begun - finished - abandoned, key=_by_id):
-            there = self._begun(name)
+            there = self.begun(name)
             if there.asks_for_the_same(wanted):
                 if there.goes_with(wanted):
                     return there
@@ -207,7 +207,8 @@ class Loads:
         )
         return begun, finished, abandoned
 
-    def _begun(self, name: LoadName) -> Begun:
+    def begun(self, name: LoadName) -> Begun:
+        """What a load that was begun is of."""
         return Begun.from_json(self._text(name.begun_key))
 
     def _text(self, key: str) -> str:

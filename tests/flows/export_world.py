@@ -71,7 +71,9 @@ class World:
             if raw and raw.dataset == dataset.name:
                 path = directory / f"{number}.parquet"
                 self.read(stored.key).write_parquet(path)
-                version = ObjectVersion(self.bucket, stored.key, stored.version_id, "e", 1, "2026-03-02T06:00:00.000Z", "")
+                version = ObjectVersion(
+                    self.bucket, stored.key, stored.version_id, "e", 1, "2026-03-02T06:00:00.000Z", ""
+                )
                 files.setdefault(raw.day, []).append(RawFile(version, raw, path))
         return {day: curate(dataset, day, each) for day, each in files.items()}
 
