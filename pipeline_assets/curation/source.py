@@ -37,7 +37,7 @@ from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lake.layout import RawObject
-from pipeline_assets.privacy.cards import SUSPICIOUS
+from pipeline_assets.privacy.cards import SUSPICIOUS, without_numbers
 
 #: Rows that are in the memory at a time, with all their columns.
 _AT_A_TIME = 500_000
@@ -116,6 +116,9 @@ def _read_schema(dataset: Dataset, file: RawFile) -> tuple[Reading, int]:
     try:
         lazy = pl.scan_parquet(file.path)
         schema, height = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
+    except pl.exceptions.DuplicateError as error:
+        name = without_numbers(str(error).partition("'")[2].rpartition("'")[0])
+        raise RefusedObjectError("schema", f"it has the column {name} more than once") from error
     except _UNREADABLE as error:
         raise _unreadable(error) from error
     try:
