@@ -1,8 +1,8 @@
 """Which row of a key is the latest, the same on every engine: by the order columns, the load, the object and the row.
 
-A tombstone is not compared by its time, which is of another clock than those of the rows. It says that the row was gone
-when its load looked, so it buries what loads before that one have read, whatever their times say; what its own load or a
-later one has read was there afterwards, and outdoes it.
+A tombstone is not compared by its time, which is of another clock than those of the rows. It says that the row was
+gone when its load looked, so it buries what loads before that one have read, whatever their times say; what its own
+load or a later one has read was there afterwards, and outdoes it.
 
 The order is total, so that any engine and any order of arrival choose the same row.
 """

@@ -14,7 +14,10 @@ _INTEGER = r"\A[+-]?[0-9]{1,19}\z"
 _DECIMAL = r"\A[+-]?(?:[0-9]{1,16}(?:\.[0-9]{1,2}0*)?|\.[0-9]{1,2}0*)\z"
 _NUMBER = r"\A[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\z"
 #: A time to the microsecond: day, time of day, and what says its zone.
-_TIME = r"\A([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)0* ?(?:(?i:z|utc|gmt)|([+-][0-9]{2}):?([0-9]{2})?)?\z"
+_TIME = (
+    r"\A([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)0*"
+    r" ?(?:(?i:z|utc|gmt)|([+-][0-9]{2}):?([0-9]{2})?)?\z"
+)
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 _IS_TYPE: dict[ColumnType, Callable[[pl.DataType], bool]] = {
     "text": lambda found: isinstance(found, pl.String | pl.Categorical | pl.Enum),

@@ -63,13 +63,13 @@ def said_of(name: str, times: Times, now: datetime) -> list[str]:
     if times.untimed:
         rows = "1 row whose" if times.untimed == 1 else f"{times.untimed} rows whose"
         said.append(
-            f"{name} has {rows} updated_at says no time: full and incremental loads read them each time, those of a day "
-            "never; give them a time in the source"
+            f"{name} has {rows} updated_at says no time: full and incremental loads read them each time, those of a "
+            "day never; give them a time in the source"
         )
     if times.newest and times.newest - now > _AHEAD:
         said.append(
-            f"{name}: the newest updated_at is {_span(times.newest - now)} ahead of the clock of the database; write it "
-            "in UTC"
+            f"{name}: the newest updated_at is {_span(times.newest - now)} ahead of the clock of the database; write "
+            "it in UTC"
         )
     behind = now - times.past if times.past else timedelta(0)
     if _STEP <= behind <= ZONES and behind % _STEP <= _BUSY:

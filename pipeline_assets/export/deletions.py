@@ -1,12 +1,12 @@
 """Rows that the source has deleted: keys that were known before and are in its table no more.
 
-Why a row that exists is never taken for deleted: a snapshot of all keys is one statement, so a key that it lacks was not
-in the table at that moment. A tombstone buries what loads before its own have read, whatever the times of rows and of
-its own say. Rows are exported after the snapshot of their load, so one that is put back is outside.
+Why a row that exists is never taken for deleted: a snapshot of all keys is one statement, so a key that it lacks was
+not in the table at that moment. A tombstone buries what loads before its own have read, whatever the times of rows and
+of its own say. Rows are exported after the snapshot of their load, so one that is put back is outside.
 
 Why a deleted row is always found: keys are compared with the two snapshots before, and with the rows that any load has
-exported since. Two, because another load that began later may have read a row before a snapshot that lacks it was taken;
-the next snapshot, of a still later load, buries it once more.
+exported since. Two, because another load that began later may have read a row before a snapshot that lacks it was
+taken; the next snapshot, of a still later load, buries it once more.
 
 Nothing is buried before all tables were looked at: a table that is empty by mistake is no reason to bury its rows.
 """

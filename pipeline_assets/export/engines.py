@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -260,17 +260,26 @@ class Sqlite:
     def read(self, statement: str, asked: str) -> pl.DataFrame:
         """What a statement gives."""
         try:
-            with closing(sqlite3.connect(self._uri, uri=True)) as database:
-                database.text_factory = _text_or_bytes
-                cursor = database.execute(statement)
-                names = [description[0] for description in cursor.description]
-                frames = list(_frames(cursor, names))
+            try:
+                return self._run(statement, str)
+            except sqlite3.OperationalError as error:
+                # A text that is none in UTF-8 has no code of its own; told apart value by value, reading takes longer.
+                if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in self._passing:
+                    raise
+                return self._run(statement, _text_or_bytes)
         except sqlite3.Error as error:
             said = f"{type(error).__name__}: {told(str(error), statement)}"
             # The lowest byte of a code is its class.
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in self._passing:
                 raise TransientError(f"the source database did not answer for {asked} as it should: {said}") from None
             raise SourceError(f"the source database does not give {asked}: {said}") from None
+
+    def _run(self, statement: str, read: Callable[[bytes], str | bytes]) -> pl.DataFrame:
+        with closing(sqlite3.connect(self._uri, uri=True)) as database:
+            database.text_factory = read
+            cursor = database.execute(statement)
+            names = [description[0] for description in cursor.description]
+            frames = list(_frames(cursor, names))
         return pl.DataFrame([_joined(name, [frame[name] for frame in frames]) for name in names])
 
     def columns(self, table: str) -> list[SourceColumn]:

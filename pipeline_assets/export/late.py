@@ -1,5 +1,6 @@
-"""Rows that were changed after a load began and say that they were changed before: by a clock that is not of UTC, by a
-transaction that was committed late, or put back from a copy.
+"""Rows that were changed after a load began and say that they were changed before.
+
+A clock that is not of UTC wrote their time, a transaction was committed late, or they were put back from a copy.
 
 A load writes down the key and time of every row that was changed in the half day before it began. What the next one
 finds there that was not, has come in since. Where all keys are compared (`--keys`), so are the times of all of them.
@@ -56,9 +57,9 @@ def late_rows(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Beg
     said = (
         f"{name}: {late.height} of its rows say that they were last changed before the load before this one began, and "
         "were not so then; they are exported now. Their updated_at is not in UTC, or was committed more than "
-        f"{lag.total_seconds() / 60:g} minutes late",
+        f"{lag.total_seconds() / 60:g} minutes late"
     )
-    return Late(said=said, everything=True) if late.height > _MOST_KEYS else Late(tuple(late.rows()), said=said)
+    return Late(everything=True, said=(said,)) if late.height > _MOST_KEYS else Late(tuple(late.rows()), said=(said,))
 
 
 def _by_keys(loads: Loads, dataset: Dataset, begun: Begun, since: datetime, lag: timedelta) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What a table of the source is by the contract of its dataset: which columns are read, which are not, and what is said.
+"""What a table of the source is by the contract of its dataset: which columns are read, and what is said.
 
 The contract holds here as it does for raw objects. Of columns that the spec does not know those of an evolving one are
 read and kept aside, those of a discarding one are left out and told, and a frozen one is not exported before the spec

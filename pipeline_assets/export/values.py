@@ -50,7 +50,7 @@ def _decoded(values: pl.Series) -> pl.Series:
 
 def _from_text(values: pl.Series, wanted: ColumnType) -> pl.Series:
     if wanted == "datetime":
-        made = values.str.to_datetime(_AS_TEXT, time_unit="us", time_zone="UTC", strict=False)
+        made = values.str.to_datetime(_AS_TEXT, time_unit="us", time_zone="UTC", strict=False, cache=False)
     elif wanted == "date":
         made = values.str.to_date("%Y-%m-%d", strict=False)
     elif wanted in _WRITTEN and values.str.contains(_WRITTEN[wanted]).all():

@@ -25,7 +25,7 @@ def ago(hours: float) -> datetime:
     return datetime.now(UTC) - timedelta(hours=hours)
 
 
-#: When the rows that were there had changed last, and how far behind or ahead the clock of the next change is, in hours.
+#: When the rows that were there had changed last, and how far ahead of UTC the clock of the next change is, in hours.
 BEFORE = {"long ago": NOON, "some hours ago": ago(3), "just now": ago(0), "to come": ago(-48)}
 OFFSETS = [-14, -9.5, -5, -1, -0.5, 0, 2, 9, 12]
 
@@ -131,13 +131,13 @@ class TestNoTimes:
         if isinstance(world.database, MariaDbDatabase):
             world.database.run("ALTER TABLE `orders` MODIFY `updated_at` DATETIME(6) NULL")
             world.database.run(
-                f"SET SESSION sql_mode = ''; UPDATE `orders` SET `updated_at` = {value} WHERE order_id = 3"
+                f"SET SESSION sql_mode = ''; UPDATE `orders` SET `updated_at` = {value} WHERE order_id = 3"  # noqa: S608
             )
             return
         world.database.run("CREATE TABLE o AS SELECT * FROM `orders`")
         world.database.run("DROP TABLE `orders`")
         world.database.run("ALTER TABLE o RENAME TO `orders`")
-        world.database.run(f"UPDATE `orders` SET `updated_at` = {value} WHERE `order_id` = 3")
+        world.database.run(f"UPDATE `orders` SET `updated_at` = {value} WHERE `order_id` = 3")  # noqa: S608
 
     @pytest.mark.parametrize("value", ["NULL", "'0000-00-00 00:00:00'"])
     def test_a_row_that_says_none_is_read_and_told(self, world: World, value: str) -> None:

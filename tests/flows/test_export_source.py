@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 import pytest
@@ -156,7 +156,7 @@ class TestTypesOfMySql:
         added = ", ".join(f"ADD `c{n}` {each}" for n, each in enumerate(TYPES))
         given = ", ".join(f"`c{n}` = {value}" for n, (value, _) in enumerate(TYPES.values()))
         world.database.run(
-            f"ALTER TABLE `customers` {added}; SET SESSION sql_mode = '', time_zone = '+00:00'; "
+            f"ALTER TABLE `customers` {added}; SET SESSION sql_mode = '', time_zone = '+00:00'; "  # noqa: S608
             f"UPDATE `customers` SET {given} WHERE `customer_id` = 1"
         )
         page = world.stores.source.rows(CUSTOMERS, Window(), limit=10)
@@ -193,7 +193,7 @@ class TestTypesOfMySql:
         world.database.put("order_lines", [{"order_id": 1, "line_number": 1}])
         index = ", DROP INDEX `order_lines_updated_at`" * (column == "updated_at")
         world.database.run(
-            f"ALTER TABLE `order_lines` DROP `{column}`{index}; ALTER TABLE `order_lines` ADD `{column}` {type_}; "
+            f"ALTER TABLE `order_lines` DROP `{column}`{index}; ALTER TABLE `order_lines` ADD `{column}` {type_}; "  # noqa: S608
             f"SET SESSION time_zone = '+00:00'; UPDATE `order_lines` SET `{column}` = {value}"
         )
         found = world.frame(export(Request("full", datasets=(ORDER_LINES,)), world.stores), "order_lines")[column]
@@ -289,7 +289,7 @@ class TestKeys:
             said = "NULL" if key is None else f"'{key}'" if isinstance(key, str) else key
             world.database.run(f"UPDATE `orders` SET `order_id` = {said} WHERE n = {number}")  # noqa: S608
 
-    CASES: dict[str, tuple[str, list[object]]] = {
+    CASES: ClassVar[dict[str, tuple[str, list[object]]]] = {
         "text": ("VARCHAR(20)", ["9", "10", "11", "100", "2", "20", "3"]),
         "zeros": ("VARCHAR(20)", ["007", "7", "07", "8", "0008", "1"]),
         "blanks": ("VARCHAR(20)", ["7 ", " 7", "7", "8  ", "8"]),
