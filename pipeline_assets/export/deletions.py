@@ -80,16 +80,14 @@ def _look(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Begun) 
 
 
 def _exported(loads: Loads, dataset: Dataset, begun: Begun, snapshot: str) -> list[pl.DataFrame]:
-    """The keys of the rows that loads of the source have exported since a snapshot; not of those that others deliver."""
+    """The keys of rows that loads of the source have exported since a snapshot; others deliver rows it has not."""
     modes: dict[LoadName, str] = {}
     frames = []
     for key in loads.keys(f"{dataset.name}/"):
         raw = RawObject.of(key)
-        if (
-            raw is None
-            or raw.deletes
-            or not snapshot < key_snapshot(dataset.name, raw.load_id) < key_snapshot(dataset.name, begun.name.load_id)
-        ):
+        if raw is None or raw.deletes:
+            continue
+        if not snapshot < key_snapshot(dataset.name, raw.load_id) < key_snapshot(dataset.name, begun.name.load_id):
             continue
         name = LoadName(raw.day, raw.load_id)
         if name not in modes:

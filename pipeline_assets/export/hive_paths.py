@@ -1,4 +1,4 @@
-"""Columns whose values only the name of a file has, as Hive, Spark and Athena write them: ``country=DE/part-0.parquet``.
+"""Columns whose values only the name of a file has, as Hive and Spark write them: ``country=DE/part-0.parquet``.
 
 Each part of a name of the form ``column=value`` is a column of one text: percent-encoded, and of Hive's own word for
 null. What the file has as well must be the same in every row.
@@ -35,7 +35,7 @@ def columns_of(key: str) -> dict[str, str | None]:
 
 
 def with_columns(file: pl.LazyFrame, columns: dict[str, str | None]) -> pl.LazyFrame:
-    """The file with the columns of its name as text, where it lacks them; raises `PathError` where it says otherwise."""
+    """The file with the columns of its name as text where it lacks them; raises `PathError` where it says otherwise."""
     there = file.collect_schema()
     for name in columns.keys() & set(there):
         if there[name].is_nested() or not _agrees(file, name, columns[name]):

@@ -139,7 +139,9 @@ class Loads:
             manifest = Manifest.from_json(self._text(name.key))
             for dataset, began in manifest.watermarks.items():
                 newest = manifest.newest.get(dataset)
-                mark = Mark(name.load_id, datetime.fromisoformat(began), newest and datetime.fromisoformat(newest))
+                mark = Mark(
+                    name.load_id, datetime.fromisoformat(began), datetime.fromisoformat(newest) if newest else None
+                )
                 if dataset in datasets:
                     found.setdefault(dataset, mark)
         return found

@@ -92,8 +92,9 @@ class Shop:
         """The orders by what the lake says."""
         days = self.world.curated(ORDERS, self.loads, directory)
         frames = [day.rows.collect().with_columns(pl.lit(name).alias("date")) for name, day in days.items()]
-        versions = pl.concat(frames)  # noqa: F841 - DuckDB finds it by its name
-        return duckdb.sql(CURRENT).fetchall()
+        versions = pl.concat(frames)
+        with duckdb.connect() as connection:
+            return connection.register("versions", versions).execute(CURRENT).fetchall()
 
     @property
     def stands(self) -> list[tuple[int, str]]:

@@ -21,7 +21,7 @@ from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.export import loads
 from pipeline_assets.export.export import Request, export
 from pipeline_assets.export.loads import Part
-from pipeline_assets.export.source import SourceDatabase
+from pipeline_assets.export.source import Page, SourceDatabase
 from pipeline_assets.privacy.tokens import TokenKey
 from tests.flows.export_world import (
     ALL_ORDERS,
@@ -74,7 +74,7 @@ class TestResuming:
         world.database.put("orders", [*orders(1, 1), *orders(3, 4)])
         read = world.stores.source.rows
 
-        def while_another_is_quicker(*arguments: Any, **named: Any) -> pl.DataFrame:
+        def while_another_is_quicker(*arguments: Any, **named: Any) -> Page:
             monkeypatch.undo()
             with pytest.raises(KeyboardInterrupt):
                 export(replace(ALL_ORDERS, part_rows=2), world.stores, Dying(1))

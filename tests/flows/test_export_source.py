@@ -58,7 +58,12 @@ class TestColumnsThatCame:
         world.database.run(f"ALTER TABLE `{dataset.name}` ADD COLUMN `{name}` VARCHAR(20) DEFAULT '{CODE}'")
         read: list[str] = []
         real = pl.read_database_uri
-        monkeypatch.setattr(pl, "read_database_uri", lambda said, *a, **o: (read.append(said), real(said, *a, **o))[1])
+
+        def heard(said: str, *others: Any, **named: Any) -> Any:
+            read.append(said)
+            return real(said, *others, **named)
+
+        monkeypatch.setattr(pl, "read_database_uri", heard)
         frame = world.frame(export(Request("full", datasets=(dataset,)), world.stores), dataset.name)
         assert not {name.lower(), name} & set(frame.columns)
         assert name not in str(read)
