@@ -64,7 +64,7 @@ def converted(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Exp
 
 def _from_number(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr | None:
     if wanted in {"datetime", "date"}:
-        return None
+        return pl.lit(None, dtype=FRAME_TYPES[wanted])  # nothing says of which unit a number is, or since when
     if wanted == "boolean":
         return pl.when((column == 0) | (column == 1)).then(column == 1)
     if found.is_float() and wanted == "decimal":

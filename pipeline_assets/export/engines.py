@@ -70,6 +70,9 @@ class Engine(Protocol):
     def as_text(self, column: SourceColumn) -> str:
         """The expression for the values of a column as text."""
 
+    def microseconds(self, column: SourceColumn) -> str | None:
+        """The expression for a time as microseconds since 1970, null where it is of no calendar; None where none is."""
+
     def in_order(self, column: SourceColumn, table: str) -> str:
         """The expression of whole numbers, never null, by which rows are ordered and pages begin."""
 
@@ -125,7 +128,8 @@ class MySql:
         ]
     )
     _whole = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint"})
-    _times = frozenset({"datetime", "timestamp", "date"})
+    _moments = frozenset({"datetime", "timestamp"})
+    _times = _moments | {"date"}
     _shapes = frozenset(
         [
             "geometry",
@@ -215,6 +219,14 @@ class MySql:
         function = "ST_AsText({})" if column.base in self._shapes else "CAST({} AS CHAR)"
         return function.format(quoted(column.written))
 
+    def microseconds(self, column: SourceColumn) -> str | None:
+        """The expression for a time as microseconds since 1970: a text takes its reader a third of all time."""
+        name = quoted(column.written)
+        if column.base not in self._moments or column.nullable:
+            return None
+        real = f"{name} >= '{_FIRST_DAY}' AND DAY({name}) BETWEEN 1 AND DAY(LAST_DAY({name}))"
+        return f"CASE WHEN {real} THEN TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {name}) END"
+
     def in_order(self, column: SourceColumn, table: str) -> str:  # noqa: ARG002 - the types say it here
         """The expression of whole numbers by which rows are ordered."""
         if column.base in self._whole and "unsigned" not in column.type and not column.nullable:
@@ -295,6 +307,10 @@ class Sqlite:
     def as_text(self, column: SourceColumn) -> str:
         """The expression for the values of a column as text."""
         return f"CAST({quoted(column.written)} AS TEXT)"
+
+    def microseconds(self, column: SourceColumn) -> str | None:  # noqa: ARG002 - there are no times
+        """None: a time is text there, or whatever it is."""
+        return None
 
     def in_order(self, column: SourceColumn, table: str) -> str:
         """The expression of whole numbers by which rows are ordered."""

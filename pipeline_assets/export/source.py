@@ -19,7 +19,7 @@ from pipeline_assets.export.engines import engine_of
 from pipeline_assets.export.errors import SourceError
 from pipeline_assets.export.statements import PLACE, Statements, Window
 from pipeline_assets.export.tables import UPDATED_AT, SourceTable, table_of
-from pipeline_assets.export.values import typed
+from pipeline_assets.export.values import moments, typed
 
 __all__ = ["Page", "SourceDatabase", "SourceError", "Window"]
 
@@ -69,10 +69,7 @@ class SourceDatabase:
         not all fit its type without loss stays as it was read.
         """
         read = self._looked_at(dataset)
-        try:
-            found = self._engine.read(read.statements.page(window, after, limit + 1), dataset.name)
-        except SourceError as error:
-            raise self._with_column(read, window, after, limit, error) from None
+        found, moments_of = self._page(read, window, after, limit)
         places = found.select(pl.col(f"^{PLACE}.*$"))
         more = found.height > limit
         if more:
@@ -86,7 +83,11 @@ class SourceDatabase:
             found, places = found.head(kept), places.head(kept)
         last = places.row(-1) if places.height else ()
         frame = found.drop(places.columns)
-        return Page(frame.with_columns(typed(frame[column.name], column) for column, _ in read.table.known), last, more)
+        made = (
+            moments(frame[column.name]) if column.name in moments_of else typed(frame[column.name], column)
+            for column, _ in read.table.known
+        )
+        return Page(frame.with_columns(made), last, more)
 
     def versions(self, dataset: Dataset, since: datetime | None = None) -> pl.DataFrame:
         """Key and `updated_at`, as text, of every row or of those last changed from a time on, as of one moment.
@@ -106,6 +107,20 @@ class SourceDatabase:
     def _looked_at(self, dataset: Dataset) -> _Read:
         table = self.table(dataset)
         return _Read(table, Statements(self._engine, table))
+
+    def _page(
+        self, read: _Read, window: Window, after: Sequence[int], limit: int
+    ) -> tuple[pl.DataFrame, frozenset[str]]:
+        """One row more than a page has, and which of its columns are microseconds since 1970."""
+        name, quick = read.table.dataset.name, frozenset(read.statements.moments)
+        try:
+            found = self._engine.read(read.statements.page(window, after, limit + 1, quick=True), name)
+            if any(found[each].null_count() for each in quick):
+                # There is a day that no calendar has, such as 0000-00-00: what it is only a text says.
+                found, quick = self._engine.read(read.statements.page(window, after, limit + 1), name), frozenset()
+        except SourceError as error:
+            raise self._with_column(read, window, after, limit, error) from None
+        return found, quick
 
     def _with_column(
         self, read: _Read, window: Window, after: Sequence[int], limit: int, error: SourceError

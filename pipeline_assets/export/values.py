@@ -31,6 +31,8 @@ def typed(values: pl.Series, column: Column) -> pl.Series:
         return values
     if values.dtype == pl.String:
         return _from_text(values, column.type)
+    if wanted.is_temporal() and values.dtype != pl.Null:
+        return values  # a number is no time: nothing says of which unit, or since when
     with suppress(pl.exceptions.PolarsError):
         made = values.cast(wanted)
         off = made.cast(pl.Float64) - values if values.dtype.is_float() else None
@@ -38,6 +40,11 @@ def typed(values: pl.Series, column: Column) -> pl.Series:
         if kept.all():
             return made
     return values
+
+
+def moments(values: pl.Series) -> pl.Series:
+    """Microseconds since 1970 as times."""
+    return values.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def _decoded(values: pl.Series) -> pl.Series:

@@ -207,6 +207,8 @@ class TestTypesOfMySql:
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 class TestValuesOfSqlite:
+    """A column has no type there: whatever its table says, each value has one of its own."""
+
     @pytest.mark.parametrize(
         "value",
         [
@@ -246,6 +248,12 @@ class TestValuesOfSqlite:
         for number, value in enumerate(values, 1):
             world.database.run(f"UPDATE `orders` SET `total` = {value} WHERE `order_id` = {number}")  # noqa: S608
         assert world.frame(export(Request("full", datasets=(ORDERS,)), world.stores))["total"].to_list() == wanted
+
+    def test_numbers_are_no_times(self, world: World) -> None:
+        world.database.put("orders", orders(1, 2))
+        world.database.run("UPDATE `orders` SET `ordered_at` = 1772366400")
+        frame = world.frame(export(Request("full", datasets=(ORDERS,)), world.stores))
+        assert frame["ordered_at"].to_list() == [1772366400] * 2
 
     def test_a_truth_that_is_none_is_not_taken_for_one(self, world: World) -> None:
         world.database.put("order_lines", [{"order_id": 1, "line_number": n} for n in (1, 2)])

@@ -219,6 +219,7 @@ WRITTEN: dict[str, tuple[str, list[Any], list[Any]]] = {
         [10] * 3,
     ),
     "fractions": ("paid_at", ["2026-03-02 10:00:00.0000000", "2026-03-02 10:00:00.0000001", "10:00"], [10, None, None]),
+    "numbers for times": ("paid_at", [1772366400, 20260302, 0], [None, None, None]),
     "truths": ("method", [b"cash", b"\xff\xfe", b"card"], ["cash", None, "card"]),
 }
 
