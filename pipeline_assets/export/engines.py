@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
@@ -267,7 +267,7 @@ class Sqlite:
     def __init__(self, path: str) -> None:
         if not Path(path).is_file():
             raise SourceError(f"there is no SQLite database at {path}")
-        self._uri = f"file:{quote(path)}?mode=rw"
+        self._uri = f"{Path(path).absolute().as_uri()}?mode=rw"
 
     def read(self, statement: str, asked: str) -> pl.DataFrame:
         """What a statement gives."""

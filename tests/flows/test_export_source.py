@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import polars as pl
 import pytest
 
 from deploy.local.access import Access
+from deploy.local.shop_database import make_sqlite
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.export.engines import told
@@ -357,6 +359,14 @@ class TestErrors:
         path.unlink()
         with pytest.raises(TransientError):
             source.table(ORDERS)
+
+    @pytest.mark.parametrize("name", ["shop.db", "a shop?#%41.db", "größe.db"])
+    @pytest.mark.parametrize("slashes", ["//", "///", "////"])
+    def test_a_file_of_any_name_is_opened(self, tmp_path: Path, name: str, slashes: str) -> None:
+        make_sqlite(tmp_path / name, {})
+        place = str(tmp_path / name)[1:]
+        source = SourceDatabase(f"sqlite:{slashes[:2]}{slashes[2:] or '/'}{quote(place)}")
+        assert source.now() <= datetime.now(UTC)
 
     def test_a_table_that_cannot_be_masked_holds_up_no_other(self, world: World) -> None:
         world.database.put("customers", [{"customer_id": 1, "ssn": SSN}])
