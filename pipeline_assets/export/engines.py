@@ -267,6 +267,8 @@ class Sqlite:
     def __init__(self, path: str) -> None:
         if not Path(path).is_file():
             raise SourceError(f"there is no SQLite database at {path}")
+        #: Whether a column of a table has whole numbers alone, asked once: it is a look at all of them.
+        self._whole: dict[tuple[str, str], bool] = {}
         self._uri = f"{Path(path).absolute().as_uri()}?mode=rw"
 
     def read(self, statement: str, asked: str) -> pl.DataFrame:
@@ -316,13 +318,18 @@ class Sqlite:
         """The expression of whole numbers by which rows are ordered."""
         name = quoted(column.written)
         others = f"SELECT COUNT(*) AS n FROM {quoted(table)} WHERE typeof({name}) <> 'integer'"  # noqa: S608
-        if not self.read(others, f"the keys of {table}").item():
+        if (table, name) not in self._whole:
+            self._whole[table, name] = not self.read(others, f"the keys of {table}").item()
+        if self._whole[table, name]:
             return name
         return f"COALESCE(CAST({name} AS INTEGER), {_LEAST + 1})"
 
     def untimed(self, column: SourceColumn) -> str:
         """The condition of a row that says no time at which it was changed."""
-        return f"{quoted(column.written)} IS NULL OR {quoted(column.written)} NOT GLOB '{_DAY}*'"
+        # By ranges, which an index answers: what lies in none of them begins like a year, or is read as one to come.
+        # Numbers are before every text there, bytes behind; a bound that looks like a number would be taken for one.
+        name = quoted(column.written)
+        return f"{name} IS NULL OR {name} < '19/~' OR ({name} > '1:' AND {name} < '20/~') OR {name} >= ':'"
 
     def among(self, columns: Sequence[str], keys: Sequence[Sequence[int]]) -> str:
         """The condition that a row has one of some keys."""

@@ -47,7 +47,8 @@ def late_rows(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Beg
     if since is None:
         return Late()
     found = [pl.DataFrame(schema=dict.fromkeys(key, pl.Int64))]
-    if (earlier := loads.found(recent_versions(name, begun.follows[name]))) is not None:
+    before = begun.follows.get(name)
+    if before and (earlier := loads.found(recent_versions(name, before))) is not None:
         found.append(_changed(recent, earlier, since, datetime.fromisoformat(begun.late[name])).select(key))
     if begun.keys:
         found.append(_by_keys(loads, dataset, begun, min(since, began), lag).select(key))

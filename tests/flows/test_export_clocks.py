@@ -151,7 +151,25 @@ class TestNoTimes:
         assert ids(world.frame(of_day)) == [1, 2, 4, 5]
         assert "1 row whose updated_at says no time" in str(of_day.warnings)
 
-    @pytest.mark.parametrize("value", ["''", "'soon'", "1772366400", "12.5", "'12/12/2026'", "'01/12/2026 10:00'"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "''",
+            "'soon'",
+            "1772366400",
+            "12.5",
+            "'12/12/2026'",
+            "'01/12/2026 10:00'",
+            "'20/11/2026'",
+            "'20.11.2026'",
+            "'19-11-26'",
+            "'20 Nov 2026'",
+            "'2'",
+            "x'3230'",
+            "'28/11/2026'",
+            "'20991231'",
+        ],
+    )
     def test_in_sqlite_anything_may_be_there(self, world: World, value: str) -> None:
         if isinstance(world.database, MariaDbDatabase):
             return
