@@ -329,7 +329,8 @@ class Sqlite:
         # By ranges, which an index answers: what lies in none of them begins like a year, or is read as one to come.
         # Numbers are before every text there, bytes behind; a bound that looks like a number would be taken for one.
         name = quoted(column.written)
-        return f"{name} IS NULL OR {name} < '19/~' OR ({name} > '1:' AND {name} < '20/~') OR {name} >= ':'"
+        none = f"{name} IS NULL OR " if column.nullable else ""  # where there is none, it keeps SQLite from the index
+        return f"{none}{name} < '19/~' OR ({name} > '1:' AND {name} < '20/~') OR {name} >= ':'"
 
     def among(self, columns: Sequence[str], keys: Sequence[Sequence[int]]) -> str:
         """The condition that a row has one of some keys."""
