@@ -61,6 +61,8 @@ def run_export(instance: Instance | None, wanted: Sequence[Request]) -> None:
     say(f"{described(manifests)}.")
     if any(each.name.load_id < load_id_of(now - _OLD) for each in manifests):
         say("A load that was not finished was gone on with; export again for what changed since.", style="yellow")
+    for warning in dict.fromkeys(warning for each in manifests for warning in each.warnings):
+        say(f"{warning}.", style="yellow")
 
 
 def load_ecommerce(instance: Instance, days: int, *, wait: bool = False) -> None:

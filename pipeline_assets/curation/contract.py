@@ -67,7 +67,8 @@ def reading_of(dataset: Dataset, schema: pl.Schema) -> Reading:
         column for column in wanted if column.name in places and not is_type(schema[places[column.name]], column.type)
     ]
     _refuse_columns(dataset, missing, unknown)
-    _refuse_types(dataset, schema, places, changed)
+    if hopeless := _hopeless(changed, places, schema):
+        raise RefusedObjectError("schema", f"it {hopeless}")
     kept = unknown if dataset.contract.unknown == "evolve" else []
     columns = [
         *_known(wanted, places, schema, changed),
@@ -137,15 +138,6 @@ def _refuse_columns(dataset: Dataset, missing: Sequence[Column], unknown: Sequen
         raise RefusedObjectError("schema", f"{_said(needed, unknown)}; expected {names}")
 
 
-def _refuse_types(dataset: Dataset, schema: pl.Schema, places: dict[str, str], changed: Sequence[Column]) -> None:
-    if changed and dataset.contract.changed == "freeze":
-        column = changed[0]
-        found = schema[places[column.name]]
-        raise RefusedObjectError("schema", f"its column {column.name} is of type {found}; expected {column.type}")
-    if hopeless := _hopeless(changed, places, schema):
-        raise RefusedObjectError("schema", f"it {hopeless}")
-
-
 def _hopeless(changed: Sequence[Column], places: dict[str, str], schema: pl.Schema) -> str:
     """What is said of a column of which no value ever converts; empty where there is none."""
     for column in changed:
@@ -180,7 +172,14 @@ def _trace(changed: Sequence[Column], places: dict[str, str], schema: pl.Schema)
             lost = pl.col(place).is_not_null() & value.is_null()
             first = pl.when(lost).then(pl.lit(column.name)).otherwise(first)
     yield first.alias(MISTYPED)
-    yield from (pl.col(places[column.name]).cast(pl.String).alias(f"{WAS}{column.name}") for column in changed)
+    for column in changed:
+        place = places[column.name]
+        # As JSON keeps it: text, or the bytes of what is none as hexadecimal digits.
+        was = converted(pl.col(place), schema[place], "text")
+        told = (
+            pl.col(place).bin.encode("hex") if isinstance(schema[place], pl.Binary) else pl.col(place).cast(pl.String)
+        )
+        yield (told if was is None else pl.coalesce(was, told)).alias(f"{WAS}{column.name}")
 
 
 def _as_json(dataset: Dataset, names: Sequence[str], schema: pl.Schema) -> pl.Expr:

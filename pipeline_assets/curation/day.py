@@ -5,6 +5,7 @@ The frame of a day has the stored columns of its dataset and
 ==================  ====================================================================================
 ``other_columns``   text: a JSON object of the columns that the spec does not know, where they are kept
 ``_deleted``        boolean: the source no longer has the row; only its key and its order column are set
+``_deleted_by``     text: the last of the day's loads that found the row gone, which those of other days may not know
 ``_load_id``        text: the load that brought it
 ``_source``         text: the raw object it came from, ``s3://bucket/key``
 ``_row``            integer: its number in that object, from 1
@@ -24,9 +25,9 @@ import polars as pl
 from pipeline_assets import __version__
 from pipeline_assets.curation.account import DayAccount
 from pipeline_assets.curation.contract import OTHER_COLUMNS
-from pipeline_assets.curation.latest import LOAD_ID, OUTCOME, SOURCE, settled
+from pipeline_assets.curation.latest import DELETED, DELETED_BY, LOAD_ID, OUTCOME, SOURCE, settled
 from pipeline_assets.curation.rules import ROW
-from pipeline_assets.curation.source import DELETED, JudgedSource, RawFile, judged_source
+from pipeline_assets.curation.source import JudgedSource, RawFile, judged_source
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.lake.frame_types import FRAME_TYPES
@@ -52,6 +53,7 @@ def schema_of(dataset: Dataset) -> pl.Schema:
     added = {
         OTHER_COLUMNS: pl.String(),
         DELETED: pl.Boolean(),
+        DELETED_BY: pl.String(),
         LOAD_ID: pl.String(),
         SOURCE: pl.String(),
         ROW: pl.Int64(),
@@ -66,7 +68,7 @@ def curate(dataset: Dataset, day: str, files: Iterable[RawFile]) -> CuratedDay:
     """
     ordered = sorted(files, key=lambda file: file.raw.key)
     sources = [judged_source(dataset, file) for file in ordered]
-    lost = _lost(ordered, sources, dataset)
+    lost, gone = _lost(ordered, sources, dataset), _gone(ordered, sources, dataset)
     schema = schema_of(dataset)
     frames = [schema.to_frame().lazy()]
     accounts = []
@@ -75,7 +77,10 @@ def curate(dataset: Dataset, day: str, files: Iterable[RawFile]) -> CuratedDay:
         duplicate = mine.filter(pl.col(OUTCOME) == "duplicate").height
         accounts.append(source.account.lost(duplicate, mine.height - duplicate))
         if source.index.height > mine.height:
-            frames.append(_uniform(_without(source.rows, source.rejected["row"], mine[ROW]), schema))
+            kept = _without(source.rows, source.rejected["row"], mine[ROW])
+            if not gone.is_empty():
+                kept = kept.join(gone.lazy(), on=dataset.key, how="left", maintain_order="left")
+            frames.append(_uniform(kept, schema))
     return CuratedDay(
         pl.concat(frames),
         DayAccount(dataset.name, day, dataset.fingerprint, __version__, tuple(accounts)),
@@ -100,9 +105,23 @@ def _lost(files: Sequence[RawFile], sources: Sequence[JudgedSource], dataset: Da
     rivals = rows.filter(same | same.shift(-1, fill_value=False)).with_columns(
         pl.lit(pl.Series([file.version.uri for file in files])).gather(_OBJECT).alias(SOURCE),
         pl.lit(pl.Series([file.raw.load_id for file in files])).gather(_OBJECT).alias(LOAD_ID),
+        pl.lit(pl.Series([file.raw.deletes for file in files])).gather(_OBJECT).alias(DELETED),
     )
     outcomes: pl.DataFrame = settled(nw.from_native(rivals), dataset).to_native()
     return outcomes.filter(pl.col(OUTCOME) != "accepted").select(none.columns)
+
+
+def _gone(files: Sequence[RawFile], sources: Sequence[JudgedSource], dataset: Dataset) -> pl.DataFrame:
+    """Keys that loads of the day found gone, each with the last load that did."""
+    none = pl.DataFrame(
+        schema={**{name: FRAME_TYPES[dataset.column(name).type] for name in dataset.key}, DELETED_BY: pl.String}
+    )
+    found = [
+        source.index.select(*dataset.key, pl.lit(file.raw.load_id).alias(DELETED_BY))
+        for file, source in zip(files, sources, strict=True)
+        if file.raw.deletes and source.index.height
+    ]
+    return pl.concat([none, *found]).group_by(dataset.key).agg(pl.col(DELETED_BY).max())
 
 
 def _in_order(rows: pl.DataFrame, key: Sequence[str]) -> bool:

@@ -43,7 +43,7 @@ _EXPECTED: dict[ColumnType, str] = {
     "number": "a finite number",
     "datetime": "a time in UTC",
     "integer": "a whole number of 64 bits",
-    "decimal": "a number of at most 16 digits and 2 after the point",
+    "decimal": "decimal(18,2), a number of at most 16 digits and 2 after the point",
     "date": "a day",
     "boolean": "true or false",
 }

@@ -18,7 +18,7 @@ from pipeline_assets.curation.contract import (
     reading_of,
     reading_of_tombstones,
 )
-from pipeline_assets.curation.latest import LOAD_ID, SOURCE
+from pipeline_assets.curation.latest import DELETED, LOAD_ID, SOURCE
 from pipeline_assets.curation.rules import (
     DELETED_AT,
     NOT_SHOWN,
@@ -37,9 +37,8 @@ from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lake.layout import RawObject
-from pipeline_assets.privacy.cards import SUSPICIOUS
+from pipeline_assets.privacy.cards import SUSPICIOUS, without_numbers
 
-DELETED = "_deleted"
 #: Rows that are in the memory at a time, with all their columns.
 _AT_A_TIME = 500_000
 #: What Polars raises for bytes that are no sound Parquet; a panic is one of the ways it says so.
@@ -120,6 +119,9 @@ def _read_schema(dataset: Dataset, file: RawFile) -> tuple[Reading, int]:
     try:
         lazy = pl.scan_parquet(file.path)
         schema, height = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
+    except pl.exceptions.DuplicateError as error:
+        name = without_numbers(str(error).partition("'")[2].rpartition("'")[0])
+        raise RefusedObjectError("schema", f"it has the column {name} more than once") from error
     except _UNREADABLE as error:
         raise _unreadable(error) from error
     try:
@@ -138,7 +140,7 @@ def _rows(dataset: Dataset, file: RawFile, reading: Reading) -> pl.LazyFrame:
         pl.lit(file.version.uri).alias(SOURCE),
         pl.col(ROW).cast(pl.Int64),
     )
-    # The moment of a tombstone takes the place of what decides between versions.
+    # The moment of a tombstone is shown where rows say when they were changed; it decides nothing.
     order = dataset.order[:1] if file.raw.deletes else ()
     return rows.with_columns(pl.col(DELETED_AT.name).alias(name) for name in order)
 

@@ -13,9 +13,13 @@ from pipeline_assets.lake.frame_types import FRAME_TYPES
 
 _DIGITS, _CENTS = 18, 2
 _INTEGER = r"\A[+-]?[0-9]{1,19}\z"
-_DECIMAL = r"\A[+-]?[0-9]{1,16}(\.[0-9]{1,2})?\z"
-_NUMBER = r"\A[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?\z"
-_TIMES = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f%:z")
+_DECIMAL = r"\A[+-]?(?:[0-9]{1,16}(?:\.[0-9]{1,2}0*)?|\.[0-9]{1,2}0*)\z"
+_NUMBER = r"\A[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?\z"
+#: A time to the microsecond: day, time of day, and what says its zone.
+_TIME = (
+    r"\A([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)0*"
+    r" ?(?:(?i:z|utc|gmt)|([+-][0-9]{2}):?([0-9]{2})?)?\z"
+)
 #: What text that has to be cleaned looks like.
 _ODD = r"[^ -~]|  |\A[ '=]| \z"
 _LONGEST_PLACEHOLDER = max(map(len, PLACEHOLDERS))
@@ -49,8 +53,11 @@ def taken(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr:
 
 def converted(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr | None:
     """The values that convert without loss, null for the others; None where nothing of such a type ever does."""
-    if isinstance(found, pl.Binary | pl.Object) or found.is_nested():
+    if isinstance(found, pl.Object) or found.is_nested():
         return None
+    if isinstance(found, pl.Binary):
+        # Who writes text without saying so, as old Hive does, has written bytes.
+        column, found = column.map_batches(_decoded, return_dtype=pl.String, is_elementwise=True), pl.String()
     if isinstance(found, pl.String | pl.Categorical | pl.Enum):
         return _FROM_TEXT[wanted](column.cast(pl.String))
     if wanted == "text":
@@ -84,7 +91,7 @@ def _cleaned(make: Callable[[str], str | None], shortest: int, values: pl.Series
 
 def _from_number(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr | None:
     if wanted in {"datetime", "date"}:
-        return None
+        return pl.lit(None, dtype=FRAME_TYPES[wanted])  # nothing says of which unit a number is, or since when
     if wanted == "boolean":
         return pl.when((column == 0) | (column == 1)).then(column == 1)
     if found.is_float() and wanted == "decimal":
@@ -105,8 +112,21 @@ def _from_moment(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.
 
 
 def _as_time(text: pl.Expr) -> pl.Expr:
-    read = (text.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False) for form in _TIMES)
-    return pl.coalesce(*read)
+    day, clock, hours, minutes = (text.str.extract(_TIME, group) for group in range(1, 5))
+    zoned = pl.concat_str(day, clock, hours.fill_null("+00"), pl.lit(":"), minutes.fill_null("00"), separator=" ")
+    return zoned.str.to_datetime("%Y-%m-%d %H:%M:%S%.f %z", time_unit="us", time_zone="UTC", strict=False)
+
+
+def _decoded(values: pl.Series) -> pl.Series:
+    """Bytes as the text that they are in UTF-8, null for those that are none."""
+    return pl.Series(values.name, [None if each is None else _text_of(each) for each in values], pl.String)
+
+
+def _text_of(content: bytes) -> str | None:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _matching(pattern: str, wanted: ColumnType) -> Callable[[pl.Expr], pl.Expr]:

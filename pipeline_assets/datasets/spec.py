@@ -111,10 +111,10 @@ class Rule:
 class Contract:
     """What becomes of objects whose columns are not those of the spec.
 
-    `unknown` is for columns that the spec does not know. `changed` is for known ones that are missing or have another
-    type: evolve takes null for a missing column that may be null, and what converts without loss for another type (a
-    value that does not is rejected with its row); freeze refuses the object. A missing column that may not be null
-    always refuses it.
+    `unknown` is for columns that the spec does not know. `changed` is for known ones that are missing: evolve takes
+    null for one that may be null, freeze refuses the object; one that may not be null always refuses it. Of another
+    type is taken what converts without loss, whatever the contract: a value that does not is rejected with its row,
+    since how a column is written may be the doing of its worst value.
     """
 
     unknown: UnknownColumns = "evolve"

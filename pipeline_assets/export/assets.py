@@ -77,6 +77,8 @@ def exported(
             rows = sum(each.rows for each in manifest.objects)
             of, load = len(context.partition_keys), manifest.name.load_id
             context.log.info("%s (%d of %d): %d rows exported as load %s", day, number, of, rows, load)
+            for warning in manifest.warnings:
+                context.log.warning("%s: %s", day, warning)
     version = data_version(manifest.name.load_id for manifest in loads)
     for dataset in chosen:
         yield dg.MaterializeResult(asset_key=raw_key(dataset), data_version=dg.DataVersion(version))
@@ -84,7 +86,12 @@ def exported(
 
 def _metadata(manifest: Manifest, dataset: Dataset) -> dict[str, str | int]:
     mine = [each for each in manifest.objects if each.dataset == dataset.name]
-    return {"load_id": manifest.name.load_id, "objects": len(mine), "rows_exported": sum(each.rows for each in mine)}
+    return {
+        "load_id": manifest.name.load_id,
+        "objects": len(mine),
+        "rows_exported": sum(each.rows for each in mine),
+        "warnings": "; ".join(manifest.warnings),
+    }
 
 
 #: Accounts for the files that others deliver; their rows go on as a load of their own.

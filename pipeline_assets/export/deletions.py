@@ -1,16 +1,14 @@
-"""Rows that the source has deleted: keys that were in an earlier snapshot of all keys and are in none any more.
+"""Rows that the source has deleted: keys that were known before and are in its table no more.
 
-Why a row that exists is never taken for deleted: a snapshot is one statement, so a key that it lacks was not in the
-table at that moment. A tombstone bears the time just before, before the second began, so that a row put back under the
-same key, whose `updated_at` is later even where it has no fractions, outdoes it. Rows are exported after the snapshot
-of their load.
+Why a row that exists is never taken for deleted: a snapshot of all keys is one statement, so a key that it lacks was
+not in the table at that moment. A tombstone buries what loads before its own have read, whatever the times of rows and
+of its own say. Rows are exported after the snapshot of their load, so one that is put back is outside.
 
-Why a deleted row is always found: keys are compared with the two snapshots before. A row that changed in that second,
-or that another load has read while a snapshot was taken, may have changed later than the tombstone says; the next
-snapshot, in a later second, buries it once more.
+Why a deleted row is always found: keys are compared with the two snapshots before, and with the rows that any load has
+exported since. Two, because another load that began later may have read a row before a snapshot that lacks it was
+taken; the next snapshot, of a still later load, buries it once more.
 
-Nothing is buried before all tables were looked at: a table that is empty by mistake is no reason to bury its rows, and
-those that are put back with their old `updated_at` would stay buried.
+Nothing is buried before all tables were looked at: a table that is empty by mistake is no reason to bury its rows.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.export.loads import Begun, Loads, Part
 from pipeline_assets.export.source import SourceDatabase, SourceError
 from pipeline_assets.lake.frame_types import FRAME_TYPES
-from pipeline_assets.lake.layout import DELETED, RawObject, key_snapshot
+from pipeline_assets.lake.layout import DELETED, LoadName, RawObject, key_snapshot, key_snapshots
 
 DELETED_AT = "deleted_at"
 _COMPARED = 2
@@ -66,17 +64,37 @@ def bury_deleted(
 def _look(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Begun) -> _Look | None:
     """Look at a table; None where this load has its snapshot already."""
     snapshot = key_snapshot(dataset.name, begun.name.load_id)
-    taken = loads.keys(snapshot.removesuffix(f"{begun.name.load_id}.parquet"))
+    taken = loads.keys(key_snapshots(dataset.name))
     if snapshot in taken:
         return None
     moment = source.now().replace(microsecond=0) - timedelta(microseconds=1)
-    keys = source.keys(dataset)
+    keys = source.versions(dataset)
     none = pl.DataFrame(schema={name: pl.Int64() for name in dataset.key})
-    earlier = [none, *(loads.frame(key) for key in [key for key in taken if key < snapshot][-_COMPARED:])]
+    before = [key for key in taken if key < snapshot][-_COMPARED:]
+    earlier = [none, *(loads.frame(key).select(dataset.key) for key in before)]
     deleted_at = pl.lit(moment).cast(FRAME_TYPES["datetime"]).alias(DELETED_AT)
-    gone = _without(pl.concat(earlier).unique(), keys).sort(dataset.key).with_columns(deleted_at)
+    exported = _exported(loads, dataset, begun, before[0]) if before else []
+    gone = _without(pl.concat([*earlier, *exported]).unique(), keys).sort(dataset.key).with_columns(deleted_at)
     # Those of the snapshot before the last have been buried once.
     return _Look(dataset, keys, gone, _without(earlier[-1], keys).height, earlier[-1].height)
+
+
+def _exported(loads: Loads, dataset: Dataset, begun: Begun, snapshot: str) -> list[pl.DataFrame]:
+    """The keys of rows that loads of the source have exported since a snapshot; others deliver rows it has not."""
+    modes: dict[LoadName, str] = {}
+    frames = []
+    for key in loads.keys(f"{dataset.name}/"):
+        raw = RawObject.of(key)
+        if raw is None or raw.deletes:
+            continue
+        if not snapshot < key_snapshot(dataset.name, raw.load_id) < key_snapshot(dataset.name, begun.name.load_id):
+            continue
+        name = LoadName(raw.day, raw.load_id)
+        if name not in modes:
+            modes[name] = loads.begun(name).mode
+        if modes[name] != "inbox":
+            frames.append(loads.frame(key).select(pl.col(dataset.key).cast(pl.Int64, strict=False)).drop_nulls())
+    return frames
 
 
 def _without(known: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, count
@@ -10,12 +11,17 @@ from typing import Literal
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.events.outcomes import TerminalError
+from pipeline_assets.export.clocks import Times, said_of, said_of_zone
 from pipeline_assets.export.deletions import bury_deleted
+from pipeline_assets.export.errors import SourceError
+from pipeline_assets.export.late import Late, late_rows
 from pipeline_assets.export.loads import Begun, Part
-from pipeline_assets.export.source import SourceError, Window, last_key
+from pipeline_assets.export.source import Window
 from pipeline_assets.export.stores import ExportStores
+from pipeline_assets.export.tables import SourceTable
 from pipeline_assets.lake.layout import LoadName, RawObject
-from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.privacy.masking import mask
 
 ExportMode = Literal["full", "incremental", "day"]
@@ -77,16 +83,29 @@ def export(request: Request, stores: ExportStores, tell: Tell = lambda _: None) 
 
 
 def _load(begun: Begun, request: Request, stores: ExportStores, tell: Tell, *, resumed: bool) -> Manifest:
-    """Put what is not there yet of a load, its manifest last."""
-    objects = []
+    """Put what is not there yet of a load, its manifest last; a table that cannot be exported holds up no other."""
+    objects: list[LoadedObject] = []
+    failed: dict[str, TerminalError] = {}
+    tables = _tables(request, stores, failed)
+    said = [*begun.said, *(each for table in tables for each in table.said)]
     graves: dict[str, Part] = {}
     if begun.keys:
-        graves = bury_deleted(stores.source, stores.loads, request.datasets, begun, many=request.many_deleted)
-    for dataset in request.datasets:
-        rows = _table(dataset, begun, request, stores, resumed=resumed)
-        for part in chain([graves[dataset.name]] if dataset.name in graves else [], rows):
-            objects.append(part.stored)
-            tell(part)
+        sound = [table.dataset for table in tables]
+        graves = bury_deleted(stores.source, stores.loads, sound, begun, many=request.many_deleted)
+    for dataset in (table.dataset for table in tables):
+        try:
+            late = (
+                late_rows(stores.source, stores.loads, dataset, begun, request.lag) if begun.mode != "day" else Late()
+            )
+            said += late.said
+            rows = _table(dataset, begun, late, request, stores, resumed=resumed)
+            for part in chain([graves[dataset.name]] if dataset.name in graves else [], rows):
+                objects.append(part.stored)
+                tell(part)
+        except TerminalError as error:
+            failed[dataset.name] = error
+    if failed:
+        raise SourceError(_said(begun, failed))
     promises = begun.begun_at if request.mode != "day" else None
     return stores.loads.finish(
         Manifest(
@@ -96,8 +115,27 @@ def _load(begun: Begun, request: Request, stores: ExportStores, tell: Tell, *, r
             datasets=begun.datasets,
             objects=tuple(objects),
             watermarks=dict.fromkeys(begun.datasets, promises) if promises else {},
+            newest=begun.newest,
+            warnings=tuple(said),
         )
     )
+
+
+def _tables(request: Request, stores: ExportStores, failed: dict[str, TerminalError]) -> list[SourceTable]:
+    """The tables that can be read, as they are by now; the others are noted with why they cannot."""
+    tables = []
+    for dataset in request.datasets:
+        try:
+            tables.append(stores.source.table(dataset))
+        except SourceError as error:
+            failed[dataset.name] = error
+    return tables
+
+
+def _said(begun: Begun, failed: Mapping[str, TerminalError]) -> str:
+    each = "; ".join(str(error) if name in str(error) else f"{name}: {error}" for name, error in failed.items())
+    load = f"the load {begun.name.load_id} of {begun.name.day}"
+    return f"{load} is not complete, as not all of its tables could be exported ({each}). Mend it, and export again"
 
 
 def _begin(request: Request, stores: ExportStores) -> tuple[Begun, bool]:
@@ -112,39 +150,56 @@ def _begin(request: Request, stores: ExportStores) -> tuple[Begun, bool]:
     )
     if unfinished := stores.loads.unfinished(begun):
         return unfinished, True
+    times = dict(_times(request, stores, now))
+    said = [each for name, of in times.items() for each in said_of(name, of, now)]
+    said += said_of_zone([name for name, of in times.items() if of.local], stores.source.seconds_ahead())
+    newest = {name: _text(of.past) for name, of in times.items() if of.past}
+    begun = replace(begun, newest=newest, said=tuple(said))
     if request.mode == "incremental":
-        marks = stores.loads.watermarks(names)
-        since = {name: _text(datetime.fromisoformat(mark) - request.lag) for name, mark in marks.items()}
-        begun = replace(begun, since=since)
+        marks = stores.loads.marks(names)
+        begun = replace(
+            begun,
+            since={name: _text(mark.began - request.lag) for name, mark in marks.items()},
+            follows={name: mark.load_id for name, mark in marks.items()},
+            late={name: _text(mark.late_from(request.lag)) for name, mark in marks.items()},
+        )
     return stores.loads.begin(begun, now), False
 
 
-def _table(dataset: Dataset, begun: Begun, request: Request, stores: ExportStores, *, resumed: bool) -> Iterator[Part]:
+def _times(request: Request, stores: ExportStores, now: datetime) -> Iterator[tuple[str, Times]]:
+    """What the times of each table are like, but of those that cannot be read: that is told when they are to be."""
+    for dataset in request.datasets:
+        with suppress(SourceError):
+            yield dataset.name, stores.source.times(dataset, now)
+
+
+def _table(
+    dataset: Dataset, begun: Begun, late: Late, request: Request, stores: ExportStores, *, resumed: bool
+) -> Iterator[Part]:
     """Put what is not there yet of the rows of one table, and yield every part of them."""
-    window = _window(dataset, begun)
+    window = _window(dataset, begun, late)
     after: tuple[int, ...] = ()
     for number in count(1):
         raw = RawObject(dataset.name, begun.name.day, begun.name.load_id, f"{number:04d}")
         part, rest = (stores.loads.part(raw) if resumed else None), None
         if part is None:
-            rows = stores.source.rows(dataset, window, after, limit=request.part_rows)
-            if rows.is_empty():
+            page = stores.source.rows(dataset, window, after, limit=request.part_rows)
+            if page.frame.is_empty():
                 return
-            mine = last_key(dataset, rows)
-            part = stores.loads.put_part(raw, mask(rows, dataset, stores.key), mine)
-            rest = mine if rows.height < request.part_rows else None
+            part = stores.loads.put_part(raw, mask(page.frame, dataset, stores.key), page.last)
+            rest = None if page.more else page.last
         yield part
         if part.last == rest:
             return  # it was the rest of the table, also where it is another's page that ends there
         after = part.last
 
 
-def _window(dataset: Dataset, begun: Begun) -> Window:
+def _window(dataset: Dataset, begun: Begun, late: Late) -> Window:
     if begun.mode == "day":
         begin = datetime.combine(date.fromisoformat(begun.name.day), time(), UTC)
         return Window(begin, begin + timedelta(days=1))
     since = begun.since.get(dataset.name)
-    return Window(datetime.fromisoformat(since)) if since else Window()
+    return Window(datetime.fromisoformat(since), also=late.keys) if since and not late.everything else Window()
 
 
 def _text(moment: datetime) -> str:

@@ -29,6 +29,7 @@ from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.time_budget import TimeBudget
+from pipeline_assets.export.hive_paths import PathError, columns_of, with_columns
 from pipeline_assets.export.loads import Begun
 from pipeline_assets.export.stores import INBOX, InboxStores
 from pipeline_assets.lake.layout import LoadName, RawObject
@@ -158,7 +159,13 @@ def _opened(version: ObjectVersion, stores: InboxStores) -> Iterator[pl.LazyFram
         lower = [clean_column(name) for name in names]
         if twice := next((name for name in lower if lower.count(name) > 1), None):
             raise _RefusedError("schema", f"it has the column {without_numbers(twice)} more than once")
-        yield file.rename(dict(zip(names, lower, strict=True)))
+        named = file.rename(dict(zip(names, lower, strict=True)))
+        try:
+            with _readable():
+                placed = with_columns(named, columns_of(version.key))
+        except PathError as error:
+            raise _RefusedError("schema", str(error), _rows(named)) from None
+        yield placed
 
 
 @contextmanager
@@ -166,6 +173,10 @@ def _readable() -> Iterator[None]:
     """Turn what the reader says, which may quote the file, into a sentence that does not."""
     try:
         yield
+    except pl.exceptions.DuplicateError as error:
+        # The library's words are the name of the column; a name may hold a number.
+        name = without_numbers(str(error).partition("'")[2].rpartition("'")[0])
+        raise _RefusedError("schema", f"it has the column {name} more than once") from None
     # The reader panics over some damaged files.
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
         raise _RefusedError("readable", "it cannot be read; expected a whole Parquet file") from None
@@ -185,7 +196,7 @@ def _masked(rows: pl.LazyFrame, dataset: Dataset, stores: InboxStores, total: in
 
 
 def _keep(version: ObjectVersion, run: int, error: _RefusedError, stores: InboxStores) -> tuple[str, Counts]:
-    refused = f"{version.key}: {error}"
+    refused = f"{without_numbers(version.key)}: {error}"
     stores.quarantine.keep_file(version, run, error.rule, refused, "")
     return refused, Counts(received=error.rows, quarantined=error.rows)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.events.conditional_puts import put_if_absent
 from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.export.clocks import Mark
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, MANIFEST, LoadName, RawObject, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, LoadMode, Manifest
 
@@ -40,8 +41,10 @@ class Begun:
     """What a load is of, settled when it begins.
 
     `begun_at` is ISO-8601 UTC by the clock of the source; `since` holds, by dataset, the lower bound of `updated_at`
-    where there is one; `keys` says that deleted rows are looked for; `source` is the id of the inbox object;
-    `token_key` is the id of the key of its tokens.
+    where there is one, `follows` the id of the load that it relies on and `late` from where on rows may have come in
+    late since that; `newest` holds the newest time of each, and `said` what people have to know of them. `keys` says
+    that deleted rows are looked for; `source` is the id of the inbox object; `token_key` is the id of the key of its
+    tokens.
     """
 
     name: LoadName
@@ -52,6 +55,10 @@ class Begun:
     keys: bool = False
     source: str = ""
     token_key: str = ""
+    follows: dict[str, str] = field(default_factory=dict)
+    late: dict[str, str] = field(default_factory=dict)
+    newest: dict[str, str] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The document that lies in the bucket."""
@@ -63,6 +70,7 @@ class Begun:
         document: dict[str, Any] = json.loads(text)
         document["name"] = LoadName(**document["name"])
         document["datasets"] = tuple(document["datasets"])
+        document["said"] = tuple(document.get("said", ()))
         return cls(**document)
 
     def asks_for_the_same(self, other: Begun) -> bool:
@@ -98,7 +106,7 @@ class Loads:
             claimed = replace(begun, name=LoadName(begun.name.day, load_id))
             if self._put_if_absent(claimed.name.begun_key, claimed.to_json().encode()) is not None:
                 return claimed
-            there = self._begun(claimed.name)
+            there = self.begun(claimed.name)
             # Or it is this very claim, put again by the client since the first answer did not come.
             if there == claimed or (begun.source and there.source == begun.source):
                 return there
@@ -111,24 +119,28 @@ class Loads:
         """
         begun, finished, abandoned = self._names()
         for name in sorted(begun - finished - abandoned, key=_by_id):
-            there = self._begun(name)
+            there = self.begun(name)
             if there.asks_for_the_same(wanted):
                 if there.goes_with(wanted):
                     return there
                 self._put_if_absent(name.abandoned_key, wanted.to_json().encode())
         return None
 
-    def watermarks(self, datasets: tuple[str, ...]) -> dict[str, str]:
+    def marks(self, datasets: tuple[str, ...]) -> dict[str, Mark]:
         """By dataset, what the latest finished load that promises anything says of `updated_at`."""
-        found: dict[str, str] = {}
+        found: dict[str, Mark] = {}
         _, finished, abandoned = self._names()
         for name in sorted(finished - abandoned, key=_by_id, reverse=True):
             if found.keys() >= set(datasets):
                 break
-            promised = Manifest.from_json(self._text(name.key)).watermarks
-            found |= {
-                dataset: mark for dataset, mark in promised.items() if dataset in datasets and dataset not in found
-            }
+            manifest = Manifest.from_json(self._text(name.key))
+            for dataset, began in manifest.watermarks.items():
+                newest = manifest.newest.get(dataset)
+                mark = Mark(
+                    name.load_id, datetime.fromisoformat(began), datetime.fromisoformat(newest) if newest else None
+                )
+                if dataset in datasets:
+                    found.setdefault(dataset, mark)
         return found
 
     def part(self, raw: RawObject) -> Part | None:
@@ -165,6 +177,17 @@ class Loads:
         """Put a frame that belongs to no table, unless its key is taken."""
         self._put_if_absent(key, parquet(frame))
 
+    def kept(self, key: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """The frame of a key: the one that lies there, or one that is made and put now."""
+        if (there := self.found(key)) is not None:
+            return there
+        self.put_frame(key, make())
+        return self.frame(key)
+
+    def found(self, key: str) -> pl.DataFrame | None:
+        """A frame that `put_frame` has put, or None where there is none."""
+        return self.frame(key) if key in self.keys(key) else None
+
     def frame(self, key: str) -> pl.DataFrame:
         """A frame that `put_frame` has put."""
         return pl.read_parquet(io.BytesIO(self._content(key)))
@@ -183,7 +206,8 @@ class Loads:
         )
         return begun, finished, abandoned
 
-    def _begun(self, name: LoadName) -> Begun:
+    def begun(self, name: LoadName) -> Begun:
+        """What a load that was begun is of."""
         return Begun.from_json(self._text(name.begun_key))
 
     def _text(self, key: str) -> str:

@@ -55,8 +55,8 @@ class Load:
     `refused` says that the whole file was, `cut` why its end was not reached (empty when it was), `emptied` that it has
     no rows and says that this is meant. `stands` says that its claims are the ones of its key, `yields` that they were
     taken back for an *older* version that was read whole. `overtaken` says of a load on its way that a newer version
-    stood when some of its lines came, so that they made no claims. `revision` counts how often the work on other objects changed
-    the counts of this run; `touched` names the loads whose counts the work on this one changed.
+    stood when some of its lines came, so that they made no claims. `revision` counts how often the work on other
+    objects changed the counts of this run; `touched` names the loads whose counts the work on this one changed.
     """
 
     version: ObjectVersion

@@ -8,7 +8,8 @@ raw: ``<dataset>/load=<day>/<load id>-deleted.parquet`` keys of rows that the so
 raw: ``_loads/load=<day>/<load id>.begun``              that a load was begun, and what it is of
 raw: ``_loads/load=<day>/<load id>.abandoned``          that nobody goes on with it: another took its place
 raw: ``_loads/load=<day>/<load id>.json``               the manifest of a load, put when it is complete
-raw: ``_keys/<dataset>/<load id>.parquet``              every key of a table, as of a load
+raw: ``_keys/<dataset>/<load id>.parquet``              every key of a table, with its time of change, as of a load
+raw: ``_keys/recent/<dataset>/<load id>.parquet``       the same of what was changed lately
 curated: ``<dataset>/date=<day>/part.parquet``          all that was loaded on a day, one row per key
 curated: ``_loads/load=<day>/<load id>.json``           the completion marker: every object of the load is curated
 quarantine: ``ecommerce/dataset=<dataset>/date=<day>/<receipt id>.parquet`` rejected rows of one raw object
@@ -121,7 +122,17 @@ def curated_key(dataset: str, day: str) -> str:
 
 def key_snapshot(dataset: str, load_id: str) -> str:
     """The key of the snapshot of all keys of a table."""
-    return f"{KEYS}{dataset}/{load_id}.parquet"
+    return f"{key_snapshots(dataset)}{load_id}.parquet"
+
+
+def key_snapshots(dataset: str) -> str:
+    """What the keys of the snapshots of a table begin with."""
+    return f"{KEYS}{dataset}/"
+
+
+def recent_versions(dataset: str, load_id: str) -> str:
+    """The key of what was changed lately in a table, as of a load."""
+    return f"{KEYS}recent/{dataset}/{load_id}.parquet"
 
 
 def quarantine_prefix(dataset: str, day: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pipeline_assets.lake.layout import LoadName
@@ -29,7 +29,8 @@ class Manifest:
 
     `datasets` are those that were looked at, also where they had no row and hence have no object. `watermarks` are, by
     dataset, the greatest `updated_at` that the next incremental load may rely on, as ISO-8601 UTC; the loads of a day
-    or of an inbox file promise none.
+    or of an inbox file promise none. `newest` is the newest that a table had then; `warnings` are what people have to
+    know of the source, in whole sentences without a value of a row.
     """
 
     name: LoadName
@@ -38,6 +39,8 @@ class Manifest:
     datasets: tuple[str, ...]
     objects: tuple[LoadedObject, ...]
     watermarks: dict[str, str]
+    newest: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The document that lies in the bucket."""
@@ -54,4 +57,6 @@ class Manifest:
             datasets=tuple(document["datasets"]),
             objects=tuple(LoadedObject(**each) for each in document["objects"]),
             watermarks=dict(document["watermarks"]),
+            newest=dict(document.get("newest", {})),
+            warnings=tuple(document.get("warnings", ())),
         )

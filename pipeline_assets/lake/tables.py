@@ -37,6 +37,7 @@ GLUE_TYPES: Final[Mapping[ColumnType, str]] = {
 ADDED_COLUMNS: Final = (
     Column("other_columns", "text", "values of columns that the spec does not know, as JSON", nullable=True),
     Column("_deleted", "boolean", "whether the row is gone from the source, and only its key is left"),
+    Column("_deleted_by", "text", "the last load of the day that found the row gone", nullable=True),
     Column("_load_id", "text", "the load that brought the row; later loads compare greater"),
     Column("_source", "text", "address of the raw object that the row is from"),
     Column("_row", "integer", "its row number in that object, from 1"),

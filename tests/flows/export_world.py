@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -10,7 +11,11 @@ from uuid import uuid4
 import polars as pl
 
 from deploy.local.access import Access
+from pipeline_assets.curation.day import CuratedDay, curate
+from pipeline_assets.curation.source import RawFile
 from pipeline_assets.datasets.ecommerce import ORDERS
+from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.export.export import Request
 from pipeline_assets.export.loads import Loads, Part
 from pipeline_assets.export.source import SourceDatabase
@@ -57,6 +62,20 @@ class World:
 
     def read(self, key: str) -> pl.DataFrame:
         return pl.read_parquet(io.BytesIO(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()))
+
+    def curated(self, dataset: Dataset, manifests: Sequence[Manifest], directory: Path) -> dict[str, CuratedDay]:
+        """What becomes of the rows of some loads, by day."""
+        files: dict[str, list[RawFile]] = {}
+        for number, stored in enumerate(each for manifest in manifests for each in manifest.objects):
+            raw = RawObject.of(stored.key)
+            if raw and raw.dataset == dataset.name:
+                path = directory / f"{number}.parquet"
+                self.read(stored.key).write_parquet(path)
+                version = ObjectVersion(
+                    self.bucket, stored.key, stored.version_id, "e", 1, "2026-03-02T06:00:00.000Z", ""
+                )
+                files.setdefault(raw.day, []).append(RawFile(version, raw, path))
+        return {day: curate(dataset, day, each) for day, each in files.items()}
 
     def keys(self, prefix: str = "") -> list[str]:
         return self.stores.loads.keys(prefix)

@@ -129,7 +129,7 @@ def put_lake(s3: S3Client) -> None:
         "2026-03-02",
         [
             customer(1, "MX", updated_at=at("2026-03-02 00:00"), household_size=None),
-            customer(2, "US", updated_at=at("2026-03-02 00:00"), _deleted=True),
+            customer(2, "US", updated_at=at("2026-03-02 00:00"), _deleted=True, _load_id="L2"),
         ],
     )
     put_day(s3, CURATED, "stores", "2026-03-01", [{"store_id": 1}])

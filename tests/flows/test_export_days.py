@@ -87,3 +87,14 @@ def test_what_cannot_be_masked_is_not_tried_again(shop: SqliteDatabase) -> None:
         assert error
         assert "it has the column card_number as Binary" in error.message
         assert error.cls_name == "Failure"
+
+
+def test_what_has_to_be_known_of_the_source_is_told(shop: SqliteDatabase) -> None:
+    shop.put("customers", [{"customer_id": 1}])
+    shop.run("ALTER TABLE `customers` DROP COLUMN `income_band`")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert run(instance, table="customers").success
+        found = instance.fetch_materializations(dg.AssetKey(["raw", "customers"]), limit=1).records[0]
+        assert found.asset_materialization
+        said = found.asset_materialization.metadata["warnings"].value
+        assert str(said).startswith("customers has no column income_band any more")

@@ -21,7 +21,7 @@ from pipeline_assets.events import conditional_puts
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.export.export import Request, export
 from pipeline_assets.export.loads import Part
-from pipeline_assets.export.source import SourceDatabase
+from pipeline_assets.export.source import Page, SourceDatabase
 from pipeline_assets.privacy.tokens import TokenKey
 from tests.flows.export_world import (
     ALL_ORDERS,
@@ -74,7 +74,7 @@ class TestResuming:
         world.database.put("orders", [*orders(1, 1), *orders(3, 4)])
         read = world.stores.source.rows
 
-        def while_another_is_quicker(*arguments: Any, **named: Any) -> pl.DataFrame:
+        def while_another_is_quicker(*arguments: Any, **named: Any) -> Page:
             monkeypatch.undo()
             with pytest.raises(KeyboardInterrupt):
                 export(replace(ALL_ORDERS, part_rows=2), world.stores, Dying(1))
@@ -113,8 +113,8 @@ class TestResuming:
             raise RuntimeError("access denied, using hunter@2/secret")
 
         monkeypatch.setattr(pl, "read_database_uri", fail)
-        with pytest.raises(TransientError, match=r"for the keys of orders .* using \*\*\*"):
-            SourceDatabase("mysql://shop:hunter%402%2Fsecret@127.0.0.1:1/shop").keys(ORDERS)
+        with pytest.raises(TransientError, match=r"for the columns of orders .* using \*\*\*"):
+            SourceDatabase("mysql://shop:hunter%402%2Fsecret@127.0.0.1:1/shop").versions(ORDERS)
 
     def test_what_is_put_at_the_same_time_is_put_again(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(conditional_puts, "_PAUSE", 0)

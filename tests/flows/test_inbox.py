@@ -20,12 +20,14 @@ from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.export import inbox
 from pipeline_assets.export.inbox import INBOX_FLOW
 from pipeline_assets.export.loads import Loads
 from pipeline_assets.export.stores import INBOX, InboxQuarantine, InboxStores
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_text
+from pipeline_assets.privacy.masking import mask
 from pipeline_assets.privacy.tokens import TokenKey
 from tests.flows.source_world import frame_of
 from tests.flows.withheld import withheld
@@ -67,6 +69,10 @@ class World:
 
     def frame(self, manifest: Manifest) -> pl.DataFrame:
         return pl.concat([pl.read_parquet(io.BytesIO(self.body(self.raw, each.key))) for each in manifest.objects])
+
+    def columns_of(self, frame: pl.DataFrame) -> list[str]:
+        """The columns that a frame of customers has in raw."""
+        return mask(frame, CUSTOMERS, KEY).columns
 
     def body(self, bucket: str, key: str) -> bytes:
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -177,6 +183,87 @@ class TestPassedOn:
         frame = source(CUSTOMERS, {"customer_id": -1, "ssn": SSN}).drop("country")
         receipt = INBOX_FLOW.ingest(world.deliver("customers/a.parquet", parquet(frame)), world.stores)
         assert (receipt.refused, world.frame(world.manifests()[0])["customer_id"].to_list()) == ("", [-1])
+
+
+#: Names of files below customers/, and what they say of the columns country, age_band and store_ref.
+PATHS: dict[str, dict[str, str | None]] = {
+    "country=DE/age_band=45-54/part-0.parquet": {"country": "DE", "age_band": "45-54"},
+    "Country=DE/part-0.parquet": {"country": "DE"},
+    "run1/country=M%C3%A9xico%2FD%3DF/part-0.parquet": {"country": "México/D=F"},
+    "country=DE/age_band=__HIVE_DEFAULT_PARTITION__/part-0.parquet": {"country": "DE", "age_band": None},
+    "country=DE/store_ref=a=b/part-0.parquet": {"country": "DE", "store_ref": "a=b"},
+    "country=DE/store_ref=/part-0.parquet": {"country": "DE", "store_ref": ""},
+    "country=DE/=x/part=0.parquet": {"country": "DE"},
+    "country=DE/country=DE/part-0.parquet": {"country": "DE"},
+}
+
+
+class TestPaths:
+    def put(self, world: World, name: str, frame: pl.DataFrame) -> Receipt:
+        return INBOX_FLOW.ingest(world.deliver(f"customers/{name}", parquet(frame)), world.stores)
+
+    @pytest.mark.parametrize("name", PATHS)
+    def test_what_only_the_name_says_is_a_column(self, world: World, name: str) -> None:
+        frame = source(CUSTOMERS, {"customer_id": 1}, {"customer_id": 2}).drop("country", "age_band")
+        assert self.put(world, name, frame).refused == ""
+        found = world.frame(world.manifests()[0])
+        for column, value in PATHS[name].items():
+            assert found[column].to_list() == [value, value]
+        assert set(found.columns) == {*PATHS[name], *world.columns_of(frame)}
+
+    @pytest.mark.parametrize(
+        ("name", "column", "values"),
+        [
+            ("country=DE", "country", ["DE", "DE"]),
+            ("household_size=03", "household_size", [3, 3]),
+            ("age_band=__HIVE_DEFAULT_PARTITION__", "age_band", [None, None]),
+        ],
+    )
+    def test_what_the_file_says_as_well_may_be_there(
+        self, world: World, name: str, column: str, values: list[object]
+    ) -> None:
+        frame = source(CUSTOMERS, {"customer_id": 1}, {"customer_id": 2}).with_columns(pl.Series(column, values))
+        assert self.put(world, f"{name}/a.parquet", frame).refused == ""
+        assert world.frame(world.manifests()[0])[column].to_list() == values
+
+    @pytest.mark.parametrize(
+        ("name", "column", "values"),
+        [
+            ("country=DE", "country", ["DE", "FR"]),
+            ("country=DE", "country", ["DE", None]),
+            ("household_size=3", "household_size", [3, 4]),
+            ("age_band=__HIVE_DEFAULT_PARTITION__", "age_band", [None, "x"]),
+            ("country=DE/country=FR", "age_band", ["x", "x"]),
+        ],
+    )
+    def test_what_contradicts_is_refused_and_stays(
+        self, world: World, name: str, column: str, values: list[object]
+    ) -> None:
+        frame = source(CUSTOMERS, {"customer_id": 1}, {"customer_id": 2}).with_columns(pl.Series(column, values))
+        receipt = self.put(world, f"{name}/a.parquet", frame)
+        assert f"its name says {name.partition('=')[0]}" in receipt.refused
+        assert receipt.counts == Counts(received=2, quarantined=2)
+        assert len(world.left()) == 1
+        assert world.stores.loads.keys("") == []
+
+    def test_a_number_of_a_person_in_it_is_masked_as_in_a_file(self, world: World) -> None:
+        frame = payments(1).drop("card_number", "card_security_code")
+        key = f"payments/card_number={CARD}/card_security_code={CODE}/a.parquet"
+        INBOX_FLOW.ingest(world.deliver(key, parquet(frame)), world.stores)
+        found = world.frame(world.manifests()[0])
+        assert found.select("card_last_four", "card_token").row(0) == ("1111", KEY.token("card_number", CARD))
+        assert world.leaks() == []
+
+    def test_a_file_without_rows_has_none(self, world: World) -> None:
+        frame = source(CUSTOMERS, {"customer_id": 1}).drop("country").clear()
+        assert self.put(world, "country=DE/a.parquet", frame).counts == Counts()
+
+
+def test_a_column_that_a_file_has_twice_is_named(world: World) -> None:
+    whole = parquet(source(CUSTOMERS, {"customer_id": 1}).select("customer_id", emaix="country", email="country"))
+    twice = whole.replace(b"emaix", b"email")
+    receipt = INBOX_FLOW.ingest(world.deliver("customers/a.parquet", twice), world.stores)
+    assert receipt.refused.endswith("it has the column email more than once")
 
 
 class TestAgain:

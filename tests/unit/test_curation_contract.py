@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -204,12 +204,50 @@ def test_flags_as_numbers_become_true_and_false(tmp_path: Path) -> None:
     assert day.rows.collect()["is_return"].to_list() == [True, False]
 
 
-def test_a_frozen_contract_refuses_another_type(tmp_path: Path) -> None:
-    content = rows(PAYMENTS, {}).with_columns(pl.col("amount").cast(pl.Float64))
-    assert refusal(curated(tmp_path, PAYMENTS, content)) == "its column amount is of type Float64; expected decimal"
+#: Values of payments as files write them that do not know their types, and those that are taken.
+WRITTEN: dict[str, tuple[str, list[Any], list[Any]]] = {
+    "numbers": ("amount", [9.5, 12.345, 10.0], [Decimal("9.50"), None, Decimal("10.00")]),
+    "text": ("amount", ["9.50", "12.345", "EUR 3"], [Decimal("9.50"), None, None]),
+    "zeros": ("amount", ["19.9900", ".50", "-0.000"], [Decimal("19.99"), Decimal("0.50"), Decimal("0.00")]),
+    "points": ("amount", [".505", ".", "1."], [None, None, None]),
+    "bytes": ("amount", [b"9.50", b"\xff", None], [Decimal("9.50"), None, None]),
+    "times": ("paid_at", ["2026-03-02 10:00:00", "0000-00-00 00:00:00", "2026-03-01"], [10, None, None]),
+    "zones": ("paid_at", ["2026-03-02 10:00:00+00:00", "2026-03-02T10:00:00 UTC", "2026-03-02 10:00:00Z"], [10] * 3),
+    "offsets": (
+        "paid_at",
+        ["2026-03-02 12:00:00.000+02:00", "2026-03-02T05:30:00-0430", "2026-03-02 11:00:00+01"],
+        [10] * 3,
+    ),
+    "fractions": ("paid_at", ["2026-03-02 10:00:00.0000000", "2026-03-02 10:00:00.0000001", "10:00"], [10, None, None]),
+    "numbers for times": ("paid_at", [1772366400, 20260302, 0], [None, None, None]),
+    "truths": ("method", [b"cash", b"\xff\xfe", b"card"], ["cash", None, "card"]),
+}
 
 
-@pytest.mark.parametrize("value", [[1], b"x", {"a": 1}], ids=str)
+@pytest.mark.parametrize("case", WRITTEN)
+@pytest.mark.parametrize("dataset", [PAYMENTS, contracted(PAYMENTS, "evolve")], ids=["frozen", "evolving"])
+def test_a_value_that_does_not_convert_rejects_its_row_whatever_the_contract(
+    tmp_path: Path, dataset: Dataset, case: str
+) -> None:
+    column, values, wanted = WRITTEN[case]
+    wanted = [_TEN + timedelta(days=1) if column == "paid_at" and each else each for each in wanted]
+    content = rows(PAYMENTS, *({"payment_id": number} for number in (1, 2, 3))).with_columns(pl.Series(column, values))
+    day = curated(tmp_path, dataset, content)
+    assert day.rows.collect()[column].to_list() == [each for each in wanted if each is not None]
+    (rejected,) = day.rejected.values()
+    assert rejected.select("row", "column").rows() == [(n, column) for n, each in enumerate(wanted, 1) if each is None]
+
+
+def test_a_rejected_value_is_told_with_what_was_expected(tmp_path: Path) -> None:
+    content = rows(PAYMENTS, {"payment_id": 1}, {"payment_id": 2}).with_columns(pl.Series("amount", [9.5, 12.345]))
+    (rejected,) = curated(tmp_path, PAYMENTS, content).rejected.values()
+    (reason,) = rejected["reason"]
+    assert reason.startswith(
+        "row 2, column amount: found '12.345'; expected decimal(18,2), a number of at most 16 digits"
+    )
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}], ids=str)
 def test_a_type_of_which_nothing_ever_converts_refuses_the_object(tmp_path: Path, value: object) -> None:
     values = pl.Series("total", [value])
     day = curated(tmp_path, ORDERS, rows(ORDERS, {}).with_columns(values))

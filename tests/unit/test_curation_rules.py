@@ -191,13 +191,17 @@ _VERSIONED = Dataset(
     order=("at",),
 )
 Version = tuple[int, int, int | None, str, str, int]
+#: The object that holds tombstones.
+GONE = "s3"
 
 
 def oracle(rows: list[Version]) -> list[str]:
     """The outcome of each row, found one by one."""
 
-    def place(row: Version) -> tuple[bool, int, str, str, int]:
-        return row[2] is not None, row[2] or 0, row[3], row[4], row[5]
+    def place(row: Version) -> tuple[int, bool, int, str, str, int]:
+        gone = max((other[3] for other in rows if other[:2] == row[:2] and other[4] == GONE), default="")
+        counts = 0 if row[3] < gone else 1 if row[4] == GONE else 2
+        return counts, row[2] is not None, row[2] or 0, row[3], row[4], row[5]
 
     outcomes = []
     for row in rows:
@@ -210,7 +214,8 @@ def oracle(rows: list[Version]) -> list[str]:
 def versions(rows: list[Version]) -> pl.DataFrame:
     names = ["a", "b", "at", "_load_id", "_source", "_row"]
     kinds = [pl.Int64, pl.Int64, pl.Int64, pl.String, pl.String, pl.Int64]
-    return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+    frame = pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+    return frame.with_columns((pl.col("_source") == GONE).alias("_deleted"))
 
 
 _VERSIONS = st.lists(
@@ -219,7 +224,7 @@ _VERSIONS = st.lists(
         st.integers(0, 1),
         st.one_of(st.none(), st.integers(0, 2)),
         st.sampled_from(["l1", "l2"]),
-        st.sampled_from(["s1", "s2", "s3"]),
+        st.sampled_from(["s1", "s2", GONE]),
     ),
     max_size=12,
 ).map(lambda rows: [(*row, number) for number, row in enumerate(rows, 1)])
@@ -243,7 +248,7 @@ def test_each_engine_chooses_the_same_latest_row(native: Native) -> None:
                 for b in (0, 1)
                 for at in (None, 1, 2)
                 for load in ("l1", "l2")
-                for source in ("s1", "s2")
+                for source in ("s1", "s2", GONE)
                 if (a, b, at, load, source) != (1, 1, 2, "l2", "s2")
             ),
             1,
@@ -251,4 +256,4 @@ def test_each_engine_chooses_the_same_latest_row(native: Native) -> None:
     ]
     found = collected(settled(nw.from_native(native(versions(rows))), _VERSIONED).to_native())
     assert found[OUTCOME].to_list() == oracle(rows)
-    assert found.columns == ["a", "b", "at", "_load_id", "_source", "_row", OUTCOME]
+    assert found.columns == ["a", "b", "at", "_load_id", "_source", "_row", "_deleted", OUTCOME]

@@ -11,12 +11,24 @@
 --   customers  Customers who live there
 --   persons    Persons of their households, as far as known
 
-WITH versions AS (
+WITH known AS (
   SELECT
-    country, household_size, _deleted,
-    row_number() OVER (PARTITION BY customer_id ORDER BY updated_at DESC, _load_id DESC, "date" DESC) AS place
+    customer_id, country, household_size, _deleted, updated_at, _load_id, "date",
+    max(CASE WHEN _deleted THEN _load_id WHEN _deleted_by IS NULL THEN '' ELSE _deleted_by END) OVER (
+      PARTITION BY customer_id
+    ) AS last_gone
   FROM customers
   WHERE "date" <= ? /* as_of */
+),
+versions AS (
+  SELECT
+    country, household_size, _deleted,
+    row_number() OVER (
+      PARTITION BY customer_id ORDER BY _deleted, updated_at DESC, _load_id DESC, "date" DESC
+    ) AS place
+  FROM known
+  -- What was read before the row was last found deleted does not count.
+  WHERE _load_id >= last_gone
 )
 SELECT
   country,

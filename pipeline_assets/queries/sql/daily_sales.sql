@@ -15,13 +15,25 @@
 --   total      Sum of the orders
 --   average    Mean of an order
 
-WITH versions AS (
+WITH known AS (
   SELECT
-    customer_id, ordered_at, status, total, currency, _deleted,
-    row_number() OVER (PARTITION BY order_id ORDER BY updated_at DESC, _load_id DESC, "date" DESC) AS place
+    order_id, customer_id, ordered_at, status, total, currency, _deleted, updated_at, _load_id, "date",
+    max(CASE WHEN _deleted THEN _load_id WHEN _deleted_by IS NULL THEN '' ELSE _deleted_by END) OVER (
+      PARTITION BY order_id
+    ) AS last_gone
   FROM orders
   -- No order is loaded earlier than the day before it is bought: a rule rejects what says it was.
   WHERE "date" >= CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)
+),
+versions AS (
+  SELECT
+    customer_id, ordered_at, status, total, currency, _deleted,
+    row_number() OVER (
+      PARTITION BY order_id ORDER BY _deleted, updated_at DESC, _load_id DESC, "date" DESC
+    ) AS place
+  FROM known
+  -- What was read before the row was last found deleted does not count.
+  WHERE _load_id >= last_gone
 )
 SELECT
   CAST(ordered_at AS date) AS day,

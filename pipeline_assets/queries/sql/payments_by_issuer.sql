@@ -17,13 +17,25 @@
 --   refunded  Sum of what was refunded
 --   declined  Payments that were declined
 
-WITH versions AS (
+WITH known AS (
   SELECT
-    paid_at, method, card_issuer, card_token, amount, currency, status, _deleted,
-    row_number() OVER (PARTITION BY payment_id ORDER BY updated_at DESC, _load_id DESC, "date" DESC) AS place
+    payment_id, paid_at, method, card_issuer, card_token, amount, currency, status, _deleted, updated_at, _load_id, "date",
+    max(CASE WHEN _deleted THEN _load_id WHEN _deleted_by IS NULL THEN '' ELSE _deleted_by END) OVER (
+      PARTITION BY payment_id
+    ) AS last_gone
   FROM payments
   -- What is said of a payment last is loaded no earlier than the day before it was made.
   WHERE "date" >= CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)
+),
+versions AS (
+  SELECT
+    paid_at, method, card_issuer, card_token, amount, currency, status, _deleted,
+    row_number() OVER (
+      PARTITION BY payment_id ORDER BY _deleted, updated_at DESC, _load_id DESC, "date" DESC
+    ) AS place
+  FROM known
+  -- What was read before the row was last found deleted does not count.
+  WHERE _load_id >= last_gone
 )
 SELECT
   method,

@@ -16,29 +16,63 @@
 --   quantity    How much was sold
 --   amount      What it came to, discounts taken off
 
-WITH order_versions AS (
+WITH order_known AS (
   SELECT
-    order_id, ordered_at, status, _deleted,
-    row_number() OVER (PARTITION BY order_id ORDER BY updated_at DESC, _load_id DESC, "date" DESC) AS place
+    order_id, ordered_at, status, _deleted, updated_at, _load_id, "date",
+    max(CASE WHEN _deleted THEN _load_id WHEN _deleted_by IS NULL THEN '' ELSE _deleted_by END) OVER (
+      PARTITION BY order_id
+    ) AS last_gone
   FROM orders
   -- No order is loaded earlier than the day before it is bought: a rule rejects what says it was.
+  WHERE "date" >= CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)
+),
+order_versions AS (
+  SELECT
+    order_id, ordered_at, status, _deleted,
+    row_number() OVER (
+      PARTITION BY order_id ORDER BY _deleted, updated_at DESC, _load_id DESC, "date" DESC
+    ) AS place
+  FROM order_known
+  -- What was read before the row was last found deleted does not count.
+  WHERE _load_id >= last_gone
+),
+line_known AS (
+  SELECT
+    line_number, order_id, product_id, quantity, amount, currency, is_return, _deleted, updated_at, _load_id, "date",
+    max(CASE WHEN _deleted THEN _load_id WHEN _deleted_by IS NULL THEN '' ELSE _deleted_by END) OVER (
+      PARTITION BY order_id, line_number
+    ) AS last_gone
+  FROM order_lines
+  -- A line comes with its order or after it.
   WHERE "date" >= CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)
 ),
 line_versions AS (
   SELECT
     order_id, product_id, quantity, amount, currency, is_return, _deleted,
     row_number() OVER (
-      PARTITION BY order_id, line_number ORDER BY updated_at DESC, _load_id DESC, "date" DESC
+      PARTITION BY order_id, line_number ORDER BY _deleted, updated_at DESC, _load_id DESC, "date" DESC
     ) AS place
-  FROM order_lines
-  -- A line comes with its order or after it.
-  WHERE "date" >= CAST(CAST(date_add('day', -1, CAST(? /* first_day */ AS date)) AS date) AS varchar)
+  FROM line_known
+  -- What was read before the row was last found deleted does not count.
+  WHERE _load_id >= last_gone
+),
+product_known AS (
+  SELECT
+    product_id, name, _deleted, updated_at, _load_id, "date",
+    max(CASE WHEN _deleted THEN _load_id WHEN _deleted_by IS NULL THEN '' ELSE _deleted_by END) OVER (
+      PARTITION BY product_id
+    ) AS last_gone
+  FROM products
 ),
 product_versions AS (
   SELECT
     product_id, name, _deleted,
-    row_number() OVER (PARTITION BY product_id ORDER BY updated_at DESC, _load_id DESC, "date" DESC) AS place
-  FROM products
+    row_number() OVER (
+      PARTITION BY product_id ORDER BY _deleted, updated_at DESC, _load_id DESC, "date" DESC
+    ) AS place
+  FROM product_known
+  -- What was read before the row was last found deleted does not count.
+  WHERE _load_id >= last_gone
 )
 SELECT
   line.product_id,

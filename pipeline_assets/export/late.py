@@ -1,0 +1,82 @@
+"""Rows that were changed after a load began and say that they were changed before.
+
+A clock that is not of UTC wrote their time, a transaction was committed late, or they were put back from a copy.
+
+A load writes down the key and time of every row that was changed in the half day before it began. What the next one
+finds there that was not, has come in since. Where all keys are compared (`--keys`), so are the times of all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.export.clocks import ZONES
+from pipeline_assets.export.loads import Begun, Loads
+from pipeline_assets.export.source import SourceDatabase
+from pipeline_assets.export.statements import moment
+from pipeline_assets.export.tables import UPDATED_AT
+from pipeline_assets.lake.layout import LoadName, key_snapshot, key_snapshots, recent_versions
+
+#: So many are read by their keys; of more, the whole table is.
+_MOST_KEYS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """The keys of late rows of a table; `everything` where there are too many to be named."""
+
+    keys: tuple[tuple[int, ...], ...] = ()
+    everything: bool = False
+    said: tuple[str, ...] = ()
+
+
+def late_rows(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Begun, lag: timedelta) -> Late:
+    """The late rows of a table, the same however often it is asked within a load.
+
+    It writes down what the next load has to know, so it has to be asked in each load but those of a day.
+    """
+    name, key = dataset.name, list(dataset.key)
+    since = datetime.fromisoformat(begun.since[name]) if name in begun.since else None
+    began = datetime.fromisoformat(begun.begun_at)
+    begins = [began - lag - ZONES, *([datetime.fromisoformat(begun.late[name])] if name in begun.late else [])]
+    recent = loads.kept(recent_versions(name, begun.name.load_id), lambda: source.versions(dataset, min(begins)))
+    if since is None:
+        return Late()
+    found = [pl.DataFrame(schema=dict.fromkeys(key, pl.Int64))]
+    before = begun.follows.get(name)
+    if before and (earlier := loads.found(recent_versions(name, before))) is not None:
+        found.append(_changed(recent, earlier, since, datetime.fromisoformat(begun.late[name])).select(key))
+    if begun.keys:
+        found.append(_by_keys(loads, dataset, begun, min(since, began), lag).select(key))
+    late = pl.concat(found).unique().sort(key)
+    if late.is_empty():
+        return Late()
+    said = (
+        f"{name}: {late.height} of its rows say that they were last changed before the load before this one began, and "
+        "were not so then; they are exported now. Their updated_at is not in UTC, or was committed more than "
+        f"{lag.total_seconds() / 60:g} minutes late"
+    )
+    return Late(everything=True, said=(said,)) if late.height > _MOST_KEYS else Late(tuple(late.rows()), said=(said,))
+
+
+def _by_keys(loads: Loads, dataset: Dataset, begun: Begun, since: datetime, lag: timedelta) -> pl.DataFrame:
+    """Rows whose time is another than when all keys were last compared, and which no load in between has read."""
+    mine = key_snapshot(dataset.name, begun.name.load_id)
+    before = [each for each in loads.keys(key_snapshots(dataset.name)) if each < mine][-1:]
+    now = loads.frame(mine)
+    if not before or UPDATED_AT not in (earlier := loads.frame(before[0])).columns:
+        return now.clear()
+    load_id = before[0].rpartition("/")[2].removesuffix(".parquet")
+    return _changed(now, earlier, min(since, LoadName("", load_id).began - lag))
+
+
+def _changed(now: pl.DataFrame, before: pl.DataFrame, until: datetime, since: datetime | None = None) -> pl.DataFrame:
+    """What is in the one and not in the other, of the times up to a moment."""
+    times = now.filter(pl.col(UPDATED_AT) < moment(until))
+    if since:
+        times = times.filter(pl.col(UPDATED_AT) >= moment(since))
+    return times.join(before, on=now.columns, how="anti")
