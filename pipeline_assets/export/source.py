@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import polars as pl
 
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.export.clocks import Times
-from pipeline_assets.export.engines import engine_of
+from pipeline_assets.export.engines import Engine
 from pipeline_assets.export.errors import SourceError
+from pipeline_assets.export.mysql import MySql
+from pipeline_assets.export.sqlite import Sqlite
 from pipeline_assets.export.statements import PLACE, Statements, Window
 from pipeline_assets.export.tables import UPDATED_AT, SourceTable, table_of
 from pipeline_assets.export.values import moments, typed
@@ -46,7 +49,7 @@ class SourceDatabase:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = engine_of(url)
+        self._engine = _engine_of(url)
 
     def now(self) -> datetime:
         """The time by the clock of the database."""
@@ -134,3 +137,13 @@ class SourceDatabase:
                 wrong.append(f"{column.name} ({column.type})")
         named = f"; it is of {', '.join(wrong)}: mend it in the source, or take the column out of it" if wrong else ""
         return SourceError(f"{error}{named}")
+
+
+def _engine_of(url: str) -> Engine:
+    """The engine of a database's URL; raises `SourceError` for another."""
+    parts = urlsplit(url)
+    if parts.scheme == "mysql":
+        return MySql(url)
+    if parts.scheme == "sqlite":
+        return Sqlite(unquote(parts.path))
+    raise SourceError(f"a source database is mysql or sqlite, not {parts.scheme or 'nothing'}")
