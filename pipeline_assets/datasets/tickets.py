@@ -4,7 +4,8 @@ from pipeline_assets.datasets.spec import Column, Dataset, Rule
 
 TICKETS = Dataset(
     name="tickets",
-    description="Purchase tickets as CSV files, one row per product of a ticket.",
+    description="Purchase tickets as CSV files, one row per product of a ticket. A ticket is a number of a store, with its "
+    "basket, on one day.",
     owner="team:purchases",
     columns=(
         Column("ticket_id", "text", "the ticket (receipt) the row belongs to"),
@@ -15,7 +16,7 @@ TICKETS = Dataset(
         Column("quantity", "number", "how much was sold, above zero", unit="pieces, or the product's own measure"),
         Column("store", "text", "the store that sold it"),
     ),
-    key=("ticket_id", "product"),
+    key=("store", "ticket_id", "basket_id", "product"),
     rules=(
         Rule("present", "halt", "the object version that the event announced"),
         Rule("size", "halt", "at most 1.5 GB, unpacked; split the file"),
