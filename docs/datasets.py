@@ -74,15 +74,16 @@ files a day with the month or a word first, and a price with a sign, are rejecte
 
 What holds for ticket files:
 
-- **One purchase** is a store, its ticket number, its basket and its day: the same number in another store, with another
-  basket or on another day is another ticket, and the same basket number another basket. A day begins at midnight UTC, or
-  at `TICKETS_DAY_BEGINS`. A ticket may be spread over several files.
-- **One line** is a product of a ticket. Rows of a file that are the same to the letter are one; other rows of the same
-  line add up. Where several files have a line, the one that was put last counts, and the rows of the others are
-  superseded until that file no longer has it.
-- **A file under the key of an earlier one** replaces what that one said and nothing else. It does so only if it can be
-  read to its end and has a row that is accepted; a file with a header alone needs the metadata `cesta-empty=yes` on its
-  object. A file that is cut off is taken as far as it goes only where no whole one was under its key.
+- **One purchase** is a store, its ticket number, its basket and its day: the same number in another store, with
+  another basket or on another day is another ticket, and the same basket number another basket. A day begins at
+  midnight UTC, or at `TICKETS_DAY_BEGINS`. A ticket may be spread over several files.
+- **One line** is a product of a ticket. Rows of a file that are the same to the letter are one; other rows of the
+  same line add up. Where several files have a line, the one that was put last counts, and the rows of the others
+  are superseded until that file no longer has it.
+- **A file under the key of an earlier one** replaces what that one said and nothing else. It does so only if it
+  can be read to its end and has a row that is accepted; a file with a header alone needs the metadata
+  `cesta-empty=yes` on its object. A file that is cut off is taken as far as it goes only where no whole one was
+  under its key.
 """
 _UNKNOWN = {
     "evolve": "a column that is not listed is kept in `other_columns`",

@@ -4,8 +4,8 @@ from pipeline_assets.datasets.spec import Column, Dataset, Rule
 
 TICKETS = Dataset(
     name="tickets",
-    description="Purchase tickets as CSV files, one row per product of a ticket. A ticket is a number of a store, with its "
-    "basket, on one day.",
+    description="Purchase tickets as CSV files, one row per product of a ticket. A ticket is a number of a store, with "
+    "its basket, on one day.",
     owner="team:purchases",
     columns=(
         Column("ticket_id", "text", "the ticket (receipt) the row belongs to"),
