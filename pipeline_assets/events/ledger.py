@@ -98,6 +98,16 @@ class Ledger:
             self._partitions.put(earlier)
         return "redelivered" if receipt.revision else self._count_delivery(receipt)
 
+    def account_again(self, receipt_id: str) -> None:
+        """Put what the receipt of an object version says of its partitions again.
+
+        A version that gave way to an *older* one may have taken that one out of them before.
+        """
+        receipt, put = self.receipt(receipt_id), None
+        while receipt and receipt != put:
+            self._partitions.put(receipt)
+            receipt, put = self.receipt(receipt_id), receipt
+
     def pending(self, flow: str, *, limit: int) -> list[PendingReport]:
         """The receipts that wait to be reported to Dagster, oldest first, at most `limit`."""
         found: list[PendingReport] = []

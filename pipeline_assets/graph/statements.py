@@ -70,6 +70,12 @@ MATCH (load:TicketLoad {{uri: $uri}})
 WHERE load.stands OR load.state <> 'done' OR load.rank < $whole
 {_LOAD}
 """
+#: What stands of an object, and what is on its way to.
+READ_OPEN_LOADS: Final = f"""
+MATCH (load:TicketLoad {{uri: $uri}})
+WHERE load.stands OR load.state <> 'done'
+{_LOAD} ORDER BY stamp
+"""
 READ_NEWEST_WHOLE_LOADS: Final = f"""
 MATCH (load:TicketLoad {{uri: $uri}})
 WHERE load.rank = $whole

@@ -140,6 +140,12 @@ class PurchaseGraph:
         with _transient(), self.driver.session() as session:
             return session.execute_read(loads_of_object, uri)
 
+    def open_loads_of(self, uri: str) -> list[KnownLoad]:
+        """The version of an object that stands and those that are on their way, oldest first."""
+        with _transient(), self.driver.session() as session:
+            records = session.execute_read(lambda tx: list(tx.run(statements.READ_OPEN_LOADS, uri=uri)))
+        return [known_load(record) for record in records]
+
     def sizes(self) -> dict[str, int]:
         """Nodes per label and relationships per type."""
         sizes: dict[str, int] = {}

@@ -102,10 +102,14 @@ class TicketFlow(FileFlow[Load, TicketStores]):
         And work in the version that stands instead, where this one has left its key to one whose claims are gone.
         """
         known = stores.graph.known(receipt.id)
-        if known is None or not known.load.done:
+        if known is None:
             return
-        self._revise(known, stores)
-        self._work_in_what_stands_again(known, stores, budget)
+        if known.load.done:
+            self._revise(known, stores)
+            self._see_to_what_stands(known, stores, budget)
+        elif known.load.run > receipt.run and known.load.next_row == 1:
+            # Another version had it begun again before there was a receipt to say so to.
+            self._work_in_again(known, receipt, stores, budget)
 
     def revise(self, receipt_id: str, stores: TicketStores) -> None:
         """Have the ledger say what the graph says of a load whose counts other objects have changed since.
@@ -131,19 +135,32 @@ class TicketFlow(FileFlow[Load, TicketStores]):
         if rule:
             stores.quarantine.keep_file(load.version, load.run, rule, sentence, "")
 
-    def _work_in_what_stands_again(self, ended: KnownLoad, stores: TicketStores, budget: TimeBudget) -> None:
-        """Work in the versions of the key that the graph has begun again for this one, unless somebody has."""
-        for receipt_id in sorted(ended.load.touched):
-            known, receipt = stores.graph.known(receipt_id), stores.ledger.receipt(receipt_id)
-            if not (known and receipt and known.uri == ended.uri) or known.load.done or receipt.run >= known.load.run:
+    def _see_to_what_stands(self, ended: KnownLoad, stores: TicketStores, budget: TimeBudget) -> None:
+        """Have the version of the key that stands in place of this one in graph and ledger, unless it is."""
+        if ended.load.stands:
+            if ended.load.touched:
+                stores.ledger.account_again(ended.id)
+            return
+        for known in stores.graph.open_loads_of(ended.uri):
+            if known.id not in ended.load.touched and known.load.version.stamp > ended.load.version.stamp:
+                continue  # it replaces this one, and whoever works on it sees to it
+            receipt = stores.ledger.receipt(known.id)
+            if receipt is None:
                 continue
-            if self._work(receipt.source, stores, receipt, budget, redo=False, report=True).run == receipt.run:
-                # It is no longer in its bucket: the one before it has to stand.
-                load = stores.graph.load(receipt.source)
-                while load and not load.done:
-                    load = stores.graph.finish(self.refused(load))
-                if again := stores.graph.known(receipt_id):
-                    self._work_in_what_stands_again(again, stores, budget)
+            if receipt.run < known.load.run:
+                self._work_in_again(known, receipt, stores, budget)
+            elif known.load.stands:
+                stores.ledger.account_again(known.id)
+
+    def _work_in_again(self, known: KnownLoad, receipt: Receipt, stores: TicketStores, budget: TimeBudget) -> None:
+        if self._work(receipt.source, stores, receipt, budget, redo=False, report=True).run > receipt.run:
+            return
+        # It is no longer in its bucket: the one before it has to stand.
+        load = stores.graph.load(receipt.source)
+        while load and not load.done:
+            load = stores.graph.finish(self.refused(load))
+        if again := stores.graph.known(known.id):
+            self._see_to_what_stands(again, stores, budget)
 
 
 def yielding(load: Load) -> tuple[str, str]:

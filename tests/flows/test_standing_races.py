@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gzip
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from deploy.local.instance import GraphEngine
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.graph import store
 from pipeline_assets.graph.load import Batch, BehindError, Load
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.graph.store import PurchaseGraph
-from tests.flows.ticket_world import World, row, ticket_world
+from pipeline_assets.tickets import rows
+from pipeline_assets.tickets.ingest import TICKET_FLOW
+from pipeline_assets.tickets.stores import TicketStores
+from tests.flows.mortality import DeadError
+from tests.flows.ticket_world import HEADER, World, row, ticket_world
 
 if TYPE_CHECKING:
     from tests.flows.conftest import RunningStack
@@ -89,6 +96,95 @@ def test_a_version_that_was_overtaken_on_its_way_does_not_stand_by_half(world: W
     assert again
     finished(graph, graph.write(again, batch(line("T1"), line("T2"), next_row=3)))
     assert quantities(graph) == {"T1": 1, "T2": 1}
+
+
+class Watched:
+    """A ledger that does something once, right before it records the receipt of a version's run."""
+
+    def __init__(self, inner: Ledger, source: ObjectVersion, run: int, before: Callable[[], object]) -> None:
+        self.inner = inner
+        self.of = source.id, run
+        self.before: Callable[[], object] | None = before
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def record(self, receipt: Receipt, *, report: bool = True) -> str:
+        if (receipt.id, receipt.run) == self.of and self.before:
+            before, self.before = self.before, None
+            before()
+        return self.inner.record(receipt, report=report)
+
+
+def watched(world: World, source: ObjectVersion, run: int, before: Callable[[], object]) -> TicketStores:
+    stores = world.stores()
+    return replace(stores, ledger=Watched(stores.ledger, source, run, before))  # type: ignore[arg-type]
+
+
+def put_cut(world: World, key: str, *rows: str) -> ObjectVersion:
+    whole = world.put(key, *rows)
+    body = gzip.compress("\n".join([HEADER, *rows, ""]).encode())[:-8]
+    put = world.cloud.access.s3.put_object(Bucket=world.bucket, Key=key, Body=body)
+    return replace(whole, version_id=put["VersionId"], etag="", size=len(body))
+
+
+def die() -> None:
+    raise DeadError
+
+
+def accounted(world: World) -> tuple[Counts, set[str]]:
+    account = world.stores().ledger.account("tickets", DAY)
+    return account.counts, set(account.receipt_ids)
+
+
+def test_the_account_of_a_day_stays_with_the_whole_version_that_came_between_graph_and_receipt_of_a_cut_one(
+    world: World,
+) -> None:
+    older = world.put("a.csv", row("T1"), row("T2"))
+    cut = put_cut(world, "a.csv", row("T1"))
+    TICKET_FLOW.ingest(cut, watched(world, cut, 1, lambda: TICKET_FLOW.ingest(older, world.stores())))
+    assert quantities(world.stores().graph) == {"T1": 1, "T2": 1}
+    assert accounted(world) == (Counts(received=2, accepted=2), {older.id})
+
+
+@pytest.fixture
+def refused_again(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[ObjectVersion, ObjectVersion]:
+    """An older version, and a newer one of which today's rules reject every row."""
+    older, newer = world.put("a.csv", row("T1", quantity=5)), world.put("a.csv", row("T1", quantity=1))
+    TICKET_FLOW.ingest(newer, world.stores())
+    monkeypatch.setattr(rows, "SMALLEST_QUANTITY", 2)
+    return older, newer
+
+
+@pytest.mark.parametrize("redo", [False, True], ids=["delivered again", "replayed again"])
+def test_what_stands_again_gets_its_receipt_also_where_the_worker_died_before_it(
+    world: World, refused_again: tuple[ObjectVersion, ObjectVersion], *, redo: bool
+) -> None:
+    older, newer = refused_again
+    TICKET_FLOW.ingest(older, world.stores())
+    with pytest.raises(DeadError):
+        TICKET_FLOW.ingest(newer, watched(world, older, 2, die), redo=True)
+    TICKET_FLOW.ingest(newer, world.stores(), redo=redo)
+    check_older_stands(world, older)
+
+
+def test_what_is_begun_again_before_its_first_receipt_is_worked_in(
+    world: World, refused_again: tuple[ObjectVersion, ObjectVersion]
+) -> None:
+    older, newer = refused_again
+    redone = watched(world, older, 1, lambda: TICKET_FLOW.ingest(newer, world.stores(), redo=True))
+    TICKET_FLOW.ingest(older, redone)
+    check_older_stands(world, older)
+
+
+def check_older_stands(world: World, older: ObjectVersion) -> None:
+    stores = world.stores()
+    assert quantities(stores.graph) == {"T1": 5}
+    receipt = stores.ledger.receipt(older.id)
+    assert receipt
+    assert receipt.counts == Counts(received=1, accepted=1)
+    assert stores.ledger.totals("tickets").counts == Counts(received=2, accepted=1, quarantined=1)
+    assert accounted(world) == (Counts(received=1, accepted=1), {older.id})
 
 
 def test_a_revision_that_changes_no_count_names_a_place_that_dagster_has(world: World) -> None:
