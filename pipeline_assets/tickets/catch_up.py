@@ -33,19 +33,22 @@ class CatchUp:
 def catch_up(stores: TicketStores, *, progress: Callable[[str], None] = lambda _: None) -> CatchUp:
     """Bring every object that the ledger knows and the graph lacks into the graph; an empty graph is filled anew.
 
-    Where the graph is ahead of the ledger, since a process died between the two, the ledger is told.
+    Where the graph is ahead of the ledger, since a process died between the two, the ledger is told; also of a version
+    that was refused when its receipt was written and was begun again since.
     """
     started = time.monotonic()
     stores.graph.ensure_schema()
-    receipts = [receipt for receipt in stores.ledger.receipts(TICKET_FLOW.name) if not receipt.refused]
+    every = stores.ledger.receipts(TICKET_FLOW.name)
     brought: list[Receipt] = []
-    for number, receipt in enumerate(receipts, 1):
+    for number, receipt in enumerate(every, 1):
         load = stores.graph.load(receipt.source)
         TICKET_FLOW.revise(receipt.id, stores)
-        if load is None or not load.done or load.run > receipt.run:
+        lacking = not receipt.refused if load is None else not load.done or load.run > receipt.run
+        if lacking:
             brought.append(restore_patiently(receipt.source, stores))
-            progress(f"{number} of {len(receipts)} objects: {brought[-1].refused or f'restored {receipt.source.key}'}")
+            progress(f"{number} of {len(every)} objects: {brought[-1].refused or f'restored {receipt.source.key}'}")
     restored = tuple(receipt for receipt in brought if receipt.partitions)
+    receipts = [receipt for receipt in every if not receipt.refused]
     newest = {receipt.source.uri: receipt.id for receipt in receipts}
     gone = (receipt for receipt in brought if not receipt.partitions)
     missing = tuple(receipt for receipt in gone if newest[receipt.source.uri] == receipt.id)

@@ -19,6 +19,7 @@ from pipeline_assets.graph.load import Batch, BehindError, Load
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets import rows
+from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.stores import TicketStores
 from tests.flows.mortality import DeadError
@@ -79,6 +80,21 @@ def test_claims_of_two_versions_on_the_same_tickets_are_all_taken_back(
     assert quantities(graph) == dict.fromkeys(tickets, 3)
     claims = graph.driver.execute_query("MATCH (c:TicketClaim) RETURN c.owner AS owner").records
     assert [record["owner"] for record in claims] == []
+
+
+def test_a_catch_up_finds_a_part_that_stands_again_though_its_receipt_says_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = world.load("a.csv", row("T1", quantity=1))
+    part = put_cut(world, "a.csv", row("T1", quantity=5))
+    TICKET_FLOW.ingest(part, world.stores())
+    monkeypatch.setattr(rows, "SMALLEST_QUANTITY", 2)
+    with pytest.raises(DeadError):
+        TICKET_FLOW.ingest(whole, watched(world, part, 2, die), redo=True)
+    catch_up(world.stores())
+    receipt = world.stores().ledger.receipt(part.id)
+    assert receipt
+    assert (receipt.counts, receipt.refused) == (Counts(received=2, accepted=1, quarantined=1), "")
 
 
 def test_a_version_that_was_overtaken_on_its_way_does_not_stand_by_half(world: World) -> None:
