@@ -132,9 +132,12 @@ class Load:
         return (self.run, self.next_row, self.done) == (known.run, known.next_row, known.done)
 
     def counting_on(self, known: Load | None) -> Load:
-        """The same with the counts that the graph has of this run: work on other objects may have changed them."""
+        """The same with the counts that the graph has of this run: work on other objects may have changed them.
+
+        A later run takes on whom the one before it touched, which may have died before it told them.
+        """
         if known is None or known.run != self.run:
-            return self
+            return replace(self, touched=known.touched) if known else self
         return replace(
             self,
             days=known.days,
@@ -180,7 +183,7 @@ class Load:
 
     def begun_again(self) -> Load:
         """A run of the same version that has yet to read its first row."""
-        return Load(self.version, run=self.run + 1)
+        return Load(self.version, run=self.run + 1, touched=self.touched)
 
 
 class BehindError(OvertakenError):

@@ -97,6 +97,16 @@ def test_a_catch_up_finds_a_part_that_stands_again_though_its_receipt_says_refus
     assert (receipt.counts, receipt.refused) == (Counts(received=2, accepted=1, quarantined=1), "")
 
 
+def test_a_later_run_tells_whom_a_run_touched_that_died(world: World) -> None:
+    earlier, later = world.load("a.csv", row("T1", quantity=1)), world.put("b.csv", row("T1", quantity=2))
+    with pytest.raises(DeadError):
+        TICKET_FLOW.ingest(later, watched(world, earlier, 1, die))
+    TICKET_FLOW.ingest(later, world.stores(), redo=True)
+    receipt = world.stores().ledger.receipt(earlier.id)
+    assert receipt
+    assert receipt.counts == Counts(received=1, superseded=1)
+
+
 def test_a_version_that_was_overtaken_on_its_way_does_not_stand_by_half(world: World) -> None:
     """Its first rows met a newer version, its last ones a redo of that version, which ends with nothing."""
     graph = world.stores().graph
