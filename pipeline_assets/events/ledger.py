@@ -79,10 +79,11 @@ class Ledger:
         item = self._table.get(f"receipt#{receipt_id}", _RECEIPT)
         return int(item["deliveries"]["N"]) if item else 0
 
-    def record(self, receipt: Receipt, *, report: bool = True) -> Literal["recorded", "redelivered"]:
+    def record(self, receipt: Receipt, *, report: bool = True, delivery: bool = True) -> Literal["recorded", "redelivered"]:
         """Put the receipt, if absent or an earlier one; `report` says whether Dagster has yet to be told.
 
-        A receipt that is there already as it is, or as a later one, only counts one more delivery.
+        A receipt that is there already as it is, or as a later one, only counts one more delivery, unless there was no
+        `delivery` of it: another object has changed its counts.
         """
         put = False
         while not ((earlier := self.receipt(receipt.id)) and earlier.edition >= receipt.edition):
@@ -96,7 +97,7 @@ class Ledger:
         if put:
             self._partitions.drop(receipt, kept=earlier.partitions)
             self._partitions.put(earlier)
-        return "redelivered" if receipt.revision else self._count_delivery(receipt)
+        return self._count_delivery(receipt) if delivery else "redelivered"
 
     def account_again(self, receipt_id: str) -> None:
         """Put what the receipt of an object version says of its partitions again.

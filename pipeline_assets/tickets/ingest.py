@@ -128,7 +128,7 @@ class TicketFlow(FileFlow[Load, TicketStores]):
         load = replace(known.load, version=receipt.source)
         self._keep_refusal(load, stores)
         refused = receipt.refused if load.refused else self.refusal(load)
-        stores.ledger.record(self.receipt(load, load.counts, refused, receipt.seconds))
+        stores.ledger.record(self.receipt(load, load.counts, refused, receipt.seconds), delivery=False)
 
     def _keep_refusal(self, load: Load, stores: TicketStores) -> None:
         rule, sentence = yielding(load)

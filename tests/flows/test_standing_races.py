@@ -107,6 +107,13 @@ def test_a_later_run_tells_whom_a_run_touched_that_died(world: World) -> None:
     assert receipt.counts == Counts(received=1, superseded=1)
 
 
+def test_deliveries_are_counted_also_once_another_object_has_changed_the_counts(world: World) -> None:
+    earlier = world.load("a.csv", row("T1", quantity=1))
+    world.load("b.csv", row("T1", quantity=2))
+    TICKET_FLOW.ingest(earlier, world.stores())
+    assert world.stores().ledger.deliveries(earlier.id) == 2
+
+
 def test_a_version_that_was_overtaken_on_its_way_does_not_stand_by_half(world: World) -> None:
     """Its first rows met a newer version, its last ones a redo of that version, which ends with nothing."""
     graph = world.stores().graph
@@ -135,11 +142,11 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def record(self, receipt: Receipt, *, report: bool = True) -> str:
+    def record(self, receipt: Receipt, *, report: bool = True, delivery: bool = True) -> str:
         if (receipt.id, receipt.run) == self.of and self.before:
             before, self.before = self.before, None
             before()
-        return self.inner.record(receipt, report=report)
+        return self.inner.record(receipt, report=report, delivery=delivery)
 
 
 def watched(world: World, source: ObjectVersion, run: int, before: Callable[[], object]) -> TicketStores:
