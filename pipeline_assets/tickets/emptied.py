@@ -21,6 +21,8 @@ def is_meant_to_be_empty(s3: S3Client, version: ObjectVersion) -> bool:
     of: dict[str, Any] = {"Bucket": version.bucket, "Key": version.key}
     if version.version_id:
         of["VersionId"] = version.version_id
+    elif version.etag:
+        of["IfMatch"] = version.etag
     try:
         metadata = s3.head_object(**of)["Metadata"]
     except (BotoCoreError, ClientError) as error:
