@@ -79,7 +79,9 @@ class Ledger:
         item = self._table.get(f"receipt#{receipt_id}", _RECEIPT)
         return int(item["deliveries"]["N"]) if item else 0
 
-    def record(self, receipt: Receipt, *, report: bool = True, delivery: bool = True) -> Literal["recorded", "redelivered"]:
+    def record(
+        self, receipt: Receipt, *, report: bool = True, delivery: bool = True
+    ) -> Literal["recorded", "redelivered"]:
         """Put the receipt, if absent or an earlier one; `report` says whether Dagster has yet to be told.
 
         A receipt that is there already as it is, or as a later one, only counts one more delivery, unless there was no
