@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline_assets.datasets.text import clean_id, clean_name
@@ -31,24 +31,30 @@ def told_what_leaves(
     rejections
         The rejected rows of the batch.
     """
-    stamps = {known.load.version.stamp for known in graph.loads_of(load.version.uri) if known.load.stands}
+    stamps = {known.load.version.stamp for known in graph.open_loads_of(load.version.uri) if known.load.stands}
     stamps.discard(load.version.stamp)
     if not rejections or not stamps:
         return list(rejections)
     rows = [dict(zip(header, rejection.fields, strict=False)) for rejection in rejections]
-    numbers = sorted({clean_id(row.get("ticket_id", "")) for row in rows} - {""})
+    numbers = sorted({_cleaned(row, "ticket_id", clean_id) for row in rows} - {""})
     before: defaultdict[str, list[Claim]] = defaultdict(list)
     for found in tickets_numbered(graph, numbers):
         before[found.key.ticket_id] += [claim for stamp, claim in found.claims.items() if stamp in stamps]
     return [
-        _told(rejection, row, before.get(clean_id(row.get("ticket_id", "")), ()))
+        _told(rejection, row, before.get(_cleaned(row, "ticket_id", clean_id), ()))
         for rejection, row in zip(rejections, rows, strict=True)
     ]
 
 
+def _cleaned(row: Mapping[str, str], column: str, make: Callable[[str], str]) -> str:
+    """A value as the graph keeps it; empty for bytes that were no UTF-8, which it never has."""
+    text = row.get(column, "")
+    return "" if any("\ud800" <= letter <= "\udfff" for letter in text) else make(text)
+
+
 def _told(rejection: Rejection, row: Mapping[str, str], claims: Sequence[Claim]) -> Rejection:
     lines = [(product, line.quantity) for claim in claims for product, line in claim.lines.items()]
-    same = [(product, quantity) for product, quantity in lines if product == clean_name(row.get("product", ""))]
+    same = [(product, quantity) for product, quantity in lines if product == _cleaned(row, "product", clean_name)]
     if not lines:
         return rejection
     named = ", ".join(f"{product!r} x {quantity}" for product, quantity in (same or lines)[:_NAMED])

@@ -14,6 +14,7 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.files.rejection import Rejection
 from pipeline_assets.graph import store
 from pipeline_assets.graph.load import Batch, BehindError, Load
 from pipeline_assets.graph.ownership import Line
@@ -21,6 +22,7 @@ from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets import rows
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
+from pipeline_assets.tickets.leaving import told_what_leaves
 from pipeline_assets.tickets.stores import TicketStores
 from tests.flows.mortality import DeadError
 from tests.flows.ticket_world import HEADER, World, row, ticket_world
@@ -112,6 +114,15 @@ def test_deliveries_are_counted_also_once_another_object_has_changed_the_counts(
     world.load("b.csv", row("T1", quantity=2))
     TICKET_FLOW.ingest(earlier, world.stores())
     assert world.stores().ledger.deliveries(earlier.id) == 2
+
+
+@pytest.mark.parametrize("ticket", ["N\u00f1", "Nn\u0303", "\udcff"], ids=["composed", "decomposed", "no UTF-8"])
+def test_what_leaves_with_a_rejected_row_is_told_however_its_ticket_is_spelt(world: World, ticket: str) -> None:
+    graph = world.stores().graph
+    world.load("a.csv", row("N\u00f1"))
+    load = Load(world.put("a.csv", row("N\u00f1")))
+    (told,) = told_what_leaves(graph, load, ["ticket_id"], [Rejection(1, "quantity", "rule", "said", (ticket,), DAY)])
+    assert ("the version before had 'Bread' x 1" in told.reason) == (ticket != "\udcff")
 
 
 def test_a_version_that_was_overtaken_on_its_way_does_not_stand_by_half(world: World) -> None:
