@@ -37,12 +37,15 @@ FIVE_BASKETS = (
 
 #: What real purchases seldom show: see the comment of each line.
 EDGES = (
-    # Two tickets in one basket, before and after midnight, in two stores: Bread and Milk meet by basket only.
-    "X1,Bread,XB1,2026-11-19 23:59:59,Bakery,1,Corner",
-    "X2,Milk,XB1,2026-11-20 00:10:00,Dairy,2,Market",
+    # Two tickets in one basket: Bread and Milk meet by basket only.
+    "X1,Bread,XB1,2026-11-19 23:49:59,Bakery,1,Corner",
+    "X2,Milk,XB1,2026-11-19 23:59:59,Dairy,2,Corner",
     # One product in both tickets of a basket: one basket, two lines.
-    "X1,Eggs,XB1,2026-11-19 23:59:59,Dairy,6,Corner",
-    "X2,Eggs,XB1,2026-11-20 00:10:00,Dairy,12,Market",
+    "X1,Eggs,XB1,2026-11-19 23:49:59,Dairy,6,Corner",
+    "X2,Eggs,XB1,2026-11-19 23:59:59,Dairy,2,Corner",
+    # The same numbers in another store, and on the next day: two more tickets, two more baskets.
+    "X1,Diapers,XB1,2026-11-19 23:49:59,Baby,12,Market",
+    "X1,Wine,XB1,2026-11-20 00:10:00,Drinks,1,Corner",
     # One product twice on a ticket with other quantities adds up; the same row again is a duplicate.
     "X3,Bread,XB2,2026-11-20 08:00:00,Bakery,1,Corner",
     "X3,Bread,XB2,2026-11-20 08:00:00,Bakery,2,Corner",
@@ -53,8 +56,6 @@ EDGES = (
     "X4,Bread,XB3,2026-11-20 08:30:00,Snacks,1,Corner",
     # Alone in its basket, and a part of a piece.
     "X5,Cheese,XB4,2026-11-20 09:00:00,Dairy,0.5,Market",
-    # Two tickets of one basket in one store: for the store it is one basket.
-    "X7,Eggs,XB1,2026-11-20 00:12:00,Dairy,2,Corner",
     # Quantity zero is quarantined: neither line nor ticket.
     "X6,Cheese,XB5,2026-11-20 09:30:00,Dairy,0,Market",
 )
@@ -142,7 +143,10 @@ class Tickets:
     def __init__(self, directory: Path) -> None:
         files = (pl.read_csv(file, schema_overrides={"quantity": pl.Float64}) for file in directory.glob("*.csv"))
         rows = pl.concat(file.unique() for file in files)
-        self.lines = rows.filter(pl.col("quantity") > 0).with_columns(pl.col("timestamp").str.to_datetime())
+        lines = rows.filter(pl.col("quantity") > 0)
+        # A basket is a number of a store on one day.
+        basket = pl.concat_str("store", "basket_id", pl.col("timestamp").str.head(10), separator="/")
+        self.lines = lines.with_columns(pl.col("timestamp").str.to_datetime(), basket_id=basket)
         self.baskets: int = self.lines["basket_id"].n_unique()
 
     def categories(self) -> pl.DataFrame:
@@ -298,6 +302,7 @@ class TestAgainstPolars:
             ("Eggs", 1, 3),
             ("Gift card", 1, 3),
         ]
+        assert ask(graph, "companions", product="Diapers", min_baskets=1) == []
         best = ask(graph, "best-sellers", store="Corner", by="quantity", limit=2)
         assert [(row["product"], row["quantity"], row["baskets"]) for row in best] == [("Eggs", 8, 1), ("Bread", 5, 3)]
 
