@@ -146,7 +146,9 @@ class Tickets:
         lines = rows.filter(pl.col("quantity") > 0)
         # A basket is a number of a store on one day.
         basket = pl.concat_str("store", "basket_id", pl.col("timestamp").str.head(10), separator="/")
-        self.lines = lines.with_columns(pl.col("timestamp").str.to_datetime(), basket_id=basket)
+        # Runs of blanks, which the sample has, are one.
+        texts = pl.col("product", "category").str.replace_all(" {2,}", " ")
+        self.lines = lines.with_columns(texts, pl.col("timestamp").str.to_datetime(), basket_id=basket)
         self.baskets: int = self.lines["basket_id"].n_unique()
 
     def categories(self) -> pl.DataFrame:
@@ -173,7 +175,8 @@ class Tickets:
                 lift=(together.cast(pl.Int64) * self.baskets) / (pl.col("baskets_a") * pl.col("baskets_b")),
             )
             .filter(
-                (pl.col("support") >= least)
+                # In whole baskets: Polars divides by a number as if it multiplied, which may be a digit off.
+                (together >= least * self.baskets - 1e-6)
                 & (pl.max_horizontal("confidence_a_to_b", "confidence_b_to_a") >= confident)
             )
             .rename({"name": f"{kind}_a", "name_b": f"{kind}_b"})
