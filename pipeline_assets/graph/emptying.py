@@ -33,7 +33,7 @@ _BEGIN_AGAIN: Final = """
 UNWIND $ids AS id
 MATCH (load:TicketLoad {id: id})
 SET load.run = load.run + 1, load.next_row = 1, load.state = 'loading', load.rank = 0, load.stands = false,
-    load.revision = 0, load.tally = $tally
+    load.revision = 0, load.untold = false, load.tally = $tally
 RETURN load.stamp AS stamp, load.run AS run
 """
 _COUNT_OWNED: Final[tuple[LiteralString, ...]] = tuple(

@@ -50,6 +50,7 @@ LOAD_SCHEMA: Final = pl.Schema(
         "rank": pl.Int64(),
         "stands": pl.Boolean(),
         "revision": pl.Int64(),
+        "untold": pl.Boolean(),
         "tally": pl.String(),
     }
 )
@@ -103,7 +104,7 @@ _CATEGORY = _File("categories", "nodes=Category", "name:ID(Category)", ("categor
 _LOAD = _File(
     "loads",
     "nodes=TicketLoad",
-    "id:ID(TicketLoad),uri,stamp,run:long,next_row:long,state,rank:long,stands:boolean,revision:long,tally",
+    "id:ID(TicketLoad),uri,stamp,run:long,next_row:long,state,rank:long,stands:boolean,revision:long,untold:boolean,tally",
     tuple(LOAD_SCHEMA),
 )
 _LINE_COLUMNS = ("ticket", "product", "quantity", "category", "row_hashes")

@@ -56,7 +56,8 @@ class Load:
     no rows and says that this is meant. `stands` says that its claims are the ones of its key, `yields` that they were
     taken back for an *older* version that was read whole. `overtaken` says of a load on its way that a newer version
     stood when some of its lines came, so that they made no claims. `revision` counts how often the work on other
-    objects changed the counts of this run; `touched` names the loads whose counts the work on this one changed.
+    objects changed the counts of this run, `untold` says that the ledger does not know of the last time yet; `touched`
+    names the loads whose counts the work on this one changed.
     """
 
     version: ObjectVersion
@@ -76,6 +77,7 @@ class Load:
     yields: bool = False
     overtaken: bool = False
     revision: int = 0
+    untold: bool = False
     touched: frozenset[str] = frozenset()
 
     @property
@@ -143,6 +145,7 @@ class Load:
             days=known.days,
             overtaken=known.overtaken,
             revision=known.revision,
+            untold=known.untold,
             touched=known.touched,
             effects=known.effects,
         )
@@ -169,7 +172,7 @@ class Load:
     def moved(self, rows: Mapping[str, int]) -> Load:
         """The counts after so many accepted rows of each day were superseded (below zero: were accepted again)."""
         shifts = {day: Counts(accepted=-number, superseded=number) for day, number in rows.items()}
-        return replace(self, days=_added(self.days, shifts), revision=self.revision + 1)
+        return replace(self, days=_added(self.days, shifts), revision=self.revision + 1, untold=True)
 
     def displaced(self, standing: Load) -> Load:
         """The same once its claims are taken back, since `standing` stands for its key.
@@ -240,6 +243,7 @@ def known_load(record: Record) -> KnownLoad:
         yields=tally["yields"],
         overtaken=tally["overtaken"],
         revision=record["revision"],
+        untold=record["untold"],
         touched=frozenset(tally["touched"]),
     )
     return KnownLoad(record["id"], record["uri"], load)
@@ -267,6 +271,7 @@ def properties(known: KnownLoad) -> dict[str, Any]:
         "rank": int(known.rank),
         "stands": load.stands,
         "revision": load.revision,
+        "untold": load.untold,
         "tally": load.tally,
     }
 

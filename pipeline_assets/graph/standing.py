@@ -111,7 +111,7 @@ def tell_others(tx: ManagedTransaction, settlement: Settlement, load: Load) -> L
     """
     moved = {owner: rows for owner, rows in settlement.moved.items() if any(rows.values())}
     if mine := moved.pop(load.owner, None):
-        load = replace(load.moved(mine), revision=load.revision)
+        load = replace(load.moved(mine), revision=load.revision, untold=load.untold)
     if not moved:
         return load
     stamps = sorted({owner.rpartition("/")[0] for owner in moved})

@@ -59,7 +59,8 @@ SET lock.until = 0
 
 _LOAD: Final = """
 RETURN load.id AS id, load.uri AS uri, load.stamp AS stamp, load.run AS run, load.next_row AS next_row,
-       load.state AS state, load.rank AS rank, load.stands AS stands, load.revision AS revision, load.tally AS tally
+       load.state AS state, load.rank AS rank, load.stands AS stands, load.revision AS revision, load.untold AS untold,
+       load.tally AS tally
 """
 READ_LOAD: Final = f"MATCH (load:TicketLoad {{id: $id}}) {_LOAD}"
 READ_LOADS: Final = f"MATCH (load:TicketLoad) {_LOAD}"
@@ -92,7 +93,15 @@ RETURN count(load) AS newer
 WRITE_LOAD: Final = """
 MERGE (load:TicketLoad {id: $id})
 SET load.uri = $uri, load.stamp = $stamp, load.run = $run, load.next_row = $next_row, load.state = $state,
-    load.rank = $rank, load.stands = $stands, load.revision = $revision, load.tally = $tally
+    load.rank = $rank, load.stands = $stands, load.revision = $revision, load.untold = $untold, load.tally = $tally
+"""
+
+READ_UNTOLD_LOADS: Final = f"UNWIND $ids AS id MATCH (load:TicketLoad {{id: id}}) WHERE load.untold {_LOAD}"
+
+SET_TOLD: Final = """
+MATCH (load:TicketLoad {id: $id})
+WHERE load.run = $run AND load.revision = $revision
+SET load.untold = false
 """
 
 READ_TICKETS: Final = """

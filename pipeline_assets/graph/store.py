@@ -6,7 +6,7 @@ cannot be reached or does not take the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -134,6 +134,16 @@ class PurchaseGraph:
         with _transient(), self.driver.session() as session:
             record = session.execute_read(lambda tx: tx.run(statements.READ_LOAD, id=receipt_id).single())
         return known_load(record) if record else None
+
+    def untold(self, receipt_ids: Collection[str]) -> list[KnownLoad]:
+        """Those of these loads whose counts the ledger has yet to be told of."""
+        bound = {"ids": sorted(receipt_ids)}
+        return self.read(lambda tx: [known_load(record) for record in tx.run(statements.READ_UNTOLD_LOADS, bound)])
+
+    def told(self, known: KnownLoad) -> None:
+        """Take note that the ledger knows the counts of a load, unless they have changed since."""
+        bound = {"id": known.id, "run": known.load.run, "revision": known.load.revision}
+        self.in_turn(None, lambda tx: tx.run(statements.SET_TOLD, bound).consume())
 
     def loads_of(self, uri: str) -> list[KnownLoad]:
         """The versions of an object that the graph knows, oldest first."""

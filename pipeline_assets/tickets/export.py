@@ -180,7 +180,7 @@ def _nodes(loads: Mapping[int, Load], claims: Claimed, lines: Path) -> list[dict
         whole, best = replace(load, days=every), stands[load.version.uri]
         mine = best is not None and best.id == load.version.id
         whole = replace(whole, stands=True) if mine else whole.displaced(best.load) if best else whole
-        known = KnownLoad(load.version.id, load.version.uri, replace(whole, revision=load.revision))
+        known = KnownLoad(load.version.id, load.version.uri, replace(whole, revision=load.revision, untold=False))
         nodes.append({"id": known.id, **properties(known)})
     return nodes
 

@@ -73,8 +73,10 @@ class TicketFlow(FileFlow[Load, TicketStores]):
             load = stores.graph.finish(load)
             budget.moved_on()
         self._keep_refusal(load, stores)
-        for receipt_id in sorted(load.touched):
-            self.revise(receipt_id, stores)
+        for known in stores.graph.untold(load.touched) if load.touched else ():
+            budget.check(self.name, load.version.uri)
+            self._revise(known, stores)
+            budget.moved_on()
         return load
 
     def refusal(self, load: Load) -> str:
@@ -123,12 +125,15 @@ class TicketFlow(FileFlow[Load, TicketStores]):
         if not known.load.done or not known.load.revision:
             return
         receipt = stores.ledger.receipt(known.id)
-        if receipt is None or receipt.run != known.load.run or receipt.revision >= known.load.revision:
+        if receipt is None or receipt.run != known.load.run:
             return
-        load = replace(known.load, version=receipt.source)
-        self._keep_refusal(load, stores)
-        refused = receipt.refused if load.refused else self.refusal(load)
-        stores.ledger.record(self.receipt(load, load.counts, refused, receipt.seconds), delivery=False)
+        if receipt.revision < known.load.revision:
+            load = replace(known.load, version=receipt.source)
+            self._keep_refusal(load, stores)
+            refused = receipt.refused if load.refused else self.refusal(load)
+            stores.ledger.record(self.receipt(load, load.counts, refused, receipt.seconds), delivery=False)
+        if known.load.untold:
+            stores.graph.told(known)
 
     def _keep_refusal(self, load: Load, stores: TicketStores) -> None:
         rule, sentence = yielding(load)

@@ -60,7 +60,7 @@ def mortal_stores(cloud: RunningStack, table: str, fate: Fate) -> TicketStores:
         cloud.access.dynamodb, fate, ("batch_write_item", "transact_write_items", "update_item", "get_item")
     )
     s3 = Mortal(cloud.access.s3, fate, ("get_object", "head_object", "put_object", "delete_objects"))
-    graph = Mortal(PurchaseGraph(cloud.graph), fate, ("load", "write", "finish", "known"))
+    graph = Mortal(PurchaseGraph(cloud.graph), fate, ("load", "write", "finish", "known", "told"))
     quarantine = Quarantine(s3, cloud.access.bucket("quarantine"), "tickets")  # type: ignore[arg-type]
     return TicketStores(s3, Ledger(dynamodb, table), graph, quarantine)  # type: ignore[arg-type]
 

@@ -97,7 +97,7 @@ def rows(directory: Path, name: str) -> list[list[Any]]:
     header = (directory / f"{name}-header.csv").read_text().strip().split(",")
     file = directory / f"{name}.csv.gz"
     frame = pl.read_csv(file, has_header=False, new_columns=header, infer_schema=False, raise_if_empty=False)
-    return [list(one)[: len(header) - 2 * (name == "loads")] for one in frame.iter_rows()]
+    return [list(one)[: len(header) - 3 * (name == "loads")] for one in frame.iter_rows()]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -116,7 +116,7 @@ def test_counts_of_a_version_are_those_of_the_live_writer(world: World, tmp_path
     frame = pl.read_csv(tmp_path / "export" / "loads.csv.gz", has_header=False)
     load = world.stores().graph.load(version)
     assert load
-    assert json.loads(frame.row(0)[9]) == json.loads(replace(load, effects={}).tally)
+    assert json.loads(frame.row(0)[10]) == json.loads(replace(load, effects={}).tally)
 
 
 def test_an_empty_bucket_is_an_empty_graph(world: World, tmp_path: Path) -> None:

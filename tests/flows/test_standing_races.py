@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from deploy.local.instance import GraphEngine
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.files.rejection import Rejection
 from pipeline_assets.graph import store
@@ -237,3 +239,23 @@ def test_a_revision_that_changes_no_count_names_a_place_that_dagster_has(world: 
     world.load("a.csv", row("T2"))
     reports = world.stores().ledger.pending("tickets", limit=50)
     assert [report.receipt.report_id for report in reports if not report.receipt.partitions] == []
+
+
+def test_a_file_that_takes_over_lines_of_many_tells_them_bit_by_bit(world: World) -> None:
+    """A time budget that suffices for one of them at a time, and no one is told twice."""
+    others = [world.load(f"{number}.csv", row(f"T{number}")) for number in range(6)]
+    whole = world.put("all.csv", *(row(f"T{number}", quantity=9) for number in range(6)))
+    attempts = 0
+    while not world.stores().ledger.receipt(whole.id):
+        attempts += 1
+        looks = chain([99.0] * 4, repeat(0.0))
+        with suppress(TimeBudgetReachedError):
+            TICKET_FLOW.ingest(whole, world.stores(), seconds_left=looks.__next__)
+        assert attempts < 20
+    assert attempts > 2
+    ledger = world.stores().ledger
+    receipts = [ledger.receipt(other.id) for other in others]
+    assert [receipt and receipt.counts for receipt in receipts] == [Counts(received=1, superseded=1)] * 6
+    assert ledger.totals("tickets").counts == Counts(received=12, accepted=6, superseded=6)
+    told = [report.receipt for report in ledger.pending("tickets", limit=100)]
+    assert sorted(each.id for each in told if each.revision) == sorted(other.id for other in others)
