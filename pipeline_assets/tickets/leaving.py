@@ -1,4 +1,4 @@
-"""What leaves the graph because a row is rejected: the version before it had the line, and the new one has not."""
+"""What leaves the graph because a row is rejected: the file had the line before, and has not now."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _NAMED = 5
 def told_what_leaves(
     graph: PurchaseGraph, load: Load, header: Sequence[str], rejections: Sequence[Rejection]
 ) -> list[Rejection]:
-    """The rejections of a batch, each with what the version before had of its ticket; raises `TransientError`.
+    """The rejections of a batch, each with what the file had of its ticket before; raises `TransientError`.
 
     Parameters
     ----------
     load
-        The version that rejects the rows, on its way.
+        The version that rejects the rows, on its way; before it there was an earlier version or an earlier run.
     header
         The columns of the file; a row with too few fields has those that it has.
     rejections
@@ -33,13 +33,17 @@ def told_what_leaves(
     """
     stamps = {known.load.version.stamp for known in graph.open_loads_of(load.version.uri) if known.load.stands}
     stamps.discard(load.version.stamp)
-    if not rejections or not stamps:
+    if not rejections or not (stamps or load.run > 1):
         return list(rejections)
     rows = [dict(zip(header, rejection.fields, strict=False)) for rejection in rejections]
     numbers = sorted({_cleaned(row, "ticket_id", clean_id) for row in rows} - {""})
     before: defaultdict[str, list[Claim]] = defaultdict(list)
     for found in tickets_numbered(graph, numbers):
-        before[found.key.ticket_id] += [claim for stamp, claim in found.claims.items() if stamp in stamps]
+        before[found.key.ticket_id] += [
+            claim
+            for stamp, claim in found.claims.items()
+            if stamp in stamps or (stamp == load.version.stamp and claim.run < load.run)
+        ]
     return [
         _told(rejection, row, before.get(_cleaned(row, "ticket_id", clean_id), ()))
         for rejection, row in zip(rejections, rows, strict=True)
@@ -58,5 +62,5 @@ def _told(rejection: Rejection, row: Mapping[str, str], claims: Sequence[Claim])
     if not lines:
         return rejection
     named = ", ".join(f"{product!r} x {quantity}" for product, quantity in (same or lines)[:_NAMED])
-    told = f"{rejection.reason}; the version before had {named} of this ticket: what no other row or file has leaves"
+    told = f"{rejection.reason}; before, the file had {named} of this ticket: what no other row or file has leaves"
     return replace(rejection, reason=told)

@@ -143,3 +143,13 @@ def test_a_version_that_went_away_while_it_was_read_leaves_its_key_to_the_one_be
     assert receipt.counts.accepted == 0
     assert receipt.counts.conserved
     assert world.picture() == before
+
+
+def test_what_leaves_with_a_row_that_a_later_run_rejects_is_told_with_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = world.load("a.csv", row("T1"), row("T2", quantity=5_000))
+    small(monkeypatch)
+    receipt = TICKET_FLOW.ingest(version, world.stores(), redo=True)
+    (document,) = world.stores().quarantine.documents(receipt)
+    assert "before, the file had 'Bread' x 5000 of this ticket" in document["reason"]

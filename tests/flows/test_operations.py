@@ -271,10 +271,10 @@ class TestTrace:
         reasons = [document["reason"] for document in desk.quarantine().documents(newer)]
         left = "of this ticket: what no other row or file has leaves"
         assert [left in reason for reason in reasons] == [True, True, False]
-        assert "the version before had 'Bread' x 3" in reasons[0]
-        assert "the version before had 'Milk' x 1" in reasons[1]
+        assert "before, the file had 'Bread' x 3" in reasons[0]
+        assert "before, the file had 'Milk' x 1" in reasons[1]
         assert "not in the graph" in desk.ticket("D1").verdict
-        assert "the version before had 'Bread' x 3" in desk.ticket("D1").verdict
+        assert "before, the file had 'Bread' x 3" in desk.ticket("D1").verdict
 
     def test_a_number_of_two_purchases_names_each(self, desk: Desk) -> None:
         desk.file("a", row("D1"), row("D1", "Milk", store="S2"))
