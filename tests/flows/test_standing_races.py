@@ -124,7 +124,7 @@ def test_what_leaves_with_a_rejected_row_is_told_however_its_ticket_is_spelt(wor
     world.load("a.csv", row("N\u00f1"))
     load = Load(world.put("a.csv", row("N\u00f1")))
     (told,) = told_what_leaves(graph, load, ["ticket_id"], [Rejection(1, "quantity", "rule", "said", (ticket,), DAY)])
-    assert ("the version before had 'Bread' x 1" in told.reason) == (ticket != "\udcff")
+    assert ("before, the file had 'Bread' x 1" in told.reason) == (ticket != "\udcff")
 
 
 def test_a_version_that_was_overtaken_on_its_way_does_not_stand_by_half(world: World) -> None:
