@@ -118,7 +118,10 @@ def notification(version: ObjectVersion) -> str:
 def _announces_creation(record: object, flow: str) -> bool:
     if not isinstance(record, dict) or record.get("eventSource") != "aws:s3":
         raise _foreign(flow, "a record in it has no eventSource 'aws:s3'")
-    return str(record.get("eventName", "")).removeprefix("s3:").startswith("ObjectCreated:")
+    name = record.get("eventName")
+    if not isinstance(name, str) or not name:
+        raise _foreign(flow, "a record in it has no eventName, which says whether an object was created")
+    return name.removeprefix("s3:").startswith("ObjectCreated:")
 
 
 def _object_version(record: dict[str, Any], flow: str) -> ObjectVersion:
@@ -139,7 +142,7 @@ def _from_s3(record: dict[str, Any]) -> ObjectVersion:
         bucket=_text(entity["bucket"]["name"]),
         key=_text(unquote_plus(item["key"])),
         version_id=_version(item.get("versionId")),
-        etag=str(item.get("eTag", "")).strip('"'),
+        etag=_etag(item.get("eTag")),
         size=int(item.get("size", 0)),
         event_time=_event_time(record["eventTime"]),
         sequencer=_sequencer(str(item.get("sequencer", ""))),
@@ -153,7 +156,7 @@ def _from_event_bridge(event: dict[str, Any]) -> ObjectVersion:
         bucket=_text(event["detail"]["bucket"]["name"]),
         key=_text(item["key"]),
         version_id=_version(item.get("version-id")),
-        etag=str(item.get("etag", "")).strip('"'),
+        etag=_etag(item.get("etag")),
         size=int(item.get("size", 0)),
         event_time=_event_time(event["time"]),
         sequencer=_sequencer(str(item.get("sequencer", ""))),
@@ -161,7 +164,21 @@ def _from_event_bridge(event: dict[str, Any]) -> ObjectVersion:
 
 
 def _version(value: object) -> str:
-    return "" if value in (None, "", "null") else str(value)
+    return "" if value == "null" else _word(value, "version id")
+
+
+def _etag(value: object) -> str:
+    return _word(value, "etag").strip('"')
+
+
+def _word(value: object, what: str) -> str:
+    """A text of S3's that can be asked for again, empty where there is none; raises ValueError for anything else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        message = f"the {what} is no text that S3 writes"
+        raise ValueError(message)
+    return value
 
 
 def _sequencer(text: str) -> str:

@@ -225,12 +225,40 @@ def test_foreign_messages_are_refused_with_a_reason(body: str, why: str) -> None
         pytest.param({"eventTime": "9999-12-31T00:00:00Z"}, id="time after all"),
         pytest.param({"object": {"key": "\ud800.csv"}}, id="half a character"),
         pytest.param({"object": {"size": float("inf")}}, id="endless"),
+        pytest.param({"object": {"versionId": "\ud800"}}, id="version of half a character"),
+        pytest.param({"object": {"versionId": {"id": "v1"}}}, id="version that is no text"),
+        pytest.param({"object": {"versionId": None, "eTag": "\ud800"}}, id="etag of half a character"),
+        pytest.param({"object": {"versionId": None, "eTag": "a\nb"}}, id="etag of two lines, which no header holds"),
+        pytest.param({"object": {"eTag": 7}}, id="etag that is no text"),
     ],
 )
 def test_a_record_that_cannot_be_read_does_not_take_the_others_along(broken: dict[str, Any]) -> None:
     found, (fault,) = object_versions(json.dumps({"Records": [record(**broken), record()]}), flow="tickets")
     assert [version.key for version in found] == ["2026/t.csv"]
     assert "cannot be read as an S3 event" in str(fault)
+
+
+@pytest.mark.parametrize("name", [None, "", 7, ["ObjectCreated:Put"]])
+def test_a_record_that_does_not_say_what_happened_is_not_passed_over_in_silence(name: object) -> None:
+    found, (fault,) = object_versions(json.dumps({"Records": [record(eventName=name), record()]}), flow="tickets")
+    assert len(found) == 1
+    assert "no eventName" in str(fault)
+
+
+@pytest.mark.parametrize("name", ["etag", "version-id"])
+def test_event_bridge_names_a_version_by_text_alone(name: str) -> None:
+    found, (fault,) = object_versions(json.dumps(event_bridge(**{name: "\ud800"})), flow="tickets")
+    assert not found
+    assert "cannot be read as an S3 event" in str(fault)
+
+
+def test_no_etag_is_none_whatever_way_it_is_said() -> None:
+    assert [versions(record(object={"eTag": said}))[0].etag for said in (None, "", '""', '"abc"')] == [
+        "",
+        "",
+        "",
+        "abc",
+    ]
 
 
 def test_nesting_without_end_is_no_message() -> None:
