@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
-from pipeline_assets.events.messages import Continued, EventFlow, LeftAlone, Message, StoresT, work_message
+from pipeline_assets.events.messages import Continued, EventFlow, GivenUp, LeftAlone, Message, StoresT, work_message
 from pipeline_assets.events.outcomes import IngestError
 from pipeline_assets.events.queue import CONTINUATION, EventQueue
 from pipeline_assets.events.receipt import Receipt
@@ -80,7 +80,7 @@ def _continuation(record: SQSRecord) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _tell(outcome: Receipt | LeftAlone | Continued | None) -> None:
+def _tell(outcome: Receipt | LeftAlone | Continued | GivenUp | None) -> None:
     match outcome:
         case LeftAlone(uri):
             logger.info("object left alone: its name is that of no data", extra={"object_uri": uri})
@@ -88,6 +88,8 @@ def _tell(outcome: Receipt | LeftAlone | Continued | None) -> None:
         case Continued(number):
             logger.info("to be gone on with", extra={"continuation": number})
             metrics.add_metric(name="Continuations", unit=MetricUnit.Count, value=1)
+        case GivenUp(why):
+            logger.error("given up, a dead letter by now", extra={"error": why})
         case Receipt():
             _tell_receipt(outcome)
 

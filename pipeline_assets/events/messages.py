@@ -15,7 +15,7 @@ from pipeline_assets.events.s3_answers import received
 from pipeline_assets.events.s3_events import object_versions
 
 #: The most continuations of one event: about three hours of work, some four times what the largest file has taken.
-#: From then on a delivery that does not get to the end counts as failed, so that forty more make a dead letter.
+#: What is not through then goes to the dead letters at once; a redrive goes on where it stopped, and counts anew.
 MOST_CONTINUATIONS = 300
 
 
@@ -42,6 +42,13 @@ class Continued:
     """A message whose work goes on in a new one, its n-th continuation."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A message that was sent to the dead letters at once, and why."""
+
+    why: str
 
 
 class MessageQuarantine(Protocol):
@@ -85,12 +92,12 @@ def work_message(
     stores: StoresT,
     queue: EventQueue,
     seconds_left: Callable[[], float],
-) -> Iterator[Receipt | LeftAlone | Continued | None]:
+) -> Iterator[Receipt | LeftAlone | Continued | GivenUp | None]:
     """Ingest every object version a message announces and yield what came of each; in the end the message is done with.
 
-    What is no S3 notification is quarantined. When the time is used up after a step forward, a continuation is queued,
-    unless there were too many. Any other error, `TransientError` first of all, is raised after all objects were tried
-    and the message's back-off was asked for: the message comes again.
+    What is no S3 notification is quarantined. When the time is used up after a step forward, a continuation is queued;
+    after too many the message is given up. Any other error, `TransientError` first of all, is raised after all objects
+    were tried and the message's back-off was asked for: the message comes again.
     """
     versions, faults = object_versions(message.body, flow=flow.name)
     failures: list[Exception] = []
@@ -99,7 +106,7 @@ def work_message(
             stores.quarantine.keep_message(message.id, message.body, faults[0].rule, "; ".join(map(str, faults)))
         except TransientError as error:
             failures.append(error)
-    unfinished = False
+    unfinished: TimeBudgetReachedError | None = None
     for version in versions:
         if is_left_alone(version.key):
             yield LeftAlone(version.uri)
@@ -109,20 +116,27 @@ def work_message(
                 receipt = flow.ingest(version, stores, seconds_left=seconds_left)
             yield receipt
         except TimeBudgetReachedError as error:
-            if error.moved and message.continuation < MOST_CONTINUATIONS:
-                unfinished = True
+            if error.moved:
+                unfinished = error
             else:
-                failures.append(_too_often(error) if error.moved else error)
+                failures.append(error)
         except Exception as error:  # noqa: BLE001 - the other objects of the message are not to suffer from it
             failures.append(error)
     if failures:
         queue.back_off(message.receipt_handle, message.receive_count)
         raise failures[0]
     if unfinished:
+        yield _gone_on_with(message, unfinished, queue)
+
+
+def _gone_on_with(message: Message, unfinished: TimeBudgetReachedError, queue: EventQueue) -> Continued | GivenUp:
+    if message.continuation < MOST_CONTINUATIONS:
         queue.go_on_with(message.body, message.continuation + 1)
-        yield Continued(message.continuation + 1)
-
-
-def _too_often(error: TimeBudgetReachedError) -> TransientError:
-    why = f"{error.object_uri} is not through after {MOST_CONTINUATIONS} continuations; a redrive gives as many more"
-    return TransientError(why, flow=error.flow, object_uri=error.object_uri, rule="continuations")
+        return Continued(message.continuation + 1)
+    why = f"{unfinished.object_uri} is not through after {MOST_CONTINUATIONS} continuations"
+    try:
+        queue.give_up(message.body, why)
+    except TransientError:
+        queue.back_off(message.receipt_handle, message.receive_count)
+        raise
+    return GivenUp(why)

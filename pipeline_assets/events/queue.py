@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ _GRACE_SECONDS = 5
 _BATCH = 10
 #: The message attribute that counts continuations of one event. Whatever sends the event anew begins anew.
 CONTINUATION = "continuation"
+#: The message attribute that says why an event was given up before its receives were used up.
+GIVEN_UP = "given_up"
 
 
 def back_off_seconds(receive_count: int) -> int:
@@ -76,6 +79,25 @@ class EventQueue:
         """Send the same event again as its n-th continuation: going on does not use up the receive limit."""
         number: MessageAttributeValueTypeDef = {"DataType": "Number", "StringValue": str(continuation)}
         self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes={CONTINUATION: number})
+
+    def give_up(self, body: str, why: str) -> None:
+        """Send an event to the queue's own dead letters at once; raises `TransientError` when they do not take it.
+
+        A redrive begins anew: no continuation is counted in what is sent.
+        """
+        reason: MessageAttributeValueTypeDef = {"DataType": "String", "StringValue": why}
+        try:
+            self._client.send_message(
+                QueueUrl=self._dead_letters(), MessageBody=body, MessageAttributes={GIVEN_UP: reason}
+            )
+        except (BotoCoreError, ClientError, KeyError, ValueError) as error:
+            raise TransientError(f"{why}; the dead letters did not take it: {error!r}") from error
+
+    def _dead_letters(self) -> str:
+        """The address of the queue's dead letters, which SQS wants in the queue's own region and account."""
+        asked = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
+        _, _, name = json.loads(asked["Attributes"]["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")
+        return f"{self._url.rpartition('/')[0]}/{name}"
 
     def announce(self, versions: Iterable[ObjectVersion]) -> None:
         """Announce object versions as S3 does, each in a message of its own; raises `TransientError` on failure."""

@@ -19,6 +19,7 @@ from lambdas.file_events import file_handler
 from pipeline_assets.events.messages import (
     MOST_CONTINUATIONS,
     Continued,
+    GivenUp,
     LeftAlone,
     Message,
     work_message,
@@ -106,11 +107,51 @@ def test_a_continuation_says_which_it_is(sqs: Stubber, continuation: int) -> Non
     assert work(sqs, Flow(moved), text, continuation) == [Continued(continuation + 1)]
 
 
+POLICY = {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:1:tickets-dlq", "maxReceiveCount": 40}
+NOT_THROUGH = f"s3://b/a.csv is not through after {MOST_CONTINUATIONS} continuations"
+
+
+def tell_policy(sqs: Stubber, attributes: dict[str, str]) -> None:
+    asked = {"QueueUrl": QUEUE, "AttributeNames": ["RedrivePolicy"]}
+    sqs.add_response("get_queue_attributes", {"Attributes": attributes}, asked)
+
+
 @pytest.mark.parametrize("continuation", [MOST_CONTINUATIONS, MOST_CONTINUATIONS + 1, 10**9])
-def test_what_does_not_end_becomes_a_dead_letter_after_so_many(sqs: Stubber, continuation: int) -> None:
+def test_what_does_not_end_is_a_dead_letter_at_once_that_begins_anew_when_redriven(
+    sqs: Stubber, continuation: int
+) -> None:
+    text = body("a.csv")
+    tell_policy(sqs, {"RedrivePolicy": json.dumps(POLICY)})
+    reason = {"given_up": {"DataType": "String", "StringValue": NOT_THROUGH}}
+    sqs.add_response("send_message", {}, {"QueueUrl": f"{QUEUE}-dlq", "MessageBody": text, "MessageAttributes": reason})
+    assert work(sqs, Flow(moved), text, continuation) == [GivenUp(NOT_THROUGH)]
+
+
+def test_dead_letters_that_cannot_be_reached_let_the_message_come_again(sqs: Stubber) -> None:
+    tell_policy(sqs, {"RedrivePolicy": json.dumps(POLICY)})
+    sqs.add_client_error("send_message", "AccessDenied", http_status_code=403)
     sqs.add_response("change_message_visibility", {}, {"QueueUrl": QUEUE, "ReceiptHandle": ANY, "VisibilityTimeout": 5})
-    with pytest.raises(TransientError, match=f"not through after {MOST_CONTINUATIONS} continuations"):
-        work(sqs, Flow(moved), body("a.csv"), continuation)
+    with pytest.raises(TransientError, match=f"{NOT_THROUGH}; the dead letters did not take it"):
+        work(sqs, Flow(moved), body("a.csv"), MOST_CONTINUATIONS)
+
+
+@pytest.mark.parametrize("attributes", [{}, {"RedrivePolicy": "{}"}, {"RedrivePolicy": ""}])
+def test_a_queue_without_dead_letters_lets_the_message_come_again(sqs: Stubber, attributes: dict[str, str]) -> None:
+    tell_policy(sqs, attributes)
+    sqs.add_response("change_message_visibility", {}, {"QueueUrl": QUEUE, "ReceiptHandle": ANY, "VisibilityTimeout": 5})
+    with pytest.raises(TransientError, match=NOT_THROUGH):
+        work(sqs, Flow(moved), body("a.csv"), MOST_CONTINUATIONS)
+
+
+def test_a_message_is_not_given_up_while_another_of_its_objects_has_to_come_again(sqs: Stubber) -> None:
+    def does(version: ObjectVersion) -> Receipt | None:
+        if version.key == "a.csv":
+            return moved(version)
+        raise TransientError("the graph is down")
+
+    sqs.add_response("change_message_visibility", {}, {"QueueUrl": QUEUE, "ReceiptHandle": ANY, "VisibilityTimeout": 5})
+    with pytest.raises(TransientError, match="the graph is down"):
+        work(sqs, Flow(does), body("a.csv", "b.csv"), MOST_CONTINUATIONS)
 
 
 def test_a_delivery_at_the_bound_that_gets_to_the_end_is_done(sqs: Stubber) -> None:

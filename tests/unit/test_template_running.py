@@ -104,6 +104,14 @@ class TestHowItRuns:
         may_go_on = _sources(name) & _may_send_to(RESOURCES[function["Role"]["Fn::GetAtt"][0]]["Properties"])
         assert function.get("RecursiveLoop") == ("Allow" if may_go_on else None)
 
+    @pytest.mark.parametrize("mapping", of_type("AWS::Lambda::EventSourceMapping"))
+    def test_who_works_off_a_queue_may_give_up_to_its_dead_letters(self, mapping: str) -> None:
+        mapped = RESOURCES[mapping]["Properties"]
+        queue, name = mapped["EventSourceArn"]["Fn::GetAtt"][0], mapped["FunctionName"]["Ref"]
+        letters = RESOURCES[queue]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        role = RESOURCES[name]["Properties"]["Role"]["Fn::GetAtt"][0]
+        assert _may_send_to(RESOURCES[role]["Properties"]) == {queue, letters}
+
     def test_every_function_behind_a_queue_goes_on_with_large_files(self) -> None:
         going_on = [name for name, each in of_type("AWS::Lambda::Function").items() if "RecursiveLoop" in each]
         mapped = {each["FunctionName"]["Ref"] for each in of_type("AWS::Lambda::EventSourceMapping").values()}
