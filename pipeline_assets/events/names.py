@@ -20,6 +20,11 @@ from __future__ import annotations
 
 #: Where the lake keeps what it knows of loads, and keys of tables: as the first part of a key of the raw bucket.
 LOADS, KEYS = "_loads/", "_keys/"
+#: What to say of a key that is no data.
+LEFT_ALONE = (
+    "is left alone and has no receipt, for by its name it is no data: a part of it begins with . or _, or it is the "
+    "name of a folder or a checksum. Put the file under another name."
+)
 _HIDDEN = ("_", ".")
 _ENDINGS = ("/", "_$folder$", ".crc", "._COPYING_")
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from pipeline_assets.datasets.text import clean, clean_id
 from pipeline_assets.events.dead_letters import DeadLetters
+from pipeline_assets.events.names import LEFT_ALONE, is_left_alone
 from pipeline_assets.files.rejected import Progress, rules_broken
+from pipeline_assets.files.versions import split_uri
 from pipeline_assets.files.waiting import Waiting, what_waits
 from pipeline_assets.graph.ownership import Content, TicketKey, content
 from pipeline_assets.graph.whereabouts import FoundTicket, LoadPlace, load_of_owner, loads_of_object, tickets_numbered
@@ -205,6 +207,8 @@ def _claim(owner: str, found: FoundTicket, standing: Content | None, stores: Tic
 
 def file_verdict(trace: FileTrace) -> str:
     """Where a file is, by its newest version."""
+    if is_left_alone(split_uri(trace.uri, "")[1]) and not any(version.known.receipt for version in trace.versions):
+        return f"{trace.uri}: {'' if trace.versions else 'not in the bucket, and it '}{LEFT_ALONE}"
     if not trace.versions:
         return f"{trace.uri}: {_NEVER}{trace.waiting.sentence}"
     newest = trace.versions[-1]

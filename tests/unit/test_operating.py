@@ -83,6 +83,33 @@ class TestVerdictOnAFile:
         assert said.endswith("2 events wait in the queue and 1 were given up (`cesta redrive --dry-run` lists them).")
 
 
+def unseen(key: str, *, stored: bool, told: Receipt | None = None, waiting: Waiting = NOTHING, letters: int = 0) -> str:
+    there = StoredVersion("v1", "2026-11-20T10:00:00.000Z", 10, latest=True, marker=False)
+    version = VersionTrace(KnownVersion(SOURCE.id, there, told, None), 0, None, {}, letters)
+    return FileTrace(f"s3://b/{key}", (version,) if stored else (), deleted=False, waiting=waiting).verdict
+
+
+@pytest.mark.parametrize("key", ["_SUCCESS", "2026/", "2026/.t.csv.crc", "_temporary/0/t.csv", "_tickets.csv"])
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("waiting", [NOTHING, Waiting(3, 1, {})], ids=["nothing waits", "others wait"])
+@pytest.mark.parametrize("letters", [0, 1])
+def test_what_is_left_alone_is_said_to_be(key: str, waiting: Waiting, letters: int, *, stored: bool) -> None:
+    said = unseen(key, stored=stored, waiting=waiting, letters=letters)
+    assert said.startswith(f"s3://b/{key}: ")
+    assert "is left alone and has no receipt, for by its name it is no data" in said
+    assert ("not in the bucket" in said) is not stored
+    assert not any(words in said for words in ("put it again", "should be among", "never seen", "redrive"))
+
+
+def test_what_has_a_receipt_though_it_would_be_left_alone_today_says_what_became_of_it() -> None:
+    assert "was refused: it is empty" in unseen("_old.csv", stored=True, told=receipt(refused="it is empty"))
+
+
+@pytest.mark.parametrize("key", ["_day=1/t.csv", "a_b.csv", "t.crc.csv"])
+def test_data_is_not_said_to_be_left_alone(key: str) -> None:
+    assert "put it again" in unseen(key, stored=True)
+
+
 def gone(replaced_by: LoadPlace | None = None) -> PurchaseTrace:
     claim = ClaimTrace(f"{SOURCE.stamp}/000001", load(), "", (), ())
     return PurchaseTrace(TicketKey("S1", "T1", "B1", "2026-11-14"), None, (claim,), replaced_by)
