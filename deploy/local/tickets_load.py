@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +27,7 @@ FLOW = "tickets"
 #: Files of a folder that are taken to be tickets; a file that is named itself is loaded whatever its suffix.
 SUFFIXES = (".csv", ".csv.gz")
 _CHUNK = 1 << 20
+_KEY_BYTES = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def ticket_files(path: Path, root: Path | None = None) -> list[TicketFile]:
 
     A key is the path from `root`, or else from the working directory; of a file outside of that, the whole path. So the
     same path gives the same key, and no two files of one command meet in one. Raises `LocalStackError` when there is
-    none, or when the key of one would be that of no data.
+    none, or when the key of one would be that of no data or none that S3 takes.
     """
     base = root or Path.cwd()
     if path.is_file():
@@ -77,6 +77,11 @@ def ticket_files(path: Path, root: Path | None = None) -> list[TicketFile]:
         raise LocalStackError(
             f"{hidden.path} would get the key {hidden.key}, a part of which is that of no data (as one that begins "
             "with . or _): such objects are left alone. Load it from inside its folder, or rename it."
+        )
+    if unfit := next((file for file in files if not _is_key(file.key)), None):
+        raise LocalStackError(
+            f"{str(unfit.path)!r} would get a key that is not UTF-8 or has more than {_KEY_BYTES:,} bytes, which S3 "
+            "does not take. Load it from inside its folder, or rename it."
         )
     return files
 
@@ -152,9 +157,17 @@ def _is_ticket_file(file: Path, folder: Path) -> bool:
     return file.is_file() and name.lower().endswith(SUFFIXES) and not is_left_alone(name)
 
 
+def _is_key(text: str) -> bool:
+    try:
+        return len(text.encode()) <= _KEY_BYTES
+    except UnicodeEncodeError:
+        return False
+
+
 def _key(file: Path, base: Path) -> str:
-    # Not resolved: a link is a name that somebody gave, and it may point elsewhere tomorrow.
-    whole = Path(os.path.abspath(file))  # noqa: PTH100 - takes out `..` without following links
+    # Not resolved: a link is a name that somebody gave, and it may point elsewhere tomorrow. But `..` after a link is
+    # the folder above what it points to, so that a path with `..` is that of the file it means.
+    whole = file.parent.resolve() / file.name if ".." in file.parts else file.absolute()
     near = whole.is_relative_to(base)
     return (whole.relative_to(base) if near else whole.relative_to(whole.anchor)).as_posix()
 

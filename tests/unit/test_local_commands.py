@@ -283,6 +283,37 @@ class TestTicketFiles:
         monkeypatch.chdir(tmp_path / ".exports")
         assert [file.key for file in ticket_files(Path("store1"))] == ["store1/a.csv"]
 
+    def test_a_detour_by_a_link_has_the_key_of_the_file_that_it_leads_to(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for folder in ("here", "far/store2"):
+            (tmp_path / folder).mkdir(parents=True)
+            (tmp_path / folder / "day.csv").write_text(folder)
+        (tmp_path / "far" / "day.csv").write_text("far")
+        (tmp_path / "here" / "link").symlink_to(tmp_path / "far" / "store2")
+        monkeypatch.chdir(tmp_path / "here")
+        keys = {}
+        for path in ("day.csv", "link/day.csv", "link/../day.csv"):
+            (file,) = ticket_files(Path(path))
+            keys[file.key] = file.path.read_text()
+        assert keys == {
+            "day.csv": "here",
+            "link/day.csv": "far/store2",
+            f"{tmp_path.as_posix()[1:]}/far/day.csv": "far",
+        }
+
+    @pytest.mark.parametrize("name", [b"caf\xe9.csv", b"\xff/day.csv", b"/".join([b"f" * 250] * 4) + b"/" + b"d" * 40])
+    def test_a_name_that_no_key_can_be_is_told_before_anything_is_put(
+        self, name: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = Path(os.fsdecode(name))
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(LocalStackError, match=r"not UTF-8 or has more than 1,024 bytes") as raised:
+            ticket_files(path)
+        assert str(raised.value).encode()
+
     def test_are_counted_in_words_that_fit(self) -> None:
         assert [counted(number) for number in (1, 2, 1200)] == ["1 file is", "2 files are", "1,200 files are"]
 
