@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.files.reading import RefusedFileError, open_csv
+from pipeline_assets.graph.load import Rank
 from pipeline_assets.graph.ownership import Line, TicketKey, ticket_of
 from pipeline_assets.graph.standing import claimed_tickets
 from pipeline_assets.graph.store import PurchaseGraph
@@ -37,20 +38,23 @@ def tickets_left_out(
     Returns
     -------
     int
-        Zero for a file that would be refused whole: it decides nothing.
+        Zero for a file that would decide nothing: it would be refused whole, has no valid row, or its end is missing
+        and what stands was read whole.
 
     Raises
     ------
     TransientError
         The graph cannot be read.
     """
-    owners = {owner for known in graph.loads_of(uri) if known.load.stands for owner in known.load.owners}
+    standing = [known for known in graph.loads_of(uri) if known.load.stands]
+    owners = {owner for known in standing for owner in known.load.owners}
     claimed = set(graph.read(partial(claimed_tickets, owners=owners, limit=_ALL)))
     try:
         with open_csv(path, uri, TICKETS) as file:
             rules = RowRules(file.header, arrives, day_begins)
             rows = (rules.line(number, fields) for number, fields in file.records())
             carried = {TicketKey(*ticket_of(row)) for row in rows if isinstance(row, Line)}
+            rank = Rank.PART if file.cut else Rank.WHOLE
     except RefusedFileError:
         return 0
-    return len(claimed - carried) if carried else 0
+    return len(claimed - carried) if carried and all(known.rank <= rank for known in standing) else 0

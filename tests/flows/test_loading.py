@@ -12,7 +12,7 @@ from deploy.cli import loading
 from deploy.local.errors import LocalStackError
 from deploy.local.following import Progress, follow
 from deploy.local.instance import GraphEngine
-from deploy.local.tickets_load import TicketFile, put_ticket_file, standing_at
+from deploy.local.tickets_load import TicketFile, put_ticket_file, standing_at, tickets_leaving
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.s3_events import notification
@@ -85,6 +85,16 @@ class TestReplacing:
 
         loading.load_tickets(cloud.instance, Path("loading"), wait=False, replace=True)
         assert (len(versions(cloud, "loading/day.csv")), len(versions(cloud, "loading/new.csv"))) == (2, 1)
+
+    def test_a_file_that_would_decide_nothing_takes_no_ticket_away(self, cloud: RunningStack, here: Path) -> None:
+        file = TicketFile(write(here / "stands.csv", "L11", "L12", "L13"), "loading/stands.csv")
+        follow(cloud.access, [put_ticket_file(cloud.access, file)], "tickets", tell=dagster_shows_all(cloud))
+        good, cut = HEADER + row("L11"), row("L12")[:20]
+        leaving = {}
+        for name, text in {"whole": good, "cut": good + cut, "none valid": HEADER + "x" * 9, "refused": "?\n"}.items():
+            file.path.write_text(text)
+            leaving[name] = tickets_leaving(cloud.access, [file])[file.key]
+        assert leaving == {"whole": 2, "cut": 0, "none valid": 0, "refused": 0}
 
     @pytest.mark.parametrize("deleted", [True, False])
     def test_what_was_not_told_of_is_not_replaced(self, cloud: RunningStack, here: Path, *, deleted: bool) -> None:
