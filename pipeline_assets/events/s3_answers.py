@@ -51,7 +51,8 @@ TERMINAL: Final[Mapping[str, Refusal]] = {
     "InvalidRequest": Refusal("S3 cannot give it out as it was stored, with a key of the sender's own (SSE-C) perhaps"),
     "InvalidArgument": Refusal("S3 knows no version of such an id"),
     "KeyTooLongError": Refusal("its key is longer than the 1,024 bytes of S3"),
-    "AllAccessDisabled": Refusal("all access to it was disabled"),
+    "InvalidURI": Refusal("S3 cannot read its key"),
+    **dict.fromkeys(("AllAccessDisabled", "InvalidPayer"), Refusal("all access to it was disabled")),
     **dict.fromkeys(
         ("PermanentRedirect", "IllegalLocationConstraintException"), Refusal("its bucket is in another region")
     ),

@@ -41,6 +41,8 @@ GIVEN_UP = [
     pytest.param("InvalidRequest", 400, "SSE-C", id="key of the sender's own"),
     pytest.param("InvalidArgument", 400, "no version of such an id", id="no id of a version"),
     pytest.param("AllAccessDisabled", 403, "all access to it was disabled", id="access disabled"),
+    pytest.param("InvalidPayer", 403, "all access to it was disabled", id="access disabled, in another word"),
+    pytest.param("InvalidURI", 400, "cannot read its key", id="key that is none"),
     pytest.param("PermanentRedirect", 301, "another region", id="another region"),
     pytest.param("KMS.DisabledException", 400, "is disabled: enable it", id="KMS key disabled"),
     pytest.param("KMS.NotFoundException", 400, "does not exist any more", id="KMS key deleted"),
@@ -54,6 +56,8 @@ GIVEN_UP = [
 PASSING = [
     *("InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "OperationAborted", "Throttling", "503"),
     *("KMS.ThrottlingException", "KMS.KMSInternalException", "KMS.KeyUnavailableException"),
+    *("KMS.DependencyTimeoutException", "KMS.LimitExceededException", "KMS.XksProxyUriUnreachableException"),
+    *("TokenRefreshRequired", "AuthorizationHeaderMalformed", "TemporaryRedirect", "ServerBusy", "500", "301", "400"),
     *("ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch", "RequestTimeTooSkewed"),
     *("AccountProblem", "NeverHeardOfIt"),
 ]
