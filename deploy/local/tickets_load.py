@@ -175,6 +175,11 @@ def _key(file: Path, base: Path) -> str:
 def _same(access: Access, bucket: str, file: TicketFile, head: HeadObjectOutputTypeDef) -> bool:
     if head["ContentLength"] != file.path.stat().st_size:
         return False
-    stored = access.s3.get_object(Bucket=bucket, Key=file.key, IfMatch=head["ETag"])["Body"]
+    try:
+        stored = access.s3.get_object(Bucket=bucket, Key=file.key, IfMatch=head["ETag"])["Body"]
+    except ClientError as error:
+        if (found := refusal(error)) and found.gone:
+            return False  # by now it is another one: whoever puts over it is told
+        raise
     with file.path.open("rb") as mine:
         return all(chunk == mine.read(len(chunk)) for chunk in stored.iter_chunks(_CHUNK))

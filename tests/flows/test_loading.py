@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cli import loading
+from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
 from deploy.local.following import Progress, follow
 from deploy.local.instance import GraphEngine
@@ -109,6 +110,24 @@ class TestReplacing:
         assert there
         with pytest.raises(LocalStackError, match="nothing was replaced"):
             put_ticket_file(cloud.access, file, replace(there, same=False))
+
+    def test_what_changes_while_it_is_compared_is_other_content(self, cloud: RunningStack, here: Path) -> None:
+        file = TicketFile(write(here / "compared.csv", "L14"), "loading/compared.csv")
+        put_ticket_file(cloud.access, file)
+        events, other = cloud.access.s3.meta.events, Access(cloud.access.document).s3
+
+        def somebody_else(**_: object) -> None:
+            other.put_object(Bucket=cloud.access.bucket("tickets"), Key=file.key, Body=b"of somebody else")
+
+        events.register("before-call.s3.GetObject", somebody_else)
+        try:
+            there = standing_at(cloud.access, file)
+        finally:
+            events.unregister("before-call.s3.GetObject", somebody_else)
+        assert there
+        assert not there.same
+        with pytest.raises(LocalStackError, match="nothing was replaced"):
+            put_ticket_file(cloud.access, file, there)
 
     def test_what_came_in_between_is_not_replaced_either(self, cloud: RunningStack, here: Path) -> None:
         file = TicketFile(write(here / "first.csv", "L10"), "loading/first.csv")
