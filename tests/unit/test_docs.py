@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
 
 from deploy.cli.main import app
 from docs.datasets import PAGE, page
+from pipeline_assets.settings import TicketSettings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -31,3 +33,20 @@ def test_the_commands_it_names_are_there(page: Path) -> None:
 
 def test_the_page_of_datasets_says_what_the_specs_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "write it again: python -m docs.datasets"
+
+
+def test_whoever_mends_on_a_deployment_is_told_every_variable_that_is_read() -> None:
+    """One that is left out may have a default that is not the deployment's, such as the time at which a day begins."""
+    read: set[str] = set()
+
+    class Environment(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            read.add(name)
+            return super().get(name, default)
+
+    needed = ("NEO4J_URI", "NEO4J_PASSWORD", "TICKETS_QUEUE_URL", "QUARANTINE_BUCKET", "LEDGER_TABLE")
+    known = dict.fromkeys(needed, "x")
+    TicketSettings.from_environment(Environment(known))
+    assert known.keys() < read
+    told = (ROOT / "docs" / "guides" / "mend.md").read_text().partition("## On a deployment")[2]
+    assert not [name for name in sorted(read) if f"`{name}`" not in told]
