@@ -20,6 +20,8 @@ from pipeline_assets.stocks.table import StockTable
 from pipeline_assets.stocks.tickers import Tickers
 
 _NAMED = 8
+#: An hour after the first that there is.
+_FIRST = datetime(1, 1, 1, 1, tzinfo=UTC)
 
 
 class PeriodError(Exception):
@@ -52,7 +54,7 @@ def period(begin: str | None, end: str | None, now: datetime) -> tuple[str, str]
     Times without a zone are UTC. A day alone begins at its midnight and, as `end`, is meant whole.
     """
     last = _moment(end, "--to", whole_day=True) if end else now
-    first = _moment(begin, "--from", whole_day=False) if begin else last - timedelta(hours=1)
+    first = _moment(begin, "--from", whole_day=False) if begin else max(last, _FIRST) - timedelta(hours=1)
     if first > last:
         raise PeriodError(f"--from {iso_utc(first)} comes after --to {iso_utc(last)}")
     return iso_utc(first), iso_utc(last)
@@ -61,9 +63,11 @@ def period(begin: str | None, end: str | None, now: datetime) -> tuple[str, str]
 def _moment(text: str, option: str, *, whole_day: bool) -> datetime:
     try:
         moment = datetime.fromisoformat(text.strip().upper())
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except ValueError:
         raise PeriodError(f"{option} {text!r} is no time: give 2026-11-20 or 2026-11-20T14:30:00Z") from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise PeriodError(f"{option} {text!r} is no time of a price: its year in UTC is not from 1 to 9999") from None
     if whole_day and len(text.strip()) <= len("2026-11-20"):
         return datetime.combine(moment.date(), time.max, UTC)
     return moment

@@ -119,6 +119,17 @@ class TestPeriod:
         with pytest.raises(PeriodError, match=r"--from|--to"):
             period(begin, end, self.NOW)
 
+    @pytest.mark.parametrize(
+        ("begin", "end"),
+        [("0001-01-01T00:00+05:00", None), (None, "9999-12-31T23:59-05:00"), ("9999-12-31T23-01", None)],
+    )
+    def test_a_time_before_or_after_all_is_said_to_be_none(self, begin: str | None, end: str | None) -> None:
+        with pytest.raises(PeriodError, match="is no time of a price"):
+            period(begin, end, self.NOW)
+
+    def test_the_last_hour_before_the_first_one_is_as_much_as_there_is(self) -> None:
+        assert period(None, "0001-01-01T00:30Z", self.NOW) == ("0001-01-01T00:00:00.000Z", "0001-01-01T00:30:00.000Z")
+
 
 class TestChart:
     def test_few_tickers_are_all_drawn_and_of_many_some_from_everywhere(self) -> None:
