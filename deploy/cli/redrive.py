@@ -47,7 +47,7 @@ def _print_letters(shown: Sequence[DeadLetter], flow: str, there: int) -> None:
     table.columns[1].overflow = "fold"
     table.columns[2].justify = table.columns[3].justify = "right"
     for letter in shown:
-        told = "\n".join(_announced(letter, flow)) or "nothing that can be read"
+        told = "\n".join([*_announced(letter, flow), *filter(None, [letter.why])]) or "nothing that can be read"
         table.add_row(letter.id, escape(told), f"{letter.receives} times", _age(letter.sent_at))
     console.print(table)
     if there > len(shown):
@@ -60,6 +60,7 @@ def _document(letter: DeadLetter, flow: str) -> dict[str, Any]:
         "announces": _announced(letter, flow),
         "receives": letter.receives,
         "sent_at": letter.sent_at,
+        "why": letter.why,
     }
 
 

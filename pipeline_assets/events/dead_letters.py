@@ -18,11 +18,12 @@ from botocore.exceptions import ClientError
 
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import TerminalError
+from pipeline_assets.events.queue import GIVEN_UP
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeFilterType
-    from mypy_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef, MessageTypeDef
 
 _BATCH = 10
 #: Seconds; so long does nobody else see what is looked at or moved. A process that dies leaves it hidden for as long.
@@ -36,13 +37,17 @@ _IN_QUEUE: Sequence[QueueAttributeFilterType] = (
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was given up: its message, how often it was received in all, and when it was sent (UTC)."""
+    """An event that was given up: its message, how often it was received in all, and when it was sent (UTC).
+
+    `why` is empty for what SQS moved there itself, after so many receives.
+    """
 
     id: str
     body: str
     receipt_handle: str
     receives: int
     sent_at: str
+    why: str = ""
 
 
 class DeadLetters:
@@ -99,6 +104,7 @@ class DeadLetters:
             VisibilityTimeout=_HIDDEN,
             WaitTimeSeconds=1,
             MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+            MessageAttributeNames=[GIVEN_UP],
         )
         return [
             DeadLetter(
@@ -107,6 +113,7 @@ class DeadLetters:
                 message["ReceiptHandle"],
                 int(message["Attributes"]["ApproximateReceiveCount"]),
                 iso_utc(datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)),
+                _why(message),
             )
             for message in answer.get("Messages", [])
         ]
@@ -114,6 +121,11 @@ class DeadLetters:
     def _count(self, url: str) -> int:
         attributes = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=_IN_QUEUE)["Attributes"]
         return sum(int(number) for number in attributes.values())
+
+
+def _why(message: MessageTypeDef) -> str:
+    attributes = message.get("MessageAttributes", {})
+    return attributes[GIVEN_UP].get("StringValue", "") if GIVEN_UP in attributes else ""
 
 
 def _dead_letter_queue(client: SQSClient, url: str) -> str:

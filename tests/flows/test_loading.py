@@ -14,8 +14,10 @@ from deploy.local.errors import LocalStackError
 from deploy.local.following import Progress, follow
 from deploy.local.instance import GraphEngine
 from deploy.local.tickets_load import TicketFile, put_ticket_file, standing_at, tickets_leaving
+from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import notification
 from tests.flows.conftest import RunningStack
 from tests.flows.test_tickets_flow import HEADER, row
@@ -169,6 +171,16 @@ class TestWaiting:
         cloud.access.sqs.send_message(QueueUrl=cloud.access.queue("tickets-dlq"), MessageBody=notification(mine))
         with pytest.raises(LocalStackError, match="1 of 1 files were given up and lie in the queue tickets-dlq"):
             follow(cloud.access, [mine.id], "tickets", tell=lambda _: None, patience=30)
+
+    @pytest.mark.usefixtures("others")
+    def test_what_is_given_up_at_once_lies_with_its_reason_in_the_dead_letters(self, cloud: RunningStack) -> None:
+        mine = ObjectVersion(cloud.access.bucket("tickets"), "long.csv", "v", "", 1, "2026-11-20T10:00:00.000Z", "")
+        sqs, url = cloud.access.sqs, cloud.access.queue("tickets")
+        EventQueue(sqs, url).give_up(notification(mine), "it has no end")
+        with pytest.raises(LocalStackError, match="1 of 1 files were given up"):
+            follow(cloud.access, [mine.id], "tickets", tell=lambda _: None, patience=30)
+        letters = DeadLetters(sqs, url).look(limit=10)
+        assert sorted(letter.why for letter in letters) == ["", "it has no end"]
 
     def test_dagster_is_waited_for_too(self, cloud: RunningStack, here: Path) -> None:
         receipt = put_ticket_file(cloud.access, TicketFile(write(here / "w2.csv", "W2"), "wait/w2.csv"))
