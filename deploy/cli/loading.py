@@ -30,6 +30,7 @@ from deploy.local.tickets_load import (
     ticket_files,
     tickets_leaving,
 )
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.tickets.sample import SampleSummary, write_days
 
 if TYPE_CHECKING:
@@ -71,6 +72,19 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
     if left := passed_over(path, files):
         only = f"only {' and '.join(SUFFIXES)} are taken from a folder, and nothing that begins with . or _"
         say(f"{counted(left)} passed over: {only}.", style="yellow")
+    tell_refusals(access, receipts if wait else [there.receipt_id for there in standing.values() if there.same])
+
+
+def tell_refusals(access: Access, receipts: Iterable[str]) -> None:
+    """Say which of these objects were refused whole; raises `LocalStackError` when one was."""
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    refused = [found.refused for receipt in receipts if (found := ledger.receipt(receipt)) and found.refused]
+    for sentence in refused[:_SHOWN]:
+        complain(f"refused: {sentence}")
+    if refused:
+        raise LocalStackError(
+            f"{number_of(len(refused), 'file')} of these decided nothing: see `cesta quarantine list`."
+        )
 
 
 def replaced(files: Iterable[TicketFile], standing: Mapping[str, Standing]) -> list[TicketFile]:

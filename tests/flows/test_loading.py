@@ -67,6 +67,19 @@ class TestReplacing:
         assert len(versions(cloud, "loading/again.csv")) == 1
         assert "1 file is there already with the same content: nothing new to do" in capsys.readouterr().out
 
+    def test_a_file_that_is_refused_is_told_after_the_wait_and_when_it_is_loaded_again(
+        self, cloud: RunningStack, here: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (here / "loading").mkdir(exist_ok=True)
+        (here / "loading" / "bad.csv").write_text("no,header\n1,2\n", encoding="utf-8")
+        put_ticket_file(cloud.access, TicketFile(here / "loading" / "bad.csv", "loading/bad.csv"))
+        there = standing_at(cloud.access, TicketFile(here / "loading" / "bad.csv", "loading/bad.csv"))
+        assert there
+        follow(cloud.access, [there.receipt_id], "tickets", tell=dagster_shows_all(cloud))
+        with pytest.raises(LocalStackError, match="1 file of these decided nothing"):
+            loading.load_tickets(cloud.instance, Path("loading/bad.csv"), wait=False, replace=False)
+        assert "refused: loading/bad.csv: its header lacks" in " ".join(capsys.readouterr().err.split())
+
     def test_other_content_is_told_before_and_put_only_when_it_is_wanted(
         self, cloud: RunningStack, here: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
