@@ -78,7 +78,7 @@ class TestReplacing:
         follow(cloud.access, [there.receipt_id], "tickets", tell=dagster_shows_all(cloud))
         with pytest.raises(LocalStackError, match="1 file of these decided nothing"):
             loading.load_tickets(cloud.instance, Path("loading/bad.csv"), wait=False, replace=False)
-        assert "refused: loading/bad.csv: its header lacks" in " ".join(capsys.readouterr().err.split())
+        assert "refused: loading/bad.csv: row 0 lacks the columns" in " ".join(capsys.readouterr().err.split())
 
     def test_other_content_is_told_before_and_put_only_when_it_is_wanted(
         self, cloud: RunningStack, here: Path, capsys: pytest.CaptureFixture[str]
