@@ -53,21 +53,25 @@ class Shape:
         """Why a record over several lines is not believed; empty when it is.
 
         Its number of fields is right also where a mark was opened by mistake and closed in the same column of a row
-        below. The lines between are rows of their own then. Where there are none, the first line is a whole row without
-        its mark, and so is the last one; the lines of a value are not.
+        below. The lines between are rows of their own then. Where there are none, what ends with the line of the mark
+        is a whole row without it, and the last lines are one; the lines of a value are not.
         """
-        first, *between, last = lines
+        between = lines[1:-1]
         where = f"a quotation mark that is closed {len(lines) - 1} line{'s' * bool(between)} below"
         if len(self.fitted(fields)) not in {0, self.width + len(self.given)}:
             return f"{where}, in a row of {len(fields)}"
-        if any(map(self._is_row, between)) or (self._begins_as_row(first) and self._is_row(last)):
+        opened = (place for place, line in enumerate(lines[:-1], 1) if '"' in line)
+        below = next((place for place in opened if self._begins_as_row(lines[:place])), len(lines))
+        if any(self._is_row([line]) for line in between) or any(
+            self._is_row(lines[place:]) for place in range(below, len(lines))
+        ):
             return f"{where}, in another row"
         return ""
 
-    def _is_row(self, line: str) -> bool:
-        """Whether a line is a record by itself; where all times and numbers lack digits, it is a line of some text."""
+    def _is_row(self, lines: Sequence[str]) -> bool:
+        """Whether lines are a record by themselves; where all times and numbers lack digits, they are of some text."""
         try:
-            records = [self.fitted(fields) for fields in csv.reader([line], strict=True, skipinitialspace=True)]
+            records = [self.fitted(fields) for fields in csv.reader(lines, strict=True, skipinitialspace=True)]
         except csv.Error:
             return False
         if len(records) != 1 or len(records[0]) != self.width + len(self.given):
@@ -75,10 +79,13 @@ class Shape:
         values = [records[0][place] for place in self.counted]
         return not values or any(map(_has_digit, values))
 
-    def _begins_as_row(self, line: str) -> bool:
-        """Whether a line in which a mark is left open would be a record without that mark."""
-        *closed, opened = next(csv.reader([line], skipinitialspace=True), [""])
-        rest = next(csv.reader([opened.rstrip("\r\n")], quoting=csv.QUOTE_NONE), [""])
+    def _begins_as_row(self, lines: Sequence[str]) -> bool:
+        """Whether lines, in the last of which a mark is left open, would be a record without that mark."""
+        *closed, opened = next(csv.reader(lines, skipinitialspace=True), [""])
+        opened = opened.rstrip("\r\n")
+        if "\n" in opened or "\r" in opened:
+            return False
+        rest = next(csv.reader([opened], quoting=csv.QUOTE_NONE), [""])
         return len(self.fitted([*closed, *rest])) == self.width + len(self.given)
 
 

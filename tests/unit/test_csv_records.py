@@ -94,6 +94,24 @@ class TestAMarkThatIsLeftOpen:
         assert [len(fields) for fields in found[1:]] == [7] * (below + 1)
         assert tickets(found)[-1] == "T-last"
 
+    @pytest.mark.parametrize("store", ["S1", '"two\nlines"'], ids=ascii)
+    def test_takes_no_row_in_below_one_that_breaks_off(self, tmp_path: Path, store: str) -> None:
+        body = row("T-0", product='"x') + "T-1,y\n" + row("T-2", product='TV 40"', store=store)
+        found, _ = read(tmp_path / "f", HEAD + body)
+        assert [fields[0] for fields in found[1:]] == ["T-1", "T-2"]
+
+    @pytest.mark.parametrize("opened", ["", '"two\nlines"', '"a\nb\nc"'], ids=ascii)
+    @pytest.mark.parametrize("closed", ["", '"two\nlines"', '"a\nb\nc"'], ids=ascii)
+    @pytest.mark.parametrize("between", [0, 2])
+    def test_takes_no_row_in_beside_values_of_several_lines(
+        self, tmp_path: Path, opened: str, closed: str, between: int
+    ) -> None:
+        first = row("T-0", product=opened or "Bread", category='"x')
+        last = row("T-9", category='x"', store=closed or "S1")
+        rows = [row(f"T-{n}") for n in range(1, between + 1)]
+        found, _ = read(tmp_path / "f", HEAD + "".join([first, *rows, last, row("T-last")]))
+        assert tickets(found) == [*(f"T-{n}" for n in range(1, between + 1)), "T-9", "T-last"]
+
     def test_in_a_line_that_breaks_off_takes_no_whole_row_in(self, tmp_path: Path) -> None:
         found, _ = read(tmp_path / "f", HEAD + 'T-0,"Bre\n' + row("T-1") + row("T-2", product='TV 40"'))
         assert tickets(found) == ["T-1", "T-2"]
