@@ -74,11 +74,15 @@ class CsvFile:
         try:
             header = found_header((fields for _, fields in self._records.read()), fault)
         except HeaderError as error:
-            rest = (fields for _, fields in self._records.read() if has_value(fields))
-            rows = min(error.rows + sum(1 for _ in islice(rest, _MOST_COUNTED)), _MOST_COUNTED)
+            rows = min(error.rows + self._rows_left(), _MOST_COUNTED)
             raise refused(dataset, "header", name, str(error), rows=rows, shown=error.shown) from None
         self.header = header.names
-        self._records.shape = shape_of(dataset, header.names, header.given)
+        shape = shape_of(dataset, header.names, header.given)
+        lines = self._records.lines
+        if len(lines) > 1 and (why := shape.doubt(lines, list(header.names[: shape.width]))):
+            rows = min(len(lines) - 1 + self._rows_left(), _MOST_COUNTED)
+            raise refused(dataset, "header", name, f"row 0 has {why}", rows=rows, shown=header.shown)
+        self._records.shape = shape
         self._numbered = self._records.read()
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
@@ -95,6 +99,11 @@ class CsvFile:
         found = [fields for _, fields in islice(self._numbered, most)]
         self.go_on(1, position)
         return found
+
+    def _rows_left(self) -> int:
+        """How many records are left, counted as far as anybody needs it."""
+        left = (fields for _, fields in self._records.read() if has_value(fields))
+        return sum(1 for _ in islice(left, _MOST_COUNTED))
 
     @property
     def cut(self) -> str:

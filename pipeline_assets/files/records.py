@@ -51,9 +51,13 @@ class Records:
         self._break = ""
         self._last_piece = ""
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines of the record that was read last."""
+        return tuple(self._span)
+
     def go_on(self, position: int) -> None:
         """Go on at the record that begins at `position`: what comes before it is not read again."""
-        self._span.clear()
         self._again.clear()
         self._break = self.cut = self._last_piece = ""
         self.position = position
@@ -70,6 +74,7 @@ class Records:
         if self.cut:
             return
         span, shape = self._span, self.shape
+        span.clear()
         # Records that have the shape, and begin with a plain character, need no look at every field.
         width = shape.width if shape and not shape.given else -1
         fields: list[str] = []
@@ -80,14 +85,13 @@ class Records:
                         self._check()
                     if len(span) > 1 and shape and (why := shape.doubt(span, fields)):
                         break
-                    span.clear()
                     if (len(fields) == width and "!" <= fields[0] < "\x7f") or not shape:
                         yield number, fields
+                        number += 1
                     elif fitted := shape.fitted(fields):
                         yield number, fitted
-                    else:
-                        continue
-                    number += 1
+                        number += 1
+                    span.clear()
                 else:
                     break
             except csv.Error as error:

@@ -193,6 +193,20 @@ class TestTheHeader:
                 read(tmp_path / "f", before + two("T").replace(",", mark))
             assert refused.value.rows == 2
 
+    @pytest.mark.parametrize("below", [1, 3])
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=ascii)
+    def test_with_a_mark_left_open_that_a_row_closes_is_told(self, tmp_path: Path, below: int, end: str) -> None:
+        rows = "".join(row(f"T-{n}")[:-1] + (',TV 40"\n' if n == below else ",x\n") for n in range(1, 5))
+        said = f"row 0 has a quotation mark that is closed {below} line"
+        with pytest.raises(RefusedFileError, match=said) as refused:
+            read(tmp_path / "f", (HEAD[:-1] + ',"note\n' + rows).replace("\n", end))
+        assert (refused.value.rule, refused.value.rows) == ("header", 4)
+
+    def test_may_have_names_of_several_lines(self, tmp_path: Path) -> None:
+        head = '"lo\nyal,\nty",' + HEAD[:-1] + ',"unit\nprice"\n'
+        found, _ = read(tmp_path / "f", head + "y," + row("T-1")[:-1] + ",3\n")
+        assert found == [["y", *row("T-1").strip().split(","), "3"]]
+
     def test_rows_are_numbered_from_it(self, tmp_path: Path) -> None:
         (tmp_path / "f").write_text("Sales\n\n" + two("T") + ",,,,,,\n" + row("T-3"))
         with open_csv(tmp_path / "f", "t.csv", TICKETS) as file:
