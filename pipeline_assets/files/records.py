@@ -158,11 +158,12 @@ class Records:
                 records = list(csv.reader(lines[first:], strict=True, skipinitialspace=True))
             except csv.Error:
                 continue
-            if len(records) > 1:
-                break
+            if len(records) != 1 or not self.shape:
+                continue
+            if len(lines) - first > 1 and self.shape.doubt(lines[first:], records[0]):
+                continue
             alone = records[0]
-            over = len(lines) - first > 1
-            if self.shape and self.shape.is_whole(alone) and not (over and self.shape.doubt(lines[first:], alone)):
+            if self.shape.is_whole(alone):
                 break
         return (lines[-1] if lines else ""), alone
 

@@ -261,6 +261,10 @@ UNCUT: dict[str, Callable[[], str | bytes]] = {
     "without a last newline": lambda: two("T")[:-1],
     "CR": lambda: two("T").replace("\n", "\r"),
     "a value of two lines at the end, without a newline": lambda: two("T") + row("T-3", product='"two\nlines"')[:-1],
+    "a value of three lines at the end, without a newline": lambda: two("T") + row("T-3", product='"a\nb\nc"')[:-1],
+    "a value with blank lines at the end, without a newline": lambda: (
+        two("T") + row("T-3", store='"a, b\n\n\n, c"')[:-1]
+    ),
     "a mark left open before": lambda: HEAD + row("T-1", product='"x') + row("T-2")[:-1],
     "a bad row that ends": lambda: two("T") + "T-3,x\n",
     "too many fields": lambda: two("T") + row("T-3")[:-1] + ",x",
@@ -276,6 +280,7 @@ CUT: dict[str, tuple[Callable[[], str | bytes], str]] = {
     "within quotation marks": (lambda: two("T") + 'T-3,"Bread, wh', "its last line"),
     "in the last field, within quotation marks": (lambda: two("T") + row("T-3", store='"S1')[:-1], "its last line"),
     "within a value of two lines": (lambda: two("T") + 'T-3,"two\nli', "its last line"),
+    "below what is no value of two lines": (lambda: HEAD + 'T-1,Brea,,,,,,d,B1,"two\nlines, x",Ba', "its last line"),
     "below a value of two lines": (lambda: HEAD + row("T-1", product='"two\nlines"') + "T-2,", "its last line"),
     "where no NUL was written over": (lambda: two("T") + "\x00" * 5_000, "it ends with NUL"),
     "where no NUL was written over, in a row": (lambda: two("T") + "T-3,Br" + "\x00" * 500, "it ends with NUL"),
@@ -336,6 +341,29 @@ class TestTheEnd:
         monkeypatch.setattr(records_module, "_TAIL", 200)
         self._check(tmp_path / "f", HEAD + "".join(row(f"T-{n}") for n in range(20)) + "T-20,Br", "its last line")
         self._check(tmp_path / "f", HEAD + "".join(row(f"T-{n}") for n in range(20))[:-1], "")
+
+
+LINES = st.lists(
+    st.sampled_from(
+        ["T-1", ",", ",,,", "\n", "\r\n", '"', '""', "é", "\x00", '"two\nlines"', row("T-1"), row("T-2")[:-1]]
+    ),
+    max_size=14,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@given(pieces=LINES, most=st.integers(1, 3))
+def test_whoever_goes_on_reads_what_is_left_as_it_was_read_at_once(
+    tmp_path: Path, pieces: list[str], most: int
+) -> None:
+    *whole, (_, _, end, cut) = whole_reading(tmp_path / "f", HEAD + "".join(pieces))
+    for done, (number, _, position, _) in enumerate(whole, 1):
+        with open_csv(tmp_path / "f", "t.csv", TICKETS) as file:
+            file.first(most)
+            file.go_on(number + 1, position)
+            left = [(number, fields, file.position) for number, fields in file.records()]
+            assert left == [(number, fields, position) for number, fields, position, _ in whole[done:]]
+            assert (file.cut, file.position) == (cut, end)
 
 
 def test_the_first_records_are_read_again(tmp_path: Path) -> None:
