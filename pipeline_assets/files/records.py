@@ -24,6 +24,7 @@ _LONGEST_LINE = 1_000_000
 _MOST_LINES = 100
 _CHECKED_RECORDS = 10_000
 _LINE_ENDS = ("\n", "\r")
+_MARK = "\ufeff"
 #: Bytes; as much of a file's end is looked at where its last record was read by somebody else.
 _TAIL = 1 << 20
 
@@ -128,7 +129,8 @@ class Records:
                     raise csv.Error(message)
                 self.position += len(piece) if piece.isascii() else _length(piece)
                 span.append(piece)
-                yield piece
+                # Where files were put together, a mark of byte order would hide a quotation mark after it.
+                yield piece if piece[0] != _MARK else piece.lstrip(_MARK)
             self._last_piece = piece or self._last_piece
         except BROKEN_GZIP as error:
             self._break = _broken(error)

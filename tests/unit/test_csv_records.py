@@ -144,6 +144,14 @@ class TestAMarkThatIsLeftOpen:
         assert (dict(zip(COLUMNS, found[1], strict=True))[column], cut) == (value, "")
 
 
+@pytest.mark.parametrize("marks", ["\ufeff", "\ufeff\ufeff"], ids=ascii)
+def test_a_mark_of_byte_order_before_a_quotation_mark_hides_nothing(tmp_path: Path, marks: str) -> None:
+    content = HEAD + row("T-0") + marks + row('"T-1, a"') + marks + row("T-2") + marks + "\n" + row("T-3")
+    *whole, (_, _, end, _) = whole_reading(tmp_path / "f", content)
+    assert [fields[0] for _, fields, _, _ in whole] == ["T-0", "T-1, a", "T-2", "T-3"]
+    assert end == len(content.encode())
+
+
 class TestTheHeader:
     @pytest.mark.parametrize(
         "before",
