@@ -8,13 +8,16 @@ from __future__ import annotations
 import re
 import unicodedata
 
-#: What programs write where there is no value, as they spell it: databases, Python, R, spreadsheets with an error in
-#: the cell, and a dash. `NA` is not among them: it is a code of places, such as Namibia.
+#: What programs write where there is no value, as they spell it: databases and their clients, Python, R, C and
+#: spreadsheets of several languages with an error in the cell; and a dash. `NA` is not: it is a code of places, such as
+#: Namibia.
 PLACEHOLDERS = frozenset(
     {
-        *("-", "--", "NULL", "null", "(null)", "<null>", r"\N", "NIL", "nil"),
-        *("NaN", "nan", "-nan", "NaT", "None", "<NA>", "undefined"),
-        *("N/A", "n/a", "n.a.", "#N/A", "#NA", "#NULL!", "#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#NUM!"),
+        *("-", "--", "NULL", "null", "(null)", "(NULL)", "<null>", "<NULL>", "[NULL]", r"\N", "NIL", "nil"),
+        *("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "NaT", "None", "<NA>", "undefined"),
+        *("N/A", "n/a", "n.a.", "#N/A", "#N/A N/A", "#NA", "#N/D", "#NV", "#NULL!", "#ERROR!", "#SPILL!", "#CALC!"),
+        *("#VALUE!", "#VALEUR!", "#WERT!", "#VALOR!", "#¡VALOR!", "#REF!", "#¡REF!", "#BEZUG!"),
+        *("#NAME?", "#NOM?", "#¿NOMBRE?", "#DIV/0!", "#¡DIV/0!", "#NUM!", "#¡NUM!"),
     }
 )
 _IN_ANY_CASE = frozenset(map(str.casefold, PLACEHOLDERS))

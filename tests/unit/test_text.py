@@ -100,6 +100,13 @@ class TestWhatStandsForNothing:
         for written in (text, f" {text}\u00a0", f'="{text}"'):
             assert (clean_text(written), clean_name(written), clean_id(written)) == ("", "", "")
 
+    @pytest.mark.parametrize(
+        "text",
+        ["(NULL)", "<NULL>", "[NULL]", "#N/A N/A", "-NaN", "1.#QNAN", "-1.#IND", "#SPILL!", "#ERROR!", "#N/D", "#NV"],
+    )
+    def test_more_than_one_program_writes_them(self, text: str) -> None:
+        assert (clean_text(text), clean_name(text), clean_id(text)) == ("", "", "")
+
     @pytest.mark.parametrize("text", ["Null", "NONE", "Nan", "n/A"])
     def test_how_it_is_capitalised_counts_for_names_alone(self, text: str) -> None:
         assert (clean_text(text), clean_id(text), clean_name(text)) == ("", "", text)
