@@ -61,8 +61,9 @@ PLACEHOLDERS.
 - **Armour of spreadsheets** is taken off: `="0123"` and `'0123` are `0123`. In an id,
   which `ticket_id`, `basket_id` and `store` are, an apostrophe before anything with a digit is taken off too, and
   `1234.0` is `1234`, as what a program makes of a whole number in a column with gaps.
-- **Ids in exponent form**, with a decimal point or a plus, such as `1.23457E+12`, `1,23E+12` and `1E+05`, have lost
-  their digits and are rejected (`id_whole`). `12E4` and `1E5` are ids.
+- **Ids and products in exponent form**, with a decimal point or a plus, such as `1.23457E+12`, `1,23E+12` and
+  `1E+05`, have lost their digits and are rejected (`id_whole`), as is `####`, which a spreadsheet writes of a number in
+  a narrow column. `12E4` and `1E5` are ids.
 - **Dates** of daily bars are dates: `2026-11-20 00:00:00+09:00` is 2026-11-20, as `2026-11-20` is. A file is of daily
   bars when most of the different times of its first 2,000 rows are at midnight. Other times with an offset, and those
   of tickets always, are instants and become UTC.

@@ -398,6 +398,8 @@ CASES = [
         "ids that lost their digits", "ticket_id", "1.23457E+12", "1,23E+12", "1.23457e12", "1E+05", rule="id_whole"
     ),
     values("baskets that lost their digits", "basket_id", "1.23457E+12", rule="id_whole"),
+    values("products that lost their digits", "product", "5.90123E+12", "5,9E+12", "########", rule="id_whole"),
+    values("products that look like numbers", "product", "5901234123457", "12E4", "1.5", "#1", "1,5"),
     values("ids that look like numbers", "basket_id", "12E4", "1E5", "0123", "1-2", "007.10"),
     values("armour against spreadsheets", "basket_id", '="0123"', "'0123", "1234.0"),
     values("values with invisible characters", "store", "S\u200e1", "S1\u00a0", "S1\x07", "\ufeffS1"),

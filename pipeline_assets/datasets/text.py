@@ -37,8 +37,9 @@ _ARMOUR_BEGINS = frozenset("'=")
 _FORMULA = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
 _APOSTROPHE = re.compile(r"'([+-]?[0-9][0-9.,/ -]*)")
 _APOSTROPHE_OF_ID = re.compile(r"'(.*[0-9].*?)'?", re.DOTALL)
-_NUMBERS_BEGIN = frozenset("+-0123456789")
-_EXPONENT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE]\+)[0-9]+", re.ASCII)
+_NUMBERS_BEGIN = frozenset("+-0123456789#")
+#: In exponent form; or what is shown, and saved, where a column is too narrow for a number.
+_LOST = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[.,]?[eE]\+)[0-9]+|#{2,}", re.ASCII)
 #: Around a whole name in a header: quotation marks of any kind, and the brackets of MetaTrader and SQL Server.
 _AROUND_NAMES = (
     "\"'`<>[] \u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u300c\u300d\uff02"
@@ -93,11 +94,11 @@ def says_nothing(text: str) -> bool:
 
 
 def lost_its_digits(text: str) -> bool:
-    """Whether a clean id is a number in exponent form, such as 1.23457E+12, of which the other digits are gone.
+    """Whether a clean id or name is a number in exponent form, such as 1.23457E+12, or one that is not shown, as ####.
 
     `12E4` and `1E-5` are ids: nothing writes a large number without a point or a plus.
     """
-    return text[:1] in _NUMBERS_BEGIN and _EXPONENT.fullmatch(text) is not None
+    return text[:1] in _NUMBERS_BEGIN and _LOST.fullmatch(text) is not None
 
 
 def _seen(text: str) -> str:

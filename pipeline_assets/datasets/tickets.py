@@ -46,7 +46,8 @@ TICKETS = Dataset(
         Rule(
             "id_whole",
             "quarantine",
-            "an id with all its digits; a spreadsheet took it for a number and wrote that in exponent form",
+            "an id or a product with all its digits; a spreadsheet took it for a number, and wrote that in exponent "
+            "form or, in a narrow column, as ####",
         ),
         Rule("key_length", "quarantine", "at most 500 characters"),
         Rule("ticket_size", "quarantine", "a ticket of at most 10000 rows"),

@@ -141,7 +141,7 @@ class _Texts(dict[str, str]):
             raise BrokenRuleError("key_present", self._column, text)
         if len(cleaned) > LONGEST_KEY:
             raise BrokenRuleError("key_length", self._column, f"{cleaned[:40]}… ({len(cleaned)} characters)")
-        if self._cleaned is clean_id and lost_its_digits(cleaned):
+        if self._needed and lost_its_digits(cleaned):
             raise BrokenRuleError("id_whole", self._column, text)
 
 

@@ -132,7 +132,10 @@ class TestArmour:
     def test_of_an_id_more_is_armour(self, text: str, bare: str) -> None:
         assert clean_id(text) == bare
 
-    @pytest.mark.parametrize("text", ["1.23457E+12", "1,23E+12", "1.23457e12", "1E+05", "1.2e-7", "-1.5E+10", "1e+300"])
+    @pytest.mark.parametrize(
+        "text",
+        ["1.23457E+12", "1,23E+12", "1.23457e12", "1E+05", "1.2e-7", "-1.5E+10", "1e+300", "1.E+12", "########", "##"],
+    )
     def test_an_id_in_exponent_form_has_lost_its_digits(self, text: str) -> None:
         assert lost_its_digits(text)
 
