@@ -42,7 +42,8 @@ class Times(dict[str, tuple[str, str]]):
         self._of_days = of_days
 
     def __missing__(self, text: str) -> tuple[str, str]:
-        upper = clean(text).upper()
+        # A spreadsheet's apostrophe is in front of what is no number, too.
+        upper = clean(text).removeprefix("'").upper()
         try:
             if not _DATE_THEN_TIME.match(upper) or (self._exact and _FINER.search(upper)):
                 raise BrokenRuleError("timestamp_readable", "timestamp", text.strip())

@@ -125,8 +125,8 @@ class PriceRules:
         return self._times[self._time_text(fields)]
 
     def _time_text(self, fields: Sequence[str]) -> str:
-        text = self._source.iso(fields[self._timestamp].strip())
-        if self._time_of_day is not None and (time_of_day := fields[self._time_of_day].strip()):
+        text = self._source.iso(clean(fields[self._timestamp]).removeprefix("'"))
+        if self._time_of_day is not None and (time_of_day := clean(fields[self._time_of_day]).removeprefix("'")):
             text = f"{text}T{time_of_day}"
         return text
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -129,6 +131,27 @@ class TestSources:
         (found,) = read(f'{HEAD}CSTA,"{text}",{BAR}\n')
         assert isinstance(found, Rejection)
         assert found.rule == "timestamp_readable"
+
+    @pytest.mark.parametrize("armour", ["{}\u00a0", "\u200b{}", '="{}"', "'{}", "{}\u200e"], ids=ascii)
+    @pytest.mark.parametrize(
+        ("head", "day", "clock"),
+        [
+            ("Date,Close/Last,Volume,Open,High,Low", "11/20/2026", ""),
+            ("Date,Close*,Volume,Open,High,Low", "Nov 20, 2026", ""),
+            ("Date,Close*,Volume,Open,High,Low", "Nov\u00a020, 2026", ""),
+            ("Date,Close,Volume,Open,High,Low", "2026.11.20", ""),
+            ("<DATE>,<CLOSE>,<VOL>,<OPEN>,<HIGH>,<LOW>,<TIME>", "20261120", "000000"),
+            ("<DATE>,<CLOSE>,<VOL>,<OPEN>,<HIGH>,<LOW>,<TIME>", "2026.11.20", "00:00"),
+        ],
+        ids=ascii,
+    )
+    def test_days_are_clean(self, read: Reader, armour: str, head: str, day: str, clock: str) -> None:
+        line = io.StringIO()
+        csv.writer(line).writerow(
+            [armour.format(day), 105, 1000, 100, 110, 90, *([armour.format(clock)] * bool(clock))]
+        )
+        (found,) = read.prices(f"{head}\n{line.getvalue()}", "CSTA.csv")
+        assert found.timestamp == DAILY[1]
 
     def test_dollars_are_of_one_source(self, read: Reader) -> None:
         (found,) = read(f"{HEAD}CSTA,2026-11-20,$100,110,90,105,1000\n")
