@@ -436,6 +436,9 @@ CASES = [
     ),
     Case("non-CSV objects: PDF", lambda _: b"%PDF-1.4\n1 0 obj\n", refused="it begins as PDF does", rule="readable"),
     Case("non-CSV objects: Parquet", lambda _: b"PAR1\x15\x04", refused="it begins as Parquet does", rule="readable"),
+    Case(
+        "non-CSV objects: a list of JSON", lambda _: '[\n{"a": 1}]\n', refused="it begins as JSON does", rule="readable"
+    ),
     Case("non-CSV objects: JSON", lambda _: '{"a": 1}\n', refused="it begins as JSON does", rule="readable"),
     # Keys of the objects
     Case("keys with spaces", two, 2, name="my tickets.csv"),

@@ -30,7 +30,7 @@ _OTHER_KINDS = {
     b"PAR1": "Parquet",
     b"%PDF": "PDF",
     b"{": "JSON",
-    b"[": "JSON",
+    **dict.fromkeys((b"[{", b"[[", b'["', b"[\n", b"[\r", b"[ "), "JSON"),
     _GZIP_MAGIC: "gzip inside gzip",
 }
 #: The rows of a refused file are counted to here: nobody needs them exactly, and a file may be large.

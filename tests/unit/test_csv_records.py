@@ -210,6 +210,11 @@ class TestTheHeader:
             read(tmp_path / "f", (HEAD[:-1] + ',"note\n' + rows).replace("\n", end))
         assert (refused.value.rule, refused.value.rows) == ("header", 4)
 
+    @pytest.mark.parametrize("around", ["[{}]", "<{}>", "`{}`", "\u00ab{}\u00bb"], ids=ascii)
+    def test_may_have_brackets_around_its_names(self, tmp_path: Path, around: str) -> None:
+        head = ",".join(map(around.format, COLUMNS)) + "\n"
+        assert tickets(read(tmp_path / "f", head + row("T-1"))[0]) == ["T-1"]
+
     def test_may_have_names_of_several_lines(self, tmp_path: Path) -> None:
         head = '"lo\nyal,\nty",' + HEAD[:-1] + ',"unit\nprice"\n'
         found, _ = read(tmp_path / "f", head + "y," + row("T-1")[:-1] + ",3\n")
