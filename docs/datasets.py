@@ -43,8 +43,8 @@ What holds for every CSV file, whoever wrote it:
   once, and lines without any value (`,,,,`, quoted or not, a Ctrl-Z) are none. In a reason, row 0 is the header, and
   *line* is a line of the file.
 - **Fields**: empty ones beyond the header are ignored; at the end of a row, fields of columns that may be empty can
-  be left out. Any other row of another width is rejected, as is one with a value beyond the header. A line that is
-  put into quotation marks as a whole is the line within.
+  be left out, but not in a last line without an end, which may be cut. Any other row of another width is rejected, as
+  is one with a value beyond the header. A line that is put into quotation marks as a whole is the line within.
 - **Quotation marks** are doubled inside a quoted value, which may have several lines, up to a hundred. One that is
   opened by mistake costs its own line: the lines below it are read as rows of their own when they are. A mark inside
   a value that does not begin with one is part of it: `TV 40"`.

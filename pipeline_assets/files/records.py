@@ -89,7 +89,7 @@ class Records:
                     if (len(fields) == width and "!" <= fields[0] < "\x7f") or not shape:
                         yield number, fields
                         number += 1
-                    elif fitted := shape.fitted(fields):
+                    elif fitted := self._fitted(shape, fields):
                         yield number, fitted
                         number += 1
                     span.clear()
@@ -106,6 +106,11 @@ class Records:
             self.position = self._binary.tell() + 1
             yield number, UnreadableRecord("", self._break)
         self.cut = self._break or self._cut(fields)
+
+    def _fitted(self, shape: Shape, fields: list[str]) -> list[str]:
+        """A record as the shape has it; what a file may have been cut off of is not filled up."""
+        may_be_cut = not self._span[-1].endswith(_LINE_ENDS) and not shape.is_whole(fields)
+        return fields if may_be_cut else shape.fitted(fields)
 
     def _take_back(self, why: str) -> UnreadableRecord:
         """The first line of what was read as one record; the others are to be read again."""

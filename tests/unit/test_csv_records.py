@@ -249,6 +249,13 @@ class TestEmptiness:
         assert [fields[6:] for fields in found] == [["", "", ""], ["Bakery", "", ""], []]
         assert found[2] == ["T-3", "Bread", "B1", "2026-11-14", "1"]
 
+    def test_fields_that_may_have_been_cut_off_are_not_left_out(self, tmp_path: Path) -> None:
+        head = "ticket_id,product,basket_id,timestamp,quantity,store,category\n"
+        for last in ("T-2,Bread,B1,2026-11-14,1,S1", 'T-2,Bread,B1,2026-11-14,1,"S1"'):
+            found, cut = read(tmp_path / "f", head + "T-1,Bread,B1,2026-11-14,1,S12\n" + last)
+            assert (found[0][5:], found[1][5:]) == (["S12", ""], ["S1"])
+            assert cut == "its last line has no end and is no whole row"
+
     def test_fields_of_a_column_that_nobody_knows_may_not(self, tmp_path: Path) -> None:
         assert len(read(tmp_path / "f", HEAD[:-1] + ",loyalty\n" + row("T-1"))[0][0]) == 7
 

@@ -153,6 +153,14 @@ class TestSources:
         (found,) = read.prices(f"{head}\n{line.getvalue()}", "CSTA.csv")
         assert found.timestamp == DAILY[1]
 
+    def test_a_price_that_may_have_been_cut_off_is_not_believed(self, read: Reader) -> None:
+        content = f"{HEAD}CSTA,2026-11-19,100,110,90,105\nCSTA,2026-11-20,100,110,90,100"
+        whole, cut = read(content)
+        assert isinstance(whole, Price)
+        assert whole.volume is None
+        assert isinstance(cut, Rejection)
+        assert cut.rule == "columns"
+
     def test_dollars_are_of_one_source(self, read: Reader) -> None:
         (found,) = read(f"{HEAD}CSTA,2026-11-20,$100,110,90,105,1000\n")
         assert isinstance(found, Rejection)
