@@ -147,6 +147,8 @@ class Records:
             last, fields = self._end_before()
         if last.rstrip("\r\n").endswith("\x00"):
             return "it ends with NUL characters, where a disk was not written"
+        if "\udc80" <= last[-1:] <= "\udcff":
+            return "its last line has no end and breaks off within a character"
         if not last or last.endswith(_LINE_ENDS) or not self.shape or self.shape.is_whole(fields):
             return ""
         return "its last line has no end and is no whole row"

@@ -287,6 +287,10 @@ UNCUT: dict[str, Callable[[], str | bytes]] = {
     ),
     "a mark left open before": lambda: HEAD + row("T-1", product='"x') + row("T-2")[:-1],
     "a bad row that ends": lambda: two("T") + "T-3,x\n",
+    "an accent at the end": lambda: two("T") + row("T-3", store="Café")[:-1],
+    "a byte that is no UTF-8, in a last line that ends": lambda: (two("T") + row("T-3", store="Café")).encode(
+        "latin-1"
+    ),
     "too many fields": lambda: two("T") + row("T-3")[:-1] + ",x",
     "blank lines": lambda: two("T") + "\n \n ",
     "Ctrl-Z": lambda: two("T") + "\x1a",
@@ -302,6 +306,11 @@ CUT: dict[str, tuple[Callable[[], str | bytes], str]] = {
     "within a value of two lines": (lambda: two("T") + 'T-3,"two\nli', "its last line"),
     "below what is no value of two lines": (lambda: HEAD + 'T-1,Brea,,,,,,d,B1,"two\nlines, x",Ba', "its last line"),
     "below a value of two lines": (lambda: HEAD + row("T-1", product='"two\nlines"') + "T-2,", "its last line"),
+    "within a character": (lambda: (two("T") + row("T-3", store="Café")[:-1]).encode()[:-1], "its last line"),
+    "within a character of four bytes": (
+        lambda: (two("T") + row("T-3", store='"\U0001f35e')[:-1]).encode()[:-1],
+        "its last line",
+    ),
     "where no NUL was written over": (lambda: two("T") + "\x00" * 5_000, "it ends with NUL"),
     "where no NUL was written over, in a row": (lambda: two("T") + "T-3,Br" + "\x00" * 500, "it ends with NUL"),
     "gzip without its end": (lambda: gzip.compress(two("T").encode())[:-8], "gzip data that breaks off"),
