@@ -58,15 +58,21 @@ class Shape:
         """
         between = lines[1:-1]
         where = f"a quotation mark that is closed {len(lines) - 1} line{'s' * bool(between)} below"
-        if len(self.fitted(fields)) not in {0, self.width + len(self.given)}:
+        fitted = self.fitted(fields)
+        if fitted and not self._has_shape(fitted):
             return f"{where}, in a row of {len(fields)}"
-        opened = (place for place, line in enumerate(lines[:-1], 1) if '"' in line)
-        below = next((place for place in opened if self._begins_as_row(lines[:place])), len(lines))
-        if any(self._is_row([line]) for line in between) or any(
-            self._is_row(lines[place:]) for place in range(below, len(lines))
-        ):
+        if any(self._is_row([line]) for line in between) or self._ends_as_row(lines):
             return f"{where}, in another row"
         return ""
+
+    def _ends_as_row(self, lines: Sequence[str]) -> bool:
+        """Whether some first lines would be a row but for a mark that is left open, and some last ones are a row."""
+        opened = (place for place, line in enumerate(lines[:-1], 1) if '"' in line)
+        below = next((place for place in opened if self._has_shape(self._without_mark(lines[:place]))), len(lines))
+        if any(self._is_row(lines[place:]) for place in range(below, len(lines))):
+            return True
+        # What closes may stand alone in its field, where it opens one when its line is read by itself.
+        return below < len(lines) and self._has_digits(self._without_mark(lines[-1:]))
 
     def _is_row(self, lines: Sequence[str]) -> bool:
         """Whether lines are a record by themselves; where all times and numbers lack digits, they are of some text."""
@@ -74,19 +80,25 @@ class Shape:
             records = [self.fitted(fields) for fields in csv.reader(lines, strict=True, skipinitialspace=True)]
         except csv.Error:
             return False
-        if len(records) != 1 or len(records[0]) != self.width + len(self.given):
-            return False
-        values = [records[0][place] for place in self.counted]
-        return not values or any(map(_has_digit, values))
+        return len(records) == 1 and self._has_digits(records[0])
 
-    def _begins_as_row(self, lines: Sequence[str]) -> bool:
-        """Whether lines, in the last of which a mark is left open, would be a record without that mark."""
-        *closed, opened = next(csv.reader(lines, skipinitialspace=True), [""])
+    def _without_mark(self, lines: Sequence[str]) -> list[str]:
+        """The record that lines would be without the mark that is left open in the last one; no fields if none is."""
+        try:
+            *closed, opened = next(csv.reader(lines, skipinitialspace=True), [""])
+        except csv.Error:
+            return []
         opened = opened.rstrip("\r\n")
         if "\n" in opened or "\r" in opened:
-            return False
-        rest = next(csv.reader([opened], quoting=csv.QUOTE_NONE), [""])
-        return len(self.fitted([*closed, *rest])) == self.width + len(self.given)
+            return []
+        return self.fitted([*closed, *(next(csv.reader([opened], quoting=csv.QUOTE_NONE)) or [""])])
+
+    def _has_shape(self, fields: list[str]) -> bool:
+        return len(fields) == self.width + len(self.given)
+
+    def _has_digits(self, fields: list[str]) -> bool:
+        values = [fields[place] for place in self.counted] if self._has_shape(fields) else [""]
+        return not values or any(map(_has_digit, values))
 
 
 def shape_of(dataset: Dataset, header: Sequence[str], given: Sequence[str] = ()) -> Shape:

@@ -94,6 +94,15 @@ class TestAMarkThatIsLeftOpen:
         assert [len(fields) for fields in found[1:]] == [7] * (below + 1)
         assert tickets(found)[-1] == "T-last"
 
+    @pytest.mark.parametrize("column", COLUMNS)
+    @pytest.mark.parametrize("below", [1, 3])
+    def test_takes_no_row_in_where_marks_stand_for_what_is_above(self, tmp_path: Path, column: str, below: int) -> None:
+        ditto = {column: '"'}
+        between = [row(f"T-{n}", **({"store": "S2"} | {column: "1"})) for n in range(1, below)]
+        found, _ = read(tmp_path / "f", HEAD + "".join([row("T-0", **ditto), *between, row("T-9", **ditto)]))
+        assert len(found) == below + 1
+        assert len(tickets(found)) == below - 1
+
     @pytest.mark.parametrize("store", ["S1", '"two\nlines"'], ids=ascii)
     def test_takes_no_row_in_below_one_that_breaks_off(self, tmp_path: Path, store: str) -> None:
         body = row("T-0", product='"x') + "T-1,y\n" + row("T-2", product='TV 40"', store=store)
@@ -132,6 +141,10 @@ class TestAMarkThatIsLeftOpen:
             "x\na,b,c,d,e,f\ny",
             "flour, milk, eggs, salt, nuts, oats, rice\nx\ny",
             "x\nflour, milk, eggs, salt, nuts, oats, rice\ny",
+            "x\nflour, milk, eggs, salt, nuts, oats, rice",
+            "two lines\n",
+            "\n, x\n",
+            '"quoted"\n"lines"',
             'an "old"\none',
             "\n" * 50 + "x",
         ],
