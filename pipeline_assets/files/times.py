@@ -45,7 +45,8 @@ class Times(dict[str, tuple[str, str]]):
         # A spreadsheet's apostrophe is in front of what is no number, too.
         upper = clean(text).removeprefix("'").upper()
         try:
-            if not _DATE_THEN_TIME.match(upper) or (self._exact and _FINER.search(upper)):
+            # The standard library reads up to a NUL.
+            if not _DATE_THEN_TIME.match(upper) or "\x00" in upper or (self._exact and _FINER.search(upper)):
                 raise BrokenRuleError("timestamp_readable", "timestamp", text.strip())
             moment = datetime.fromisoformat(upper)
             if moment.tzinfo is None or (self._of_days and moment.time() == time()):
