@@ -158,16 +158,32 @@ def _apart(spans: list[Span]) -> list[Span]:
 
 
 def _in_view(text: str, where: Where) -> Iterator[Span]:
+    other = _Other(text)
     for run in _RUN.finditer(text):
-        yield from _in_run(_Run(text, run.span(), where))
+        yield from _in_run(_Run(text, run.span(), where, other))
     yield from (Span(begin, end, "", "code") for begin, end in security_codes(text))
+
+
+class _Other:
+    """What of a text is something else by its form: looked for once, and only where that is asked."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def _stretches(self) -> list[Stretch]:
+        return something_else(self._text)
+
+    def holds(self, begin: int, end: int) -> bool:
+        """Whether one of them holds all from `begin` to `end`."""
+        return within(self._stretches, begin, end)
 
 
 class _Run:
     """Digits with nothing but gaps between them: their groups, and what is known of them."""
 
-    def __init__(self, text: str, place: Stretch, where: Where) -> None:
-        self.text, self._place, self._where = text, place, where
+    def __init__(self, text: str, place: Stretch, where: Where, other: _Other) -> None:
+        self.text, self._place, self._where, self.other = text, place, where, other
         self.groups = [found.span() for found in _GROUP.finditer(text, *place)]
         self.sizes = [end - begin for begin, end in self.groups]
         self.identifiers = where.identifiers
@@ -181,11 +197,6 @@ class _Run:
     def ssn(self) -> bool:
         """Whether something says that it is a social security number."""
         return self._where.ssn or says_ssn(self.text, *self._place)
-
-    @cached_property
-    def other(self) -> list[Stretch]:
-        """What of the text is something else by its form."""
-        return something_else(self.text)
 
     def gap(self, place: int) -> str:
         """What stands before a group, and nothing before the first."""
@@ -238,7 +249,7 @@ def _is_card(run: _Run, first: int, last: int) -> bool:
     if run.card:
         return True
     sizes = tuple(run.sizes[first:last])
-    if all(within(run.other, *group) for group in run.groups[first:last]):
+    if all(run.other.holds(*group) for group in run.groups[first:last]):
         return False
     if sizes in _BARS and is_rather_else(digits):
         return False
@@ -247,7 +258,7 @@ def _is_card(run: _Run, first: int, last: int) -> bool:
 
 def _is_something_else(run: _Run, place: int, digits: str) -> bool:
     begin, end = run.groups[place]
-    return is_rather_else(digits) or is_fraction(run.text, begin) or within(run.other, begin, end)
+    return is_rather_else(digits) or is_fraction(run.text, begin) or run.other.holds(begin, end)
 
 
 def _is_set_apart(run: _Run, first: int, last: int) -> bool:
@@ -268,7 +279,7 @@ def _is_ssn(run: _Run, first: int, last: int) -> bool:
         return run.ssn
     if run.ssn:
         return True
-    if all(within(run.other, *group) for group in run.groups[first:last]):
+    if all(run.other.holds(*group) for group in run.groups[first:last]):
         return False
     left, right = run.gap(first + 1), run.gap(first + 2)
     if {left.strip(), right.strip()} <= {"", "-"}:
@@ -282,7 +293,7 @@ def _is_ssn(run: _Run, first: int, last: int) -> bool:
 def _within_group(run: _Run, begin: int, end: int) -> Iterator[Span]:
     """Card numbers within digits with nothing between them; what is a time as a whole has none."""
     digits = run.text[begin:end]
-    if len(digits) <= LEAST_DIGITS or is_moment(digits) or within(run.other, begin, end):
+    if len(digits) <= LEAST_DIGITS or is_moment(digits) or run.other.holds(begin, end):
         return
     for at in range(len(digits) - LEAST_DIGITS):
         sizes = range(min(MOST_DIGITS, len(digits) - at), LEAST_DIGITS, -1)

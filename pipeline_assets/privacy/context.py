@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import TypeAlias
 
 Stretch: TypeAlias = tuple[int, int]
@@ -81,8 +83,9 @@ def is_fraction(text: str, begin: int) -> bool:
 
 
 def within(stretches: Sequence[Stretch], begin: int, end: int) -> bool:
-    """Whether one of the stretches holds all from `begin` to `end`."""
-    return any(first <= begin and end <= last for first, last in stretches)
+    """Whether one of the stretches, which are in order and apart, holds all from `begin` to `end`."""
+    place = bisect_right(stretches, begin, key=itemgetter(0)) - 1
+    return place >= 0 and end <= stretches[place][1]
 
 
 def _is_iban(written: str) -> bool:
