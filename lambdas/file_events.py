@@ -15,6 +15,7 @@ from pipeline_assets.events.messages import Continued, EventFlow, GivenUp, LeftA
 from pipeline_assets.events.outcomes import IngestError
 from pipeline_assets.events.queue import CONTINUATION, EventQueue
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.privacy.cards import without_numbers
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -83,7 +84,7 @@ def _continuation(record: SQSRecord) -> int:
 def _tell(outcome: Receipt | LeftAlone | Continued | GivenUp | None) -> None:
     match outcome:
         case LeftAlone(uri):
-            logger.info("object left alone: its name is that of no data", extra={"object_uri": uri})
+            logger.info("object left alone: its name is that of no data", extra={"object_uri": without_numbers(uri)})
             metrics.add_metric(name="ObjectsIgnored", unit=MetricUnit.Count, value=1)
         case Continued(number):
             logger.info("to be gone on with", extra={"continuation": number})

@@ -10,10 +10,12 @@ until it expires; the quarantine has a document that says why, without a value o
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,6 +38,7 @@ from pipeline_assets.lake.layout import LoadName, RawObject
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lake.parquet_objects import GoneError, ParquetObjects
 from pipeline_assets.privacy.cards import without_numbers
+from pipeline_assets.privacy.context import MASKED
 from pipeline_assets.privacy.masking import UnmaskableError, mask
 
 #: Accounts for what arrived, by the day it arrived.
@@ -80,46 +83,51 @@ class InboxFlow:
         `redo` tries a refused file again, as a new run, while it is there. `report` says whether the receipt has to be
         shown in Dagster. Raises `TransientError` when a store does not answer, and `TimeBudgetReachedError`.
         """
-        earlier = stores.ledger.receipt(version.id)
+        # Everywhere but in the inbox itself, a file goes by its name without the numbers in it, and has its id by that.
+        told = replace(version, key=without_numbers(version.key))
+        earlier = stores.ledger.receipt(told.id)
         if earlier and not (redo and earlier.refused):
-            return _done(earlier, stores, report=report)
-        TimeBudget(seconds_left).check(INBOX, version.uri)
+            return _done(earlier, version, stores, report=report)
+        TimeBudget(seconds_left).check(INBOX, told.uri)
         started, run = time.monotonic(), earlier.run + 1 if earlier else 1
         try:
-            rows, refused = _pass_on(version, stores), ""
+            rows, refused = _pass_on(version, told, stores), ""
             counts = Counts(received=rows, accepted=rows)
         except GoneError as error:
             # Another delivery may have been quicker: it deletes a file only once its receipt is there.
-            if there := stores.ledger.receipt(version.id):
-                return _done(there, stores, report=report)
-            refused, counts = _keep(version, run, _RefusedError("present", str(error)), stores)
+            if there := stores.ledger.receipt(told.id):
+                return _done(there, version, stores, report=report)
+            refused, counts = _keep(told, run, _RefusedError("present", str(error)), stores)
         except _RefusedError as error:
-            refused, counts = _keep(version, run, error, stores)
-        receipt = _done(_receipt(version, run, counts, refused, started), stores, report=report)
+            refused, counts = _keep(told, run, error, stores)
+        receipt = _done(_receipt(told, run, counts, refused, started), version, stores, report=report)
         if run > 1:
             # Only here: a function, which never works a file through again, may not look into the quarantine.
-            stores.quarantine.drop_earlier_runs(version, run)
+            stores.quarantine.drop_earlier_runs(told, run)
         return receipt
 
 
 INBOX_FLOW = InboxFlow()
 
 
-def _pass_on(version: ObjectVersion, stores: InboxStores) -> int:
+def _pass_on(version: ObjectVersion, told: ObjectVersion, stores: InboxStores) -> int:
     """Put the file's rows into raw as a load of its own, and return how many there are."""
+    if re.search(MASKED, version.key):
+        # It is looked for by what its receipt calls it, and that is the name of no object.
+        raise _RefusedError("place", "its name is told without the number in it; deliver it again under another name")
     dataset = _DATASETS.get(version.key.partition("/")[0])
     if dataset is None or not version.key.endswith(".parquet"):
         known = ", ".join(_DATASETS)
         raise _RefusedError("place", f"it is not where a file is looked for; expected {_PLACE}, of {known}")
     if version.size > LARGEST_OBJECT:
         raise _RefusedError("size", f"it has {version.size} bytes; expected at most {LARGEST_OBJECT}")
-    with _opened(version, stores) as file:
+    with _opened(version, told, stores) as file:
         rows = _rows(file)
         slices = [file.slice(first, PART_ROWS) for first in range(0, rows, PART_ROWS)]
         for rest in slices or [file]:
             # What cannot be read or masked is found out before anything is put.
             _masked(rest, dataset, stores, rows)
-        begun = _begin(version, dataset, stores)
+        begun = _begin(told, dataset, stores)
         parts = []
         for number, part in enumerate(slices, start=1):
             raw = RawObject(dataset.name, begun.name.day, begun.name.load_id, f"{number:04d}")
@@ -148,11 +156,14 @@ def _begin(version: ObjectVersion, dataset: Dataset, stores: InboxStores) -> Beg
 
 
 @contextmanager
-def _opened(version: ObjectVersion, stores: InboxStores) -> Iterator[pl.LazyFrame]:
+def _opened(version: ObjectVersion, told: ObjectVersion, stores: InboxStores) -> Iterator[pl.LazyFrame]:
     """The file as a plan to read it, its columns named as in a spec, in lower case; it is on disk meanwhile."""
     with tempfile.TemporaryDirectory(prefix="cesta-inbox-") as directory:
         path = Path(directory) / "file.parquet"
-        ParquetObjects(stores.s3, version.bucket).download(version, path)
+        try:
+            ParquetObjects(stores.s3, version.bucket).download(version, path)
+        except TransientError as error:
+            raise TransientError(without_numbers(str(error)), flow=INBOX, object_uri=told.uri) from None
         with _readable():
             file = pl.scan_parquet(path)
             names = file.collect_schema().names()
@@ -196,7 +207,7 @@ def _masked(rows: pl.LazyFrame, dataset: Dataset, stores: InboxStores, total: in
 
 
 def _keep(version: ObjectVersion, run: int, error: _RefusedError, stores: InboxStores) -> tuple[str, Counts]:
-    refused = f"{without_numbers(version.key)}: {error}"
+    refused = f"{version.key}: {error}"
     stores.quarantine.keep_file(version, run, error.rule, refused, "")
     return refused, Counts(received=error.rows, quarantined=error.rows)
 
@@ -216,15 +227,16 @@ def _receipt(version: ObjectVersion, run: int, counts: Counts, refused: str, sta
     )
 
 
-def _done(receipt: Receipt, stores: InboxStores, *, report: bool) -> Receipt:
+def _done(receipt: Receipt, source: ObjectVersion, stores: InboxStores, *, report: bool) -> Receipt:
     """Record the receipt, and then delete this version of the file; other versions have events of their own."""
     stores.ledger.record(receipt, report=report)
-    source = receipt.source
     # Without a version, what would be deleted may be a newer file: it is left to expire.
     if not receipt.refused and source.version_id:
         try:
             stores.s3.delete_object(Bucket=source.bucket, Key=source.key, VersionId=source.version_id)
         except (BotoCoreError, ClientError) as error:
-            message = f"{source.uri} could not be deleted: {error}"
-            raise TransientError(message, flow=INBOX, object_uri=source.uri) from error
+            uri = receipt.source.uri
+            raise TransientError(
+                f"{uri} could not be deleted: {without_numbers(str(error))}", flow=INBOX, object_uri=uri
+            ) from None
     return receipt

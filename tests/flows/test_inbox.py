@@ -19,7 +19,7 @@ from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, PRODUCTS, QU
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.export import inbox
 from pipeline_assets.export.inbox import INBOX_FLOW
@@ -253,6 +253,42 @@ class TestPaths:
         found = world.frame(world.manifests()[0])
         assert found.select("card_last_four", "card_token").row(0) == ("1111", KEY.token("card_number", CARD))
         assert world.leaks() == []
+
+    NAMES = (
+        f"payments/{CARD}.parquet",
+        f"payments/card_number={CARD}/a.parquet",
+        "payments/4111%201111-1111 1111.parquet",
+    )
+
+    @pytest.mark.parametrize("key", NAMES)
+    def test_a_number_of_a_person_in_it_is_told_nowhere(self, world: World, key: str) -> None:
+        version = world.deliver(key, parquet(payments(2).drop("card_number")))
+        receipt = INBOX_FLOW.ingest(version, world.stores)
+        assert (receipt.refused, receipt.counts) == ("", Counts(2, 2))
+        assert "[card ending 1111]" in receipt.source.key
+        assert INBOX_FLOW.ingest(version, world.stores) == receipt
+        assert world.stores.ledger.receipt(version.id) is None
+        assert world.stores.ledger.deliveries(receipt.id) == 2
+        assert scan_text("receipt", receipt.to_json(), CANARIES) == []
+        assert world.left() == []
+        assert world.leaks() == []
+
+    def test_a_refused_file_with_a_number_in_its_name_is_told_without_and_not_found_again(self, world: World) -> None:
+        receipt = INBOX_FLOW.ingest(world.deliver(f"carts/{CARD}.parquet", b"x"), world.stores)
+        assert receipt.refused.startswith("carts/[card ending 1111].parquet: it is not where")
+        said = receipt.to_json() + json.dumps(list(world.stores.quarantine.documents(receipt)))
+        assert scan_text("said", said, CANARIES) == []
+        damaged = INBOX_FLOW.ingest(world.deliver(f"payments/{CARD}.parquet", b"x"), world.stores)
+        again = INBOX_FLOW.ingest(damaged.source, world.stores, redo=True)
+        assert "deliver it again under another name" in again.refused
+        assert (again.id, again.run) == (damaged.id, 2)
+
+    def test_a_store_that_does_not_answer_is_told_without_it(self, world: World) -> None:
+        version = world.deliver(f"payments/{CARD}.parquet", parquet(payments(1)))
+        with withheld(world.s3, version.key, "SlowDown", 503), pytest.raises(TransientError) as raised:
+            INBOX_FLOW.ingest(version, world.stores)
+        assert scan_text("said", f"{raised.value} {raised.value.attributes()}", CANARIES) == []
+        assert raised.value.__suppress_context__
 
     def test_a_file_without_rows_has_none(self, world: World) -> None:
         frame = source(CUSTOMERS, {"customer_id": 1}).drop("country").clear()
