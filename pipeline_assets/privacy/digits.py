@@ -28,6 +28,7 @@ OF_NETWORK = "^-?(?:" + "|".join(_NETWORKS.values()).replace(r"\d", "[0-9]") + "
 _SELDOM = re.compile(r"(?:50|5[678]|6\d)\d{10,17}")
 #: Each digit as the sum of the digits of twice itself.
 _DOUBLED = str.maketrans("0123456789", "0246813579")
+_FULL_WIDTH = {0xFEE0 + ordinary: ordinary for ordinary in range(0x21, 0x7F)}
 _NO_DIGIT = re.compile("[^0-9]")
 _BAR_CODES = frozenset({8, 12, 13, 14, 18})
 _DAY = r"(?:19[7-9]\d|20\d\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
@@ -38,12 +39,15 @@ _MOBILE = re.compile(r"491[567]\d{9}")
 
 
 def as_ascii(text: str) -> str:
-    """The text with an ASCII digit for every character that is a digit in whatever script, each in its place."""
+    """The text with an ASCII digit for every character that is a digit in whatever script, each in its place.
+
+    Letters of full width, as keyboards of East Asia write them, become ASCII as well.
+    """
     if text.isascii():
         return text
     return "".join(
         character if character.isascii() or (digit := unicodedata.digit(character, -1)) < 0 else str(digit)
-        for character in text
+        for character in text.translate(_FULL_WIDTH)
     )
 
 

@@ -91,7 +91,9 @@ class TestCards:
         ):
             assert without_numbers(text) == text
 
-    @pytest.mark.parametrize("unit", [f"{VISA} x ", "4111 1111 1111 1111 and ", f"card {VISA} ", "4305615418711 2026-11-21 a "])
+    @pytest.mark.parametrize(
+        "unit", [f"{VISA} x ", "4111 1111 1111 1111 and ", f"card {VISA} ", "4305615418711 2026-11-21 a "]
+    )
     def test_a_text_that_is_twice_as_long_takes_about_twice_as_long(self, unit: str) -> None:
         def looked_at(times: int) -> float:
             begun = time.process_time()
