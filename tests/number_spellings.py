@@ -202,6 +202,7 @@ def _times(rng: random.Random) -> Iterator[tuple[str, str]]:
     yield from (("microseconds", str(micros)), ("nanoseconds", f"{micros}{rng.randrange(1000):03d}"))
     yield "iso", moment.isoformat()
     yield "iso with blank", moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+    yield "day first", moment.strftime("%d%m%Y%H%M%S")
     yield "european", moment.strftime("%d.%m.%Y %H:%M:%S")
     yield "american", moment.strftime("%m/%d/%Y %H:%M")
     later = moment + timedelta(days=3)
@@ -217,6 +218,10 @@ def _bar_codes(rng: random.Random) -> Iterator[tuple[str, str]]:
     yield from (("sscc of 6", _gs1(rng, 18, "6")), ("sscc with 00", f"00{_gs1(rng, 18)}"))
     code = _gs1(rng, 13)
     yield "ean-13 as printed", f"{code[0]} {code[1:7]} {code[7:]}"
+    yield "ean-13 in a row of values", f"{_gs1(rng, 13, '4')};{rng.randrange(100)};{rng.randrange(100)}.{rng.randrange(100):02d}"
+    yield "ean-13 and number", f"{_gs1(rng, 13, '4')} {rng.randrange(100, 1000)}"
+    yield "ean-13 of 37 and number", f"{_gs1(rng, 13, '37')};{rng.randrange(10, 100)}"
+    yield "upc-a and price", f"{_gs1(rng, 12, '6')} {rng.randrange(10, 100)}.{rng.randrange(100):02d}"
     yield "element string", f"(01)0{code}(17)27{rng.randrange(1, 13):02d}01"
 
 
@@ -239,6 +244,14 @@ def _identifiers(rng: random.Random, number: int) -> Iterator[tuple[str, str]]:
     yield "iban", iban
     yield "iban in groups", " ".join(iban[place : place + 4] for place in range(0, len(iban), 4))
     yield "fraction", str(rng.random())
+    yield "fraction above one", str(rng.random() * 100)
+    place = rng.uniform(-90, 90), rng.uniform(-180, 180)
+    yield from (("place", f"{place[0]:.6f}, {place[1]:.6f}"), ("exact place", f"{place[0]},{place[1]}"))
+    address = ".".join(str(rng.randrange(256)) for _ in range(4))
+    yield from (("address", f"{address}:{rng.randrange(1024, 65536)}"), ("two addresses", f"{address} {address}"))
+    yield "order of a market", f"{rng.randrange(100, 1000)}-{rng.randrange(10**6, 10**7)}-{rng.randrange(10**6, 10**7)}"
+    parcel = _gs1(rng, 22, "94")
+    yield "parcel", " ".join(parcel[at : at + 4] for at in range(0, 22, 4))
     yield "amounts", ", ".join(f"{rng.random() * 90 + 10:.2f}" for _ in range(3))
 
 

@@ -253,12 +253,21 @@ def _is_card(run: _Run, first: int, last: int) -> bool:
         return False
     if sizes in _BARS and is_rather_else(digits):
         return False
+    if sizes not in _PRINTED and _has_something_else(run, first, last):
+        return False
     return (first == 0 and last == len(run.groups)) or sizes in _PRINTED or _is_set_apart(run, first, last)
 
 
 def _is_something_else(run: _Run, place: int, digits: str) -> bool:
     begin, end = run.groups[place]
     return is_rather_else(digits) or is_fraction(run.text, begin) or run.other.holds(begin, end)
+
+
+def _has_something_else(run: _Run, first: int, last: int) -> bool:
+    """Whether one of the groups is a bar code or a time as a whole, and so what is beside it is no part of it."""
+    # The first twelve digits of sixteen may look like one by chance.
+    least = LEAST_DIGITS + (last - first == 2)  # noqa: PLR2004 - two groups
+    return any(run.sizes[place] >= least and is_rather_else(run.digits(place, place + 1)) for place in range(first, last))
 
 
 def _is_set_apart(run: _Run, first: int, last: int) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import TypeAlias
 
+from pipeline_assets.privacy.digits import has_check_digit
+
 Stretch: TypeAlias = tuple[int, int]
 
 #: How far from a number a word still speaks of it, in characters.
@@ -39,12 +41,17 @@ SAYS_SO = (
 MASKED = r"\[(?:card|ssn) ending \d{4}\]"
 _YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
 _ELSE = re.compile(
-    # account numbers of banks (their check digits are looked at), UUIDs and hashes, days, times of a day, and telephone
-    # numbers as they are called from abroad
+    # account numbers of banks and of parcels (their check digits are looked at), UUIDs and hashes, days, times of a day,
+    # telephone numbers as they are called from abroad, addresses in the internet, decimal fractions that are longer than
+    # amounts, and order numbers of the largest shop
     r"(?P<iban>(?<![^\W_])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![^\W_]))"
     r"|(?<![^\W_])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![^\W_])"
     r"|(?<![^\W_])(?=\d*[A-Fa-f])[0-9A-Fa-f]{32,128}(?![^\W_])"
     rf"|(?<!\d)(?:{_YEAR}[-./]{_MONTH}[-./]{_DAY}|{_DAY}[-./]{_MONTH}[-./]{_YEAR}|{_MONTH}/{_DAY}/{_YEAR})(?!\d)"
+    r"|(?P<parcel>(?<!\d)9[1-5]\d\d(?: \d{4}){4} \d\d(?!\d))"
+    r"|(?<!\d)(?<!\d\.)(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d{1,5})?(?!\d|\.\d)"
+    r"|(?<!\d)(?<!\d\.)\d{1,3}\.\d{5,17}(?!\d|\.\d|[eE])"
+    r"|(?<![\d-])\d{3}-\d{7}-\d{7}(?![\d-])"
     r"|(?<!\d)(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?!\d)"
     r"|(?<![\d+])\+\d(?:[ ()./-]{0,3}\d){6,13}(?![ ()./+-]{0,3}\d)"
 )
@@ -74,7 +81,7 @@ def says_ssn(text: str, begin: int, end: int) -> bool:
 
 def something_else(text: str) -> list[Stretch]:
     """The stretches of a text that are something else by their form: see `_ELSE`."""
-    return [found.span() for found in _ELSE.finditer(text) if found.lastgroup != "iban" or _is_iban(found["iban"])]
+    return [found.span() for found in _ELSE.finditer(text) if _has_its_check_digits(found)]
 
 
 def is_fraction(text: str, begin: int) -> bool:
@@ -86,6 +93,12 @@ def within(stretches: Sequence[Stretch], begin: int, end: int) -> bool:
     """Whether one of the stretches, which are in order and apart, holds all from `begin` to `end`."""
     place = bisect_right(stretches, begin, key=itemgetter(0)) - 1
     return place >= 0 and end <= stretches[place][1]
+
+
+def _has_its_check_digits(found: re.Match[str]) -> bool:
+    if found.lastgroup == "iban":
+        return _is_iban(found["iban"])
+    return found.lastgroup != "parcel" or has_check_digit(found["parcel"].replace(" ", ""))
 
 
 def _is_iban(written: str) -> bool:

@@ -31,9 +31,11 @@ _DOUBLED = str.maketrans("0123456789", "0246813579")
 _FULL_WIDTH = {0xFEE0 + ordinary: ordinary for ordinary in range(0x21, 0x7F)}
 _NO_DIGIT = re.compile("[^0-9]")
 _BAR_CODES = frozenset({8, 12, 13, 14, 18})
-_DAY = r"(?:19[7-9]\d|20\d\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-#: A time from the year down to at least the second, or seconds, milli-, micro- or nanoseconds since 1970.
-_MOMENT = re.compile(rf"{_DAY}(?:[01]\d|2[0-3])[0-5]\d[0-5]\d\d{{0,9}}|(?:1\d|20)\d{{8}}(?:\d{{3}}){{0,3}}")
+_YEAR, _MONTH, _OF_MONTH = r"(?:19[7-9]\d|20\d\d)", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+_TIME = r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
+#: A time from the year down to at least the second, one that begins with the day of the month, or seconds, milli-,
+#: micro- or nanoseconds since 1970.
+_MOMENT = re.compile(rf"{_YEAR}{_MONTH}{_OF_MONTH}{_TIME}\d{{0,9}}|{_OF_MONTH}{_MONTH}{_YEAR}{_TIME}|(?:1\d|20)\d{{8}}(?:\d{{3}}){{0,3}}")
 #: A telephone number of Germany with its country but without a plus: as long as the oldest numbers of Visa.
 _MOBILE = re.compile(r"491[567]\d{9}")
 
@@ -85,8 +87,11 @@ def may_be_card_number(digits: str) -> bool:
 
 def is_bar_code(digits: str) -> bool:
     """Whether digits have the length and the check digit of a bar code (GS1: EAN, UPC, ISBN, GTIN, SSCC)."""
-    if len(digits) not in _BAR_CODES:
-        return False
+    return len(digits) in _BAR_CODES and has_check_digit(digits)
+
+
+def has_check_digit(digits: str) -> bool:
+    """Whether the last digit is the check digit of those before it as in a bar code, of goods or of a parcel."""
     return (sum(map(int, digits[-1::-2])) + 3 * sum(map(int, digits[-2::-2]))) % 10 == 0
 
 
