@@ -28,6 +28,8 @@ _DECIMALS = re.compile(r"([^.]*)\.(\d*)|([^,]*),(\d*)")
 _SHORTENED = re.compile(r"\d{7,8}[.,]0")
 #: Digits of most cards.
 _USUAL, _CENTS = 16, 2
+#: Digits that a spreadsheet keeps of a number; it puts zeros for the rest.
+_KEPT = 15
 KINDS = (pl.Categorical, pl.Enum)
 
 
@@ -56,8 +58,9 @@ def as_text(values: pl.Series) -> pl.Series | None:
 def card_digits(text: str) -> str | None:
     """The digits of what was given as a card number; None for what has not 12 to 19 of them and so is none.
 
-    The check digit is not asked for: a number with a wrong digit is nearly somebody's, and treated like one. Where more
-    was given beside a card number, such as the month it ends in, the number alone counts.
+    The check digit is not asked for: a number with a wrong digit is nearly somebody's, and treated like one, unless it
+    ends as a spreadsheet ends what it cannot keep. Where more was given beside a card number, such as the month it ends
+    in, or zeros that fill a field, the number alone counts.
     """
     if text.isascii() and text.isdigit():
         read: str | None = text
@@ -68,8 +71,11 @@ def card_digits(text: str) -> str | None:
     digits = digits_of(read or "")
     if len(digits) < LEAST_DIGITS:
         return None
-    if is_card_number(digits):
-        return digits
+    for given in (digits, digits.lstrip("0")):
+        if is_card_number(given):
+            return given
+    if len(digits) > _KEPT and not digits[_KEPT:].strip("0") or not digits.strip("0"):
+        return None
     if len(digits) > _USUAL and (inner := {each.digits for each in card_numbers(text)}):
         return inner.pop() if len(inner) == 1 else None
     return digits if len(digits) <= MOST_DIGITS else None
@@ -80,7 +86,7 @@ def ssn_digits(text: str) -> str | None:
     if _SHORTENED.fullmatch(text.strip()):
         text = text.strip()[:-2].zfill(SSN_DIGITS)  # it was a number, and has no leading zeros
     readings = [digits_of(_read(view.text, SSN_DIGITS) or "") for view in views(text)]
-    return next((digits for digits in readings if len(digits) == SSN_DIGITS), None)
+    return next((digits for digits in readings if len(digits) == SSN_DIGITS and digits.strip("0")), None)
 
 
 def _read(text: str, least: int, is_number: Callable[[str], bool] = lambda _: False) -> str | None:

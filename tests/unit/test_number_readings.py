@@ -36,6 +36,8 @@ class TestReadings:
             "4111111111111111 12/27",
             "4111%201111%201111%201111",
             "4111&nbsp;1111&nbsp;1111&nbsp;1111",
+            "0004111111111111111",
+            "000000004111111111111111",
         ],
     )
     def test_a_spelling_of_a_card_has_the_token_of_the_plain_one(self, text: str) -> None:
@@ -43,7 +45,18 @@ class TestReadings:
         assert row == ("1111", "visa", KEY.token("card_number", VISA))
 
     @pytest.mark.parametrize(
-        "text", ["4.11111111111111E+15", "4.1E+15", "4111111111111111.5", "41111111111111115555555555554444", "x"]
+        "text",
+        [
+            "4.11111111111111E+15",
+            "4.1E+15",
+            "4111111111111111.5",
+            "41111111111111115555555555554444",
+            "x",
+            "4111111111111110",
+            "4111111111111110000",
+            "0000000000000000",
+            "4111111111111110.0",
+        ],
     )
     def test_one_that_lost_digits_has_no_token(self, text: str) -> None:
         assert mask(pl.DataFrame({"card_number": [text]}), PAYMENTS, KEY).rows() == [(None, "unreadable", None)]
@@ -76,7 +89,7 @@ class TestReadings:
         masked = mask(pl.DataFrame({"ssn": [given]}), CUSTOMERS, KEY)
         assert masked.rows() == [("6789", KEY.token("ssn", SSN))]
 
-    @pytest.mark.parametrize("given", ["1.2E8", "n/a", 123456789.5, "66-45-6789", 1e17])
+    @pytest.mark.parametrize("given", ["1.2E8", "n/a", "000-00-0000", 123456789.5, "66-45-6789", 1e17])
     def test_one_that_is_none_leaves_a_trace_and_no_token(self, given: object) -> None:
         assert mask(pl.DataFrame({"ssn": [given]}), CUSTOMERS, KEY).rows() == [("unreadable", None)]
 
