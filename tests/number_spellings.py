@@ -218,7 +218,10 @@ def _bar_codes(rng: random.Random) -> Iterator[tuple[str, str]]:
     yield from (("sscc of 6", _gs1(rng, 18, "6")), ("sscc with 00", f"00{_gs1(rng, 18)}"))
     code = _gs1(rng, 13)
     yield "ean-13 as printed", f"{code[0]} {code[1:7]} {code[7:]}"
-    yield "ean-13 in a row of values", f"{_gs1(rng, 13, '4')};{rng.randrange(100)};{rng.randrange(100)}.{rng.randrange(100):02d}"
+    yield (
+        "ean-13 in a row of values",
+        f"{_gs1(rng, 13, '4')};{rng.randrange(100)};{rng.randrange(100)}.{rng.randrange(100):02d}",
+    )
     yield "ean-13 and number", f"{_gs1(rng, 13, '4')} {rng.randrange(100, 1000)}"
     yield "ean-13 of 37 and number", f"{_gs1(rng, 13, '37')};{rng.randrange(10, 100)}"
     yield "upc-a and price", f"{_gs1(rng, 12, '6')} {rng.randrange(10, 100)}.{rng.randrange(100):02d}"

@@ -59,6 +59,8 @@ _PRINTED = frozenset(
 )
 #: How bar codes are.
 _BARS = frozenset({(1, 6, 6), (2, 5, 5, 1), (3, 4, 5, 1), (7, 5, 1), (12, 1), (13, 1), (1, 2, 5, 5, 1), (2, 6, 6)})
+#: What the stripe of a card and its chip have behind its number: when it ends, and what is worth as much as its code.
+_TRACK = re.compile(r"[=Dd]\d{7,}[Ff]?(?![^\W_])|\^[^^\n]{2,26}\^\d{7,}")
 _SSN_GROUPS = (3, 2, 4)
 _BRACKETS = str.maketrans(
     dict.fromkeys("()[]{}", "") | dict.fromkeys("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u00ad", "-")
@@ -160,7 +162,10 @@ def _apart(spans: list[Span]) -> list[Span]:
 def _in_view(text: str, where: Where) -> Iterator[Span]:
     other = _Other(text)
     for run in _RUN.finditer(text):
-        yield from _in_run(_Run(text, run.span(), where, other))
+        for span in _in_run(_Run(text, run.span(), where, other)):
+            yield span
+            if span.kind == "card" and (track := _TRACK.match(text, span.end)):
+                yield Span(*track.span(), "", "code")
     yield from (Span(begin, end, "", "code") for begin, end in security_codes(text))
 
 
@@ -251,9 +256,7 @@ def _is_card(run: _Run, first: int, last: int) -> bool:
     sizes = tuple(run.sizes[first:last])
     if all(run.other.holds(*group) for group in run.groups[first:last]):
         return False
-    if sizes in _BARS and is_rather_else(digits):
-        return False
-    if sizes not in _PRINTED and _has_something_else(run, first, last):
+    if (sizes in _BARS and is_rather_else(digits)) or (sizes not in _PRINTED and _has_bar_code(run, first, last)):
         return False
     return (first == 0 and last == len(run.groups)) or sizes in _PRINTED or _is_set_apart(run, first, last)
 
@@ -263,11 +266,13 @@ def _is_something_else(run: _Run, place: int, digits: str) -> bool:
     return is_rather_else(digits) or is_fraction(run.text, begin) or run.other.holds(begin, end)
 
 
-def _has_something_else(run: _Run, first: int, last: int) -> bool:
+def _has_bar_code(run: _Run, first: int, last: int) -> bool:
     """Whether one of the groups is a bar code or a time as a whole, and so what is beside it is no part of it."""
     # The first twelve digits of sixteen may look like one by chance.
     least = LEAST_DIGITS + (last - first == 2)  # noqa: PLR2004 - two groups
-    return any(run.sizes[place] >= least and is_rather_else(run.digits(place, place + 1)) for place in range(first, last))
+    return any(
+        run.sizes[place] >= least and is_rather_else(run.digits(place, place + 1)) for place in range(first, last)
+    )
 
 
 def _is_set_apart(run: _Run, first: int, last: int) -> bool:

@@ -35,7 +35,9 @@ _YEAR, _MONTH, _OF_MONTH = r"(?:19[7-9]\d|20\d\d)", r"(?:0[1-9]|1[0-2])", r"(?:0
 _TIME = r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
 #: A time from the year down to at least the second, one that begins with the day of the month, or seconds, milli-,
 #: micro- or nanoseconds since 1970.
-_MOMENT = re.compile(rf"{_YEAR}{_MONTH}{_OF_MONTH}{_TIME}\d{{0,9}}|{_OF_MONTH}{_MONTH}{_YEAR}{_TIME}|(?:1\d|20)\d{{8}}(?:\d{{3}}){{0,3}}")
+_MOMENT = re.compile(
+    rf"{_YEAR}{_MONTH}{_OF_MONTH}{_TIME}\d{{0,9}}|{_OF_MONTH}{_MONTH}{_YEAR}{_TIME}|(?:1\d|20)\d{{8}}(?:\d{{3}}){{0,3}}"
+)
 #: A telephone number of Germany with its country but without a plus: as long as the oldest numbers of Visa.
 _MOBILE = re.compile(r"491[567]\d{9}")
 

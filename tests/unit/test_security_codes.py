@@ -246,6 +246,21 @@ class TestSecurityCodes:
         assert masking.masked_text(pl.Series([f"hello {said} bye"]), QUERY_LOG)[0] == left
 
     @pytest.mark.parametrize(
+        "said",
+        [
+            "%B4111111111111111^DOE/JOHN^2712101123?",
+            ";4111111111111111=27121011234567890?",
+            "4111111111111111D27121011234567890F",
+            "57:4111111111111111D2712101:9F",
+        ],
+    )
+    def test_what_a_stripe_has_behind_the_number_goes(self, said: str) -> None:
+        left = without_numbers(f"read {said} ok")
+        assert "[card ending 1111][security code]" in left
+        assert "2712101" not in left
+        assert masking.masked_text(pl.Series([f"read {said} ok"]), QUERY_LOG)[0] == left
+
+    @pytest.mark.parametrize(
         "text",
         [
             "pin code 560001",
