@@ -27,7 +27,7 @@ from pipeline_assets.datasets.spec import (
     Severity,
 )
 from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.privacy.cards import SUSPICIOUS
+from pipeline_assets.privacy.suspicion import SUSPICIOUS
 
 if TYPE_CHECKING:
     from narwhals.typing import FrameT

@@ -37,7 +37,8 @@ from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lake.layout import RawObject
-from pipeline_assets.privacy.cards import SUSPICIOUS, without_numbers
+from pipeline_assets.privacy.cards import without_numbers
+from pipeline_assets.privacy.suspicion import SUSPICIOUS
 
 #: Rows that are in the memory at a time, with all their columns.
 _AT_A_TIME = 500_000

@@ -42,8 +42,8 @@ from pipeline_assets.privacy.digits import (
     last_four,
     may_be_card_number,
 )
-from pipeline_assets.privacy.security_codes import SAID, security_codes
-from pipeline_assets.privacy.spellings import ENCODED, views
+from pipeline_assets.privacy.security_codes import security_codes
+from pipeline_assets.privacy.spellings import views
 
 Kind: TypeAlias = Literal["card", "ssn", "code"]
 
@@ -66,21 +66,6 @@ _BRACKETS = str.maketrans(
     dict.fromkeys("()[]{}", "") | dict.fromkeys("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u00ad", "-")
 )
 _POINTS = frozenset({".", ",", ":", ";"})
-#: The same in the syntax that Rust and Java share, where what is long would not be understood.
-_SHARED_GAP, _DIGIT = r"[^\p{L}\p{N}]*", r"\p{N}"
-#: How the numbers of cards begin, and times do not.
-_BEGIN = rf"(?:[3-9]{_SHARED_GAP}{_DIGIT}|2{_SHARED_GAP}[2-9]|[^\P{{N}}0-9]{_SHARED_GAP}{_DIGIT})"
-#: Where a text may hold a number: nine digits near each other,
-NINE_DIGITS = rf"{_DIGIT}(?:{_SHARED_GAP}{_DIGIT}){{{SSN_DIGITS - 1}}}"
-#: where also this is there, or a word says so,
-MAY_HOLD_NUMBER = (
-    rf"{_BEGIN}(?:{_SHARED_GAP}{_DIGIT}){{11,}}"
-    rf"|{_DIGIT}{{3}}[^\p{{L}}\p{{N}}]+{_DIGIT}{{2}}[^\p{{L}}\p{{N}}]+{_DIGIT}{{4}}"
-)
-#: or both of these: in a text that is encoded anything may stand between two digits, also other digits.
-MAY_HOLD_ENCODED = (ENCODED, rf"(?s){_DIGIT}(?:\P{{N}}*{_DIGIT}){{{SSN_DIGITS - 1}}}")
-#: What hides every number where it cannot be replaced with care, and some more.
-SUSPICIOUS = rf"{_DIGIT}{{13,}}|{MAY_HOLD_NUMBER}|{SAID}"
 
 
 @dataclass(frozen=True, slots=True)

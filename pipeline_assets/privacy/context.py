@@ -42,8 +42,8 @@ MASKED = r"\[(?:card|ssn) ending \d{4}\]"
 _YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
 _ELSE = re.compile(
     # account numbers of banks and of parcels (their check digits are looked at), UUIDs and hashes, days, times of a
-    # day, telephone numbers as they are called from abroad, addresses in the internet, decimal fractions that are longer
-    # than amounts, and order numbers of a large market
+    # day, telephone numbers as they are called from abroad, addresses in the internet, decimal fractions longer than
+    # amounts, and order numbers of a large market
     r"(?P<iban>(?<![^\W_])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![^\W_]))"
     r"|(?<![^\W_])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![^\W_])"
     r"|(?<![^\W_])(?=\d*[A-Fa-f])(?!\d{12,19}[Dd]\d{7})[0-9A-Fa-f]{32,128}(?![^\W_])"

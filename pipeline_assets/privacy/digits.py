@@ -29,6 +29,10 @@ _SELDOM = re.compile(r"(?:50|5[678]|6\d)\d{10,17}")
 #: Each digit as the sum of the digits of twice itself.
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 _FULL_WIDTH = {0xFEE0 + ordinary: ordinary for ordinary in range(0x21, 0x7F)}
+#: Letters by their category that are marks to the eye: long vowels of Japanese, which stand for hyphens, modifiers, and
+#: fillers of Korean, which nobody sees. In the syntax that Rust and Java share within brackets.
+MARKS = "\\p{Lm}\u115f\u1160\u3164\uffa0"
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 _NO_DIGIT = re.compile("[^0-9]")
 _BAR_CODES = frozenset({8, 12, 13, 14, 18})
 _YEAR, _MONTH, _OF_MONTH = r"(?:19[7-9]\d|20\d\d)", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
@@ -45,14 +49,21 @@ _MOBILE = re.compile(r"491[567]\d{9}")
 def as_ascii(text: str) -> str:
     """The text with an ASCII digit for every character that is a digit in whatever script, each in its place.
 
-    Letters of full width, as keyboards of East Asia write them, become ASCII as well.
+    Letters of full width, as keyboards of East Asia write them, become ASCII as well, and what is a letter by its
+    category and a mark to the eye becomes a hyphen.
     """
     if text.isascii():
         return text
-    return "".join(
-        character if character.isascii() or (digit := unicodedata.digit(character, -1)) < 0 else str(digit)
-        for character in text.translate(_FULL_WIDTH)
-    )
+    return "".join(map(_as_ascii, text.translate(_FULL_WIDTH)))
+
+
+def _as_ascii(character: str) -> str:
+    if character.isascii():
+        return character
+    if unicodedata.category(character) == "Lm" or character in _FILLERS:
+        return "-"
+    digit = unicodedata.digit(character, -1)
+    return character if digit < 0 else str(digit)
 
 
 def digits_of(text: str) -> str:

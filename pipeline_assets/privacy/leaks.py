@@ -18,6 +18,7 @@ import html
 import io
 import quopri
 import re
+import unicodedata
 import zipfile
 import zlib
 from collections import Counter
@@ -49,10 +50,12 @@ _GROUPED = re.compile(
 _SSN = re.compile(
     r"(?<![0-9A-Za-z_-])(?<![0-9][\W_])\d{3}([^\w\s]|[_\u00a0])\d{2}\1\d{4}(?![0-9A-Za-z_])(?![\W_][0-9])"
 )
-_MASKED, _TAG = re.compile(MASKED), re.compile(r"<[A-Za-z/!][^<>]{0,200}>")
-_ESCAPED = re.compile(r"(?<!\\)\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|[nrtfvb])")
+_MASKED, _TAG = re.compile(MASKED), re.compile(r"<[A-Za-z/!][^<>]*>")
+_ESCAPED = re.compile(r"(?<!\\)\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|[nrtfvb]|0(?![0-7]))")
+_BYTES = re.compile(r"(?:(?<!\\)\\+(?:x[0-9A-Fa-f]{2}|[0-3][0-7]{2}))+")
+_NAMED = re.compile(r"\\N\{([^{}]{1,80})\}|_x([0-9A-Fa-f]{4})_|\x1b\[[0-9;]*[A-Za-z]")
 #: A blank whose end is not marked.
-_OPEN_BLANK = re.compile(r"&#(?:32|160)(?=\d)")
+_OPEN_BLANK = re.compile(r"&#0*(?:32|160|8201)(?=\d)")
 _IDENTIFIERS = frozenset(name for dataset in ECOMMERCE for name in dataset.identifiers)
 _BETWEEN = r"[\W_]{0,24}"
 _LEAST_PLANTED_DIGITS, _LONG = 9, 12
@@ -207,7 +210,26 @@ def _undone(text: str) -> str:
     text = unquote_plus(text) if "%" in text else text
     text = html.unescape(_OPEN_BLANK.sub(" ", text)) if "&" in text else text
     text = _TAG.sub(" ", text) if "<" in text else text
-    return _ESCAPED.sub(_unescaped, text) if "\\" in text else text
+    text = _NAMED.sub(_called, text)
+    return _ESCAPED.sub(_unescaped, _BYTES.sub(_read_bytes, text)) if "\\" in text else text
+
+
+def _called(found: re.Match[str]) -> str:
+    if found[2]:
+        return chr(int(found[2], 16))
+    try:
+        return unicodedata.lookup(found[1] or "")
+    except KeyError:
+        return " "
+
+
+def _read_bytes(found: re.Match[str]) -> str:
+    codes = [each.lstrip("\\") for each in re.findall(r"\\+x?[0-9A-Fa-f]+", found[0])]
+    content = bytes(int(code[1:], 16) if code[0] == "x" else int(code, 8) for code in codes)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -11,18 +11,12 @@ import polars as pl
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_as
 from pipeline_assets.events.outcomes import TerminalError
-from pipeline_assets.privacy.cards import (
-    MAY_HOLD_ENCODED,
-    MAY_HOLD_NUMBER,
-    NINE_DIGITS,
-    Where,
-    holds_number,
-    without_numbers,
-)
+from pipeline_assets.privacy.cards import Where, holds_number, without_numbers
 from pipeline_assets.privacy.context import SAYS_SO
 from pipeline_assets.privacy.digits import LEAST_DIGITS, OF_NETWORK, SSN_DIGITS, issuer, last_four
 from pipeline_assets.privacy.readings import KINDS, LOST, as_text, card_digits, ssn_digits
 from pipeline_assets.privacy.security_codes import NAMED, says_security_code
+from pipeline_assets.privacy.suspicion import MAY_HOLD_ENCODED, MAY_HOLD_NUMBER, NINE_DIGITS
 from pipeline_assets.privacy.tokens import TokenKey
 
 if TYPE_CHECKING:

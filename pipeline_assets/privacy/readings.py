@@ -74,7 +74,7 @@ def card_digits(text: str) -> str | None:
     for given in (digits, digits.lstrip("0")):
         if is_card_number(given):
             return given
-    if len(digits) > _KEPT and not digits[_KEPT:].strip("0") or not digits.strip("0"):
+    if (len(digits) > _KEPT and not digits[_KEPT:].strip("0")) or not digits.strip("0"):
         return None
     if len(digits) > _USUAL and (inner := {each.digits for each in card_numbers(text)}):
         return inner.pop() if len(inner) == 1 else None

@@ -14,12 +14,12 @@ _INITIALS = re.compile(r"(?<![^\W_])[A-Za-z](?:[\W_]{1,2}[A-Za-z](?![^\W_])){2,}
 _SHORT = ("cvv", "cvc", "cvn", "cvd", "cvx", "cve", "cav", "csc", "cid", "ccv", "icvv", "dcvv", "pvv", "dcsc")
 #: What they are called in other languages, in names and in texts: `~` stands for what is neither letter nor digit.
 _FOREIGN = (
-    r"sicherheits~?(?:code|nummer|zahl)|geheim~?(?:zahl|nummer)|pr(?:ü|ue?)f(?:nummer|ziffer|zahl)"
+    r"sicherheits~?(?:code|nummer|zahl)|geheim~?(?:zahl|nummer)|pr[uü]e?f(?:nummer|ziffer|zahl)"
     r"|beveiligings~?(?:code|nummer)|s(?:ä|ae?)kerhets~?kod|sikkerhe[dt]s~?kode|turva~?(?:koodi|tunnus)"
     r"|codice~{0,3}(?:di~{0,3})?(?:sicurezza|verifica)|code~{0,3}(?:de~{0,3})?s[eé]curit[eé]|cryptogramme"
     r"|c[oó]d(?:igo|\.)?~{0,3}(?:de~{0,3})?(?:seguridad|seguran[cç]a|verifica(?:dor|ci[oó]n|[cç][aã]o))"
     r"|kod~{0,3}bezpiecze[nń]stwa|bezpe[cč]nostn[ií]~{0,3}k[oó]d|g[uü]venlik~{0,3}kodu|код~{0,3}безопасности"
-    r"|セキュリティ~{0,3}(?:コード|番号)|暗証番号|安全[码碼]|보안~{0,3}코드"
+    r"|セキュリティ~{0,3}(?:コ[ー-]ド|番号)|暗証番号|安全[码碼]|보안~{0,3}코드"
 )
 _SHORTS = frozenset((*_SHORT, *(f"{each}s" for each in _SHORT), "cvvcode", "cvccode", "cidcode"))
 #: The same written as one word, in any place of it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -15,16 +16,22 @@ from urllib.parse import unquote_to_bytes
 from pipeline_assets.privacy.digits import as_ascii
 
 #: Somewhere in every text that has another view than itself.
-ENCODED = "[%&\\\\=<\u20e3]"
+ENCODED = "[%&\\\\=<\u20e3\u001b]|_x[0-9A-Fa-f]{4}_"
 _ENCODED = re.compile(ENCODED)
-_DEEPEST = 4
+#: Each time, what is encoded becomes shorter.
+_DEEPEST = 12
 _PERCENT = r"(?:%[0-9A-Fa-f]{2})+|%u[0-9A-Fa-f]{4}"
-_ENTITY = r"&#[xX][0-9A-Fa-f]{1,6};?|&#[0-9]{1,7};?|&[A-Za-z]{2,31};?"
+_ENTITY = r"&#[xX]0{0,8}[0-9A-Fa-f]{1,6};?|&#0{0,8}[0-9]{1,7};?|&[A-Za-z]{2,31};?"
 _PAIR = r"\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}"
+#: Bytes as Python, C, Postgres and Git write them, and characters by their names, in spreadsheets and in terminals.
+_BYTES = r"(?:\\x[0-9A-Fa-f]{2})+|(?:\\[0-3][0-7]{2})+"
+_OF_BYTES, _NAME = re.compile(r"\\(?:x|[0-3][0-7]{2})"), re.compile(r"\\N\{([^{}]+)\}")
+_NAMED = r"\\N\{[A-Z0-9 -]{1,80}\}|_x[0-9A-Fa-f]{4}_|\x1b\[[0-9;]{0,16}[A-Za-z]"
 _ESCAPE = (
-    rf"{_PAIR}|\\u[0-9A-Fa-f]{{4}}|\\u\{{[0-9A-Fa-f]{{1,6}}\}}|\\U[0-9A-Fa-f]{{8}}|\\x[0-9A-Fa-f]{{2}}|\\[^0-9xuU]"
+    rf"{_NAMED}|{_BYTES}|{_PAIR}|\\u[0-9A-Fa-f]{{4}}|\\u\{{[0-9A-Fa-f]{{1,6}}\}}|\\U[0-9A-Fa-f]{{8}}"
+    r"|\\0(?![0-7])|\\[^0-9xuU]"
 )
-_TAG = r"<[A-Za-z/!][^<>]{0,200}>"
+_TAG = r"<[A-Za-z/!][^<>]{0,4000}>"
 #: What makes a key of a digit.
 _KEY = "\ufe0f?\u20e3"
 _WRITTEN = re.compile(f"{_PERCENT}|{_ENTITY}|{_ESCAPE}|{_TAG}|{_KEY}", re.DOTALL)
@@ -104,42 +111,56 @@ def _read(view: View, pattern: re.Pattern[str]) -> View:
 
 def _meaning(written: str) -> list[tuple[str, int]] | None:
     """What an encoded stretch stands for, each character with how many of it that takes; None for no encoding."""
-    if written[0] == "&":
+    first = written[0]
+    if first == "&":
         return _entity(written)
-    if written[-1] == "\u20e3":
-        return []
-    if written[0] == "<":
+    if first in "<\x1b":
         return [(" ", len(written))]
-    if written[0] == "\\" or written[:2] == "%u":
-        return _escape(written)
-    if written[0] == "%":
-        return _bytes(unquote_to_bytes(written))
-    return _bytes(bytes.fromhex(written.replace("=", ""))) if written[1] not in "\r\n" else []
+    if first in "\\_" or written[:2] == "%u":
+        return _of_bytes(written) if _OF_BYTES.match(written) else _escape(written)
+    if written[-1] == "\u20e3" or written[1] in "\r\n":
+        return []
+    return _bytes(unquote_to_bytes(written) if first == "%" else bytes.fromhex(written.replace("=", "")), 3)
 
 
-def _bytes(content: bytes) -> list[tuple[str, int]]:
-    """The characters of bytes that were written with three characters each."""
+def _of_bytes(written: str) -> list[tuple[str, int]]:
+    base = 16 if written[1] == "x" else 8
+    return _bytes(bytes(int(code, base) for code in re.findall(r"\\x?([0-9A-Fa-f]+)", written)), 4)
+
+
+def _bytes(content: bytes, width: int) -> list[tuple[str, int]]:
+    """The characters of bytes that were written with so many characters each."""
     try:
-        return [(character, 3 * len(character.encode())) for character in content.decode()]
+        return [(character, width * len(character.encode())) for character in content.decode()]
     except UnicodeDecodeError:
-        return [(character, 3) for character in content.decode("latin-1")]
+        return [(character, width) for character in content.decode("latin-1")]
+
+
+#: Without a semicolon, where more digits may follow: blanks and marks that are known, or the two of a digit.
+_OPEN = re.compile(r"(&#0*(160|173|8(?:19[2-9]|20\d|21[0-3]|239|288)|12288|65279|\d\d))(\d*)")
 
 
 def _entity(written: str) -> list[tuple[str, int]] | None:
-    if re.fullmatch(r"&#[0-9]{3,7}", written) and written[2:5] != "160":
-        # Without a semicolon, where more digits follow, only the first two can be meant.
-        return [(chr(int(written[2:4])), 4), *((digit, 1) for digit in written[4:])]
-    if written.startswith("&#160") and not written.endswith(";"):
-        return [("\u00a0", 5), *((digit, 1) for digit in written[5:])]
+    if found := _OPEN.fullmatch(written):
+        return [(chr(int(found[2])), len(found[1])), *((digit, 1) for digit in found[3])]
     whole = written if written.endswith(";") else f"{written};"
     read = html.unescape(whole)
     return None if read == whole or len(read) > 1 else [(read, len(written))]
 
 
 def _escape(written: str) -> list[tuple[str, int]] | None:
+    if name := _NAME.fullmatch(written):
+        return [(character, len(written))] if (character := _called(name[1])) else None
     if len(written) == 2:  # noqa: PLR2004 - the backslash and what it escapes
         return [(_BLANKS.get(written[1], written[1]), len(written))]
-    numbers = [int(number, 16) for number in re.findall(r"[\\%][uUx]\{?([0-9A-Fa-f]+)\}?", written)]
+    numbers = [int(number, 16) for number in re.findall(r"[\\%_][uUx]\{?([0-9A-Fa-f]+)[}_]?", written)]
     if len(numbers) > 1:
         return [(chr(0x10000 + (numbers[0] - 0xD800) * 0x400 + numbers[1] - 0xDC00), len(written))]
     return [(chr(numbers[0]), len(written))] if numbers[0] <= 0x10FFFF else None  # noqa: PLR2004 - the last character
+
+
+def _called(name: str) -> str | None:
+    try:
+        return unicodedata.lookup(name)
+    except KeyError:
+        return None

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PRODUCTS, QUERY_LOG
 from pipeline_assets.privacy import cards, digits, leaks, masking
-from pipeline_assets.privacy.cards import SUSPICIOUS, without_numbers
+from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.leaks import Canaries, scan_bytes, scan_text
 from pipeline_assets.privacy.masking import mask
 from pipeline_assets.privacy.spellings import View
+from pipeline_assets.privacy.suspicion import SUSPICIOUS
 from pipeline_assets.privacy.tokens import TokenKey
 from tests.number_spellings import DIGITS, SEPARATORS, false_hits, missed, others, spelled
 from tests.number_spellings import cards as cards_spelled

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from deploy.local.shop_rows import PLANTED_CARD
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, PAYMENTS, QUERY_LOG
 from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.privacy.cards import SUSPICIOUS, without_numbers
+from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.digits import is_card_number, is_rather_else, issuer, luhn
 from pipeline_assets.privacy.leaks import Canaries, scan_bytes, scan_folder, scan_text
 from pipeline_assets.privacy.masking import UnmaskableError, mask
 from pipeline_assets.privacy.readings import card_digits, ssn_digits
+from pipeline_assets.privacy.suspicion import SUSPICIOUS
 from pipeline_assets.privacy.tokens import TokenKey, TokenKeyError
 
 KEY = TokenKey("k1", bytes(range(32)))

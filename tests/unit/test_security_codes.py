@@ -233,7 +233,7 @@ class TestSecurityCodes:
             "beveiligingscode 123",
             "s\u00e4kerhetskod 123",
             "код безопасности 123",
-            "セキュリティコード：123",
+            "セキュリティコード\uff1a123",
             "Geheimzahl 1234",
             '{"pinBlock":"0412AC89ABCDEF67"}',
             "PVV 1234",
