@@ -108,12 +108,11 @@ _NOUN = r"(?:code|number|digit|value|num|no|nr)s?"
 _LONG = (
     rf"(?:security|sec|verification|validation)~{{0,3}}{_NOUN}|(?:code|number|digit)s?~{{0,3}}(?:(?:of|for)~{{0,3}})?"
     rf"(?:security|verification|validation)|card~{{0,3}}check~{{0,3}}{_NOUN}"
-    rf"|{_FOREIGN}"
 )
 _PIN_SAID = rf"\bpin(?:~{{0,3}}(?:block|{_NOUN}))?~{{0,6}}(?:(?:is|was|my|the)~{{1,3}}){{0,2}}"
 #: The digits of one, also with a blank or a mark between each two.
 _CODE = r"(?:\d{3,4}|\d(?:[ ._-]\d){2,3})(?!\d)"
-_NAME = rf"(?:cv[vcn]|(?<![^\W\d_])(?:{'|'.join(_SHORT)}|cv2)(?=s?\d?(?![^\W_]))|{_LONG})s?2?"
+_NAME = rf"(?:{_FOREIGN}|cv[vcn]|(?<![^\W\d_])(?:{'|'.join(_SHORT)}|cv2)(?=s?\d?(?![^\W_]))|{_LONG})s?2?"
 _HOW_LONG = r"(?:\D{0,16}?\b[34]\W{0,2}digits?\b)?"
 _BEHIND = r"(?:(?:is|was|as|my|the|card|your|for)[\W_]{1,3}){0,4}"
 
@@ -129,7 +128,12 @@ _CODES = _in_python(
     rf"|{_PIN_SAID}(?:(?<!code )(?<!code: )(?<!code:)(?<!code=)(?<!code\")\d{{6}}|\d{{4,5}})(?!\d)"
 )
 _CODES_BEFORE = _in_python(rf"(?<![\d.,/-])\d{{3,4}}[\W_]{{1,4}}{_BEHIND}(?:{_NAME})(?![^\W\d_])")
-_SHARED = (r"cv[vcndxe2]|csc|cid|cav|ccv|pvv|\bpin|" + _LONG).replace("~", r"[^\p{L}\p{N}]")
+#: One of these is in every name in another language.
+_STEMS = (
+    "sicherheits|geheim|pr[uü]e?f|beveilig|kerhets|sikkerhe|turva|sicurezza|verifica|s[eé]curit[eé]|cryptogramme|segur"
+    "|bezpe|venlik|безоп|セキュ|暗証|安全|보안"
+)
+_SHARED = (rf"cv[vcndxe2]|csc|cid|cav|ccv|pvv|\bpin|{_STEMS}|{_LONG}").replace("~", r"[^\p{L}\p{N}]")
 #: Somewhere in every text with a security code, and what is hidden of one where it cannot be replaced with care, in the
 #: syntax that Rust and Java share.
 NAMED = f"(?i:{_SHARED})|[\uff21-\uff5a]"
