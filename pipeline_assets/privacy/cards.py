@@ -24,6 +24,7 @@ from typing import Literal, TypeAlias
 from pipeline_assets.privacy.context import (
     MASKED,
     Stretch,
+    expires,
     is_fraction,
     names_card,
     names_ssn,
@@ -243,7 +244,8 @@ def _is_card(run: _Run, first: int, last: int) -> bool:
         return False
     if (sizes in _BARS and is_rather_else(digits)) or (sizes not in _PRINTED and _has_bar_code(run, first, last)):
         return False
-    return (first == 0 and last == len(run.groups)) or sizes in _PRINTED or _is_set_apart(run, first, last)
+    alone = first == 0 and last == len(run.groups)
+    return alone or sizes in _PRINTED or _is_set_apart(run, first, last) or expires(run.text, run.groups[last - 1][1])
 
 
 def _is_something_else(run: _Run, place: int, digits: str) -> bool:

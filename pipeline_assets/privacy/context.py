@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from operator import itemgetter
@@ -15,9 +16,10 @@ Stretch: TypeAlias = tuple[int, int]
 #: How far from a number a word still speaks of it, in characters.
 _NEAR = 64
 _CARD = (
-    r"(?<![^\W\d_])(?:[a-z]{0,8}cards?(?:n(?:o|r|um|umbers?)|holders?)?|carte|cart[aã]o|kredit[a-z]{0,8}|kart[ey][a-z]{0,7}"
-    r"|tarjeta|kort|kaart|(?-i:PAN)|pan(?=[\W_]{0,2}[:=])|cc|visa|amex|american[\W_]express|discover|diners|jcb|maestro"
+    r"(?<![^\W\d_])(?:[a-z]{0,8}cards?(?:n(?:o|r|um|umbers?)|holders?)?|carte|cart[aã]o?|kredit[a-z]{0,8}|kart[aey][a-z]{0,7}"
+    r"|tarjeta|[a-z]{0,8}(?:kort|kaart)(?:n(?:r|ummer))?|(?-i:PAN)|pan(?=[\W_]{0,2}[:=])|ccn?(?:o|um(?:ber)?)?|visa|amex|american[\W_]express|discover|diners|jcb|maestro"
     r"|mastercard|union[\W_]?pay|rupay)(?![^\W\d_])"
+    r"|カ[ー-]ド|卡号|카드|карт[аоуы]"
 )
 _CARD_BEFORE = re.compile(
     rf"(?:(?i:{_CARD})|(?:card|Card|pan|Pan)(?:No|Num|Number|Nr))(?:\D|(?<!\d)\d{{1,3}}(?!\d)){{0,40}}$"
@@ -25,6 +27,7 @@ _CARD_BEFORE = re.compile(
 #: A word behind a number speaks of it unless another one follows.
 _CARD_BEHIND = re.compile(rf"\D{{0,12}}?(?i:{_CARD})(?!\D{{0,12}}\d{{4}})")
 _CARD_NAME = re.compile(rf"(?i:{_CARD}|(?<![^\W\d_])pan(?![^\W\d_]))|(?<![a-z])[cC]ard(?=[A-Z])|[a-z]Card(?![a-z])")
+_EXPIRES = re.compile(r"[\W_]{1,4}(?i:exp[a-z.:]{0,8}\s?)?(?:0[1-9]|1[0-2])\s?/\s?(?:20)?\d\d(?![\d/])")
 _SSN = (
     r"(?<![^\W\d_])(?:[a-z]{0,8}ssns?|itin|(?-i:TIN)|tax(?:payer)?[\W_]{0,2}id[a-z]*|social[\W_]{0,2}sec[a-z]*"
     r"|soc[\W_]{1,2}sec[a-z]*|ss[\W_]?(?:#|no|num[a-z]*))"
@@ -35,6 +38,7 @@ _SSN_NAME = re.compile(rf"(?i:{_SSN})")
 #: One of these is in every text in which a word says that there is a number; in the syntax of Rust.
 SAYS_SO = (
     r"(?i)card|cart[eaã]|kredit|kart|tarjeta|kort|kaart|pan|cc|visa|amex|american|discover|diners|jcb|maestro|union|rupay"
+    r"|カード|卡号|카드|карт|[\uff21-\uff5a]"
     r"|ssn|ss[^\p{L}\p{N}]?(?:#|n)|tin|tax|soc"
 )
 #: What this package itself puts in the place of a number.
@@ -61,7 +65,7 @@ _WHOLE = re.compile(r"(?<![\d.,])[-+]?(?:0[.,]|\d{1,4}\.)$")
 
 def names_card(name: str) -> bool:
     """Whether a column's name says that there are card numbers in it."""
-    return _CARD_NAME.search(name) is not None
+    return _CARD_NAME.search(unicodedata.normalize("NFKC", name)) is not None
 
 
 def names_ssn(name: str) -> bool:
@@ -72,6 +76,11 @@ def names_ssn(name: str) -> bool:
 def says_card(text: str, begin: int, end: int) -> bool:
     """Whether a word beside a stretch of a text says that it is a card number."""
     return bool(_CARD_BEFORE.search(text[max(0, begin - _NEAR) : begin]) or _CARD_BEHIND.match(text[end : end + _NEAR]))
+
+
+def expires(text: str, end: int) -> bool:
+    """Whether the month in which a card ends, such as 12/27, stands behind what ends here."""
+    return _EXPIRES.match(text, end) is not None
 
 
 def says_ssn(text: str, begin: int, end: int) -> bool:

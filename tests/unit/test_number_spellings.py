@@ -83,6 +83,12 @@ class TestCards:
         assert "4305615418711" not in without_numbers(said)
         assert without_numbers("4305615418711") == "4305615418711"
 
+    @pytest.mark.parametrize("sizes", [(8, 8), (2,) * 8, (4, 12), (4, 6, 6), (5, 5, 6)], ids=str)
+    @pytest.mark.parametrize("month", [" 12/27", ", 03/2029", " exp. 12 / 27"])
+    def test_in_whatever_groups_it_is_found_where_its_month_follows(self, sizes: tuple[int, ...], month: str) -> None:
+        text = f"7 items, {spelled(VISA, sizes, ' ', '{}')}{month}"
+        assert without_numbers(text) == f"7 items, [card ending 1111]{month}"
+
     def test_within_a_longer_number_it_is_found_where_a_word_says_so(self) -> None:
         assert VISA not in without_numbers(f"my card 00{VISA}1227")
         for text in (
@@ -188,7 +194,8 @@ class TestIdentifiers:
             assert "[card ending 1111]" in masked
 
     def test_a_column_that_is_named_for_cards_loses_all_that_may_be_one(self) -> None:
-        for name in ("pan", "cc_number", "cardNo", "card_nr"):
+        names = ("pan", "cc_number", "cardNo", "card_nr", "kortnummer", "ccn", "ccNumber", "bankkaart", "numero_carta")
+        for name in (*names, "カード番号", "卡号", "номер_карты", "카드번호", "\uff30\uff21\uff2e"):
             assert mask(pl.DataFrame({name: ["4305615418711"]}), PRODUCTS, KEY)[name].to_list() == [
                 "[card ending 8711]"
             ]
