@@ -89,6 +89,12 @@ class TestCards:
         text = f"7 items, {spelled(VISA, sizes, ' ', '{}')}{month}"
         assert without_numbers(text) == f"7 items, [card ending 1111]{month}"
 
+    def test_a_fraction_stays_and_a_number_with_a_great_exponent_goes(self) -> None:
+        for text in ("4.083875130689307e-05", "64.61276399232375", "-46.734328,61.237124"):
+            assert without_numbers(text) == text
+        for text in ("4.111111111111111E+15", "4.111111111111111e15"):
+            assert "[card ending 1111]" in without_numbers(text)
+
     def test_within_a_longer_number_it_is_found_where_a_word_says_so(self) -> None:
         assert VISA not in without_numbers(f"my card 00{VISA}1227")
         for text in (
