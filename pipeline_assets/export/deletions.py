@@ -21,11 +21,11 @@ import polars as pl
 
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.export.loads import Begun, Loads, Part
+from pipeline_assets.export.set_back import DELETED_AT, set_back, tombstones
 from pipeline_assets.export.source import SourceDatabase, SourceError
 from pipeline_assets.lake.frame_types import FRAME_TYPES
-from pipeline_assets.lake.layout import DELETED, LoadName, RawObject, key_snapshot, key_snapshots
+from pipeline_assets.lake.layout import LoadName, RawObject, key_snapshot, key_snapshots
 
-DELETED_AT = "deleted_at"
 _COMPARED = 2
 #: More keys than this, and more than this share of the last snapshot, are not believed to be gone.
 _MANY, _SHARE = 100, 0.2
@@ -33,7 +33,7 @@ _MANY, _SHARE = 100, 0.2
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A table's keys now, and which are gone: `lost` of the `known` ones of the last snapshot for the first time."""
+    """A table's keys now, and which are gone or set back: `lost` of the `known` ones of the last snapshot are new."""
 
     dataset: Dataset
     keys: pl.DataFrame
@@ -45,7 +45,7 @@ class _Look:
 def bury_deleted(
     source: SourceDatabase, loads: Loads, datasets: Sequence[Dataset], begun: Begun, *, many: bool
 ) -> dict[str, Part]:
-    """Take this load's snapshots of the tables' keys and put tombstones for those that are gone, by name of the table.
+    """Take this load's snapshots of the tables' keys and put tombstones for those that are gone or set back, by table.
 
     Raises `SourceError`, before any tombstone is put, when more than a hundred keys and a fifth of a table's are gone
     and `many` does not allow it. A snapshot comes last: where one is there, its tombstones were put already.
@@ -55,9 +55,9 @@ def bury_deleted(
         raise SourceError(f"{'; '.join(said)}. If that is meant, say so: --many-deleted, Request.many_deleted=True")
     for look in looks:
         if not look.gone.is_empty():
-            loads.put_part(_tombstones(look.dataset, begun), look.gone)
+            loads.put_part(tombstones(look.dataset, begun), look.gone)
         loads.put_frame(key_snapshot(look.dataset.name, begun.name.load_id), look.keys)
-    there = (loads.part(_tombstones(dataset, begun)) for dataset in datasets)
+    there = (loads.part(tombstones(dataset, begun)) for dataset in datasets)
     return {part.stored.dataset: part for part in there if part}
 
 
@@ -73,8 +73,13 @@ def _look(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Begun) 
     before = [key for key in taken if key < snapshot][-_COMPARED:]
     earlier = [none, *(loads.frame(key).select(dataset.key) for key in before)]
     deleted_at = pl.lit(moment).cast(FRAME_TYPES["datetime"]).alias(DELETED_AT)
-    exported = _exported(loads, dataset, begun, before[0]) if before else []
-    gone = _without(pl.concat([*earlier, *exported]).unique(), keys).sort(dataset.key).with_columns(deleted_at)
+    exported = _exported(loads, dataset, begun, before[0] if before else "")
+    if not before:
+        # Never compared so far: what is known is what loads have exported.
+        earlier = [pl.concat([none, *exported]).unique()]
+    lost = _without(pl.concat([*earlier, *exported]).unique(), keys)
+    back = set_back(loads, dataset, begun, keys, before[-1] if before else None)
+    gone = pl.concat([lost, back]).sort(dataset.key).with_columns(deleted_at)
     # Those of the snapshot before the last have been buried once.
     return _Look(dataset, keys, gone, _without(earlier[-1], keys).height, earlier[-1].height)
 
@@ -99,10 +104,6 @@ def _exported(loads: Loads, dataset: Dataset, begun: Begun, snapshot: str) -> li
 
 def _without(known: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     return known.join(keys, on=known.columns, how="anti")
-
-
-def _tombstones(dataset: Dataset, begun: Begun) -> RawObject:
-    return RawObject(dataset.name, begun.name.day, begun.name.load_id, DELETED)
 
 
 def _said(look: _Look) -> str:

@@ -99,7 +99,8 @@ def _load(begun: Begun, request: Request, stores: ExportStores, tell: Tell, *, r
             )
             said += late.said
             rows = _table(dataset, begun, late, request, stores, resumed=resumed)
-            for part in chain([graves[dataset.name]] if dataset.name in graves else [], rows):
+            grave = late.graves or graves.get(dataset.name)
+            for part in chain([grave] if grave else [], rows):
                 objects.append(part.stored)
                 tell(part)
         except TerminalError as error:
@@ -155,11 +156,12 @@ def _begin(request: Request, stores: ExportStores) -> tuple[Begun, bool]:
     said += said_of_zone([name for name, of in times.items() if of.local], stores.source.seconds_ahead())
     newest = {name: _text(of.past) for name, of in times.items() if of.past}
     begun = replace(begun, newest=newest, said=tuple(said))
-    if request.mode == "incremental":
+    if request.mode != "day":
         marks = stores.loads.marks(names)
+        since = {name: _text(mark.began - request.lag) for name, mark in marks.items()}
         begun = replace(
             begun,
-            since={name: _text(mark.began - request.lag) for name, mark in marks.items()},
+            since=since if request.mode == "incremental" else {},
             follows={name: mark.load_id for name, mark in marks.items()},
             late={name: _text(mark.late_from(request.lag)) for name, mark in marks.items()},
         )

@@ -8,6 +8,7 @@ finds there that was not, has come in since. Where all keys are compared (`--key
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +16,8 @@ import polars as pl
 
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.export.clocks import ZONES
-from pipeline_assets.export.loads import Begun, Loads
+from pipeline_assets.export.loads import Begun, Loads, Part
+from pipeline_assets.export.set_back import buried, set_back, tombstones
 from pipeline_assets.export.source import SourceDatabase
 from pipeline_assets.export.statements import moment
 from pipeline_assets.export.tables import UPDATED_AT
@@ -27,11 +29,12 @@ _MOST_KEYS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """The keys of late rows of a table; `everything` where there are too many to be named."""
+    """The keys of late rows of a table, or `everything` where they are too many; `graves` buries older ones."""
 
     keys: tuple[tuple[int, ...], ...] = ()
     everything: bool = False
     said: tuple[str, ...] = ()
+    graves: Part | None = None
 
 
 def late_rows(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Begun, lag: timedelta) -> Late:
@@ -44,23 +47,51 @@ def late_rows(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Beg
     began = datetime.fromisoformat(begun.begun_at)
     begins = [began - lag - ZONES, *([datetime.fromisoformat(begun.late[name])] if name in begun.late else [])]
     recent = loads.kept(recent_versions(name, begun.name.load_id), lambda: source.versions(dataset, min(begins)))
+    graves = _graves(loads, dataset, begun, recent)
     if since is None:
-        return Late()
+        return Late(graves=graves)
     found = [pl.DataFrame(schema=dict.fromkeys(key, pl.Int64))]
-    before = begun.follows.get(name)
-    if before and (earlier := loads.found(recent_versions(name, before))) is not None:
+    earlier = loads.found(recent_versions(name, begun.follows[name])) if name in begun.follows else recent
+    if earlier is not None:
         found.append(_changed(recent, earlier, since, datetime.fromisoformat(begun.late[name])).select(key))
     if begun.keys:
         found.append(_by_keys(loads, dataset, begun, min(since, began), lag).select(key))
-    late = pl.concat(found).unique().sort(key)
-    if late.is_empty():
-        return Late()
-    said = (
-        f"{name}: {late.height} of its rows say that they were last changed before the load before this one began, and "
-        "were not so then; they are exported now. Their updated_at is not in UTC, or was committed more than "
-        f"{lag.total_seconds() / 60:g} minutes late"
-    )
-    return Late(everything=True, said=(said,)) if late.height > _MOST_KEYS else Late(tuple(late.rows()), said=(said,))
+    late = pl.concat(found).unique()
+    keys = tuple(pl.concat([late, _read_again(loads, dataset, begun, recent, graves)]).unique().sort(key).rows())
+    everything = earlier is None or len(keys) > _MOST_KEYS
+    return Late(keys, everything, tuple(_said(name, late.height, lag, lost=earlier is None)), graves)
+
+
+def _said(name: str, late: int, lag: timedelta, *, lost: bool) -> Iterator[str]:
+    if late:
+        yield (
+            f"{name}: {late} of its rows say that they were last changed before the load before this one began, and "
+            "were not so then; they are exported now. Their updated_at is not in UTC, or was committed more than "
+            f"{lag.total_seconds() / 60:g} minutes late"
+        )
+    if lost:
+        yield (
+            f"{name}: what the load before this one wrote down of late changes is gone, or was never written: all of "
+            "its rows are exported now"
+        )
+
+
+def _read_again(
+    loads: Loads, dataset: Dataset, begun: Begun, recent: pl.DataFrame, graves: Part | None
+) -> pl.DataFrame:
+    """What is buried and is there: it has to be read by the load that buries it."""
+    if not graves:
+        return recent.select(dataset.key).clear()
+    now = loads.frame(key_snapshot(dataset.name, begun.name.load_id)) if begun.keys else recent
+    return loads.frame(graves.stored.key).join(now, on=list(dataset.key), how="semi").select(dataset.key)
+
+
+def _graves(loads: Loads, dataset: Dataset, begun: Begun, recent: pl.DataFrame) -> Part | None:
+    """The load's tombstones of a table; where no keys are compared, they are put here."""
+    raw = tombstones(dataset, begun)
+    if not begun.keys and not (back := set_back(loads, dataset, begun, recent, None)).is_empty():
+        return loads.put_part(raw, buried(back, begun))
+    return loads.part(raw)
 
 
 def _by_keys(loads: Loads, dataset: Dataset, begun: Begun, since: datetime, lag: timedelta) -> pl.DataFrame:

@@ -132,7 +132,17 @@ def key_snapshots(dataset: str) -> str:
 
 def recent_versions(dataset: str, load_id: str) -> str:
     """The key of what was changed lately in a table, as of a load."""
-    return f"{KEYS}recent/{dataset}/{load_id}.parquet"
+    return f"{recent_prefix(dataset)}{load_id}.parquet"
+
+
+def recent_prefix(dataset: str) -> str:
+    """What the keys of what was changed lately in a table begin with."""
+    return f"{KEYS}recent/{dataset}/"
+
+
+def load_id_in(key: str) -> str:
+    """The load of which a snapshot, or what was changed lately, is."""
+    return key.rpartition("/")[2].removesuffix(".parquet")
 
 
 def quarantine_prefix(dataset: str, day: str) -> str:

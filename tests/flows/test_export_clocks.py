@@ -74,6 +74,16 @@ class TestOtherClocks:
         world.database.put("orders", orders(1, 3, ago(5)))
         assert ids(world.frame(export(NEW_ORDERS, world.stores))) == list(range(1, 10))
 
+    def test_where_nothing_says_what_was_there_the_whole_table_is_read(self, world: World) -> None:
+        world.database.put("orders", orders(1, 4, ago(0)))
+        export(ALL_ORDERS, world.stores)
+        for key in world.keys("_keys/recent/"):
+            world.s3.delete_object(Bucket=world.bucket, Key=key)
+        world.database.put("orders", orders(5, 1, ago(5)))
+        manifest = export(NEW_ORDERS, world.stores)
+        assert ids(world.frame(manifest)) == [1, 2, 3, 4, 5]
+        assert "what the load before this one wrote down of late changes is gone" in str(manifest.warnings)
+
     def test_all_keys_find_a_row_with_any_other_time(self, world: World) -> None:
         world.database.put("orders", orders(1, 4, ago(0)))
         export(replace(ALL_ORDERS, keys=True), world.stores)

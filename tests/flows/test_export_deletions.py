@@ -23,7 +23,7 @@ from tests.flows.export_world import (
     ids,
     world_of,
 )
-from tests.flows.source_world import MariaDbDatabase, orders
+from tests.flows.source_world import NOON, MariaDbDatabase, orders
 
 
 @pytest.fixture(params=DATABASES)
@@ -119,3 +119,22 @@ class TestDeletions:
             export(replace(NEW_ORDERS, keys=True), world.stores, Dying(1))
         manifest = self.both(world)
         assert [each.key.endswith("-deleted.parquet") for each in manifest.objects] == [True]
+
+
+class TestTheFirstLook:
+    """Keys are compared with what loads have exported, where no snapshot was taken before."""
+
+    @pytest.mark.parametrize("first", [NEW_ORDERS, Request("day", NOON.date(), datasets=(ORDERS,))], ids=["new", "day"])
+    def test_what_was_deleted_before_it_is_found(self, world: World, first: Request) -> None:
+        world.database.put("orders", orders(1, 5))
+        export(first, world.stores)
+        world.database.run("DELETE FROM `orders` WHERE `order_id` = 2")
+        looked = export(replace(NEW_ORDERS, mode="full", keys=True), world.stores)
+        assert ids(world.frame(looked, deleted=True)) == [2]
+
+    def test_a_table_that_is_empty_by_mistake_buries_nothing(self, world: World) -> None:
+        world.database.put("orders", orders(1, 150))
+        export(replace(NEW_ORDERS, part_rows=1000), world.stores)
+        world.database.run("DELETE FROM `orders`")
+        with pytest.raises(SourceError, match="150 of 150 keys of orders are gone"):
+            export(replace(NEW_ORDERS, keys=True), world.stores)

@@ -38,6 +38,8 @@ SOUND = {"channel": "store", "currency": "EUR"}
 STATES = ("placed", "paid", "shipped", "returned")
 FULL = Request("full", datasets=(ORDERS,), keys=True, many_deleted=True)
 SINCE = replace(FULL, mode="incremental")
+BARE = replace(FULL, keys=False, many_deleted=False)
+NEW = replace(SINCE, keys=False, many_deleted=False)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Shop:
         self.gone: dict[int, Row] = {}
         self.loads: list[Manifest] = []
         self.clock = datetime.now(UTC) - timedelta(days=20)
-        self.offset = timedelta(hours=told.choice([-9, -5, 0, 0, 5, 20]))
+        self.offsets = [timedelta(hours=told.choice([-9, -5, 0, 0, 5, 20])) for _ in range(told.choice([1, 2]))]
         monkeypatch.setattr(SourceDatabase, "now", lambda _: self.clock)
 
     def put(self, key: int, row: Row) -> None:
@@ -66,8 +68,9 @@ class Shop:
         self.gone.pop(key, None)
 
     def change(self) -> None:
-        """Add a row, or change one, at the shop's own time."""
-        self.put(self.told.randrange(1, 8), Row(self.told.choice(STATES), self.clock + self.offset))
+        """Add a row, or change one, at the time of one of the shop's clocks."""
+        offset = self.told.choice(self.offsets)
+        self.put(self.told.randrange(1, 8), Row(self.told.choice(STATES), self.clock + offset))
 
     def delete(self) -> None:
         for key in self.told.sample(sorted(self.rows), min(len(self.rows), self.told.randrange(1, 4))):
@@ -80,7 +83,7 @@ class Shop:
             self.put(key, row)
 
     def load(self) -> None:
-        request = self.told.choice([FULL, SINCE, SINCE, replace(SINCE, keys=False, many_deleted=False)])
+        request = self.told.choice([FULL, SINCE, SINCE, NEW])
         self.loads.append(export(request, self.world.stores))
 
     def lives(self) -> None:
@@ -114,6 +117,9 @@ def test_a_lake_says_what_stands_in_the_source(
 ) -> None:
     shop = Shop(world, random.Random(seed), monkeypatch)
     shop.change()
+    if last is SINCE:
+        # What is compared has to be written down once.
+        shop.loads.append(export(FULL, world.stores))
     for _ in range(14):
         shop.lives()
     shop.clock += timedelta(minutes=3)
@@ -127,7 +133,7 @@ class TestCameBack:
 
     def shop(self, world: World, monkeypatch: pytest.MonkeyPatch) -> Shop:
         shop = Shop(world, random.Random(0), monkeypatch)
-        shop.offset = timedelta(0)
+        shop.offsets = [timedelta(0)]
         return shop
 
     def loaded(self, shop: Shop, request: Request) -> None:
@@ -148,6 +154,35 @@ class TestCameBack:
         shop.put(1, replace(shop.gone[1], status="placed", at=shop.gone[1].at - older))
         self.loaded(shop, last)
         assert shop.said(tmp_path) == [(1, "placed")]
+
+    @pytest.mark.parametrize("last", [FULL, BARE, SINCE, NEW], ids=["full", "full, no keys", "keys", "new"])
+    @pytest.mark.parametrize("first", [FULL, BARE, NEW], ids=["full", "full, no keys", "new"])
+    @pytest.mark.parametrize("hours", [-13, -5, -0.6, 0])
+    def test_a_change_that_another_clock_writes_is_what_counts(
+        self,
+        world: World,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        hours: float,
+        first: Request,
+        last: Request,
+    ) -> None:
+        shop = self.shop(world, monkeypatch)
+        shop.put(1, Row("placed", shop.clock))
+        shop.put(2, Row("placed", shop.clock))
+        shop.clock += timedelta(minutes=1)
+        shop.loads.append(export(first, world.stores))
+        shop.clock += timedelta(minutes=30)
+        shop.put(1, Row("returned", shop.clock + timedelta(hours=hours)))
+        shop.clock += timedelta(minutes=1)
+        shop.loads.append(export(last, world.stores))
+        assert shop.said(tmp_path) == [(1, "returned"), (2, "placed")]
+        for request in (NEW, SINCE):
+            # What was set back once is left in peace.
+            shop.clock += timedelta(hours=2)
+            shop.loads.append(export(request, world.stores))
+            assert "deleted" not in str(shop.loads[-1].objects)
+        assert shop.said(tmp_path) == [(1, "returned"), (2, "placed")]
 
     @pytest.mark.parametrize("last", [FULL, SINCE], ids=["full", "keys"])
     def test_a_row_whose_time_is_to_come_is_gone_when_it_is_deleted(
