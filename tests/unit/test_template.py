@@ -14,6 +14,8 @@ import pytest
 from botocore import xform_name
 
 from deploy.packaging import PACKAGES, ROOT, Package, first_party_files
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
 from tests.unit.template_reading import READ, RESOURCES, as_list, of_type, statements
 
 #: Statements that name every resource because AWS takes no narrower one, with the reason; only ever in a VPC.
@@ -229,6 +231,17 @@ class TestWhatSurvives:
             if name not in UNVERSIONED:
                 assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
                 assert "NoncurrentDays" in rules
+
+    def test_of_the_raw_bucket_only_what_was_changed_lately_goes_by_age(self) -> None:
+        rules = RESOURCES["RawBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        expiring = [rule for rule in rules if "ExpirationInDays" in rule]
+        assert [(rule["Prefix"], rule["ExpirationInDays"], rule["Status"]) for rule in expiring] == [
+            (f"{KEYS}recent/", 90, "Enabled")
+        ]
+        # Neither snapshots of all keys nor rows are below it.
+        for dataset in ECOMMERCE:
+            assert recent_versions(dataset.name, "x").startswith(expiring[0]["Prefix"])
+            assert not key_snapshot(dataset.name, "x").startswith(expiring[0]["Prefix"])
 
     def test_what_may_hold_card_numbers_is_under_its_own_key_and_goes_after_a_day(self) -> None:
         bucket = RESOURCES["InboxBucket"]["Properties"]
