@@ -57,8 +57,8 @@ class Mark:
         return min(far, self.newest.replace(microsecond=0) + timedelta(seconds=1)) if self.newest else far
 
 
-def said_of(name: str, times: Times, now: datetime) -> list[str]:
-    """What has to be known of a table's times at a moment, in whole sentences."""
+def said_of(name: str, times: Times, now: datetime, mark: Mark | None) -> list[str]:
+    """What has to be known of a table's times at a moment, in whole sentences; `mark` is of a load before."""
     said = []
     if times.untimed:
         rows = "1 row whose" if times.untimed == 1 else f"{times.untimed} rows whose"
@@ -71,13 +71,25 @@ def said_of(name: str, times: Times, now: datetime) -> list[str]:
             f"{name}: the newest updated_at is {_span(times.newest - now)} ahead of the clock of the database; write "
             "it in UTC"
         )
+    return said + _said_behind(name, times, now, mark)
+
+
+def _said_behind(name: str, times: Times, now: datetime, mark: Mark | None) -> list[str]:
+    """What is said of a clock that may be of a zone west of UTC.
+
+    One table at rest in seven looks like that for a moment. So it is a hint where a table is seen for the first time,
+    and later on needs another newest time than a load before has seen, and as far behind.
+    """
     behind = now - times.past if times.past else timedelta(0)
-    if _STEP <= behind <= ZONES and behind % _STEP <= _BUSY:
-        said.append(
-            f"{name}: the newest updated_at is {_span(behind)} behind the clock of the database, as that of a zone "
-            "west of UTC would be: if it is, loads of a day miss what changes in its last hours; write it in UTC"
-        )
-    return said
+    if not (times.past and _STEP <= behind <= ZONES and behind % _STEP <= _BUSY):
+        return []
+    so_far = f"{name}: the newest updated_at is {_span(behind)} behind the clock of the database"
+    miss = "loads of a day miss what changes in its last hours; write it in UTC"
+    if not (mark and mark.newest):
+        return [f"{so_far}: if more was changed since, that is the clock of a zone west of UTC, and {miss}"]
+    if times.past > mark.newest and abs(mark.began - mark.newest - behind) <= _BUSY:
+        return [f"{so_far}, as it was at the load before, which tells of a zone west of UTC: {miss}"]
+    return []
 
 
 def said_of_zone(names: list[str], seconds: int) -> list[str]:

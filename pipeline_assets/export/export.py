@@ -151,13 +151,12 @@ def _begin(request: Request, stores: ExportStores) -> tuple[Begun, bool]:
     )
     if unfinished := stores.loads.unfinished(begun):
         return unfinished, True
-    times = dict(_times(request, stores, now))
-    said = [each for name, of in times.items() for each in said_of(name, of, now)]
+    times, marks = dict(_times(request, stores, now)), stores.loads.marks(names)
+    said = [each for name, of in times.items() for each in said_of(name, of, now, marks.get(name))]
     said += said_of_zone([name for name, of in times.items() if of.local], stores.source.seconds_ahead())
     newest = {name: _text(of.past) for name, of in times.items() if of.past}
     begun = replace(begun, newest=newest, said=tuple(said))
     if request.mode != "day":
-        marks = stores.loads.marks(names)
         since = {name: _text(mark.began - request.lag) for name, mark in marks.items()}
         begun = replace(
             begun,

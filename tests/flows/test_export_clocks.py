@@ -98,6 +98,23 @@ class TestOtherClocks:
         assert f"{abs(hours):.0f}:" in said or "3:30" in said
         assert ("behind" if hours < 0 else "ahead of") in said
 
+    @pytest.mark.parametrize("hours", [5, 3.5, 0.25])
+    def test_a_table_that_was_seen_before_needs_to_be_as_far_behind_again(self, world: World, hours: float) -> None:
+        world.database.put("orders", orders(1, 1, ago(hours)))
+        (said,) = export(ALL_ORDERS, world.stores).warnings
+        assert "if more was changed since" in said
+        # At rest: nothing is said twice.
+        assert export(ALL_ORDERS, world.stores).warnings == ()
+        world.database.put("orders", orders(2, 1, ago(hours)))
+        (said,) = export(ALL_ORDERS, world.stores).warnings
+        assert "as it was at the load before, which tells of a zone west of UTC" in said
+
+    def test_one_that_moved_and_is_behind_by_another_span_is_not_told_of(self, world: World) -> None:
+        world.database.put("orders", orders(1, 1, ago(5)))
+        export(ALL_ORDERS, world.stores)
+        world.database.put("orders", orders(2, 1, ago(2)))
+        assert export(ALL_ORDERS, world.stores).warnings == ()
+
     @pytest.mark.parametrize("hours", [0, -0.1, -5.12, -100, -2000])
     def test_a_table_at_rest_is_not_told_of(self, world: World, hours: float) -> None:
         world.database.put("orders", orders(1, 1, ago(-hours)))
