@@ -21,7 +21,7 @@ from pipeline_assets.export.set_back import buried, set_back, tombstones
 from pipeline_assets.export.source import SourceDatabase
 from pipeline_assets.export.statements import moment
 from pipeline_assets.export.tables import UPDATED_AT
-from pipeline_assets.lake.layout import LoadName, key_snapshot, key_snapshots, recent_versions
+from pipeline_assets.lake.layout import key_snapshot, key_snapshots, load_id_in, recent_prefix, recent_versions
 
 #: So many are read by their keys; of more, the whole table is.
 _MOST_KEYS = 10_000
@@ -55,7 +55,7 @@ def late_rows(source: SourceDatabase, loads: Loads, dataset: Dataset, begun: Beg
     if earlier is not None:
         found.append(_changed(recent, earlier, since, datetime.fromisoformat(begun.late[name])).select(key))
     if begun.keys:
-        found.append(_by_keys(loads, dataset, begun, min(since, began), lag).select(key))
+        found.append(_by_keys(loads, dataset, begun, min(since, began)).select(key))
     late = pl.concat(found).unique()
     keys = tuple(pl.concat([late, _read_again(loads, dataset, begun, recent, graves)]).unique().sort(key).rows())
     everything = earlier is None or len(keys) > _MOST_KEYS
@@ -94,15 +94,20 @@ def _graves(loads: Loads, dataset: Dataset, begun: Begun, recent: pl.DataFrame) 
     return loads.part(raw)
 
 
-def _by_keys(loads: Loads, dataset: Dataset, begun: Begun, since: datetime, lag: timedelta) -> pl.DataFrame:
-    """Rows whose time is another than when all keys were last compared, and which no load in between has read."""
-    mine = key_snapshot(dataset.name, begun.name.load_id)
-    before = [each for each in loads.keys(key_snapshots(dataset.name)) if each < mine][-1:]
+def _by_keys(loads: Loads, dataset: Dataset, begun: Begun, until: datetime) -> pl.DataFrame:
+    """Rows whose time is another than when all keys were last compared, and than any load since has written down.
+
+    What a load that was not finished wrote down was perhaps never exported.
+    """
+    mine, finished = key_snapshot(dataset.name, begun.name.load_id), loads.finished()
+    taken = [key for key in loads.keys(key_snapshots(dataset.name)) if key < mine and load_id_in(key) in finished]
     now = loads.frame(mine)
-    if not before or UPDATED_AT not in (earlier := loads.frame(before[0])).columns:
+    if not taken or UPDATED_AT not in loads.frame(taken[-1]).columns:
         return now.clear()
-    load_id = before[0].rpartition("/")[2].removesuffix(".parquet")
-    return _changed(now, earlier, min(since, LoadName("", load_id).began - lag))
+    first = load_id_in(taken[-1])
+    recent = [key for key in loads.keys(recent_prefix(dataset.name)) if load_id_in(key) in finished]
+    frames = [taken[-1], *(key for key in recent if first <= load_id_in(key) < begun.name.load_id)]
+    return _changed(now, pl.concat(loads.frame(key) for key in frames), until)
 
 
 def _changed(now: pl.DataFrame, before: pl.DataFrame, until: datetime, since: datetime | None = None) -> pl.DataFrame:

@@ -198,6 +198,11 @@ class Loads:
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
+    def finished(self) -> set[str]:
+        """The ids of the loads that are finished, and were not abandoned before."""
+        _, finished, abandoned = self._names()
+        return {name.load_id for name in finished - abandoned}
+
     def _names(self) -> tuple[set[LoadName], set[LoadName], set[LoadName]]:
         """The loads that were begun, those that are finished, and those that were abandoned."""
         keys = self.keys(LOADS)

@@ -185,6 +185,39 @@ class TestCameBack:
         assert shop.said(tmp_path) == [(1, "returned"), (2, "placed")]
 
     @pytest.mark.parametrize("last", [FULL, SINCE], ids=["full", "keys"])
+    def test_a_row_that_comes_late_with_a_time_between_two_looks_is_there(
+        self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Request
+    ) -> None:
+        shop = self.shop(world, monkeypatch)
+        self.loaded(shop, FULL)
+        between = shop.clock + timedelta(hours=20)
+        self.loaded(shop, NEW)
+        self.loaded(shop, NEW)
+        shop.put(1, Row("placed", between))
+        shop.put(2, Row("paid", between))
+        self.loaded(shop, last)
+        assert shop.said(tmp_path) == [(1, "placed"), (2, "paid")]
+        # What a load has read is not read again.
+        self.loaded(shop, SINCE)
+        assert shop.loads[-1].objects == ()
+
+    def test_what_a_load_that_died_saw_is_seen_again(
+        self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shop = self.shop(world, monkeypatch)
+        shop.put(1, Row("placed", shop.clock))
+        self.loaded(shop, FULL)
+        self.loaded(shop, FULL)
+        shop.put(2, Row("placed", shop.clock - timedelta(days=9)))
+        shop.clock += timedelta(hours=30)
+        with monkeypatch.context() as dying:
+            dying.setattr(SourceDatabase, "rows", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                export(SINCE, world.stores)
+        self.loaded(shop, SINCE)
+        assert shop.said(tmp_path) == [(1, "placed"), (2, "placed")]
+
+    @pytest.mark.parametrize("last", [FULL, SINCE], ids=["full", "keys"])
     def test_a_row_whose_time_is_to_come_is_gone_when_it_is_deleted(
         self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Request
     ) -> None:
