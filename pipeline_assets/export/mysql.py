@@ -69,8 +69,9 @@ class MySql:
     )
     #: Classes of the SQL standard's states that pass: no connection, rolled back for another's sake, interrupted.
     _passing_states = frozenset({"08", "40", "70"})
-    #: Errors of no class of their own that pass: no memory, no room, no lock in time.
-    _passing_errors = frozenset({1021, 1037, 1038, 1041, 1205})
+    #: Errors of no class of their own that pass: no memory, room or thread, no lock in time, a row changed meanwhile,
+    #: too many connections or statements of a user, too many transactions, a statement that took too long.
+    _passing_errors = frozenset({1020, 1021, 1037, 1038, 1041, 1114, 1135, 1203, 1205, 1226, 1637, 3024})
     _state = re.compile(r"ERROR (\d+) \((\w{2})\w{3}\)")
 
     def __init__(self, url: str) -> None:

@@ -17,6 +17,7 @@ from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, P
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.export.engines import told
 from pipeline_assets.export.export import Request, export
+from pipeline_assets.export.mysql import MySql
 from pipeline_assets.export.source import SourceDatabase, SourceError, Window
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.privacy.leaks import scan_bucket
@@ -347,6 +348,25 @@ class TestErrors:
         wrong = SourceDatabase(world.database.url.replace("shop:", "shop:no", 1))
         with pytest.raises(SourceError, match="ERROR 1045"):
             wrong.now()
+
+    @pytest.mark.parametrize("world", ["mariadb"], indirect=True)
+    def test_what_mysql_says_is_sorted_by_its_state_and_code(self, world: World) -> None:
+        passing = {
+            "42000": [1203, 1226],
+            "HY000": [1020, 1114, 1135, 1205, 1637, 3024],
+            "40001": [1213],
+            "70100": [1317],
+        }
+        lasting = {"42000": [1044, 1064, 1142], "HY000": [1105, 1366], "42S22": [1054], "42S02": [1146]}
+        source = MySql(world.database.url)
+        for error, cases in ((TransientError, passing), (SourceError, lasting)):
+            for state, code in ((state, code) for state, codes in cases.items() for code in codes):
+                world.database.run(
+                    "DELIMITER $$\nCREATE OR REPLACE FUNCTION says() RETURNS INT "
+                    f"BEGIN SIGNAL SQLSTATE '{state}' SET MYSQL_ERRNO = {code}; RETURN 1; END$$"
+                )
+                with pytest.raises(error, match=str(code)):
+                    source.read("SELECT says() AS said", "it")
 
     @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
     def test_what_sqlite_says_is_sorted_by_its_code(self, world: World, tmp_path: Path) -> None:
