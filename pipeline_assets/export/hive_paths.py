@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
+from pipeline_assets.datasets.text import clean_column
 from pipeline_assets.privacy.cards import without_numbers
 
 _PAIR = re.compile(r"([^=]+)=(.*)", re.DOTALL)
@@ -22,11 +23,11 @@ class PathError(Exception):
 
 
 def columns_of(key: str) -> dict[str, str | None]:
-    """The columns that a file's name has, in lower case, each with its value; raises `PathError`."""
+    """The columns that a file's name has, named as those of a file are, each with its value; raises `PathError`."""
     found: dict[str, str | None] = {}
     for part in key.split("/")[1:-1]:
         if pair := _PAIR.fullmatch(part):
-            name = unquote(pair[1]).strip().lower()
+            name = clean_column(unquote(pair[1]))
             value = None if pair[2] == _NULL else unquote(pair[2])
             if found.get(name, value) != value:
                 raise PathError(f"its name says {without_numbers(name)} more than once; expected one value of it")
