@@ -102,7 +102,7 @@ def tell_replacements(standing: Mapping[str, Standing], leaving: Mapping[str, in
         return
     for key, there in list(others.items())[:_SHOWN]:
         tickets = number_of(leaving.get(key, 0), "ticket")
-        complain(f"replaces {key}, {there.sentence}; {tickets} of it that the new file does not have leave the graph.")
+        complain(f"replaces {key}, {there.sentence}; {tickets} that nobody else has would leave the graph.")
     if len(others) > _SHOWN:
         complain(f"and {len(others) - _SHOWN:,} more.")
     if replace or (sys.stdin.isatty() and typer.confirm(f"Replace {number_of(len(others), 'file')}?", err=True)):

@@ -54,7 +54,8 @@ class Standing:
     @property
     def sentence(self) -> str:
         """When it was put, and how many rows are of it."""
-        known = "of which no receipt is known yet" if self.rows is None else f"{self.rows:,} rows of it were accepted"
+        rows = "1 row of it stands" if self.rows == 1 else f"{self.rows:,} rows of it stand"
+        known = "of which no receipt is known yet" if self.rows is None else rows
         return f"put at {self.put_at}, {known}"
 
 

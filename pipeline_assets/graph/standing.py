@@ -83,6 +83,12 @@ def deciding_loads(tx: ManagedTransaction, uri: str) -> list[KnownLoad]:
     return list({known.id: known for known in found}.values())
 
 
+def sole_tickets(tx: ManagedTransaction, owners: Collection[str], limit: int) -> list[TicketKey]:
+    """Tickets on which one of these owners has the only claim, at most `limit`."""
+    found = tx.run(statements.TICKETS_OF_OWNERS, owners=sorted(owners), limit=limit)
+    return [TicketKey.read(record["key"]) for record in found]
+
+
 def claimed_tickets(tx: ManagedTransaction, owners: Collection[str], limit: int) -> list[TicketKey]:
     """Tickets on which one of these owners has a claim, at most `limit`."""
     if not owners:

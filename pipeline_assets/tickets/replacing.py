@@ -10,7 +10,7 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.files.reading import RefusedFileError, open_csv
 from pipeline_assets.graph.load import Rank
 from pipeline_assets.graph.ownership import Line, TicketKey, ticket_of
-from pipeline_assets.graph.standing import claimed_tickets
+from pipeline_assets.graph.standing import sole_tickets
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets.rows import RowRules
 
@@ -20,7 +20,7 @@ _ALL = 2**31 - 1
 def tickets_left_out(
     graph: PurchaseGraph, uri: str, path: Path, *, arrives: datetime, day_begins: timedelta = timedelta()
 ) -> int:
-    """How many tickets the object has in the graph that a file in its place would not have.
+    """How many tickets the object alone has in the graph that a file in its place would not have.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def tickets_left_out(
     """
     standing = [known for known in graph.loads_of(uri) if known.load.stands]
     owners = {owner for known in standing for owner in known.load.owners}
-    claimed = set(graph.read(partial(claimed_tickets, owners=owners, limit=_ALL)))
+    alone = set(graph.read(partial(sole_tickets, owners=owners, limit=_ALL)))
     try:
         with open_csv(path, uri, TICKETS) as file:
             rules = RowRules(file.header, arrives, day_begins)
@@ -57,4 +57,4 @@ def tickets_left_out(
             rank = Rank.PART if file.cut else Rank.WHOLE
     except RefusedFileError:
         return 0
-    return len(claimed - carried) if carried and all(known.rank <= rank for known in standing) else 0
+    return len(alone - carried) if carried and all(known.rank <= rank for known in standing) else 0

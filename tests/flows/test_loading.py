@@ -96,7 +96,7 @@ class TestReplacing:
         with pytest.raises(LocalStackError, match=r"nothing was put: 1 file .* would be replaced. Say --replace"):
             loading.load_tickets(cloud.instance, Path("loading"), wait=False, replace=False)
         assert "replaces loading/day.csv, put at 20" in (said := " ".join(capsys.readouterr().err.split()))
-        assert "3 rows of it were accepted; 2 tickets of it that the new file does not have leave" in said
+        assert "3 rows of it stand; 2 tickets that nobody else has would leave the graph" in said
         assert (len(versions(cloud, "loading/day.csv")), versions(cloud, "loading/new.csv")) == (1, [])
 
         loading.load_tickets(cloud.instance, Path("loading"), wait=False, replace=True)
