@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,9 +49,13 @@ class World:
         ledger = Ledger(access.dynamodb, self.table)
         return TicketStores(access.s3, ledger, graph or PurchaseGraph(self.cloud.graph), quarantine)
 
-    def put(self, key: str, *rows: str, header: str = HEADER) -> ObjectVersion:
+    def put(
+        self, key: str, *rows: str, header: str = HEADER, cut: bool = False, emptied: bool = False
+    ) -> ObjectVersion:
         body = "\n".join([header, *rows]).encode()
-        put = self.cloud.access.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        body = gzip.compress(body)[:-8] if cut else body
+        sign = {"cesta-empty": "yes"} if emptied else {}
+        put = self.cloud.access.s3.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=sign)
         self.put_so_far += 1
         now, etag = iso_utc(datetime.now(UTC)), put["ETag"].strip('"')
         event = ObjectVersion(self.bucket, key, put["VersionId"], etag, len(body), now, f"55AE{self.put_so_far:014X}")
@@ -119,6 +124,9 @@ def random_history(world: World, dice: random.Random) -> None:
     for _ in range(8):
         world.put(dice.choice(["a.csv", "b.csv", "ñ c.csv"]), *random_rows(dice))
     world.put("refused.csv", "1", header="no,header")
+    world.put("a.csv", *random_rows(dice), cut=True)
+    world.put("only cut.csv", *random_rows(dice), cut=True)
+    world.put("ñ c.csv", emptied=dice.random() < 0.5)
     world.cloud.access.s3.delete_object(Bucket=world.bucket, Key="b.csv")
     deliveries = [*world.versions, *dice.choices(world.versions, k=3)]
     dice.shuffle(deliveries)
