@@ -42,7 +42,8 @@ def catch_up(stores: TicketStores, *, progress: Callable[[str], None] = lambda _
     brought: list[Receipt] = []
     for number, receipt in enumerate(every, 1):
         load = stores.graph.load(receipt.source)
-        TICKET_FLOW.revise(receipt.id, stores)
+        if load and load.revision > receipt.revision:
+            TICKET_FLOW.revise(receipt.id, stores)
         lacking = not receipt.refused if load is None else not load.done or load.run > receipt.run
         if lacking:
             brought.append(restore_patiently(receipt.source, stores))

@@ -46,7 +46,7 @@ def tickets_left_out(
     TransientError
         The graph cannot be read.
     """
-    standing = [known for known in graph.loads_of(uri) if known.load.stands]
+    standing = [known for known in graph.open_loads_of(uri) if known.load.stands]
     owners = {owner for known in standing for owner in known.load.owners}
     alone = set(graph.read(partial(sole_tickets, owners=owners, limit=_ALL)))
     try:
