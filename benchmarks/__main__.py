@@ -32,7 +32,7 @@ from deploy.local.stack import local_stack
 from lambdas.file_events import keep_what_is_loaded
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.files.quarantine import Quarantine
+from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.stores import open_stores

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import polars as pl
 
-from deploy.local.mariadb_server import running_mariadb
-from deploy.local.shop_database import make_sqlite
-from deploy.local.shop_mariadb import make_tables
-from deploy.local.shop_rows import shop_rows
+from deploy.samples.shop_database import make_sqlite
+from deploy.samples.shop_rows import shop_rows
 from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.export.export import PART_ROWS
-from pipeline_assets.export.loads import parquet
-from pipeline_assets.export.source import SourceDatabase, Window
 from pipeline_assets.privacy.masking import mask
 from pipeline_assets.privacy.tokens import TokenKey
+from pipeline_assets.raw.extract import PART_ROWS
+from pipeline_assets.raw.loads import parquet
+from pipeline_assets.raw.source import SourceDatabase, Window
+from tests.engines.mariadb_server import running_mariadb
+from tests.engines.shop_mariadb import make_tables
 
 _KEY = TokenKey("bench", bytes(range(32)))
 

@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from deploy.samples.purchases import write_days
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.tickets.sample import write_days
 
 _WHOLE_YEAR = 366
 

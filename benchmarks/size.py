@@ -17,8 +17,8 @@ from deploy.local.instance import Instance
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.graph.lookups import loads_of_object
 from pipeline_assets.graph.store import PurchaseGraph
-from pipeline_assets.graph.whereabouts import loads_of_object
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -19,15 +19,15 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 from uuid import uuid4
 
+from pipeline_assets.csv_files.reading import open_csv
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.files.reading import open_csv
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import apply
 from pipeline_assets.graph.load import Batch, Load, write_load
+from pipeline_assets.graph.lock import in_turn
 from pipeline_assets.graph.ownership import settle
-from pipeline_assets.graph.turns import in_turn
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.batches import batches
 from pipeline_assets.tickets.rows import RowRules

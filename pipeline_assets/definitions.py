@@ -8,16 +8,16 @@ import dagster as dg
 from pipeline_assets.curation.assets import CURATED, CurationStoresResource, loads
 from pipeline_assets.curation.checks import CURATION_CHECKS
 from pipeline_assets.curation.sensors import loads_watch
-from pipeline_assets.export.assets import INBOX_LANDED, ExportStoresResource, exported
-from pipeline_assets.graph.assets import purchase_graph, rebuild_purchase_graph
-from pipeline_assets.graph.checks import GRAPH_CHECKS
 from pipeline_assets.lineage.checks import LINEAGE_CHECKS
 from pipeline_assets.lineage.foreign_messages import FOREIGN_MESSAGE_CHECKS, QuarantineResource, foreign_messages_watch
 from pipeline_assets.lineage.sensors import LedgerResource, receipts_bridge
+from pipeline_assets.raw.assets import INBOX_LANDED, ExportStoresResource, exported
 from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_landed
 from pipeline_assets.stocks.checks import STOCK_CHECKS
 from pipeline_assets.tickets.assets import TicketStoresResource, landed, tickets
 from pipeline_assets.tickets.checks import TICKET_CHECKS
+from pipeline_assets.tickets.graph_assets import purchase_graph, rebuild_purchase_graph
+from pipeline_assets.tickets.graph_checks import GRAPH_CHECKS
 
 defs = dg.Definitions(
     assets=[landed, tickets, purchase_graph, stocks_landed, stocks, INBOX_LANDED, exported, *CURATED, loads],

@@ -26,11 +26,11 @@ from deploy.local.flows import FlowStatus, flow_status
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
 from deploy.local.tickets_load import FLOW, standing_at, ticket_files, tickets_leaving
-from pipeline_assets.files.versions import version_id_of
-from pipeline_assets.graph.questions import ask, question
+from deploy.samples.purchases import write_days
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.operations.versions import version_id_of
+from pipeline_assets.queries.cypher import ask, question
 from pipeline_assets.stocks.table import StockTable
-from pipeline_assets.tickets.sample import write_days
 
 #: The questions that the demo asks, and the columns that fit on a terminal.
 _SHOWN = {

@@ -15,11 +15,11 @@ from deploy.cli.loading import access_to
 from deploy.local.instance import Instance
 from deploy.local.outputs import environment_contract
 from deploy.local.processes import keep_to_this_machine
+from pipeline_assets.csv_files.ingest import FileFlow, StoresT
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
-from pipeline_assets.files.ingest import FileFlow, StoresT
-from pipeline_assets.files.versions import split_uri
+from pipeline_assets.operations.versions import split_uri
 from pipeline_assets.settings import CurationSettings, InboxSettings, MissingSettingError, StockSettings, TicketSettings
 from pipeline_assets.stocks.ingest import STOCK_FLOW
 from pipeline_assets.stocks.stores import open_stores as open_stock_stores
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from pipeline_assets.curation.ingest import CurationFlow
-    from pipeline_assets.export.inbox import InboxFlow
+    from pipeline_assets.raw.inbox import InboxFlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ def deployment_of(flow: str, where: Where) -> Iterator[Deployment[Any]]:
         yield Deployment(STOCK_FLOW, open_stock_stores(stocks), sqs, stocks.stocks_queue_url, stocks.stocks_bucket)
         return
     # Polars takes a moment to import, which nobody else needs to wait for.
-    from pipeline_assets.export.inbox import INBOX_FLOW  # noqa: PLC0415
-    from pipeline_assets.export.stores import open_inbox_stores  # noqa: PLC0415
+    from pipeline_assets.raw.inbox import INBOX_FLOW  # noqa: PLC0415
+    from pipeline_assets.raw.stores import open_inbox_stores  # noqa: PLC0415
 
     if flow == INBOX_FLOW.name:
         inbox = InboxSettings.from_environment()

@@ -13,15 +13,15 @@ from deploy.local.errors import LocalStackError
 from deploy.local.instance import Instance
 from deploy.local.outputs import environment_contract
 from deploy.local.processes import keep_to_this_machine
-from deploy.local.shop_database import make_sqlite
-from deploy.local.shop_rows import shop_rows
+from deploy.samples.shop_database import make_sqlite
+from deploy.samples.shop_rows import shop_rows
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.export.export import ExportMode, Request, export
-from pipeline_assets.export.source import SourceError
-from pipeline_assets.export.stores import ExportStores, open_stores
-from pipeline_assets.files.versions import version_id_of
 from pipeline_assets.lake.layout import load_id_of
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.versions import version_id_of
+from pipeline_assets.raw.extract import ExportMode, Request, export
+from pipeline_assets.raw.source import SourceError
+from pipeline_assets.raw.stores import ExportStores, open_stores
 from pipeline_assets.settings import ExportSettings
 
 _FLOW = "ecommerce"

@@ -30,8 +30,8 @@ from deploy.local.tickets_load import (
     ticket_files,
     tickets_leaving,
 )
+from deploy.samples.purchases import SampleSummary, write_days
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.tickets.sample import SampleSummary, write_days
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -18,11 +18,11 @@ from rich.table import Table
 from deploy.cli.console import complaints, console, number_of, print_json, say
 from deploy.cli.deployment import Deployment
 from deploy.cli.loading import bars
-from pipeline_assets.files.ingest import FileFlow
-from pipeline_assets.files.quarantine import Contents
-from pipeline_assets.files.rejected import Progress as Told
-from pipeline_assets.files.rejected import RejectedFile, files_named, rejected_files
-from pipeline_assets.files.replay import MendError
+from pipeline_assets.csv_files.ingest import FileFlow
+from pipeline_assets.events.quarantine import Contents
+from pipeline_assets.operations.rejected import Progress as Told
+from pipeline_assets.operations.rejected import RejectedFile, files_named, rejected_files
+from pipeline_assets.operations.replay import MendError
 
 #: So many digits of a receipt id are shown; they are enough to name it.
 DIGITS = 12

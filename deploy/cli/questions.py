@@ -11,8 +11,8 @@ from rich.table import Column, Table
 from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.loading import access_to
 from deploy.local.instance import Instance
-from pipeline_assets.graph.questions import ask, question, questions
-from pipeline_assets.questions import Question, QuestionError
+from pipeline_assets.queries.cypher import ask, question, questions
+from pipeline_assets.queries.named_query import Question, QuestionError
 
 #: So many characters a line leave the name of a product readable.
 _READABLE = 16

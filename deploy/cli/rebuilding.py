@@ -102,7 +102,7 @@ def _print_rebuild(done: Rebuild) -> None:
 
 
 def _export(there: Deployment[TicketStores], directory: Path) -> None:
-    from pipeline_assets.tickets.export import export_graph
+    from pipeline_assets.tickets.bulk_import import export_graph
 
     with _bars() as tell:
         done = export_graph(there.stores, there.require_bucket(), directory, progress=tell)

@@ -32,7 +32,7 @@ def reconcile(
 ) -> None:
     """Announce every file of a flow that has no receipt; what is on its way already is merely delivered twice."""
     from deploy.cli.deployment import Where, deployment_of
-    from pipeline_assets.files.announce import announce_unknown
+    from pipeline_assets.operations.reconcile import announce_unknown
 
     with (
         plain_failures(from_env=from_env),

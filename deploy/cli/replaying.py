@@ -14,10 +14,10 @@ from deploy.cli.deployment import Deployment
 from deploy.cli.loading import bars
 from deploy.cli.quarantine import DIGITS, FOREIGN, named, none_matches, open_files, require_rule
 from deploy.local.following import PATIENCE_SECONDS
+from pipeline_assets.csv_files.ingest import FileFlow
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.files.ingest import FileFlow
-from pipeline_assets.files.rejected import RejectedFile
-from pipeline_assets.files.replay import (
+from pipeline_assets.operations.rejected import RejectedFile
+from pipeline_assets.operations.replay import (
     MendError,
     Replayed,
     put_mended,

@@ -12,8 +12,8 @@ from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.deployment import Deployment
 from deploy.cli.quarantine import DIGITS, looking
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.files.replay import MendError
-from pipeline_assets.graph.whereabouts import LoadPlace
+from pipeline_assets.graph.lookups import LoadPlace
+from pipeline_assets.operations.replay import MendError
 from pipeline_assets.tickets.stores import TicketStores
 from pipeline_assets.tickets.trace import FileTrace, PurchaseTrace, TicketTrace, VersionTrace, trace_file, trace_ticket
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deploy.local.access import Access
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.files.quarantine import Quarantine
+from pipeline_assets.events.quarantine import Quarantine
 
 if TYPE_CHECKING:
     from pipeline_assets.curation.completion import OpenLoad

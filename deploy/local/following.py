@@ -18,7 +18,7 @@ from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.files.waiting import what_waits
+from pipeline_assets.operations.backlog import what_waits
 
 #: Nothing moved for so long: something is wrong. The back-off after a failure is at most a minute, and what an
 #: invocation had that crashed before it came to itself comes again after six, the queue's visibility timeout.

@@ -7,8 +7,8 @@ from deploy.local.flows import FLOWS
 from pipeline_assets.curation.ingest import CURATION_FLOW
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.queue import EventQueue
-from pipeline_assets.export.inbox import INBOX_FLOW
-from pipeline_assets.files.announce import Announced, AnnouncedFlow, announce_unknown
+from pipeline_assets.operations.reconcile import Announced, AnnouncedFlow, announce_unknown
+from pipeline_assets.raw.inbox import INBOX_FLOW
 from pipeline_assets.stocks.ingest import STOCK_FLOW
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 

@@ -15,9 +15,9 @@ from deploy.local.errors import LocalStackError
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.names import is_left_alone
-from pipeline_assets.events.s3_answers import put_conflict, refusal
-from pipeline_assets.files.versions import version_id_of
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.operations.versions import version_id_of
+from pipeline_assets.storage.answers import put_conflict, refusal
 from pipeline_assets.tickets.replacing import tickets_left_out
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import boto3
 
 from lambdas.file_events import file_handler
 from pipeline_assets.events.queue import EventQueue
-from pipeline_assets.export.inbox import INBOX_FLOW
-from pipeline_assets.export.stores import InboxStores, open_inbox_stores
+from pipeline_assets.raw.inbox import INBOX_FLOW
+from pipeline_assets.raw.stores import InboxStores, open_inbox_stores
 from pipeline_assets.settings import InboxSettings
 
 

@@ -10,11 +10,15 @@ from pipeline_assets.curation.account import DayAccount
 from pipeline_assets.curation.completion import LOADS_ASSET, loads_of
 from pipeline_assets.curation.ingest import CURATION_FLOW, account_of, code_version, recurate_day
 from pipeline_assets.curation.stores import CurationStores, open_stores
-from pipeline_assets.datasets.assets import lineage_of, rules_table, schema_of
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.events.accounts import (
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.lake.tables import ADDED_COLUMNS
+from pipeline_assets.lineage.asset_keys import curated_key, raw_key
+from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
+from pipeline_assets.lineage.metadata import (
     STALE_BY_VERSION,
     data_version,
     made_with,
@@ -23,12 +27,8 @@ from pipeline_assets.events.accounts import (
     state_figures,
     work_figures,
 )
-from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.files.assets import tried_again
-from pipeline_assets.lake.asset_keys import curated_key, raw_key
-from pipeline_assets.lake.partitions import load_days
-from pipeline_assets.lake.tables import ADDED_COLUMNS
+from pipeline_assets.lineage.partitions import load_days
+from pipeline_assets.lineage.redo import tried_again
 from pipeline_assets.settings import CurationSettings
 
 

@@ -10,10 +10,10 @@ from pipeline_assets.curation.ingest import CURATION_FLOW
 from pipeline_assets.curation.references import Dangling, Keys
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.events.accounts import cell
-from pipeline_assets.files.checks import CONSERVATION_SAID, conservation_of, days_of
-from pipeline_assets.lake.asset_keys import curated_key, raw_key
-from pipeline_assets.lake.partitions import load_days
+from pipeline_assets.lineage.asset_keys import curated_key, raw_key
+from pipeline_assets.lineage.conservation import CONSERVATION_SAID, conservation_of, days_of
+from pipeline_assets.lineage.metadata import cell
+from pipeline_assets.lineage.partitions import load_days
 
 #: The last days of a run that are looked through: every day up to each has to be read for its keys.
 _DAYS = 31

@@ -11,8 +11,8 @@ from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.events.s3_answers import received
 from pipeline_assets.events.s3_events import object_versions
+from pipeline_assets.storage.answers import received
 
 #: The most continuations of one event: about three hours of work, some four times what the largest file has taken.
 #: What is not through then goes to the dead letters at once; a redrive goes on where it stopped, and counts anew.

@@ -19,6 +19,7 @@ from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import apply, read_claims
 from pipeline_assets.graph.load import Batch, BehindError, KnownLoad, Load, Rank, known_load, read_load, write_load
+from pipeline_assets.graph.lock import NoLockError, TurnNotGivenError, in_turn
 from pipeline_assets.graph.ownership import TicketKey, settle, ticket_of
 from pipeline_assets.graph.standing import (
     claimed_tickets,
@@ -28,7 +29,6 @@ from pipeline_assets.graph.standing import (
     take_back,
     tell_others,
 )
-from pipeline_assets.graph.turns import NoLockError, TurnNotGivenError, in_turn
 
 if TYPE_CHECKING:
     from neo4j import Driver, ManagedTransaction

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.events.s3_answers import error_code, put_conflict, refusal
+from pipeline_assets.storage.answers import error_code, put_conflict, refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -7,7 +7,7 @@ import boto3
 import dagster as dg
 from botocore.config import Config
 
-from pipeline_assets.files.quarantine import Quarantine
+from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.lineage.checks import FLOWS
 from pipeline_assets.settings import quarantine_bucket
 

@@ -15,17 +15,6 @@ import dagster as dg
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.events.accounts import (
-    STALE_BY_VERSION,
-    Conservation,
-    State,
-    flow_state,
-    made_with,
-    partition_state,
-    sources_table,
-    state_figures,
-    work_figures,
-)
 from pipeline_assets.events.ledger import Ledger, PendingReport
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
@@ -40,6 +29,17 @@ from pipeline_assets.lineage.checks import (
     receipts_known_now,
     rejected_since,
     stored_since,
+)
+from pipeline_assets.lineage.metadata import (
+    STALE_BY_VERSION,
+    Conservation,
+    State,
+    flow_state,
+    made_with,
+    partition_state,
+    sources_table,
+    state_figures,
+    work_figures,
 )
 from pipeline_assets.settings import LedgerSettings
 

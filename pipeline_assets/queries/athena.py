@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.queries.catalogue import placeholders
 from pipeline_assets.queries.engine import Answer, Cell
-from pipeline_assets.questions import Question, QuestionError, Value
+from pipeline_assets.queries.named_query import Question, QuestionError, Value
+from pipeline_assets.queries.sql import placeholders
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient

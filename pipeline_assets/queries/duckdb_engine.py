@@ -22,12 +22,12 @@ from sqlglot.errors import SqlglotError
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.lake.tables import LakeBucket, LakeTable
-from pipeline_assets.queries.catalogue import placeholders
 from pipeline_assets.queries.engine import Answer
 from pipeline_assets.queries.lake_objects import Reading, table_dataset
+from pipeline_assets.queries.named_query import Question, QuestionError
 from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.portable import PortabilityWarning, faults
-from pipeline_assets.questions import Question, QuestionError
+from pipeline_assets.queries.sql import placeholders
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

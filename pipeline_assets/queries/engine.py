@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from pipeline_assets.lake.tables import LakeBucket
-from pipeline_assets.questions import Question
+from pipeline_assets.queries.named_query import Question
 from pipeline_assets.settings import QuerySettings
 
 Cell = str | int | float | Decimal | bool | date | datetime | None

@@ -17,8 +17,8 @@ import pyarrow.dataset as ds
 
 from pipeline_assets.datasets.spec import ColumnType
 from pipeline_assets.events.names import is_left_alone
-from pipeline_assets.events.s3_answers import refusal
 from pipeline_assets.lake.tables import LakeTable
+from pipeline_assets.storage.answers import refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -22,12 +22,12 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from pipeline_assets.datasets.spec import ColumnType
 from pipeline_assets.lake.tables import GLUE_TYPES, lake_tables
 from pipeline_assets.queries import kinds
-from pipeline_assets.queries.catalogue import COMMENT, placeholders, queries
 from pipeline_assets.queries.clauses import clause_faults
 from pipeline_assets.queries.expressions import RULES
 from pipeline_assets.queries.kinds import Judge, Kind
+from pipeline_assets.queries.named_query import Question, QuestionError, parse
 from pipeline_assets.queries.names import UnknownNameError, read_tables
-from pipeline_assets.questions import Question, QuestionError, parse
+from pipeline_assets.queries.sql import COMMENT, placeholders, queries
 
 _KINDS: Final[dict[ColumnType, Kind]] = {
     "text": kinds.TEXT,

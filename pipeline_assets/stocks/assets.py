@@ -6,18 +6,21 @@ from contextlib import contextmanager
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.datasets.assets import lineage_of, rules_table, schema_of
 from pipeline_assets.datasets.stocks import STOCKS
-from pipeline_assets.files.assets import redo_days, tried_again
+from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
+from pipeline_assets.lineage.partitions import days_since
+from pipeline_assets.lineage.redo import redo_days, tried_again
 from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.ingest import FIRST_DAY, STOCK_FLOW
-from pipeline_assets.stocks.partitions import arrival_days, price_days
 from pipeline_assets.stocks.quality import prices_of_day
 from pipeline_assets.stocks.stores import StockStores, open_stores
 
 _GROUP = "stocks"
 #: The last days of a run that get a picture: each is some 50 kB in Dagster's storage.
 _DRAWN_DAYS = 10
+arrival_days = days_since(FIRST_DAY)
+#: A price may lie up to one day after its file's arrival.
+price_days = days_since(FIRST_DAY, with_tomorrow=True)
 LANDED_KEY = dg.AssetKey.from_user_string(STOCK_FLOW.landed)
 PRICED_KEY = dg.AssetKey.from_user_string(STOCK_FLOW.name)
 

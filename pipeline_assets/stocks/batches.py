@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pipeline_assets.csv_files.reading import CsvFile
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.files.reading import CsvFile
-from pipeline_assets.files.rejection import BrokenRuleError, Rejection, rejection
+from pipeline_assets.events.rejection import BrokenRuleError, Rejection, rejection
 from pipeline_assets.stocks.load import Load, Tally
 from pipeline_assets.stocks.ownership import Fate, OwnedPrice, Owner, Settled
 from pipeline_assets.stocks.rows import Price, PriceRules

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from pipeline_assets.events.accounts import cell
-from pipeline_assets.files.checks import CONSERVATION_SAID, conservation_of, days_of
+from pipeline_assets.lineage.conservation import CONSERVATION_SAID, conservation_of, days_of
+from pipeline_assets.lineage.metadata import cell
 from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_landed
 from pipeline_assets.stocks.ingest import STOCK_FLOW
 from pipeline_assets.stocks.quality import FURTHEST_JUMP, Findings, inspect

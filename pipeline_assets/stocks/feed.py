@@ -12,10 +12,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from pipeline_assets.events.conditional_puts import put_if_absent
 from pipeline_assets.settings import MissingSettingError
 from pipeline_assets.stocks.companies import COMPANIES
 from pipeline_assets.stocks.market import Bar, minute_bars
+from pipeline_assets.storage.conditional_puts import put_if_absent
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

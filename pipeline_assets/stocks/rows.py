@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
+from pipeline_assets.csv_files.times import Times
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.datasets.text import clean, clean_name, says_nothing
-from pipeline_assets.files.rejection import BrokenRuleError, Rejection, misshapen, rejection
-from pipeline_assets.files.times import Times
+from pipeline_assets.events.rejection import BrokenRuleError, Rejection, misshapen, rejection
 from pipeline_assets.stocks.sources import source_of
 
 #: The first day that is believed: what is older is a number that was taken for a time.

@@ -10,7 +10,7 @@ from botocore.config import Config
 
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.files.quarantine import Quarantine
+from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.load import Loads
 from pipeline_assets.stocks.table import AT_A_TIME, StockTable

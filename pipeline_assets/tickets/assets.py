@@ -6,18 +6,22 @@ from contextlib import contextmanager
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.datasets.assets import lineage_of, rules_table, schema_of
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.files.assets import now_and_then, redo_days, tried_again
+from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
+from pipeline_assets.lineage.partitions import days_since
+from pipeline_assets.lineage.redo import now_and_then, redo_days, tried_again
 from pipeline_assets.settings import TicketSettings
 from pipeline_assets.tickets.catch_up import CatchUp, catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from pipeline_assets.tickets.partitions import arrival_days, purchase_days
 from pipeline_assets.tickets.rebuild import Rebuild, rebuild_graph
+from pipeline_assets.tickets.rows import FIRST_DAY
 from pipeline_assets.tickets.stores import TicketStores, open_stores
 
 _GROUP = "tickets"
+arrival_days = days_since(FIRST_DAY.isoformat())
+#: A purchase may lie up to one day after its file's arrival.
+purchase_days = days_since(FIRST_DAY.isoformat(), with_tomorrow=True)
 LANDED_KEY = dg.AssetKey.from_user_string(TICKET_FLOW.landed)
 SOLD_KEY = dg.AssetKey.from_user_string(TICKET_FLOW.name)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline_assets.csv_files.reading import CsvFile
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.files.reading import CsvFile
-from pipeline_assets.files.rejection import Rejection
+from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.graph.load import Batch
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.tickets.rows import RowRules

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from pipeline_assets.files.checks import CONSERVATION_SAID, conservation_of
+from pipeline_assets.lineage.conservation import CONSERVATION_SAID, conservation_of
 from pipeline_assets.tickets.assets import TicketStoresResource, landed, tickets
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.files.versions import StoredVersion, listed_versions, version_id_of
-from pipeline_assets.graph.whereabouts import LoadPlace, loads_of_object
+from pipeline_assets.graph.lookups import LoadPlace, loads_of_object
+from pipeline_assets.operations.versions import StoredVersion, listed_versions, version_id_of
 from pipeline_assets.tickets.stores import TicketStores
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline_assets.datasets.text import clean_id, clean_name
-from pipeline_assets.files.rejection import Rejection
+from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.graph.load import Load
+from pipeline_assets.graph.lookups import tickets_numbered
 from pipeline_assets.graph.ownership import Claim
 from pipeline_assets.graph.store import PurchaseGraph
-from pipeline_assets.graph.whereabouts import tickets_numbered
 
 #: So many lines of a ticket are named.
 _NAMED = 5

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from pipeline_assets.csv_files.reading import RefusedFileError, open_csv
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.files.reading import RefusedFileError, open_csv
 from pipeline_assets.graph.load import Rank
 from pipeline_assets.graph.ownership import Line, TicketKey, ticket_of
 from pipeline_assets.graph.standing import sole_tickets

@@ -9,10 +9,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from operator import itemgetter
 
+from pipeline_assets.csv_files.times import Times
 from pipeline_assets.datasets.text import clean, clean_id, clean_name, clean_text, lost_its_digits
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.files.rejection import BrokenRuleError, Rejection, misshapen, rejection
-from pipeline_assets.files.times import Times
+from pipeline_assets.events.rejection import BrokenRuleError, Rejection, misshapen, rejection
 from pipeline_assets.graph.ownership import Line, Quantity, TicketKey
 
 #: The first day of history that is believed; the partitions of the assets begin there too.

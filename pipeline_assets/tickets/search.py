@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline_assets.datasets.text import clean, clean_id
-from pipeline_assets.files.quarantine import Contents
-from pipeline_assets.files.rejected import Progress, standing_of, together
+from pipeline_assets.events.quarantine import Contents
+from pipeline_assets.operations.rejected import Progress, standing_of, together
 from pipeline_assets.tickets.stores import TicketStores
 
 #: The rows of one file that a search gives back.

@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.files.quarantine import Quarantine
+from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.settings import TicketSettings
 

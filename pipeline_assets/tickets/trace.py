@@ -9,11 +9,11 @@ from typing import Any
 from pipeline_assets.datasets.text import clean, clean_id
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.names import LEFT_ALONE, is_left_alone
-from pipeline_assets.files.rejected import Progress, rules_broken
-from pipeline_assets.files.versions import split_uri
-from pipeline_assets.files.waiting import Waiting, what_waits
+from pipeline_assets.graph.lookups import FoundTicket, LoadPlace, load_of_owner, loads_of_object, tickets_numbered
 from pipeline_assets.graph.ownership import Content, TicketKey, content
-from pipeline_assets.graph.whereabouts import FoundTicket, LoadPlace, load_of_owner, loads_of_object, tickets_numbered
+from pipeline_assets.operations.backlog import Waiting, what_waits
+from pipeline_assets.operations.rejected import Progress, rules_broken
+from pipeline_assets.operations.versions import split_uri
 from pipeline_assets.tickets.history import KnownVersion, known_versions
 from pipeline_assets.tickets.search import rows_of_ticket
 from pipeline_assets.tickets.stores import TicketStores

@@ -19,7 +19,7 @@ from sqlglot import TokenType, exp
 
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
 from pipeline_assets.queries.engine import Answer
-from pipeline_assets.questions import Question
+from pipeline_assets.queries.named_query import Question
 
 PAGE = 3
 #: The state is asked for as often as this before a query has ended.

@@ -19,11 +19,11 @@ from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.engine_environment import install_engines
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import PORT_NAMES, GraphEngine, Instance, port_is_free
-from deploy.local.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
 from deploy.local.neo4j_jars import neo4j_jars
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack, local_stack
 from deploy.local.supervisor import Supervisor
+from tests.engines.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
 
 if TYPE_CHECKING:
     from neo4j import Driver

@@ -16,14 +16,14 @@ from pipeline_assets.curation.source import RawFile
 from pipeline_assets.datasets.ecommerce import ORDERS
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.export.export import Request
-from pipeline_assets.export.loads import Loads, Part
-from pipeline_assets.export.source import SourceDatabase
-from pipeline_assets.export.stores import ExportStores
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.privacy.leaks import Canaries
 from pipeline_assets.privacy.tokens import TokenKey
+from pipeline_assets.raw.extract import Request
+from pipeline_assets.raw.loads import Loads, Part
+from pipeline_assets.raw.source import SourceDatabase
+from pipeline_assets.raw.stores import ExportStores
 from tests.flows.source_world import Database, MariaDbDatabase, SqliteDatabase
 
 if TYPE_CHECKING:

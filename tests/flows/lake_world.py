@@ -18,10 +18,10 @@ from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.files.versions import version_id_of
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
+from pipeline_assets.operations.versions import version_id_of
 
 if TYPE_CHECKING:
     from tests.flows.conftest import RunningStack

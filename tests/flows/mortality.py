@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.files.quarantine import Quarantine
+from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets.stores import TicketStores
 

@@ -13,11 +13,12 @@ from uuid import uuid4
 
 import polars as pl
 
-from deploy.local import shop_database, shop_mariadb
-from deploy.local.mariadb_server import MariaDbServer
+from deploy.samples import shop_database
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.lake.frame_types import FRAME_TYPES
+from tests.engines import shop_mariadb
+from tests.engines.mariadb_server import MariaDbServer
 
 SPECS = {dataset.name: dataset for dataset in ECOMMERCE}
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

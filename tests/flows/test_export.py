@@ -27,7 +27,7 @@ from deploy.local.neo4j_jars import neo4j_jars
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets import ingest
-from pipeline_assets.tickets.export import Export, export_graph
+from pipeline_assets.tickets.bulk_import import Export, export_graph
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.flows.conftest import free_port_base
 from tests.flows.graph_picture import picture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.access import Access
-from pipeline_assets.export.export import Request, export
+from pipeline_assets.raw.extract import Request, export
 from tests.flows.export_world import ALL_ORDERS, DATABASES, NEW_ORDERS, World, ids, world_of
 from tests.flows.source_world import NOON, MariaDbDatabase, orders
 
@@ -68,7 +68,7 @@ class TestOtherClocks:
     def test_many_late_rows_are_read_with_their_whole_table(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("pipeline_assets.export.late._MOST_KEYS", 2)
+        monkeypatch.setattr("pipeline_assets.raw.late._MOST_KEYS", 2)
         world.database.put("orders", orders(1, 9, ago(0)))
         export(ALL_ORDERS, world.stores)
         world.database.put("orders", orders(1, 3, ago(5)))

@@ -13,9 +13,9 @@ import dagster as dg
 import pytest
 
 from deploy.local.access import Access
-from pipeline_assets.events.accounts import data_version
-from pipeline_assets.export.assets import ExportStoresResource, exported
 from pipeline_assets.lake.layout import LoadName
+from pipeline_assets.lineage.metadata import data_version
+from pipeline_assets.raw.assets import ExportStoresResource, exported
 from tests.flows.source_world import NOON, SqliteDatabase, orders
 
 RAW = dg.AssetKey(["raw", "orders"])

@@ -11,10 +11,10 @@ import pytest
 
 from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDERS, QUERY_LOG
-from pipeline_assets.export.export import Request, export
-from pipeline_assets.export.loads import Part
-from pipeline_assets.export.source import SourceError
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.raw.extract import Request, export
+from pipeline_assets.raw.loads import Part
+from pipeline_assets.raw.source import SourceError
 from tests.flows.export_world import (
     DATABASES,
     NEW_ORDERS,

@@ -13,9 +13,9 @@ import pytest
 
 from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDERS
-from pipeline_assets.export.export import Request, export
-from pipeline_assets.export.source import SourceDatabase
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.raw.extract import Request, export
+from pipeline_assets.raw.source import SourceDatabase
 from tests.flows.export_world import World, world_of
 from tests.flows.source_world import orders
 

@@ -17,12 +17,12 @@ from botocore.compat import HTTPHeaders
 
 from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDERS, PAYMENTS
-from pipeline_assets.events import conditional_puts
 from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.export.export import Request, export
-from pipeline_assets.export.loads import Part
-from pipeline_assets.export.source import Page, SourceDatabase
 from pipeline_assets.privacy.tokens import TokenKey
+from pipeline_assets.raw.extract import Request, export
+from pipeline_assets.raw.loads import Part
+from pipeline_assets.raw.source import Page, SourceDatabase
+from pipeline_assets.storage import conditional_puts
 from tests.flows.export_world import (
     ALL_ORDERS,
     CARD,

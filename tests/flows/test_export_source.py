@@ -12,15 +12,15 @@ import polars as pl
 import pytest
 
 from deploy.local.access import Access
-from deploy.local.shop_database import make_sqlite
+from deploy.samples.shop_database import make_sqlite
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.export.engines import told
-from pipeline_assets.export.export import Request, export
-from pipeline_assets.export.mysql import MySql
-from pipeline_assets.export.source import SourceDatabase, SourceError, Window
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.privacy.leaks import scan_bucket
+from pipeline_assets.raw.engines import told
+from pipeline_assets.raw.extract import Request, export
+from pipeline_assets.raw.mysql import MySql
+from pipeline_assets.raw.source import SourceDatabase, SourceError, Window
 from tests.flows.export_world import ALL_ORDERS, CANARIES, CARD, CODE, DATABASES, SSN, World, ids, world_of
 from tests.flows.source_world import MariaDbDatabase, SqliteDatabase, orders
 

@@ -21,14 +21,14 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.export import inbox
-from pipeline_assets.export.inbox import INBOX_FLOW
-from pipeline_assets.export.loads import Loads
-from pipeline_assets.export.stores import INBOX, InboxQuarantine, InboxStores
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_text
 from pipeline_assets.privacy.masking import mask
 from pipeline_assets.privacy.tokens import TokenKey
+from pipeline_assets.raw import inbox
+from pipeline_assets.raw.inbox import INBOX_FLOW
+from pipeline_assets.raw.loads import Loads
+from pipeline_assets.raw.stores import INBOX, InboxQuarantine, InboxStores
 from tests.flows.source_world import frame_of
 from tests.flows.withheld import withheld
 from tests.number_spellings import DIGITS, SEPARATORS, spelled

@@ -18,15 +18,15 @@ from dagster._core.loader import LoadingContextForTest
 from deploy.local.instance import PROJECT
 from deploy.local.outputs import environment_contract
 from deploy.local.processes import inherited_environment
-from deploy.local.shop_database import make_sqlite
-from deploy.local.shop_rows import PLANTED_CARD, PLANTED_SSN, shop_rows
+from deploy.samples.shop_database import make_sqlite
+from deploy.samples.shop_rows import PLANTED_CARD, PLANTED_SSN, shop_rows
 from pipeline_assets.curation.assets import curated_asset
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDERS
 from pipeline_assets.datasets.spec import Rule
 from pipeline_assets.definitions import defs
-from pipeline_assets.export.assets import exported
 from pipeline_assets.lake.layout import LoadName, RawObject
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_folder, scan_text
+from pipeline_assets.raw.assets import exported
 from tests.flows.conftest import RunningStack
 from tests.flows.lake_world import Lake, foreign, load_name, until
 

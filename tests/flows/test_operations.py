@@ -19,11 +19,11 @@ from deploy.local.instance import GraphEngine
 from deploy.local.outputs import environment_contract
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.files.quarantine import Quarantine
-from pipeline_assets.files.rejected import RejectedFile, rejected_files
-from pipeline_assets.files.replay import replay_files, replay_message
+from pipeline_assets.operations.rejected import RejectedFile, rejected_files
+from pipeline_assets.operations.replay import replay_files, replay_message
 from pipeline_assets.tickets import rows
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.trace import FileTrace, TicketTrace, trace_file, trace_ticket

@@ -26,10 +26,10 @@ from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.queries.athena import AthenaEngine
-from pipeline_assets.queries.catalogue import COMMENT, queries, query
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
+from pipeline_assets.queries.named_query import Question, QuestionError, parse
 from pipeline_assets.queries.portable import PortabilityWarning
-from pipeline_assets.questions import Question, QuestionError, parse
+from pipeline_assets.queries.sql import COMMENT, queries, query
 from tests.flows.athena_stand_in import AthenaStandIn, athena_stand_in
 from tests.flows.lake_days import at, put_day, put_rejected
 from tests.flows.sql_world import (

@@ -18,9 +18,9 @@ import pytest
 
 from pipeline_assets.lake.tables import GLUE_TYPES, LakeTable, lake_tables
 from pipeline_assets.queries.athena import literal
-from pipeline_assets.queries.catalogue import placeholders, queries
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
-from pipeline_assets.questions import Question, Value
+from pipeline_assets.queries.named_query import Question, Value
+from pipeline_assets.queries.sql import placeholders, queries
 from tests.flows.athena_stand_in import filled
 from tests.flows.lake_days import put_day
 from tests.flows.sql_world import ANSWERS, BUCKETS, CURATED, order, put_lake

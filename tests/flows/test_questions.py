@@ -14,8 +14,8 @@ import pytest
 
 from deploy.local.flows import flow_status
 from deploy.local.tickets_load import FLOW, put_ticket_file, standing_at, ticket_files
-from pipeline_assets.graph.questions import ask, question, questions
-from pipeline_assets.tickets.sample import write_days
+from deploy.samples.purchases import write_days
+from pipeline_assets.queries.cypher import ask, question, questions
 
 if TYPE_CHECKING:
     from neo4j import Driver

@@ -17,13 +17,13 @@ from deploy.local.reconciliation import announce_lost
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
+from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
-from pipeline_assets.files.quarantine import Quarantine
-from pipeline_assets.files.replay import replay_message
-from pipeline_assets.files.versions import version_id_of
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.operations.replay import replay_message
+from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import BATCH_ROWS, TICKET_FLOW
 from pipeline_assets.tickets.stores import TicketStores

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_assets.csv_files import reading
+from pipeline_assets.csv_files.reading import RefusedFileError, open_csv
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.files import reading
-from pipeline_assets.files.reading import RefusedFileError, open_csv
-from pipeline_assets.files.rejection import Rejection
+from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.graph.ownership import Line, TicketKey
 from pipeline_assets.tickets.rows import RowRules
 from tests.ticket_files import CASES, HEAD, Case, row

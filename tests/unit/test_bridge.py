@@ -11,15 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_assets.events.accounts import (
-    LISTED,
-    Conservation,
-    State,
-    data_version,
-    sources_table,
-    state_figures,
-    work_figures,
-)
 from pipeline_assets.events.ledger import PendingReport
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
@@ -33,6 +24,15 @@ from pipeline_assets.lineage.bridge import (
     Standing,
     assets_named,
     plan,
+)
+from pipeline_assets.lineage.metadata import (
+    LISTED,
+    Conservation,
+    State,
+    data_version,
+    sources_table,
+    state_figures,
+    work_figures,
 )
 
 LANDED, SOLD, GRAPH = "tickets/landed", "tickets", "purchase_graph"
@@ -324,7 +324,7 @@ def test_the_data_version_depends_on_the_objects_and_not_on_their_order() -> Non
     assert data_version(ids) == data_version(ids[::-1]) != data_version(ids[:2])
 
 
-@pytest.mark.parametrize("module", ["pipeline_assets.lineage.bridge", "pipeline_assets.events.accounts"])
+@pytest.mark.parametrize("module", ["pipeline_assets.lineage.bridge", "pipeline_assets.lineage.metadata"])
 def test_plain_code_does_not_import_dagster(module: str) -> None:
     found = f"import sys, {module}; print(sorted(m for m in sys.modules if m.split('.')[0].startswith('dagster')))"
     answer = subprocess.run([sys.executable, "-c", found], capture_output=True, text=True, check=True)

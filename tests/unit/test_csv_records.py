@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from pipeline_assets.csv_files import records as records_module
+from pipeline_assets.csv_files.reading import RefusedFileError, open_csv
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.files import records as records_module
-from pipeline_assets.files.reading import RefusedFileError, open_csv
-from pipeline_assets.files.rejection import UnreadableRecord
+from pipeline_assets.events.rejection import UnreadableRecord
 from tests.ticket_files import HEAD, row, two
 
 COLUMNS = HEAD.strip().split(",")

@@ -20,17 +20,16 @@ from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.events.partitions import PartitionAccount
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
-from pipeline_assets.files import assets as file_assets
-from pipeline_assets.files.reload import PartitionReload
-from pipeline_assets.graph.assets import GraphWork
+from pipeline_assets.lineage import redo as file_assets
 from pipeline_assets.lineage.bridge import Place, Standing
 from pipeline_assets.lineage.checks import CONSERVATION, FLOWS, RECEIPTS_KNOWN
 from pipeline_assets.lineage.foreign_messages import QuarantineResource, foreign_messages_watch
 from pipeline_assets.lineage.sensors import standing_in
+from pipeline_assets.operations.reprocess import PartitionReload
 from pipeline_assets.tickets import assets as ticket_assets
-from pipeline_assets.tickets.assets import TicketStoresResource
+from pipeline_assets.tickets.assets import TicketStoresResource, arrival_days, purchase_days
 from pipeline_assets.tickets.catch_up import CatchUp
-from pipeline_assets.tickets.partitions import arrival_days, purchase_days
+from pipeline_assets.tickets.graph_assets import GraphWork
 from pipeline_assets.tickets.rebuild import ObjectsGoneError, Rebuild
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")

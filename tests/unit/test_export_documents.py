@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from pipeline_assets.export.loads import Begun
 from pipeline_assets.lake.layout import LoadName
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.raw.loads import Begun
 
 NAME = LoadName("2026-03-01", "20260301T100000000000Z")
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 
 from pipeline_assets.datasets.text import clean_column
-from pipeline_assets.export.hive_paths import PathError, columns_of
+from pipeline_assets.raw.hive_paths import PathError, columns_of
 
 
 @pytest.mark.parametrize(

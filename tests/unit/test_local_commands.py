@@ -35,7 +35,7 @@ from deploy.local.following import Progress, _take_out, follow
 from deploy.local.instance import PROJECT, Instance
 from deploy.local.outputs import save_outputs
 from deploy.local.tickets_load import TicketFile, passed_over, ticket_files
-from pipeline_assets.graph.questions import question
+from pipeline_assets.queries.cypher import question
 from tests.unit.test_local_instance import STACK_OUTPUTS
 
 STACK_OUTPUTS_OF_NOBODY = {

@@ -14,11 +14,11 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.files.replay import MendError, read_mended, refuse_fewer_rows
-from pipeline_assets.files.versions import StoredVersion, split_uri
-from pipeline_assets.files.waiting import Waiting
+from pipeline_assets.graph.lookups import LoadPlace
 from pipeline_assets.graph.ownership import TicketKey
-from pipeline_assets.graph.whereabouts import LoadPlace
+from pipeline_assets.operations.backlog import Waiting
+from pipeline_assets.operations.replay import MendError, read_mended, refuse_fewer_rows
+from pipeline_assets.operations.versions import StoredVersion, split_uri
 from pipeline_assets.tickets.history import KnownVersion
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.trace import ClaimTrace, FileTrace, PurchaseTrace, TicketTrace, VersionTrace

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from deploy.local.shop_rows import PLANTED_CARD
+from deploy.samples.shop_rows import PLANTED_CARD
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, PAYMENTS, QUERY_LOG
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.privacy.cards import without_numbers

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from neo4j.exceptions import Neo4jError
 
-from pipeline_assets.graph.questions import COMMENT, ask, question, questions
-from pipeline_assets.questions import Question, QuestionError, parse
+from pipeline_assets.queries.cypher import COMMENT, ask, question, questions
+from pipeline_assets.queries.named_query import Question, QuestionError, parse
 
 if TYPE_CHECKING:
     from neo4j import Driver

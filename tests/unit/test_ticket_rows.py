@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_assets.csv_files.reading import RefusedFileError, open_csv
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.files.reading import RefusedFileError, open_csv
-from pipeline_assets.files.rejection import Rejection, UnreadableRecord
+from pipeline_assets.events.rejection import Rejection, UnreadableRecord
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.tickets.rows import RowRules
 

@@ -1,0 +1,1 @@
+"""Sample data: a year of real grocery purchases, and a shop's database made of them."""

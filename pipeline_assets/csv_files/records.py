@@ -1,0 +1,202 @@
+"""The records of a CSV file: a quotation mark that is not closed in place costs its own line and no other."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+from typing import BinaryIO, cast
+
+from pipeline_assets.csv_files.shape import Shape
+from pipeline_assets.events.rejection import UnreadableRecord
+
+#: What reading a packed file raises where its data is broken.
+BROKEN_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)
+_WIDEST_FIELD = 100_000
+csv.field_size_limit(_WIDEST_FIELD)
+_LONGEST_LINE = 1_000_000
+#: The most lines that one record may span; a quotation mark that is never closed would take the rest of the file in.
+_MOST_LINES = 100
+_CHECKED_RECORDS = 10_000
+_LINE_ENDS = ("\n", "\r")
+_MARK = "\ufeff"
+#: Bytes; as much of a file's end is looked at where its last record was read by somebody else.
+_TAIL = 1 << 20
+
+
+class Records:
+    """The records of a file, from a byte on; a line that is no CSV comes as an `UnreadableRecord`.
+
+    A record over several lines is believed when `shape`, once it is known, believes it; else only its first line is
+    one, and the next ones are read as if the quotation mark were not there. `check` is called now and then, and may
+    raise.
+    """
+
+    def __init__(self, binary: BinaryIO, start: int, check: Callable[[], None]) -> None:
+        self.shape: Shape | None = None
+        #: Why the end of the file was not reached; known once all records are read, empty when it was.
+        self.cut = ""
+        self._check = check
+        self._binary = binary
+        self._text = _text(binary, start)
+        #: The byte of the unpacked file at which the record begins that comes after the last one.
+        self.position = start
+        #: The lines of the record that is being read, and those that have to be read once more.
+        self._span: list[str] = []
+        self._again: deque[str] = deque()
+        self._break = ""
+        self._last_piece = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines of the record that was read last."""
+        return tuple(self._span)
+
+    def go_on(self, position: int) -> None:
+        """Go on at the record that begins at `position`: what comes before it is not read again."""
+        self._again.clear()
+        self._break = self.cut = self._last_piece = ""
+        self.position = position
+        try:
+            self._text = _text(cast("BinaryIO", self._text.detach()), position)
+        except BROKEN_GZIP as error:
+            self.cut = _broken(error)
+
+    def read(self, number: int = 1) -> Iterator[tuple[int, list[str]]]:
+        """The records that are left with their numbers, from `number` on; those without any value are none.
+
+        Before the shape is known every line is one.
+        """
+        if self.cut:
+            return
+        span, shape = self._span, self.shape
+        span.clear()
+        # Records that have the shape, and begin with a plain character, need no look at every field.
+        width = shape.width if shape and not shape.given else -1
+        fields: list[str] = []
+        while True:
+            try:
+                for count, fields in enumerate(csv.reader(self._lines(), strict=True, skipinitialspace=True), 1):
+                    if count % _CHECKED_RECORDS == 0:
+                        self._check()
+                    if len(span) > 1 and shape and (why := shape.doubt(span, fields)):
+                        break
+                    if (len(fields) == width and "!" <= fields[0] < "\x7f") or not shape:
+                        yield number, fields
+                        number += 1
+                    elif fitted := self._fitted(shape, fields):
+                        yield number, fitted
+                        number += 1
+                    span.clear()
+                else:
+                    break
+            except csv.Error as error:
+                why = _complaint(error)
+            self._check()
+            fields = self._take_back(why)
+            yield number, fields
+            number += 1
+        if self._break:
+            # What comes after the break cannot be reached, and what came before it is not read again.
+            self.position = self._binary.tell() + 1
+            yield number, UnreadableRecord("", self._break)
+        self.cut = self._break or self._cut(fields)
+
+    def _fitted(self, shape: Shape, fields: list[str]) -> list[str]:
+        """A record as the shape has it; what a file may have been cut off of is not filled up."""
+        may_be_cut = not self._span[-1].endswith(_LINE_ENDS) and not shape.is_whole(fields)
+        return fields if may_be_cut else shape.fitted(fields)
+
+    def _take_back(self, why: str) -> UnreadableRecord:
+        """The first line of what was read as one record; the others are to be read again."""
+        first, *rest = self._span
+        self.position -= sum(map(_length, rest))
+        self._again.extendleft(reversed(rest))
+        self._span.clear()
+        return UnreadableRecord(first, why)
+
+    def _lines(self) -> Iterator[str]:
+        span, again = self._span, self._again
+        put_back = iter(lambda: again.popleft() if again else "", "")
+        # In pieces: a line without an end would otherwise be held in memory whole.
+        fresh = iter(partial(self._text.readline, _LONGEST_LINE), "")
+        piece = ""
+        try:
+            for piece in chain(put_back, () if self._break else fresh):
+                if len(span) == _MOST_LINES:
+                    again.appendleft(piece)
+                    message = f"a quotation mark that is not closed within {_MOST_LINES} lines"
+                    raise csv.Error(message)
+                self.position += len(piece) if piece.isascii() else _length(piece)
+                span.append(piece)
+                # Where files were put together, a mark of byte order would hide a quotation mark after it.
+                yield piece if piece[0] != _MARK else piece.lstrip(_MARK)
+            self._last_piece = piece or self._last_piece
+        except BROKEN_GZIP as error:
+            self._break = _broken(error)
+
+    def _cut(self, fields: list[str]) -> str:
+        """Why the end of a plain file is not that of its last record, which has these fields; empty when it is."""
+        last = self._last_piece
+        if not last:
+            last, fields = self._end_before()
+        if last.rstrip("\r\n").endswith("\x00"):
+            return "it ends with NUL characters, where a disk was not written"
+        if "\udc80" <= last[-1:] <= "\udcff":
+            return "its last line has no end and breaks off within a character"
+        if not last or last.endswith(_LINE_ENDS) or not self.shape or self.shape.is_whole(fields):
+            return ""
+        return "its last line has no end and is no whole row"
+
+    def _end_before(self) -> tuple[str, list[str]]:
+        """The last line before the place where reading began, and the record that it ends."""
+        start = max(0, self.position - _TAIL)
+        self._binary.seek(start)
+        tail = io.StringIO(
+            self._binary.read(self.position - start).decode("utf-8", "surrogateescape"), newline=""
+        ).readlines()
+        lines = tail[1:] if start else tail
+        alone: list[str] = UnreadableRecord("", "")
+        for first in range(len(lines) - 1, max(-1, len(lines) - 1 - _MOST_LINES), -1):
+            try:
+                records = list(csv.reader(lines[first:], strict=True, skipinitialspace=True))
+            except csv.Error:
+                continue
+            if len(records) != 1 or not self.shape:
+                continue
+            if len(lines) - first > 1 and self.shape.doubt(lines[first:], records[0]):
+                continue
+            alone = records[0]
+            if self.shape.is_whole(alone):
+                break
+        return (lines[-1] if lines else ""), alone
+
+
+def _text(binary: BinaryIO, start: int) -> io.TextIOWrapper:
+    """The text from byte `start` on."""
+    binary.seek(start)
+    return io.TextIOWrapper(binary, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _length(piece: str) -> int:
+    """The bytes of a piece in the file."""
+    return len(piece.encode("utf-8", "surrogateescape"))
+
+
+def _broken(error: Exception) -> str:
+    return f"gzip data that breaks off ({error})"
+
+
+def _complaint(error: csv.Error) -> str:
+    """What the CSV reader did not like, in words that help somebody with the file open."""
+    text = str(error)
+    if "expected after" in text:
+        return "text after a closing quotation mark"
+    if "unexpected end" in text:
+        return "a quotation mark that is never closed"
+    return f"a value of more than {_WIDEST_FIELD} characters" if "field limit" in text else text

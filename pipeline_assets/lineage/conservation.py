@@ -1,0 +1,48 @@
+"""Whether every received row of a flow of files has exactly one outcome."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.lineage.metadata import Conservation
+
+#: What the check says of itself.
+CONSERVATION_SAID = (
+    "received = accepted + quarantined + duplicate + superseded, for each partition of the run and for the whole flow; "
+    "run alone, for every partition there is."
+)
+_PARTITION = "dagster/partition"
+_RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
+
+def days_of(
+    context: dg.AssetCheckExecutionContext, asset: dg.AssetKey, partitions: dg.PartitionsDefinition[str] | None
+) -> Sequence[str]:
+    """The partitions of the run; of a run without any, all that were ever materialized."""
+    tags = context.run.tags
+    if _PARTITION in tags:
+        return [tags[_PARTITION]]
+    if _RANGE[0] in tags and partitions:
+        return partitions.get_partition_keys_in_range(dg.PartitionKeyRange(tags[_RANGE[0]], tags[_RANGE[1]]))
+    return sorted(context.instance.get_materialized_partitions(asset))
+
+
+def conservation_of(
+    context: dg.AssetCheckExecutionContext,
+    asset: dg.AssetKey,
+    partitions: dg.PartitionsDefinition[str] | None,
+    flow: str,
+    ledger: Ledger,
+) -> dg.AssetCheckResult:
+    """Received = accepted + quarantined + duplicate + superseded, for the days of the run and for the whole flow."""
+    days = days_of(context, asset, partitions)
+    accounts = {f"all of {flow}": ledger.totals(flow).counts}
+    accounts |= {day: ledger.account(asset.to_user_string(), day).counts for day in days}
+    found = Conservation(accounts)
+    return dg.AssetCheckResult(
+        passed=not found.broken,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=found.sentence,
+        metadata={"accounts": dg.MetadataValue.md(found.table), "partitions": len(days)},
+    )

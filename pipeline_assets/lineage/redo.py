@@ -1,0 +1,104 @@
+"""What the assets of every flow of files share: the body that redoes days."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+
+from pipeline_assets import __version__
+from pipeline_assets.csv_files.ingest import FileFlow, StoresT
+from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.lineage.metadata import data_version, partition_state, sources_table, state_figures, work_figures
+from pipeline_assets.operations.reprocess import PartitionReload, reload_partition
+
+_RETRIES = 3
+_RETRY_SECONDS = 10
+_PROGRESS_SECONDS = 2.0
+
+# Said again by every process that loads the definitions otherwise; the version of Dagster is pinned below 1.14.
+warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
+
+
+@contextmanager
+def tried_again() -> Iterator[None]:
+    """Let a step in which a store does not answer wait and be tried again."""
+    try:
+        yield
+    except TransientError as error:
+        raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from error
+
+
+def redo_days(
+    context: dg.AssetExecutionContext, flow: FileFlow[Any, StoresT], asset: str, stores: StoresT
+) -> dg.MaterializeResult[None]:
+    """Work all partitions of the run through again, each with metadata of its own."""
+    days = context.partition_keys
+    worked: list[str] = []
+    empty: list[str] = []
+    # A file of many days is worked through once.
+    receipts: dict[str, Receipt] = {}
+
+    def redo(version: ObjectVersion) -> Receipt:
+        if version.id not in receipts:
+            receipts[version.id] = flow.ingest(version, stores, redo=True, report=False)
+        return receipts[version.id]
+
+    for number, day in enumerate(days, 1):
+        done = reload_partition(
+            asset,
+            day,
+            stores.ledger,
+            redo,
+            progress=now_and_then(context.log.info),
+        )
+        context.add_asset_metadata(metadata=_metadata(asset, day, done), partition_key=day)
+        worked += [receipt.id for receipt in done.receipts]
+        if not done.receipts:
+            empty.append(day)
+            continue
+        context.log.info("%s %s (%d of %d): %s", asset, day, number, len(days), _said(done))
+        for receipt in done.receipts:
+            if receipt.refused:
+                context.log.warning(receipt.refused)
+    if empty:
+        context.log.info("%s: no file is known for %d of %d days: nothing to do there", asset, len(empty), len(days))
+    # Dagster takes one data version for all events of a run; each partition's own is in its metadata.
+    return dg.MaterializeResult(data_version=dg.DataVersion(data_version(worked)))
+
+
+def _metadata(asset: str, day: str, done: PartitionReload) -> dict[str, dg.MetadataValue | int | float | str]:
+    sources = [receipt.source for receipt in done.receipts]
+    refused = sum(bool(receipt.refused) for receipt in done.receipts)
+    return {
+        **state_figures(asset, day, partition_state(done.state)),
+        **work_figures(done.counts, size=done.size, seconds=done.seconds, objects=len(sources), refused=refused),
+        "code_version": __version__,
+        "result": _said(done),
+        "sources": dg.MetadataValue.md(sources_table(sources)),
+    }
+
+
+def _said(done: PartitionReload) -> str:
+    if not done.receipts:
+        return "no file is known for this day: nothing to do"
+    rows = ", ".join(f"{number} {outcome}" for outcome, number in done.counts.as_dict().items())
+    files = "1 file" if len(done.receipts) == 1 else f"{len(done.receipts)} files"
+    return f"{files} worked through again in {done.seconds:.1f} s; rows: {rows}"
+
+
+def now_and_then(log: Callable[[str], None]) -> Callable[[str], None]:
+    """Pass on at most one line every few seconds: each is a row in Dagster's event log."""
+    last = time.monotonic()
+
+    def progress(line: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _PROGRESS_SECONDS:
+            last = time.monotonic()
+            log(line)
+
+    return progress

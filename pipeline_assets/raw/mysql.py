@@ -1,0 +1,170 @@
+"""MySQL and MariaDB as a source, read through connectorx."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import unquote, urlsplit
+
+import polars as pl
+
+from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.raw.engines import NO_KEY, SourceColumn, quoted, told, tuples
+from pipeline_assets.raw.errors import SourceError
+
+#: Below the years that MySQL has lie its days of no calendar, such as 0000-00-00.
+_FIRST_DAY = "1000-01-01"
+_DAY = "[1-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
+
+
+class MySql:
+    """MySQL or MariaDB, through connectorx, which binds no parameters."""
+
+    now = "DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f')"
+    #: The session's zone is set to UTC, so the server's own is asked for.
+    ahead = "TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone))"
+    #: Each value of these types comes as it is: whole numbers, floating ones, text and bytes.
+    _plain = frozenset(
+        [
+            "tinyint",
+            "smallint",
+            "mediumint",
+            "int",
+            "integer",
+            "bigint",
+            "year",
+            "float",
+            "double",
+            "char",
+            "varchar",
+            "tinytext",
+            "text",
+            "mediumtext",
+            "longtext",
+            "enum",
+            "set",
+            "tinyblob",
+            "blob",
+            "mediumblob",
+            "longblob",
+            "binary",
+            "varbinary",
+        ]
+    )
+    _whole = frozenset({"tinyint", "smallint", "mediumint", "int", "integer", "bigint"})
+    _moments = frozenset({"datetime", "timestamp"})
+    _times = _moments | {"date"}
+    _shapes = frozenset(
+        [
+            "geometry",
+            "point",
+            "linestring",
+            "polygon",
+            "multipoint",
+            "multilinestring",
+            "multipolygon",
+            "geometrycollection",
+            "geomcollection",
+        ]
+    )
+    #: Classes of the SQL standard's states that pass: no connection, rolled back for another's sake, interrupted.
+    _passing_states = frozenset({"08", "40", "70"})
+    #: Errors of no class of their own that pass: no memory, room or thread, no lock in time, a row changed meanwhile,
+    #: too many connections or statements of a user, too many transactions, a statement that took too long.
+    _passing_errors = frozenset({1020, 1021, 1037, 1038, 1041, 1114, 1135, 1203, 1205, 1226, 1637, 3024})
+    _state = re.compile(r"ERROR (\d+) \((\w{2})\w{3}\)")
+
+    def __init__(self, url: str) -> None:
+        password = urlsplit(url).password or ""
+        self._url, self._secrets = url, [secret for secret in (password, unquote(password)) if secret]
+
+    def read(self, statement: str, asked: str) -> pl.DataFrame:
+        """What a statement gives."""
+        try:
+            return self._run(statement)
+        except TransientError as error:
+            raise TransientError(f"the source database did not answer for {asked} as it should: {error}") from None
+        except SourceError as error:
+            raise SourceError(f"the source database does not give {asked}: {error}") from None
+
+    def _run(self, statement: str, *, again: bool = True) -> pl.DataFrame:
+        try:
+            return pl.read_database_uri(
+                statement, self._url, engine="connectorx", pre_execution_query=["SET time_zone = '+00:00'"]
+            )
+        except BaseException as error:
+            # Where its Rust code gives up, connectorx raises what is no Exception.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            said = str(error)
+        if state := self._state.search(said):
+            passing = state[2] in self._passing_states or int(state[1]) in self._passing_errors
+            raise (TransientError if passing else SourceError)(self._told(said, statement))
+        if again:
+            # Not a word of the server: it is gone, or there is a value that the driver cannot read.
+            if self._answers():
+                return self._run(statement, again=False)
+            raise TransientError(self._told(said, statement))
+        raise SourceError("its driver cannot read a value of it")
+
+    def _answers(self) -> bool:
+        try:
+            return pl.read_database_uri("SELECT 1 AS one", self._url, engine="connectorx").height == 1
+        except BaseException as error:
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            return False
+
+    def _told(self, said: str, statement: str) -> str:
+        for secret in self._secrets:
+            said = said.replace(secret, "***")
+        return told(said, statement)
+
+    def columns(self, table: str) -> list[SourceColumn]:
+        """The columns of a table, in order."""
+        wanted = ("column_name", "column_type", "is_nullable")
+        listed = ", ".join(f"CAST({name} AS CHAR) AS c{place}" for place, name in enumerate(wanted))
+        statement = (
+            f"SELECT {listed} FROM information_schema.columns WHERE table_schema = DATABASE() "  # noqa: S608
+            f"AND table_name = '{table}' ORDER BY ordinal_position"
+        )
+        rows = self.read(statement, f"the columns of {table}").rows()
+        return [SourceColumn(name.lower(), name, kind.lower(), null == "YES") for name, kind, null in rows]
+
+    def read_as(self, column: SourceColumn) -> str:
+        """The expression by which a column is read whatever is in it."""
+        if column.base in self._plain:
+            return quoted(column.written)
+        if column.base == "bit":
+            return f"CAST({quoted(column.written)} AS UNSIGNED)"
+        return self.as_text(column)
+
+    def as_text(self, column: SourceColumn) -> str:
+        """The expression for the values of a column as text."""
+        function = "ST_AsText({})" if column.base in self._shapes else "CAST({} AS CHAR)"
+        return function.format(quoted(column.written))
+
+    def microseconds(self, column: SourceColumn) -> str | None:
+        """The expression for a time as microseconds since 1970: a text takes its reader a third of all time."""
+        name = quoted(column.written)
+        if column.base not in self._moments or column.nullable:
+            return None
+        real = f"{name} >= '{_FIRST_DAY}' AND DAY({name}) BETWEEN 1 AND DAY(LAST_DAY({name}))"
+        return f"CASE WHEN {real} THEN TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {name}) END"
+
+    def in_order(self, column: SourceColumn, table: str) -> str:  # noqa: ARG002 - the types say it here
+        """The expression of whole numbers by which rows are ordered."""
+        if column.base in self._whole and "unsigned" not in column.type and not column.nullable:
+            return quoted(column.written)
+        return f"COALESCE(CAST({quoted(column.written)} AS SIGNED), {NO_KEY})"
+
+    def untimed(self, column: SourceColumn) -> str:
+        """The condition of a row that says no time at which it was changed."""
+        name = quoted(column.written)
+        if column.base in self._times:
+            return f"{name} IS NULL OR {name} < '{_FIRST_DAY}'"
+        return f"{name} IS NULL OR CAST({name} AS CHAR) NOT REGEXP '^{_DAY}'"
+
+    def among(self, columns: Sequence[str], keys: Sequence[Sequence[int]]) -> str:
+        """The condition that a row has one of some keys."""
+        return f"({', '.join(columns)}) IN ({tuples(keys)})"

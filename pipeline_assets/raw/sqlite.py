@@ -1,0 +1,148 @@
+"""A SQLite file as a source, read through Python's own module."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.raw.engines import NO_KEY, SourceColumn, quoted, told, tuples
+from pipeline_assets.raw.errors import SourceError
+
+_AT_A_TIME = 50_000
+#: Whole numbers up to this one are themselves as floating ones.
+_EXACT = 2**53
+
+
+class Sqlite:
+    """A SQLite file, through Python's own module: a column has no type there, only each of its values has."""
+
+    now = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+    ahead = "0"
+    #: What another process may be at, and what a machine may lack for a while.
+    _passing = frozenset(
+        {
+            sqlite3.SQLITE_BUSY,
+            sqlite3.SQLITE_LOCKED,
+            sqlite3.SQLITE_NOMEM,
+            sqlite3.SQLITE_IOERR,
+            sqlite3.SQLITE_FULL,
+            sqlite3.SQLITE_CANTOPEN,
+            sqlite3.SQLITE_PROTOCOL,
+            sqlite3.SQLITE_INTERRUPT,
+        }
+    )
+
+    def __init__(self, path: str) -> None:
+        if not Path(path).is_file():
+            raise SourceError(f"there is no SQLite database at {path}")
+        #: Whether a column of a table has whole numbers alone, asked once: it is a look at all of them.
+        self._whole: dict[tuple[str, str], bool] = {}
+        self._uri = f"{Path(path).absolute().as_uri()}?mode=rw"
+
+    def read(self, statement: str, asked: str) -> pl.DataFrame:
+        """What a statement gives."""
+        try:
+            try:
+                return self._run(statement, str)
+            except sqlite3.OperationalError as error:
+                # A text that is none in UTF-8 has no code of its own; told apart value by value, reading takes longer.
+                if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in self._passing:
+                    raise
+                return self._run(statement, _text_or_bytes)
+        except sqlite3.Error as error:
+            said = f"{type(error).__name__}: {told(str(error), statement)}"
+            # The lowest byte of a code is its class.
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in self._passing:
+                raise TransientError(f"the source database did not answer for {asked} as it should: {said}") from None
+            raise SourceError(f"the source database does not give {asked}: {said}") from None
+
+    def _run(self, statement: str, read: Callable[[bytes], str | bytes]) -> pl.DataFrame:
+        with closing(sqlite3.connect(self._uri, uri=True)) as database:
+            database.text_factory = read
+            cursor = database.execute(statement)
+            names = [description[0] for description in cursor.description]
+            frames = list(_frames(cursor, names))
+        return pl.DataFrame([_joined(name, [frame[name] for frame in frames]) for name in names])
+
+    def columns(self, table: str) -> list[SourceColumn]:
+        """The columns of a table, in order."""
+        statement = f"SELECT name, type, \"notnull\" FROM pragma_table_xinfo('{table}') WHERE hidden IN (0, 2, 3)"  # noqa: S608
+        rows = self.read(statement, f"the columns of {table}").rows()
+        return [SourceColumn(name.lower(), name, kind.lower(), not given) for name, kind, given in rows]
+
+    def read_as(self, column: SourceColumn) -> str:
+        """The expression by which a column is read: itself."""
+        return quoted(column.written)
+
+    def as_text(self, column: SourceColumn) -> str:
+        """The expression for the values of a column as text."""
+        return f"CAST({quoted(column.written)} AS TEXT)"
+
+    def microseconds(self, column: SourceColumn) -> str | None:  # noqa: ARG002 - there are no times
+        """None: a time is text there, or whatever it is."""
+        return None
+
+    def in_order(self, column: SourceColumn, table: str) -> str:
+        """The expression of whole numbers by which rows are ordered."""
+        name = quoted(column.written)
+        others = f"SELECT COUNT(*) AS n FROM {quoted(table)} WHERE typeof({name}) <> 'integer'"  # noqa: S608
+        if (table, name) not in self._whole:
+            self._whole[table, name] = not self.read(others, f"the keys of {table}").item()
+        if self._whole[table, name]:
+            return name
+        return f"COALESCE(CAST({name} AS INTEGER), {NO_KEY})"
+
+    def untimed(self, column: SourceColumn) -> str:
+        """The condition of a row that says no time at which it was changed."""
+        # By ranges, which an index answers: what lies in none of them begins like a year, or is read as one to come.
+        # Numbers are before every text there, bytes behind; a bound that looks like a number would be taken for one.
+        name = quoted(column.written)
+        none = f"{name} IS NULL OR " if column.nullable else ""  # where there is none, it keeps SQLite from the index
+        return f"{none}{name} < '19/~' OR ({name} > '1:' AND {name} < '20/~') OR {name} >= ':'"
+
+    def among(self, columns: Sequence[str], keys: Sequence[Sequence[int]]) -> str:
+        """The condition that a row has one of some keys."""
+        return f"({', '.join(columns)}) IN (VALUES {tuples(keys)})"
+
+
+def _text_or_bytes(value: bytes) -> str | bytes:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def _frames(cursor: sqlite3.Cursor, names: Sequence[str]) -> Iterator[dict[str, pl.Series]]:
+    while rows := cursor.fetchmany(_AT_A_TIME):
+        yield {name: _series(name, values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def _series(name: str, values: Sequence[Any]) -> pl.Series:
+    """Values of SQLite: of the type that all of them have, else numbers, else text, else bytes."""
+    kinds = set(map(type, values)) - {type(None)}
+    if len(kinds) <= 1:
+        return pl.Series(name, values, strict=True)
+    if kinds == {int, float} and all(abs(v) <= _EXACT for v in values if type(v) is int):
+        return pl.Series(name, [None if v is None else float(v) for v in values])
+    if bytes in kinds:
+        return pl.Series(name, [v if v is None or isinstance(v, bytes) else str(v).encode() for v in values])
+    return pl.Series(name, [None if v is None else str(v) for v in values])
+
+
+def _joined(name: str, parts: Sequence[pl.Series]) -> pl.Series:
+    """The values of a column from all its frames, in one type."""
+    kinds = {part.dtype for part in parts} - {pl.Null()}
+    if len(kinds) > 1 and kinds <= {pl.Int64(), pl.Float64()}:
+        exact = all((part.abs() <= _EXACT).all() for part in parts if part.dtype == pl.Int64)
+        kinds = {pl.Float64() if exact else pl.String()}
+    if len(kinds) > 1:
+        kinds = {pl.Binary() if pl.Binary() in kinds else pl.String()}
+    (kind,) = kinds or {pl.Null()}
+    text = (part.cast(pl.String) if kind == pl.Binary and part.dtype != pl.Binary else part for part in parts)
+    return pl.concat([pl.Series(name, [], kind), *(part.cast(kind).alias(name) for part in text)])

@@ -1,0 +1,74 @@
+"""What an export and the inbox work with, opened once per process; both hold the key of the tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.privacy.cards import without_numbers
+from pipeline_assets.privacy.tokens import TokenKey
+from pipeline_assets.raw.loads import Loads
+from pipeline_assets.raw.source import SourceDatabase
+from pipeline_assets.settings import ExportSettings, InboxSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: The flow of files that others deliver.
+INBOX = "inbox"
+_RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=30)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportStores:
+    """What an export reads, where it writes, and the key of its tokens."""
+
+    source: SourceDatabase
+    loads: Loads
+    key: TokenKey
+
+
+class InboxQuarantine(Quarantine):
+    """The quarantine of the inbox: a foreign message may hold anything, so it is kept without numbers."""
+
+    def keep_message(self, message_id: str, body: str, rule: str, reason: str) -> None:
+        """Keep a message that announces no object."""
+        super().keep_message(message_id, without_numbers(body), rule, without_numbers(reason))
+
+
+@dataclass(frozen=True, slots=True)
+class InboxStores:
+    """Where foreign files come from, where they go, and the key of the tokens."""
+
+    s3: S3Client
+    ledger: Ledger
+    quarantine: InboxQuarantine
+    loads: Loads
+    key: TokenKey
+
+
+def open_stores(settings: ExportSettings) -> ExportStores:
+    """The stores of an export; nothing of them has to be closed. Raises `SourceError` and `TokenKeyError`."""
+    return ExportStores(
+        SourceDatabase(settings.source_database_url),
+        Loads(boto3.client("s3", config=_RETRYING), settings.raw_bucket),
+        TokenKey.from_text(settings.card_token_key_id, settings.card_token_key),
+    )
+
+
+def open_inbox_stores(settings: InboxSettings) -> InboxStores:
+    """The stores of the inbox; nothing of them has to be closed. Raises `TokenKeyError`."""
+    s3 = boto3.client("s3", config=_RETRYING)
+    dynamodb = boto3.client("dynamodb", config=_RETRYING)
+    return InboxStores(
+        s3,
+        Ledger(dynamodb, settings.ledger_table),
+        InboxQuarantine(s3, settings.quarantine_bucket, INBOX),
+        Loads(s3, settings.raw_bucket),
+        TokenKey.from_text(settings.card_token_key_id, settings.card_token_key),
+    )

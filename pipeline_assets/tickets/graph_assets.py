@@ -1,0 +1,133 @@
+"""The purchase graph as an asset; to materialize it brings in what the graph lacks."""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from pipeline_assets import __version__
+from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.lineage.metadata import flow_state, sources_table, state_figures, work_figures
+from pipeline_assets.tickets.assets import SOLD_KEY, TicketStoresResource
+from pipeline_assets.tickets.rebuild import ObjectsGoneError
+
+_FLOW = "tickets"
+PURCHASE_GRAPH_KEY = dg.AssetKey(["purchase_graph"])
+_COMPARED = {
+    True: "it says exactly what it said before",
+    False: "it does not say what it said before, although the files are the same",
+    None: "it cannot be compared with the one before, as files arrived or were missing",
+}
+
+_MODEL = """\
+| in the graph | from the columns |
+|---|---|
+| `(:Ticket)` | store, ticket_id, basket_id and the day of the timestamp |
+| `(:Basket)` | store, basket_id and the day of the timestamp |
+| `(:Product)` | product |
+| `(:Category)` | category |
+| `(:Store)` | store |
+| `(:Ticket)-[:CONTAINS]->(:Product)` | ticket_id, product, quantity, timestamp |
+| `(:Ticket)-[:PART_OF]->(:Basket)` | ticket_id, basket_id |
+| `(:Ticket)-[:SOLD_AT]->(:Store)` | ticket_id, store |
+| `(:Product)-[:IN_CATEGORY]->(:Category)` | product, category |
+"""
+
+
+class GraphWork(dg.Config):
+    """What a materialization of the graph is to do."""
+
+    rebuild: bool = Field(
+        default=False,
+        description="Empty the graph and work every stored version of every ticket file in again, instead of bringing "
+        "in only what it lacks. Until that is done the graph answers from what it has.",
+    )
+    force: bool = Field(
+        default=False,
+        description="Rebuild even if tickets of files that are no longer in the bucket are lost by it.",
+    )
+
+
+@dg.asset(
+    key=PURCHASE_GRAPH_KEY,
+    # All purchase days make one graph.
+    deps=[dg.AssetDep(SOLD_KEY, partition_mapping=dg.AllPartitionMapping())],
+    group_name="graph",
+    kinds={"neo4j"},
+    owners=[TICKETS.owner],
+    code_version=__version__,
+    tags={"flow": _FLOW, "layer": "graph"},
+    description="Who bought what, when, where and together: tickets, baskets, products, categories and stores. "
+    "Materializing it brings in every file that the ledger knows and the graph lacks, so a lost graph is built anew. "
+    "The job rebuild_purchase_graph empties it first and goes by the bucket instead of the ledger.",
+    metadata={"model": dg.MetadataValue.md(_MODEL)},
+)
+def purchase_graph(
+    context: dg.AssetExecutionContext, config: GraphWork, stores: TicketStoresResource
+) -> dg.MaterializeResult[None]:
+    """The purchase graph, complete by the ledger or, rebuilt, by the bucket."""
+    worked = _rebuilt(context, stores, force=config.force) if config.rebuild else _caught_up(context, stores)
+    with stores.open() as opened:
+        state = flow_state(opened.ledger, _FLOW)
+        sizes = opened.graph.sizes()
+    context.log.info("%s", worked["result"])
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(state.data_version),
+        metadata={
+            **state_figures("purchase_graph", "", state),
+            "dagster/row_count": sizes["CONTAINS"],
+            **{f"graph_{name.lower()}": number for name, number in sizes.items()},
+            "size": dg.MetadataValue.md(_size_table(sizes)),
+            "code_version": __version__,
+            **worked,
+        },
+    )
+
+
+rebuild_purchase_graph = dg.define_asset_job(
+    "rebuild_purchase_graph",
+    selection=dg.AssetSelection.assets(PURCHASE_GRAPH_KEY),
+    config=dg.RunConfig(ops={"purchase_graph": GraphWork(rebuild=True)}),
+    description="Empties the purchase graph and builds it anew from every version of every ticket file in the bucket. "
+    "Files that arrive meanwhile are worked in as always. Stops before it changes anything when tickets would be lost "
+    "whose files are no longer in the bucket. A run that breaks off is mended by the next one.",
+)
+
+
+def _caught_up(context: dg.AssetExecutionContext, stores: TicketStoresResource) -> dict[str, Any]:
+    """Bring in what the graph lacks, and tell of it."""
+    done = stores.catch_up(context.log.info)
+    for receipt in done.missing:
+        context.log.warning("neither in the graph nor in the bucket: %s", receipt.refused)
+    restored = [receipt.source for receipt in done.restored]
+    counts = sum((receipt.counts for receipt in done.restored), Counts())
+    size = sum(receipt.size for receipt in done.restored)
+    refused = sum(bool(receipt.refused) for receipt in done.restored)
+    return {
+        **work_figures(counts, size=size, seconds=done.seconds, objects=len(restored), refused=refused),
+        "result": f"{done.known} files are known, {len(restored)} were not in the graph and are now",
+        "objects_missing": len(done.missing),
+        "sources": dg.MetadataValue.md(sources_table(restored)),
+    }
+
+
+def _rebuilt(context: dg.AssetExecutionContext, stores: TicketStoresResource, *, force: bool) -> dict[str, Any]:
+    """Build the graph anew, and tell how it was before."""
+    try:
+        done = stores.rebuild(context.log.info, force=force)
+    except ObjectsGoneError as error:
+        raise dg.Failure(f"{error}. `force` goes on without them.", allow_retries=False) from error
+    for uri in done.missing:
+        context.log.warning("lost to the graph, since no longer in the bucket: %s", uri)
+    return {
+        **work_figures(done.counts, size=done.size, seconds=done.seconds, objects=done.objects, refused=done.refused),
+        "result": f"built anew from {done.objects} file versions in {done.seconds:.1f} s; {_COMPARED[done.same]}",
+        "objects_missing": len(done.missing),
+        "size_before": dg.MetadataValue.md(_size_table(done.before)),
+    }
+
+
+def _size_table(sizes: dict[str, int]) -> str:
+    rows = [f"| {name} | {number} |" for name, number in sizes.items()]
+    return "\n".join(["| nodes or relationships | number |", "|---|---:|", *rows])
