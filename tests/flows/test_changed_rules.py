@@ -18,8 +18,8 @@ from tests.flows.mortality import DeadError
 from tests.flows.ticket_world import World, row, ticket_world
 
 if TYPE_CHECKING:
-    from pipeline_assets.events.object_version import ObjectVersion
     from pipeline_assets.events.receipt import Receipt
+    from pipeline_assets.events.sources import ObjectVersion
     from tests.flows.conftest import RunningStack
 
 DAY = "2026-11-14"

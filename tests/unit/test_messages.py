@@ -24,11 +24,11 @@ from pipeline_assets.events.messages import (
     Message,
     work_message,
 )
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import notification
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.storage.answers import DENIED_AT_RECEIVE, refusal
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/1/tickets"
