@@ -24,8 +24,9 @@ from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.local.instance import PROJECT, GraphEngine
 from deploy.local.processes import inherited_environment, signal_group, start
 from pipeline_assets.definitions import defs
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger, pending_item
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage import sensors

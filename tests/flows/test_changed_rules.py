@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
+from pipeline_assets.errors import TimeBudgetReachedError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.tickets import ingest, rows
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW, TicketFlow

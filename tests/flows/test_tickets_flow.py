@@ -15,8 +15,9 @@ import pytest
 from deploy.local.flows import flow_status
 from deploy.local.reconciliation import announce_lost
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.errors import TimeBudgetReachedError
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
