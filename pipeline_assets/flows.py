@@ -19,6 +19,54 @@ class FunctionPackage:
     handler: str
     services: frozenset[str]
 
+    @property
+    def logical_id(self) -> str:
+        """Logical id of the function in the cloud template; its parameter and its resources begin with it."""
+        return self.name.title().replace("-", "")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueGroup:
+    """What differs from flow to flow in the resources around a queue, which `deploy.template_blocks` writes.
+
+    Parameters
+    ----------
+    queue, bucket, function
+        Names in AWS, behind ``cesta-<stage>-``.
+    timeout
+        Seconds that an invocation of the function may take; a message stays hidden for six times as long.
+    concurrency
+        Parameter of the template that caps the invocations at once.
+    objects
+        What arrives, in the plural, for descriptions.
+    bucket_holds, function_does
+        Descriptions of the two outputs, a sentence each.
+    no_error
+        What of the data or the target does *not* count as an error of the function, for the alarm on its errors.
+    ask_if_retried
+        What to ask first when messages are put off again and again, for the alarm on that.
+    batch
+        Messages of one invocation, 1 to 10.
+    invocations
+        Default of `concurrency`: 2, 4, 8, 16, 32 or 64.
+    output
+        The function's name among the outputs and in the names of its alarms, where it is not `function`.
+    """
+
+    queue: str
+    bucket: str
+    function: str
+    timeout: int
+    concurrency: str
+    objects: str
+    bucket_holds: str
+    function_does: str
+    no_error: str
+    ask_if_retried: str
+    batch: int = 1
+    invocations: int = 2
+    output: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class FlowRow:
@@ -27,8 +75,8 @@ class FlowRow:
     `anchor` is the asset, slashes in its key, that shows in Dagster what is said of the flow as a whole. `queue` and
     `bucket` are logical names among the outputs of a deployment, empty for a flow that no queue feeds; its dead letters
     are in the queue of the same name with ``-dlq``. `resources` begins the logical ids of its queue, policies and
-    alarms in the template. `flow`, `settings` and `opener` are addresses: of the flow, of the class of its settings and
-    of the function that opens its stores.
+    alarms in the template, `group` says what else these differ in. `flow`, `settings` and `opener` are addresses: of
+    the flow, of the class of its settings and of the function that opens its stores.
     """
 
     name: str
@@ -40,6 +88,7 @@ class FlowRow:
     settings: str = ""
     opener: str = ""
     package: FunctionPackage | None = None
+    group: QueueGroup | None = None
 
     def load(self, address: str) -> Any:  # noqa: ANN401 - whatever lies at the address
         """What lies at one of the row's addresses."""
@@ -59,6 +108,19 @@ FLOWS: Final = (
         package=FunctionPackage(
             "tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})
         ),
+        group=QueueGroup(
+            queue="tickets",
+            bucket="tickets",
+            function="tickets-ingestion",
+            timeout=60,
+            concurrency="TicketsConcurrency",
+            objects="ticket files",
+            bucket_holds="Put ticket files here.",
+            function_does="Loads ticket files into the purchase graph.",
+            no_error="a bad row or an absent graph",
+            ask_if_retried="is the graph up, and can the function reach it?",
+            batch=10,
+        ),
     ),
     FlowRow(
         name="stocks",
@@ -71,6 +133,20 @@ FLOWS: Final = (
         opener="pipeline_assets.stocks.stores:open_stores",
         package=FunctionPackage(
             "consumer-lambda", "lambdas.consumer.sqs_to_dynamo", frozenset({"dynamodb", "s3", "sqs"})
+        ),
+        group=QueueGroup(
+            queue="StockQueue",
+            bucket="stocks",
+            function="ConsumerLambda",
+            timeout=30,
+            concurrency="StocksConcurrency",
+            objects="price files",
+            bucket_holds="Put price files here, under stocks/.",
+            function_does="Writes price files into the table.",
+            no_error="a bad row or a throttled table",
+            ask_if_retried="is the table throttled?",
+            batch=10,
+            output="consumer",
         ),
     ),
     FlowRow(
@@ -85,6 +161,18 @@ FLOWS: Final = (
         package=FunctionPackage(
             "inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"})
         ),
+        group=QueueGroup(
+            queue="inbox",
+            bucket="ecommerce-inbox",
+            function="inbox-to-raw",
+            timeout=300,
+            concurrency="InboxConcurrency",
+            objects="foreign files",
+            bucket_holds="Put foreign Parquet files here, under the name of their dataset.",
+            function_does="Replaces personal data of foreign files and hands them to raw.",
+            no_error="a bad row or a refused object",
+            ask_if_retried="can the function use the inbox's key?",
+        ),
     ),
     FlowRow(
         name="ecommerce",
@@ -97,6 +185,19 @@ FLOWS: Final = (
         opener="pipeline_assets.curation.stores:open_stores",
         package=FunctionPackage(
             "raw-to-curated", "lambdas.raw_to_curated.lambda_function", frozenset({"dynamodb", "glue", "s3", "sqs"})
+        ),
+        group=QueueGroup(
+            queue="raw",
+            bucket="ecommerce-raw",
+            function="raw-to-curated",
+            timeout=900,
+            concurrency="CurationConcurrency",
+            objects="raw objects",
+            bucket_holds="E-commerce tables as exported, personal data replaced.",
+            function_does="Makes curated days from raw objects.",
+            no_error="a bad row or a refused object",
+            ask_if_retried="does S3 or the ledger answer?",
+            invocations=4,
         ),
     ),
     # Loads that became complete: no queue of their own, their receipts come from curation.
