@@ -26,15 +26,41 @@ class FunctionPackage:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of a flow's queue and function, as the template sets them.
+
+    Parameters
+    ----------
+    function_seconds
+        Timeout of the function.
+    batch
+        Most messages of one invocation; one, where an object can fill the memory or take minutes: what ends its
+        invocation must not take others with it.
+    receives
+        How often a message is received before it is a dead letter.
+    waiting_seconds
+        Age of the oldest message above which an alarm is raised.
+    """
+
+    function_seconds: int
+    batch: int
+    receives: int = 40
+    waiting_seconds: int = 900
+
+    @property
+    def visibility_seconds(self) -> int:
+        """Visibility timeout of the queue: six times the function's, as AWS asks for."""
+        return 6 * self.function_seconds
+
+
+@dataclass(frozen=True, slots=True)
 class QueueGroup:
     """What differs from flow to flow in the resources around a queue, which `deploy.template_blocks` writes.
 
     Parameters
     ----------
-    queue, bucket, function
+    queue_name, bucket_name, function_name
         Names in AWS, behind ``cesta-<stage>-``.
-    timeout
-        Seconds that an invocation of the function may take; a message stays hidden for six times as long.
     concurrency
         Parameter of the template that caps the invocations at once.
     objects
@@ -45,27 +71,23 @@ class QueueGroup:
         What of the data or the target does *not* count as an error of the function, for the alarm on its errors.
     ask_if_retried
         What to ask first when messages are put off again and again, for the alarm on that.
-    batch
-        Messages of one invocation, 1 to 10.
     invocations
         Default of `concurrency`: 2, 4, 8, 16, 32 or 64.
-    output
-        The function's name among the outputs and in the names of its alarms, where it is not `function`.
+    function_output
+        The function's name among the outputs and in the names of its alarms, where it is not `function_name`.
     """
 
-    queue: str
-    bucket: str
-    function: str
-    timeout: int
+    queue_name: str
+    bucket_name: str
+    function_name: str
     concurrency: str
     objects: str
     bucket_holds: str
     function_does: str
     no_error: str
     ask_if_retried: str
-    batch: int = 1
     invocations: int = 2
-    output: str = ""
+    function_output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +97,8 @@ class FlowRow:
     `anchor` is the asset, slashes in its key, that shows in Dagster what is said of the flow as a whole. `queue` and
     `bucket` are logical names among the outputs of a deployment, empty for a flow that no queue feeds; its dead letters
     are in the queue of the same name with ``-dlq``. `resources` begins the logical ids of its queue, policies and
-    alarms in the template, `group` says what else these differ in. `flow`, `settings` and `opener` are addresses: of
-    the flow, of the class of its settings and of the function that opens its stores.
+    alarms in the template, `bounds` and `group` say what else these differ in. `flow`, `settings` and `opener` are
+    addresses: of the flow, of the class of its settings and of the function that opens its stores.
     """
 
     name: str
@@ -88,6 +110,7 @@ class FlowRow:
     settings: str = ""
     opener: str = ""
     package: FunctionPackage | None = None
+    bounds: Bounds | None = None
     group: QueueGroup | None = None
 
     def load(self, address: str) -> Any:  # noqa: ANN401 - whatever lies at the address
@@ -108,18 +131,17 @@ FLOWS: Final = (
         package=FunctionPackage(
             "tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})
         ),
+        bounds=Bounds(function_seconds=60, batch=10),
         group=QueueGroup(
-            queue="tickets",
-            bucket="tickets",
-            function="tickets-ingestion",
-            timeout=60,
+            queue_name="tickets",
+            bucket_name="tickets",
+            function_name="tickets-ingestion",
             concurrency="TicketsConcurrency",
             objects="ticket files",
             bucket_holds="Put ticket files here.",
             function_does="Loads ticket files into the purchase graph.",
             no_error="a bad row or an absent graph",
             ask_if_retried="is the graph up, and can the function reach it?",
-            batch=10,
         ),
     ),
     FlowRow(
@@ -134,19 +156,18 @@ FLOWS: Final = (
         package=FunctionPackage(
             "consumer-lambda", "lambdas.consumer.sqs_to_dynamo", frozenset({"dynamodb", "s3", "sqs"})
         ),
+        bounds=Bounds(function_seconds=30, batch=10),
         group=QueueGroup(
-            queue="StockQueue",
-            bucket="stocks",
-            function="ConsumerLambda",
-            timeout=30,
+            queue_name="StockQueue",
+            bucket_name="stocks",
+            function_name="ConsumerLambda",
             concurrency="StocksConcurrency",
             objects="price files",
             bucket_holds="Put price files here, under stocks/.",
             function_does="Writes price files into the table.",
             no_error="a bad row or a throttled table",
             ask_if_retried="is the table throttled?",
-            batch=10,
-            output="consumer",
+            function_output="consumer",
         ),
     ),
     FlowRow(
@@ -161,11 +182,11 @@ FLOWS: Final = (
         package=FunctionPackage(
             "inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"})
         ),
+        bounds=Bounds(function_seconds=300, batch=1),
         group=QueueGroup(
-            queue="inbox",
-            bucket="ecommerce-inbox",
-            function="inbox-to-raw",
-            timeout=300,
+            queue_name="inbox",
+            bucket_name="ecommerce-inbox",
+            function_name="inbox-to-raw",
             concurrency="InboxConcurrency",
             objects="foreign files",
             bucket_holds="Put foreign Parquet files here, under the name of their dataset.",
@@ -186,11 +207,11 @@ FLOWS: Final = (
         package=FunctionPackage(
             "raw-to-curated", "lambdas.raw_to_curated.lambda_function", frozenset({"dynamodb", "glue", "s3", "sqs"})
         ),
+        bounds=Bounds(function_seconds=900, batch=1),
         group=QueueGroup(
-            queue="raw",
-            bucket="ecommerce-raw",
-            function="raw-to-curated",
-            timeout=900,
+            queue_name="raw",
+            bucket_name="ecommerce-raw",
+            function_name="raw-to-curated",
             concurrency="CurationConcurrency",
             objects="raw objects",
             bucket_holds="E-commerce tables as exported, personal data replaced.",
