@@ -42,7 +42,7 @@ from pipeline_assets.settings import MissingSettingError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from tests.flows.conftest import RunningStack
+    from tests.worlds.stack import RunningStack
 
 pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)  # its graph is never asked
 LANDED, SOLD, GRAPH = "tickets/landed", "tickets", "purchase_graph"

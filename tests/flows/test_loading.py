@@ -19,8 +19,8 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import notification
-from tests.flows.conftest import RunningStack
 from tests.flows.test_tickets_flow import HEADER, row
+from tests.worlds.stack import RunningStack
 
 pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
 

@@ -20,7 +20,7 @@ from deploy.local.board import Condition, Picture, holder
 from deploy.local.flows import flow_status
 from deploy.local.instance import PORT_NAMES, PROJECT, Instance, port_is_free
 from deploy.local.processes import birth
-from tests.flows.conftest import free_port_base, running_stack
+from tests.worlds.stack import free_port_base, running_stack
 
 MARK = "kept-over-a-restart"
 #: What a person may have set for other work: a proxy at which nobody listens, a profile that is not there.

@@ -14,7 +14,7 @@ import pytest
 from deploy.local.instance import GraphEngine
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.stocks.feed import as_csv, minute_files, write_minute
-from tests.flows.conftest import RunningStack
+from tests.worlds.stack import RunningStack
 
 #: No price file comes near the graph.
 pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)

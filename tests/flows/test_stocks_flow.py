@@ -24,8 +24,8 @@ from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_la
 from pipeline_assets.stocks.checks import STOCK_CHECKS
 from pipeline_assets.stocks.feed import as_csv, minute_files, write_minute
 from pipeline_assets.stocks.table import StockTable
-from tests.flows.conftest import RunningStack
-from tests.flows.stock_world import HEADER, bar
+from tests.worlds.stack import RunningStack
+from tests.worlds.stocks import HEADER, bar
 
 #: No price file comes near the graph.
 pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
