@@ -21,7 +21,6 @@ from deploy.cli.console import UNREAD
 from deploy.cli.main import app
 from deploy.local.access import Access
 from deploy.local.cloud import CREDENTIALS, REGION
-from deploy.local.instance import GraphEngine
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.lake.tables import Catalogue
@@ -495,7 +494,7 @@ class TestCommand:
         assert done.exit_code == 1
         assert sentence in " ".join(done.stderr.split())
 
-    @pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+    @pytest.mark.any_engine
     def test_an_instance_is_asked_by_its_state_directory(self, cloud: RunningStack) -> None:
         rows = [customer(1, "FR"), customer(2, "FR")]
         put_day(cloud.access.s3, cloud.access.bucket("curated"), "customers", "2016-01-01", rows)

@@ -15,7 +15,6 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli.main import app
-from deploy.local.instance import GraphEngine
 from deploy.local.outputs import environment_contract
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.outcomes import Counts, TransientError
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
 
 #: The graph has no part in it.
-EMBEDDED = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+EMBEDDED = pytest.mark.any_engine
 
 
 class Desk(TicketCloud):

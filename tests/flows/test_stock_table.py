@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy.local.instance import GraphEngine
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, OvertakenError, TimeBudgetReachedError, TransientError
 from pipeline_assets.events.receipt import Receipt
@@ -26,7 +25,7 @@ from tests.worlds.stack import RunningStack
 from tests.worlds.stocks import World, bar, stock_world
 
 #: No price file comes near the graph.
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+pytestmark = pytest.mark.any_engine
 MOST_ATTEMPTS = 50
 
 

@@ -15,7 +15,6 @@ from botocore.client import BaseClient
 
 from deploy.cli.prices import print_prices
 from deploy.local.flows import flow_status
-from deploy.local.instance import GraphEngine
 from deploy.local.outputs import environment_contract
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
@@ -28,7 +27,7 @@ from tests.worlds.stack import RunningStack
 from tests.worlds.stocks import HEADER, bar
 
 #: No price file comes near the graph.
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+pytestmark = pytest.mark.any_engine
 MINUTE = datetime(2026, 4, 1, 14, 30, tzinfo=UTC)
 PATIENCE = 60.0
 

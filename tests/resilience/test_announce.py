@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.local.instance import GraphEngine
 from deploy.local.reconciliation import announce_lost
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
@@ -13,7 +12,7 @@ from tests.flows.test_tickets_flow import HEADER, TicketCloud, row
 from tests.worlds.graph_picture import picture
 from tests.worlds.stack import RunningStack
 
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+pytestmark = pytest.mark.any_engine
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.local.access import Access
 from deploy.local.board import Condition, Picture, holder
-from deploy.local.flows import flow_status
+from deploy.local.flows import FlowStatus, flow_status
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.lineage.checks import RECEIPTS, listed_in, stored_since
-from tests.flows.test_local_stack import Command, eventually
+from tests.worlds.commands import Command
 from tests.worlds.graph_picture import picture
-from tests.worlds.stack import free_port_base
-from tests.worlds.ticket_days import COUNTS, body_of, day_of, key_of, number_of, picture_of
+from tests.worlds.ticket_days import COUNTS, FOLDER, body_of, day_of, key_of, number_of, picture_of
+from tests.worlds.waiting import eventually
 
 CHILDREN = ["graph", "cloud", "dagster-code", "dagster-web", "dagster-daemon"]
 FILES_PER_KILL = 8
@@ -75,48 +75,45 @@ class Arrivals:
             thread.join()
 
 
-@pytest.fixture
-def cesta(tmp_path: Path) -> Iterator[Command]:
-    command = Command(tmp_path / "instance", free_port_base())
-    outcome = command("up", "--detach")
-    assert outcome.returncode == 0, outcome.stderr
-    yield command
-    command("down")
-
-
 @pytest.mark.timeout(600)
 def test_no_kill_loses_or_doubles_anything(cesta: Command) -> None:
     access = cesta.access()
     arrivals = Arrivals(access)
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    before, receipts = flow_status(access, "tickets"), len(ledger.receipts("tickets"))
+    with access.graph() as driver:
+        assert not any(picture(driver).values())
     for kill in (_kill_workers, *(_killer_of(name) for name in CHILDREN), _kill_cloud_twice, _kill_supervisor):
         with arrivals.arriving():
             kill(cesta)
 
-    listed = access.s3.list_object_versions(Bucket=access.bucket("tickets"))
+    listed = access.s3.list_object_versions(Bucket=access.bucket("tickets"), Prefix=FOLDER)
     assert not listed["IsTruncated"]
     numbers = sorted(number_of(version["Key"]) for version in listed["Versions"])
     assert len(numbers) == len(set(numbers))
     assert arrivals.acknowledged <= set(numbers)
 
-    assert eventually(lambda: _all_in(access, len(numbers)), PATIENCE), flow_status(access, "tickets")
-    _counts_are_right(access, numbers)
+    assert eventually(lambda: _all_in(access, before, len(numbers)), PATIENCE), flow_status(access, "tickets")
+    _counts_are_right(access, before, numbers)
+    assert len(ledger.receipts("tickets")) == receipts + len(numbers)
     with access.graph() as driver:
         assert picture(driver) == picture_of(numbers)
     _dagster_has_each_receipt_once(cesta, access)
 
 
-def _all_in(access: Access, files: int) -> bool:
+def _all_in(access: Access, before: FlowStatus, files: int) -> bool:
     now = flow_status(access, "tickets")
-    return now.objects >= files and now.pending == 0
+    return now.objects >= before.objects + files and now.pending == 0
 
 
-def _counts_are_right(access: Access, numbers: list[int]) -> None:
+def _counts_are_right(access: Access, before: FlowStatus, numbers: list[int]) -> None:
     now, ledger = flow_status(access, "tickets"), Ledger(access.dynamodb, access.table("ledger"))
-    assert (now.objects, now.refused, now.dead_lettered) == (len(numbers), 0, 0)
-    found = {name: count for name, count in now.as_dict().items() if name in COUNTS.as_dict()}
-    assert found == {name: count * len(numbers) for name, count in COUNTS.as_dict().items()}
+    assert (now.objects, now.refused, now.dead_lettered) == (before.objects + len(numbers), before.refused, 0)
+    earlier, found = before.as_dict(), now.as_dict()
+    assert {name: found[name] - earlier[name] for name in COUNTS.as_dict()} == {
+        name: count * len(numbers) for name, count in COUNTS.as_dict().items()
+    }
     assert all(ledger.account("tickets", day_of(number)).counts == COUNTS for number in numbers)
-    assert len(ledger.receipts("tickets")) == len(numbers)
 
 
 def _dagster_has_each_receipt_once(cesta: Command, access: Access) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from deploy.local.flows import FlowStatus, flow_status
 from pipeline_assets.events.ledger import Ledger
-from tests.flows.test_local_stack import eventually
 from tests.worlds.graph_picture import picture
 from tests.worlds.stack import RunningStack, running_stack
 from tests.worlds.ticket_days import COUNTS, body_of, day_of, key_of, picture_of
+from tests.worlds.waiting import eventually
 
 FILES_IN_IT = 30
 #: What is promised is a minute; a busy machine may take longer.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deploy.local.instance import GraphEngine
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
@@ -32,7 +31,7 @@ from tests.worlds.tickets import HEADER, World, row, ticket_world
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
 
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+pytestmark = pytest.mark.any_engine
 DAY = "2026-11-14"
 
 

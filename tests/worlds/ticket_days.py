@@ -14,15 +14,16 @@ from tests.worlds.graph_picture import Picture, contents, expected_picture
 TICKETS_PER_FILE = 40
 #: Of every file: each ticket has two lines, the first one stands there twice, and one row has no quantity.
 COUNTS = Counts(received=2 * TICKETS_PER_FILE + 2, accepted=2 * TICKETS_PER_FILE, duplicate=1, quarantined=1)
+FOLDER = "days/"
 _FIRST = date(2025, 1, 1)
 
 
 def key_of(number: int) -> str:
-    return f"days/{number:04d}.csv"
+    return f"{FOLDER}{number:04d}.csv"
 
 
 def number_of(key: str) -> int:
-    return int(key[len("days/") : -len(".csv")])
+    return int(key[len(FOLDER) : -len(".csv")])
 
 
 def day_of(number: int) -> str:
