@@ -17,7 +17,7 @@ from deploy.packaging import PACKAGES, ROOT, first_party_files
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.flows import FunctionPackage as Package
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
-from tests.unit.template_reading import READ, RESOURCES, as_list, of_type, statements
+from tests.worlds.template_reading import READ, RESOURCES, as_list, of_type, statements
 
 #: Statements that name every resource because AWS takes no narrower one, with the reason; only ever in a VPC.
 EVERY_RESOURCE = {
