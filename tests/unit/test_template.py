@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from deploy.packaging import PACKAGES, ROOT, Package, first_party_files
+from deploy.packaging import PACKAGES, ROOT, Package, first_party_files, import_graph
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
 from tests.unit.template_reading import READ, RESOURCES, as_list, of_type, statements
@@ -66,7 +66,7 @@ def role_statements() -> list[Any]:
 
 def called_actions(package: Package) -> set[str]:
     """Actions that the package's own code calls, page by page or at once."""
-    source = "".join(file.read_text() for file in first_party_files(package.handler, ROOT))
+    source = "".join(file.read_text() for file in first_party_files(package.handler, import_graph()).values())
     return actions_in(source, package.services) - NOT_ITS_OWN.get(package.name, set())
 
 
