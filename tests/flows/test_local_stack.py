@@ -19,7 +19,7 @@ from deploy.local.access import Access
 from deploy.local.board import Condition, Picture, holder
 from deploy.local.flows import flow_status
 from deploy.local.instance import PORT_NAMES, PROJECT, Instance, port_is_free
-from deploy.local.processes import birth
+from deploy.local.processes import started_at
 from tests.flows.conftest import free_port_base, running_stack
 
 MARK = "kept-over-a-restart"
@@ -176,7 +176,7 @@ class TestDownAndUp:
             supervisor = holder(cesta.instance)
             assert cesta("down").returncode == 0
             assert supervisor is not None
-            assert birth(supervisor) is None
+            assert started_at(supervisor) is None
             assert processes_under(cesta.instance.state) == set()
             assert all(port_is_free(cesta.instance.port(name)) for name in PORT_NAMES)
             assert other.local.supervisor.failed.is_set() is False
