@@ -14,6 +14,7 @@ import pytest
 from botocore import xform_name
 
 from deploy.packaging import PACKAGES, ROOT, first_party_files
+from deploy.packaging import PACKAGES, ROOT, Package, first_party_files, import_graph
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.flows import FunctionPackage as Package
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
@@ -67,7 +68,7 @@ def role_statements() -> list[Any]:
 
 def called_actions(package: Package) -> set[str]:
     """Actions that the package's own code calls, page by page or at once."""
-    source = "".join(file.read_text() for file in first_party_files(package.handler, ROOT))
+    source = "".join(file.read_text() for file in first_party_files(package.handler, import_graph()).values())
     return actions_in(source, package.services) - NOT_ITS_OWN.get(package.name, set())
 
 
