@@ -33,9 +33,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+import grimp
+
 from pipeline_assets.errors import UserError
 from pipeline_assets.flows import FunctionPackage, packages
-import grimp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

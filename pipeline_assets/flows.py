@@ -155,6 +155,7 @@ class FlowRow:
         """Name of the environment variable that holds the name of the flow's bucket."""
         places = {place: variable for variable, place in self.environment.items()}
         return places.get(f"buckets.{self.bucket}", f"{self.name.upper()}_BUCKET")
+
     group: QueueGroup | None = None
 
     def load(self, address: str) -> Any:  # noqa: ANN401 - whatever lies at the address

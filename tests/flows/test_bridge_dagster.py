@@ -22,7 +22,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.local.instance import PROJECT
-from deploy.local.processes import inherited_environment, signal_group, start
+from deploy.local.processes import inherited_environment, kill_group, start
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger, pending_item
@@ -90,7 +90,7 @@ class Bridge:
 
     def kill_daemon(self) -> None:
         assert self.process is not None
-        signal_group(self.process.pid, signal.SIGKILL)
+        kill_group(self.process.pid)
         self.process.wait()
         self.process = None
 

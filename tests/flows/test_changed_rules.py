@@ -21,7 +21,6 @@ from tests.worlds.tickets import World, row, ticket_world
 if TYPE_CHECKING:
     from pipeline_assets.events.receipt import Receipt
     from pipeline_assets.events.sources import ObjectVersion
-    from tests.flows.conftest import RunningStack
     from tests.worlds.stack import RunningStack
 
 DAY = "2026-11-14"

@@ -14,11 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy.local.instance import GraphEngine
 from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.outcomes import Counts, OvertakenError
-from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, OvertakenError, TimeBudgetReachedError, TransientError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.stocks import ingest

@@ -18,8 +18,6 @@ import pytest
 from deploy.local.access import Access
 from pipeline_assets.curation.ingest import CURATION_FLOW, DATASETS, recurate_day
 from pipeline_assets.events.sources import ObjectVersion
-from tests.flows.curation_world import DAY, MORNING, STORES, CurationWorld, frame, row
-from tests.flows.mortality import DeadError, Fate
 from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, row
 from tests.worlds.mortality import DeadError, Fate
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deploy.local.instance import GraphEngine
 from pipeline_assets.errors import TimeBudgetReachedError
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts

@@ -13,10 +13,9 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from deploy.packaging import PACKAGES, ROOT, first_party_files
-from deploy.packaging import PACKAGES, ROOT, Package, first_party_files, import_graph
+from deploy.packaging import ROOT, first_party_files, import_graph
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.flows import FunctionPackage as Package
+from pipeline_assets.flows import packages
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
 from tests.worlds.template_reading import READ, RESOURCES, as_list, of_type, statements
 
@@ -119,7 +118,7 @@ class TestWhoMayDoWhat:
             assert in_vpc in (set(EVERY_RESOURCE), set())
             assert not always & set(EVERY_RESOURCE)
 
-    @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+    @pytest.mark.parametrize("package", packages(), ids=lambda package: package.name)
     def test_a_role_allows_what_its_code_calls_and_nothing_more(self, package: Package) -> None:
         """The local cloud lets everything pass, so a permission that is missing would show on AWS only."""
         name = package.name.title().replace("-", "")
