@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
