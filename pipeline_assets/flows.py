@@ -77,6 +77,8 @@ class FlowRow:
     queue, bucket
         Logical names among the outputs of a deployment, empty for a flow that no queue feeds. The dead letters of a
         queue are in the queue of the same name with ``-dlq``.
+    prefix
+        Beginning of the keys of the flow's objects, in a bucket that may hold others.
     resources
         Beginning of the logical ids of the flow's queue, policies and alarms in the template.
     flow, settings, opener
@@ -93,6 +95,7 @@ class FlowRow:
     anchor: str
     queue: str = ""
     bucket: str = ""
+    prefix: str = ""
     resources: str = ""
     flow: str = ""
     settings: str = ""
@@ -146,6 +149,7 @@ FLOWS: Final = (
         anchor="stocks/landed",
         queue="stocks",
         bucket="stocks",
+        prefix="stocks/",
         resources="Stock",
         flow="pipeline_assets.stocks.ingest:STOCK_FLOW",
         settings="pipeline_assets.settings:StockSettings",
