@@ -129,7 +129,7 @@ FLOWS: Final = (
         bucket="tickets",
         resources="Tickets",
         flow="pipeline_assets.tickets.ingest:TICKET_FLOW",
-        settings="pipeline_assets.settings:TicketSettings",
+        settings="pipeline_assets.tickets.stores:TicketSettings",
         opener="pipeline_assets.tickets.stores:open_stores",
         package=FunctionPackage(
             "tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})
@@ -152,7 +152,7 @@ FLOWS: Final = (
         prefix="stocks/",
         resources="Stock",
         flow="pipeline_assets.stocks.ingest:STOCK_FLOW",
-        settings="pipeline_assets.settings:StockSettings",
+        settings="pipeline_assets.stocks.stores:StockSettings",
         opener="pipeline_assets.stocks.stores:open_stores",
         package=FunctionPackage(
             "consumer-lambda", "lambdas.consumer.sqs_to_dynamo", frozenset({"dynamodb", "s3", "sqs"})
@@ -173,7 +173,7 @@ FLOWS: Final = (
         bucket="inbox",
         resources="Inbox",
         flow="pipeline_assets.raw.inbox:INBOX_FLOW",
-        settings="pipeline_assets.settings:InboxSettings",
+        settings="pipeline_assets.raw.stores:InboxSettings",
         opener="pipeline_assets.raw.stores:open_inbox_stores",
         package=FunctionPackage(
             "inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"}), "polars"
@@ -194,7 +194,7 @@ FLOWS: Final = (
         bucket="raw",
         resources="Raw",
         flow="pipeline_assets.curation.ingest:CURATION_FLOW",
-        settings="pipeline_assets.settings:CurationSettings",
+        settings="pipeline_assets.curation.stores:CurationSettings",
         opener="pipeline_assets.curation.stores:open_stores",
         package=FunctionPackage(
             "raw-to-curated",
