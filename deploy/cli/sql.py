@@ -13,10 +13,9 @@ from deploy.cli.questions import named_values, print_questions, print_rows
 from deploy.local.instance import Instance
 from deploy.local.outputs import environment_contract
 from deploy.local.processes import keep_to_this_machine
-from pipeline_assets.queries.engine import Answer, SqlEngine, open_engine
+from pipeline_assets.queries.engine import Answer, QuerySettings, SqlEngine, open_engine
 from pipeline_assets.queries.named_query import Question, Value
 from pipeline_assets.queries.sql import queries, query
-from pipeline_assets.settings import QuerySettings
 
 
 def print_queries(form: AnswerFormat) -> None:
