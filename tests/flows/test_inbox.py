@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import polars as pl
 import pytest
+from msgspec import structs
 
 from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, PRODUCTS, QUERY_LOG
@@ -458,7 +459,9 @@ class TestRefused:
 
 
 def test_the_time_of_the_event_names_the_load(world: World) -> None:
-    version = replace(world.deliver("payments/a.parquet", parquet(payments(1))), event_time="2026-03-01T23:59:59.999Z")
+    version = structs.replace(
+        world.deliver("payments/a.parquet", parquet(payments(1))), event_time="2026-03-01T23:59:59.999Z"
+    )
     INBOX_FLOW.ingest(version, world.stores)
     (manifest,) = world.manifests()
     assert manifest.name.load_id.startswith("20260301T235959999")
