@@ -27,6 +27,7 @@ from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.leaving import told_what_leaves
 from pipeline_assets.tickets.stores import TicketStores
+from tests.flows.ledger_accounts import source_ids
 from tests.flows.mortality import DeadError
 from tests.flows.ticket_world import HEADER, World, row, ticket_world
 
@@ -180,8 +181,8 @@ def die() -> None:
 
 
 def accounted(world: World) -> tuple[Counts, set[str]]:
-    account = world.stores().ledger.account("tickets", DAY)
-    return account.counts, set(account.receipt_ids)
+    ledger = world.stores().ledger
+    return ledger.account("tickets", DAY).counts, set(source_ids(ledger, "tickets", DAY))
 
 
 def test_the_account_of_a_day_stays_with_the_whole_version_that_came_between_graph_and_receipt_of_a_cut_one(

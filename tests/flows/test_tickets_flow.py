@@ -341,16 +341,16 @@ def test_a_partition_is_made_of_the_newest_versions_of_its_files(tickets: Ticket
     second = tickets.put("a/2026-03-03.csv", HEADER + row("P1", **then))
     tickets.receipt("a/2026-03-03.csv", second)
     assert tickets.ledger.account("tickets", day).counts == Counts(received=1, accepted=1)
-    assert [version.version_id for version in tickets.ledger.objects("tickets", day)] == [second]
+    assert [source.place["version_id"] for source in tickets.ledger.sources("tickets", day)] == [second]
     # Everything that arrived is there still; the rows of the first version are superseded.
     replaced = Counts(received=1, accepted=1) + Counts(accepted=-2, superseded=2)
     assert tickets.ledger.account("tickets/landed", arrived).counts == landed + replaced
     third = tickets.put("a/2026-03-03.csv", HEADER + row("P1", timestamp="2026-03-04 09:00:00"))
     tickets.receipt("a/2026-03-03.csv", third)
-    assert tickets.ledger.objects("tickets", day) == []
+    assert tickets.ledger.sources("tickets", day) == []
     refused = tickets.put("a/2026-03-03.csv", "no,header\n")
     tickets.receipt("a/2026-03-03.csv", refused)
-    assert [version.version_id for version in tickets.ledger.objects("tickets", "2026-03-04")] == [third]
+    assert [source.place["version_id"] for source in tickets.ledger.sources("tickets", "2026-03-04")] == [third]
 
 
 def test_a_file_is_done_again_with_the_same_result(tickets: TicketCloud) -> None:
