@@ -28,8 +28,14 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph.ownership import Line, TicketKey, ticket_of
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from tests.worlds.graph_picture import contents, expected_picture, picture
-from tests.worlds.mortality import DeadError, Fate, ledger_table, mortal_stores
+from tests.flows.ledger_accounts import source_ids
+from tests.worlds.graph_picture import contents
+from tests.worlds.graph_picture import expected_picture
+from tests.worlds.graph_picture import picture
+from tests.worlds.mortality import DeadError
+from tests.worlds.mortality import Fate
+from tests.worlds.mortality import ledger_table
+from tests.worlds.mortality import mortal_stores
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
@@ -343,7 +349,7 @@ def _check_ledger(ledger: Ledger, history: History, receipts: Sequence[Receipt])
 
     landed = ledger.account("tickets/landed", ARRIVED)
     assert landed.counts == totals.counts
-    assert sorted(landed.receipt_ids) == sorted(receipt.id for receipt in receipts)
+    assert sorted(source_ids(ledger, "tickets/landed", ARRIVED)) == sorted(receipt.id for receipt in receipts)
 
     for day in DAYS:
         parts = {
@@ -353,7 +359,7 @@ def _check_ledger(ledger: Ledger, history: History, receipts: Sequence[Receipt])
             if (part.asset, part.partition) == ("tickets", day)
         }
         account = ledger.account("tickets", day)
-        assert sorted(account.receipt_ids) == sorted(parts)
+        assert sorted(source_ids(ledger, "tickets", day)) == sorted(parts)
         assert account.counts == sum(parts.values(), Counts())
 
     pending = sorted((p.receipt.id, p.receipt.edition) for p in ledger.pending("tickets", limit=200))
