@@ -29,8 +29,9 @@ from pipeline_assets.events.s3_events import notification
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of, quarantine_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
-from tests.worlds.lake import Lake, foreign, load_name, until
+from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.stack import RunningStack
+from tests.worlds.waiting import until
 
 #: Nothing of the lake comes near the graph.
 pytestmark = pytest.mark.any_engine
