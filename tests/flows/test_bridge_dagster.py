@@ -39,6 +39,8 @@ from pipeline_assets.lineage.checks import (
     rejected_since,
     stored_since,
 )
+from tests.worlds.stores import make_table
+from tests.worlds.waiting import until
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -122,26 +124,11 @@ def rows_received(record: dg.EventLogRecord) -> int:
     return value
 
 
-def until(condition: Callable[[], object], seconds: float, what: str, every: float = 0.1) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(every)
-
-
 @pytest.fixture
 def bridge(cloud: "RunningStack", tmp_path: Path) -> Iterator[Bridge]:
     dynamodb = cloud.access.dynamodb
     bridge = Bridge(cloud.instance.endpoint_url, f"ledger-{uuid4().hex[:8]}", tmp_path, dynamodb)
-    dynamodb.create_table(
-        TableName=bridge.table,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-    )
+    make_table(dynamodb, bridge.table)
     shutil.copy(PROJECT / "deploy" / "dagster" / "dagster.yaml", tmp_path)
     with (
         bridge.instance() as instance
@@ -202,6 +189,7 @@ def _has_stored(bridge: Bridge, enough: int) -> bool:
     return len(bridge.stored(LANDED)) >= enough
 
 
+@pytest.mark.alone
 def test_ten_thousand_waiting_receipts_are_shown_within_seconds(
     bridge: Bridge, record_testsuite_property: Callable[[str, object], None]
 ) -> None:

@@ -24,7 +24,7 @@ from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snap
 from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.operations.rejected import rejected_file, rejected_files
 from pipeline_assets.operations.replay import MendError, replay_files
-from tests.flows.ledger_accounts import source_ids
+from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.curation import CurationWorld
 from tests.worlds.curation import DAY
 from tests.worlds.curation import MORNING

@@ -34,8 +34,8 @@ from pipeline_assets.storage.documents import to_json
 from tests.worlds.lake import Lake
 from tests.worlds.lake import foreign
 from tests.worlds.lake import load_name
-from tests.worlds.lake import until
 from tests.worlds.stack import RunningStack
+from tests.worlds.waiting import until
 
 #: Nothing of the lake comes near the graph.
 pytestmark = pytest.mark.any_engine

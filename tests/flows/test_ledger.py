@@ -18,7 +18,7 @@ from pipeline_assets.events.outcomes import Counts, TransientError
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.shares import account_key
 from pipeline_assets.events.sources import ObjectVersion
-from tests.flows.ledger_accounts import source_ids
+from tests.worlds.ledger_accounts import source_ids
 from tests.flows.mortality import DeadError
 
 DAYS = ("2026-11-18", "2026-11-19")

@@ -27,8 +27,8 @@ from pipeline_assets.operations.replay import replay_files, replay_message
 from pipeline_assets.tickets import rows
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.trace import FileTrace, TicketTrace, trace_file, trace_ticket
-from tests.flows.test_tickets_flow import HEADER, TicketCloud, row
 from tests.worlds.graph_picture import picture
+from tests.worlds.ticket_cloud import HEADER, TicketCloud, row
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack

@@ -28,14 +28,14 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph.ownership import Line, TicketKey, ticket_of
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from tests.flows.ledger_accounts import source_ids
+from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.graph_picture import contents
 from tests.worlds.graph_picture import expected_picture
 from tests.worlds.graph_picture import picture
 from tests.worlds.mortality import DeadError
 from tests.worlds.mortality import Fate
-from tests.worlds.mortality import ledger_table
 from tests.worlds.mortality import mortal_stores
+from tests.worlds.stores import ledger_table
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
@@ -238,7 +238,7 @@ def test_several_workers_at_once(cloud: RunningStack, history: History, workers:
 def _check(cloud: RunningStack, history: History, workers: int) -> None:
     cloud.graph.execute_query("MATCH (n) WHERE NOT n:GraphLock DETACH DELETE n")
     versions = _uploaded(cloud, history.files)
-    with ledger_table(cloud) as table:
+    with ledger_table(cloud.access.dynamodb) as table:
 
         def work(deliveries: Sequence[Delivery]) -> None:
             for delivery in deliveries:
