@@ -17,8 +17,7 @@ from deploy.local.outputs import environment_contract
 from deploy.local.processes import keep_to_this_machine
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.environment import MissingSettingError
-from pipeline_assets.events.flow import Flow
-from pipeline_assets.events.flow import StoresT
+from pipeline_assets.events.flow import Flow, StoresT
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import flow_row

@@ -14,15 +14,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
 from pipeline_assets.errors import IngestError
-from pipeline_assets.events.flow import Flow
-from pipeline_assets.events.flow import OpenStores
-from pipeline_assets.events.flow import SettingsT
-from pipeline_assets.events.flow import StoresT
-from pipeline_assets.events.messages import Continued
-from pipeline_assets.events.messages import GivenUp
-from pipeline_assets.events.messages import LeftAlone
-from pipeline_assets.events.messages import Message
-from pipeline_assets.events.messages import work_message
+from pipeline_assets.events.flow import Flow, OpenStores, SettingsT, StoresT
+from pipeline_assets.events.messages import Continued, GivenUp, LeftAlone, Message, work_message
 from pipeline_assets.events.queue import CONTINUATION, EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.privacy.cards import without_numbers

@@ -20,13 +20,9 @@ from pipeline_assets.csv_files.download import downloaded
 from pipeline_assets.csv_files.reading import CsvFile, RefusedFileError, open_csv
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.flow import Attempt
-from pipeline_assets.events.flow import ObjectFlow
-from pipeline_assets.events.flow import Preview
-from pipeline_assets.events.flow import StoresT
+from pipeline_assets.events.flow import Attempt, ObjectFlow, Preview, StoresT
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.outcomes import OvertakenError
+from pipeline_assets.events.outcomes import Counts, OvertakenError
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.events.sources import ObjectVersion

@@ -21,11 +21,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.accounts import Accounts
-from pipeline_assets.events.accounts import PartitionAccount
-from pipeline_assets.events.coverage import Covered
-from pipeline_assets.events.coverage import coverage
-from pipeline_assets.events.coverage import covered
+from pipeline_assets.events.accounts import Accounts, PartitionAccount
+from pipeline_assets.events.coverage import Covered, coverage, covered
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.shares import DIGITS, actions

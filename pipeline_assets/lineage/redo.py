@@ -9,8 +9,7 @@ import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.flow import ObjectFlow
-from pipeline_assets.events.flow import StoresT
+from pipeline_assets.events.flow import ObjectFlow, StoresT
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.metadata import data_version, partition_state, sources_table, state_figures, work_figures

@@ -9,16 +9,10 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.errors import TransientError
-from pipeline_assets.errors import UserError
-from pipeline_assets.events.flow import Correctable
-from pipeline_assets.events.flow import Flow
-from pipeline_assets.events.flow import FlowStores
-from pipeline_assets.events.flow import Preview
-from pipeline_assets.events.flow import StoresT
+from pipeline_assets.errors import TransientError, UserError
+from pipeline_assets.events.flow import Correctable, Flow, FlowStores, Preview, StoresT
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.rejected import RejectedFile
 from pipeline_assets.operations.versions import version_id_of
 

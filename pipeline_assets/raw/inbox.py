@@ -27,8 +27,7 @@ from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.text import clean_column
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.flow import Attempt
-from pipeline_assets.events.flow import ObjectFlow
+from pipeline_assets.events.flow import Attempt, ObjectFlow
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt

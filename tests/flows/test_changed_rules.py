@@ -17,9 +17,7 @@ from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW, TicketFlow
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError
-from tests.worlds.tickets import TicketWorld
-from tests.worlds.tickets import row
-from tests.worlds.tickets import ticket_world
+from tests.worlds.tickets import TicketWorld, row, ticket_world
 
 if TYPE_CHECKING:
     from pipeline_assets.events.receipt import Receipt

@@ -24,15 +24,8 @@ from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snap
 from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.operations.rejected import rejected_file, rejected_files
 from pipeline_assets.operations.replay import MendError, replay_files
+from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, load_id, parquet, row
 from tests.worlds.ledger_accounts import source_ids
-from tests.worlds.curation import CurationWorld
-from tests.worlds.curation import DAY
-from tests.worlds.curation import MORNING
-from tests.worlds.curation import STORES
-from tests.worlds.curation import frame
-from tests.worlds.curation import load_id
-from tests.worlds.curation import parquet
-from tests.worlds.curation import row
 from tests.worlds.withheld import withheld
 
 

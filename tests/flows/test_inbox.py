@@ -32,9 +32,7 @@ from pipeline_assets.raw.inbox import INBOX_FLOW
 from pipeline_assets.raw.loads import Loads
 from pipeline_assets.raw.stores import INBOX, InboxQuarantine, InboxStores
 from pipeline_assets.storage.documents import to_json
-from tests.worlds.number_spellings import DIGITS
-from tests.worlds.number_spellings import SEPARATORS
-from tests.worlds.number_spellings import spelled
+from tests.worlds.number_spellings import DIGITS, SEPARATORS, spelled
 from tests.worlds.source import frame_of
 from tests.worlds.stores import make_bucket, make_table
 from tests.worlds.withheld import withheld

@@ -17,8 +17,7 @@ import pytest
 from deploy.cli.deployment import Where, deployment_of
 from deploy.cli.state import print_status
 from deploy.local.access import Access
-from deploy.local.flows import flow_status
-from deploy.local.flows import messages_in
+from deploy.local.flows import flow_status, messages_in
 from deploy.local.outputs import environment_contract
 from deploy.local.reconciliation import announce_lost
 from pipeline_assets.curation.sensors import loads_watch
@@ -31,9 +30,7 @@ from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_i
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
 from pipeline_assets.storage.documents import to_json
-from tests.worlds.lake import Lake
-from tests.worlds.lake import foreign
-from tests.worlds.lake import load_name
+from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.stack import RunningStack
 from tests.worlds.waiting import until
 

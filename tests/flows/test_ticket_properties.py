@@ -28,13 +28,9 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph.ownership import Line, TicketKey, ticket_of
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
+from tests.worlds.graph_picture import contents, expected_picture, picture
 from tests.worlds.ledger_accounts import source_ids
-from tests.worlds.graph_picture import contents
-from tests.worlds.graph_picture import expected_picture
-from tests.worlds.graph_picture import picture
-from tests.worlds.mortality import DeadError
-from tests.worlds.mortality import Fate
-from tests.worlds.mortality import mortal_stores
+from tests.worlds.mortality import DeadError, Fate, mortal_stores
 from tests.worlds.stores import ledger_table
 
 if TYPE_CHECKING:

@@ -29,10 +29,7 @@ from pipeline_assets.tickets.leaving import told_what_leaves
 from pipeline_assets.tickets.stores import TicketStores
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError
-from tests.worlds.tickets import HEADER
-from tests.worlds.tickets import TicketWorld
-from tests.worlds.tickets import row
-from tests.worlds.tickets import ticket_world
+from tests.worlds.tickets import HEADER, TicketWorld, row, ticket_world
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack

@@ -15,8 +15,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from lambdas._runtime import queue_handler
-from pipeline_assets.errors import TimeBudgetReachedError
-from pipeline_assets.errors import TransientError
+from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.messages import (
     MOST_CONTINUATIONS,
     Continued,

@@ -14,11 +14,7 @@ from pipeline_assets.flows import FunctionPackage as Package
 from pipeline_assets.stocks.feed import FeedSettings
 from pipeline_assets.stocks.stores import StockSettings
 from pipeline_assets.tickets.stores import TicketSettings
-from tests.worlds.template_reading import READ
-from tests.worlds.template_reading import RESOURCES
-from tests.worlds.template_reading import as_list
-from tests.worlds.template_reading import of_type
-from tests.worlds.template_reading import statements
+from tests.worlds.template_reading import READ, RESOURCES, as_list, of_type, statements
 
 #: Variables that do not take any text.
 _OF_A_FORM = {"TICKETS_DAY_BEGINS"}

@@ -14,13 +14,9 @@ from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.stocks.ingest import STOCK_FLOW
-from pipeline_assets.stocks.stores import StockSettings
-from pipeline_assets.stocks.stores import StockStores
-from tests.worlds.mortality import Fate
-from tests.worlds.mortality import Mortal
-from tests.worlds.stores import ledger_table
-from tests.worlds.stores import make_bucket
-from tests.worlds.stores import make_table
+from pipeline_assets.stocks.stores import StockSettings, StockStores
+from tests.worlds.mortality import Fate, Mortal
+from tests.worlds.stores import ledger_table, make_bucket, make_table
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
