@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 import boto3
 
-from deploy.cli.loading import access_to
+from deploy.cli.commands import Where
+from deploy.local.access import Access
+from deploy.local.board import holder, why_it_ended
+from deploy.local.errors import LocalStackError
 from deploy.local.instance import Instance
-from deploy.local.outputs import environment_contract
+from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
 from pipeline_assets.csv_files.ingest import FileFlow, StoresT
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
+from pipeline_assets.flows import FLOWS
 from pipeline_assets.operations.versions import split_uri
-from pipeline_assets.settings import CurationSettings, InboxSettings, MissingSettingError, StockSettings, TicketSettings
-from pipeline_assets.stocks.ingest import STOCK_FLOW
-from pipeline_assets.stocks.stores import open_stores as open_stock_stores
-from pipeline_assets.tickets.ingest import TICKET_FLOW
-from pipeline_assets.tickets.stores import TicketStores
-from pipeline_assets.tickets.stores import open_stores as open_ticket_stores
+from pipeline_assets.settings import MissingSettingError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -34,13 +32,14 @@ if TYPE_CHECKING:
     from pipeline_assets.raw.inbox import InboxFlow
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which deployment a command was told to work on."""
-
-    state: Path | None = None
-    port_base: int | None = None
-    from_env: bool = False
+def access_to(instance: Instance) -> Access:
+    """Clients of a running instance; raises `LocalStackError` when it does not run."""
+    document = read_outputs(instance)
+    if holder(instance) is None:
+        raise LocalStackError(
+            f"no instance runs on {instance.state}: start it with `cesta up`.{why_it_ended(instance)}"
+        )
+    return Access(document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,48 +80,21 @@ class Deployment(Generic[StoresT]):
 
 
 @contextmanager
-def deployment(where: Where) -> Iterator[Deployment[TicketStores]]:
-    """Open the ticket flow of a deployment."""
-    _enter(where)
-    settings = TicketSettings.from_environment()
-    with open_ticket_stores(settings) as stores:
-        sqs = boto3.client("sqs")
-        yield Deployment(TICKET_FLOW, stores, sqs, settings.tickets_queue_url, settings.tickets_bucket)
-
-
-@contextmanager
 def deployment_of(flow: str, where: Where) -> Iterator[Deployment[Any]]:
     """Open the flow of this name."""
-    if flow == TICKET_FLOW.name:
-        with deployment(where) as there:
-            yield there
-        return
-    _enter(where)
-    sqs = boto3.client("sqs")
-    if flow == STOCK_FLOW.name:
-        stocks = StockSettings.from_environment()
-        yield Deployment(STOCK_FLOW, open_stock_stores(stocks), sqs, stocks.stocks_queue_url, stocks.stocks_bucket)
-        return
-    # Polars takes a moment to import, which nobody else needs to wait for.
-    from pipeline_assets.raw.inbox import INBOX_FLOW  # noqa: PLC0415
-    from pipeline_assets.raw.stores import open_inbox_stores  # noqa: PLC0415
-
-    if flow == INBOX_FLOW.name:
-        inbox = InboxSettings.from_environment()
-        yield Deployment(INBOX_FLOW, open_inbox_stores(inbox), sqs, inbox.inbox_queue_url, inbox.inbox_bucket)
-        return
-    from pipeline_assets.curation.ingest import CURATION_FLOW  # noqa: PLC0415
-    from pipeline_assets.curation.stores import open_stores as open_curation_stores  # noqa: PLC0415
-
-    lake = CurationSettings.from_environment()
-    yield Deployment(CURATION_FLOW, open_curation_stores(lake), sqs, lake.raw_queue_url, lake.raw_bucket)
+    if not where.from_env:
+        enter(where.instance())
+    row = next(each for each in FLOWS if each.name == flow)
+    settings = row.load(row.settings).from_environment()
+    opened = row.load(row.opener)(settings)
+    with opened if isinstance(opened, AbstractContextManager) else nullcontext(opened) as stores:
+        queue_url, bucket = getattr(settings, f"{row.queue}_queue_url"), getattr(settings, f"{row.bucket}_bucket")
+        yield Deployment(row.load(row.flow), stores, boto3.client("sqs"), queue_url, bucket)
 
 
-def _enter(where: Where) -> None:
-    """Take on the environment of a local instance, which is that of `cesta env`, unless the person's own is meant."""
-    if where.from_env:
-        return
-    instance = Instance.at(where.state, where.port_base)
-    document = access_to(instance).document
+def enter(instance: Instance) -> Access:
+    """Take on the environment of a local instance, which is that of `cesta env`; raises `LocalStackError`."""
+    access = access_to(instance)
     keep_to_this_machine()
-    os.environ.update(environment_contract(instance, document))
+    os.environ.update(environment_contract(instance, access.document))
+    return access
