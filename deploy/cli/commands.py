@@ -23,7 +23,7 @@ from typer.main import get_command
 from deploy.cli.console import PipedCommands, plain_failures
 from deploy.local.instance import Instance
 from deploy.local.processes import keep_to_this_machine
-from pipeline_assets.flows import FLOWS
+from pipeline_assets.flows import queued_flows
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 FlowOption = Annotated[str, typer.Option("--flow", help="The flow of the files.")]
@@ -68,7 +68,7 @@ def _instance(where: Where) -> Instance:
 
 #: The options that tell which deployment is meant, by the parameter that they become, and how it is made of them.
 _ON_INSTANCE: Final = {"state": _STATE_OPTION, "port_base": _PORT_BASE_OPTION}
-_TOLD: Final[Mapping[Any, tuple[Mapping[str, Any], Callable[[Where], object]]]] = {
+_INJECTED: Final[Mapping[Any, tuple[Mapping[str, Any], Callable[[Where], object]]]] = {
     Instance: (_ON_INSTANCE, _instance),
     Where: ({"from_env": _FROM_ENV_OPTION, **_ON_INSTANCE}, lambda where: where),
 }
@@ -84,9 +84,9 @@ def command(function: Callable[..., object]) -> Callable[..., None]:
         of any flow that has a queue.
     """
     parameters = list(inspect.signature(function, eval_str=True).parameters.values())
-    told = next((each for each in parameters if each.annotation in _TOLD), None)
-    options, make = _TOLD[told.annotation] if told else ({}, None)
-    asked = [_of_known_flows(each) if each.name == "flow" else each for each in parameters if each is not told]
+    injected = next((each for each in parameters if each.annotation in _INJECTED), None)
+    options, make = _INJECTED[injected.annotation] if injected else ({}, None)
+    asked = [_of_known_flows(each) if each.name == "flow" else each for each in parameters if each is not injected]
     asked += [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, annotation=option, default=False if name == "from_env" else None
@@ -98,8 +98,8 @@ def command(function: Callable[..., object]) -> Callable[..., None]:
     def run(**given: Any) -> None:  # noqa: ANN401 - what Typer read
         where = Where(**{name: given.pop(name) for name in options})
         with plain_failures(from_env=where.from_env):
-            if told and make:
-                given[told.name] = make(where)
+            if injected and make:
+                given[injected.name] = make(where)
             done = function(**given)
         if done is False:
             raise typer.Exit(1)
@@ -109,7 +109,7 @@ def command(function: Callable[..., object]) -> Callable[..., None]:
 
 
 def _of_known_flows(parameter: inspect.Parameter) -> inspect.Parameter:
-    names = tuple(row.name for row in FLOWS if row.queue)
+    names = tuple(row.name for row in queued_flows())
     _, *annotations = get_args(parameter.annotation)
     return parameter.replace(annotation=Annotated[(Literal[names], *annotations)])
 

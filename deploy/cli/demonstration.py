@@ -15,7 +15,7 @@ from rich.table import Table
 from deploy.cli.commands import DaysOption
 from deploy.cli.console import AnswerFormat, console, say
 from deploy.cli.export import described, export_with_progress, make_shop, receipts_of, shop_days, stores_of
-from deploy.cli.loading import OriginalDatesOption, describe, put_with_progress, replaced, tell_replacements
+from deploy.cli.loading import OriginalDatesOption, confirm_replacements, describe, put_with_progress, replaced
 from deploy.cli.prices import period, price_table
 from deploy.cli.progress import bars, follow_with_progress
 from deploy.cli.questions import answer_table
@@ -93,8 +93,8 @@ def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool)
             summary = write_days(Path(directory), days, original_dates=original_dates)
         say(describe(summary))
         files = ticket_files(Path(directory), Path(directory))
-        standing = {file.key: there for file in files if (there := standing_at(access, file))}
-        tell_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=True)
+        standing = {file.key: held for file in files if (held := standing_at(access, file))}
+        confirm_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=True)
         with bars() as progress:
             follow_with_progress(
                 access, put_with_progress(access, files, standing, progress), progress, check=stack.check

@@ -1,4 +1,4 @@
-"""The stores that an operator's command works on: those of a local instance, or those that the environment names."""
+"""Deployment of a flow that an operator's command works on: its queue and stores, local or as the environment names."""
 
 from __future__ import annotations
 
@@ -17,19 +17,16 @@ from deploy.local.errors import LocalStackError
 from deploy.local.instance import Instance
 from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
-from pipeline_assets.csv_files.ingest import FileFlow, StoresT
 from pipeline_assets.events.dead_letters import DeadLetters
+from pipeline_assets.events.flow import Flow, StoresT
 from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
-from pipeline_assets.flows import FLOWS
+from pipeline_assets.flows import flow_row
 from pipeline_assets.operations.versions import split_uri
 from pipeline_assets.settings import MissingSettingError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-    from pipeline_assets.curation.ingest import CurationFlow
-    from pipeline_assets.raw.inbox import InboxFlow
 
 
 def access_to(instance: Instance) -> Access:
@@ -44,9 +41,9 @@ def access_to(instance: Instance) -> Access:
 
 @dataclass(frozen=True, slots=True)
 class Deployment(Generic[StoresT]):
-    """The stores and the queue of one flow in a deployment; `bucket` is that of its files, empty where nobody said."""
+    """Queue and stores of one flow in a deployment; `bucket` is that of its files, empty where it is not set."""
 
-    flow: FileFlow[Any, StoresT] | CurationFlow | InboxFlow
+    flow: Flow[StoresT]
     stores: StoresT
     sqs: SQSClient
     queue_url: str
@@ -68,23 +65,23 @@ class Deployment(Generic[StoresT]):
         return split_uri(name, self.bucket)
 
     def require_bucket(self) -> str:
-        """The name of the bucket of the flow's files; raises `MissingSettingError` when nobody said."""
+        """The name of the bucket of the flow's files; raises `MissingSettingError` when it is not set."""
         if not self.bucket:
-            name = f"{self.flow.name.upper()}_BUCKET"
+            name = flow_row(self.flow.name).bucket_variable
             raise MissingSettingError(name, f"the name of the bucket of {self.flow.name}; or name a file as s3://…")
         return self.bucket
 
     def name_of(self, source: ObjectVersion) -> str:
-        """How `object` is told of a file in the fewest words: its key where it lies in that bucket."""
+        """Shortest name of a file that `object` takes: its key where it lies in that bucket."""
         return source.key if source.bucket == self.bucket else source.uri
 
 
 @contextmanager
 def deployment_of(flow: str, where: Where) -> Iterator[Deployment[Any]]:
-    """Open the flow of this name."""
+    """Open the queue and the stores of the flow of this name."""
     if not where.from_env:
         enter(where.instance())
-    row = next(each for each in FLOWS if each.name == flow)
+    row = flow_row(flow)
     settings = row.load(row.settings).from_environment()
     opened = row.load(row.opener)(settings)
     with opened if isinstance(opened, AbstractContextManager) else nullcontext(opened) as stores:

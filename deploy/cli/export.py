@@ -68,14 +68,14 @@ def export_source(
     ] = False,
 ) -> None:
     """Export the source database into the raw bucket, as one load or one for each day."""
-    wanted = requests(mode, day, days, keys=keys, many_deleted=many_deleted)
-    run_export(None if where.from_env else where.instance(), wanted)
+    requested = requests(mode, day, days, keys=keys, many_deleted=many_deleted)
+    run_export(None if where.from_env else where.instance(), requested)
 
 
-def run_export(instance: Instance | None, wanted: Sequence[Request]) -> None:
+def run_export(instance: Instance | None, requested: Sequence[Request]) -> None:
     """Export into an instance, or with None into what the environment names, and say what came of it."""
     now = datetime.now(UTC)
-    manifests = export_with_progress(stores_of(instance), wanted)
+    manifests = export_with_progress(stores_of(instance), requested)
     say(f"{described(manifests)}.")
     if any(each.name.load_id < load_id_of(now - _OLD) for each in manifests):
         say("A load that was not finished was gone on with; export again for what changed since.", style="yellow")
@@ -92,8 +92,8 @@ def load_ecommerce(
     """Make a sample shop's database from real purchases, and export each of its last days."""
     access = access_to(instance)
     make_shop(instance, days)
-    wanted = shop_days(days)
-    manifests = export_with_progress(stores_of(instance), wanted)
+    requested = shop_days(days)
+    manifests = export_with_progress(stores_of(instance), requested)
     say(f"{described(manifests)}.")
     if wait:
         with bars() as progress:
@@ -111,8 +111,8 @@ def make_shop(instance: Instance, days: int) -> None:
     with console.status(f"making a shop of {number_of(days, 'day')} …"):
         rows = shop_rows(days)
         make_sqlite(instance.source_database, rows)
-    said = ", ".join(f"{name} {frame.height:,}" for name, frame in rows.items())
-    say(f"A sample shop in {instance.source_database}, rows by table: {said}.")
+    tables = ", ".join(f"{name} {frame.height:,}" for name, frame in rows.items())
+    say(f"A sample shop in {instance.source_database}, rows by table: {tables}.")
 
 
 def shop_days(days: int) -> list[Request]:
@@ -121,14 +121,14 @@ def shop_days(days: int) -> list[Request]:
     return [Request("day", yesterday - timedelta(days=ago)) for ago in range(days - 1, -1, -1)]
 
 
-def export_with_progress(stores: ExportStores, wanted: Sequence[Request]) -> list[Manifest]:
+def export_with_progress(stores: ExportStores, requested: Sequence[Request]) -> list[Manifest]:
     """Export load by load, with a bar for the loads and one for the tables of each."""
     manifests: list[Manifest] = []
     names = [dataset.name for dataset in ECOMMERCE]
     with bars() as progress:
-        loads = progress.add_task("loads exported", total=len(wanted))
+        loads = progress.add_task("loads exported", total=len(requested))
         tables = progress.add_task("tables of the load", total=len(names))
-        for request in wanted:
+        for request in requested:
             tell = lambda part: progress.update(tables, completed=names.index(part.stored.dataset))  # noqa: E731
             manifests.append(export(request, stores, tell))
             progress.update(tables, completed=len(names))

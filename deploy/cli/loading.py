@@ -74,25 +74,25 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
     """
     access = access_to(instance)
     files = ticket_files(path, root)
-    standing = {file.key: there for file in files if (there := standing_at(access, file))}
-    tell_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=replace)
+    standing = {file.key: held for file in files if (held := standing_at(access, file))}
+    confirm_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=replace)
     with bars() as progress:
         receipts = put_with_progress(access, files, standing, progress)
         if wait:
             follow_with_progress(access, receipts, progress)
-    there_already = sum(there.same for there in standing.values())
-    if put := len(files) - there_already:
+    unchanged = sum(held.same for held in standing.values())
+    if put := len(files) - unchanged:
         say(f"{counted(put)} in the bucket {access.bucket(FLOW)}.")
-    if there_already:
-        say(f"{counted(there_already)} there already with the same content: nothing new to do.", style="yellow")
+    if unchanged:
+        say(f"{counted(unchanged)} there already with the same content: nothing new to do.", style="yellow")
     if left := passed_over(path, files):
         only = f"only {' and '.join(SUFFIXES)} are taken from a folder, and nothing that begins with . or _"
         say(f"{counted(left)} passed over: {only}.", style="yellow")
-    tell_refusals(access, receipts if wait else [there.receipt_id for there in standing.values() if there.same])
+    report_refusals(access, receipts if wait else [held.receipt_id for held in standing.values() if held.same])
 
 
-def tell_refusals(access: Access, receipts: Iterable[str]) -> None:
-    """Say which of these objects were refused whole; raises `LocalStackError` when one was."""
+def report_refusals(access: Access, receipts: Iterable[str]) -> None:
+    """Print which of these objects were refused whole; raises `LocalStackError` when one was."""
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     refused = [found.refused for receipt in receipts if (found := ledger.receipt(receipt)) and found.refused]
     for sentence in refused[:_SHOWN]:
@@ -105,20 +105,20 @@ def tell_refusals(access: Access, receipts: Iterable[str]) -> None:
 
 def replaced(files: Iterable[TicketFile], standing: Mapping[str, Standing]) -> list[TicketFile]:
     """The files under whose key something else stands."""
-    return [file for file in files if (there := standing.get(file.key)) and not there.same]
+    return [file for file in files if (held := standing.get(file.key)) and not held.same]
 
 
-def tell_replacements(standing: Mapping[str, Standing], leaving: Mapping[str, int], *, replace: bool) -> None:
-    """Say which files would take the place of others; raises `LocalStackError` unless that is wanted.
+def confirm_replacements(standing: Mapping[str, Standing], leaving: Mapping[str, int], *, replace: bool) -> None:
+    """Name the files that would take the place of others and ask; raises `LocalStackError` unless that is wanted.
 
     `standing` is by key what is in the bucket now, `leaving` how many tickets of it the new file does not have.
     """
-    others = {key: there for key, there in standing.items() if not there.same}
+    others = {key: held for key, held in standing.items() if not held.same}
     if not others:
         return
-    for key, there in list(others.items())[:_SHOWN]:
+    for key, held in list(others.items())[:_SHOWN]:
         tickets = number_of(leaving.get(key, 0), "ticket")
-        complain(f"replaces {key}, {there.sentence}; {tickets} that nobody else has would leave the graph.")
+        complain(f"replaces {key}, {held.sentence}; {tickets} that nobody else has would leave the graph.")
     if len(others) > _SHOWN:
         complain(f"and {len(others) - _SHOWN:,} more.")
     if replace or (sys.stdin.isatty() and typer.confirm(f"Replace {number_of(len(others), 'file')}?", err=True)):

@@ -20,9 +20,9 @@ from deploy.cli.commands import FlowOption, JsonOption, LimitOption, Where
 from deploy.cli.console import complaints, console, number_of, print_json, say
 from deploy.cli.deployment import Deployment, deployment_of
 from deploy.cli.progress import bars
-from pipeline_assets.csv_files.ingest import FileFlow
+from pipeline_assets.events.flow import Correctable, capability
 from pipeline_assets.events.quarantine import Contents
-from pipeline_assets.operations.rejected import Progress as Told
+from pipeline_assets.operations.rejected import Progress as Report
 from pipeline_assets.operations.rejected import RejectedFile, files_named, rejected_files
 from pipeline_assets.operations.replay import MendError
 
@@ -75,8 +75,8 @@ def print_list(
     require_rule(deployment, rule)
     contents = deployment.stores.quarantine.contents()
     seen: Counter[str] = Counter()
-    with looking("files looked at") as tell:
-        files = _chosen(deployment, contents, seen, settled=settled, rule=rule, key=key, tell=tell)
+    with search_bar("files looked at") as report:
+        files = _chosen(deployment, contents, seen, settled=settled, rule=rule, key=key, report=report)
         shown = list(islice(files, limit or None))
         more = bool(limit) and next(files, None) is not None
     messages = sorted(contents.messages, key=lambda each: contents.messages[each], reverse=True)
@@ -104,19 +104,19 @@ def _chosen(  # the choice is made before the limit counts
     settled: bool,
     rule: str | None,
     key: str,
-    tell: Told,
+    report: Report,
 ) -> Iterator[RejectedFile]:
-    for file in rejected_files(deployment.stores, contents, progress=tell):
+    for file in rejected_files(deployment.stores, contents, progress=report):
         seen[file.standing] += 1
-        wanted = (settled or file.standing == "open") and (rule is None or rule in file.rules)
-        if wanted and file.receipt.source.key.startswith(key):
+        chosen = (settled or file.standing == "open") and (rule is None or rule in file.rules)
+        if chosen and file.receipt.source.key.startswith(key):
             yield file
 
 
 def open_files(deployment: Deployment[Any]) -> list[RejectedFile]:
     """Everything that is open."""
-    with looking("files looked at") as tell:
-        files = rejected_files(deployment.stores, deployment.stores.quarantine.contents(), progress=tell)
+    with search_bar("files looked at") as report:
+        files = rejected_files(deployment.stores, deployment.stores.quarantine.contents(), progress=report)
         return [file for file in files if file.standing == "open"]
 
 
@@ -180,20 +180,20 @@ def write_rejected_rows(deployment: Deployment[Any], name: str, *, rule: str | N
     if not rows:
         raise MendError(f"{file.receipt.source.key} was refused whole: no row of it was read.")
     named_fields = (list(row["fields"]) for row in rows if isinstance(row["fields"], dict))
-    header = next(named_fields, deployment.flow.dataset.column_names if isinstance(deployment.flow, FileFlow) else ())
+    correctable = capability(deployment.flow, Correctable)
+    header = next(named_fields, correctable.column_names if correctable else ())
     with path.open("w", encoding="utf-8", newline="") as output:
         writer = csv.writer(output)
         writer.writerow(header)
         for row in rows:
             writer.writerow(row["fields"].values() if isinstance(row["fields"], dict) else row["fields"])
     say(f"{path} holds {number_of(len(rows), 'rejected row')} of {file.receipt.source.uri}.")
-    if not isinstance(deployment.flow, FileFlow):
+    if correctable is None:
         say("Mend them where they come from: what is exported again replaces them.", style="yellow")
         return
     say(
-        "Mend them in the whole file and put that under its key: a file is replaced whole, and "
-        f"{deployment.flow.left_out}. "
-        f"This puts it there and waits: `cesta quarantine replay {file.receipt.id[:DIGITS]} --file WHOLE.csv`",
+        f"Mend them in the whole file and put that under its key: a file is replaced whole, and {correctable.left_out}"
+        f". This puts it there and waits: `cesta quarantine replay {file.receipt.id[:DIGITS]} --file WHOLE.csv`",
         style="yellow",
     )
 
@@ -234,7 +234,7 @@ def _rows(deployment: Deployment[Any], file: RejectedFile, rule: str | None) -> 
 
 
 @contextmanager
-def looking(doing: str) -> Iterator[Told]:
+def search_bar(doing: str) -> Iterator[Report]:
     """A bar on standard error for what looks at many files."""
     with bars(complaints) as progress:
         progress.live.transient = True

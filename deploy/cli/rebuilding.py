@@ -41,11 +41,11 @@ def rebuild_graph(
         return _rebuild(deployment, yes=yes, force=force)
 
 
-def _rebuild(there: Deployment[TicketStores], *, yes: bool, force: bool) -> bool:
+def _rebuild(deployment: Deployment[TicketStores], *, yes: bool, force: bool) -> bool:
     """Rebuild in place; False where it was not begun."""
-    bucket = there.require_bucket()
+    bucket = deployment.require_bucket()
     with console.status("comparing the bucket with the graph …"):
-        plan, tickets = plan_rebuild(there.stores, bucket), there.stores.graph.sizes()["Ticket"]
+        plan, tickets = plan_rebuild(deployment.stores, bucket), deployment.stores.graph.sizes()["Ticket"]
     if plan.lost and not force:
         complain(f"{ObjectsGoneError(plan.lost_objects)}. --force goes on without them.")
         return False
@@ -55,7 +55,7 @@ def _rebuild(there: Deployment[TicketStores], *, yes: bool, force: bool) -> bool
     if not yes and not typer.confirm("Go on?"):
         return False
     with _bars() as tell:
-        done = rebuild(there.stores, bucket, force=force, progress=tell)
+        done = rebuild(deployment.stores, bucket, force=force, progress=tell)
     _print_rebuild(done)
     return True
 
@@ -79,9 +79,9 @@ def _print_rebuild(done: Rebuild) -> None:
         say(f"lost, since no longer in the bucket: {uri}", style="yellow")
 
 
-def _export(there: Deployment[TicketStores], directory: Path) -> None:
+def _export(deployment: Deployment[TicketStores], directory: Path) -> None:
     with _bars() as tell:
-        done = export_graph(there.stores, there.require_bucket(), directory, progress=tell)
+        done = export_graph(deployment.stores, deployment.require_bucket(), directory, progress=tell)
     table = Table("file", "nodes or relationships")
     table.columns[1].justify = "right"
     for name, number in done.files.items():

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from deploy.cli.commands import FlowArgument, JsonOption, Where
 from deploy.cli.console import console, print_json, say
 from deploy.cli.deployment import deployment_of
+from pipeline_assets.flows import flow_row
 from pipeline_assets.operations.reconcile import announce_unknown
 
 
@@ -15,7 +16,7 @@ def reconcile(where: Where, flow: FlowArgument, *, as_json: JsonOption = False) 
     with deployment_of(flow, where) as deployment:
         stores, bucket = deployment.stores, deployment.require_bucket()
         with console.status("comparing the bucket with the ledger …"):
-            found = announce_unknown(deployment.flow, stores.ledger, stores.s3, bucket, deployment.queue)
+            found = announce_unknown(flow_row(flow), stores.ledger, stores.s3, bucket, deployment.queue)
     if as_json:
         print_json(asdict(found))
         return

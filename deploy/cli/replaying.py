@@ -16,7 +16,7 @@ from deploy.cli.deployment import Deployment, deployment_of
 from deploy.cli.progress import bars
 from deploy.cli.quarantine import DIGITS, FOREIGN, named, none_matches, open_files, require_rule
 from deploy.local.following import PATIENCE_SECONDS
-from pipeline_assets.csv_files.ingest import FileFlow
+from pipeline_assets.events.flow import Correctable, capability
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.operations.rejected import RejectedFile
 from pipeline_assets.operations.replay import (
@@ -92,9 +92,11 @@ def replay(deployment: Deployment[Any], names: Sequence[str], *, rule: str | Non
 
 def replace_file(deployment: Deployment[Any], name: str, path: Path, *, fewer_rows: bool, as_json: bool) -> bool:
     """Put a mended file under the key of a rejected one and wait for its receipt; False when it was refused."""
-    flow = deployment.flow
-    if not isinstance(flow, FileFlow):
-        raise MendError(f"{flow.name} takes no mended files: mend the rows where they come from and export them again.")
+    flow = capability(deployment.flow, Correctable)
+    if flow is None:
+        raise MendError(
+            f"{deployment.flow.name} takes no mended files: mend the rows where they come from and export them again."
+        )
     rejected = named(deployment, name)[-1]
     old, source = rejected.receipt, rejected.receipt.source
     if rejected.standing == "replaced":

@@ -12,7 +12,7 @@ from rich.table import Table
 from deploy.cli.commands import JsonOption, Where
 from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.deployment import Deployment, deployment_of
-from deploy.cli.quarantine import DIGITS, looking
+from deploy.cli.quarantine import DIGITS, search_bar
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.graph.lookups import LoadPlace
 from pipeline_assets.operations.replay import MendError
@@ -45,8 +45,8 @@ def print_trace(deployment: Deployment[TicketStores], name: str, *, as_json: boo
     """Trace a receipt id, a file by its address or key, else a ticket by its id."""
     file = _file_named(deployment, name)
     if file is None:
-        with looking("quarantine searched") as tell:
-            ticket = trace_ticket(name, deployment.stores, deployment.dead_letters(), progress=tell)
+        with search_bar("quarantine searched") as report:
+            ticket = trace_ticket(name, deployment.stores, deployment.dead_letters(), progress=report)
         if as_json:
             print_json(ticket.as_dict())
         else:
@@ -96,18 +96,18 @@ def _cells(trace: VersionTrace) -> tuple[str, ...]:
     known = trace.known
     stored, receipt, load = known.stored, known.receipt, known.load
     graph = _in_graph(load) if load else "no"
-    told = "no"
+    recorded = "no"
     if receipt:
         rows = [f"{number:,} {outcome}" for outcome, number in receipt.counts.as_dict().items() if number]
         refused = ["refused whole"] if receipt.refused else []
         runs = f"run {receipt.run}, delivered {trace.deliveries}x"
-        told = "\n".join([receipt.id[:DIGITS], receipt.recorded_at[:19], *rows, *refused, runs])
-    place = f"{stored.stored_at[:19]}\n{number_of(stored.size, 'byte')}" if stored else "gone"
+        recorded = "\n".join([receipt.id[:DIGITS], receipt.recorded_at[:19], *rows, *refused, runs])
+    in_bucket = f"{stored.stored_at[:19]}\n{number_of(stored.size, 'byte')}" if stored else "gone"
     letters = [number_of(trace.dead_letters, "dead letter")] if trace.dead_letters else []
     return (
         (known.version_id or known.id)[:_VERSION_DIGITS],
-        "\n".join([place, *letters]),
-        told,
+        "\n".join([in_bucket, *letters]),
+        recorded,
         graph,
         {None: "", True: "yes", False: "not yet"}[trace.in_dagster],
         "\n".join(f"{number:,} {rule}" for rule, number in trace.rules.items()),
