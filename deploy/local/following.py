@@ -53,7 +53,7 @@ def follow(
 
     What else is in the queue, or was dead-lettered, is not waited for. `tell` is called with every look, `check` too
     and may raise. Raises `LocalStackError` when the event of one of the objects is dead-lettered, or when nothing moves
-    for `patience` seconds; a local cloud that does not answer, since it is started again, is one in which nothing moves.
+    for `patience` seconds; a local cloud that does not answer, since it is started again, is one where nothing moves.
     """
     ids = tuple(dict.fromkeys(wanted))
     followed = _Followed(access, flow, ids, deque(ids))

@@ -1,4 +1,4 @@
-"""The stores that the stock feed's work needs, opened once per process."""
+"""Stores of the stock feed, opened once per process."""
 
 from __future__ import annotations
 
@@ -43,7 +43,20 @@ class StockStores:
 
     @classmethod
     def of(cls, s3: S3Client, dynamodb: DynamoDBClient, settings: StockSettings) -> StockStores:
-        """The stores that `settings` names, reached through these clients."""
+        """Build the stores on clients that are open.
+
+        Parameters
+        ----------
+        s3, dynamodb
+            Clients.
+        settings
+            Names of tables and buckets.
+
+        Returns
+        -------
+        StockStores
+            All of them.
+        """
         ledger = settings.ledger_table
         return cls(
             s3,
