@@ -60,11 +60,6 @@ def cloud_child(instance: Instance, engines: EngineEnvironment) -> Child:
     )
 
 
-def deliver(instance: Instance) -> None:
-    """Let the local cloud deliver events to functions; after each of its starts it waits for this."""
-    (instance.state / "cloud" / "delivering").touch()
-
-
 def cloud_is_ready(instance: Instance) -> bool:
     """Whether the local cloud answers and has loaded its saved state."""
     connection = http.client.HTTPConnection(HOST, instance.port("cloud"), timeout=2)
