@@ -233,7 +233,7 @@ def main() -> None:
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
     config.keep_alive_timeout = 75
-    asyncio.run(serve(for_programs_only(kept(cloud.app, Keeper(write, at_rest))), config))  # type: ignore[arg-type]
+    asyncio.run(serve(for_programs_only(kept(cloud.app, Keeper(write, at_rest))), config))
 
 
 if __name__ == "__main__":
