@@ -18,8 +18,8 @@ from deploy.local.processes import keep_to_this_machine
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.flow import Flow, StoresT
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import flow_row
 from pipeline_assets.operations.open_flow import open_flow
 from pipeline_assets.operations.versions import split_uri

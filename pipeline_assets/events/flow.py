@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, runtime_chec
 
 from pipeline_assets.events.environment import Environment
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.rejection import Rejection
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import RESERVE_SECONDS, TimeBudget
 
 if TYPE_CHECKING:
