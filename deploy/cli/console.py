@@ -110,7 +110,7 @@ def _sentence(error: Exception, *, from_env: bool) -> str | None:
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
     from neo4j.exceptions import DriverError, Neo4jError
 
-    from pipeline_assets.events.outcomes import TransientError
+    from pipeline_assets.errors import TransientError
 
     silent = Boto3Error | BotoCoreError | ClientError | DriverError | Neo4jError | TransientError | ConnectionError
     cause = error.__cause__ if isinstance(error, TransientError) else error

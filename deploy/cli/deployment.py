@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -18,12 +18,13 @@ from deploy.local.instance import Instance
 from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
 from pipeline_assets.events.dead_letters import DeadLetters
+from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.flow import Flow, StoresT
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.open_flow import open_flow
 from pipeline_assets.operations.versions import split_uri
-from pipeline_assets.settings import MissingSettingError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -81,12 +82,8 @@ def deployment_of(flow: str, where: Where) -> Iterator[Deployment[Any]]:
     """Open the queue and the stores of the flow of this name."""
     if not where.from_env:
         enter(where.instance())
-    row = flow_row(flow)
-    settings = row.load(row.settings).from_environment()
-    opened = row.load(row.opener)(settings)
-    with opened if isinstance(opened, AbstractContextManager) else nullcontext(opened) as stores:
-        queue_url, bucket = getattr(settings, f"{row.queue}_queue_url"), getattr(settings, f"{row.bucket}_bucket")
-        yield Deployment(row.load(row.flow), stores, boto3.client("sqs"), queue_url, bucket)
+    with open_flow(flow_row(flow)) as opened:
+        yield Deployment(opened.flow, opened.stores, boto3.client("sqs"), opened.queue_url, opened.bucket)
 
 
 def enter(instance: Instance) -> Access:

@@ -23,8 +23,7 @@ from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.raw.extract import ExportMode, Request, export
 from pipeline_assets.raw.source import SourceError
-from pipeline_assets.raw.stores import ExportStores, open_stores
-from pipeline_assets.settings import ExportSettings
+from pipeline_assets.raw.stores import ExportSettings, ExportStores, open_stores
 
 _FLOW = "ecommerce"
 #: A load that began longer ago than this before a command is not of the command: its clock is that of the database.

@@ -14,10 +14,9 @@ from deploy.cli.console import AnswerFormat, complaints, console, number_of, pri
 from deploy.cli.deployment import enter
 from deploy.cli.questions import named_values, print_questions, print_rows
 from deploy.local.instance import Instance
-from pipeline_assets.queries.engine import Answer, SqlEngine, open_engine
+from pipeline_assets.queries.engine import Answer, QuerySettings, SqlEngine, open_engine
 from pipeline_assets.queries.named_query import Question, Value
 from pipeline_assets.queries.sql import queries, query
-from pipeline_assets.settings import QuerySettings
 
 
 def ask_lake(

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.errors import UserError
+from pipeline_assets.errors import TransientError, UserError
 from pipeline_assets.events.flow import Correctable, Flow, FlowStores, Preview, StoresT
-from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.operations.rejected import RejectedFile

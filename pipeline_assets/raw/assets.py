@@ -10,7 +10,7 @@ from pipeline_assets import __version__
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.events.outcomes import TerminalError
+from pipeline_assets.errors import TerminalError
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lineage.asset_keys import raw_key
 from pipeline_assets.lineage.columns import schema_of
@@ -19,8 +19,7 @@ from pipeline_assets.lineage.partitions import load_days
 from pipeline_assets.lineage.redo import tried_again
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.inbox import LANDED
-from pipeline_assets.raw.stores import ExportStores, open_stores
-from pipeline_assets.settings import ExportSettings
+from pipeline_assets.raw.stores import ExportSettings, ExportStores, open_stores
 
 
 class ExportStoresResource(dg.ConfigurableResource["ExportStoresResource"]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from pipeline_assets.settings import MissingSettingError
+from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.stocks.companies import COMPANIES
 from pipeline_assets.stocks.market import Bar, minute_bars
 from pipeline_assets.storage.conditional_puts import put_if_absent
@@ -42,7 +41,7 @@ class FeedSettings:
     rows: int = ROWS
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> FeedSettings:
+    def from_environment(cls, environment: Environment = None) -> FeedSettings:
         """Read the settings from the environment, or from a mapping like it.
 
         Returns
@@ -57,18 +56,15 @@ class FeedSettings:
         ValueError
             A variable is no whole number.
         """
-        env = os.environ if environment is None else environment
 
         def whole(name: str, default: int) -> int:
-            text = env.get(name, "").strip()
+            text = optional(environment, name)
             try:
                 return int(text or default)
             except ValueError:
                 raise ValueError(f"environment variable {name} must be a whole number, not {text!r}") from None
 
-        bucket = env.get("BUCKET_NAME", "").strip()
-        if not bucket:
-            raise MissingSettingError("BUCKET_NAME", "the name of the bucket for the stock files")
+        bucket = required(environment, "BUCKET_NAME", "the name of the bucket for the stock files")
         return cls(
             bucket,
             seed=whole("MARKET_SEED", SEED),
