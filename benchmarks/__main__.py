@@ -23,7 +23,7 @@ from benchmarks.rounds import Comparison, compare
 from benchmarks.size import pass_through
 from benchmarks.stocks import StockRace, price_files
 from benchmarks.tickets import TicketRace
-from deploy.cli.loading import bars
+from deploy.cli.progress import bars
 from deploy.local.access import Access
 from deploy.local.instance import GraphEngine, Instance
 from deploy.local.outputs import environment_contract, read_outputs

@@ -318,6 +318,11 @@ def packages() -> tuple[FunctionPackage, ...]:
 def flow_row(name: str) -> FlowRow:
     """Row of the flow with this name.
 
+    Returns
+    -------
+    FlowRow
+        The row.
+
     Raises
     ------
     UserError

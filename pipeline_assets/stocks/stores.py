@@ -72,7 +72,20 @@ class StockStores:
 
     @classmethod
     def of(cls, s3: S3Client, dynamodb: DynamoDBClient, settings: StockSettings) -> StockStores:
-        """The stores that `settings` names, reached through these clients."""
+        """Build the stores on clients that are open.
+
+        Parameters
+        ----------
+        s3, dynamodb
+            Clients.
+        settings
+            Names of tables and buckets.
+
+        Returns
+        -------
+        StockStores
+            All of them.
+        """
         ledger = settings.ledger_table
         return cls(
             s3,

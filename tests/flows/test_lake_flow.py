@@ -14,7 +14,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from deploy.cli.deployment import Where, deployment_of
+from deploy.cli.commands import Where
+from deploy.cli.deployment import deployment_of
 from deploy.cli.state import print_status
 from deploy.local.access import Access
 from deploy.local.flows import flow_status, messages_in
