@@ -35,6 +35,9 @@ from typing import TYPE_CHECKING, Final
 
 import grimp
 
+from pipeline_assets.errors import UserError
+from pipeline_assets.flows import FunctionPackage, packages
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -48,17 +51,8 @@ MOST_BYTES: Final = 262_144_000
 FIRST_PARTY: Final = ("lambdas", "pipeline_assets")
 
 
-class PackagingError(Exception):
+class PackagingError(UserError):
     """A package that cannot be built; the message says what is missing and who wants it."""
-
-
-@dataclass(frozen=True)
-class Package:
-    """One function's package: its name, its handler's module and the AWS services it calls."""
-
-    name: str
-    handler: str
-    services: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -80,16 +74,10 @@ class Target:
         return "arm64" if machine.startswith(("aarch64", "arm64")) else "x86_64"
 
 
-PACKAGES: Final = (
-    Package("tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})),
-    Package("generator-lambda", "lambdas.generator.data_to_s3", frozenset({"s3"})),
-    Package("consumer-lambda", "lambdas.consumer.sqs_to_dynamo", frozenset({"dynamodb", "s3", "sqs"})),
-    Package("raw-to-curated", "lambdas.raw_to_curated.lambda_function", frozenset({"dynamodb", "glue", "s3", "sqs"})),
-    Package("inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"})),
-)
+PACKAGES: Final = packages()
 
 
-def build_package(package: Package, out: Path = OUT, target: Target | None = None) -> Path:
+def build_package(package: FunctionPackage, out: Path = OUT, target: Target | None = None) -> Path:
     """Build one package as `<out>/<name>.zip`, described by `<name>.json` beside it; unchanged inputs build nothing.
 
     Raises `PackagingError` when the handler reaches something that the package would not hold, and when the package is
@@ -178,7 +166,7 @@ def _module_file(name: str) -> Path:
 
 
 def _require_everything_imported(
-    package: Package, code: Mapping[str, Path], imports: grimp.ImportGraph, wheels: Path
+    package: FunctionPackage, code: Mapping[str, Path], imports: grimp.ImportGraph, wheels: Path
 ) -> None:
     held = {entry.name.partition(".")[0] for entry in wheels.iterdir()}.union(FIRST_PARTY, sys.stdlib_module_names)
     for module, file in code.items():
@@ -188,7 +176,7 @@ def _require_everything_imported(
             raise PackagingError(f"{package.name} does not hold {wanted}, which {file.relative_to(ROOT)} imports")
 
 
-def _digest_of_inputs(package: Package, code: Iterable[Path], target: Target) -> str:
+def _digest_of_inputs(package: FunctionPackage, code: Iterable[Path], target: Target) -> str:
     facts = {**asdict(target), **asdict(package), "services": sorted(package.services)}
     if target.platform is None:
         facts["platform"] = sysconfig.get_platform()
@@ -199,7 +187,7 @@ def _digest_of_inputs(package: Package, code: Iterable[Path], target: Target) ->
     return digest.hexdigest()
 
 
-def _install(package: Package, target: Target, folder: Path) -> None:
+def _install(package: FunctionPackage, target: Target, folder: Path) -> None:
     foreign = ("--python-version", target.python, "--python-platform", target.platform) if target.platform else ()
     locked = ("--no-deps", "--require-hashes", "--requirements", str(LOCKS / f"{package.name}.txt"))
     install = ("pip", "install", "--python", sys.executable, "--target", str(folder), "--only-binary", ":all:")
