@@ -24,7 +24,7 @@ query Check($path: [String!]!, $name: String!) {
 """
 
 
-class DagsterUnreachableError(RuntimeError):
+class DagsterUnreachableError(ConnectionError):
     """The webserver does not answer, or refuses the question."""
 
 

@@ -24,6 +24,7 @@ from deploy.local.instance import PROJECT
 from deploy.local.processes import inherited_environment, kill_group, start
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.ledger import Ledger, pending_item
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
@@ -37,7 +38,6 @@ from pipeline_assets.lineage.checks import (
     rejected_since,
     stored_since,
 )
-from pipeline_assets.settings import MissingSettingError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
