@@ -12,8 +12,6 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from deploy.local.flows import flow_status
-from deploy.local.reconciliation import announce_lost
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.errors import TimeBudgetReachedError
 from pipeline_assets.events.ledger import Ledger
@@ -24,7 +22,9 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
 from pipeline_assets.flows import flow_row
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.operations.reconcile import announce_lost
 from pipeline_assets.operations.replay import replay_message
+from pipeline_assets.operations.status import flow_status
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import BATCH_ROWS, TICKET_FLOW
