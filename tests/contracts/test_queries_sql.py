@@ -19,11 +19,11 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli.console import UNREAD
 from deploy.cli.main import app
-from deploy.local.access import Access
 from deploy.local.cloud import CREDENTIALS, REGION
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.lake.tables import Catalogue
+from pipeline_assets.operations.access import Access
 from pipeline_assets.queries.athena import AthenaEngine
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
 from pipeline_assets.queries.named_query import Question, QuestionError, parse

@@ -27,7 +27,7 @@ from tests.worlds.sql import ANSWERS, BUCKETS, CURATED, order, put_lake
 from tests.worlds.sql_members import NAMED, TAKEN
 
 if TYPE_CHECKING:
-    from deploy.local.access import Access
+    from pipeline_assets.operations.access import Access
 
 SOURCE = Path(__file__).parents[1] / "engines" / "trino"
 JARS = SOURCE / "jars"

@@ -13,11 +13,11 @@ import pytest
 from botocore.client import BaseClient
 
 from deploy.cli.prices import print_prices
-from deploy.local.flows import flow_status
 from deploy.local.outputs import environment_contract
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.operations.status import flow_status
 from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_landed
 from pipeline_assets.stocks.checks import STOCK_CHECKS
 from pipeline_assets.stocks.feed import as_csv, minute_files, write_minute
