@@ -35,6 +35,8 @@ from importlib.util import resolve_name
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from pipeline_assets.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -48,7 +50,7 @@ MOST_BYTES: Final = 262_144_000
 FIRST_PARTY: Final = ("lambdas", "pipeline_assets")
 
 
-class PackagingError(Exception):
+class PackagingError(UserError):
     """A package that cannot be built; the message says what is missing and who wants it."""
 
 

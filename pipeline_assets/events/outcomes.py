@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from pipeline_assets.errors import UserError
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -74,8 +76,8 @@ class TransientError(IngestError):
     """The target is down, throttled or busy: the event must be delivered again."""
 
 
-class TerminalError(IngestError):
-    """The input can never succeed as it is: it is quarantined and not delivered again."""
+class TerminalError(IngestError, UserError):
+    """The input can never succeed as it is: it is quarantined and not delivered again; whoever gave it is told."""
 
 
 class TimeBudgetReachedError(IngestError):
