@@ -129,13 +129,13 @@ def _sentence(error: Exception, *, from_env: bool) -> str | None:
     from deploy.samples.purchases import SampleMissingError
     from pipeline_assets.events.outcomes import TerminalError, TransientError
     from pipeline_assets.operations.replay import MendError
-    from pipeline_assets.queries.named_query import QuestionError
+    from pipeline_assets.queries.named_query import QueryError
     from pipeline_assets.settings import MissingSettingError
 
     cloud = Boto3Error | BotoCoreError | ClientError
     silent = cloud | DriverError | Neo4jError | TransientError | DagsterUnreachableError | ConnectionError
     if isinstance(
-        error, SampleMissingError | QuestionError | MissingSettingError | MendError | PeriodError | TerminalError
+        error, SampleMissingError | QueryError | MissingSettingError | MendError | PeriodError | TerminalError
     ):
         return str(error)
     cause = error.__cause__ if isinstance(error, TransientError) else error

@@ -29,7 +29,7 @@ from deploy.local.tickets_load import FLOW, standing_at, ticket_files, tickets_l
 from deploy.samples.purchases import write_days
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.versions import version_id_of
-from pipeline_assets.queries.cypher import ask, question
+from pipeline_assets.queries.cypher import ask, query
 from pipeline_assets.stocks.table import StockTable
 
 #: The questions that the demo asks, and the columns that fit on a terminal.
@@ -124,7 +124,7 @@ def _print_answers(access: Access) -> None:
     with access.graph() as driver:
         for name, columns in _SHOWN.items():
             most = sorted(ask(driver, name), key=_baskets, reverse=True)[:_ROWS_SHOWN]
-            console.print(answer_table(question(name).title, columns, most))
+            console.print(answer_table(query(name).title, columns, most))
     say("`cesta query graph` lists all questions and their parameters.", style="dim")
 
 

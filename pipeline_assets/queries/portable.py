@@ -25,7 +25,7 @@ from pipeline_assets.queries import kinds
 from pipeline_assets.queries.clauses import clause_faults
 from pipeline_assets.queries.expressions import RULES
 from pipeline_assets.queries.kinds import Judge, Kind
-from pipeline_assets.queries.named_query import Question, QuestionError, parse
+from pipeline_assets.queries.named_query import NamedQuery, QueryError, parse_query
 from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.sql import COMMENT, placeholders, queries
 
@@ -46,7 +46,7 @@ class PortabilityWarning(UserWarning):
     """A query that Athena would not take, or may answer otherwise than DuckDB."""
 
 
-def faults(asked: Question) -> list[str]:
+def faults(asked: NamedQuery) -> list[str]:
     """What Athena would not take, or would answer otherwise than DuckDB; nothing where both do the same."""
     found: list[str] = []
     try:
@@ -57,12 +57,12 @@ def faults(asked: Question) -> list[str]:
         qualified = qualify(
             tree, schema=_schema(), dialect="athena", expand_alias_refs=False, validate_qualify_columns=True
         )
-    except (SqlglotError, UnknownNameError, QuestionError) as error:
+    except (SqlglotError, UnknownNameError, QueryError) as error:
         return [*found, str(error)]
     return [*found, *_kind_faults(qualified)]
 
 
-def _filled(asked: Question) -> str:
+def _filled(asked: NamedQuery) -> str:
     """The statement with an example in place of each placeholder."""
     examples = {one.name: _EXAMPLES.get(one.kind, "'text'") for one in asked.parameters}
     names = placeholders(asked)
@@ -152,8 +152,10 @@ def _selected(
 def main(paths: Sequence[str]) -> int:
     """Print the faults of SQL files, of the shipped ones where none is named; give back how many there are."""
     try:
-        asked = [parse(Path(path).name, Path(path).read_text(encoding="utf-8"), COMMENT) for path in paths] or queries()
-    except (OSError, QuestionError) as error:
+        asked = [
+            parse_query(Path(path).name, Path(path).read_text(encoding="utf-8"), COMMENT) for path in paths
+        ] or queries()
+    except (OSError, QueryError) as error:
         sys.stdout.write(f"{error}\n")
         return 1
     said = [f"{one.name}.sql: {fault}" for one in asked for fault in faults(one)]
