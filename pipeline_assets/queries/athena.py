@@ -31,7 +31,7 @@ class AthenaEngine:
         Name of the workgroup, which has a place for answers.
     poll_seconds
         Pause between two looks at a query that is under way, above 0.
-    client
+    **client
         What the client is made with other than the environment says, as for `boto3.client`.
     """
 
@@ -64,6 +64,11 @@ class AthenaEngine:
         parameters
             Values by name; a parameter that is not given has its default.
 
+        Returns
+        -------
+        Answer
+            Its rows, with the bytes and the time that Athena counted.
+
         Raises
         ------
         QueryError
@@ -92,7 +97,12 @@ def literal(value: Value) -> str:
     Parameters
     ----------
     value
-        Value of a parameter; a day becomes text.
+        Value of a parameter.
+
+    Returns
+    -------
+    str
+        A day as text, a float with an exponent.
     """
     if value is None:
         return "NULL"

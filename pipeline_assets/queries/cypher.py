@@ -28,6 +28,11 @@ def query(name: str) -> NamedQuery:
     name
         Its name.
 
+    Returns
+    -------
+    NamedQuery
+        Query in Cypher.
+
     Raises
     ------
     QueryError
@@ -57,8 +62,8 @@ def ask(driver: Driver, name: str, **parameters: object) -> list[dict[str, objec
     ------
     QueryError
         Query or parameter do not exist, a value is of the wrong kind, or the graph lacks the memory for the answer.
-    neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError
-        The graph cannot be reached or fails otherwise.
+    Neo4jError
+        The graph cannot be reached or fails otherwise; a `neo4j.exceptions.DriverError` as well.
     """
     asked = query(name)
     bound = asked.bind(parameters)

@@ -65,6 +65,8 @@ class DuckDbEngine:
     def run(self, asked: NamedQuery, parameters: Mapping[str, object]) -> Answer:
         """Answer a query; begins again when a day is rewritten under it.
 
+        What Athena may answer otherwise is told by a `PortabilityWarning`.
+
         Parameters
         ----------
         asked
@@ -72,17 +74,17 @@ class DuckDbEngine:
         parameters
             Values by name; a parameter that is not given has its default.
 
+        Returns
+        -------
+        Answer
+            Its rows and the bytes fetched for it; the time includes attempts that were given up.
+
         Raises
         ------
         QueryError
             The query does not take a parameter, or it fails.
         TransientError
             The lake cannot be reached or changes too fast.
-
-        Warns
-        -----
-        PortabilityWarning
-            Athena may answer the query otherwise.
         """
         bound = asked.bind(parameters)
         values = [_bindable(bound[name]) for name in placeholders(asked)]
@@ -99,7 +101,7 @@ class DuckDbEngine:
                 if fault := (error if isinstance(error, BotoCoreError | ClientError) else reading.fault):
                     raise TransientError(f"the lake could not be read: {fault}") from error
                 raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
-            _warn_of(asked)
+            _warn_of_faults(asked)
             return answer
         raise TransientError(f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them")
 
@@ -108,7 +110,7 @@ class DuckDbEngine:
         tables = read_tables(parsed, self._database)
         with duckdb.connect() as connection:
             for table in tables:
-                self._open(connection, table, reading)
+                self._create_view(connection, table, reading)
             for setting in _SETTINGS:
                 connection.execute(setting)
             connection.execute(parsed.sql(dialect="duckdb"), values)
@@ -122,7 +124,7 @@ class DuckDbEngine:
             seconds=time.perf_counter() - began,
         )
 
-    def _open(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
+    def _create_view(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
         """Let a connection see a table, with the types that Glue has for it."""
         objects = table_dataset(table, self._s3, self._buckets[table.bucket], reading)
         columns = [*(_typed(column) for column in table.columns), *(f'"{name}"' for name in table.partitions)]
@@ -137,7 +139,7 @@ def _typed(column: Column) -> str:
     return f'{rounded} AS "{column.name}"'
 
 
-def _warn_of(asked: NamedQuery) -> None:
+def _warn_of_faults(asked: NamedQuery) -> None:
     """Warn whoever runs a query of what Athena may answer otherwise."""
     for fault in faults(asked):
         told = f"Athena may answer `{asked.name}` otherwise: it {fault}"

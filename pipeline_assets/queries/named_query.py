@@ -91,7 +91,12 @@ class Parameter:
         Parameters
         ----------
         value
-            Value of any type; a number for a share becomes a float.
+            Value of any type.
+
+        Returns
+        -------
+        Value
+            The value; a share as a float.
 
         Raises
         ------
@@ -118,6 +123,11 @@ class Parameter:
         ----------
         text
             Value as a person writes it; ``none`` where it is optional.
+
+        Returns
+        -------
+        Value
+            Value of this parameter's kind.
 
         Raises
         ------
@@ -168,6 +178,11 @@ class NamedQuery:
         given
             Values by name.
 
+        Returns
+        -------
+        dict[str, Value]
+            A value for every parameter.
+
         Raises
         ------
         QueryError
@@ -186,6 +201,11 @@ class NamedQuery:
         ----------
         texts
             Texts by name.
+
+        Returns
+        -------
+        dict[str, Value]
+            Values of the parameters that are given.
 
         Raises
         ------
@@ -214,6 +234,11 @@ def read_queries(folder: Traversable, suffix: str, comment: str) -> tuple[NamedQ
     comment
         What begins a line of comment.
 
+    Returns
+    -------
+    tuple[NamedQuery, ...]
+        Its queries, by name.
+
     Raises
     ------
     QueryError
@@ -232,6 +257,11 @@ def find_query(name: str, among: Sequence[NamedQuery]) -> NamedQuery:
         Name to look for.
     among
         Named queries to look among.
+
+    Returns
+    -------
+    NamedQuery
+        The one of that name.
 
     Raises
     ------
@@ -255,6 +285,11 @@ def parse_query(file_name: str, text: str, comment: str) -> NamedQuery:
         Its text: the comment that describes the query, then the statement.
     comment
         What begins a line of comment.
+
+    Returns
+    -------
+    NamedQuery
+        Query of the name of the file.
 
     Raises
     ------

@@ -24,6 +24,11 @@ class SqlEngine(Protocol):
         parameters
             Values by name; a parameter that is not given has its default.
 
+        Returns
+        -------
+        Answer
+            Its rows and what they took.
+
         Raises
         ------
         QueryError
@@ -40,6 +45,11 @@ def open_engine(settings: QuerySettings) -> SqlEngine:
     ----------
     settings
         Engine and where its data is.
+
+    Returns
+    -------
+    SqlEngine
+        Athena in a workgroup, or DuckDB over the lake's buckets.
     """
     # Each engine's own libraries are loaded for it alone.
     if settings.engine == "athena":

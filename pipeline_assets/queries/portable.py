@@ -1,4 +1,4 @@
-"""Judges whether Athena takes a query and answers it as DuckDB does: `python -m pipeline_assets.queries.portable`.
+"""SQL linter: whether Athena takes a query and answers it as DuckDB does, `python -m pipeline_assets.queries.portable`.
 
 DuckDB is more forgiving than Trino, which Athena is: it compares a day with text, divides whole numbers into fractions,
 takes clauses in any order. So there is a list of what a query may be made of, and all else is a fault: its clauses in
@@ -47,7 +47,18 @@ class PortabilityWarning(UserWarning):
 
 
 def faults(asked: NamedQuery) -> list[str]:
-    """What Athena would not take, or would answer otherwise than DuckDB; nothing where both do the same."""
+    """Find what Athena would not take, or would answer otherwise than DuckDB.
+
+    Parameters
+    ----------
+    asked
+        Query in Athena's dialect.
+
+    Returns
+    -------
+    list[str]
+        Faults in words, each once; empty where both engines do the same.
+    """
     found: list[str] = []
     try:
         text = _filled(asked)
@@ -142,7 +153,7 @@ def _selected(
     conditions = [clause.this for clause in conditions if clause]
     for condition in [*conditions, *(join.args.get("on") for join in query.args.get("joins") or [])]:
         if condition:
-            judge.want(condition, {"truth"}, "takes for true or false a")
+            judge.expect(condition, {"truth"}, "takes for true or false a")
     for name in ("group", "order"):
         for each in query.args[name].expressions if query.args.get(name) else []:
             judge.kind(each.this if isinstance(each, exp.Ordered) else each)
@@ -150,7 +161,18 @@ def _selected(
 
 
 def main(paths: Sequence[str]) -> int:
-    """Print the faults of SQL files, of the shipped ones where none is named; give back how many there are."""
+    """Print the faults of SQL files.
+
+    Parameters
+    ----------
+    paths
+        Files; the shipped queries where none is named.
+
+    Returns
+    -------
+    int
+        How many faults there are; 1 where a file cannot be read.
+    """
     try:
         asked = [
             parse_query(Path(path).name, Path(path).read_text(encoding="utf-8"), COMMENT) for path in paths

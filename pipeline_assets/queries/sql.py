@@ -32,6 +32,11 @@ def query(name: str) -> NamedQuery:
     name
         Its name.
 
+    Returns
+    -------
+    NamedQuery
+        Query in Athena's dialect.
+
     Raises
     ------
     QueryError
@@ -47,6 +52,11 @@ def placeholders(asked: NamedQuery) -> list[str]:
     ----------
     asked
         Query in Athena's dialect.
+
+    Returns
+    -------
+    list[str]
+        A name for each placeholder; one that is used again is there again.
 
     Raises
     ------
