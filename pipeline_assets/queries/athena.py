@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 import pyathena
 from botocore.exceptions import ClientError
 
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.queries.answer import Answer, Cell
 from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value
 from pipeline_assets.queries.sql import placeholders

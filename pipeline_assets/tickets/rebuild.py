@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline_assets.errors import UserError
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
 from pipeline_assets.graph.emptying import empty, known_loads, owned_tickets
 from pipeline_assets.graph.fingerprint import graph_fingerprint

@@ -17,7 +17,7 @@ from pipeline_assets.curation.day import schema_of
 from pipeline_assets.curation.source import QUARANTINED
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, ORDERS
 from pipeline_assets.datasets.spec import Column, Dataset
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.lake.tables import GLUE_TYPES, REJECTED_ROWS, Catalogue, curated_table, lake_tables

@@ -16,7 +16,7 @@ from deploy.template_blocks.contents import BLOCKS
 from deploy.template_blocks.flow_groups import PARTS, Part, flow_fields, flow_outputs, flow_parameters, flow_resources
 from deploy.template_blocks.marks import COMMAND, Block, replace_blocks
 from pipeline_assets.flows import FLOWS, Bounds, FlowRow, FunctionPackage, QueueGroup
-from tests.unit.template_reading import READ, RESOURCES
+from tests.worlds.template_reading import READ, RESOURCES
 
 FED_BY_QUEUES = [row for row in FLOWS if row.queue]
 #: A flow that the product does not have, whose names differ wherever they can.
