@@ -22,7 +22,7 @@ from deploy.local.access import Access
 from deploy.local.board import Condition, Picture, holder
 from deploy.local.flows import flow_status
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.lineage.checks import RECEIPTS, listed_in, stored_since
+from pipeline_assets.lineage.shown import RECEIPTS, listed_in, stored_since
 from tests.flows.conftest import free_port_base
 from tests.flows.graph_picture import picture
 from tests.flows.test_local_stack import Command, eventually

@@ -21,6 +21,7 @@ from deploy.local.flows import FLOWS, flow_status, messages_in
 from deploy.local.instance import GraphEngine
 from deploy.local.outputs import environment_contract
 from deploy.local.reconciliation import announce_lost
+from pipeline_assets.curation.assets import CurationStoresResource
 from pipeline_assets.curation.ingest import CURATION_FLOW
 from pipeline_assets.curation.sensors import loads_watch
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, QUERY_LOG
@@ -29,6 +30,7 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.s3_events import notification
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of, quarantine_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
+from pipeline_assets.lineage.resources import MetricsResource
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
 from tests.flows.conftest import RunningStack
 from tests.flows.lake_world import Lake, foreign, load_name, until
@@ -241,7 +243,11 @@ class TestLoads:
 
     @staticmethod
     def watched() -> str:
-        said = loads_watch(dg.build_sensor_context())
+        said = loads_watch(
+            dg.build_sensor_context(),
+            curation_stores=CurationStoresResource.of_environment(),
+            metrics=MetricsResource.of_environment(),
+        )
         assert isinstance(said, dg.SkipReason)
         return str(said.skip_message)
 
