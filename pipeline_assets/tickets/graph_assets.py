@@ -7,7 +7,8 @@ from pydantic import Field
 
 from pipeline_assets import __version__
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lineage.metadata import flow_state, sources_table, state_figures, work_figures
 from pipeline_assets.lineage.redo import now_and_then
 from pipeline_assets.lineage.retries import RETRIES

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -21,13 +20,14 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from deploy.local.cloud import CREDENTIALS, REGION
-from deploy.local.instance import PROJECT, GraphEngine
-from deploy.local.processes import inherited_environment, signal_group, start
+from deploy.local.instance import PROJECT
+from deploy.local.processes import inherited_environment, kill_group, start
 from pipeline_assets.definitions import defs
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger, pending_item
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FLOWS
 from pipeline_assets.lineage import resources
 from pipeline_assets.lineage.checks import RECEIPTS_KNOWN
@@ -37,9 +37,9 @@ from pipeline_assets.lineage.shown import RECEIPTS, listed_in, rejected_since, s
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from tests.flows.conftest import RunningStack
+    from tests.worlds.stack import RunningStack
 
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)  # its graph is never asked
+pytestmark = pytest.mark.any_engine  # its graph is never asked
 LANDED, SOLD, GRAPH = "tickets/landed", "tickets", "purchase_graph"
 ANCHOR = dg.AssetKey(["tickets", "landed"])
 OTHERS = [row.name for row in FLOWS if row.name != "tickets"]
@@ -85,7 +85,7 @@ class Bridge:
 
     def kill_daemon(self) -> None:
         assert self.process is not None
-        signal_group(self.process.pid, signal.SIGKILL)
+        kill_group(self.process.pid)
         self.process.wait()
         self.process = None
 
