@@ -15,11 +15,8 @@ from deploy.cli.deployment import enter
 from deploy.cli.questions import named_values, print_questions, print_rows
 from deploy.local.instance import Instance
 from pipeline_assets.queries.answer import Answer
-from pipeline_assets.queries.engine import QuerySettings
-from pipeline_assets.queries.named_query import NamedQuery
-from pipeline_assets.queries.named_query import Value
-from pipeline_assets.queries.open_engine import SqlEngine
-from pipeline_assets.queries.open_engine import open_engine
+from pipeline_assets.queries.named_query import NamedQuery, Value
+from pipeline_assets.queries.open_engine import QuerySettings, SqlEngine, open_engine
 from pipeline_assets.queries.sql import queries, query
 
 

@@ -27,11 +27,8 @@ from pipeline_assets.lineage.metadata import (
     state_figures,
     work_figures,
 )
-from pipeline_assets.lineage.partitions import ONE_RUN
-from pipeline_assets.lineage.partitions import load_days
-from pipeline_assets.lineage.resources import EnvironmentResource
-from pipeline_assets.lineage.resources import optional
-from pipeline_assets.lineage.resources import required
+from pipeline_assets.lineage.partitions import ONE_RUN, load_days
+from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.retries import RETRIES
 
 

@@ -27,8 +27,7 @@ from typing import NamedTuple
 
 from pipeline_assets.events.ledger import PendingReport
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.receipt import PartitionCounts
-from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import Source
 
 #: The most events of one tick: the daemon stores about 60 a second, and a crash repeats at most this many look-ups.

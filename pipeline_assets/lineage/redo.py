@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.events.flow import ObjectFlow
+from pipeline_assets.csv_files.ingest import CsvFlow
 from pipeline_assets.events.flow import StoresT
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
@@ -17,7 +18,7 @@ _PROGRESS_SECONDS = 2.0
 
 
 def redo_days(
-    context: dg.AssetExecutionContext, flow: ObjectFlow[StoresT, Receipt], asset: str, stores: StoresT
+    context: dg.AssetExecutionContext, flow: CsvFlow[Any, StoresT], asset: str, stores: StoresT
 ) -> dg.MaterializeResult[None]:
     """Work all partitions of the run through again, each with metadata of its own."""
     days = context.partition_keys

@@ -11,21 +11,13 @@ from typing import Final
 import dagster as dg
 
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.settings import LedgerSettings
-from pipeline_assets.lineage.bridge import Plan
-from pipeline_assets.lineage.bridge import plan
-from pipeline_assets.lineage.events import partition_events
-from pipeline_assets.lineage.events import rejection_events
-from pipeline_assets.lineage.flows import BridgedFlow
-from pipeline_assets.lineage.flows import anchor_of
-from pipeline_assets.lineage.places import made_of_in
-from pipeline_assets.lineage.places import requests_for
-from pipeline_assets.lineage.places import standing_in
-from pipeline_assets.lineage.resources import LedgerResource
-from pipeline_assets.lineage.resources import MetricsResource
+from pipeline_assets.lineage.bridge import Plan, plan
+from pipeline_assets.lineage.events import partition_events, rejection_events
+from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
+from pipeline_assets.lineage.places import made_of_in, requests_for, standing_in
+from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
 from pipeline_assets.lineage.shown import look_up
-from pipeline_assets.lineage.tick_time import CLEARING_ENDS
-from pipeline_assets.lineage.tick_time import TickTime
+from pipeline_assets.lineage.tick_time import CLEARING_ENDS, TickTime
 
 #: The metric that an alarm watches: how many receipts of a flow wait for Dagster.
 PENDING_RECEIPTS: Final = "PendingReceipts"

@@ -6,9 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from pipeline_assets.lineage.landed import landed_and_accepted
-from pipeline_assets.lineage.resources import EnvironmentResource
-from pipeline_assets.lineage.resources import optional
-from pipeline_assets.lineage.resources import required
+from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.stocks.ingest import FIRST_DAY, STOCK_FLOW
 from pipeline_assets.stocks.quality import prices_of_day
 from pipeline_assets.stocks.stores import StockSettings, StockStores, open_stores

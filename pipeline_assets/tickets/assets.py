@@ -6,9 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from pipeline_assets.lineage.landed import landed_and_accepted
-from pipeline_assets.lineage.resources import EnvironmentResource
-from pipeline_assets.lineage.resources import optional
-from pipeline_assets.lineage.resources import required
+from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rows import FIRST_DAY
 from pipeline_assets.tickets.stores import TicketSettings, TicketStores, open_stores

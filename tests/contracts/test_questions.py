@@ -14,13 +14,8 @@ import pytest
 
 from deploy.samples.purchases import write_days
 from pipeline_assets.operations.status import flow_status
-from pipeline_assets.queries.cypher import ask
-from pipeline_assets.queries.cypher import queries
-from pipeline_assets.queries.cypher import query
-from pipeline_assets.tickets.files import FLOW
-from pipeline_assets.tickets.files import put_ticket_file
-from pipeline_assets.tickets.files import standing_at
-from pipeline_assets.tickets.files import ticket_files
+from pipeline_assets.queries.cypher import ask, queries, query
+from pipeline_assets.tickets.files import FLOW, put_ticket_file, standing_at, ticket_files
 
 if TYPE_CHECKING:
     from neo4j import Driver

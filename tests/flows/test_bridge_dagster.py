@@ -24,7 +24,6 @@ from deploy.local.instance import PROJECT
 from deploy.local.processes import inherited_environment, kill_group, start
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.ledger import Ledger, pending_item
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
@@ -33,12 +32,8 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FLOWS
 from pipeline_assets.lineage import resources
 from pipeline_assets.lineage.checks import RECEIPTS_KNOWN
-from pipeline_assets.lineage.resources import LedgerResource
-from pipeline_assets.lineage.resources import MetricsResource
-from pipeline_assets.lineage.shown import RECEIPTS
-from pipeline_assets.lineage.shown import listed_in
-from pipeline_assets.lineage.shown import rejected_since
-from pipeline_assets.lineage.shown import stored_since
+from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
+from pipeline_assets.lineage.shown import RECEIPTS, listed_in, rejected_since, stored_since
 from tests.worlds.stores import make_table
 from tests.worlds.waiting import until
 

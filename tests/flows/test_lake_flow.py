@@ -30,8 +30,7 @@ from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.lineage.resources import MetricsResource
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.reconcile import announce_lost
-from pipeline_assets.operations.status import flow_status
-from pipeline_assets.operations.status import messages_in
+from pipeline_assets.operations.status import flow_status, messages_in
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
 from pipeline_assets.storage.documents import to_json
 from tests.worlds.lake import Lake, foreign, load_name

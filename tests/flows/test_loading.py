@@ -16,14 +16,8 @@ from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import notification
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.access import Access
-from pipeline_assets.operations.following import NotThroughError
-from pipeline_assets.operations.following import Progress
-from pipeline_assets.operations.following import follow
-from pipeline_assets.tickets.files import TicketFile
-from pipeline_assets.tickets.files import TicketFileError
-from pipeline_assets.tickets.files import put_ticket_file
-from pipeline_assets.tickets.files import standing_at
-from pipeline_assets.tickets.files import tickets_leaving
+from pipeline_assets.operations.following import NotThroughError, Progress, follow
+from pipeline_assets.tickets.files import TicketFile, TicketFileError, put_ticket_file, standing_at, tickets_leaving
 from tests.worlds.stack import RunningStack
 from tests.worlds.ticket_cloud import HEADER, row
 

@@ -18,13 +18,7 @@ import pytest
 from pipeline_assets.curation.ingest import CURATION_FLOW, DATASETS, recurate_day
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.access import Access
-from tests.worlds.curation import CurationWorld
-from tests.worlds.curation import DAY
-from tests.worlds.curation import MORNING
-from tests.worlds.curation import PUT_RECEIPT
-from tests.worlds.curation import STORES
-from tests.worlds.curation import frame
-from tests.worlds.curation import row
+from tests.worlds.curation import DAY, MORNING, PUT_RECEIPT, STORES, CurationWorld, frame, row
 from tests.worlds.mortality import DeadError, Fate
 
 

@@ -18,6 +18,7 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import PartitionAccount
+from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.ledger import FlowTotals
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
@@ -31,7 +32,6 @@ from pipeline_assets.lineage.places import standing_in
 from pipeline_assets.lineage.resources import EnvironmentResource, LedgerResource, QuarantineResource
 from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.operations.reprocess import PartitionReload
-from pipeline_assets.settings import MissingSettingError
 from pipeline_assets.tickets import assets as ticket_assets
 from pipeline_assets.tickets import graph_assets
 from pipeline_assets.tickets.assets import TicketStoresResource
@@ -466,7 +466,7 @@ class TestFields:
         monkeypatch.setenv("TICKETS_BUCKET", "files")
         monkeypatch.delenv("NEO4J_USER", raising=False)
         settings = TicketStoresResource(**self.GIVEN).settings
-        assert (settings.tickets_bucket, settings.neo4j_user) == ("files", "neo4j")
+        assert (settings.bucket, settings.neo4j_user) == ("files", "neo4j")
 
     def test_a_variable_that_is_missing_is_named_before_anything_is_opened(
         self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch

@@ -32,16 +32,10 @@ from deploy.local.errors import LocalStackError
 from deploy.local.instance import PROJECT, Instance
 from deploy.local.outputs import save_outputs
 from pipeline_assets.operations.access import Access
-from pipeline_assets.operations.following import NotThroughError
-from pipeline_assets.operations.following import Progress
-from pipeline_assets.operations.following import _take_out
-from pipeline_assets.operations.following import follow
+from pipeline_assets.operations.following import NotThroughError, Progress, _take_out, follow
 from pipeline_assets.operations.status import FlowStatus
 from pipeline_assets.queries.cypher import query
-from pipeline_assets.tickets.files import TicketFile
-from pipeline_assets.tickets.files import TicketFileError
-from pipeline_assets.tickets.files import passed_over
-from pipeline_assets.tickets.files import ticket_files
+from pipeline_assets.tickets.files import TicketFile, TicketFileError, passed_over, ticket_files
 from tests.worlds.outputs import STACK_OUTPUTS
 
 STACK_OUTPUTS_OF_NOBODY = {

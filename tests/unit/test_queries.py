@@ -14,11 +14,8 @@ from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.lake.tables import GLUE_TYPES, lake_tables
 from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.athena import literal
-from pipeline_assets.queries.engine import QuerySettings
-from pipeline_assets.queries.named_query import NamedQuery
-from pipeline_assets.queries.named_query import QueryError
-from pipeline_assets.queries.named_query import Value
-from pipeline_assets.queries.named_query import parse_query
+from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value, parse_query
+from pipeline_assets.queries.open_engine import QuerySettings
 from pipeline_assets.queries.portable import faults
 from pipeline_assets.queries.sql import COMMENT, placeholders, queries, query
 
