@@ -18,8 +18,8 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.following import NotThroughError, Progress, follow
 from pipeline_assets.tickets.files import TicketFile, TicketFileError, put_ticket_file, standing_at, tickets_leaving
-from tests.flows.test_tickets_flow import HEADER, row
 from tests.worlds.stack import RunningStack
+from tests.worlds.ticket_cloud import HEADER, row
 
 pytestmark = pytest.mark.any_engine
 

@@ -36,7 +36,7 @@ from pipeline_assets.operations.following import NotThroughError, Progress, _tak
 from pipeline_assets.operations.status import FlowStatus
 from pipeline_assets.queries.cypher import question
 from pipeline_assets.tickets.files import TicketFile, TicketFileError, passed_over, ticket_files
-from tests.unit.test_local_instance import STACK_OUTPUTS
+from tests.worlds.outputs import STACK_OUTPUTS
 
 STACK_OUTPUTS_OF_NOBODY = {
     "region": "us-east-1",
