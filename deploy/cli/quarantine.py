@@ -109,7 +109,7 @@ def _chosen(  # the choice is made before the limit counts
     for file in rejected_files(deployment.stores, contents, progress=report):
         seen[file.standing] += 1
         chosen = (settled or file.standing == "open") and (rule is None or rule in file.rules)
-        if chosen and file.receipt.source.key.startswith(key):
+        if chosen and file.receipt.version.key.startswith(key):
             yield file
 
 
@@ -178,7 +178,7 @@ def write_rejected_rows(deployment: Deployment[Any], name: str, *, rule: str | N
     file = named(deployment, name)[-1]
     rows = [row for row in _rows(deployment, file, rule) if "fields" in row]
     if not rows:
-        raise MendError(f"{file.receipt.source.key} was refused whole: no row of it was read.")
+        raise MendError(f"{file.receipt.version.key} was refused whole: no row of it was read.")
     named_fields = (list(row["fields"]) for row in rows if isinstance(row["fields"], dict))
     correctable = capability(deployment.flow, Correctable)
     header = next(named_fields, correctable.column_names if correctable else ())
@@ -187,7 +187,7 @@ def write_rejected_rows(deployment: Deployment[Any], name: str, *, rule: str | N
         writer.writerow(header)
         for row in rows:
             writer.writerow(row["fields"].values() if isinstance(row["fields"], dict) else row["fields"])
-    say(f"{path} holds {number_of(len(rows), 'rejected row')} of {file.receipt.source.uri}.")
+    say(f"{path} holds {number_of(len(rows), 'rejected row')} of {file.receipt.version.uri}.")
     if correctable is None:
         say("Mend them where they come from: what is exported again replaces them.", style="yellow")
         return
@@ -210,7 +210,7 @@ def print_files(deployment: Deployment[Any], files: Sequence[RejectedFile]) -> N
         settled = f"\n[dim]{file.standing}[/]" if file.standing != "open" else ""
         refused = "\n[red]refused whole[/]" if receipt.refused else ""
         table.add_row(
-            f"{escape(deployment.name_of(receipt.source))}{refused}{settled}",
+            f"{escape(deployment.name_of(receipt.version))}{refused}{settled}",
             receipt.source.event_time[:19],
             f"{counts.quarantined:,} of {counts.received:,}",
             escape(rules),

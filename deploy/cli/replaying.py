@@ -98,7 +98,7 @@ def replace_file(deployment: Deployment[Any], name: str, path: Path, *, fewer_ro
             f"{deployment.flow.name} takes no mended files: mend the rows where they come from and export them again."
         )
     rejected = named(deployment, name)[-1]
-    old, source = rejected.receipt, rejected.receipt.source
+    old, source = rejected.receipt, rejected.receipt.version
     if rejected.standing == "replaced":
         raise MendError(f"a newer version of {source.uri} was taken since: mend that one, if it has to be mended.")
     mended = read_mended(path, source.key, flow)
@@ -135,7 +135,7 @@ def _replay_with_bar(deployment: Deployment[Any], files: Sequence[RejectedFile])
             done.append(each)
             progress.advance(bar)
             if each.failure:
-                complain(f"{each.before.source.uri}: {each.failure}")
+                complain(f"{each.before.version.uri}: {each.failure}")
     return done
 
 
@@ -148,7 +148,7 @@ def _print_replayed(deployment: Deployment[Any], done: Sequence[Replayed], asked
         now = _numbers(each.after) if each.after else ("failed", "")
         before = f"{each.before.counts.quarantined:,}"
         table.add_row(
-            escape(deployment.name_of(each.before.source)), before, *now, (each.after or each.before).id[:DIGITS]
+            escape(deployment.name_of(each.before.version)), before, *now, (each.after or each.before).id[:DIGITS]
         )
     console.print(table)
     worked = [each for each in done if each.after]
@@ -168,8 +168,8 @@ def _numbers(after: Receipt) -> tuple[str, str]:
 def _document(each: Replayed) -> dict[str, object]:
     after = each.after
     return {
-        "bucket": each.before.source.bucket,
-        "key": each.before.source.key,
+        "bucket": each.before.version.bucket,
+        "key": each.before.version.key,
         "receipt": (after or each.before).id,
         "before": each.before.counts.as_dict(),
         "after": after.counts.as_dict() if after else None,

@@ -62,7 +62,7 @@ def print_trace(deployment: Deployment[TicketStores], name: str, *, as_json: boo
 def _file_named(deployment: Deployment[TicketStores], name: str) -> FileTrace | None:
     """The file that a name means, or None where it means no file that anybody knows."""
     receipt = _receipt_named(deployment, name) if _RECEIPT_ID.fullmatch(name) else None
-    bucket, key = (receipt.source.bucket, receipt.source.key) if receipt else deployment.object(name)
+    bucket, key = (receipt.version.bucket, receipt.version.key) if receipt else deployment.object(name)
     file = trace_file(bucket, key, deployment.stores, deployment.dead_letters())
     known = receipt or file.versions or file.deleted or name.startswith("s3://") or name.endswith((".csv", ".csv.gz"))
     return file if known else None

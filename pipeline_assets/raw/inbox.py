@@ -15,12 +15,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import structs
 
 from pipeline_assets import __version__
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
@@ -74,7 +74,7 @@ class InboxFlow(ObjectFlow[InboxStores, Receipt]):
         A redo tries a refused file again, as a new run, while it is there.
         """
         # Everywhere but in the inbox itself, a file goes by its name without the numbers in it, and has its id by that.
-        told = replace(version, key=without_numbers(version.key))
+        told = structs.replace(version, key=without_numbers(version.key))
         earlier = stores.ledger.receipt(told.id)
         if earlier and not (attempt.redo and earlier.refused):
             return _done(earlier, version, stores, report=attempt.report)

@@ -129,7 +129,7 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
         if receipt is None or receipt.run != known.load.run:
             return
         if receipt.revision < known.load.revision:
-            load = replace(known.load, version=receipt.source)
+            load = replace(known.load, version=receipt.version)
             self._keep_refusal(load, stores)
             refused = receipt.refused if load.refused else self.refusal(load)
             stores.ledger.record(self.receipt(load, load.counts, refused, receipt.seconds), delivery=False)
@@ -145,7 +145,7 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
         """Have the version of the key that stands in place of this one in graph and ledger, unless it is."""
         if ended.load.stands:
             if ended.load.touched:
-                stores.ledger.account_again(ended.id)
+                stores.ledger.reinstate(ended.id)
             return
         for known in stores.graph.open_loads_of(ended.uri):
             if known.id not in ended.load.touched and known.load.version.stamp > ended.load.version.stamp:
@@ -156,13 +156,13 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
             if receipt.run < known.load.run:
                 self._work_in_again(known, receipt, stores, budget)
             elif known.load.stands:
-                stores.ledger.account_again(known.id)
+                stores.ledger.reinstate(known.id)
 
     def _work_in_again(self, known: KnownLoad, receipt: Receipt, stores: TicketStores, budget: TimeBudget) -> None:
-        if self.work_from(receipt.source, stores, receipt, Attempt(budget=budget)).run > receipt.run:
+        if self.work_from(receipt.version, stores, receipt, Attempt(budget=budget)).run > receipt.run:
             return
         # It is no longer in its bucket: the one before it has to stand.
-        load = stores.graph.load(receipt.source)
+        load = stores.graph.load(receipt.version)
         while load and not load.done:
             load = stores.graph.finish(self.refused(load))
         if again := stores.graph.known(known.id):

@@ -18,8 +18,8 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import notification
 from pipeline_assets.events.sources import ObjectVersion
-from tests.flows.test_tickets_flow import HEADER, row
 from tests.worlds.stack import RunningStack
+from tests.worlds.ticket_cloud import HEADER, row
 
 pytestmark = pytest.mark.any_engine
 
