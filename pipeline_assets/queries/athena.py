@@ -1,4 +1,4 @@
-"""Queries answered by Athena, in a workgroup that limits what one may scan and says where answers go."""
+"""Athena engine: answers queries in a workgroup that limits what one may scan and says where answers go."""
 
 from __future__ import annotations
 
@@ -47,10 +47,26 @@ class AthenaEngine:
         self._workgroup = workgroup
 
     def run(self, asked: Question, parameters: Mapping[str, object]) -> Answer:
-        """Answer a query and wait for it; one that is given up (Ctrl-C, say) is stopped.
+        """Answer a query and wait for it; one that is interrupted (Ctrl-C, say) is stopped.
 
-        Raises `QuestionError` for a parameter that the query does not take and for a query that Athena refuses, and
-        `TransientError` when Athena cannot be reached.
+        Parameters
+        ----------
+        asked
+            The query.
+        parameters
+            By name; those that are not given have their defaults.
+
+        Returns
+        -------
+        Answer
+            Its rows, and what they cost.
+
+        Raises
+        ------
+        QuestionError
+            The query does not take a parameter, or Athena refuses the query.
+        TransientError
+            Athena cannot be reached.
         """
         bound = asked.bind(parameters)
         with _failures_told():

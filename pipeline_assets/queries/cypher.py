@@ -19,7 +19,12 @@ def questions() -> tuple[Question, ...]:
 
 
 def question(name: str) -> Question:
-    """The question of this name.
+    """Question of this name.
+
+    Returns
+    -------
+    Question
+        The question.
 
     Raises
     ------
@@ -30,14 +35,30 @@ def question(name: str) -> Question:
 
 
 def ask(driver: Driver, name: str, **parameters: object) -> list[dict[str, object]]:
-    """Ask the graph a question and give back its rows, columns as the question's `columns` has them.
+    """Ask the graph a question.
+
+    Parameters
+    ----------
+    driver
+        Driver of the graph.
+    name
+        Name of the question.
+    **parameters
+        By name; those that are not given have their defaults.
+
+    Returns
+    -------
+    list of dict
+        A row each, with the columns that the question's `columns` names.
 
     Raises
     ------
     QuestionError
         Question or parameter do not exist, a value is of the wrong kind, or the graph lacks the memory for the answer.
-    neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError
-        The graph cannot be reached or fails otherwise.
+    neo4j.exceptions.DriverError
+        The graph cannot be reached.
+    Neo4jError
+        The graph fails otherwise.
     """
     asked = question(name)
     bound = asked.bind(parameters)

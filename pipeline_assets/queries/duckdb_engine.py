@@ -1,4 +1,4 @@
-"""Queries answered by DuckDB in this process, over the same objects: what the laptop has instead of Athena.
+"""DuckDB engine: answers queries in this process, over the same objects: what the laptop has instead of Athena.
 
 The text is Athena's; sqlglot makes DuckDB's of it. Types are those of the Glue tables, times are UTC in milliseconds.
 What differs is known: Athena sees the days that are registered, DuckDB those that are there. `scanned_bytes` are the
@@ -55,8 +55,24 @@ class DuckDbEngine:
     def run(self, asked: Question, parameters: Mapping[str, object]) -> Answer:
         """Answer a query; begins again when a day is rewritten under it.
 
-        Raises `QuestionError` for a parameter that the query does not take and for a query that fails, and
-        `TransientError` when the lake cannot be reached or changes too fast.
+        Parameters
+        ----------
+        asked
+            The query.
+        parameters
+            By name; those that are not given have their defaults.
+
+        Returns
+        -------
+        Answer
+            Its rows, and what Athena would charge for them.
+
+        Raises
+        ------
+        QuestionError
+            The query does not take a parameter, or fails.
+        TransientError
+            The lake cannot be reached or changes too fast.
         """
         bound = asked.bind(parameters)
         values = [_bindable(bound[name]) for name in placeholders(asked)]

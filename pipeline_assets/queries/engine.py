@@ -1,4 +1,4 @@
-"""What answers a query: the one form of an answer, what it costs, and the engine that the environment names."""
+"""Port of SQL engines: the form of an answer, what it costs, and the engine that the environment names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,20 @@ class QuerySettings:
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> QuerySettings:
-        """Read what the engine needs; raises `MissingSettingError` naming the first variable that is absent."""
+        """Read the settings of the engine.
+
+        Returns
+        -------
+        QuerySettings
+            What the engine needs; the rest is empty.
+
+        Raises
+        ------
+        MissingSettingError
+            A variable is absent; names the first.
+        UnknownSettingError
+            ``SQL_ENGINE`` names no engine.
+        """
         engine = optional(environment, "SQL_ENGINE", "athena")
         if engine == "athena":
             workgroup = "the name of the Athena workgroup to query the lake in"
@@ -54,7 +67,19 @@ class QuerySettings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a query gave: `types` are Athena's names, a timestamp is UTC without a zone."""
+    """Answer of a query.
+
+    Parameters
+    ----------
+    columns, types
+        Names of the columns, and Athena's names of their types; a timestamp is UTC without a zone.
+    rows
+        Cells in the order of the columns.
+    scanned_bytes
+        What was read for it.
+    seconds
+        How long it took.
+    """
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
@@ -72,10 +97,26 @@ class SqlEngine(Protocol):
     """Answers queries written in Athena's dialect."""
 
     def run(self, asked: Question, parameters: Mapping[str, object]) -> Answer:
-        """Answer a query; parameters that are not given have their defaults.
+        """Answer a query.
 
-        Raises `QuestionError` for a parameter that the query does not take and for a query that fails, and
-        `TransientError` when the lake cannot be reached.
+        Parameters
+        ----------
+        asked
+            The query.
+        parameters
+            By name; those that are not given have their defaults.
+
+        Returns
+        -------
+        Answer
+            Its rows, and what they cost.
+
+        Raises
+        ------
+        QuestionError
+            The query does not take a parameter, or fails.
+        TransientError
+            The lake cannot be reached.
         """
 
 

@@ -1,4 +1,4 @@
-"""Kinds of values in Athena, and who finds the kind of each expression of a query by the rules that it is given."""
+"""Type inference for Athena's SQL: kinds of values, and the kind of each expression of a query by given rules."""
 
 from __future__ import annotations
 
@@ -36,18 +36,33 @@ class Judge:
         self._faults = faults
 
     def kind(self, node: Any) -> Kind | None:  # noqa: ANN401 - sqlglot's trees have no closer types
-        """The kind of an expression; None for one that a fault was found in."""
+        """Infer the kind of an expression; None for one that a fault was found in."""
         if isinstance(node, exp.Column):
             return self._column(node)
         rule = self._rules.get(type(node))
         return rule(self, node) if rule else None
 
     def wrong(self, said: str, node: Any) -> None:  # noqa: ANN401
-        """Note a fault."""
+        """Record a fault."""
         self._faults.append(f"{said}: {node.sql(dialect='athena')}")
 
     def want(self, node: Any, names: Iterable[str], said: str) -> Kind | None:  # noqa: ANN401
-        """The kind of an expression that must be one of these."""
+        """Infer the kind of an expression that must be one of some.
+
+        Parameters
+        ----------
+        node
+            The expression.
+        names
+            Names of kinds that are right.
+        said
+            Beginning of the fault where it is of another kind.
+
+        Returns
+        -------
+        Kind or None
+            None for an expression with a fault.
+        """
         kind = self.kind(node)
         if kind and kind.name not in {*names, "null"}:
             self.wrong(f"{said} {kind}", node.parent or node)
@@ -55,7 +70,22 @@ class Judge:
         return kind
 
     def together(self, nodes: Sequence[Any], said: str, *, numbers: bool = False) -> Kind | None:
-        """The one kind of several expressions; `numbers` says that those of all kinds go together."""
+        """Infer the one kind of several expressions.
+
+        Parameters
+        ----------
+        nodes
+            The expressions, at least one.
+        said
+            Beginning of the fault where they are of several kinds.
+        numbers
+            Numbers of all kinds go together.
+
+        Returns
+        -------
+        Kind or None
+            None where there is a fault.
+        """
         kinds = [self.kind(node) for node in nodes]
         found = [kind for kind in kinds if kind and kind.name != "null"]
         names = {(kind.name, kind.scale) for kind in found}

@@ -51,7 +51,22 @@ class Reading:
 
 
 def table_dataset(table: LakeTable, s3: S3Client, bucket: str, reading: Reading) -> ds.Dataset:
-    """The table's objects as they are now; what is read of them is counted in `reading`."""
+    """Dataset of a table's objects as they are now.
+
+    Parameters
+    ----------
+    table
+        The table.
+    s3, bucket
+        Client, and name of the bucket that the table lies in.
+    reading
+        Counts what is read of the objects.
+
+    Returns
+    -------
+    pyarrow.dataset.Dataset
+        Columns of the table, and its partitions as text.
+    """
     parquet = ds.ParquetFileFormat()
     schema = pa.schema(
         [

@@ -1,4 +1,4 @@
-"""Questions kept as files of statements, whose first comment says what each answers, takes and gives.
+"""Named queries: files of statements, whose first comment says what each answers, takes and gives.
 
 The comment is data, too: title, answer, then the sections ``Parameters`` (``name  kind = default  meaning``; no default
 means required) and ``Columns`` (``name  meaning``). Kinds of parameters:
@@ -72,7 +72,12 @@ class Parameter:
         return self.read(self.default) if self.kind == "day" and isinstance(self.default, str) else self.default
 
     def check(self, value: object) -> Value:
-        """Give back `value` as the kind has it.
+        """Validate a value.
+
+        Returns
+        -------
+        Value
+            The value as the kind has it.
 
         Raises
         ------
@@ -93,7 +98,12 @@ class Parameter:
         raise QuestionError(f"`{self.name}` must be {self.takes}, not {value!r}.")
 
     def read(self, text: str) -> Value:
-        """Read a value from text, such as the command line's.
+        """Parse a value from text, such as the command line's.
+
+        Returns
+        -------
+        Value
+            The value, validated.
 
         Raises
         ------
@@ -121,7 +131,12 @@ class Question:
     statement: str
 
     def bind(self, given: Mapping[str, object]) -> dict[str, Value]:
-        """Complete `given` by the defaults, each value checked, in the order of the parameters.
+        """Validate parameters and complete them by their defaults.
+
+        Returns
+        -------
+        dict of str to Value
+            All parameters, in their order.
 
         Raises
         ------
@@ -135,7 +150,12 @@ class Question:
         return {p.name: p.check(given[p.name]) if p.name in given else p.fallback for p in self.parameters}
 
     def read(self, texts: Mapping[str, str]) -> dict[str, Value]:
-        """Read parameters given as text, such as the command line's ``--param name=value``.
+        """Parse parameters given as text, such as the command line's ``--param name=value``.
+
+        Returns
+        -------
+        dict of str to Value
+            Those that were given, validated.
 
         Raises
         ------
@@ -153,13 +173,33 @@ class Question:
 
 
 def questions_in(folder: Traversable, suffix: str, comment: str) -> tuple[Question, ...]:
-    """The questions in a folder, in the order of their names; `comment` begins a line of comment."""
+    """Read the questions in a folder.
+
+    Parameters
+    ----------
+    folder
+        Folder of the files.
+    suffix
+        End of their names.
+    comment
+        What begins a line of comment.
+
+    Returns
+    -------
+    tuple of Question
+        In the order of their names.
+    """
     files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(suffix)), key=lambda entry: entry.name)
     return tuple(parse(entry.name, entry.read_text(encoding="utf-8"), comment) for entry in files)
 
 
 def named(name: str, questions: Sequence[Question]) -> Question:
-    """The question of this name.
+    """Question of this name.
+
+    Returns
+    -------
+    Question
+        The question.
 
     Raises
     ------
@@ -173,7 +213,21 @@ def named(name: str, questions: Sequence[Question]) -> Question:
 
 
 def parse(file_name: str, text: str, comment: str) -> Question:
-    """Read a question from its file; `comment` begins a line of comment.
+    """Parse a question.
+
+    Parameters
+    ----------
+    file_name
+        Its file, whose stem is the question's name.
+    text
+        What is in the file.
+    comment
+        What begins a line of comment.
+
+    Returns
+    -------
+    Question
+        The question.
 
     Raises
     ------

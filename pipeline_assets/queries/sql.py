@@ -1,4 +1,4 @@
-"""The queries of the lake: each an SQL file in ``sql/``, in Athena's dialect, read by `queries.named_query`.
+"""Named queries of the lake: each an SQL file in ``sql/``, in Athena's dialect, read by `queries.named_query`.
 
 A placeholder is followed by the name of its parameter, ``? /* first_day */``, which one may use more than once.
 """
@@ -30,7 +30,12 @@ def query(name: str) -> Question:
 
 
 def placeholders(asked: Question) -> list[str]:
-    """The parameter that each placeholder stands for, in the order of the text.
+    """Parameters of the placeholders of a query, in the order of the text.
+
+    Returns
+    -------
+    list of str
+        A name for each placeholder; one may come more than once.
 
     Raises
     ------
