@@ -1,4 +1,4 @@
-"""Announcing again what lies in a bucket and is not in the ledger.
+"""Reconciliation of a bucket with the ledger: what lies in the one and is not in the other is announced again.
 
 An event may be lost: a queue keeps it for some days only, and the local cloud forgets its last moment when it is
 killed. The object itself is still there, so whatever has no receipt is announced as S3 would have done it.
@@ -23,11 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Announced:
-    """What a listing of the bucket came to.
+    """Outcome of a reconciliation, in object versions.
 
-    `stored` object versions were there, of which `announced` had no receipt; `passed_over` objects were put before the
-    bucket kept versions, which an event names in a way that no listing knows. `left_alone` are no data by their names
-    and not among them.
+    Parameters
+    ----------
+    stored
+        In the bucket.
+    announced
+        Of these, without a receipt.
+    passed_over
+        Of these, put before the bucket kept versions: an event names them in a way that no listing knows.
+    left_alone
+        No data by their names, and not among them.
     """
 
     stored: int = 0
@@ -39,8 +46,28 @@ class Announced:
 def announce_unknown(flow: FlowRow, ledger: Ledger, s3: S3Client, bucket: str, queue: EventQueue) -> Announced:
     """Announce every file version without a receipt; one that is on its way already is merely delivered twice.
 
-    Reads the whole ledger and lists the whole bucket. Raises `TransientError` when either does not answer or the queue
-    does not take a message; what was announced until then stays so.
+    Reads all receipts of the flow and lists the whole bucket.
+
+    Parameters
+    ----------
+    flow
+        Row of the flow.
+    ledger
+        Its receipts.
+    s3, bucket
+        Client, and name of the bucket of its objects.
+    queue
+        Where they are announced.
+
+    Returns
+    -------
+    Announced
+        How many there were, and how many were announced.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer or the queue does not take a message; what was announced until then stays so.
     """
     receipts = {receipt.id: receipt.version for receipt in ledger.receipts(flow.name)}
     found = Announced()

@@ -1,4 +1,4 @@
-"""The versions of one object as its bucket lists them, deletions included."""
+"""Versions of an object as its bucket lists them, deletions included."""
 
 from __future__ import annotations
 
@@ -20,7 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """A version of an object as its bucket lists it; `marker` says that it is a deletion. `size` is in bytes."""
+    """Version of an object as its bucket lists it.
+
+    Parameters
+    ----------
+    version_id
+        Empty in a bucket without versions.
+    stored_at
+        ISO-8601, UTC.
+    size
+        Bytes.
+    latest
+        Whether it is the current one.
+    marker
+        Whether it is a deletion.
+    """
 
     version_id: str
     stored_at: str
@@ -38,12 +52,41 @@ def split_uri(name: str, bucket: str) -> tuple[str, str]:
 
 
 def version_id_of(bucket: str, key: str, version_id: str) -> str:
-    """The id of the receipt that a version of an object has or will have."""
+    """Id of the receipt that a version of an object has or will have.
+
+    Parameters
+    ----------
+    bucket, key, version_id
+        The object version.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
     return ObjectVersion(bucket, key, version_id, "", 0, "", "").id
 
 
 def listed_versions(s3: S3Client, bucket: str, key: str) -> Iterator[StoredVersion]:
-    """All versions of an object, newest first; raises `TransientError` when the bucket cannot be listed."""
+    """List all versions of an object.
+
+    Parameters
+    ----------
+    s3
+        Client.
+    bucket, key
+        The object.
+
+    Yields
+    ------
+    StoredVersion
+        Newest first.
+
+    Raises
+    ------
+    TransientError
+        The bucket cannot be listed.
+    """
     try:
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
             entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
