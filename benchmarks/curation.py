@@ -27,7 +27,7 @@ from pipeline_assets.curation.day import curate
 from pipeline_assets.curation.rewriting import written
 from pipeline_assets.curation.source import RawFile
 from pipeline_assets.datasets.ecommerce import CURRENCIES, PAYMENTS
-from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject
 
 DAY, LOAD = "2026-03-02", "20260302T060000000000Z"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.stocks.companies import COMPANIES
 from pipeline_assets.stocks.feed import SEED, as_csv
 from pipeline_assets.stocks.ingest import STOCK_FLOW

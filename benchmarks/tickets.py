@@ -22,7 +22,7 @@ from uuid import uuid4
 from pipeline_assets.csv_files.reading import open_csv
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import apply
 from pipeline_assets.graph.load import Batch, Load, write_load

@@ -17,8 +17,8 @@ from deploy.local.outputs import environment_contract
 from deploy.local.processes import keep_to_this_machine
 from pipeline_assets.csv_files.ingest import FileFlow, StoresT
 from pipeline_assets.events.dead_letters import DeadLetters
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.versions import split_uri
 from pipeline_assets.settings import CurationSettings, InboxSettings, MissingSettingError, StockSettings, TicketSettings
 from pipeline_assets.stocks.ingest import STOCK_FLOW

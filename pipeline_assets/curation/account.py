@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.sources import ObjectVersion
 
 #: The name of the entry in the footer's key-value metadata.
 FOOTER_KEY = "cesta"

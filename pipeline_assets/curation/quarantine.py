@@ -17,9 +17,9 @@ from typing import Any
 import polars as pl
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.quarantine import Contents, Quarantine
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject, quarantine_prefix
 from pipeline_assets.privacy.cards import without_numbers
 

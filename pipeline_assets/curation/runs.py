@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.sources import ObjectVersion
 
 
 class Runs:

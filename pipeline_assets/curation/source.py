@@ -34,8 +34,8 @@ from pipeline_assets.curation.rules import (
 )
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.suspicion import SUSPICIOUS

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.partitions import PartitionAccount, Partitions
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.table import Item, Table, key, transient
 
 if TYPE_CHECKING:

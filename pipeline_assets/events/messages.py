@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.names import is_left_alone
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.storage.answers import received
 
 #: The most continuations of one event: about three hours of work, some four times what the largest file has taken.

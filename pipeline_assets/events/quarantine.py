@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.rejection import Rejection
+from pipeline_assets.events.sources import ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

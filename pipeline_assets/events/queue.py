@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.s3_events import notification
+from pipeline_assets.events.sources import ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -7,8 +7,8 @@ import zlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.sources import ObjectVersion
 
 
 @dataclass(frozen=True, slots=True)

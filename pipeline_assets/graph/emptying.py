@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
-from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.load import KnownLoad, Load, known_load
 from pipeline_assets.graph.ownership import TicketKey, owner_of

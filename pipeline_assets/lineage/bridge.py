@@ -24,9 +24,9 @@ from functools import cache
 from typing import NamedTuple
 
 from pipeline_assets.events.ledger import PendingReport
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.sources import ObjectVersion
 
 #: The most events of one tick: the daemon stores about 60 a second, and a crash repeats at most this many look-ups.
 EVENTS_PER_TICK = 300

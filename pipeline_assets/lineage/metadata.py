@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.partitions import PartitionAccount
+from pipeline_assets.events.sources import ObjectVersion
 
 #: The most source objects, or accounts, that one event lists; their total number is always told.
 LISTED = 20

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.events.sources import ObjectVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ from datetime import datetime
 from pipeline_assets.csv_files.ingest import FileFlow
 from pipeline_assets.csv_files.reading import CsvFile
 from pipeline_assets.datasets.stocks import STOCKS
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.rejection import Rejection
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.stocks.batches import batches, written
 from pipeline_assets.stocks.load import Load

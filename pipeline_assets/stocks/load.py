@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts, OvertakenError
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.table import Table, key, transient
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.stores import TicketStores
 

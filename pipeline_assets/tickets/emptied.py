@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.sources import ObjectVersion
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

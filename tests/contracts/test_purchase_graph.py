@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from neo4j.exceptions import ConstraintError
 
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph.load import Batch, BehindError, Load
 from pipeline_assets.graph.ownership import Content, Line, TicketKey
 from pipeline_assets.graph.store import PurchaseGraph

@@ -21,7 +21,7 @@ from deploy.cli.console import UNREAD
 from deploy.cli.main import app
 from deploy.local.access import Access
 from deploy.local.cloud import CREDENTIALS, REGION
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.queries.athena import AthenaEngine

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -22,12 +21,13 @@ from botocore.exceptions import EndpointConnectionError
 
 from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.local.instance import PROJECT
-from deploy.local.processes import inherited_environment, signal_group, start
+from deploy.local.processes import inherited_environment, kill_group, start
 from pipeline_assets.definitions import defs
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger, pending_item
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage import sensors
 from pipeline_assets.lineage.checks import (
     FLOWS,
@@ -91,7 +91,7 @@ class Bridge:
 
     def kill_daemon(self) -> None:
         assert self.process is not None
-        signal_group(self.process.pid, signal.SIGKILL)
+        kill_group(self.process.pid)
         self.process.wait()
         self.process = None
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
+from pipeline_assets.errors import TimeBudgetReachedError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.tickets import ingest, rows
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW, TicketFlow
@@ -18,8 +19,8 @@ from tests.worlds.mortality import DeadError
 from tests.worlds.tickets import TicketWorld, row, ticket_world
 
 if TYPE_CHECKING:
-    from pipeline_assets.events.object_version import ObjectVersion
     from pipeline_assets.events.receipt import Receipt
+    from pipeline_assets.events.sources import ObjectVersion
     from tests.worlds.stack import RunningStack
 
 DAY = "2026-11-14"

@@ -18,7 +18,8 @@ from deploy.local.access import Access
 from pipeline_assets.curation.completion import open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
 from pipeline_assets.datasets.spec import Between, Rule
-from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError, TransientError
+from pipeline_assets.errors import TimeBudgetReachedError, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snapshot
 from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.operations.rejected import rejected_file, rejected_files

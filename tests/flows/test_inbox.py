@@ -17,10 +17,11 @@ import pytest
 from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, PRODUCTS, QUERY_LOG
 from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_text
 from pipeline_assets.privacy.masking import mask

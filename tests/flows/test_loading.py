@@ -15,9 +15,9 @@ from deploy.local.following import Progress, follow
 from deploy.local.tickets_load import TicketFile, put_ticket_file, standing_at, tickets_leaving
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import notification
+from pipeline_assets.events.sources import ObjectVersion
 from tests.worlds.stack import RunningStack
 from tests.worlds.ticket_cloud import HEADER, row
 

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from deploy.cli.main import app
 from deploy.local.outputs import environment_contract
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.dead_letters import DeadLetters
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt

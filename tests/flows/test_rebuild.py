@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.local.outputs import environment_contract
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import emptying
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets import ingest

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, OvertakenError, TimeBudgetReachedError, TransientError
+from pipeline_assets.errors import TimeBudgetReachedError, TransientError
+from pipeline_assets.events.outcomes import Counts, OvertakenError
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.stocks import ingest
 from pipeline_assets.stocks.ingest import STOCK_FLOW
 from pipeline_assets.stocks.load import Load

@@ -12,7 +12,8 @@ import pytest
 
 from deploy.local.flows import flow_status
 from deploy.local.reconciliation import announce_lost
-from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
+from pipeline_assets.errors import TimeBudgetReachedError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import object_versions
 from pipeline_assets.operations.replay import replay_message

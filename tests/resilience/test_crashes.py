@@ -14,8 +14,8 @@ import pytest
 from deploy.local.instance import GraphEngine
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.worlds.graph_picture import Picture, picture

@@ -17,7 +17,7 @@ import pytest
 
 from deploy.local.access import Access
 from pipeline_assets.curation.ingest import CURATION_FLOW, DATASETS, recurate_day
-from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion
 from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, row
 from tests.worlds.mortality import DeadError, Fate
 

@@ -17,7 +17,7 @@ from botocore.compat import HTTPHeaders
 
 from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDERS, PAYMENTS
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.loads import Part

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline_assets.errors import TimeBudgetReachedError
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.rejection import Rejection
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import store
 from pipeline_assets.graph.load import Batch, BehindError, Load
 from pipeline_assets.graph.ownership import Line

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_assets.events.ledger import PendingReport
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.bridge import (
     NO_ASSET,
     PartitionEvent,

@@ -18,7 +18,7 @@ from pipeline_assets.curation.account import FOOTER_KEY, DayAccount
 from pipeline_assets.curation.day import CuratedDay, curate
 from pipeline_assets.curation.source import RawFile
 from pipeline_assets.datasets.ecommerce import STORES
-from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import DELETED, RawObject
 from tests.worlds.curation_rows import DAY, rows_of
 

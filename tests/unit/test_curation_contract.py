@@ -16,7 +16,7 @@ from pipeline_assets.curation.day import CuratedDay, curate, schema_of
 from pipeline_assets.curation.source import RawFile
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG, STORES
 from pipeline_assets.datasets.spec import Between, Contract, Dataset, Rule
-from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject
 from tests.worlds.curation_rows import DAY, NOON, rows_of
 

@@ -15,11 +15,12 @@ import pytest
 
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.definitions import defs
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import FlowTotals
-from pipeline_assets.events.object_version import ObjectVersion
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.partitions import PartitionAccount
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage import redo as file_assets
 from pipeline_assets.lineage.bridge import Place, Standing
 from pipeline_assets.lineage.checks import CONSERVATION, FLOWS, RECEIPTS_KNOWN

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from deploy.cli.console import plain_failures
 from deploy.cli.main import app
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph.lookups import LoadPlace
 from pipeline_assets.graph.ownership import TicketKey
 from pipeline_assets.operations.backlog import Waiting

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.sources import ObjectVersion
 
 SOURCE = ObjectVersion("b", "año/a.csv", "v1", "e", 10, "2026-11-20T10:00:00.000Z", "A")
 ROWS = Counts(received=10, accepted=7, quarantined=1, duplicate=1, superseded=1)

@@ -9,9 +9,9 @@ import dagster as dg
 
 from pipeline_assets.events.ledger import PendingReport
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.bridge import Place, Shown
 from pipeline_assets.lineage.checks import FLOWS, RECEIPTS
 from pipeline_assets.lineage.sensors import _shown

@@ -7,8 +7,8 @@ import pytest
 
 from deploy.cli.redrive import _announced
 from pipeline_assets.events.dead_letters import DeadLetter
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.s3_events import notification, object_versions
+from pipeline_assets.events.sources import ObjectVersion
 
 
 def record(**changes: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
 
 _START = datetime(2026, 11, 20, 10, tzinfo=UTC)

@@ -15,7 +15,7 @@ from pipeline_assets.curation.day import CuratedDay, curate
 from pipeline_assets.curation.source import RawFile
 from pipeline_assets.datasets.ecommerce import ORDERS
 from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.events.object_version import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.privacy.leaks import Canaries

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.ingest import STOCK_FLOW
 from pipeline_assets.stocks.stores import StockStores

@@ -14,8 +14,8 @@ from uuid import uuid4
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.object_version import ObjectVersion
 from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import Rebuild, rebuild_graph
