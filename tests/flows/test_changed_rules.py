@@ -15,6 +15,7 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.tickets import ingest, rows
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW, TicketFlow
+from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError
 from tests.worlds.tickets import TicketWorld, row, ticket_world
 
@@ -86,7 +87,7 @@ def test_a_version_that_is_rejected_whole_by_now_leaves_its_key_to_the_one_befor
     TICKET_FLOW.ingest(newer, world.stores(), redo=True)
     assert world.picture()["Ticket"] == [("T1",), ("T2",)]
     assert agreed(world, older).counts == Counts(received=2, accepted=2)
-    assert world.stores().ledger.account("tickets", DAY).receipt_ids == (older.id,)
+    assert source_ids(world.stores().ledger, "tickets", DAY) == (older.id,)
     before = world.picture()
     assert world.rebuild().same is True
     assert world.picture() == before
@@ -124,7 +125,7 @@ def test_where_the_version_before_is_gone_the_one_before_that_stands(
     TICKET_FLOW.ingest(newest, world.stores(), redo=True)
     assert world.picture()["Ticket"] == [("T1",)]
     assert agreed(world, oldest).counts == Counts(received=1, accepted=1)
-    assert world.stores().ledger.account("tickets", DAY).receipt_ids == (oldest.id,)
+    assert source_ids(world.stores().ledger, "tickets", DAY) == (oldest.id,)
 
 
 def test_a_version_that_went_away_while_it_was_read_leaves_its_key_to_the_one_before(

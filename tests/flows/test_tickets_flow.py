@@ -16,6 +16,7 @@ from pipeline_assets.errors import TimeBudgetReachedError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import object_versions
+from pipeline_assets.flows import flow_row
 from pipeline_assets.operations.replay import replay_message
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.tickets.catch_up import catch_up
@@ -66,7 +67,7 @@ def test_the_same_event_again_changes_nothing_but_the_deliveries(tickets: Ticket
     receipt = tickets.receipt("twice.csv", version)
     assert receipt.counts == Counts(received=2, accepted=1, duplicate=1)
     before, totals = picture(tickets.cloud.graph), tickets.ledger.totals("tickets")
-    source = receipt.source
+    source = receipt.version
     record = tickets.notification("twice.csv", version, moment=source.event_time, sequencer=source.sequencer)
     tickets.send(json.dumps({"Records": [record, record]}))
     tickets.wait(lambda: tickets.ledger.deliveries(receipt.id) == 3)
@@ -216,7 +217,7 @@ def test_markers_of_tools_leave_no_receipt_and_no_refusal(tickets: TicketCloud) 
     assert [tickets.ledger.receipt(each) for each in ids] == [None] * len(ids)
     assert tickets.ledger.totals("tickets").objects == before + 1
     # What other tests left in the bucket without a receipt is announced; these are not.
-    assert announce_lost(tickets.access, TICKET_FLOW).left_alone >= len(versions)
+    assert announce_lost(tickets.access, flow_row("tickets")).left_alone >= len(versions)
     tickets.wait(lambda: flow_status(tickets.access, "tickets").queued == 0)
     assert [tickets.ledger.receipt(each) for each in ids] == [None] * len(ids)
 
@@ -262,16 +263,16 @@ def test_a_partition_is_made_of_the_newest_versions_of_its_files(tickets: Ticket
     second = tickets.put("a/2026-03-03.csv", HEADER + row("P1", **then))
     tickets.receipt("a/2026-03-03.csv", second)
     assert tickets.ledger.account("tickets", day).counts == Counts(received=1, accepted=1)
-    assert [version.version_id for version in tickets.ledger.objects("tickets", day)] == [second]
+    assert [source.place["version_id"] for source in tickets.ledger.sources("tickets", day)] == [second]
     # Everything that arrived is there still; the rows of the first version are superseded.
     replaced = Counts(received=1, accepted=1) + Counts(accepted=-2, superseded=2)
     assert tickets.ledger.account("tickets/landed", arrived).counts == landed + replaced
     third = tickets.put("a/2026-03-03.csv", HEADER + row("P1", timestamp="2026-03-04 09:00:00"))
     tickets.receipt("a/2026-03-03.csv", third)
-    assert tickets.ledger.objects("tickets", day) == []
+    assert tickets.ledger.sources("tickets", day) == []
     refused = tickets.put("a/2026-03-03.csv", "no,header\n")
     tickets.receipt("a/2026-03-03.csv", refused)
-    assert [version.version_id for version in tickets.ledger.objects("tickets", "2026-03-04")] == [third]
+    assert [source.place["version_id"] for source in tickets.ledger.sources("tickets", "2026-03-04")] == [third]
 
 
 def test_a_file_is_done_again_with_the_same_result(tickets: TicketCloud) -> None:
@@ -279,7 +280,7 @@ def test_a_file_is_done_again_with_the_same_result(tickets: TicketCloud) -> None
     receipt = tickets.receipt("again.csv", tickets.put("again.csv", content))
     before, totals = picture(tickets.cloud.graph), tickets.ledger.totals("tickets")
     with tickets.stores() as stores:
-        again = TICKET_FLOW.ingest(receipt.source, stores, redo=True, report=False)
+        again = TICKET_FLOW.ingest(receipt.version, stores, redo=True, report=False)
     assert (again.run, again.counts, again.partitions) == (2, receipt.counts, receipt.partitions)
     assert picture(tickets.cloud.graph) == before
     assert tickets.ledger.totals("tickets") == totals
@@ -291,7 +292,7 @@ def test_a_redo_of_a_file_that_is_gone_changes_nothing(tickets: TicketCloud) -> 
     before, totals = picture(tickets.cloud.graph), tickets.ledger.totals("tickets")
     tickets.access.s3.delete_object(Bucket=tickets.bucket, Key="soon-gone.csv", VersionId=version)
     with tickets.stores() as stores:
-        again = TICKET_FLOW.ingest(receipt.source, stores, redo=True, report=False)
+        again = TICKET_FLOW.ingest(receipt.version, stores, redo=True, report=False)
     assert "no longer in the bucket" in again.refused
     assert again.counts == Counts()
     assert picture(tickets.cloud.graph) == before
@@ -310,9 +311,9 @@ def test_a_lost_graph_is_filled_again_from_ledger_and_bucket(tickets: TicketClou
     tickets.cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
     with tickets.stores() as stores:
         caught_up = catch_up(stores)
-        assert {receipt.source.key for receipt in caught_up.restored} >= set(keys)
+        assert {receipt.version.key for receipt in caught_up.restored} >= set(keys)
         assert tickets.lines("L0") == tickets.lines("L1") == [("Bread", 1)]
-        assert "lost/3.csv" in {receipt.source.key for receipt in caught_up.missing}
+        assert "lost/3.csv" in {receipt.version.key for receipt in caught_up.missing}
         assert catch_up(stores).restored == ()
 
 
@@ -334,5 +335,5 @@ def test_time_that_runs_out_is_gone_on_with_where_it_stopped(tickets: TicketClou
         assert stopped
         assert (stopped.next_row, stopped.done) == (BATCH_ROWS + 1, False)
         receipt = TICKET_FLOW.ingest(version, stores)
-    assert receipt.source.bucket == bucket
+    assert receipt.version.bucket == bucket
     assert receipt.counts == Counts(received=2 * BATCH_ROWS + 10, accepted=2 * BATCH_ROWS + 10)

@@ -10,6 +10,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 
 from pipeline_assets.errors import TimeBudgetReachedError
 from pipeline_assets.events.ledger import Ledger
@@ -26,6 +27,7 @@ from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.leaving import told_what_leaves
 from pipeline_assets.tickets.stores import TicketStores
+from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError
 from tests.worlds.tickets import HEADER, TicketWorld, row, ticket_world
 
@@ -171,7 +173,7 @@ def put_cut(world: TicketWorld, key: str, *rows: str) -> ObjectVersion:
     whole = world.put(key, *rows)
     body = gzip.compress("\n".join([HEADER, *rows, ""]).encode())[:-8]
     put = world.cloud.access.s3.put_object(Bucket=world.bucket, Key=key, Body=body)
-    return replace(whole, version_id=put["VersionId"], etag="", size=len(body))
+    return structs.replace(whole, version_id=put["VersionId"], etag="", size=len(body))
 
 
 def die() -> None:
@@ -179,8 +181,8 @@ def die() -> None:
 
 
 def accounted(world: TicketWorld) -> tuple[Counts, set[str]]:
-    account = world.stores().ledger.account("tickets", DAY)
-    return account.counts, set(account.receipt_ids)
+    ledger = world.stores().ledger
+    return ledger.account("tickets", DAY).counts, set(source_ids(ledger, "tickets", DAY))
 
 
 def test_the_account_of_a_day_stays_with_the_whole_version_that_came_between_graph_and_receipt_of_a_cut_one(

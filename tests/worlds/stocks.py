@@ -13,9 +13,8 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.ingest import STOCK_FLOW
-from pipeline_assets.stocks.stores import StockStores
+from pipeline_assets.stocks.stores import StockSettings, StockStores
 from tests.worlds.mortality import Fate, Mortal
 from tests.worlds.stores import ledger_table, make_bucket, make_table
 

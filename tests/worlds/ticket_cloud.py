@@ -76,7 +76,7 @@ class TicketCloud:
     def receipts(self, key: str, version: str) -> list[Receipt]:
         """The receipts of an object version that wait for Dagster, which does not run here."""
         reports = self.ledger.pending("tickets", limit=10_000)
-        return [r.receipt for r in reports if (r.receipt.source.key, r.receipt.source.version_id) == (key, version)]
+        return [r.receipt for r in reports if (r.receipt.version.key, r.receipt.version.version_id) == (key, version)]
 
     @contextmanager
     def stores(self) -> Iterator[TicketStores]:
