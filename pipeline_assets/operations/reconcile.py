@@ -93,6 +93,11 @@ def announce_lost(access: Access, flow: FlowRow) -> Announced:
     """Announce every object of a flow that the ledger of a deployed stack does not know.
 
     Manifests of loads have no receipt and are announced each time: so a completion marker that is missing is put.
+
+    Returns
+    -------
+    Announced
+        How many object versions are stored, and how many of them were announced.
     """
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     queue = EventQueue(access.sqs, access.queue(flow.queue))

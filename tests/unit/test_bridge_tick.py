@@ -11,9 +11,9 @@ import dagster as dg
 import pytest
 
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.ledger import FlowTotals, PendingReport
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.partitions import PartitionAccount
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FlowRow

@@ -28,9 +28,7 @@ from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_i
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.lake.parquet_objects import ParquetObjects
 from pipeline_assets.operations.access import Access
-from tests.worlds.frames import DATASETS
-from tests.worlds.frames import made
-from tests.worlds.frames import parquet
+from tests.worlds.frames import DATASETS, made, parquet
 from tests.worlds.mortality import Fate, Mortal
 from tests.worlds.stores import make_bucket, make_table
 
