@@ -83,7 +83,7 @@ class FakeLedger:
 
     def account(self, asset: str, partition: str) -> PartitionAccount:
         self.clock.now += self.seconds
-        return PartitionAccount(ROWS, (asset, partition))
+        return PartitionAccount.of({f"{asset} {partition}": ROWS})
 
 
 class NoMetrics(MetricsResource):
