@@ -181,12 +181,12 @@ def _scratch() -> Iterator[Path]:
 @contextmanager
 def _stores(access: Access) -> Iterator[TicketStores]:
     graph = access.document["graph"]
-    quarantine = Quarantine(access.s3, access.bucket("quarantine"), "tickets")
+    quarantine = Quarantine(access.open_bucket("quarantine"), "tickets")
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     with PurchaseGraph.connect(graph["uri"], graph["user"], graph["password"]) as purchases:
         purchases.ensure_schema()
         keep_what_is_loaded()
-        yield TicketStores(access.s3, ledger, purchases, quarantine)
+        yield TicketStores(access.storage, ledger, purchases, quarantine)
 
 
 def _table(results: dict[str, Comparison], unit: str) -> str:

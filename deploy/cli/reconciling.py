@@ -40,7 +40,7 @@ def reconcile(
     ):
         stores, bucket = there.stores, there.require_bucket()
         with console.status("comparing the bucket with the ledger …"):
-            found = announce_unknown(there.flow, stores.ledger, stores.s3, bucket, there.queue)
+            found = announce_unknown(there.flow, stores.ledger, stores.storage.bucket(bucket), there.queue)
     if as_json:
         print_json(asdict(found))
         return

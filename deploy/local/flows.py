@@ -65,7 +65,7 @@ def flow_status(access: Access, flow: str) -> FlowStatus:
         objects=totals.objects,
         refused=totals.refused,
         queued=queued,
-        foreign_messages=Quarantine(access.s3, access.bucket("quarantine"), flow).foreign_messages(),
+        foreign_messages=Quarantine(access.open_bucket("quarantine"), flow).foreign_messages(),
     )
 
 
@@ -74,11 +74,11 @@ def loads_on_their_way(access: Access) -> list[OpenLoad]:
     from pipeline_assets.curation.completion import open_loads  # noqa: PLC0415 - Polars takes half a second
     from pipeline_assets.curation.quarantine import LakeQuarantine  # noqa: PLC0415
     from pipeline_assets.curation.stores import FLOW, CurationStores  # noqa: PLC0415
-    from pipeline_assets.lake.parquet_objects import ParquetObjects  # noqa: PLC0415
 
-    raw, curated = (ParquetObjects(access.s3, access.bucket(name)) for name in ("raw", "curated"))
-    quarantine = LakeQuarantine(access.s3, access.bucket("quarantine"), FLOW)
-    return list(open_loads(CurationStores(raw, curated, quarantine, Ledger(access.dynamodb, access.table("ledger")))))
+    raw, curated = (access.open_bucket(name) for name in ("raw", "curated"))
+    quarantine = LakeQuarantine(access.open_bucket("quarantine"), FLOW)
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    return list(open_loads(CurationStores(access.storage, raw, curated, quarantine, ledger)))
 
 
 def messages_in(access: Access, queue: str) -> int:

@@ -22,4 +22,4 @@ def announce_lost(access: Access, flow: AnnouncedFlow) -> Announced:
     """
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     queue = EventQueue(access.sqs, access.queue(FLOWS[flow.name]))
-    return announce_unknown(flow, ledger, access.s3, access.bucket(FLOWS[flow.name]), queue)
+    return announce_unknown(flow, ledger, access.open_bucket(FLOWS[flow.name]), queue)

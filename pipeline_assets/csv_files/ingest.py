@@ -28,14 +28,14 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import RESERVE_SECONDS, TimeBudget
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    from pipeline_assets.storage.bucket import Storage
 
 
 class FileStores(Protocol):
     """Where files come from, and where what is known of them is kept."""
 
     @property
-    def s3(self) -> S3Client:
+    def storage(self) -> Storage:
         """The buckets."""
 
     @property
@@ -278,7 +278,7 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
             check = partial(budget.check, self.name, version.uri)
             fault = partial(self.header_fault, version=version)
             with (
-                downloaded(stores.s3, version, budget, self.dataset) as path,
+                downloaded(stores.storage, version, budget, self.dataset) as path,
                 open_csv(
                     path, version.key, self.dataset, check, header_fault=fault, measure=load.next_row == 1
                 ) as file,

@@ -36,17 +36,16 @@ class LakeQuarantine(Quarantine):
         """Keep the rejected rows of a raw object in place of what an earlier run left; none at all for no rows."""
         key = _key(version)
         if rejected.is_empty():
-            self._delete([key])
+            self._bucket.delete_all([key])
             return
         rows = rejected.with_columns(
             pl.lit(run, dtype=pl.Int64).alias("run"),
             pl.lit(datetime.now(UTC)).cast(pl.Datetime("us", "UTC")).alias("quarantined_at"),
         )
-        with tempfile.TemporaryFile() as file:
-            rows.write_parquet(file, compression="zstd")
-            file.seek(0)
-            with self._reached(key):
-                self._client.put_object(Bucket=self._bucket, Key=key, Body=file)
+        with tempfile.TemporaryDirectory(prefix="cesta-") as directory:
+            path = Path(directory) / "rejected"
+            rows.write_parquet(path, compression="zstd")
+            self._bucket.put(key, path)
 
     def keep_message(self, message_id: str, body: str, rule: str, reason: str) -> None:
         """Keep a message that announces no object; it may hold anything, so it is kept without numbers."""
@@ -75,12 +74,8 @@ class LakeQuarantine(Quarantine):
             yield document
 
     def _rows(self, key: str) -> Iterator[dict[str, Any]]:
-        with self._reached(key):
-            try:
-                body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-            except self._client.exceptions.NoSuchKey:
-                return
-        yield from pl.read_parquet(io.BytesIO(body)).iter_rows(named=True)
+        if body := self._bucket.read(key):
+            yield from pl.read_parquet(io.BytesIO(body)).iter_rows(named=True)
 
 
 def _key(version: ObjectVersion) -> str:

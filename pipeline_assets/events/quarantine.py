@@ -12,23 +12,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.events.sources import ObjectVersion
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Bucket
 
 _MESSAGES = "messages"
-_DELETED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +35,7 @@ class Contents:
 class Quarantine:
     """Where rejected rows, refused files and foreign messages of one flow are kept."""
 
-    def __init__(self, client: S3Client, bucket: str, flow: str) -> None:
-        self._client = client
+    def __init__(self, bucket: Bucket, flow: str) -> None:
         self._bucket = bucket
         self._flow = flow
 
@@ -103,66 +95,34 @@ class Quarantine:
 
     def drop_message(self, message_id: str) -> None:
         """Take a foreign message out, once it is in a queue again."""
-        self._delete([self._message_key(message_id)])
+        self._bucket.delete_all([self._message_key(message_id)])
 
     def drop_earlier_runs(self, version: ObjectVersion, run: int) -> None:
         """Take out what the runs before `run` left, once the receipt of `run` is recorded."""
         kept_from = f"{self._prefix(version.id, run)}/"
-        earlier = [key for key, _ in self._list(f"{self._flow}/{version.id}/") if key < kept_from]
-        for first in range(0, len(earlier), _DELETED_AT_ONCE):
-            self._delete(earlier[first : first + _DELETED_AT_ONCE])
+        listed = self._bucket.objects(f"{self._flow}/{version.id}/")
+        self._bucket.delete_all([found.key for found in listed if found.key < kept_from])
 
     def _list(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Keys, each with when it was written, in UTC."""
-        with self._reached(prefix):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-            for page in pages:
-                yield from ((item["Key"], iso_utc(item["LastModified"])) for item in page.get("Contents", []))
+        for found in self._bucket.objects(prefix):
+            yield found.key, iso_utc(found.modified)
 
     def _read(self, key: str) -> Iterator[dict[str, Any]]:
-        with self._reached(key):
-            try:
-                body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
-            except self._client.exceptions.NoSuchKey:
-                return  # a later run has just taken it out
-            for line in body.iter_lines():
-                yield json.loads(line)
-
-    def _delete(self, keys: Sequence[str]) -> None:
-        with self._reached(keys[0]):
-            answer = self._client.delete_objects(
-                Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
-            )
-        if refused := answer.get("Errors"):
-            raise self._failure(keys[0], f"{refused[0].get('Code')} for {len(refused)} of {len(keys)} deletions")
+        """The documents of an object; none where a later run has just taken it out."""
+        for line in self._bucket.lines(key):
+            yield json.loads(line)
 
     def _put(self, key: str, documents: Iterable[dict[str, Any]]) -> None:
         lines = (json.dumps(document, ensure_ascii=False) + "\n" for document in documents)
         body = b"".join(line.encode("utf-8", "backslashreplace") for line in lines)
-        with self._reached(key):
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=body,
-                ContentType="application/x-ndjson",
-            )
-
-    @contextmanager
-    def _reached(self, key: str) -> Iterator[None]:
-        try:
-            yield
-        except (BotoCoreError, ClientError) as error:
-            raise self._failure(key, str(error)) from error
+        self._bucket.put(key, body, content_type="application/x-ndjson")
 
     def _prefix(self, receipt_id: str, run: int) -> str:
         return f"{self._flow}/{receipt_id}/{run:04d}"
 
     def _message_key(self, message_id: str) -> str:
         return f"{self._flow}/{_MESSAGES}/{message_id}.jsonl"
-
-    def _failure(self, key: str, why: str) -> TransientError:
-        message = f"the quarantine bucket {self._bucket} did not answer for {key}: {why}"
-        return TransientError(message, flow=self._flow, object_uri=f"s3://{self._bucket}/{key}")
 
 
 def _named(header: Sequence[str], fields: Sequence[str]) -> dict[str, str] | Sequence[str]:

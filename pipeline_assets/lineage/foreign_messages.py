@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from functools import cache
 
-import boto3
 import dagster as dg
 from botocore.config import Config
 
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.lineage.checks import FLOWS
 from pipeline_assets.settings import quarantine_bucket
+from pipeline_assets.storage.s3 import open_storage
 
 NO_FOREIGN_MESSAGES = "no_foreign_messages"
 #: The metadata that holds how many there are.
@@ -29,7 +29,7 @@ class QuarantineResource(dg.ConfigurableResource["QuarantineResource"]):
 
 @cache
 def _quarantine(bucket: str, flow: str) -> Quarantine:
-    return Quarantine(boto3.client("s3", config=_STORE), bucket, flow)
+    return Quarantine(open_storage(_STORE).bucket(bucket), flow)
 
 
 def _check(flow: str, home: dg.AssetKey) -> dg.AssetChecksDefinition:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Bucket
 
 
 class AnnouncedFlow(Protocol):
@@ -46,7 +44,7 @@ class Announced:
     left_alone: int = 0
 
 
-def announce_unknown(flow: AnnouncedFlow, ledger: Ledger, s3: S3Client, bucket: str, queue: EventQueue) -> Announced:
+def announce_unknown(flow: AnnouncedFlow, ledger: Ledger, bucket: Bucket, queue: EventQueue) -> Announced:
     """Announce every file version without a receipt; one that is on its way already is merely delivered twice.
 
     Reads the whole ledger and lists the whole bucket. Raises `TransientError` when either does not answer or the queue
@@ -60,7 +58,7 @@ def announce_unknown(flow: AnnouncedFlow, ledger: Ledger, s3: S3Client, bucket: 
 
     def unknown() -> Iterator[ObjectVersion]:
         known = lambda version: receipts.get(version.id)  # noqa: E731 - a name for one line
-        for version in stored_versions(s3, bucket, known, flow.prefix, leave_alone):
+        for version in stored_versions(bucket, known, flow.prefix, leave_alone):
             found.stored += 1
             if not version.version_id:
                 found.passed_over += 1

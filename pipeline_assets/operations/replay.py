@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from pipeline_assets.csv_files.ingest import FileFlow, FileStores, StoresT
 from pipeline_assets.csv_files.reading import RefusedFileError, open_csv
 from pipeline_assets.errors import TransientError, UserError
@@ -120,11 +118,7 @@ def refuse_fewer_rows(mended: MendedFile, replaced: Receipt, path: Path, flow: F
 
 def put_mended(path: Path, bucket: str, key: str, stores: FileStores) -> str:
     """Put a mended file under its key, and return the id that its receipt will have; its own event does the work."""
-    try:
-        with path.open("rb") as body:
-            version = stores.s3.put_object(Bucket=bucket, Key=key, Body=body).get("VersionId")
-    except (BotoCoreError, ClientError) as error:
-        raise TransientError(f"s3://{bucket}/{key} could not be put: {error}") from error
+    version = stores.storage.bucket(bucket).put(key, path).version_id
     if not version:
         raise MendError(f"s3://{bucket}/{key} is in the bucket; the bucket keeps no versions, so `cesta trace` tells.")
     return version_id_of(bucket, key, version)

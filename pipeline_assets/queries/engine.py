@@ -49,13 +49,16 @@ class SqlEngine(Protocol):
 
 def open_engine(settings: QuerySettings) -> SqlEngine:
     """The engine that the settings name, with clients from the environment."""
-    import boto3  # noqa: PLC0415 - each engine's own libraries are loaded for it alone
-
+    # Each engine's own libraries are loaded for it alone.
     if settings.engine == "athena":
+        import boto3  # noqa: PLC0415
+
         from pipeline_assets.queries.athena import AthenaEngine  # noqa: PLC0415
 
         return AthenaEngine(boto3.client("athena"), database=settings.database, workgroup=settings.workgroup)
     from pipeline_assets.queries.duckdb_engine import DuckDbEngine  # noqa: PLC0415
+    from pipeline_assets.storage.s3 import open_storage  # noqa: PLC0415
 
-    buckets: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
-    return DuckDbEngine(boto3.client("s3"), buckets, settings.database)
+    storage = open_storage()
+    names: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
+    return DuckDbEngine({bucket: storage.bucket(name) for bucket, name in names.items()}, settings.database)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -15,9 +14,8 @@ from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.loads import Loads
 from pipeline_assets.raw.source import SourceDatabase
 from pipeline_assets.settings import ExportSettings, InboxSettings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Storage
+from pipeline_assets.storage.s3 import open_storage
 
 #: The flow of files that others deliver.
 INBOX = "inbox"
@@ -45,7 +43,7 @@ class InboxQuarantine(Quarantine):
 class InboxStores:
     """Where foreign files come from, where they go, and the key of the tokens."""
 
-    s3: S3Client
+    storage: Storage
     ledger: Ledger
     quarantine: InboxQuarantine
     loads: Loads
@@ -56,19 +54,19 @@ def open_stores(settings: ExportSettings) -> ExportStores:
     """The stores of an export; nothing of them has to be closed. Raises `SourceError` and `TokenKeyError`."""
     return ExportStores(
         SourceDatabase(settings.source_database_url),
-        Loads(boto3.client("s3", config=_RETRYING), settings.raw_bucket),
+        Loads(open_storage(_RETRYING).bucket(settings.raw_bucket)),
         TokenKey.from_text(settings.card_token_key_id, settings.card_token_key),
     )
 
 
 def open_inbox_stores(settings: InboxSettings) -> InboxStores:
     """The stores of the inbox; nothing of them has to be closed. Raises `TokenKeyError`."""
-    s3 = boto3.client("s3", config=_RETRYING)
+    storage = open_storage(_RETRYING)
     dynamodb = boto3.client("dynamodb", config=_RETRYING)
     return InboxStores(
-        s3,
+        storage,
         Ledger(dynamodb, settings.ledger_table),
-        InboxQuarantine(s3, settings.quarantine_bucket, INBOX),
-        Loads(s3, settings.raw_bucket),
+        InboxQuarantine(storage.bucket(settings.quarantine_bucket), INBOX),
+        Loads(storage.bucket(settings.raw_bucket)),
         TokenKey.from_text(settings.card_token_key_id, settings.card_token_key),
     )

@@ -15,10 +15,11 @@ from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.load import Loads
 from pipeline_assets.stocks.table import AT_A_TIME, StockTable
 from pipeline_assets.stocks.tickers import Tickers
+from pipeline_assets.storage.bucket import Storage
+from pipeline_assets.storage.s3 import open_storage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
 
 _RETRYING = Config(
     retries={"mode": "standard", "max_attempts": 4},
@@ -34,7 +35,7 @@ _RETRYING = Config(
 class StockStores:
     """Where price files come from and what they end in."""
 
-    s3: S3Client
+    storage: Storage
     ledger: Ledger
     loads: Loads
     tickers: Tickers
@@ -42,21 +43,20 @@ class StockStores:
     quarantine: Quarantine
 
     @classmethod
-    def of(cls, s3: S3Client, dynamodb: DynamoDBClient, settings: StockSettings) -> StockStores:
+    def of(cls, storage: Storage, dynamodb: DynamoDBClient, settings: StockSettings) -> StockStores:
         """The stores that `settings` names, reached through these clients."""
         ledger = settings.ledger_table
         return cls(
-            s3,
+            storage,
             Ledger(dynamodb, ledger),
             Loads(dynamodb, ledger),
             Tickers(dynamodb, ledger),
             StockTable(dynamodb, settings.stock_table),
-            Quarantine(s3, settings.quarantine_bucket, STOCKS.name),
+            Quarantine(storage.bucket(settings.quarantine_bucket), STOCKS.name),
         )
 
 
 def open_stores(settings: StockSettings) -> StockStores:
     """The stores that `settings` names; nothing of them has to be closed."""
-    s3 = boto3.client("s3", config=_RETRYING)
     dynamodb = boto3.client("dynamodb", config=_RETRYING)
-    return StockStores.of(s3, dynamodb, settings)
+    return StockStores.of(open_storage(_RETRYING), dynamodb, settings)

@@ -30,6 +30,7 @@ from pipeline_assets.raw import inbox
 from pipeline_assets.raw.inbox import INBOX_FLOW
 from pipeline_assets.raw.loads import Loads
 from pipeline_assets.raw.stores import INBOX, InboxQuarantine, InboxStores
+from pipeline_assets.storage.s3 import S3Bucket
 from tests.flows.source_world import frame_of
 from tests.flows.withheld import withheld
 from tests.number_spellings import DIGITS, SEPARATORS, spelled
@@ -55,8 +56,8 @@ class World:
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        ledger, quarantine = Ledger(access.dynamodb, table), InboxQuarantine(self.s3, self.kept, INBOX)
-        self.stores = InboxStores(self.s3, ledger, quarantine, Loads(self.s3, self.raw), KEY)
+        ledger, quarantine = Ledger(access.dynamodb, table), InboxQuarantine(S3Bucket(self.s3, self.kept), INBOX)
+        self.stores = InboxStores(access.storage, ledger, quarantine, Loads(S3Bucket(self.s3, self.raw)), KEY)
 
     def deliver(self, key: str, content: bytes) -> ObjectVersion:
         """Put a file into the inbox; the version that its event announces."""
@@ -84,7 +85,9 @@ class World:
         return [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]  # type: ignore[list-item]
 
     def leaks(self) -> list[object]:
-        return [finding for bucket in (self.raw, self.kept) for finding in scan_bucket(self.s3, bucket, CANARIES)]
+        return [
+            finding for bucket in (self.raw, self.kept) for finding in scan_bucket(S3Bucket(self.s3, bucket), CANARIES)
+        ]
 
 
 @pytest.fixture

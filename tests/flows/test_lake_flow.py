@@ -30,6 +30,7 @@ from pipeline_assets.events.s3_events import notification
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of, quarantine_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
+from pipeline_assets.storage.s3 import S3Bucket
 from tests.flows.conftest import RunningStack
 from tests.flows.lake_world import Lake, foreign, load_name, until
 
@@ -309,7 +310,7 @@ def test_no_number_is_anywhere_but_in_the_inbox(lake: Lake) -> None:
     found = [
         finding
         for bucket in (lake.raw, lake.curated, lake.quarantine)
-        for finding in scan_bucket(lake.s3, bucket, CANARIES)
+        for finding in scan_bucket(S3Bucket(lake.s3, bucket), CANARIES)
     ]
     found += scan_text("ledger", said_in_the_ledger(lake), CANARIES)
     found += scan_text("logs", said_in_logs(lake.access), CANARIES)

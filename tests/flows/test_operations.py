@@ -63,7 +63,7 @@ class Desk(TicketCloud):
         return [file.receipt.source.key for file in self.rejected() if file.standing == "open"]
 
     def quarantine(self) -> Quarantine:
-        return Quarantine(self.access.s3, self.access.bucket("quarantine"), "tickets")
+        return Quarantine(self.access.open_bucket("quarantine"), "tickets")
 
     def runs(self, receipt: Receipt) -> set[str]:
         listed = self.access.s3.list_objects_v2(

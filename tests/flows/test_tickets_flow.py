@@ -80,8 +80,8 @@ class TicketCloud:
     @contextmanager
     def stores(self) -> Iterator[TicketStores]:
         """The stores of the instance, for work that no function does."""
-        quarantine = Quarantine(self.access.s3, self.access.bucket("quarantine"), "tickets")
-        yield TicketStores(self.access.s3, self.ledger, PurchaseGraph(self.cloud.graph), quarantine)
+        quarantine = Quarantine(self.access.open_bucket("quarantine"), "tickets")
+        yield TicketStores(self.access.storage, self.ledger, PurchaseGraph(self.cloud.graph), quarantine)
 
     def wait(self, look: Any) -> Any:
         """What `look` returns, as soon as it is something."""

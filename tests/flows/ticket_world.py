@@ -45,9 +45,9 @@ class World:
 
     def stores(self, graph: Any = None) -> TicketStores:
         access = self.cloud.access
-        quarantine = Quarantine(access.s3, access.bucket("quarantine"), "tickets")
+        quarantine = Quarantine(access.open_bucket("quarantine"), "tickets")
         ledger = Ledger(access.dynamodb, self.table)
-        return TicketStores(access.s3, ledger, graph or PurchaseGraph(self.cloud.graph), quarantine)
+        return TicketStores(access.storage, ledger, graph or PurchaseGraph(self.cloud.graph), quarantine)
 
     def put(
         self, key: str, *rows: str, header: str = HEADER, cut: bool = False, emptied: bool = False
