@@ -21,7 +21,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from deploy.local.cloud import CREDENTIALS, REGION
-from deploy.local.instance import PROJECT, GraphEngine
+from deploy.local.instance import PROJECT
 from deploy.local.processes import inherited_environment, signal_group, start
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
@@ -43,9 +43,9 @@ from pipeline_assets.settings import MissingSettingError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from tests.flows.conftest import RunningStack
+    from tests.worlds.stack import RunningStack
 
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)  # its graph is never asked
+pytestmark = pytest.mark.any_engine  # its graph is never asked
 LANDED, SOLD, GRAPH = "tickets/landed", "tickets", "purchase_graph"
 OTHERS = [flow for flow in FLOWS if flow != "tickets"]
 ROWS = Counts(received=10, accepted=7, quarantined=1, duplicate=1, superseded=1)

@@ -25,8 +25,8 @@ from pipeline_assets.lake.parquet_tail import parquet_tail
 from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.operations.rejected import rejected_file, rejected_files
 from pipeline_assets.operations.replay import MendError, replay_files
-from tests.flows.curation_world import DAY, MORNING, STORES, CurationWorld, frame, load_id, parquet, row
-from tests.flows.withheld import withheld
+from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, load_id, parquet, row
+from tests.worlds.withheld import withheld
 
 
 @pytest.fixture

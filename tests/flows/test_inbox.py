@@ -31,9 +31,9 @@ from pipeline_assets.raw.inbox import INBOX_FLOW
 from pipeline_assets.raw.loads import Loads
 from pipeline_assets.raw.stores import INBOX, InboxQuarantine, InboxStores
 from pipeline_assets.storage.s3 import S3Bucket
-from tests.flows.source_world import frame_of
-from tests.flows.withheld import withheld
-from tests.number_spellings import DIGITS, SEPARATORS, spelled
+from tests.worlds.number_spellings import DIGITS, SEPARATORS, spelled
+from tests.worlds.source import frame_of
+from tests.worlds.withheld import withheld
 
 KEY = TokenKey("k1", bytes(range(32)))
 CARD, CODE, SSN, NAME = "4111111111111111", "K9X7QZ", "666-45-6789", "Hortensia"

@@ -21,10 +21,10 @@ from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import ObjectsGoneError
-from tests.flows.ticket_world import World, random_history, random_rows, row, ticket_world
+from tests.worlds.tickets import World, random_history, random_rows, row, ticket_world
 
 if TYPE_CHECKING:
-    from tests.flows.conftest import RunningStack
+    from tests.worlds.stack import RunningStack
 
 
 @pytest.fixture

@@ -28,10 +28,10 @@ from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import BATCH_ROWS, TICKET_FLOW
 from pipeline_assets.tickets.stores import TicketStores
-from tests.flows.graph_picture import picture
+from tests.worlds.graph_picture import picture
 
 if TYPE_CHECKING:
-    from tests.flows.conftest import RunningStack
+    from tests.worlds.stack import RunningStack
 
 HEADER = ",".join(TICKETS.column_names) + "\n"
 PATIENCE = 60.0

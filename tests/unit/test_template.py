@@ -16,7 +16,7 @@ from botocore import xform_name
 from deploy.packaging import PACKAGES, ROOT, Package, first_party_files
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
-from tests.unit.template_reading import READ, RESOURCES, as_list, of_type, statements
+from tests.worlds.template_reading import READ, RESOURCES, as_list, of_type, statements
 
 #: Statements that name every resource because AWS takes no narrower one, with the reason; only ever in a VPC.
 EVERY_RESOURCE = {

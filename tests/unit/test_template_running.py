@@ -12,7 +12,7 @@ from deploy.stack import outputs_by_kind
 from pipeline_assets.events.queue import back_off_seconds
 from pipeline_assets.settings import StockSettings, TicketSettings
 from pipeline_assets.stocks.feed import FeedSettings
-from tests.unit.template_reading import READ, RESOURCES, as_list, of_type, statements
+from tests.worlds.template_reading import READ, RESOURCES, as_list, of_type, statements
 
 #: Variables that do not take any text.
 _OF_A_FORM = {"TICKETS_DAY_BEGINS"}
