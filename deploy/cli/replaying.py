@@ -65,7 +65,7 @@ def replace_file(there: Deployment[Any], name: str, path: Path, *, fewer_rows: b
     if not isinstance(flow, FileFlow):
         raise MendError(f"{flow.name} takes no mended files: mend the rows where they come from and export them again.")
     rejected = named(there, name)[-1]
-    old, source = rejected.receipt, rejected.receipt.source
+    old, source = rejected.receipt, rejected.receipt.version
     if rejected.standing == "replaced":
         raise MendError(f"a newer version of {source.uri} was taken since: mend that one, if it has to be mended.")
     mended = read_mended(path, source.key, flow)
@@ -114,7 +114,7 @@ def _print_replayed(there: Deployment[Any], done: Sequence[Replayed], asked: int
     for each in done:
         now = _numbers(each.after) if each.after else ("failed", "")
         before = f"{each.before.counts.quarantined:,}"
-        table.add_row(escape(there.name_of(each.before.source)), before, *now, (each.after or each.before).id[:DIGITS])
+        table.add_row(escape(there.name_of(each.before.version)), before, *now, (each.after or each.before).id[:DIGITS])
     console.print(table)
     worked = [each for each in done if each.after]
     was = sum(each.before.counts.quarantined for each in worked)
@@ -133,8 +133,8 @@ def _numbers(after: Receipt) -> tuple[str, str]:
 def _document(each: Replayed) -> dict[str, object]:
     after = each.after
     return {
-        "bucket": each.before.source.bucket,
-        "key": each.before.source.key,
+        "bucket": each.before.version.bucket,
+        "key": each.before.version.key,
         "receipt": (after or each.before).id,
         "before": each.before.counts.as_dict(),
         "after": after.counts.as_dict() if after else None,

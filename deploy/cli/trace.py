@@ -45,7 +45,7 @@ def print_trace(there: Deployment[TicketStores], name: str, *, as_json: bool) ->
 def _file_named(there: Deployment[TicketStores], name: str) -> FileTrace | None:
     """The file that a name means, or None where it means no file that anybody knows."""
     receipt = _receipt_named(there, name) if _RECEIPT_ID.fullmatch(name) else None
-    bucket, key = (receipt.source.bucket, receipt.source.key) if receipt else there.object(name)
+    bucket, key = (receipt.version.bucket, receipt.version.key) if receipt else there.object(name)
     file = trace_file(bucket, key, there.stores, there.dead_letters())
     known = receipt or file.versions or file.deleted or name.startswith("s3://") or name.endswith((".csv", ".csv.gz"))
     return file if known else None

@@ -112,7 +112,7 @@ def _worked(receipts: Sequence[Receipt], account: DayAccount | None) -> dict[str
     return {
         **figures,
         "broken_rules": dg.MetadataValue.md(_rules_broken(account)),
-        "sources": dg.MetadataValue.md(sources_table([receipt.source for receipt in receipts])),
+        "sources": dg.MetadataValue.md(sources_table([receipt.version for receipt in receipts])),
     }
 
 

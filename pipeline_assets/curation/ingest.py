@@ -166,12 +166,12 @@ def recurate_day(
             continue  # put since the day was listed; its own event is on its way
         # A version that the ledger knows keeps the place in the order that its event gave it.
         earlier = runs.earlier(version)
-        known = earlier.source if earlier else version
+        known = earlier.version if earlier else version
         receipt = _receipt(known, runs.run_of(version), source, seconds, raw)
         stores.ledger.record(receipt, report=report)
         receipts.append(receipt)
     _recount(dataset.name, day, stores)
-    for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.source.key))}):
+    for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.version.key))}):
         _complete(LoadName(day, load_id), stores)
     return receipts
 

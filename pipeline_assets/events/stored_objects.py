@@ -9,10 +9,11 @@ never overtakes a newer version, known or not, nor falls behind an older one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
+
+from msgspec.structs import replace
 
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.names import is_left_alone

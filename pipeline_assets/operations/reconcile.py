@@ -50,7 +50,7 @@ def announce_unknown(flow: AnnouncedFlow, ledger: Ledger, bucket: Bucket, queue:
     Reads the whole ledger and lists the whole bucket. Raises `TransientError` when either does not answer or the queue
     does not take a message; what was announced until then stays so.
     """
-    receipts = {receipt.id: receipt.source for receipt in ledger.receipts(flow.name)}
+    receipts = {receipt.id: receipt.version for receipt in ledger.receipts(flow.name)}
     found = Announced()
 
     def leave_alone(_: ObjectVersion) -> None:

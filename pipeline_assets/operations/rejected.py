@@ -42,9 +42,7 @@ class RejectedFile:
         source = self.receipt.source
         return {
             "receipt": self.receipt.id,
-            "bucket": source.bucket,
-            "key": source.key,
-            "version_id": source.version_id,
+            **source.place,
             "arrived": source.event_time,
             "standing": self.standing,
             "run": self.receipt.run,

@@ -66,7 +66,7 @@ def replay_files(files: Iterable[RejectedFile], flow: ReplayedFlow[StoresT], sto
     in_a_row = 0
     for file in sorted(files, key=lambda each: each.receipt.source.stamp):
         try:
-            done = _replayed(file.receipt, flow.ingest(file.receipt.source, stores, redo=True))
+            done = _replayed(file.receipt, flow.ingest(file.receipt.version, stores, redo=True))
         except TransientError as error:
             done = Replayed(file.receipt, failure=str(error))
         yield done

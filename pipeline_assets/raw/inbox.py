@@ -15,11 +15,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+from msgspec import structs
 
 from pipeline_assets import __version__
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
@@ -84,7 +84,7 @@ class InboxFlow:
         shown in Dagster. Raises `TransientError` when a store does not answer, and `TimeBudgetReachedError`.
         """
         # Everywhere but in the inbox itself, a file goes by its name without the numbers in it, and has its id by that.
-        told = replace(version, key=without_numbers(version.key))
+        told = structs.replace(version, key=without_numbers(version.key))
         earlier = stores.ledger.receipt(told.id)
         if earlier and not (redo and earlier.refused):
             return _done(earlier, version, stores, report=report)

@@ -41,13 +41,13 @@ def catch_up(stores: TicketStores, *, progress: Callable[[str], None] = lambda _
     every = stores.ledger.receipts(TICKET_FLOW.name)
     brought: list[Receipt] = []
     for number, receipt in enumerate(every, 1):
-        load = stores.graph.load(receipt.source)
+        load = stores.graph.load(receipt.version)
         if load and load.revision > receipt.revision:
             TICKET_FLOW.revise(receipt.id, stores)
         lacking = not receipt.refused if load is None else not load.done or load.run > receipt.run
         if lacking:
-            brought.append(restore_patiently(receipt.source, stores))
-            progress(f"{number} of {len(every)} objects: {brought[-1].refused or f'restored {receipt.source.key}'}")
+            brought.append(restore_patiently(receipt.version, stores))
+            progress(f"{number} of {len(every)} objects: {brought[-1].refused or f'restored {receipt.version.key}'}")
     restored = tuple(receipt for receipt in brought if receipt.partitions)
     receipts = [receipt for receipt in every if not receipt.refused]
     newest = {receipt.source.uri: receipt.id for receipt in receipts}

@@ -128,7 +128,7 @@ class TicketFlow(FileFlow[Load, TicketStores]):
         if receipt is None or receipt.run != known.load.run:
             return
         if receipt.revision < known.load.revision:
-            load = replace(known.load, version=receipt.source)
+            load = replace(known.load, version=receipt.version)
             self._keep_refusal(load, stores)
             refused = receipt.refused if load.refused else self.refusal(load)
             stores.ledger.record(self.receipt(load, load.counts, refused, receipt.seconds), delivery=False)
@@ -158,10 +158,10 @@ class TicketFlow(FileFlow[Load, TicketStores]):
                 stores.ledger.account_again(known.id)
 
     def _work_in_again(self, known: KnownLoad, receipt: Receipt, stores: TicketStores, budget: TimeBudget) -> None:
-        if self._work(receipt.source, stores, receipt, budget, redo=False, report=True).run > receipt.run:
+        if self._work(receipt.version, stores, receipt, budget, redo=False, report=True).run > receipt.run:
             return
         # It is no longer in its bucket: the one before it has to stand.
-        load = stores.graph.load(receipt.source)
+        load = stores.graph.load(receipt.version)
         while load and not load.done:
             load = stores.graph.finish(self.refused(load))
         if again := stores.graph.known(known.id):

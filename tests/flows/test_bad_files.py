@@ -65,7 +65,7 @@ def _receipts(tickets: TicketCloud, versions: dict[str, str]) -> dict[str, Recei
 
     def look() -> dict[str, Receipt] | None:
         reports = tickets.ledger.pending("tickets", limit=10_000)
-        sources = ((report.receipt.source, report.receipt) for report in reports)
+        sources = ((report.receipt.version, report.receipt) for report in reports)
         now = {source.key: receipt for source, receipt in sources if versions.get(source.key) == source.version_id}
         return now if len(now) > len(found) else None
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import polars as pl
 import pytest
+from msgspec import structs
 
 from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, PRODUCTS, QUERY_LOG
@@ -30,6 +31,7 @@ from pipeline_assets.raw import inbox
 from pipeline_assets.raw.inbox import INBOX_FLOW
 from pipeline_assets.raw.loads import Loads
 from pipeline_assets.raw.stores import INBOX, InboxQuarantine, InboxStores
+from pipeline_assets.storage.documents import to_json
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.number_spellings import DIGITS, SEPARATORS, spelled
 from tests.worlds.source import frame_of
@@ -269,21 +271,21 @@ class TestPaths:
         version = world.deliver(key, parquet(payments(2).drop("card_number")))
         receipt = INBOX_FLOW.ingest(version, world.stores)
         assert (receipt.refused, receipt.counts) == ("", Counts(2, 2))
-        assert "[card ending 1111]" in receipt.source.key
+        assert "[card ending 1111]" in receipt.version.key
         assert INBOX_FLOW.ingest(version, world.stores) == receipt
         assert world.stores.ledger.receipt(version.id) is None
         assert world.stores.ledger.deliveries(receipt.id) == 2
-        assert scan_text("receipt", receipt.to_json(), CANARIES) == []
+        assert scan_text("receipt", to_json(receipt).decode(), CANARIES) == []
         assert world.left() == []
         assert world.leaks() == []
 
     def test_a_refused_file_with_a_number_in_its_name_is_told_without_and_not_found_again(self, world: World) -> None:
         receipt = INBOX_FLOW.ingest(world.deliver(f"carts/{CARD}.parquet", b"x"), world.stores)
         assert receipt.refused.startswith("carts/[card ending 1111].parquet: it is not where")
-        said = receipt.to_json() + json.dumps(list(world.stores.quarantine.documents(receipt)))
+        said = to_json(receipt).decode() + json.dumps(list(world.stores.quarantine.documents(receipt)))
         assert scan_text("said", said, CANARIES) == []
         damaged = INBOX_FLOW.ingest(world.deliver(f"payments/{CARD}.parquet", b"x"), world.stores)
-        again = INBOX_FLOW.ingest(damaged.source, world.stores, redo=True)
+        again = INBOX_FLOW.ingest(damaged.version, world.stores, redo=True)
         assert "deliver it again under another name" in again.refused
         assert (again.id, again.run) == (damaged.id, 2)
 
@@ -400,7 +402,7 @@ class TestRefused:
         assert [each["VersionId"] for each in world.left()] == [version.version_id]
         (document,) = world.stores.quarantine.documents(receipt)
         assert document["reason"] == receipt.refused
-        said = receipt.to_json() + json.dumps(document)
+        said = to_json(receipt).decode() + json.dumps(document)
         assert scan_text("said", said, CANARIES) == []
         assert NAME not in said
 
@@ -461,7 +463,9 @@ class TestRefused:
 
 
 def test_the_time_of_the_event_names_the_load(world: World) -> None:
-    version = replace(world.deliver("payments/a.parquet", parquet(payments(1))), event_time="2026-03-01T23:59:59.999Z")
+    version = structs.replace(
+        world.deliver("payments/a.parquet", parquet(payments(1))), event_time="2026-03-01T23:59:59.999Z"
+    )
     INBOX_FLOW.ingest(version, world.stores)
     (manifest,) = world.manifests()
     assert manifest.name.load_id.startswith("20260301T235959999")

@@ -103,7 +103,9 @@ class TestTheGenerator:
 
         def told() -> Counter[str]:
             receipts = [report.receipt for report in ledger.pending("stocks", limit=10_000)]
-            return Counter({r.source.key: ledger.deliveries(r.id) for r in receipts if "20260302T1432" in r.source.key})
+            return Counter(
+                {r.version.key: ledger.deliveries(r.id) for r in receipts if "20260302T1432" in r.version.key}
+            )
 
         until(lambda: len(told()) >= 50, 30)
         assert told() == dict.fromkeys(dict(minute_files(minute)), 1)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.outcomes import Counts, OvertakenError
@@ -194,7 +195,7 @@ class TestOnTheWay:
         begun = world.stores().loads.load(version)
         assert begun
         assert begun.next_row > 1
-        receipt = world.ingest(replace(version, event_time="2026-11-20T23:00:00.000Z"))
+        receipt = world.ingest(structs.replace(version, event_time="2026-11-20T23:00:00.000Z"))
         assert receipt.source.stamp == version.stamp
         assert {item["owner"].rsplit("/", 3)[0] for item in world.items()} == {version.stamp}
 

@@ -46,7 +46,7 @@ def put(cloud: RunningStack, key: str, text: str | bytes) -> Receipt:
 
     def found() -> list[Receipt]:
         reports = [pending.receipt for pending in ledger.pending("stocks", limit=10_000)]
-        return [receipt for receipt in reports if receipt.source.version_id == version]
+        return [receipt for receipt in reports if receipt.version.version_id == version]
 
     until(lambda: bool(found()))
     return found()[0]

@@ -75,7 +75,7 @@ class TicketCloud:
     def receipts(self, key: str, version: str) -> list[Receipt]:
         """The receipts of an object version that wait for Dagster, which does not run here."""
         reports = self.ledger.pending("tickets", limit=10_000)
-        return [r.receipt for r in reports if (r.receipt.source.key, r.receipt.source.version_id) == (key, version)]
+        return [r.receipt for r in reports if (r.receipt.version.key, r.receipt.version.version_id) == (key, version)]
 
     @contextmanager
     def stores(self) -> Iterator[TicketStores]:
@@ -150,7 +150,7 @@ def test_the_same_event_again_changes_nothing_but_the_deliveries(tickets: Ticket
     receipt = tickets.receipt("twice.csv", version)
     assert receipt.counts == Counts(received=2, accepted=1, duplicate=1)
     before, totals = picture(tickets.cloud.graph), tickets.ledger.totals("tickets")
-    source = receipt.source
+    source = receipt.version
     record = tickets.notification("twice.csv", version, moment=source.event_time, sequencer=source.sequencer)
     tickets.send(json.dumps({"Records": [record, record]}))
     tickets.wait(lambda: tickets.ledger.deliveries(receipt.id) == 3)
@@ -359,7 +359,7 @@ def test_a_file_is_done_again_with_the_same_result(tickets: TicketCloud) -> None
     receipt = tickets.receipt("again.csv", tickets.put("again.csv", content))
     before, totals = picture(tickets.cloud.graph), tickets.ledger.totals("tickets")
     with tickets.stores() as stores:
-        again = TICKET_FLOW.ingest(receipt.source, stores, redo=True, report=False)
+        again = TICKET_FLOW.ingest(receipt.version, stores, redo=True, report=False)
     assert (again.run, again.counts, again.partitions) == (2, receipt.counts, receipt.partitions)
     assert picture(tickets.cloud.graph) == before
     assert tickets.ledger.totals("tickets") == totals
@@ -371,7 +371,7 @@ def test_a_redo_of_a_file_that_is_gone_changes_nothing(tickets: TicketCloud) -> 
     before, totals = picture(tickets.cloud.graph), tickets.ledger.totals("tickets")
     tickets.access.s3.delete_object(Bucket=tickets.bucket, Key="soon-gone.csv", VersionId=version)
     with tickets.stores() as stores:
-        again = TICKET_FLOW.ingest(receipt.source, stores, redo=True, report=False)
+        again = TICKET_FLOW.ingest(receipt.version, stores, redo=True, report=False)
     assert "no longer in the bucket" in again.refused
     assert again.counts == Counts()
     assert picture(tickets.cloud.graph) == before
@@ -389,9 +389,9 @@ def test_a_lost_graph_is_filled_again_from_ledger_and_bucket(tickets: TicketClou
     tickets.cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
     with tickets.stores() as stores:
         caught_up = catch_up(stores)
-        assert {receipt.source.key for receipt in caught_up.restored} >= set(keys)
+        assert {receipt.version.key for receipt in caught_up.restored} >= set(keys)
         assert tickets.lines("L0") == tickets.lines("L1") == [("Bread", 1)]
-        assert "lost/3.csv" in {receipt.source.key for receipt in caught_up.missing}
+        assert "lost/3.csv" in {receipt.version.key for receipt in caught_up.missing}
         assert catch_up(stores).restored == ()
 
 
@@ -413,5 +413,5 @@ def test_time_that_runs_out_is_gone_on_with_where_it_stopped(tickets: TicketClou
         assert stopped
         assert (stopped.next_row, stopped.done) == (BATCH_ROWS + 1, False)
         receipt = TICKET_FLOW.ingest(version, stores)
-    assert receipt.source.bucket == bucket
+    assert receipt.version.bucket == bucket
     assert receipt.counts == Counts(received=2 * BATCH_ROWS + 10, accepted=2 * BATCH_ROWS + 10)

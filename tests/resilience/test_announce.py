@@ -34,7 +34,7 @@ def test_a_ledger_that_was_lost_is_written_again_and_the_graph_stays(tickets: Ti
     bad = tickets.put("bad.csv", "no,header\n")
     receipts.append(tickets.receipt("bad.csv", bad))
     with tickets.stores() as stores:
-        redone = TICKET_FLOW.ingest(receipts[1].source, stores, redo=True)
+        redone = TICKET_FLOW.ingest(receipts[1].version, stores, redo=True)
     totals, drawn = tickets.ledger.totals("tickets"), picture(tickets.cloud.graph)
     days = [
         tickets.ledger.account("tickets", "2026-11-14"),
@@ -46,7 +46,7 @@ def test_a_ledger_that_was_lost_is_written_again_and_the_graph_stays(tickets: Ti
     _forget(tickets.cloud)
     found = announce_lost(tickets.access, TICKET_FLOW)
     assert (found.stored, found.announced, found.passed_over) == (3, 3, 0)
-    again = [tickets.receipt(r.source.key, r.source.version_id) for r in receipts]
+    again = [tickets.receipt(r.version.key, r.version.version_id) for r in receipts]
     tickets.wait(lambda: tickets.ledger.totals("tickets") == totals)
     assert picture(tickets.cloud.graph) == drawn
     assert [

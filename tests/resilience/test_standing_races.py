@@ -10,6 +10,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 
 from pipeline_assets.errors import TimeBudgetReachedError
 from pipeline_assets.events.ledger import Ledger
@@ -171,7 +172,7 @@ def put_cut(world: World, key: str, *rows: str) -> ObjectVersion:
     whole = world.put(key, *rows)
     body = gzip.compress("\n".join([HEADER, *rows, ""]).encode())[:-8]
     put = world.cloud.access.s3.put_object(Bucket=world.bucket, Key=key, Body=body)
-    return replace(whole, version_id=put["VersionId"], etag="", size=len(body))
+    return structs.replace(whole, version_id=put["VersionId"], etag="", size=len(body))
 
 
 def die() -> None:
