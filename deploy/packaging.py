@@ -36,6 +36,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from pipeline_assets.errors import UserError
+from pipeline_assets.flows import FunctionPackage, packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,15 +53,6 @@ FIRST_PARTY: Final = ("lambdas", "pipeline_assets")
 
 class PackagingError(UserError):
     """A package that cannot be built; the message says what is missing and who wants it."""
-
-
-@dataclass(frozen=True)
-class Package:
-    """One function's package: its name, its handler's module and the AWS services it calls."""
-
-    name: str
-    handler: str
-    services: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -82,16 +74,10 @@ class Target:
         return "arm64" if machine.startswith(("aarch64", "arm64")) else "x86_64"
 
 
-PACKAGES: Final = (
-    Package("tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})),
-    Package("generator-lambda", "lambdas.generator.data_to_s3", frozenset({"s3"})),
-    Package("consumer-lambda", "lambdas.consumer.sqs_to_dynamo", frozenset({"dynamodb", "s3", "sqs"})),
-    Package("raw-to-curated", "lambdas.raw_to_curated.lambda_function", frozenset({"dynamodb", "glue", "s3", "sqs"})),
-    Package("inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"})),
-)
+PACKAGES: Final = packages()
 
 
-def build_package(package: Package, out: Path = OUT, target: Target | None = None) -> Path:
+def build_package(package: FunctionPackage, out: Path = OUT, target: Target | None = None) -> Path:
     """Build one package as `<out>/<name>.zip`, described by `<name>.json` beside it; unchanged inputs build nothing.
 
     Raises `PackagingError` when the handler reaches something that the package would not hold, and when the package is
@@ -191,7 +177,7 @@ def _imports(name: str, file: Path) -> Iterator[str]:
             waiting += ast.iter_child_nodes(node)
 
 
-def _require_everything_imported(package: Package, code: Sequence[Path], wheels: Path) -> None:
+def _require_everything_imported(package: FunctionPackage, code: Sequence[Path], wheels: Path) -> None:
     held = {entry.name.partition(".")[0] for entry in wheels.iterdir()}.union(FIRST_PARTY, sys.stdlib_module_names)
     for file in code:
         module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
@@ -201,7 +187,7 @@ def _require_everything_imported(package: Package, code: Sequence[Path], wheels:
             raise PackagingError(f"{package.name} does not hold {wanted}, which {file.relative_to(ROOT)} imports")
 
 
-def _digest_of_inputs(package: Package, code: Sequence[Path], target: Target) -> str:
+def _digest_of_inputs(package: FunctionPackage, code: Sequence[Path], target: Target) -> str:
     facts = {**asdict(target), **asdict(package), "services": sorted(package.services)}
     if target.platform is None:
         facts["platform"] = sysconfig.get_platform()
@@ -212,7 +198,7 @@ def _digest_of_inputs(package: Package, code: Sequence[Path], target: Target) ->
     return digest.hexdigest()
 
 
-def _install(package: Package, target: Target, folder: Path) -> None:
+def _install(package: FunctionPackage, target: Target, folder: Path) -> None:
     foreign = ("--python-version", target.python, "--python-platform", target.platform) if target.platform else ()
     locked = ("--no-deps", "--require-hashes", "--requirements", str(LOCKS / f"{package.name}.txt"))
     install = ("pip", "install", "--python", sys.executable, "--target", str(folder), "--only-binary", ":all:")

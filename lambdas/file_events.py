@@ -12,7 +12,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
 from pipeline_assets.errors import IngestError
-from pipeline_assets.events.messages import Continued, EventFlow, GivenUp, LeftAlone, Message, StoresT, work_message
+from pipeline_assets.events.flow import Flow, StoresT
+from pipeline_assets.events.messages import Continued, GivenUp, LeftAlone, Message, work_message
 from pipeline_assets.events.queue import CONTINUATION, EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.privacy.cards import without_numbers
@@ -30,7 +31,7 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 
 def file_handler(
-    flow: EventFlow[StoresT], opened: Callable[[], tuple[StoresT, EventQueue]]
+    flow: Flow[StoresT], opened: Callable[[], tuple[StoresT, EventQueue]]
 ) -> Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]:
     """The handler of a flow; `opened` gives the stores and the queue, which stay open while the process lives."""
 

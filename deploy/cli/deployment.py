@@ -15,8 +15,8 @@ from deploy.cli.loading import access_to
 from deploy.local.instance import Instance
 from deploy.local.outputs import environment_contract
 from deploy.local.processes import keep_to_this_machine
-from pipeline_assets.csv_files.ingest import FileFlow, StoresT
 from pipeline_assets.events.dead_letters import DeadLetters
+from pipeline_assets.events.flow import Flow, StoresT
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.versions import split_uri
@@ -29,9 +29,6 @@ from pipeline_assets.tickets.stores import open_stores as open_ticket_stores
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-    from pipeline_assets.curation.ingest import CurationFlow
-    from pipeline_assets.raw.inbox import InboxFlow
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class Where:
 class Deployment(Generic[StoresT]):
     """The stores and the queue of one flow in a deployment; `bucket` is that of its files, empty where nobody said."""
 
-    flow: FileFlow[Any, StoresT] | CurationFlow | InboxFlow
+    flow: Flow[StoresT]
     stores: StoresT
     sqs: SQSClient
     queue_url: str

@@ -18,7 +18,7 @@ from rich.table import Table
 from deploy.cli.console import complaints, console, number_of, print_json, say
 from deploy.cli.deployment import Deployment
 from deploy.cli.loading import bars
-from pipeline_assets.csv_files.ingest import FileFlow
+from pipeline_assets.events.flow import Correctable, capability
 from pipeline_assets.events.quarantine import Contents
 from pipeline_assets.operations.rejected import Progress as Told
 from pipeline_assets.operations.rejected import RejectedFile, files_named, rejected_files
@@ -140,19 +140,20 @@ def write_rejected_rows(there: Deployment[Any], name: str, *, rule: str | None, 
     if not rows:
         raise MendError(f"{file.receipt.version.key} was refused whole: no row of it was read.")
     named_fields = (list(row["fields"]) for row in rows if isinstance(row["fields"], dict))
-    header = next(named_fields, there.flow.dataset.column_names if isinstance(there.flow, FileFlow) else ())
+    correctable = capability(there.flow, Correctable)
+    header = next(named_fields, correctable.column_names if correctable else ())
     with path.open("w", encoding="utf-8", newline="") as output:
         writer = csv.writer(output)
         writer.writerow(header)
         for row in rows:
             writer.writerow(row["fields"].values() if isinstance(row["fields"], dict) else row["fields"])
     say(f"{path} holds {number_of(len(rows), 'rejected row')} of {file.receipt.source.uri}.")
-    if not isinstance(there.flow, FileFlow):
+    if correctable is None:
         say("Mend them where they come from: what is exported again replaces them.", style="yellow")
         return
     say(
-        f"Mend them in the whole file and put that under its key: a file is replaced whole, and {there.flow.left_out}. "
-        f"This puts it there and waits: `cesta quarantine replay {file.receipt.id[:DIGITS]} --file WHOLE.csv`",
+        f"Mend them in the whole file and put that under its key: a file is replaced whole, and {correctable.left_out}"
+        f". This puts it there and waits: `cesta quarantine replay {file.receipt.id[:DIGITS]} --file WHOLE.csv`",
         style="yellow",
     )
 

@@ -32,6 +32,7 @@ def reconcile(
 ) -> None:
     """Announce every file of a flow that has no receipt; what is on its way already is merely delivered twice."""
     from deploy.cli.deployment import Where, deployment_of
+    from pipeline_assets.flows import flow_row
     from pipeline_assets.operations.reconcile import announce_unknown
 
     with (
@@ -40,7 +41,7 @@ def reconcile(
     ):
         stores, bucket = there.stores, there.require_bucket()
         with console.status("comparing the bucket with the ledger …"):
-            found = announce_unknown(there.flow, stores.ledger, stores.storage.bucket(bucket), there.queue)
+            found = announce_unknown(flow_row(flow), stores.ledger, stores.storage.bucket(bucket), there.queue)
     if as_json:
         print_json(asdict(found))
         return

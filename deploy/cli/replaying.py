@@ -14,7 +14,7 @@ from deploy.cli.deployment import Deployment
 from deploy.cli.loading import bars
 from deploy.cli.quarantine import DIGITS, FOREIGN, named, none_matches, open_files, require_rule
 from deploy.local.following import PATIENCE_SECONDS
-from pipeline_assets.csv_files.ingest import FileFlow
+from pipeline_assets.events.flow import Correctable, capability
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.operations.rejected import RejectedFile
 from pipeline_assets.operations.replay import (
@@ -61,9 +61,11 @@ def replay(there: Deployment[Any], names: Sequence[str], *, rule: str | None, as
 
 def replace_file(there: Deployment[Any], name: str, path: Path, *, fewer_rows: bool, as_json: bool) -> bool:
     """Put a mended file under the key of a rejected one and wait for its receipt; False when it was refused."""
-    flow = there.flow
-    if not isinstance(flow, FileFlow):
-        raise MendError(f"{flow.name} takes no mended files: mend the rows where they come from and export them again.")
+    flow = capability(there.flow, Correctable)
+    if flow is None:
+        raise MendError(
+            f"{there.flow.name} takes no mended files: mend the rows where they come from and export them again."
+        )
     rejected = named(there, name)[-1]
     old, source = rejected.receipt, rejected.receipt.version
     if rejected.standing == "replaced":

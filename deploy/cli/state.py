@@ -10,14 +10,15 @@ from rich.table import Table
 from deploy.cli.console import console
 from deploy.cli.loading import access_to
 from deploy.local.board import Picture
-from deploy.local.flows import FLOWS, FlowStatus, flow_status, loads_on_their_way
+from deploy.local.flows import FlowStatus, flow_status, loads_on_their_way
 from deploy.local.instance import Instance
+from pipeline_assets.flows import queued_flows
 
 
 def flows_document(instance: Instance) -> dict[str, dict[str, int]]:
     """The counts of every flow by its name, as `cesta status --json` prints them."""
     access = access_to(instance)
-    return {flow: flow_status(access, flow).as_dict() for flow in FLOWS}
+    return {row.name: flow_status(access, row.name).as_dict() for row in queued_flows()}
 
 
 def print_status(instance: Instance) -> None:

@@ -13,11 +13,12 @@ from botocore.exceptions import HTTPClientError
 
 from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
-from deploy.local.flows import FLOWS, messages_in
+from deploy.local.flows import messages_in
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.flows import flow_row
 from pipeline_assets.operations.backlog import what_waits
 
 #: Nothing moved for so long: something is wrong. The back-off after a failure is at most a minute, and what an
@@ -99,7 +100,7 @@ class _Followed:
         return Progress(done, done - len(self.recorded))
 
     def _look_into_dead_letters(self) -> None:
-        queue = FLOWS[self.flow]
+        queue = flow_row(self.flow).queue
         there = messages_in(self.access, f"{queue}-dlq")
         if there != self.letters:
             waiting = what_waits(DeadLetters(self.access.sqs, self.access.queue(queue)), self.flow)

@@ -21,10 +21,11 @@ from deploy.local.errors import LocalStackError
 from deploy.local.graph import graph_child
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance
 from deploy.local.outputs import read_outputs, save_outputs
-from deploy.local.reconciliation import OBJECT_FLOWS, announce_lost
+from deploy.local.reconciliation import announce_lost
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
 from deploy.stack import DeployError, deploy_stack
+from pipeline_assets.flows import queued_flows
 
 GRAPH_SECRET = "cesta/graph"  # noqa: S105 - its name
 TOKEN_SECRET = "cesta/card-token"  # noqa: S105 - its name
@@ -114,7 +115,7 @@ class LocalStack:
 
     def _announce_lost(self) -> None:
         access = Access(read_outputs(self.instance))
-        for flow in OBJECT_FLOWS:
+        for flow in queued_flows():
             if lost := announce_lost(access, flow).announced:
                 self.board.note(f"objects of {flow.name} announced again: {lost}.")
 

@@ -8,25 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
+from pipeline_assets.flows import FlowRow
 from pipeline_assets.storage.bucket import Bucket
-
-
-class AnnouncedFlow(Protocol):
-    """A flow by its name, and by what the keys of its objects begin with."""
-
-    @property
-    def name(self) -> str:
-        """The flow's name, as in its receipts."""
-
-    @property
-    def prefix(self) -> str:
-        """What the keys of its objects begin with, empty where the bucket is its own."""
 
 
 @dataclass(slots=True)
@@ -44,7 +32,7 @@ class Announced:
     left_alone: int = 0
 
 
-def announce_unknown(flow: AnnouncedFlow, ledger: Ledger, bucket: Bucket, queue: EventQueue) -> Announced:
+def announce_unknown(flow: FlowRow, ledger: Ledger, bucket: Bucket, queue: EventQueue) -> Announced:
     """Announce every file version without a receipt; one that is on its way already is merely delivered twice.
 
     Reads the whole ledger and lists the whole bucket. Raises `TransientError` when either does not answer or the queue

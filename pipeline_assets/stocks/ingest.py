@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from pipeline_assets.csv_files.ingest import FileFlow
+from pipeline_assets.csv_files.ingest import CsvFlow
 from pipeline_assets.csv_files.reading import CsvFile
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.events.outcomes import Counts
@@ -27,11 +27,10 @@ _ROWS_LOOKED_AT = 2_000
 FIRST_DAY = "2015-01-01"
 
 
-class StockFlow(FileFlow[Load, StockStores]):
+class StockFlow(CsvFlow[Load, StockStores]):
     """Price files: every batch is written into the table, then counted; both may be done again."""
 
     dataset = STOCKS
-    prefix = "stocks/"
     left_out = "prices that it no longer names stay in the table"
     #: A batch begun with so much left ends within it, the rests of a throttled table included.
     reserve_seconds = 10.0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.flow import Attempt
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.tickets.ingest import TICKET_FLOW
@@ -64,7 +65,12 @@ def restore_patiently(version: ObjectVersion, stores: TicketStores) -> Receipt:
     """
     for pause in _PAUSES:
         try:
-            return TICKET_FLOW.restore(version, stores, redo=stores.graph.load(version) is None, report=False)
+            return _restored(version, stores)
         except TransientError:
             time.sleep(pause)
-    return TICKET_FLOW.restore(version, stores, redo=stores.graph.load(version) is None, report=False)
+    return _restored(version, stores)
+
+
+def _restored(version: ObjectVersion, stores: TicketStores) -> Receipt:
+    attempt = Attempt(redo=stores.graph.load(version) is None, report=False)
+    return TICKET_FLOW.restore(version, stores, attempt)

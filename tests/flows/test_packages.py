@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from deploy import packaging
-from deploy.packaging import LOCKS, PACKAGES, ROOT, Package, PackagingError, Target, build_package, package_key
+from deploy.packaging import LOCKS, PACKAGES, ROOT, PackagingError, Target, build_package, package_key
+from pipeline_assets.flows import FunctionPackage as Package
 
 #: Heavy libraries that no ingest function may carry: frames and models belong to functions and assets of their own.
 HEAVY = ("dagster", "polars", "pandas", "pyarrow", "sklearn", "scipy", "numpy", "duckdb")

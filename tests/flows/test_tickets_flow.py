@@ -22,6 +22,7 @@ from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
+from pipeline_assets.flows import flow_row
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.replay import replay_message
 from pipeline_assets.operations.versions import version_id_of
@@ -297,7 +298,7 @@ def test_markers_of_tools_leave_no_receipt_and_no_refusal(tickets: TicketCloud) 
     assert [tickets.ledger.receipt(each) for each in ids] == [None] * len(ids)
     assert tickets.ledger.totals("tickets").objects == before + 1
     # What other tests left in the bucket without a receipt is announced; these are not.
-    assert announce_lost(tickets.access, TICKET_FLOW).left_alone >= len(versions)
+    assert announce_lost(tickets.access, flow_row("tickets")).left_alone >= len(versions)
     tickets.wait(lambda: flow_status(tickets.access, "tickets").queued == 0)
     assert [tickets.ledger.receipt(each) for each in ids] == [None] * len(ids)
 

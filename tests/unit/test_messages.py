@@ -40,10 +40,19 @@ class Flow:
 
     does: Callable[[ObjectVersion], Receipt | None] = lambda _: None
     name: str = "tickets"
+    rule_names: tuple[str, ...] = ()
     seen: list[str] = field(default_factory=list)
 
-    def ingest(self, version: ObjectVersion, stores: Any, *, seconds_left: Any = None) -> Receipt | None:
-        del stores, seconds_left
+    def ingest(
+        self,
+        version: ObjectVersion,
+        stores: Any,
+        *,
+        redo: bool = False,
+        report: bool = True,
+        seconds_left: Any = None,
+    ) -> Receipt | None:
+        del stores, redo, report, seconds_left
         self.seen.append(version.key)
         return self.does(version)
 

@@ -13,8 +13,9 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from deploy.packaging import PACKAGES, ROOT, Package, first_party_files
+from deploy.packaging import PACKAGES, ROOT, first_party_files
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.flows import FunctionPackage as Package
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
 from tests.worlds.template_reading import READ, RESOURCES, as_list, of_type, statements
 

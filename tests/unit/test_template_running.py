@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from deploy.local.following import PATIENCE_SECONDS
-from deploy.packaging import PACKAGES, Package
+from deploy.packaging import PACKAGES
 from deploy.stack import outputs_by_kind
 from pipeline_assets.events.queue import back_off_seconds
+from pipeline_assets.flows import FunctionPackage as Package
 from pipeline_assets.settings import StockSettings, TicketSettings
 from pipeline_assets.stocks.feed import FeedSettings
 from tests.worlds.template_reading import READ, RESOURCES, as_list, of_type, statements
