@@ -32,7 +32,7 @@ from deploy.local.stack import local_stack
 from lambdas.file_events import keep_what_is_loaded
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.stores import open_stores
@@ -181,7 +181,7 @@ def _scratch() -> Iterator[Path]:
 @contextmanager
 def _stores(access: Access) -> Iterator[TicketStores]:
     graph = access.document["graph"]
-    quarantine = Quarantine(access.open_bucket("quarantine"), "tickets")
+    quarantine = JsonLinesQuarantine(access.open_bucket("quarantine"), "tickets")
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     with PurchaseGraph.connect(graph["uri"], graph["user"], graph["password"]) as purchases:
         purchases.ensure_schema()

@@ -41,7 +41,7 @@ def replay(there: Deployment[Any], names: Sequence[str], *, rule: str | None, as
         files = {file.receipt.id: file for file in found if rule is None or rule in file.rules}
         messages = list(there.stores.quarantine.contents().messages) if rule in {None, FOREIGN} else []
     for name in names:
-        if there.stores.quarantine.message(name):
+        if there.stores.quarantine.messages.read(name):
             messages.append(name)
         else:
             files |= {file.receipt.id: file for file in _still_open(named(there, name), name)}

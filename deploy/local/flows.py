@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from deploy.local.access import Access
+from pipeline_assets.events.foreign_messages import ForeignMessages
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.flows import flow_row
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def flow_status(access: Access, flow: str) -> FlowStatus:
         objects=totals.objects,
         refused=totals.refused,
         queued=queued,
-        foreign_messages=Quarantine(access.open_bucket("quarantine"), flow).foreign_messages(),
+        foreign_messages=ForeignMessages(access.open_bucket("quarantine"), flow).count(),
     )
 
 

@@ -6,7 +6,7 @@ from functools import cache
 import dagster as dg
 from botocore.config import Config
 
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.foreign_messages import ForeignMessages
 from pipeline_assets.lineage.checks import FLOWS
 from pipeline_assets.settings import quarantine_bucket
 from pipeline_assets.storage.s3 import open_storage
@@ -24,12 +24,12 @@ class QuarantineResource(dg.ConfigurableResource["QuarantineResource"]):
 
     def foreign_messages(self, flow: str) -> int:
         """How many messages of a flow lie there; raises `TransientError`, and `MissingSettingError`."""
-        return _quarantine(quarantine_bucket(), flow).foreign_messages()
+        return _messages(quarantine_bucket(), flow).count()
 
 
 @cache
-def _quarantine(bucket: str, flow: str) -> Quarantine:
-    return Quarantine(open_storage(_STORE).bucket(bucket), flow)
+def _messages(bucket: str, flow: str) -> ForeignMessages:
+    return ForeignMessages(open_storage(_STORE).bucket(bucket), flow)
 
 
 def _check(flow: str, home: dg.AssetKey) -> dg.AssetChecksDefinition:

@@ -54,11 +54,11 @@ def replay_message(message_id: str, stores: FlowStores, queue: EventQueue) -> bo
 
     A crash in between leaves it in both: the event then comes twice, which changes nothing.
     """
-    kept = stores.quarantine.message(message_id)
+    kept = stores.quarantine.messages.read(message_id)
     if kept is None:
         return False
     queue.send(kept["body"])
-    stores.quarantine.drop_message(message_id)
+    stores.quarantine.messages.drop(message_id)
     return True
 
 

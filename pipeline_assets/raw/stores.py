@@ -8,13 +8,13 @@ import boto3
 from botocore.config import Config
 
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.loads import Loads
 from pipeline_assets.raw.source import SourceDatabase
 from pipeline_assets.settings import ExportSettings, InboxSettings
-from pipeline_assets.storage.bucket import Storage
+from pipeline_assets.storage.bucket import Bucket, Storage
 from pipeline_assets.storage.s3 import open_storage
 
 #: The flow of files that others deliver.
@@ -31,12 +31,9 @@ class ExportStores:
     key: TokenKey
 
 
-class InboxQuarantine(Quarantine):
+def inbox_quarantine(bucket: Bucket) -> JsonLinesQuarantine:
     """The quarantine of the inbox: a foreign message may hold anything, so it is kept without numbers."""
-
-    def keep_message(self, message_id: str, body: str, rule: str, reason: str) -> None:
-        """Keep a message that announces no object."""
-        super().keep_message(message_id, without_numbers(body), rule, without_numbers(reason))
+    return JsonLinesQuarantine(bucket, INBOX, without_numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class InboxStores:
 
     storage: Storage
     ledger: Ledger
-    quarantine: InboxQuarantine
+    quarantine: JsonLinesQuarantine
     loads: Loads
     key: TokenKey
 
@@ -66,7 +63,7 @@ def open_inbox_stores(settings: InboxSettings) -> InboxStores:
     return InboxStores(
         storage,
         Ledger(dynamodb, settings.ledger_table),
-        InboxQuarantine(storage.bucket(settings.quarantine_bucket), INBOX),
+        inbox_quarantine(storage.bucket(settings.quarantine_bucket)),
         Loads(storage.bucket(settings.raw_bucket)),
         TokenKey.from_text(settings.card_token_key_id, settings.card_token_key),
     )

@@ -10,7 +10,7 @@ from botocore.config import Config
 
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.load import Loads
 from pipeline_assets.stocks.table import AT_A_TIME, StockTable
@@ -40,7 +40,7 @@ class StockStores:
     loads: Loads
     tickers: Tickers
     table: StockTable
-    quarantine: Quarantine
+    quarantine: JsonLinesQuarantine
 
     @classmethod
     def of(cls, storage: Storage, dynamodb: DynamoDBClient, settings: StockSettings) -> StockStores:
@@ -52,7 +52,7 @@ class StockStores:
             Loads(dynamodb, ledger),
             Tickers(dynamodb, ledger),
             StockTable(dynamodb, settings.stock_table),
-            Quarantine(storage.bucket(settings.quarantine_bucket), STOCKS.name),
+            JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), STOCKS.name),
         )
 
 

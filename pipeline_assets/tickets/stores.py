@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.settings import TicketSettings
 from pipeline_assets.storage.bucket import Storage
@@ -31,7 +31,7 @@ class TicketStores:
     storage: Storage
     ledger: Ledger
     graph: PurchaseGraph
-    quarantine: Quarantine
+    quarantine: JsonLinesQuarantine
     day_begins: timedelta = timedelta()
 
 
@@ -40,6 +40,6 @@ def open_stores(settings: TicketSettings) -> Iterator[TicketStores]:
     """Open the stores that `settings` names; the graph's connections are closed at the end."""
     storage = open_storage(_RETRYING)
     ledger = Ledger(boto3.client("dynamodb", config=_RETRYING), settings.ledger_table)
-    quarantine = Quarantine(storage.bucket(settings.quarantine_bucket), "tickets")
+    quarantine = JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), "tickets")
     with PurchaseGraph.connect(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password) as graph:
         yield TicketStores(storage, ledger, graph, quarantine, settings.day_begins)

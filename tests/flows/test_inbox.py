@@ -30,7 +30,7 @@ from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw import inbox
 from pipeline_assets.raw.inbox import INBOX_FLOW
 from pipeline_assets.raw.loads import Loads
-from pipeline_assets.raw.stores import INBOX, InboxQuarantine, InboxStores
+from pipeline_assets.raw.stores import INBOX, InboxStores, inbox_quarantine
 from pipeline_assets.storage.documents import to_json
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.number_spellings import DIGITS, SEPARATORS, spelled
@@ -58,7 +58,7 @@ class World:
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        ledger, quarantine = Ledger(access.dynamodb, table), InboxQuarantine(S3Bucket(self.s3, self.kept), INBOX)
+        ledger, quarantine = Ledger(access.dynamodb, table), inbox_quarantine(S3Bucket(self.s3, self.kept))
         self.stores = InboxStores(access.storage, ledger, quarantine, Loads(S3Bucket(self.s3, self.raw)), KEY)
 
     def deliver(self, key: str, content: bytes) -> ObjectVersion:
@@ -433,7 +433,7 @@ class TestRefused:
         INBOX_FLOW.ingest(version, world.stores)
         again = INBOX_FLOW.ingest(version, world.stores, redo=True)
         # The role of the function may put there and nothing else.
-        monkeypatch.setattr(InboxQuarantine, "_list", None, raising=False)
+        monkeypatch.setattr(S3Bucket, "objects", None)
         assert INBOX_FLOW.ingest(version, world.stores) == again
 
     def test_one_that_expired_has_an_end(self, world: World) -> None:
@@ -457,8 +457,8 @@ class TestRefused:
         assert INBOX_FLOW.ingest(version, world.stores, redo=True).counts == Counts(received=1, accepted=1)
 
     def test_a_foreign_message_is_kept_without_numbers(self, world: World) -> None:
-        world.stores.quarantine.keep_message("m-1", f"card {CARD}", "s3_event", f"not JSON: {CARD}")
-        assert world.stores.quarantine.message("m-1") is not None
+        world.stores.quarantine.messages.keep("m-1", f"card {CARD}", "s3_event", f"not JSON: {CARD}")
+        assert world.stores.quarantine.messages.read("m-1") is not None
         assert world.leaks() == []
 
 

@@ -18,7 +18,7 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.errors import TimeBudgetReachedError
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
@@ -81,7 +81,7 @@ class TicketCloud:
     @contextmanager
     def stores(self) -> Iterator[TicketStores]:
         """The stores of the instance, for work that no function does."""
-        quarantine = Quarantine(self.access.open_bucket("quarantine"), "tickets")
+        quarantine = JsonLinesQuarantine(self.access.open_bucket("quarantine"), "tickets")
         yield TicketStores(self.access.storage, self.ledger, PurchaseGraph(self.cloud.graph), quarantine)
 
     def wait(self, look: Any) -> Any:
@@ -268,9 +268,9 @@ def test_an_enveloped_message_that_was_kept_is_put_into_the_queue_again(tickets:
     receipt = tickets.receipt(key, version)
     body = json.dumps(in_sns(in_event_bridge(tickets.bucket, key, version)))
     with tickets.stores() as stores:
-        stores.quarantine.keep_message("kept-message", body, "foreign_message", "it has no list 'Records'")
+        stores.quarantine.messages.keep("kept-message", body, "foreign_message", "it has no list 'Records'")
         assert replay_message("kept-message", stores, EventQueue(tickets.access.sqs, tickets.access.queue("tickets")))
-        assert stores.quarantine.message("kept-message") is None
+        assert stores.quarantine.messages.read("kept-message") is None
     tickets.wait(lambda: tickets.ledger.deliveries(receipt.id) == 2)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.storage.s3 import S3Storage
 from pipeline_assets.tickets.stores import TicketStores
@@ -63,7 +63,7 @@ def mortal_stores(cloud: RunningStack, table: str, fate: Fate) -> TicketStores:
     s3: Any = Mortal(cloud.access.s3, fate, ("get_object", "head_object", "put_object", "delete_objects"))
     storage = S3Storage(s3)
     graph = Mortal(PurchaseGraph(cloud.graph), fate, ("load", "write", "finish", "known", "told"))
-    quarantine = Quarantine(storage.bucket(cloud.access.bucket("quarantine")), "tickets")
+    quarantine = JsonLinesQuarantine(storage.bucket(cloud.access.bucket("quarantine")), "tickets")
     return TicketStores(storage, Ledger(dynamodb, table), graph, quarantine)  # type: ignore[arg-type]
 
 
