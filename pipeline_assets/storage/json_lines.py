@@ -10,7 +10,10 @@ from pipeline_assets.storage.bucket import Bucket
 
 
 def put_json_lines(bucket: Bucket, key: str, documents: Iterable[dict[str, Any]]) -> None:
-    """Put documents as one object, in place of what is there; what is no text is escaped."""
+    """Put documents as one object, in place of what is there.
+
+    What no UTF-8 can hold is escaped, and comes back as it was.
+    """
     lines = (json.dumps(document, ensure_ascii=False) + "\n" for document in documents)
     body = b"".join(line.encode("utf-8", "backslashreplace") for line in lines)
     bucket.put(key, body, content_type="application/x-ndjson")
