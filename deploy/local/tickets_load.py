@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -157,9 +157,11 @@ def _key(file: Path, base: Path) -> str:
 def _same(access: Access, file: TicketFile, head: StoredObject) -> bool:
     if head.size != file.path.stat().st_size:
         return False
+    # By its etag: what stands is compared, and nothing else once somebody has put another one.
+    standing = replace(head, version_id="")
     try:
         with file.path.open("rb") as mine:
-            return all(chunk == mine.read(len(chunk)) for chunk in access.open_bucket(FLOW).chunks(head))
+            return all(chunk == mine.read(len(chunk)) for chunk in access.open_bucket(FLOW).chunks(standing))
     except WithheldError as error:
         raise LocalStackError(f"{file.key} is in the bucket and cannot be compared: {error}.") from error
     except GoneError:
