@@ -84,6 +84,10 @@ bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmar
 package: $(SYNCED) ## Build the functions' packages into dist
 	$(RUN) python -m deploy.packaging
 
+.PHONY: template
+template: $(SYNCED) ## Write what the cloud template has for every flow and table, from the registry and the specs
+	$(RUN) python -m deploy.template_blocks
+
 .PHONY: picture
 picture: $(SYNCED) ## Draw the pictures of the README from a running instance
 	$(UV) run --frozen --all-extras --group picture python -m docs.pictures $(INSTANCE)

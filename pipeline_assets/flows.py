@@ -36,6 +36,11 @@ class FunctionPackage:
     services: frozenset[str]
     frames: str = ""
 
+    @property
+    def logical_id(self) -> str:
+        """Logical id of the function in the cloud template; its parameter and its resources begin with it."""
+        return self.name.title().replace("-", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -46,7 +51,8 @@ class Bounds:
     function_seconds
         Timeout of the function.
     batch
-        Most messages of one invocation.
+        Most messages of one invocation; one, where an object can fill the memory or take minutes: what ends its
+        invocation must not take others with it.
     receives
         How often a message is received before it is a dead letter.
     waiting_seconds
@@ -62,6 +68,43 @@ class Bounds:
     def visibility_seconds(self) -> int:
         """Visibility timeout of the queue: six times the function's, as AWS asks for."""
         return 6 * self.function_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class QueueGroup:
+    """What differs from flow to flow in the resources around a queue, which `deploy.template_blocks` writes.
+
+    Parameters
+    ----------
+    queue_name, bucket_name, function_name
+        Names in AWS, behind ``cesta-<stage>-``.
+    concurrency
+        Parameter of the template that caps the invocations at once.
+    objects
+        What arrives, in the plural, for descriptions.
+    bucket_holds, function_does
+        Descriptions of the two outputs, a sentence each.
+    no_error
+        What of the data or the target does *not* count as an error of the function, for the alarm on its errors.
+    ask_if_retried
+        What to ask first when messages are put off again and again, for the alarm on that.
+    invocations
+        Default of `concurrency`: 2, 4, 8, 16, 32 or 64.
+    function_output
+        The function's name among the outputs and in the names of its alarms, where it is not `function_name`.
+    """
+
+    queue_name: str
+    bucket_name: str
+    function_name: str
+    concurrency: str
+    objects: str
+    bucket_holds: str
+    function_does: str
+    no_error: str
+    ask_if_retried: str
+    invocations: int = 2
+    function_output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +126,8 @@ class FlowRow:
         Beginning of the logical ids of the flow's queue, policies and alarms in the template.
     flow, settings, opener
         Addresses: of the flow, of the class of its settings, and of the function that opens its stores.
-    package, bounds
-        The function behind the queue, and the limits of both.
+    package, bounds, group
+        The function behind the queue, the limits of both, and what else differs in the resources around them.
     others
         Further functions of the flow, which its queue does not feed.
     environment
@@ -116,6 +159,8 @@ class FlowRow:
         places = {place: variable for variable, place in self.environment.items()}
         return places.get(f"buckets.{self.bucket}", f"{self.name.upper()}_BUCKET")
 
+    group: QueueGroup | None = None
+
     def load(self, address: str) -> Any:  # noqa: ANN401 - whatever lies at the address
         """Import what lies at one of the row's addresses."""
         return pkgutil.resolve_name(address)
@@ -129,7 +174,7 @@ FLOWS: Final = (
         bucket="tickets",
         resources="Tickets",
         flow="pipeline_assets.tickets.ingest:TICKET_FLOW",
-        settings="pipeline_assets.settings:TicketSettings",
+        settings="pipeline_assets.tickets.stores:TicketSettings",
         opener="pipeline_assets.tickets.stores:open_stores",
         package=FunctionPackage(
             "tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})
@@ -143,6 +188,17 @@ FLOWS: Final = (
             "TICKETS_BUCKET": "buckets.tickets",
             "TICKETS_DAY_BEGINS": "settings.tickets-day-begins",
         },
+        group=QueueGroup(
+            queue_name="tickets",
+            bucket_name="tickets",
+            function_name="tickets-ingestion",
+            concurrency="TicketsConcurrency",
+            objects="ticket files",
+            bucket_holds="Put ticket files here.",
+            function_does="Loads ticket files into the purchase graph.",
+            no_error="a bad row or an absent graph",
+            ask_if_retried="is the graph up, and can the function reach it?",
+        ),
     ),
     FlowRow(
         name="stocks",
@@ -152,7 +208,7 @@ FLOWS: Final = (
         prefix="stocks/",
         resources="Stock",
         flow="pipeline_assets.stocks.ingest:STOCK_FLOW",
-        settings="pipeline_assets.settings:StockSettings",
+        settings="pipeline_assets.stocks.stores:StockSettings",
         opener="pipeline_assets.stocks.stores:open_stores",
         package=FunctionPackage(
             "consumer-lambda", "lambdas.consumer.sqs_to_dynamo", frozenset({"dynamodb", "s3", "sqs"})
@@ -165,6 +221,18 @@ FLOWS: Final = (
             "STOCKS_BUCKET": "buckets.stocks",
             "TABLE_NAME": "tables.stocks",
         },
+        group=QueueGroup(
+            queue_name="StockQueue",
+            bucket_name="stocks",
+            function_name="ConsumerLambda",
+            concurrency="StocksConcurrency",
+            objects="price files",
+            bucket_holds="Put price files here, under stocks/.",
+            function_does="Writes price files into the table.",
+            no_error="a bad row or a throttled table",
+            ask_if_retried="is the table throttled?",
+            function_output="consumer",
+        ),
     ),
     FlowRow(
         name="inbox",
@@ -173,7 +241,7 @@ FLOWS: Final = (
         bucket="inbox",
         resources="Inbox",
         flow="pipeline_assets.raw.inbox:INBOX_FLOW",
-        settings="pipeline_assets.settings:InboxSettings",
+        settings="pipeline_assets.raw.stores:InboxSettings",
         opener="pipeline_assets.raw.stores:open_inbox_stores",
         package=FunctionPackage(
             "inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"}), "polars"
@@ -186,6 +254,17 @@ FLOWS: Final = (
             "CARD_TOKEN_KEY_ID": "token_key.key_id",
             "CARD_TOKEN_KEY": "token_key.key",
         },
+        group=QueueGroup(
+            queue_name="inbox",
+            bucket_name="ecommerce-inbox",
+            function_name="inbox-to-raw",
+            concurrency="InboxConcurrency",
+            objects="foreign files",
+            bucket_holds="Put foreign Parquet files here, under the name of their dataset.",
+            function_does="Replaces personal data of foreign files and hands them to raw.",
+            no_error="a bad row or a refused object",
+            ask_if_retried="can the function use the inbox's key?",
+        ),
     ),
     FlowRow(
         name="ecommerce",
@@ -194,7 +273,7 @@ FLOWS: Final = (
         bucket="raw",
         resources="Raw",
         flow="pipeline_assets.curation.ingest:CURATION_FLOW",
-        settings="pipeline_assets.settings:CurationSettings",
+        settings="pipeline_assets.curation.stores:CurationSettings",
         opener="pipeline_assets.curation.stores:open_stores",
         package=FunctionPackage(
             "raw-to-curated",
@@ -209,6 +288,18 @@ FLOWS: Final = (
             "CURATED_BUCKET": "buckets.curated",
             "LAKE_DATABASE": "databases.lake",
         },
+        group=QueueGroup(
+            queue_name="raw",
+            bucket_name="ecommerce-raw",
+            function_name="raw-to-curated",
+            concurrency="CurationConcurrency",
+            objects="raw objects",
+            bucket_holds="E-commerce tables as exported, personal data replaced.",
+            function_does="Makes curated days from raw objects.",
+            no_error="a bad row or a refused object",
+            ask_if_retried="does S3 or the ledger answer?",
+            invocations=4,
+        ),
     ),
     # Loads that became complete: no queue of their own, their receipts come from curation.
     FlowRow(name="loads", anchor="lake/loads"),
@@ -227,6 +318,11 @@ def packages() -> tuple[FunctionPackage, ...]:
 
 def flow_row(name: str) -> FlowRow:
     """Row of the flow with this name.
+
+    Returns
+    -------
+    FlowRow
+        The row.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How far each flow is: what was received and what became of it, what is still on its way, what was given up."""
+"""Status of a flow: what was received and what became of it, the backlog, and the dead letters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FlowStatus:
 
     received = accepted + quarantined + duplicate + superseded, in rows; `objects` counts object versions, `refused`
     those among them that were quarantined whole; `pending` counts events in the queue, waiting or in flight, and
-    receipts that Dagster has not shown yet; `dead_lettered` counts events that were given up, `foreign_messages` what
+    receipts that Dagster has not shown yet; `dead_lettered` counts dead letters, `foreign_messages` what
     came through the queue and announced no object.
     """
 

@@ -51,9 +51,9 @@ def follow(
 ) -> None:
     """Wait until every object with one of these receipt ids has its receipt, and Dagster has all of them.
 
-    What else is in the queue, or was given up, is not waited for. `tell` is called with every look, `check` too and may
-    raise. Raises `LocalStackError` when the event of one of the objects is given up, or when nothing moves for
-    `patience` seconds; a local cloud that does not answer, since it is started again, is one in which nothing moves.
+    What else is in the queue, or was dead-lettered, is not waited for. `tell` is called with every look, `check` too
+    and may raise. Raises `LocalStackError` when the event of one of the objects is dead-lettered, or when nothing moves
+    for `patience` seconds; a local cloud that does not answer, since it is started again, is one where nothing moves.
     """
     ids = tuple(dict.fromkeys(wanted))
     followed = _Followed(access, flow, ids, deque(ids))
@@ -91,7 +91,7 @@ class _Followed:
     letters: int = 0
 
     def look(self) -> Progress:
-        """How far the objects are; raises `LocalStackError` when one was given up."""
+        """How far the objects are; raises `LocalStackError` when one was dead-lettered."""
         ledger = Ledger(self.access.dynamodb, self.access.table("ledger"))
         _take_out(self.awaited, ledger.receipt, self.recorded)
         _take_out(self.recorded, lambda receipt: None if ledger.is_pending(receipt) else receipt, deque())
@@ -106,7 +106,7 @@ class _Followed:
             waiting = what_waits(DeadLetters(self.access.sqs, self.access.queue(queue)), self.flow)
             if mine := waiting.announced.keys() & set(self.awaited):
                 raise LocalStackError(
-                    f"{len(mine)} of {len(self.wanted)} files were given up and lie in the queue {queue}-dlq: "
+                    f"{len(mine)} of {len(self.wanted)} files were dead-lettered and lie in the queue {queue}-dlq: "
                     "the file logs/cloud.log of the state directory says why."
                 )
             self.letters = there

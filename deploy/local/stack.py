@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deploy.local import dagster_processes
 from deploy.local.access import Access
 from deploy.local.board import Board, Condition, Part, Picture, held
-from deploy.local.cloud import CREDENTIALS, REGION, cloud_child, deliver
+from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.engine_environment import install_engines
 from deploy.local.errors import LocalStackError
 from deploy.local.graph import graph_child
@@ -86,7 +86,7 @@ class LocalStack:
             deploy_template(self.instance)
             if self.unclean:
                 self._announce_lost()
-            deliver(self.instance)
+            deliver_events(self.instance)
         if dagster:
             with board.step("dagster-storage"):
                 dagster_processes.finish_storage(self.instance, migration)
@@ -111,7 +111,7 @@ class LocalStack:
         with self.board.step("template", "deploying it again"):
             deploy_template(self.instance)
             self._announce_lost()
-            deliver(self.instance)
+            deliver_events(self.instance)
 
     def _announce_lost(self) -> None:
         access = Access(read_outputs(self.instance))
@@ -193,6 +193,15 @@ def deploy_template(instance: Instance) -> None:
             f"the template could not be deployed: {error} (log: {instance.logs / 'cloud.log'})"
         ) from error
     save_outputs(instance, outputs)
+
+
+def deliver_events(instance: Instance) -> None:
+    """Enable the event source mappings, which are disabled in a local cloud that went on from a written state."""
+    functions = cloud_session().client("lambda", endpoint_url=instance.endpoint_url)
+    for page in functions.get_paginator("list_event_source_mappings").paginate():
+        for mapping in page["EventSourceMappings"]:
+            if mapping["State"] == "Disabled":
+                functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
 def _setting(parameter: str, variable: str) -> dict[str, str]:

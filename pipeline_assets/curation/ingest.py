@@ -173,7 +173,7 @@ def _recount(name: str, day: str, stores: CurationStores, told: DayAccount | Non
     """
     dataset = DATASETS.get(name)
     while dataset and (account := account_of(dataset, day, stores)) and account != told:
-        stores.ledger.recount(f"curated/{name}", day, {source.id: source.counts for source in account.sources})
+        stores.ledger.restate(f"curated/{name}", day, {source.id: source.counts for source in account.sources})
         told = account
     return told
 

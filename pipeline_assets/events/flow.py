@@ -11,8 +11,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
+from pipeline_assets.events.environment import Environment
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.receipt import Receipt
@@ -40,6 +41,10 @@ class FlowStores(Protocol):
 
 class FlowSettings(Protocol):
     """Settings that every flow has, read from the environment."""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> Self:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
 
     @property
     def queue_url(self) -> str:

@@ -1,7 +1,7 @@
 """Sources of receipts: one version of one object in S3, or one batch of a table's stream.
 
 Both are taken from the event alone, also on replay, so that no clock of the machine that works has a say in the order.
-They are written down as JSON with their `kind`, by which `source_from_dict` tells them apart.
+They are written down as JSON with their `kind`, by which `source_from_json` tells them apart.
 """
 
 from __future__ import annotations
@@ -175,9 +175,9 @@ class StreamBatch(Struct, frozen=True, dict=True, tag_field="kind", tag="stream_
 Source: TypeAlias = ObjectVersion | StreamBatch
 
 
-def source_from_dict(document: dict[str, Any]) -> Source:
-    """The inverse of `as_dict` of any source; raises ValueError for anything else."""
-    source: Source = msgspec.convert(document, ObjectVersion | StreamBatch)
+def source_from_json(document: bytes | str) -> Source:
+    """A source of any kind as it was written down; raises ValueError for anything else."""
+    source: Source = msgspec.json.decode(document, type=ObjectVersion | StreamBatch)
     return source
 
 

@@ -7,8 +7,8 @@ import dagster as dg
 from botocore.config import Config
 
 from pipeline_assets.events.foreign_messages import ForeignMessages
+from pipeline_assets.events.settings import quarantine_bucket
 from pipeline_assets.lineage.checks import FLOWS
-from pipeline_assets.settings import quarantine_bucket
 from pipeline_assets.storage.s3 import open_storage
 
 NO_FOREIGN_MESSAGES = "no_foreign_messages"

@@ -9,15 +9,47 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Protocol
 
+from pipeline_assets.events.environment import Environment, UnknownSettingError, optional, required
+from pipeline_assets.events.settings import quarantine_bucket
 from pipeline_assets.lake.tables import LakeBucket
 from pipeline_assets.queries.named_query import Question
-from pipeline_assets.settings import QuerySettings
 
 Cell = str | int | float | Decimal | bool | date | datetime | None
 
 #: Athena's price in most regions: US dollars per TiB scanned, counted in whole MiB, at least ten for a query.
 USD_PER_TIB: Final = 5
 _MIB, _TIB, _LEAST_MIB = 2**20, 2**40, 10
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySettings:
+    """How SQL on the lake is answered: by Athena in a workgroup, or by DuckDB over the buckets."""
+
+    engine: str
+    database: str = ""
+    workgroup: str = ""
+    curated_bucket: str = ""
+    quarantine_bucket: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> QuerySettings:
+        """Read what the engine needs; raises `MissingSettingError` naming the first variable that is absent."""
+        engine = optional(environment, "SQL_ENGINE", "athena")
+        if engine == "athena":
+            workgroup = "the name of the Athena workgroup to query the lake in"
+            return cls(
+                engine,
+                database=required(environment, "LAKE_DATABASE", "the name of the lake's SQL database"),
+                workgroup=required(environment, "ATHENA_WORKGROUP", workgroup),
+            )
+        if engine != "duckdb":
+            raise UnknownSettingError("SQL_ENGINE", engine, "athena or duckdb")
+        return cls(
+            engine,
+            database=optional(environment, "LAKE_DATABASE"),
+            curated_bucket=required(environment, "CURATED_BUCKET", "the name of the bucket of curated days"),
+            quarantine_bucket=quarantine_bucket(environment),
+        )
 
 
 @dataclass(frozen=True, slots=True)

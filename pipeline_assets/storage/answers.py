@@ -100,7 +100,7 @@ def refusal(error: Exception) -> Refusal | None:
     """Why the object that was asked for is given up, or None where the error may pass."""
     if isinstance(error, ParamValidationError):
         return Refusal("no object of S3 can have such a bucket, key or version")
-    code = _code(error)
+    code = error_code(error)
     if code in DENIED:
         return Refusal(_DENIED) if _receives.get() >= DENIED_AT_RECEIVE else None
     return TERMINAL.get(code)
@@ -114,8 +114,9 @@ def is_gone(error: Exception) -> bool:
 
 def put_conflict(error: ClientError) -> PutConflict | None:
     """What a conditional put met, or None for any other error."""
-    return _CONFLICTS.get(_code(error))
+    return _CONFLICTS.get(error_code(error))
 
 
-def _code(error: Exception) -> str:
+def error_code(error: Exception) -> str:
+    """The code of an error of a cloud's service; empty for any other error."""
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, ClientError) else ""

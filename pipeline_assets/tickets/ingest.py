@@ -145,7 +145,7 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
         """Have the version of the key that stands in place of this one in graph and ledger, unless it is."""
         if ended.load.stands:
             if ended.load.touched:
-                stores.ledger.account_again(ended.id)
+                stores.ledger.reinstate(ended.id)
             return
         for known in stores.graph.open_loads_of(ended.uri):
             if known.id not in ended.load.touched and known.load.version.stamp > ended.load.version.stamp:
@@ -156,7 +156,7 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
             if receipt.run < known.load.run:
                 self._work_in_again(known, receipt, stores, budget)
             elif known.load.stands:
-                stores.ledger.account_again(known.id)
+                stores.ledger.reinstate(known.id)
 
     def _work_in_again(self, known: KnownLoad, receipt: Receipt, stores: TicketStores, budget: TimeBudget) -> None:
         if self.work_from(receipt.version, stores, receipt, Attempt(budget=budget)).run > receipt.run:

@@ -14,7 +14,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from deploy.cli.deployment import Where, deployment_of
+from deploy.cli.commands import Where
+from deploy.cli.deployment import deployment_of
 from deploy.cli.state import print_status
 from deploy.local.access import Access
 from deploy.local.flows import flow_status, messages_in
@@ -31,8 +32,9 @@ from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
 from pipeline_assets.storage.documents import to_json
 from pipeline_assets.storage.s3 import S3Bucket
-from tests.worlds.lake import Lake, foreign, load_name, until
+from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.stack import RunningStack
+from tests.worlds.waiting import until
 
 #: Nothing of the lake comes near the graph.
 pytestmark = pytest.mark.any_engine

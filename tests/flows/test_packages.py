@@ -115,6 +115,9 @@ class TestWhatIsFound:
         """A repository with one function, which greets by way of a lazy import."""
         monkeypatch.setattr(packaging, "ROOT", tmp_path)
         monkeypatch.setattr(packaging, "LOCKS", tmp_path)
+        monkeypatch.syspath_prepend(tmp_path)
+        for name in packaging.FIRST_PARTY:
+            monkeypatch.delitem(sys.modules, name, raising=False)
         (tmp_path / "greeter.txt").write_text("")
         self.write(tmp_path, "lambdas/__init__.py", "")
         self.write(tmp_path, "lambdas/greeter.py", "def lambda_handler(*_):\n    from pipeline_assets import words\n")

@@ -9,9 +9,9 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.flows import flow_row
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from tests.flows.test_tickets_flow import HEADER, TicketCloud, row
 from tests.worlds.graph_picture import picture
 from tests.worlds.stack import RunningStack
+from tests.worlds.ticket_cloud import HEADER, TicketCloud, row
 
 pytestmark = pytest.mark.any_engine
 

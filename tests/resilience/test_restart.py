@@ -10,7 +10,7 @@ from deploy.local.access import Access
 from deploy.local.board import holder
 from deploy.local.flows import flow_status
 from deploy.local.instance import PORT_NAMES, port_is_free
-from deploy.local.processes import birth
+from deploy.local.processes import started_at
 from tests.worlds.commands import Command, processes_under
 from tests.worlds.stack import running_stack
 from tests.worlds.waiting import eventually
@@ -33,7 +33,7 @@ class TestDownAndUp:
             supervisor = holder(cesta.instance)
             assert cesta("down").returncode == 0
             assert supervisor is not None
-            assert birth(supervisor) is None
+            assert started_at(supervisor) is None
             assert processes_under(cesta.instance.state) == set()
             assert all(port_is_free(cesta.instance.port(name)) for name in PORT_NAMES)
             assert other.local.supervisor.failed.is_set() is False

@@ -10,13 +10,13 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.lake.tables import GLUE_TYPES, lake_tables
 from pipeline_assets.queries.athena import literal
-from pipeline_assets.queries.engine import Answer
+from pipeline_assets.queries.engine import Answer, QuerySettings
 from pipeline_assets.queries.named_query import Question, QuestionError, Value, parse
 from pipeline_assets.queries.portable import faults
 from pipeline_assets.queries.sql import COMMENT, placeholders, queries, query
-from pipeline_assets.settings import MissingSettingError, QuerySettings
 
 NAMES = [
     "customers_by_country",

@@ -1,38 +1,23 @@
-"""Writes the lake's tables into the cloud template: `python -m deploy.tables`, after a spec has changed."""
+"""The lake's tables in the cloud template, one Glue table per table of the lake, from the specs of the datasets."""
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from deploy.stack import TEMPLATE
-from pipeline_assets.lake.tables import LakeTable, lake_tables
+from pipeline_assets.lake.tables import lake_tables
 
-BEGIN: Final = "  # Made from the specs by `python -m deploy.tables`: change them, not this.\n"
-END: Final = "  # End of what is made from the specs.\n"
+if TYPE_CHECKING:
+    from pipeline_assets.lake.tables import LakeTable
+
 #: Logical ids of the buckets in the template.
 _BUCKETS: Final = {"curated": "${CuratedBucket}", "quarantine": "${QuarantineBucket}"}
 
 
 def tables_block() -> str:
-    """The lines of the template between its two marks."""
-    return "\n".join(_resource(table) for table in lake_tables())
-
-
-def with_tables(template: str) -> str:
-    """The template with its tables as the specs have them.
-
-    Raises
-    ------
-    ValueError
-        The template has not exactly one pair of marks.
-    """
-    if template.count(BEGIN) != 1 or template.count(END) != 1:
-        raise ValueError(f"the template must have the line {BEGIN.strip()!r} once, and {END.strip()!r} after it")
-    before, _, rest = template.partition(BEGIN)
-    return f"{before}{BEGIN}\n{tables_block()}\n{END}{rest.partition(END)[2]}"
+    """All tables of the lake, as lines of the template's section `Resources`."""
+    return "".join(f"\n{_resource(table)}" for table in lake_tables()) + "\n"
 
 
 def _resource(table: LakeTable) -> str:
@@ -63,15 +48,3 @@ def _resource(table: LakeTable) -> str:
 
 def _flow(value: Any) -> str:  # noqa: ANN401 - whatever YAML can say
     return str(yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)).strip()
-
-
-def main() -> None:
-    """Rewrite the template in place."""
-    template = TEMPLATE.read_text(encoding="utf-8")
-    written = with_tables(template)
-    TEMPLATE.write_text(written, encoding="utf-8")
-    sys.stdout.write("the tables are as they were\n" if written == template else f"{TEMPLATE} has new tables\n")
-
-
-if __name__ == "__main__":
-    main()
