@@ -24,7 +24,6 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, LoadName, RawObject, raw_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
-from pipeline_assets.lake.parquet_objects import ParquetObjects
 
 if TYPE_CHECKING:
     from pipeline_assets.operations.access import Access

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from pipeline_assets.lineage.flows import BridgedFlow
-from pipeline_assets.lineage.flows import anchor_of
+from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
 from pipeline_assets.lineage.resources import QuarantineResource
 from pipeline_assets.lineage.retries import RETRIES
 

@@ -17,11 +17,11 @@ import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field
 
-from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.foreign_messages import ForeignMessages
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.settings import LedgerSettings, quarantine_bucket
-from pipeline_assets.storage.s3 import open_storage
 from pipeline_assets.lineage.tick_time import METRIC_IN_TICK, STORE_IN_TICK
+from pipeline_assets.storage.s3 import open_storage
 
 if TYPE_CHECKING:
     from logging import Logger

@@ -167,6 +167,6 @@ def _same(access: Access, file: TicketFile, head: StoredObject) -> bool:
         with file.path.open("rb") as mine:
             return all(chunk == mine.read(len(chunk)) for chunk in access.open_bucket(FLOW).chunks(standing))
     except WithheldError as error:
-        raise LocalStackError(f"{file.key} is in the bucket and cannot be compared: {error}.") from error
+        raise TicketFileError(f"{file.key} is in the bucket and cannot be compared: {error}.") from error
     except GoneError:
         return False  # by now it is another one: whoever puts over it is told

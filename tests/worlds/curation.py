@@ -27,11 +27,8 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.operations.access import Access
-from pipeline_assets.storage.s3 import S3Bucket
-from pipeline_assets.storage.s3 import S3Storage
-from tests.worlds.frames import DATASETS
-from tests.worlds.frames import made
-from tests.worlds.frames import parquet
+from pipeline_assets.storage.s3 import S3Bucket, S3Storage
+from tests.worlds.frames import DATASETS, made, parquet
 from tests.worlds.mortality import Fate, Mortal
 from tests.worlds.stores import make_bucket, make_table
 
