@@ -14,9 +14,10 @@ from pipeline_assets.storage.s3 import S3Storage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from neo4j import Driver
+
+    from pipeline_assets.storage.s3 import S3Client
 
 
 @dataclass(frozen=True)
