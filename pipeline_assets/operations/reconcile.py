@@ -14,6 +14,7 @@ from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
 from pipeline_assets.flows import FlowRow
+from pipeline_assets.operations.access import Access
 from pipeline_assets.storage.bucket import Bucket
 
 
@@ -56,3 +57,13 @@ def announce_unknown(flow: FlowRow, ledger: Ledger, bucket: Bucket, queue: Event
 
     queue.announce(unknown())
     return found
+
+
+def announce_lost(access: Access, flow: FlowRow) -> Announced:
+    """Announce every object of a flow that the ledger of a deployed stack does not know.
+
+    Manifests of loads have no receipt and are announced each time: so a completion marker that is missing is put.
+    """
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    queue = EventQueue(access.sqs, access.queue(flow.queue))
+    return announce_unknown(flow, ledger, access.open_bucket(flow.bucket), queue)

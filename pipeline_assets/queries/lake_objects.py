@@ -1,4 +1,4 @@
-"""A table of the lake as a dataset of Arrow, of which only the bytes that a query needs are fetched.
+"""Arrow datasets over the lake's tables in S3, of which only the bytes that a query needs are fetched.
 
 Days that the query's conditions rule out are not opened; of the others come the footer and the columns asked for. A
 column that an object lacks reads null, one that the table does not know is not seen: as Athena does it.
@@ -33,7 +33,17 @@ _ARROW_TYPES: Final[Mapping[ColumnType, pa.DataType]] = {
 
 @dataclass(slots=True)
 class Reading:
-    """What one query read so far; `changed` once an object turned out to be another than the one that was listed."""
+    """Account of what one query has read.
+
+    Parameters
+    ----------
+    scanned_bytes
+        Bytes that were fetched.
+    changed
+        Whether an object turned out to be another than the one that was listed.
+    fault
+        What the last request failed with.
+    """
 
     scanned_bytes: int = 0
     changed: bool = False
@@ -41,13 +51,34 @@ class Reading:
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, size: int) -> None:
-        """Count bytes that were fetched."""
+        """Count bytes that were fetched.
+
+        Parameters
+        ----------
+        size
+            How many, 0 or more.
+        """
         with self._lock:
             self.scanned_bytes += size
 
 
 def table_dataset(table: LakeTable, bucket: Bucket, reading: Reading) -> ds.Dataset:
-    """The table's objects as they are now; what is read of them is counted in `reading`."""
+    """Open a table of the lake, with the objects that it has now.
+
+    Parameters
+    ----------
+    table
+        Table to open.
+    bucket
+        Bucket that its objects are in.
+    reading
+        Account to which every fetch is added.
+
+    Returns
+    -------
+    pyarrow.dataset.Dataset
+        Columns of the table, times as microseconds in UTC, then its partition keys as text.
+    """
     parquet = ds.ParquetFileFormat()
     schema = pa.schema(
         [
@@ -57,13 +88,13 @@ def table_dataset(table: LakeTable, bucket: Bucket, reading: Reading) -> ds.Data
     )
     fragments = [
         parquet.make_fragment(_LakeObject(bucket, listed, reading), partition_expression=_condition(values))
-        for listed, values in _listed(table, bucket)
+        for listed, values in _list_objects(table, bucket)
     ]
     return ds.FileSystemDataset(fragments, schema, parquet)
 
 
-def _listed(table: LakeTable, bucket: Bucket) -> Iterator[tuple[StoredObject, dict[str, str]]]:
-    """The table's objects with the values of their partitions; names that Athena takes for hidden are left out."""
+def _list_objects(table: LakeTable, bucket: Bucket) -> Iterator[tuple[StoredObject, dict[str, str]]]:
+    """List the table's objects with the values of their partitions, but for names that Athena takes for hidden."""
     for listed in bucket.objects(table.prefix):
         place = listed.key.removeprefix(table.prefix)
         values = dict(folder.split("=", 1) for folder in place.split("/")[:-1] if "=" in folder)
@@ -109,14 +140,14 @@ class _LakeObject(io.RawIOBase):
         begin = self._place
         end = self._size if size is None or size < 0 else min(begin + size, self._size)
         self._place = max(begin, end)
-        found = self._fetched(begin, min(end, self._end_begins)) if begin < min(end, self._end_begins) else b""
+        found = self._fetch(begin, min(end, self._end_begins)) if begin < min(end, self._end_begins) else b""
         kept = self._end[max(begin - self._end_begins, 0) : max(end - self._end_begins, 0)]
         if found and end == self._size:
             self._end, self._end_begins = found + kept, begin
         return found + kept
 
-    def _fetched(self, begin: int, end: int) -> bytes:
-        """The bytes from `begin` up to `end`."""
+    def _fetch(self, begin: int, end: int) -> bytes:
+        """Fetch the bytes from `begin` up to `end`."""
         try:
             found = self._bucket.read_range(self._listed, begin, end)
         except Exception as error:

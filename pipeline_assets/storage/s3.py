@@ -28,7 +28,7 @@ from pipeline_assets.storage.retries import retries
 
 if TYPE_CHECKING:
     from botocore.config import Config
-    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3 import S3Client as S3Client  # noqa: PLC0414 - for whoever hands a client on
     from mypy_boto3_s3.type_defs import DeleteMarkerEntryTypeDef, ObjectVersionTypeDef
 
 _CHUNK_BYTES: Final = 4 << 20
@@ -46,9 +46,26 @@ class _BusyError(TransientError):
     """Somebody else is putting an object under the key at this moment."""
 
 
-def open_storage(config: Config | None = None) -> S3Storage:
-    """S3 as the environment has it, with a client of its own."""
-    return S3Storage(boto3.client("s3", config=config))
+def open_storage(
+    config: Config | None = None, *, session: boto3.Session | None = None, endpoint_url: str | None = None
+) -> S3Storage:
+    """Open S3 with a client of its own.
+
+    Parameters
+    ----------
+    config
+        Time-outs and retries of the client.
+    session
+        Region and credentials; those of the environment where it is not given.
+    endpoint_url
+        Address of what speaks S3; as the environment or AWS has it where it is not given.
+
+    Returns
+    -------
+    S3Storage
+        Its buckets.
+    """
+    return S3Storage((session or boto3).client("s3", config=config, endpoint_url=endpoint_url))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.memory_storage import MemoryBucket
 
 if TYPE_CHECKING:
-    from deploy.local.access import Access
+    from pipeline_assets.operations.access import Access
 
 #: Fewer than most listings below have, so that they come on several pages.
 PAGE = 2

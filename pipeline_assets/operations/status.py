@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
-from deploy.local.access import Access
 from pipeline_assets.events.foreign_messages import ForeignMessages
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.flows import flow_row
-
-if TYPE_CHECKING:
-    from pipeline_assets.curation.completion import OpenLoad
+from pipeline_assets.operations.access import Access
 
 _IN_QUEUE = {
     "ApproximateNumberOfMessages",
@@ -65,18 +61,6 @@ def flow_status(access: Access, flow: str) -> FlowStatus:
         queued=queued,
         foreign_messages=ForeignMessages(access.open_bucket("quarantine"), flow).count(),
     )
-
-
-def loads_on_their_way(access: Access) -> list[OpenLoad]:
-    """The loads of the lake that have no completion marker, and what each lacks."""
-    from pipeline_assets.curation.completion import open_loads  # noqa: PLC0415 - Polars takes half a second
-    from pipeline_assets.curation.quarantine import LakeQuarantine  # noqa: PLC0415
-    from pipeline_assets.curation.stores import FLOW, CurationStores  # noqa: PLC0415
-
-    raw, curated = (access.open_bucket(name) for name in ("raw", "curated"))
-    quarantine = LakeQuarantine(access.open_bucket("quarantine"), FLOW)
-    ledger = Ledger(access.dynamodb, access.table("ledger"))
-    return list(open_loads(CurationStores(access.storage, raw, curated, quarantine, ledger)))
 
 
 def messages_in(access: Access, queue: str) -> int:
