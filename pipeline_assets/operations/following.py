@@ -54,8 +54,22 @@ def follow(
 ) -> None:
     """Wait until every object with one of these receipt ids has its receipt, and Dagster has all of them.
 
-    What else is in the queue, or was dead-lettered, is not waited for. `tell` is called with every look, `check` too
-    and may raise.
+    What else is in the queue, or was dead-lettered, is not waited for.
+
+    Parameters
+    ----------
+    access
+        Clients of the stack.
+    wanted
+        Ids of receipts; one that is given twice counts once.
+    flow
+        Name of the flow.
+    tell
+        Called with every look.
+    check
+        Called before every look; it may raise.
+    patience
+        Seconds without any movement after which it is given up, above 0.
 
     Raises
     ------
