@@ -1,4 +1,4 @@
-"""Announcing again what lies in a bucket and is not in the ledger.
+"""Reconciliation of a bucket with the ledger: what lies in the one and is not in the other is announced again.
 
 An event may be lost: a queue keeps it for some days only, and the local cloud forgets its last moment when it is
 killed. The object itself is still there, so whatever has no receipt is announced as S3 would have done it.
@@ -20,11 +20,18 @@ from pipeline_assets.storage.bucket import Bucket
 
 @dataclass(slots=True)
 class Announced:
-    """What a listing of the bucket came to.
+    """Outcome of a reconciliation, in object versions.
 
-    `stored` object versions were there, of which `announced` had no receipt; `passed_over` objects were put before the
-    bucket kept versions, which an event names in a way that no listing knows. `left_alone` are no data by their names
-    and not among them.
+    Parameters
+    ----------
+    stored
+        In the bucket.
+    announced
+        Of these, without a receipt.
+    passed_over
+        Of these, put before the bucket kept versions: an event names them in a way that no listing knows.
+    left_alone
+        No data by their names, and not among them.
     """
 
     stored: int = 0
@@ -36,8 +43,28 @@ class Announced:
 def announce_unknown(flow: FlowRow, ledger: Ledger, bucket: Bucket, queue: EventQueue) -> Announced:
     """Announce every file version without a receipt; one that is on its way already is merely delivered twice.
 
-    Reads the whole ledger and lists the whole bucket. Raises `TransientError` when either does not answer or the queue
-    does not take a message; what was announced until then stays so.
+    Reads all receipts of the flow and lists the whole bucket.
+
+    Parameters
+    ----------
+    flow
+        Row of the flow.
+    ledger
+        Its receipts.
+    bucket
+        Bucket of its objects.
+    queue
+        Where they are announced.
+
+    Returns
+    -------
+    Announced
+        How many there were, and how many were announced.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer or the queue does not take a message; what was announced until then stays so.
     """
     receipts = {receipt.id: receipt.version for receipt in ledger.receipts(flow.name)}
     found = Announced()
@@ -63,6 +90,11 @@ def announce_lost(access: Access, flow: FlowRow) -> Announced:
     """Announce every object of a flow that the ledger of a deployed stack does not know.
 
     Manifests of loads have no receipt and are announced each time: so a completion marker that is missing is put.
+
+    Returns
+    -------
+    Announced
+        How many object versions are stored, and how many of them were announced.
     """
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     queue = EventQueue(access.sqs, access.queue(flow.queue))

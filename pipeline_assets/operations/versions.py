@@ -1,4 +1,4 @@
-"""The versions of one object as its bucket lists them, deletions included."""
+"""Versions of an object as its bucket lists them, deletions included."""
 
 from __future__ import annotations
 
@@ -16,7 +16,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """A version of an object as its bucket lists it; `marker` says that it is a deletion. `size` is in bytes."""
+    """Version of an object as its bucket lists it.
+
+    Parameters
+    ----------
+    version_id
+        Empty in a bucket without versions.
+    stored_at
+        ISO-8601, UTC.
+    size
+        Bytes.
+    latest
+        Whether it is the current one.
+    marker
+        Whether it is a deletion.
+    """
 
     version_id: str
     stored_at: str
@@ -34,11 +48,40 @@ def split_uri(name: str, bucket: str) -> tuple[str, str]:
 
 
 def version_id_of(bucket: str, key: str, version_id: str) -> str:
-    """The id of the receipt that a version of an object has or will have."""
+    """Id of the receipt that a version of an object has or will have.
+
+    Parameters
+    ----------
+    bucket, key, version_id
+        The object version.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
     return ObjectVersion(bucket, key, version_id, "", 0, "", "").id
 
 
 def listed_versions(bucket: Bucket, key: str) -> Iterator[StoredVersion]:
-    """All versions of an object, newest first; raises `TransientError` when the bucket cannot be listed."""
+    """List all versions of an object.
+
+    Parameters
+    ----------
+    bucket
+        Bucket of the object.
+    key
+        Its key.
+
+    Yields
+    ------
+    StoredVersion
+        Newest first.
+
+    Raises
+    ------
+    TransientError
+        The bucket cannot be listed.
+    """
     for listed in bucket.versions_of(key):
         yield StoredVersion(listed.version_id, iso_utc(listed.modified), listed.size, listed.latest, listed.marker)

@@ -47,7 +47,7 @@ class DuckDbEngine:
     Parameters
     ----------
     buckets
-        Buckets of the lake.
+        The lake's buckets by their logical names.
     database
         Name of the lake in SQL; where it is empty, any name is taken for it.
     """

@@ -25,7 +25,8 @@ from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.rejected import rejected_file, rejected_files
 from pipeline_assets.operations.replay import MendError, replay_files
-from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, load_id, parquet, row
+from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, load_id, row
+from tests.worlds.frames import parquet
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.withheld import withheld
 

@@ -33,6 +33,7 @@ from pipeline_assets.raw.loads import Loads
 from pipeline_assets.raw.stores import INBOX, InboxStores, inbox_quarantine
 from pipeline_assets.storage.documents import to_json
 from pipeline_assets.storage.s3 import S3Bucket
+from tests.worlds.frames import parquet
 from tests.worlds.number_spellings import DIGITS, SEPARATORS, spelled
 from tests.worlds.source import frame_of
 from tests.worlds.stores import make_bucket, make_table
@@ -95,12 +96,6 @@ def world(bare_cloud: Access) -> InboxWorld:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "PART_ROWS", 2)
-
-
-def parquet(frame: pl.DataFrame) -> bytes:
-    content = io.BytesIO()
-    frame.write_parquet(content)
-    return content.getvalue()
 
 
 def source(dataset: Dataset, *rows: dict[str, object]) -> pl.DataFrame:
