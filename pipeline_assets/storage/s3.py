@@ -28,8 +28,7 @@ from pipeline_assets.storage.retries import retries
 
 if TYPE_CHECKING:
     from botocore.config import Config
-    from mypy_boto3_s3 import S3Client as S3Client
-    from mypy_boto3_s3 import for others to name
+    from mypy_boto3_s3 import S3Client as S3Client  # noqa: PLC0414 - the type of a client, for others to name
     from mypy_boto3_s3.type_defs import DeleteMarkerEntryTypeDef, ObjectVersionTypeDef
 
 _CHUNK_BYTES: Final = 4 << 20
