@@ -182,9 +182,7 @@ def test_it_is_worked_asked_about_and_mended_like_any_other(readings: Readings) 
     assert flow_status(readings.access, NAME).accepted == 2
 
 
-def test_its_rejected_rows_are_shown_and_a_corrected_file_is_judged_before_it_is_put(
-    readings: Readings, tmp_path: Any
-) -> None:
+def test_its_rejected_rows_are_shown_and_a_corrected_file_is_judged_first(readings: Readings, tmp_path: Any) -> None:
     EventQueue(readings.access.sqs, readings.access.queue(NAME)).send(
         notification(readings.put("b.csv", "s1,20", "s2,"))
     )
