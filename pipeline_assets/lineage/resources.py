@@ -105,16 +105,17 @@ class MetricsResource(EnvironmentResource):
             log.warning("%s of %s was not published: %s", metric, flow, error)
 
 
+# Sensors tick side by side in the threads of one process, and the default session makes clients for one at a time.
 @cache
 def _ledger(table: str) -> Ledger:
-    return Ledger(boto3.client("dynamodb", config=STORE_IN_TICK), table)
+    return Ledger(boto3.Session().client("dynamodb", config=STORE_IN_TICK), table)
 
 
 @cache
 def _quarantine(bucket: str, flow: str) -> Quarantine:
-    return Quarantine(boto3.client("s3", config=STORE_IN_TICK), bucket, flow)
+    return Quarantine(boto3.Session().client("s3", config=STORE_IN_TICK), bucket, flow)
 
 
 @cache
 def _cloudwatch() -> CloudWatchClient:
-    return boto3.client("cloudwatch", config=METRIC_IN_TICK)
+    return boto3.Session().client("cloudwatch", config=METRIC_IN_TICK)
