@@ -9,7 +9,7 @@ import dagster as dg
 from pipeline_assets.curation.account import DayAccount
 from pipeline_assets.curation.completion import LOADS_ASSET, loads_of
 from pipeline_assets.curation.ingest import CURATION_FLOW, account_of, code_version, recurate_day
-from pipeline_assets.curation.stores import CurationStores, open_stores
+from pipeline_assets.curation.stores import CurationSettings, CurationStores, open_stores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
@@ -31,7 +31,6 @@ from pipeline_assets.lineage.partitions import ONE_RUN, load_days
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.retries import RETRIES
-from pipeline_assets.settings import CurationSettings
 
 
 class CurationStoresResource(EnvironmentResource):
@@ -46,8 +45,9 @@ class CurationStoresResource(EnvironmentResource):
 
     @contextmanager
     def open(self) -> Iterator[CurationStores]:
-        """All stores; raises `MissingSettingError`."""
-        yield open_stores(CurationSettings.from_environment(self.variables()))
+        """Open all stores; raises `MissingSettingError`."""
+        with open_stores(CurationSettings.from_environment(self.variables())) as stores:
+            yield stores
 
 
 def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
@@ -118,7 +118,7 @@ def _worked(receipts: Sequence[Receipt], account: DayAccount | None) -> dict[str
     return {
         **figures,
         "broken_rules": dg.MetadataValue.md(_rules_broken(account)),
-        "sources": dg.MetadataValue.md(sources_table([receipt.source for receipt in receipts])),
+        "sources": dg.MetadataValue.md(sources_table([receipt.version for receipt in receipts])),
     }
 
 

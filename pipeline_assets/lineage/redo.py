@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.csv_files.ingest import FileFlow, StoresT
+from pipeline_assets.csv_files.ingest import CsvFlow
+from pipeline_assets.events.flow import StoresT
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.metadata import data_version, partition_state, sources_table, state_figures, work_figures
@@ -17,7 +18,7 @@ _PROGRESS_SECONDS = 2.0
 
 
 def redo_days(
-    context: dg.AssetExecutionContext, flow: FileFlow[Any, StoresT], asset: str, stores: StoresT
+    context: dg.AssetExecutionContext, flow: CsvFlow[Any, StoresT], asset: str, stores: StoresT
 ) -> dg.MaterializeResult[None]:
     """Work all partitions of the run through again, each with metadata of its own."""
     days = context.partition_keys

@@ -19,8 +19,8 @@ from pydantic import Field
 
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.settings import LedgerSettings, quarantine_bucket
 from pipeline_assets.lineage.tick_time import METRIC_IN_TICK, STORE_IN_TICK
-from pipeline_assets.settings import LedgerSettings, quarantine_bucket
 
 if TYPE_CHECKING:
     from logging import Logger

@@ -21,8 +21,7 @@ from pipeline_assets.lineage.resources import EnvironmentResource, required
 from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.inbox import LANDED
-from pipeline_assets.raw.stores import ExportStores, open_stores
-from pipeline_assets.settings import ExportSettings
+from pipeline_assets.raw.stores import ExportSettings, ExportStores, open_stores
 
 
 class ExportStoresResource(EnvironmentResource):

@@ -7,10 +7,9 @@ import dagster as dg
 
 from pipeline_assets.lineage.landed import landed_and_accepted
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
-from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.ingest import FIRST_DAY, STOCK_FLOW
 from pipeline_assets.stocks.quality import prices_of_day
-from pipeline_assets.stocks.stores import StockStores, open_stores
+from pipeline_assets.stocks.stores import StockSettings, StockStores, open_stores
 
 #: The last days of a run that get a picture: each is some 50 kB in Dagster's storage.
 _DRAWN_DAYS = 10
@@ -27,8 +26,9 @@ class StockStoresResource(EnvironmentResource):
 
     @contextmanager
     def open(self) -> Iterator[StockStores]:
-        """All stores; raises `MissingSettingError`."""
-        yield open_stores(StockSettings.from_environment(self.variables()))
+        """Open all stores; raises `MissingSettingError`."""
+        with open_stores(StockSettings.from_environment(self.variables())) as stores:
+            yield stores
 
 
 def _draw(context: dg.AssetExecutionContext, stores: StockStores) -> None:

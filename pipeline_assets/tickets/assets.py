@@ -8,10 +8,9 @@ import dagster as dg
 from pipeline_assets.lineage.landed import landed_and_accepted
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
-from pipeline_assets.settings import TicketSettings
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rows import FIRST_DAY
-from pipeline_assets.tickets.stores import TicketStores, open_stores
+from pipeline_assets.tickets.stores import TicketSettings, TicketStores, open_stores
 
 SOLD_KEY = dg.AssetKey.from_user_string(TICKET_FLOW.name)
 

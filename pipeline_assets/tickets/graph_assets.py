@@ -8,12 +8,12 @@ from pydantic import Field
 from pipeline_assets import __version__
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lineage.metadata import flow_state, sources_table, state_figures, work_figures
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.redo import now_and_then
 from pipeline_assets.lineage.retries import RETRIES
-from pipeline_assets.settings import MissingSettingError
 from pipeline_assets.tickets.assets import SOLD_KEY, TicketStoresResource
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.rebuild import ObjectsGoneError, rebuild_graph
@@ -124,7 +124,7 @@ def _rebuilt(context: dg.AssetExecutionContext, stores: TicketStoresResource, *,
     """Build the graph anew, and tell how it was before."""
     tell = now_and_then(context.log.info)
     try:
-        bucket = stores.settings.require_tickets_bucket()
+        bucket = stores.settings.require_bucket()
         with stores.open() as opened:
             done = rebuild_graph(
                 opened, bucket, force=force, progress=lambda what, now, of: tell(f"{what}: {now} of {of}")

@@ -12,9 +12,9 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from deploy.local.access import Access
 from pipeline_assets.lake.layout import LoadName
 from pipeline_assets.lineage.metadata import data_version
+from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.assets import ExportStoresResource, exported
 from tests.worlds.source import NOON, SqliteDatabase, orders
 

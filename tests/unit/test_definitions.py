@@ -17,9 +17,10 @@ import pytest
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.accounts import PartitionAccount
+from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.ledger import FlowTotals
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.partitions import PartitionAccount
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FLOWS
@@ -31,7 +32,6 @@ from pipeline_assets.lineage.places import standing_in
 from pipeline_assets.lineage.resources import EnvironmentResource, LedgerResource, QuarantineResource
 from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.operations.reprocess import PartitionReload
-from pipeline_assets.settings import MissingSettingError
 from pipeline_assets.tickets import assets as ticket_assets
 from pipeline_assets.tickets import graph_assets
 from pipeline_assets.tickets.assets import TicketStoresResource
@@ -165,7 +165,7 @@ class FakeLedger:
     def account(self, asset: str, partition: str) -> PartitionAccount:
         del asset
         lost = self.lost_row and partition == DAYS[1]
-        return PartitionAccount(Counts(received=10, accepted=9) if lost else ROWS, ("r1",))
+        return PartitionAccount.of({"r1": Counts(received=10, accepted=9) if lost else ROWS})
 
     def totals(self, flow: str) -> FlowTotals:
         del flow
@@ -240,9 +240,9 @@ def reload_nothing(
     del asset, ledger, redo
     progress("working")
     if partition == DAYS[2]:
-        return PartitionReload((), Counts(), PartitionAccount(Counts(), ()), 0, 0.0)
+        return PartitionReload((), Counts(), PartitionAccount.of({}), 0, 0.0)
     refused = "no longer in the bucket" if partition == DAYS[1] else ""
-    state = PartitionAccount(ROWS + ROWS, (a_receipt(partition).id,))
+    state = PartitionAccount.of({a_receipt(partition).id: ROWS + ROWS})
     return PartitionReload((a_receipt(partition, refused),), ROWS, state, 100, 0.1)
 
 
@@ -474,7 +474,7 @@ class TestFields:
         monkeypatch.setenv("TICKETS_BUCKET", "files")
         monkeypatch.delenv("NEO4J_USER", raising=False)
         settings = TicketStoresResource(**self.GIVEN).settings
-        assert (settings.tickets_bucket, settings.neo4j_user) == ("files", "neo4j")
+        assert (settings.bucket, settings.neo4j_user) == ("files", "neo4j")
 
     def test_a_variable_that_is_missing_is_named_before_anything_is_opened(
         self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
