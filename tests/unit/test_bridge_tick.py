@@ -11,9 +11,9 @@ import dagster as dg
 import pytest
 
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.ledger import FlowTotals, PendingReport
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.partitions import PartitionAccount
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FlowRow
@@ -83,7 +83,7 @@ class FakeLedger:
 
     def account(self, asset: str, partition: str) -> PartitionAccount:
         self.clock.now += self.seconds
-        return PartitionAccount(ROWS, (asset, partition))
+        return PartitionAccount.of({f"{asset} {partition}": ROWS})
 
 
 class NoMetrics(MetricsResource):
