@@ -80,7 +80,7 @@ def run_tick(
 
     Raises
     ------
-    dg.DagsterInvariantViolationError
+    DagsterInvariantViolationError
         The tick runs outside of definitions.
     TransientError
         The ledger does not answer; nothing of the tick is stored then.
