@@ -32,7 +32,7 @@ from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.status import FlowStatus, flow_status
 from pipeline_assets.operations.versions import version_id_of
-from pipeline_assets.queries.cypher import ask, question
+from pipeline_assets.queries.cypher import ask, query
 from pipeline_assets.stocks.table import StockTable
 from pipeline_assets.tickets.files import FLOW, standing_at, ticket_files, tickets_leaving
 
@@ -139,7 +139,7 @@ def _print_answers(access: Access) -> None:
     with access.graph() as driver:
         for name, columns in _SHOWN.items():
             most = sorted(ask(driver, name), key=_baskets, reverse=True)[:_ROWS_SHOWN]
-            console.print(answer_table(question(name).title, columns, most))
+            console.print(answer_table(query(name).title, columns, most))
     say("`cesta query graph` lists all questions and their parameters.", style="dim")
 
 

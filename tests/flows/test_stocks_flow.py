@@ -17,6 +17,7 @@ from deploy.local.outputs import environment_contract
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.lineage.resources import LedgerResource
 from pipeline_assets.operations.status import flow_status
 from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_landed
 from pipeline_assets.stocks.checks import STOCK_CHECKS
@@ -161,7 +162,10 @@ def materialized(day: str) -> tuple[Mapping[str, dg.MetadataValue[Any]], dict[st
         [stocks_landed, stocks, *STOCK_CHECKS],
         selection=dg.AssetSelection.assets(stocks),
         partition_key=day,
-        resources={"stock_stores": StockStoresResource()},
+        resources={
+            "stock_stores": StockStoresResource.of_environment(),
+            "ledger": LedgerResource.of_environment(),
+        },
         raise_on_error=False,
     )
     (done,) = result.asset_materializations_for_node("stocks")

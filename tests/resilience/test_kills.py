@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.local.board import Condition, Picture, holder
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.lineage.checks import RECEIPTS, listed_in, stored_since
+from pipeline_assets.lineage.shown import RECEIPTS, listed_in, stored_since
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.status import FlowStatus, flow_status
 from tests.worlds.commands import Command

@@ -34,7 +34,7 @@ from deploy.local.outputs import save_outputs
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.following import NotThroughError, Progress, _take_out, follow
 from pipeline_assets.operations.status import FlowStatus
-from pipeline_assets.queries.cypher import question
+from pipeline_assets.queries.cypher import query
 from pipeline_assets.tickets.files import TicketFile, TicketFileError, passed_over, ticket_files
 from tests.worlds.outputs import STACK_OUTPUTS
 
@@ -331,7 +331,7 @@ class TestQuestions:
     def test_unknown_one_lists_the_known(self, tmp_path: Path) -> None:
         code, said = run("query", "graph", "weather", "--state", str(tmp_path))
         assert code == 1
-        assert "There is no question `weather`; there are" in said
+        assert "There is no query `weather`; there are" in said
         assert "`bought-together`" in said
 
     def test_parameter_without_a_value_is_refused(self, tmp_path: Path) -> None:
@@ -347,7 +347,7 @@ class TestQuestions:
     @pytest.mark.parametrize("width", [80, 120, 160])
     def test_names_of_products_are_readable_on_any_terminal(self, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
         monkeypatch.setattr(console, "width", width)
-        numbers = dict.fromkeys(question("bought-together").columns, 0.12345)
+        numbers = dict.fromkeys(query("bought-together").columns, 0.12345)
         row = {**numbers, "product_a": "FLUID MILK WHITE ONLY #1029743", "product_b": "BANANAS #1082185"}
         with console.capture() as printed:
             print_rows("Bought together", tuple(row), [row, row])
