@@ -53,8 +53,8 @@ def findings(instance: Instance) -> Iterator[Finding]:
     yield _complete(instance)
 
 
-def print_diagnosis(instance: Instance) -> bool:
-    """Print all findings as a table; True when there is nothing to mend."""
+def doctor(instance: Instance) -> bool:
+    """Check everything an instance needs, and say how to mend what is wrong."""
     table = Table("check", "found", "what to do")
     sound = True
     for finding in findings(instance):

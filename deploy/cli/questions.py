@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from deploy.cli.commands import JsonOption, ParamOption
 from deploy.cli.console import console, number_of, print_json, say
-from deploy.cli.loading import access_to
+from deploy.cli.deployment import access_to
 from deploy.local.instance import Instance
 from pipeline_assets.queries.cypher import ask, queries, query
 from pipeline_assets.queries.named_query import NamedQuery, QueryError
@@ -17,6 +20,20 @@ from pipeline_assets.queries.named_query import NamedQuery, QueryError
 #: So many characters a line leave the name of a product readable.
 _READABLE = 16
 _ANY_WIDTH = 1_000
+
+
+def ask_graph(
+    instance: Instance,
+    name: Annotated[str | None, typer.Argument(help="The question; without it all are listed.")] = None,
+    *,
+    param: ParamOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the purchase graph one of the known questions."""
+    if name is None:
+        print_questions(as_json=as_json)
+    else:
+        print_answer(instance, name, param or [], as_json=as_json)
 
 
 def print_questions(known: Iterable[NamedQuery] | None = None, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""How far each flow is: what was received and what became of it, what is still on its way, what was given up."""
+"""Status of a flow: what was received and what became of it, the backlog, and the dead letters."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from deploy.local.access import Access
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.flows import flow_row
 
 if TYPE_CHECKING:
     from pipeline_assets.curation.completion import OpenLoad
 
-#: The flows and what their queue and their bucket are called; a flow's dead letters are in the queue of the same name
-#: with `-dlq`.
-FLOWS = {"tickets": "tickets", "stocks": "stocks", "inbox": "inbox", "ecommerce": "raw"}
 _IN_QUEUE = {
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -28,7 +26,7 @@ class FlowStatus:
 
     received = accepted + quarantined + duplicate + superseded, in rows; `objects` counts object versions, `refused`
     those among them that were quarantined whole; `pending` counts events in the queue, waiting or in flight, and
-    receipts that Dagster has not shown yet; `dead_lettered` counts events that were given up, `foreign_messages` what
+    receipts that Dagster has not shown yet; `dead_lettered` counts dead letters, `foreign_messages` what
     came through the queue and announced no object.
     """
 
@@ -51,9 +49,9 @@ class FlowStatus:
 
 def flow_status(access: Access, flow: str) -> FlowStatus:
     """Count one flow in its ledger and its queues."""
-    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    ledger, row = Ledger(access.dynamodb, access.table("ledger")), flow_row(flow)
     totals = ledger.totals(flow)
-    queued = messages_in(access, FLOWS[flow])
+    queued = messages_in(access, row.queue)
     return FlowStatus(
         received=totals.counts.received,
         accepted=totals.counts.accepted,
@@ -61,7 +59,7 @@ def flow_status(access: Access, flow: str) -> FlowStatus:
         duplicate=totals.counts.duplicate,
         superseded=totals.counts.superseded,
         pending=queued + ledger.pending_count(flow),
-        dead_lettered=messages_in(access, f"{FLOWS[flow]}-dlq"),
+        dead_lettered=messages_in(access, row.dead_letters),
         objects=totals.objects,
         refused=totals.refused,
         queued=queued,

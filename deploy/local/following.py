@@ -13,11 +13,12 @@ from botocore.exceptions import HTTPClientError
 
 from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
-from deploy.local.flows import FLOWS, messages_in
+from deploy.local.flows import messages_in
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.flows import flow_row
 from pipeline_assets.operations.backlog import what_waits
 
 #: Nothing moved for so long: something is wrong. The back-off after a failure is at most a minute, and what an
@@ -50,9 +51,9 @@ def follow(
 ) -> None:
     """Wait until every object with one of these receipt ids has its receipt, and Dagster has all of them.
 
-    What else is in the queue, or was given up, is not waited for. `tell` is called with every look, `check` too and may
-    raise. Raises `LocalStackError` when the event of one of the objects is given up, or when nothing moves for
-    `patience` seconds; a local cloud that does not answer, since it is started again, is one in which nothing moves.
+    What else is in the queue, or was dead-lettered, is not waited for. `tell` is called with every look, `check` too
+    and may raise. Raises `LocalStackError` when the event of one of the objects is dead-lettered, or when nothing moves
+    for `patience` seconds; a local cloud that does not answer, since it is started again, is one where nothing moves.
     """
     ids = tuple(dict.fromkeys(wanted))
     followed = _Followed(access, flow, ids, deque(ids))
@@ -90,7 +91,7 @@ class _Followed:
     letters: int = 0
 
     def look(self) -> Progress:
-        """How far the objects are; raises `LocalStackError` when one was given up."""
+        """How far the objects are; raises `LocalStackError` when one was dead-lettered."""
         ledger = Ledger(self.access.dynamodb, self.access.table("ledger"))
         _take_out(self.awaited, ledger.receipt, self.recorded)
         _take_out(self.recorded, lambda receipt: None if ledger.is_pending(receipt) else receipt, deque())
@@ -99,13 +100,13 @@ class _Followed:
         return Progress(done, done - len(self.recorded))
 
     def _look_into_dead_letters(self) -> None:
-        queue = FLOWS[self.flow]
+        queue = flow_row(self.flow).queue
         there = messages_in(self.access, f"{queue}-dlq")
         if there != self.letters:
             waiting = what_waits(DeadLetters(self.access.sqs, self.access.queue(queue)), self.flow)
             if mine := waiting.announced.keys() & set(self.awaited):
                 raise LocalStackError(
-                    f"{len(mine)} of {len(self.wanted)} files were given up and lie in the queue {queue}-dlq: "
+                    f"{len(mine)} of {len(self.wanted)} files were dead-lettered and lie in the queue {queue}-dlq: "
                     "the file logs/cloud.log of the state directory says why."
                 )
             self.letters = there

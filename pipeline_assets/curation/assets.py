@@ -9,7 +9,7 @@ import dagster as dg
 from pipeline_assets.curation.account import DayAccount
 from pipeline_assets.curation.completion import LOADS_ASSET, loads_of
 from pipeline_assets.curation.ingest import CURATION_FLOW, account_of, code_version, recurate_day
-from pipeline_assets.curation.stores import CurationStores, open_stores
+from pipeline_assets.curation.stores import CurationSettings, CurationStores, open_stores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
@@ -29,7 +29,6 @@ from pipeline_assets.lineage.metadata import (
 )
 from pipeline_assets.lineage.partitions import load_days
 from pipeline_assets.lineage.redo import tried_again
-from pipeline_assets.settings import CurationSettings
 
 
 class CurationStoresResource(dg.ConfigurableResource["CurationStoresResource"]):
@@ -41,8 +40,8 @@ class CurationStoresResource(dg.ConfigurableResource["CurationStoresResource"]):
 
         Raises `MissingSettingError` when the environment lacks a variable.
         """
-        with tried_again():
-            yield open_stores(CurationSettings.from_environment())
+        with tried_again(), open_stores(CurationSettings.from_environment()) as stores:
+            yield stores
 
 
 def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
@@ -112,7 +111,7 @@ def _worked(receipts: Sequence[Receipt], account: DayAccount | None) -> dict[str
     return {
         **figures,
         "broken_rules": dg.MetadataValue.md(_rules_broken(account)),
-        "sources": dg.MetadataValue.md(sources_table([receipt.source for receipt in receipts])),
+        "sources": dg.MetadataValue.md(sources_table([receipt.version for receipt in receipts])),
     }
 
 

@@ -28,6 +28,7 @@ from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.events.flow import Attempt, ObjectFlow
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
@@ -42,12 +43,11 @@ _RESERVE_SECONDS = 120.0
 _PLACE = "<dataset>/load=<day>/<load id>-<part>.parquet"
 
 
-class CurationFlow:
-    """The flow of raw objects into curated days."""
+class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
+    """Flow of raw objects into curated days."""
 
     name = FLOW
-    #: What the keys of its objects begin with: the bucket is its own.
-    prefix = ""
+    reserve_seconds = _RESERVE_SECONDS
 
     @property
     def rule_names(self) -> tuple[str, ...]:
@@ -57,44 +57,33 @@ class CurationFlow:
         given = (f"{column.name}_given" for column in columns if not column.nullable)
         return tuple(dict.fromkeys((*OBJECT_RULES, "type", *given, *rules)))
 
-    def ingest(
-        self,
-        version: ObjectVersion,
-        stores: CurationStores,
-        *,
-        redo: bool = False,
-        report: bool = True,
-        seconds_left: Callable[[], float] | None = None,
-    ) -> Receipt | None:
-        """Bring one raw object into its curated day and leave its receipt; a repeated delivery changes nothing.
+    def work(self, version: ObjectVersion, stores: CurationStores, attempt: Attempt) -> Receipt | None:
+        """Bring one raw object into its curated day; a redo works its day out anew, as a new run of the object.
 
-        `redo` works its day out anew, as a new run of the object. `report` says whether the receipt has to be shown in
-        Dagster; a Dagster run shows it itself. None for what holds no rows: manifests and snapshots of keys.
-
-        Raises `TransientError` when a store does not answer and `TimeBudgetReachedError` when there is too little time.
+        None for what holds no rows: manifests and snapshots of keys.
         """
         if is_bookkeeping(version.key):
             return None
         if load := LoadName.of(version.key):
-            return self._manifest(version, load, stores, report=report)
+            return self._manifest(version, load, stores, report=attempt.report)
         raw, told = RawObject.of(version.key), None
         earlier = stores.ledger.receipt(version.id)
-        if earlier and not redo:
+        if earlier and not attempt.redo:
             stores.ledger.record(earlier)
             receipt = earlier
         else:
-            receipt = self._work(version, stores, TimeBudget(seconds_left, _RESERVE_SECONDS), redo=redo)
+            receipt = self._curate(version, stores, attempt)
             if earlier and receipt.run == earlier.run:
                 return receipt
             # Before the receipt too: from then on the bridge tells what the day holds.
             told = _recount(raw.dataset, raw.day, stores) if raw else None
-            stores.ledger.record(receipt, report=report)
+            stores.ledger.record(receipt, report=attempt.report)
         if raw:
             _recount(raw.dataset, raw.day, stores, told)
             _complete(LoadName(raw.day, raw.load_id), stores)
         return receipt
 
-    def _work(self, version: ObjectVersion, stores: CurationStores, budget: TimeBudget, *, redo: bool) -> Receipt:
+    def _curate(self, version: ObjectVersion, stores: CurationStores, attempt: Attempt) -> Receipt:
         started = time.monotonic()
         runs = Runs(stores.ledger, version)
         run, earlier = runs.run_of(version), runs.earlier(version)
@@ -105,7 +94,7 @@ class CurationFlow:
                 "place", f"it is no object of the lake; expected {_PLACE} of {', '.join(DATASETS)}"
             )
             return _receipt(version, run, _kept_outside(version, error, run, stores), _since(started))
-        day = rewritten(dataset, raw.day, stores, runs.run_of, budget, wanted=version, anew=redo)
+        day = rewritten(dataset, raw.day, stores, runs.run_of, attempt.budget, wanted=version, anew=attempt.redo)
         try:
             found = day.source(version) if day else None
             account = found or _kept(_replaced(dataset, version, raw, stores), version, run, stores)
@@ -164,12 +153,12 @@ def recurate_day(
             continue  # put since the day was listed; its own event is on its way
         # A version that the ledger knows keeps the place in the order that its event gave it.
         earlier = runs.earlier(version)
-        known = earlier.source if earlier else version
+        known = earlier.version if earlier else version
         receipt = _receipt(known, runs.run_of(version), source, seconds, raw)
         stores.ledger.record(receipt, report=report)
         receipts.append(receipt)
     _recount(dataset.name, day, stores)
-    for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.source.key))}):
+    for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.version.key))}):
         _complete(LoadName(day, load_id), stores)
     return receipts
 
@@ -182,7 +171,7 @@ def _recount(name: str, day: str, stores: CurationStores, told: DayAccount | Non
     """
     dataset = DATASETS.get(name)
     while dataset and (account := account_of(dataset, day, stores)) and account != told:
-        stores.ledger.recount(f"curated/{name}", day, {source.id: source.counts for source in account.sources})
+        stores.ledger.restate(f"curated/{name}", day, {source.id: source.counts for source in account.sources})
         told = account
     return told
 

@@ -65,7 +65,7 @@ class LakeQuarantine(Quarantine):
 
     def documents(self, receipt: Receipt) -> Iterator[dict[str, Any]]:
         """What the newest run of a raw object left, in the order of the rows."""
-        source = receipt.source
+        source = receipt.version
         place = {"bucket": source.bucket, "key": source.key, "version_id": source.version_id}
         for row in self._rows(_key(source)):
             document = {**place, "event_time": source.event_time, "rule": row["rule"], "reason": row["reason"]}

@@ -11,8 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.curation.completion import OpenLoad, open_loads
-from pipeline_assets.curation.stores import open_stores
-from pipeline_assets.settings import CurationSettings
+from pipeline_assets.curation.stores import CurationSettings, open_stores
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -33,7 +32,8 @@ _METRIC = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard",
 def loads_watch(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """One look; raises `MissingSettingError` when the environment lacks a variable."""
     settings = CurationSettings.from_environment()
-    overdue = list(overdue_of(open_loads(open_stores(settings)), datetime.now(UTC)))
+    with open_stores(settings) as stores:
+        overdue = list(overdue_of(open_loads(stores), datetime.now(UTC)))
     try:
         _publish(len(overdue), settings.ledger_table)
     except (BotoCoreError, ClientError) as error:

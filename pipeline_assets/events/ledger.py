@@ -3,35 +3,40 @@
 Items, by partition key and sort key:
 
 - ``receipt#<id>`` / ``receipt``: the receipt, with the number of deliveries of its event;
+- ``receipts#<flow>#<digit>`` / ``<id>``: the same receipt among those of its flow, by the first digit of its id;
 - ``pending#<flow>`` / ``<recorded at>#<report id>``: a receipt that Dagster has not shown yet;
 - ``totals#<flow>`` / ``<digit>``: running sums, in sixteen items so that parallel writers seldom meet;
-- the items of `Partitions`.
+- the items of `Accounts` and, for batches of streams, of `pipeline_assets.events.coverage`.
 
-A receipt, its pending item and its share of the sums are written in one transaction, if absent: a second delivery of
-an event finds the receipt there and only raises `deliveries`. The partition items are put before it; they say the
-same thing however often they are put.
+A receipt, its place among those of its flow, its pending item and its share of the sums are written in one transaction,
+if absent: a second delivery of an event finds the receipt there and only raises `deliveries`. What an object version
+is in its partitions is put before it, which says the same however often it is put; what a batch of a stream is goes
+with its receipt, since the next delivery may be cut otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.accounts import Accounts, PartitionAccount
+from pipeline_assets.events.coverage import Covered, coverage, covered
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.partitions import PartitionAccount, Partitions
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.events.table import Item, Table, key, transient
+from pipeline_assets.events.shares import DIGITS, actions
+from pipeline_assets.events.sources import Source, StreamBatch
+from pipeline_assets.events.table import CONDITION_FAILED, Item, Table, key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _RECEIPT = "receipt"
 _COUNTED = ("received", "accepted", "quarantined", "duplicate", "superseded", "objects", "refused")
+#: Shares of a batch of a stream that go into the transaction of its receipt, each with a sum of its own; the others
+#: follow it, and are put again with each delivery.
+_WITH_RECEIPT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Ledger:
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._table = Table(client, table)
-        self._partitions = Partitions(self._table)
+        self._accounts = Accounts(self._table)
 
     def receipt(self, receipt_id: str) -> Receipt | None:
         """The receipt of an object version, or None while there is none."""
@@ -64,16 +69,9 @@ class Ledger:
         return Receipt.unpacked(item["body"]["B"]) if item else None
 
     def receipts(self, flow: str) -> list[Receipt]:
-        """Every receipt of a flow in the order of the stamps: a scan of the whole table, for rebuilding only."""
-        with transient("scan the receipts"):
-            pages = self._table.client.get_paginator("scan").paginate(
-                TableName=self._table.name,
-                ConsistentRead=True,
-                FilterExpression="sk = :receipt AND flow = :flow",
-                ExpressionAttributeValues={":receipt": {"S": _RECEIPT}, ":flow": {"S": flow}},
-            )
-            found = [Receipt.unpacked(item["body"]["B"]) for page in pages for item in page["Items"]]
-        return sorted(found, key=lambda receipt: receipt.source.stamp)
+        """Every receipt of a flow in the order of the stamps, those just recorded among them."""
+        items = (item for digit in DIGITS for item in self._table.query(f"receipts#{flow}#{digit}"))
+        return sorted((Receipt.unpacked(item["body"]["B"]) for item in items), key=_by_stamp)
 
     def deliveries(self, receipt_id: str) -> int:
         """How often the event of a receipt was worked through to its end, the first time included; 0 without one."""
@@ -81,35 +79,56 @@ class Ledger:
         return int(item["deliveries"]["N"]) if item else 0
 
     def record(
-        self, receipt: Receipt, *, report: bool = True, delivery: bool = True
+        self, receipt: Receipt, *, report: bool = True, delivery: bool = True, sequence_numbers: Sequence[str] = ()
     ) -> Literal["recorded", "redelivered"]:
         """Put the receipt, if absent or an earlier one; `report` says whether Dagster has yet to be told.
 
         A receipt that is there already as it is, or as a later one, only counts one more delivery, unless there was no
-        `delivery` of it: another object has changed its counts.
+        `delivery` of it: another object has changed its counts. For a batch of a stream the `sequence_numbers` of its
+        records are needed; raises `TransientError` when some of them have got a receipt meanwhile, so that the event is
+        delivered again and what is left of it is recorded.
         """
+        batch = receipt.source if isinstance(receipt.source, StreamBatch) else None
+        if batch and self._record_batch(receipt, batch, sequence_numbers, report=report):
+            return "recorded"
         put = False
         while not ((earlier := self.receipt(receipt.id)) and earlier.edition >= receipt.edition):
-            self._partitions.put(receipt)
+            self._accounts.enter(receipt, earlier)
             put = True
             if earlier:
-                self._partitions.drop(earlier, kept=receipt.partitions)
+                self._accounts.leave(earlier, kept=receipt.partitions)
             # Whoever tells Dagster: a receipt that was never there before has not been told by anyone.
             if self._put_receipt(receipt, earlier, report=report or not earlier):
                 return "recorded"
         if put:
-            self._partitions.drop(receipt, kept=earlier.partitions)
-            self._partitions.put(earlier)
-        return self._count_delivery(receipt) if delivery else "redelivered"
+            self._accounts.leave(receipt, kept=earlier.partitions)
+            self._accounts.enter(earlier, receipt)
+        elif batch:
+            self.reinstate(receipt.id)
+        return self._count_delivery(receipt.id) if delivery else "redelivered"
 
-    def account_again(self, receipt_id: str) -> None:
-        """Put what the receipt of an object version says of its partitions again.
+    def covered(self, batch: StreamBatch, sequence_numbers: Sequence[str]) -> Covered:
+        """Which records of a delivered batch have no receipt yet, and the receipts of the others.
+
+        What is left is a batch of its own (`StreamBatch.of`); once it is worked through, the others are told of their
+        delivery (`redelivered`).
+        """
+        return covered(batch, sequence_numbers, self._table)
+
+    def redelivered(self, receipt_ids: Iterable[str]) -> None:
+        """Count one more delivery of receipts, and see to it that their accounts are complete."""
+        for receipt_id in receipt_ids:
+            self.reinstate(receipt_id)
+            self._count_delivery(receipt_id)
+
+    def reinstate(self, receipt_id: str) -> None:
+        """Make the source of a receipt part of its partitions again, as the receipt says.
 
         A version that gave way to an *older* one may have taken that one out of them before.
         """
         receipt, put = self.receipt(receipt_id), None
         while receipt and receipt != put:
-            self._partitions.put(receipt)
+            self._accounts.enter(receipt)
             receipt, put = self.receipt(receipt_id), receipt
 
     def pending(self, flow: str, *, limit: int) -> list[PendingReport]:
@@ -132,27 +151,35 @@ class Ledger:
 
     def newest(self, uri: str) -> Receipt | None:
         """The receipt of the newest version of an object that was not refused whole, or None while there is none."""
-        return self._partitions.newest(uri)
+        return self._accounts.newest(uri)
 
     def reported(self, flow: str, reports: Iterable[PendingReport]) -> None:
         """Take reports out of the pending ones; to be called once their events are seen in Dagster."""
         self._table.delete_all(key(f"pending#{flow}", report.key) for report in reports)
 
-    def objects(self, asset: str, partition: str) -> list[ObjectVersion]:
-        """The object versions a partition is made of, in the order of their stamps."""
-        return self._partitions.objects(asset, partition)
+    def sources(self, asset: str, partition: str) -> list[Source]:
+        """The sources a partition is made of, in the order of their stamps."""
+        return self._accounts.sources(asset, partition)
 
     def account(self, asset: str, partition: str) -> PartitionAccount:
-        """What a partition holds now."""
-        return self._partitions.account(asset, partition)
+        """What a partition holds now, by its running sum."""
+        return self._accounts.account(asset, partition)
 
-    def recount(self, asset: str, partition: str, counts: Mapping[str, Counts]) -> None:
-        """Set what object versions count in a partition, by the ids of their receipts; nothing, where none is given.
+    def recount(self, asset: str, partition: str) -> PartitionAccount:
+        """What a partition holds by its sources, added up one by one: what `account` has to say."""
+        return self._accounts.recount(asset, partition)
+
+    def mend(self, asset: str, partition: str) -> None:
+        """Set the running sum of a partition to what its sources add up to, whoever changes them meanwhile."""
+        self._accounts.mend(asset, partition)
+
+    def restate(self, asset: str, partition: str, counts: Mapping[str, Counts]) -> None:
+        """Set what sources count in a partition, by the ids of their receipts; nothing, where none is given.
 
         For what is made of all of them together, where one changes what became of the rows of another. Their receipts,
         and the sums of the flow, keep saying what became of the rows when they came.
         """
-        self._partitions.recount(asset, partition, counts)
+        self._accounts.restate(asset, partition, counts)
 
     def totals(self, flow: str) -> FlowTotals:
         """The sums of one flow over all its receipts."""
@@ -163,35 +190,58 @@ class Ledger:
         objects, refused = sums.pop("objects"), sums.pop("refused")
         return FlowTotals(Counts(**sums), objects, refused)
 
-    def _put_receipt(self, receipt: Receipt, earlier: Receipt | None, *, report: bool) -> bool:
+    def _record_batch(
+        self, receipt: Receipt, batch: StreamBatch, sequence_numbers: Sequence[str], *, report: bool
+    ) -> bool:
+        """Put the first receipt of a batch with its shares and the records it covers; False where there is one."""
+        there = self.receipt(receipt.id)
+        if there is None:
+            shares = self._accounts.entries(receipt)
+            with_it = actions(shares[:_WITH_RECEIPT], self._table.name)
+            with_it += coverage(batch, sequence_numbers, self._table.name)
+            if self._put_receipt(receipt, None, report=report, with_it=with_it):
+                if len(shares) > _WITH_RECEIPT:
+                    self.reinstate(receipt.id)
+                return True
+            there = self.receipt(receipt.id)
+        if there is None or there.source != batch:
+            message = f"others have recorded part of the {batch.records} records from {batch.uri} on"
+            raise TransientError(message, flow=receipt.flow, object_uri=batch.uri)
+        return False
+
+    def _put_receipt(
+        self, receipt: Receipt, earlier: Receipt | None, *, report: bool, with_it: Sequence[Item] = ()
+    ) -> bool:
         """Put receipt, pending item and sums together; False when another worker was quicker."""
+        body = {"B": receipt.packed()}
         put: dict[str, Any] = {
             "TableName": self._table.name,
             "Item": key(f"receipt#{receipt.id}", _RECEIPT)
-            | {"flow": {"S": receipt.flow}, "run": {"N": str(receipt.run)}, "revision": {"N": str(receipt.revision)}}
+            | {"run": {"N": str(receipt.run)}, "revision": {"N": str(receipt.revision)}}
             | {"deliveries": {"N": str(self.deliveries(receipt.id) if _revises(receipt, earlier) else 1)}}
-            | {"body": {"B": receipt.packed()}},
+            | {"body": body},
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         if earlier:
-            put["ConditionExpression"] = "run = :run AND (revision = :revision OR attribute_not_exists(revision))"
+            put["ConditionExpression"] = "run = :run AND revision = :revision"
             run, revision = earlier.edition
             put["ExpressionAttributeValues"] = {":run": {"N": str(run)}, ":revision": {"N": str(revision)}}
-        transaction: list[Any] = [{"Put": put}, {"Update": self._add_to_totals(receipt, earlier)}]
+        listed = key(f"receipts#{receipt.flow}#{receipt.id[0]}", receipt.id) | {"body": body}
+        transaction: list[Item] = [
+            {"Put": put},
+            {"Put": {"TableName": self._table.name, "Item": listed}},
+            {"Update": self._add_to_totals(receipt, earlier)},
+            *with_it,
+        ]
         if report:
             told = receipt.revising(earlier) if earlier and _revises(receipt, earlier) else receipt
             transaction.append({"Put": {"TableName": self._table.name, "Item": pending_item(told)}})
-        client = self._table.client
         try:
-            client.transact_write_items(TransactItems=transaction)
-        except client.exceptions.TransactionCanceledException as cancelled:
-            reasons = [reason.get("Code") for reason in cancelled.response.get("CancellationReasons", [])]
-            if "ConditionalCheckFailed" in reasons:
-                return False
-            raise _not_taken(receipt, ", ".join(map(str, reasons))) from cancelled
-        except (BotoCoreError, ClientError) as error:
-            raise _not_taken(receipt, str(error)) from error
-        return True
+            reasons = self._table.transact(transaction)
+        except TransientError as error:
+            message = f"the ledger did not take the receipt of {receipt.source.uri}: {error}"
+            raise TransientError(message, flow=receipt.flow, object_uri=receipt.source.uri) from error
+        return not any(reason.get("Code") == CONDITION_FAILED for reason in reasons or ())
 
     def _add_to_totals(self, receipt: Receipt, earlier: Receipt | None) -> dict[str, Any]:
         amounts = (receipt.counts - earlier.counts if earlier else receipt.counts).as_dict()
@@ -204,14 +254,8 @@ class Ledger:
             "ExpressionAttributeValues": {f":{name}": {"N": str(amounts[name])} for name in _COUNTED},
         }
 
-    def _count_delivery(self, receipt: Receipt) -> Literal["redelivered"]:
-        with transient("count a delivery"):
-            self._table.client.update_item(
-                TableName=self._table.name,
-                Key=key(f"receipt#{receipt.id}", _RECEIPT),
-                UpdateExpression="ADD deliveries :one",
-                ExpressionAttributeValues={":one": {"N": "1"}},
-            )
+    def _count_delivery(self, receipt_id: str) -> Literal["redelivered"]:
+        self._table.add(f"receipt#{receipt_id}", _RECEIPT, "deliveries")
         return "redelivered"
 
 
@@ -225,6 +269,5 @@ def _revises(receipt: Receipt, earlier: Receipt | None) -> bool:
     return earlier is not None and earlier.run == receipt.run
 
 
-def _not_taken(receipt: Receipt, why: str) -> TransientError:
-    message = f"the ledger did not take the receipt of {receipt.source.uri}: {why}"
-    return TransientError(message, flow=receipt.flow, object_uri=receipt.source.uri)
+def _by_stamp(receipt: Receipt) -> str:
+    return receipt.source.stamp

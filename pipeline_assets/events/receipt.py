@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion, Source
+from pipeline_assets.storage.documents import from_json, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Receipt:
     """
 
     flow: str
-    source: ObjectVersion
+    source: Source
     run: int
     counts: Counts
     partitions: tuple[PartitionCounts, ...]
@@ -77,52 +76,18 @@ class Receipt:
         parts = tuple(replace(part, counts=Counts()) for part in told)
         return replace(self, counts=Counts(), partitions=parts, size=0, seconds=0.0, effects={})
 
-    def to_json(self) -> str:
-        """The receipt as one line of JSON."""
-        return json.dumps(
-            {
-                "flow": self.flow,
-                "source": self.source.as_dict(),
-                "run": self.run,
-                "counts": self.counts.as_dict(),
-                "partitions": [
-                    {
-                        "asset": part.asset,
-                        "partition": part.partition,
-                        "counts": part.counts.as_dict(),
-                        "of_arrival": part.of_arrival,
-                    }
-                    for part in self.partitions
-                ],
-                "size": self.size,
-                "seconds": self.seconds,
-                "code_version": self.code_version,
-                "recorded_at": self.recorded_at,
-                "refused": self.refused,
-                "effects": self.effects,
-                "revision": self.revision,
-            },
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
+    @property
+    def version(self) -> ObjectVersion:
+        """The object version that this is the receipt of; raises TypeError where it is of something else."""
+        if isinstance(self.source, ObjectVersion):
+            return self.source
+        raise TypeError(f"{self.source.uri} is no object version, and its receipt is asked for one")
 
     def packed(self) -> bytes:
         """The receipt compressed, as the ledger keeps it: one that names thousands of days must fit into an item."""
-        return zlib.compress(self.to_json().encode())
+        return zlib.compress(to_json(self))
 
     @classmethod
     def unpacked(cls, packed: bytes) -> Receipt:
-        """The inverse of `packed`."""
-        return cls.from_json(zlib.decompress(packed).decode())
-
-    @classmethod
-    def from_json(cls, text: str) -> Receipt:
-        """The inverse of `to_json`."""
-        document: dict[str, Any] = json.loads(text)
-        document["source"] = ObjectVersion.from_dict(document["source"])
-        document["counts"] = Counts(**document["counts"])
-        document["partitions"] = tuple(
-            PartitionCounts(part["asset"], part["partition"], Counts(**part["counts"]), part["of_arrival"])
-            for part in document["partitions"]
-        )
-        return cls(**document)
+        """The inverse of `packed`; raises ValueError for anything else."""
+        return from_json(zlib.decompress(packed), cls)

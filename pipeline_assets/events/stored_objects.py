@@ -9,13 +9,13 @@ never overtakes a newer version, known or not, nor falls behind an older one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from msgspec.structs import replace
 
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc

@@ -1,24 +1,46 @@
-"""The ledger's DynamoDB table: items by partition key and sort key, both text."""
+"""The ledger's DynamoDB table: items by partition key and sort key, both text; and transactions of any table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.errors import TransientError
+from pipeline_assets.storage.answers import error_code
+from pipeline_assets.storage.retries import retries
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
 Item = dict[str, Any]
+#: Why one action of a transaction was refused: a `Code`, and with it the `Item` that stood in its way, where asked for.
+Reason = dict[str, Any]
 #: The most requests DynamoDB takes in one BatchWriteItem.
 _BATCH = 25
-#: How often unprocessed items of a batch are sent again before the event itself is tried again.
-_BATCH_ATTEMPTS = 8
+#: The most actions DynamoDB takes in one transaction.
+TRANSACTION = 100
+#: The code of an action whose condition did not hold.
+CONDITION_FAILED = "ConditionalCheckFailed"
+#: Codes to send the same again after a rest: another writer has an item in hand, or the table is throttled.
+#: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+_BUSY_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_BUSY_ERRORS = frozenset(
+    {
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "ThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+    }
+)
+
+
+class BusyError(TransientError):
+    """Another writer has an item in hand, or the table is throttled: the same may be sent again after a rest."""
 
 
 def key(pk: str, sk: str) -> Item:
@@ -27,7 +49,11 @@ def key(pk: str, sk: str) -> Item:
 
 
 class Table:
-    """Reads that see every write before them, and batches; every method raises `TransientError` on failure."""
+    """Reads that see every write before them, batches and transactions.
+
+    Every method raises `TransientError` on failure, those that write only after they were refused as busy several
+    times.
+    """
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
         self.client = client
@@ -38,13 +64,18 @@ class Table:
         with transient("read an item"):
             return self.client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True).get("Item")
 
-    def query(self, pk: str, *, page: int | None = None, only: str = "") -> Iterator[Item]:
-        """The items of a partition key in the order of their sort keys, `page` at a time; `only` these attributes."""
+    def query(
+        self, pk: str, *, page: int | None = None, only: str = "", begins: str = "", since: str = ""
+    ) -> Iterator[Item]:
+        """The items of a partition key in the order of their sort keys, `page` at a time; `only` these attributes.
+
+        Those whose sort key `begins` so, or is not below `since`, where either is given.
+        """
         chosen: dict[str, Any] = {"Limit": page} if page else {}
         if only:
             chosen["ProjectionExpression"] = only
         with transient(f"query {pk.split('#', 1)[0]} items"):
-            for answer in self.client.get_paginator("query").paginate(**self._of(pk), **chosen):
+            for answer in self.client.get_paginator("query").paginate(**self._of(pk, begins, since), **chosen):
                 yield from answer["Items"]
 
     def count(self, pk: str) -> int:
@@ -53,17 +84,17 @@ class Table:
             pages = self.client.get_paginator("query").paginate(**self._of(pk), Select="COUNT")
             return sum(answer["Count"] for answer in pages)
 
-    def change(self, pk: str, sk: str, name: str, value: Any) -> None:  # noqa: ANN401 - an attribute of any type
-        """Set one attribute of an item; one that is not there any more is passed over."""
-        with transient("change an item"), suppress(self.client.exceptions.ConditionalCheckFailedException):
-            self.client.update_item(
-                TableName=self.name,
-                Key=key(pk, sk),
-                UpdateExpression="SET #name = :value",
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeNames={"#name": name},
-                ExpressionAttributeValues={":value": value},
-            )
+    def add(self, pk: str, sk: str, name: str, amount: int = 1) -> None:
+        """Add to a number of an item."""
+        for attempt in retries(BusyError):
+            with attempt, transient("add to an item"):
+                self.client.update_item(
+                    TableName=self.name,
+                    Key=key(pk, sk),
+                    UpdateExpression="ADD #name :amount",
+                    ExpressionAttributeNames={"#name": name},
+                    ExpressionAttributeValues={":amount": {"N": str(amount)}},
+                )
 
     def put_all(self, items: Iterable[Item]) -> None:
         """Put items, in batches."""
@@ -73,34 +104,79 @@ class Table:
         """Delete items by their keys, in batches; those that are not there are passed over."""
         self._write({"DeleteRequest": {"Key": each}} for each in keys)
 
-    def _of(self, pk: str) -> Any:  # noqa: ANN401 - one set of arguments for two overloads
-        return {
+    def transact(self, actions: Sequence[Item]) -> Sequence[Reason] | None:
+        """Do all actions or none; None when they are done, else why each was refused, by a condition at least one."""
+        for attempt in retries(BusyError):
+            with attempt:
+                reasons = transact(self.client, actions)
+                if reasons is None or any(reason.get("Code") == CONDITION_FAILED for reason in reasons):
+                    return reasons
+                raise BusyError(f"the ledger refused a transaction: {told(reasons)}")
+        return None
+
+    def _of(self, pk: str, begins: str = "", since: str = "") -> Any:  # noqa: ANN401 - one set of arguments for two overloads
+        asked: dict[str, Any] = {
             "TableName": self.name,
             "ConsistentRead": True,
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": {"S": pk}},
         }
+        if begins or since:
+            asked["KeyConditionExpression"] += " AND begins_with(sk, :sk)" if begins else " AND sk >= :sk"
+            asked["ExpressionAttributeValues"][":sk"] = {"S": begins or since}
+        return asked
 
     def _write(self, requests: Iterable[WriteRequestTypeDef]) -> None:
         waiting = list(requests)
-        attempts = 0
         while waiting:
-            batch, waiting = waiting[:_BATCH], waiting[_BATCH:]
-            with transient("write items"):
-                answer = self.client.batch_write_item(RequestItems={self.name: batch})
-            unprocessed = cast("list[WriteRequestTypeDef]", answer.get("UnprocessedItems", {}).get(self.name, []))
-            attempts = attempts + 1 if unprocessed else 0
-            if attempts == _BATCH_ATTEMPTS:
-                message = f"the ledger left {len(unprocessed)} items unprocessed {attempts} times: it is throttled"
-                raise TransientError(message)
-            waiting = [*unprocessed, *waiting]
+            waiting = [*self._written(waiting[:_BATCH]), *waiting[_BATCH:]]
+
+    def _written(self, batch: list[WriteRequestTypeDef]) -> list[WriteRequestTypeDef]:
+        """What is left of a batch, which is less than there was."""
+        for attempt in retries(BusyError):
+            with attempt:
+                with transient("write items"):
+                    answer = self.client.batch_write_item(RequestItems={self.name: batch})
+                left = cast("list[WriteRequestTypeDef]", answer.get("UnprocessedItems", {}).get(self.name, []))
+                if len(left) == len(batch):
+                    raise BusyError(f"the ledger left {len(left)} items unprocessed: it is throttled")
+                return left
+        return []
+
+
+def transact(client: DynamoDBClient, actions: Sequence[Item]) -> Sequence[Reason] | None:
+    """Send one transaction once; None when it is in, else why each of its actions was refused.
+
+    Reasons tell of conditions that did not hold and of what is worth sending again. Raises `BusyError` where the whole
+    request is, and `TransientError` for anything else.
+    """
+    try:
+        client.transact_write_items(TransactItems=cast("Any", list(actions)))
+    except client.exceptions.TransactionCanceledException as cancelled:
+        reasons = cast("list[Reason]", cancelled.response.get("CancellationReasons", []))
+        known = {CONDITION_FAILED, *_BUSY_REASONS, "None", None}
+        if len(reasons) != len(actions) or any(reason.get("Code") not in known for reason in reasons):
+            raise TransientError(told(reasons) or str(cancelled)) from cancelled
+        return reasons
+    except (BotoCoreError, ClientError) as error:
+        raise _failure(error)(str(error)) from error
+    return None
+
+
+def told(reasons: Sequence[Reason]) -> str:
+    """The reasons of a refused transaction, each kind once."""
+    return ", ".join(sorted({str(reason.get("Code")) for reason in reasons} - {"None"}))
 
 
 @contextmanager
 def transient(doing: str) -> Iterator[None]:
-    """Turn a failure of the table into `TransientError`."""
+    """Turn a failure of the table into `TransientError`, and into `BusyError` where it was busy."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:
         message = f"the ledger could not {doing}: {error}"
-        raise TransientError(message) from error
+        raise _failure(error)(message) from error
+
+
+def _failure(error: Exception) -> type[TransientError]:
+    return BusyError if error_code(error) in _BUSY_ERRORS else TransientError

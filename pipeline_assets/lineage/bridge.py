@@ -26,7 +26,7 @@ from typing import NamedTuple
 from pipeline_assets.events.ledger import PendingReport
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.sources import Source
 
 #: The most events of one tick: the daemon stores about 60 a second, and a crash repeats at most this many look-ups.
 EVENTS_PER_TICK = 300
@@ -76,7 +76,7 @@ class PartitionEvent:
     seconds: float = 0.0
     refused: int = 0
     report_ids: list[str] = field(default_factory=list)
-    sources: list[ObjectVersion] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
     code_versions: list[str] = field(default_factory=list)
     oldest: str = ""
 
@@ -87,7 +87,7 @@ class PartitionEvent:
         self.seconds += receipt.seconds
         self.refused += bool(receipt.refused)
         self.report_ids.append(receipt.report_id)
-        self.sources.append(receipt.source)
+        self.sources.append(receipt.version)
         self.code_versions.append(receipt.code_version)
         self.oldest = self.oldest or receipt.recorded_at
 

@@ -8,8 +8,8 @@ import dagster as dg
 from botocore.config import Config
 
 from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.settings import quarantine_bucket
 from pipeline_assets.lineage.checks import FLOWS
-from pipeline_assets.settings import quarantine_bucket
 
 NO_FOREIGN_MESSAGES = "no_foreign_messages"
 #: The metadata that holds how many there are.

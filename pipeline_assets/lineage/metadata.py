@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.partitions import PartitionAccount
-from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.shares import fingerprint
+from pipeline_assets.events.sources import Source, StreamBatch
 
 #: The most source objects, or accounts, that one event lists; their total number is always told.
 LISTED = 20
@@ -30,7 +31,7 @@ class State:
 
 def partition_state(account: PartitionAccount) -> State:
     """The state of a partition by the ledger; its data version changes exactly when its object versions do."""
-    return State(account.counts, len(account.receipt_ids), data_version(account.receipt_ids))
+    return State(account.counts, account.sources, _version_of(account.fingerprint))
 
 
 def flow_state(ledger: Ledger, flow: str) -> State:
@@ -42,7 +43,11 @@ def flow_state(ledger: Ledger, flow: str) -> State:
 
 def data_version(receipt_ids: Iterable[str]) -> str:
     """A hash of the object versions something is made of, 16 hexadecimal digits; their order does not matter."""
-    return hashlib.sha256("\n".join(sorted(receipt_ids)).encode()).hexdigest()[:_VERSION_DIGITS]
+    return _version_of(fingerprint(receipt_ids))
+
+
+def _version_of(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()[:_VERSION_DIGITS]
 
 
 def made_with(version: str, code_version: str) -> str:
@@ -78,12 +83,19 @@ def state_figures(asset: str, partition: str, state: State) -> dict[str, int | s
     }
 
 
-def sources_table(versions: Sequence[ObjectVersion]) -> str:
-    """The first source objects as a Markdown table, with a last line that tells how many are not listed."""
-    lines = ["| object | version | bytes | arrived |", "|---|---|---:|---|"]
-    lines += [f"| {cell(v.uri)} | {cell(v.version_id)} | {v.size} | {v.event_time} |" for v in versions[:LISTED]]
-    if len(versions) > LISTED:
-        lines.append(f"| and {len(versions) - LISTED} more | | | |")
+def sources_table(sources: Sequence[Source]) -> str:
+    """The first sources as a Markdown table, with a last line that tells how many are not listed."""
+    batches = [source for source in sources[:LISTED] if isinstance(source, StreamBatch)]
+    versions = [source for source in sources[:LISTED] if not isinstance(source, StreamBatch)]
+    lines: list[str] = []
+    if versions or not batches:
+        lines += ["| object | version | bytes | arrived |", "|---|---|---:|---|"]
+        lines += [f"| {cell(v.uri)} | {cell(v.version_id)} | {v.size} | {v.event_time} |" for v in versions]
+    if batches:
+        lines += [*([""] if lines else []), "| stream from | to | records | arrived |", "|---|---|---:|---|"]
+        lines += [f"| {cell(b.uri)} | {b.last.lstrip('0')} | {b.records} | {b.event_time} |" for b in batches]
+    if len(sources) > LISTED:
+        lines.append(f"| and {len(sources) - LISTED} more | | | |")
     return "\n".join(lines)
 
 

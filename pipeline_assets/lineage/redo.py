@@ -4,13 +4,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.csv_files.ingest import FileFlow, StoresT
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.flow import ObjectFlow, StoresT
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.metadata import data_version, partition_state, sources_table, state_figures, work_figures
@@ -34,7 +33,7 @@ def tried_again() -> Iterator[None]:
 
 
 def redo_days(
-    context: dg.AssetExecutionContext, flow: FileFlow[Any, StoresT], asset: str, stores: StoresT
+    context: dg.AssetExecutionContext, flow: ObjectFlow[StoresT, Receipt], asset: str, stores: StoresT
 ) -> dg.MaterializeResult[None]:
     """Work all partitions of the run through again, each with metadata of its own."""
     days = context.partition_keys

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline_assets.events.ledger import Ledger, PendingReport
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.settings import LedgerSettings
 from pipeline_assets.lineage.bridge import PartitionEvent, Place, Plan, Shown, Standing, assets_named, plan
 from pipeline_assets.lineage.checks import (
     CONSERVATION,
@@ -41,7 +42,6 @@ from pipeline_assets.lineage.metadata import (
     state_figures,
     work_figures,
 )
-from pipeline_assets.settings import LedgerSettings
 
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.partitions import PartitionAccount
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 
@@ -42,7 +42,8 @@ def reload_partition(
     """Work every object of a partition through again with `redo`, in the order of their stamps."""
     started = time.monotonic()
     receipts: list[Receipt] = []
-    versions = ledger.objects(asset, partition)
+    sources = ledger.sources(asset, partition)
+    versions = [source for source in sources if isinstance(source, ObjectVersion)]
     for number, version in enumerate(versions, 1):
         receipt = redo(version)
         receipts.append(receipt)

@@ -3,12 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
+from pipeline_assets.events.environment import Environment, UnknownSettingError, optional, required
+from pipeline_assets.events.settings import quarantine_bucket
 from pipeline_assets.lake.tables import LakeBucket
 from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.named_query import NamedQuery
-from pipeline_assets.settings import QuerySettings
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySettings:
+    """Settings of the SQL engine.
+
+    Parameters
+    ----------
+    engine
+        ``athena`` or ``duckdb``.
+    database
+        Name of the lake in SQL, a Glue database in a cloud; for DuckDB any where it is empty.
+    workgroup
+        Athena's workgroup.
+    curated_bucket, quarantine_bucket
+        Buckets that DuckDB reads.
+    """
+
+    engine: str
+    database: str = ""
+    workgroup: str = ""
+    curated_bucket: str = ""
+    quarantine_bucket: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> QuerySettings:
+        """Read the settings of the engine that the environment names.
+
+        Parameters
+        ----------
+        environment
+            Variables; those of the process where it is None.
+
+        Returns
+        -------
+        QuerySettings
+            What that engine needs.
+
+        Raises
+        ------
+        MissingSettingError
+            A variable is absent; the first one is named.
+        UnknownSettingError
+            There is no engine of that name.
+        """
+        engine = optional(environment, "SQL_ENGINE", "athena")
+        if engine == "athena":
+            workgroup = "the name of the Athena workgroup to query the lake in"
+            return cls(
+                engine,
+                database=required(environment, "LAKE_DATABASE", "the name of the lake's SQL database"),
+                workgroup=required(environment, "ATHENA_WORKGROUP", workgroup),
+            )
+        if engine != "duckdb":
+            raise UnknownSettingError("SQL_ENGINE", engine, "athena or duckdb")
+        return cls(
+            engine,
+            database=optional(environment, "LAKE_DATABASE"),
+            curated_bucket=required(environment, "CURATED_BUCKET", "the name of the bucket of curated days"),
+            quarantine_bucket=quarantine_bucket(environment),
+        )
 
 
 class SqlEngine(Protocol):

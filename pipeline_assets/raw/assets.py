@@ -19,8 +19,7 @@ from pipeline_assets.lineage.partitions import load_days
 from pipeline_assets.lineage.redo import tried_again
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.inbox import LANDED
-from pipeline_assets.raw.stores import ExportStores, open_stores
-from pipeline_assets.settings import ExportSettings
+from pipeline_assets.raw.stores import ExportSettings, ExportStores, open_stores
 
 
 class ExportStoresResource(dg.ConfigurableResource["ExportStoresResource"]):

@@ -10,10 +10,9 @@ from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.partitions import days_since
 from pipeline_assets.lineage.redo import redo_days, tried_again
-from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.ingest import FIRST_DAY, STOCK_FLOW
 from pipeline_assets.stocks.quality import prices_of_day
-from pipeline_assets.stocks.stores import StockStores, open_stores
+from pipeline_assets.stocks.stores import StockSettings, StockStores, open_stores
 
 _GROUP = "stocks"
 #: The last days of a run that get a picture: each is some 50 kB in Dagster's storage.
@@ -34,8 +33,8 @@ class StockStoresResource(dg.ConfigurableResource["StockStoresResource"]):
 
         Raises `MissingSettingError` when the environment lacks a variable.
         """
-        with tried_again():
-            yield open_stores(StockSettings.from_environment())
+        with tried_again(), open_stores(StockSettings.from_environment()) as stores:
+            yield stores
 
 
 _SCHEMA = schema_of(STOCKS.columns)

@@ -1,4 +1,4 @@
-"""Whether every received row of a price file has exactly one outcome, and whether a day's prices can be."""
+"""Asset checks of the stock feed: conservation of rows, gaps, and impossible prices."""
 
 from collections.abc import Iterator
 

@@ -11,12 +11,11 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.partitions import days_since
 from pipeline_assets.lineage.redo import now_and_then, redo_days, tried_again
-from pipeline_assets.settings import TicketSettings
 from pipeline_assets.tickets.catch_up import CatchUp, catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import Rebuild, rebuild_graph
 from pipeline_assets.tickets.rows import FIRST_DAY
-from pipeline_assets.tickets.stores import TicketStores, open_stores
+from pipeline_assets.tickets.stores import TicketSettings, TicketStores, open_stores
 
 _GROUP = "tickets"
 arrival_days = days_since(FIRST_DAY.isoformat())
@@ -45,7 +44,7 @@ class TicketStoresResource(dg.ConfigurableResource["TicketStoresResource"]):
 
     def rebuild(self, progress: Callable[[str], None], *, force: bool) -> Rebuild:
         """Build the graph anew from every stored version of every ticket file; raises `ObjectsGoneError`."""
-        bucket = TicketSettings.from_environment().require_tickets_bucket()
+        bucket = TicketSettings.from_environment().require_bucket()
         tell = now_and_then(progress)
         try:
             with open_stores(TicketSettings.from_environment()) as stores:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.flow import Attempt
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.tickets.ingest import TICKET_FLOW
@@ -41,13 +42,13 @@ def catch_up(stores: TicketStores, *, progress: Callable[[str], None] = lambda _
     every = stores.ledger.receipts(TICKET_FLOW.name)
     brought: list[Receipt] = []
     for number, receipt in enumerate(every, 1):
-        load = stores.graph.load(receipt.source)
+        load = stores.graph.load(receipt.version)
         if load and load.revision > receipt.revision:
             TICKET_FLOW.revise(receipt.id, stores)
         lacking = not receipt.refused if load is None else not load.done or load.run > receipt.run
         if lacking:
-            brought.append(restore_patiently(receipt.source, stores))
-            progress(f"{number} of {len(every)} objects: {brought[-1].refused or f'restored {receipt.source.key}'}")
+            brought.append(restore_patiently(receipt.version, stores))
+            progress(f"{number} of {len(every)} objects: {brought[-1].refused or f'restored {receipt.version.key}'}")
     restored = tuple(receipt for receipt in brought if receipt.partitions)
     receipts = [receipt for receipt in every if not receipt.refused]
     newest = {receipt.source.uri: receipt.id for receipt in receipts}
@@ -64,7 +65,12 @@ def restore_patiently(version: ObjectVersion, stores: TicketStores) -> Receipt:
     """
     for pause in _PAUSES:
         try:
-            return TICKET_FLOW.restore(version, stores, redo=stores.graph.load(version) is None, report=False)
+            return _restored(version, stores)
         except TransientError:
             time.sleep(pause)
-    return TICKET_FLOW.restore(version, stores, redo=stores.graph.load(version) is None, report=False)
+    return _restored(version, stores)
+
+
+def _restored(version: ObjectVersion, stores: TicketStores) -> Receipt:
+    attempt = Attempt(redo=stores.graph.load(version) is None, report=False)
+    return TICKET_FLOW.restore(version, stores, attempt)

@@ -29,7 +29,7 @@ class KnownVersion:
     @property
     def version_id(self) -> str:
         """The bucket's own name for it; empty where only the graph still knows of it."""
-        return self.stored.version_id if self.stored else self.receipt.source.version_id if self.receipt else ""
+        return self.stored.version_id if self.stored else self.receipt.version.version_id if self.receipt else ""
 
 
 def known_versions(stores: TicketStores, bucket: str, key: str) -> tuple[list[KnownVersion], bool]:

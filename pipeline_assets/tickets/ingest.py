@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from pipeline_assets.csv_files.ingest import FileFlow
+from pipeline_assets.csv_files.ingest import CsvFlow
 from pipeline_assets.csv_files.reading import CsvFile
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.events.flow import Attempt
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.rejection import Rejection
@@ -26,7 +27,7 @@ from pipeline_assets.tickets.stores import TicketStores
 BATCH_ROWS = 5_000
 
 
-class TicketFlow(FileFlow[Load, TicketStores]):
+class TicketFlow(CsvFlow[Load, TicketStores]):
     """Ticket files: every batch goes into the graph in one transaction, together with its place in the file."""
 
     dataset = TICKETS
@@ -128,7 +129,7 @@ class TicketFlow(FileFlow[Load, TicketStores]):
         if receipt is None or receipt.run != known.load.run:
             return
         if receipt.revision < known.load.revision:
-            load = replace(known.load, version=receipt.source)
+            load = replace(known.load, version=receipt.version)
             self._keep_refusal(load, stores)
             refused = receipt.refused if load.refused else self.refusal(load)
             stores.ledger.record(self.receipt(load, load.counts, refused, receipt.seconds), delivery=False)
@@ -144,7 +145,7 @@ class TicketFlow(FileFlow[Load, TicketStores]):
         """Have the version of the key that stands in place of this one in graph and ledger, unless it is."""
         if ended.load.stands:
             if ended.load.touched:
-                stores.ledger.account_again(ended.id)
+                stores.ledger.reinstate(ended.id)
             return
         for known in stores.graph.open_loads_of(ended.uri):
             if known.id not in ended.load.touched and known.load.version.stamp > ended.load.version.stamp:
@@ -155,13 +156,13 @@ class TicketFlow(FileFlow[Load, TicketStores]):
             if receipt.run < known.load.run:
                 self._work_in_again(known, receipt, stores, budget)
             elif known.load.stands:
-                stores.ledger.account_again(known.id)
+                stores.ledger.reinstate(known.id)
 
     def _work_in_again(self, known: KnownLoad, receipt: Receipt, stores: TicketStores, budget: TimeBudget) -> None:
-        if self._work(receipt.source, stores, receipt, budget, redo=False, report=True).run > receipt.run:
+        if self.work_from(receipt.version, stores, receipt, Attempt(budget=budget)).run > receipt.run:
             return
         # It is no longer in its bucket: the one before it has to stand.
-        load = stores.graph.load(receipt.source)
+        load = stores.graph.load(receipt.version)
         while load and not load.done:
             load = stores.graph.finish(self.refused(load))
         if again := stores.graph.known(known.id):

@@ -155,7 +155,7 @@ def _empty(stores: TicketStores, plan: RebuildPlan, tickets: int, progress: Prog
 
 def stored_in_order(stores: TicketStores, bucket: str, loads: Mapping[str, KnownLoad]) -> tuple[ObjectVersion, ...]:
     """The versions in the bucket in their order: where the graph has them, else where the ledger knows them."""
-    sources = {receipt.id: receipt.source for receipt in stores.ledger.receipts(TICKET_FLOW.name)}
+    sources = {receipt.id: receipt.version for receipt in stores.ledger.receipts(TICKET_FLOW.name)}
 
     def known(version: ObjectVersion) -> ObjectVersion | None:
         load = loads.get(version.id)

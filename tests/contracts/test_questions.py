@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.worlds.stack import RunningStack
 
+pytestmark = pytest.mark.every_engine
+
 HEADER = "ticket_id,product,basket_id,timestamp,category,quantity,store\n"
 PATIENCE = 120.0
 ALL = 1_000_000

@@ -14,8 +14,8 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import ownership
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from tests.flows.test_tickets_flow import TicketCloud
 from tests.worlds.graph_picture import picture
+from tests.worlds.ticket_cloud import TicketCloud
 from tests.worlds.ticket_files import CASES, HEAD, Case, row
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _receipts(tickets: TicketCloud, versions: dict[str, str]) -> dict[str, Recei
 
     def look() -> dict[str, Receipt] | None:
         reports = tickets.ledger.pending("tickets", limit=10_000)
-        sources = ((report.receipt.source, report.receipt) for report in reports)
+        sources = ((report.receipt.version, report.receipt) for report in reports)
         now = {source.key: receipt for source, receipt in sources if versions.get(source.key) == source.version_id}
         return now if len(now) > len(found) else None
 

@@ -25,6 +25,7 @@ from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.operations.rejected import rejected_file, rejected_files
 from pipeline_assets.operations.replay import MendError, replay_files
 from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, load_id, parquet, row
+from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.withheld import withheld
 
 
@@ -104,8 +105,7 @@ class TestReplacedObjects:
         new = world.put(STORES, frame(STORES, [row(STORES, 2, name="New"), row(STORES, 3)]))
         assert world.ingest(new).counts == Counts(received=2, accepted=2)
         assert world.keys_of(STORES) == [2, 3]
-        account = world.stores().ledger.account("curated/stores", DAY)
-        assert account.receipt_ids == (new.id,)
+        assert source_ids(world.stores().ledger, "curated/stores", DAY) == (new.id,)
 
     def test_the_event_of_a_replaced_version_ends_with_its_rows_superseded(self, world: CurationWorld) -> None:
         old = world.put(STORES, frame(STORES, [row(STORES, 1), row(STORES, 2, country="x")]))
@@ -114,7 +114,7 @@ class TestReplacedObjects:
         receipt = world.ingest(old)
         assert receipt.counts == Counts(received=2, quarantined=1, superseded=1)
         assert world.keys_of(STORES) == [3]
-        assert world.stores().ledger.account("curated/stores", DAY).receipt_ids == (new.id,)
+        assert source_ids(world.stores().ledger, "curated/stores", DAY) == (new.id,)
 
     def test_an_object_that_is_gone_ends_with_a_receipt_that_says_so(self, world: CurationWorld) -> None:
         version = world.put(STORES, frame(STORES, [row(STORES, 1)]))

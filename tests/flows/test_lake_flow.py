@@ -14,23 +14,26 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from deploy.cli.deployment import Where, deployment_of
+from deploy.cli.commands import Where
+from deploy.cli.deployment import deployment_of
 from deploy.cli.state import print_status
 from deploy.local.access import Access
-from deploy.local.flows import FLOWS, flow_status, messages_in
+from deploy.local.flows import flow_status, messages_in
 from deploy.local.outputs import environment_contract
 from deploy.local.reconciliation import announce_lost
-from pipeline_assets.curation.ingest import CURATION_FLOW
 from pipeline_assets.curation.sensors import loads_watch
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.s3_events import notification
+from pipeline_assets.flows import flow_row, queued_flows
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of, quarantine_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
-from tests.worlds.lake import Lake, foreign, load_name, until
+from pipeline_assets.storage.documents import to_json
+from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.stack import RunningStack
+from tests.worlds.waiting import until
 
 #: Nothing of the lake comes near the graph.
 pytestmark = pytest.mark.any_engine
@@ -116,7 +119,7 @@ class TestRawToCurated:
         for flow, place in flows.items():
             until(partial(_is_empty, lake, place))
             assert lake.ledger.totals(flow).objects == before[flow] + (flow == "ecommerce")
-            assert not [each for each in lake.ledger.receipts(flow) if "_temporary" in each.source.key]
+            assert not [each for each in lake.ledger.receipts(flow) if "_temporary" in each.version.key]
 
     def test_many_objects_at_once_on_one_day_lose_nothing(self, lake: Lake) -> None:
         """Twelve objects of one day, put side by side: each invocation rewrites the day that the others rewrite too."""
@@ -142,7 +145,7 @@ class TestRawToCurated:
         key, sqs = curated_key("stores", day), lake.access.sqs
         before = lake.s3.head_object(Bucket=lake.curated, Key=key)
         for _ in range(3):
-            sqs.send_message(QueueUrl=lake.access.queue("raw"), MessageBody=notification(receipt.source))
+            sqs.send_message(QueueUrl=lake.access.queue("raw"), MessageBody=notification(receipt.version))
         until(lambda: messages_in(lake.access, "raw") == 0)
         after = lake.s3.head_object(Bucket=lake.curated, Key=key)
         assert (after["VersionId"], after["ETag"]) == (before["VersionId"], before["ETag"])
@@ -189,7 +192,7 @@ class TestRawToCurated:
         stored = lake.put_rows(RawObject("stores", day, name.load_id, "0001"), [{"store_id": 8}])
         receipt = lake.receipt(lake.id_of(stored))
         letters = lake.access.queue("raw-dlq")
-        lake.access.sqs.send_message(QueueUrl=letters, MessageBody=notification(receipt.source))
+        lake.access.sqs.send_message(QueueUrl=letters, MessageBody=notification(receipt.version))
         assert flow_status(lake.access, "ecommerce").dead_lettered == 1
         assert len(list(DeadLetters(lake.access.sqs, lake.access.queue("raw")).redrive())) == 1
         until(lambda: messages_in(lake.access, "raw") == messages_in(lake.access, "raw-dlq") == 0)
@@ -234,7 +237,7 @@ class TestLoads:
         finally:
             configuration: Any = {"QueueConfigurations": told}
             lake.s3.put_bucket_notification_configuration(Bucket=lake.raw, NotificationConfiguration=configuration)
-        assert announce_lost(lake.access, CURATION_FLOW).announced >= 2
+        assert announce_lost(lake.access, flow_row("ecommerce")).announced >= 2
         assert lake.marker(name)["load_id"] == name.load_id
         assert lake.receipt(lake.id_of(stored)).counts == Counts(1, 1)
 
@@ -280,12 +283,12 @@ class TestInbox:
     def test_what_cannot_be_read_is_refused_without_quoting_it_and_stays_for_a_replay(self, lake: Lake) -> None:
         receipt = lake.receipt(lake.put("payments/broken.parquet", f"PAR1 {CARD} PAR1".encode(), lake.inbox))
         assert receipt.refused
-        assert CARD not in receipt.to_json()
+        assert CARD not in to_json(receipt).decode()
         with deployment_of("inbox", Where(from_env=True)) as there:
             assert receipt.id in there.stores.quarantine.contents().receipts
             (kept,) = there.stores.quarantine.documents(receipt)
             assert kept["rule"] == "readable"
-            again = there.flow.ingest(receipt.source, there.stores, redo=True)
+            again = there.flow.ingest(receipt.version, there.stores, redo=True)
         assert again is not None
         assert (again.run, again.refused) == (2, receipt.refused)
         assert lake.keys(lake.inbox, "payments/broken.parquet")
@@ -317,7 +320,9 @@ def test_no_number_is_anywhere_but_in_the_inbox(lake: Lake) -> None:
 
 
 def said_in_the_ledger(lake: Lake) -> str:
-    receipts = "\n".join(receipt.to_json() for flow in FLOWS for receipt in lake.ledger.receipts(flow))
+    receipts = "\n".join(
+        to_json(receipt).decode() for flow in queued_flows() for receipt in lake.ledger.receipts(flow.name)
+    )
     pages = lake.access.dynamodb.get_paginator("scan").paginate(TableName=lake.access.table("ledger"))
     return receipts + json.dumps([page["Items"] for page in pages], default=str)
 

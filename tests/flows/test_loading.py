@@ -18,8 +18,8 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import notification
 from pipeline_assets.events.sources import ObjectVersion
-from tests.flows.test_tickets_flow import HEADER, row
 from tests.worlds.stack import RunningStack
+from tests.worlds.ticket_cloud import HEADER, row
 
 pytestmark = pytest.mark.any_engine
 
@@ -181,7 +181,7 @@ class TestWaiting:
     def test_tells_when_its_own_file_was_given_up(self, cloud: RunningStack) -> None:
         mine = ObjectVersion(cloud.access.bucket("tickets"), "mine.csv", "v", "", 1, "2026-11-20T10:00:00.000Z", "")
         cloud.access.sqs.send_message(QueueUrl=cloud.access.queue("tickets-dlq"), MessageBody=notification(mine))
-        with pytest.raises(LocalStackError, match="1 of 1 files were given up and lie in the queue tickets-dlq"):
+        with pytest.raises(LocalStackError, match="1 of 1 files were dead-lettered and lie in the queue tickets-dlq"):
             follow(cloud.access, [mine.id], "tickets", tell=lambda _: None, patience=30)
 
     @pytest.mark.usefixtures("others")
@@ -189,7 +189,7 @@ class TestWaiting:
         mine = ObjectVersion(cloud.access.bucket("tickets"), "long.csv", "v", "", 1, "2026-11-20T10:00:00.000Z", "")
         sqs, url = cloud.access.sqs, cloud.access.queue("tickets")
         EventQueue(sqs, url).give_up(notification(mine), "it has no end")
-        with pytest.raises(LocalStackError, match="1 of 1 files were given up"):
+        with pytest.raises(LocalStackError, match="1 of 1 files were dead-lettered"):
             follow(cloud.access, [mine.id], "tickets", tell=lambda _: None, patience=30)
         letters = DeadLetters(sqs, url).look(limit=10)
         assert sorted(letter.why for letter in letters) == ["", "it has no end"]

@@ -27,8 +27,8 @@ from pipeline_assets.operations.replay import replay_files, replay_message
 from pipeline_assets.tickets import rows
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.trace import FileTrace, TicketTrace, trace_file, trace_ticket
-from tests.flows.test_tickets_flow import HEADER, TicketCloud, row
 from tests.worlds.graph_picture import picture
+from tests.worlds.ticket_cloud import HEADER, TicketCloud, row
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
@@ -56,10 +56,10 @@ class Desk(TicketCloud):
         """The files of this test that are in the quarantine, newest first."""
         with self.stores() as stores:
             files = list(rejected_files(stores, stores.quarantine.contents()))
-        return [file for file in files if file.receipt.source.key.startswith(self.folder)]
+        return [file for file in files if file.receipt.version.key.startswith(self.folder)]
 
     def open(self) -> list[str]:
-        return [file.receipt.source.key for file in self.rejected() if file.standing == "open"]
+        return [file.receipt.version.key for file in self.rejected() if file.standing == "open"]
 
     def quarantine(self) -> Quarantine:
         return Quarantine(self.access.s3, self.access.bucket("quarantine"), "tickets")
@@ -128,11 +128,11 @@ def test_a_replay_that_dies_before_it_has_tidied_up_leaves_a_right_state(
     with desk.stores() as stores, monkeypatch.context() as patched:
         patched.setattr(Quarantine, "_delete", _dead)
         with pytest.raises(TransientError, match="died"):
-            TICKET_FLOW.ingest(receipt.source, stores, redo=True)
+            TICKET_FLOW.ingest(receipt.version, stores, redo=True)
     assert desk.runs(receipt) == {"0001"}
     assert [file.standing for file in desk.rejected()] == ["mended"]
     with desk.stores() as stores:
-        TICKET_FLOW.ingest(receipt.source, stores, redo=True)
+        TICKET_FLOW.ingest(receipt.version, stores, redo=True)
     assert desk.runs(receipt) == set()
 
 
@@ -157,7 +157,7 @@ def test_a_replay_goes_on_after_a_file_that_fails(desk: Desk, monkeypatch: pytes
         desk.file("gone", row("D1"), row("D2", "Bread", 0)),
         desk.file("kept", row("D3"), row("D4", "Bread", 0)),
     )
-    desk.access.s3.delete_object(Bucket=desk.bucket, Key=gone.source.key, VersionId=gone.source.version_id)
+    desk.access.s3.delete_object(Bucket=desk.bucket, Key=gone.version.key, VersionId=gone.version.version_id)
     monkeypatch.setattr(rows, "SMALLEST_QUANTITY", Decimal(0))
     with desk.stores() as stores:
         first, second = replay_files(desk.rejected(), TICKET_FLOW, stores)
@@ -165,7 +165,7 @@ def test_a_replay_goes_on_after_a_file_that_fails(desk: Desk, monkeypatch: pytes
     assert second.before == kept
     assert second.after
     assert second.after.counts == Counts(received=2, accepted=2)
-    assert desk.open() == [gone.source.key]
+    assert desk.open() == [gone.version.key]
 
 
 @EMBEDDED
@@ -209,7 +209,7 @@ def test_a_dead_letter_comes_back_and_its_file_into_the_graph(desk: Desk) -> Non
         QueueUrl=desk.access.queue("tickets-dlq"), MessageBody=json.dumps({"Records": [record]})
     )
     assert desk.letters.dead_url == desk.access.queue("tickets-dlq")
-    assert "was given up and lies in the dead letters" in desk.trace("lost").verdict
+    assert "was dead-lettered" in desk.trace("lost").verdict
     shown = desk.cesta_json("redrive", "--dry-run")
     assert (shown["moved"], shown["left"]) == (0, 1)
     assert shown["letters"][0]["announces"] == [f"s3://{desk.bucket}/{desk.key('lost')} {version}"]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -25,18 +24,12 @@ from pipeline_assets.stocks.feed import as_csv, minute_files, write_minute
 from pipeline_assets.stocks.table import StockTable
 from tests.worlds.stack import RunningStack
 from tests.worlds.stocks import HEADER, bar
+from tests.worlds.waiting import until
 
 #: No price file comes near the graph.
 pytestmark = pytest.mark.any_engine
 MINUTE = datetime(2026, 4, 1, 14, 30, tzinfo=UTC)
 PATIENCE = 60.0
-
-
-def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def put(cloud: RunningStack, key: str, text: str | bytes) -> Receipt:
@@ -46,7 +39,7 @@ def put(cloud: RunningStack, key: str, text: str | bytes) -> Receipt:
 
     def found() -> list[Receipt]:
         reports = [pending.receipt for pending in ledger.pending("stocks", limit=10_000)]
-        return [receipt for receipt in reports if receipt.source.version_id == version]
+        return [receipt for receipt in reports if receipt.version.version_id == version]
 
     until(lambda: bool(found()))
     return found()[0]

@@ -29,7 +29,9 @@ from pipeline_assets.graph.ownership import Line, TicketKey, ticket_of
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.worlds.graph_picture import contents, expected_picture, picture
-from tests.worlds.mortality import DeadError, Fate, ledger_table, mortal_stores
+from tests.worlds.ledger_accounts import source_ids
+from tests.worlds.mortality import DeadError, Fate, mortal_stores
+from tests.worlds.stores import ledger_table
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
@@ -232,7 +234,7 @@ def test_several_workers_at_once(cloud: RunningStack, history: History, workers:
 def _check(cloud: RunningStack, history: History, workers: int) -> None:
     cloud.graph.execute_query("MATCH (n) WHERE NOT n:GraphLock DETACH DELETE n")
     versions = _uploaded(cloud, history.files)
-    with ledger_table(cloud) as table:
+    with ledger_table(cloud.access.dynamodb) as table:
 
         def work(deliveries: Sequence[Delivery]) -> None:
             for delivery in deliveries:
@@ -343,7 +345,7 @@ def _check_ledger(ledger: Ledger, history: History, receipts: Sequence[Receipt])
 
     landed = ledger.account("tickets/landed", ARRIVED)
     assert landed.counts == totals.counts
-    assert sorted(landed.receipt_ids) == sorted(receipt.id for receipt in receipts)
+    assert sorted(source_ids(ledger, "tickets/landed", ARRIVED)) == sorted(receipt.id for receipt in receipts)
 
     for day in DAYS:
         parts = {
@@ -353,7 +355,7 @@ def _check_ledger(ledger: Ledger, history: History, receipts: Sequence[Receipt])
             if (part.asset, part.partition) == ("tickets", day)
         }
         account = ledger.account("tickets", day)
-        assert sorted(account.receipt_ids) == sorted(parts)
+        assert sorted(source_ids(ledger, "tickets", day)) == sorted(parts)
         assert account.counts == sum(parts.values(), Counts())
 
     pending = sorted((p.receipt.id, p.receipt.edition) for p in ledger.pending("tickets", limit=200))

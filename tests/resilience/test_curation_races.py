@@ -18,7 +18,7 @@ import pytest
 from deploy.local.access import Access
 from pipeline_assets.curation.ingest import CURATION_FLOW, DATASETS, recurate_day
 from pipeline_assets.events.sources import ObjectVersion
-from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, row
+from tests.worlds.curation import DAY, MORNING, PUT_RECEIPT, STORES, CurationWorld, frame, row
 from tests.worlds.mortality import DeadError, Fate
 
 
@@ -116,6 +116,15 @@ class TestManyAtOnce:
         assert world.stores().ledger.totals("ecommerce").counts.conserved
 
 
+#: Calls of the ledger's table, and the keys of the objects that come in before the first of them.
+_OVERTAKEN = [
+    ("transact_write_items", [2, 3]),
+    ("transact_write_items", [2, 3, 5, 2]),
+    (PUT_RECEIPT, [5]),
+    ("batch_write_item", [5]),
+]
+
+
 class TestLedgerOfADay:
     """What the ledger says that a day holds, which `CurationWorld.day` compares with the day itself."""
 
@@ -137,7 +146,7 @@ class TestLedgerOfADay:
             world.ingest(world.put(STORES, frame(STORES, [row(STORES, keys[-1])]), part=f"{keys[-1]:04d}"))
             assert world.keys_of(STORES) == keys
 
-    @pytest.mark.parametrize(("call", "keys"), [("update_item", [2, 3]), ("batch_write_item", [5])])
+    @pytest.mark.parametrize(("call", "keys"), _OVERTAKEN)
     def test_who_tells_what_others_overtook_tells_again(self, world: CurationWorld, call: str, keys: list[int]) -> None:
         world.ingest(world.put(STORES, frame(STORES, [row(STORES, key) for key in (1, 2, 3, 4)])))
         slow = world.put(STORES, frame(STORES, [row(STORES, key) for key in (1, 5)]), load=1)
@@ -160,10 +169,10 @@ class TestLedgerOfADay:
                 world.ingest(world.put(STORES, frame(STORES, [row(STORES, key)])))
 
         slow = world.put(STORES, frame(STORES, [row(STORES, 1)]), load=1)
-        CURATION_FLOW.ingest(slow, world.stores(before_ledger=("update_item", replace_it)))
+        CURATION_FLOW.ingest(slow, world.stores(before_ledger=("transact_write_items", replace_it)))
         assert next(others, None) is None
         assert world.keys_of(STORES) == [1, 3]
-        assert len(world.stores().ledger.objects("curated/stores", DAY)) == 2
+        assert len(world.stores().ledger.sources("curated/stores", DAY)) == 2
 
     def test_it_is_right_once_a_receipt_is_there(self, world: CurationWorld) -> None:
         world.ingest(world.put(STORES, frame(STORES, [row(STORES, 1), row(STORES, 2)])))
@@ -173,7 +182,7 @@ class TestLedgerOfADay:
             seen.append(world.day(STORES).height)
 
         later = world.put(STORES, frame(STORES, [row(STORES, 1)]), load=1)
-        CURATION_FLOW.ingest(later, world.stores(before_ledger=("transact_write_items", look)))
+        CURATION_FLOW.ingest(later, world.stores(before_ledger=(PUT_RECEIPT, look)))
         assert seen == [2]
 
     def test_a_day_worked_out_anew_is_told_with_what_came_between_it_and_its_receipts(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from pipeline_assets.events.ledger import PendingReport
 from pipeline_assets.events.outcomes import Counts
@@ -300,7 +301,9 @@ def test_conservation_can_fail_and_says_the_numbers() -> None:
 
 
 def test_tables_stay_short_and_whole_whatever_a_key_holds() -> None:
-    versions = [replace(a_ticket_file(number).receipt.source, key="a|b\nc.csv") for number in range(LISTED + 5)]
+    versions = [
+        structs.replace(a_ticket_file(number).receipt.version, key="a|b\nc.csv") for number in range(LISTED + 5)
+    ]
     lines = sources_table(versions).splitlines()
     assert len(lines) == LISTED + 3
     assert lines[2].startswith(r"| s3://inbox/a\|b c.csv |")

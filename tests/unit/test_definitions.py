@@ -16,9 +16,9 @@ import pytest
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.ledger import FlowTotals
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.partitions import PartitionAccount
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage import redo as file_assets
@@ -140,7 +140,7 @@ class FakeLedger:
     def account(self, asset: str, partition: str) -> PartitionAccount:
         del asset
         lost = self.lost_row and partition == DAYS[1]
-        return PartitionAccount(Counts(received=10, accepted=9) if lost else ROWS, ("r1",))
+        return PartitionAccount.of({"r1": Counts(received=10, accepted=9) if lost else ROWS})
 
     def totals(self, flow: str) -> FlowTotals:
         del flow
@@ -203,9 +203,9 @@ def reload_nothing(
     del asset, ledger, redo
     progress("working")
     if partition == DAYS[2]:
-        return PartitionReload((), Counts(), PartitionAccount(Counts(), ()), 0, 0.0)
+        return PartitionReload((), Counts(), PartitionAccount.of({}), 0, 0.0)
     refused = "no longer in the bucket" if partition == DAYS[1] else ""
-    state = PartitionAccount(ROWS + ROWS, (a_receipt(partition).id,))
+    state = PartitionAccount.of({a_receipt(partition).id: ROWS + ROWS})
     return PartitionReload((a_receipt(partition, refused),), ROWS, state, 100, 0.1)
 
 

@@ -36,7 +36,7 @@ from deploy.local.instance import PROJECT, Instance
 from deploy.local.outputs import save_outputs
 from deploy.local.tickets_load import TicketFile, passed_over, ticket_files
 from pipeline_assets.queries.cypher import query
-from tests.unit.test_local_instance import STACK_OUTPUTS
+from tests.worlds.outputs import STACK_OUTPUTS
 
 STACK_OUTPUTS_OF_NOBODY = {
     "region": "us-east-1",

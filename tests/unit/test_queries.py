@@ -10,13 +10,14 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.lake.tables import GLUE_TYPES, lake_tables
 from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.athena import literal
 from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value, parse_query
+from pipeline_assets.queries.open_engine import QuerySettings
 from pipeline_assets.queries.portable import faults
 from pipeline_assets.queries.sql import COMMENT, placeholders, queries, query
-from pipeline_assets.settings import MissingSettingError, QuerySettings
 
 NAMES = [
     "customers_by_country",

@@ -31,12 +31,11 @@ EVERY_RESOURCE_OF_DAGSTER = {"PublishTheLag": "a metric is no resource; the cond
 #: What no line of the code calls: polling and logging are done for it, and the listing makes a missing object a 404.
 FOR_LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 FOR_A_CONSUMER = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "s3:ListBucket"}
-#: Called in the same modules, but never on behalf of the function: a rebuild reads the whole ledger, a redo cleans up.
+#: Called in the same modules, but never on behalf of the function: a redo cleans up.
 NOT_ITS_OWN = {
-    "tickets-ingestion": {"dynamodb:Scan", "s3:DeleteObject"},
-    "consumer-lambda": {"dynamodb:Scan", "s3:DeleteObject"},
-    "raw-to-curated": {"dynamodb:Scan"},
-    "inbox-to-raw": {"dynamodb:Scan", "s3:DeleteObject", "s3:ListBucketVersions"},
+    "tickets-ingestion": {"s3:DeleteObject"},
+    "consumer-lambda": {"s3:DeleteObject"},
+    "inbox-to-raw": {"s3:DeleteObject", "s3:ListBucketVersions"},
 }
 #: Allowed without a call of that name: a file of the inbox is deleted by its version, and read under the inbox's key.
 WITHOUT_A_CALL = {"inbox-to-raw": {"s3:DeleteObjectVersion", "kms:Decrypt"}}
@@ -47,7 +46,7 @@ PERMISSIONS = {
     "s3:ListObjectsV2": {"s3:ListBucket"},
     "s3:ListObjectVersions": {"s3:ListBucketVersions"},
     "s3:DeleteObjects": {"s3:DeleteObject"},
-    "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem"},
+    "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"},
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }

@@ -31,6 +31,7 @@ from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_i
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.lake.parquet_objects import ParquetObjects
 from tests.worlds.mortality import Fate, Mortal
+from tests.worlds.stores import make_bucket, make_table
 
 DAY = "2026-03-02"
 MORNING = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -84,6 +85,10 @@ def load_id(number: int) -> str:
     return load_id_of(MORNING + timedelta(seconds=number))
 
 
+#: Of the ledger's transactions, those that put a receipt.
+PUT_RECEIPT = "put_receipt"
+
+
 @dataclass
 class Held:
     """A client of which one kind of call comes late: something else happens first."""
@@ -95,7 +100,15 @@ class Held:
     def __getattr__(self, name: str) -> Any:
         if name == self.call:
             self.before()
-        return getattr(self.inner, name)
+        if (self.call, name) != (PUT_RECEIPT, "transact_write_items"):
+            return getattr(self.inner, name)
+        return self._transact
+
+    def _transact(self, **transaction: Any) -> Any:
+        first = transaction["TransactItems"][0].get("Put", {}).get("Item", {})
+        if first.get("pk", {}).get("S", "").startswith("receipt#"):
+            self.before()
+        return self.inner.transact_write_items(**transaction)
 
 
 @dataclass
@@ -115,17 +128,8 @@ class CurationWorld:
         name = uuid4().hex[:12]
         world = cls(access, f"{name}-raw", f"{name}-curated", f"{name}-quarantine", f"{name}-ledger")
         for bucket in (world.raw, world.curated, world.quarantine):
-            access.s3.create_bucket(Bucket=bucket)
-            access.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        access.dynamodb.create_table(
-            TableName=world.ledger,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+            make_bucket(access.s3, bucket)
+        make_table(access.dynamodb, world.ledger)
         return world
 
     def stores(
@@ -208,7 +212,9 @@ class CurationWorld:
         account = self.account(dataset, day)
         assert account.counts.conserved
         assert account.counts.accepted == found.height
-        assert self.stores().ledger.account(f"curated/{dataset.name}", day).counts == account.counts
+        ledger, asset = self.stores().ledger, f"curated/{dataset.name}"
+        assert ledger.account(asset, day) == ledger.recount(asset, day)
+        assert ledger.account(asset, day).counts == account.counts
         return found.sort(dataset.key)
 
     def keys_of(self, dataset: Dataset, day: str = DAY) -> list[int]:

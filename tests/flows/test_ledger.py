@@ -1,0 +1,239 @@
+"""The ledger on the local cloud's table: sums that stay those of their sources, and receipts by flow."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deploy.local.access import Access
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.shares import account_key
+from pipeline_assets.events.sources import ObjectVersion
+from tests.worlds.ledger_accounts import source_ids
+from tests.worlds.mortality import DeadError
+
+DAYS = ("2026-11-18", "2026-11-19")
+ARRIVED = "2026-11-20"
+PLACES = [("tickets/landed", ARRIVED), *(("tickets", day) for day in DAYS)]
+
+
+@pytest.fixture
+def ledger(bare_cloud: Access) -> Ledger:
+    return Ledger(bare_cloud.dynamodb, new_table(bare_cloud))
+
+
+def new_table(cloud: Access) -> str:
+    name = f"ledger-{uuid4().hex}"
+    cloud.dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return name
+
+
+def version(key: str, number: int) -> ObjectVersion:
+    return ObjectVersion("b", key, f"v{number}", "e", 10, f"{ARRIVED}T10:00:{number:02d}.000Z", f"{number:X}")
+
+
+def receipt(source: ObjectVersion, rows: dict[str, int], run: int = 1, revision: int = 0, refused: str = "") -> Receipt:
+    """A receipt of a version that accepted so many rows of each day."""
+    counts = Counts(received=sum(rows.values()), accepted=sum(rows.values()))
+    days = (PartitionCounts("tickets", day, Counts(received=n, accepted=n)) for day, n in rows.items())
+    parts = (PartitionCounts("tickets/landed", source.arrival_day, counts, of_arrival=True), *days)
+    return Receipt(
+        "tickets", source, run, counts, parts, 10, 0.1, "1", f"{ARRIVED}T11:00:00.000Z", refused, revision=revision
+    )
+
+
+class TestAccounts:
+    def test_an_account_is_the_sum_of_its_sources_and_redelivery_changes_nothing(self, ledger: Ledger) -> None:
+        first, other = receipt(version("a", 1), {DAYS[0]: 3}), receipt(version("b", 2), {DAYS[0]: 4, DAYS[1]: 5})
+        assert ledger.record(first) == ledger.record(other) == "recorded"
+        assert ledger.record(first) == "redelivered"
+        assert ledger.account("tickets", DAYS[0]).counts == Counts(received=7, accepted=7)
+        assert source_ids(ledger, "tickets", DAYS[0]) == (first.id, other.id)
+        assert source_ids(ledger, "tickets/landed", ARRIVED) == (first.id, other.id)
+        assert ledger.account("tickets/landed", ARRIVED).counts == Counts(received=12, accepted=12)
+
+    def test_a_newer_version_takes_the_older_one_out_of_what_it_did_not_arrive_in(self, ledger: Ledger) -> None:
+        old, new = receipt(version("a", 1), dict.fromkeys(DAYS, 3)), receipt(version("a", 2), {DAYS[1]: 4})
+        ledger.record(old)
+        ledger.record(new)
+        assert source_ids(ledger, "tickets", DAYS[0]) == ()
+        assert ledger.account("tickets", DAYS[0]).counts == Counts()
+        assert source_ids(ledger, "tickets", DAYS[1]) == (new.id,)
+        assert source_ids(ledger, "tickets/landed", ARRIVED) == (old.id, new.id)
+
+    def test_a_later_run_and_a_revision_change_shares_and_sums_by_the_difference(self, ledger: Ledger) -> None:
+        source = version("a", 1)
+        ledger.record(receipt(source, dict.fromkeys(DAYS, 3)))
+        ledger.record(receipt(source, {DAYS[1]: 7}, run=2))
+        ledger.record(receipt(source, {DAYS[1]: 6}, run=2, revision=1))
+        ledger.record(receipt(source, {DAYS[1]: 9}))  # an earlier edition, delivered late
+        assert [ledger.account("tickets", day).counts.received for day in DAYS] == [0, 6]
+        assert ledger.totals("tickets").counts == Counts(received=6, accepted=6)
+        assert [source_ids(ledger, *place) for place in PLACES] == [(source.id,), (), (source.id,)]
+
+    def test_a_restated_day_says_what_it_was_told_and_nothing_of_others(self, ledger: Ledger) -> None:
+        first, other = receipt(version("a", 1), {DAYS[0]: 3}), receipt(version("b", 2), {DAYS[0]: 4})
+        ledger.record(first)
+        ledger.record(other)
+        told = Counts(received=3, superseded=3)
+        ledger.restate("tickets", DAYS[0], {first.id: told, "0" * 32: told})
+        assert ledger.account("tickets", DAYS[0]).counts == told
+        assert source_ids(ledger, "tickets", DAYS[0]) == (first.id, other.id)
+
+    def test_a_receipt_of_hundreds_of_partitions_is_counted_in_each(self, ledger: Ledger) -> None:
+        days = {f"20{year}-01-{day:02d}": day for year in range(10, 16) for day in range(1, 29)}
+        ledger.record(receipt(version("a", 1), days))
+        assert {day: ledger.account("tickets", day).counts.accepted for day in days} == days
+
+    def test_a_sum_that_is_wrong_is_mended(self, ledger: Ledger, bare_cloud: Access) -> None:
+        receipts = [receipt(version(f"k{number}", number), {DAYS[0]: number}) for number in range(1, 20)]
+        for each in receipts:
+            ledger.record(each)
+        right = ledger.account("tickets", DAYS[0])
+        table = ledger._table.name  # noqa: SLF001 - nobody else could write a wrong sum
+        pk = {"S": account_key(("tickets", DAYS[0]))}
+        digits = sorted({each.id[0] for each in receipts})
+        bare_cloud.dynamodb.delete_item(TableName=table, Key={"pk": pk, "sk": {"S": digits[0]}})
+        bare_cloud.dynamodb.update_item(
+            TableName=table,
+            Key={"pk": pk, "sk": {"S": digits[1]}},
+            UpdateExpression="ADD received :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+        )
+        assert ledger.account("tickets", DAYS[0]) != right == ledger.recount("tickets", DAYS[0])
+        ledger.mend("tickets", DAYS[0])
+        assert ledger.account("tickets", DAYS[0]) == right
+
+
+def test_the_receipts_of_a_flow_are_listed_by_its_own_items(ledger: Ledger, bare_cloud: Access) -> None:
+    mine = [receipt(version(f"k{number}", number), {DAYS[0]: 1}) for number in range(20, 0, -1)]
+    for each in mine:
+        ledger.record(each)
+        ledger.record(replace(each, flow="others", source=version(f"o{each.source.uri}", 3)))
+    again = replace(mine[0], run=2)
+    ledger.record(again)
+    assert ledger.receipts("tickets") == [*mine[:0:-1], again]
+    assert len(ledger.receipts("others")) == len(mine)
+
+    class NoScan:
+        def __getattr__(self, name: str) -> Any:
+            assert name != "scan"
+            return getattr(bare_cloud.dynamodb, name)
+
+    assert Ledger(NoScan(), ledger._table.name).receipts("tickets")  # type: ignore[arg-type] # noqa: SLF001
+
+
+@dataclass
+class Worker:
+    """A process with a ledger of its own, which goes on from call to call as it is told."""
+
+    cloud: Access
+    table: str
+    work: Callable[[Ledger], object]
+    dies: bool = False
+    go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    rests: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    ended: bool = False
+    error: BaseException | None = None
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, daemon=True).start()
+        self.rests.acquire()
+
+    def step(self, *, dies: bool = False) -> None:
+        """Go on to the next call, or die at this one."""
+        self.dies = dies
+        self.go.release()
+        self.rests.acquire()
+
+    def _run(self) -> None:
+        try:
+            self.work(Ledger(self, self.table))  # type: ignore[arg-type]
+        except (DeadError, TransientError):
+            pass
+        except BaseException as error:  # noqa: BLE001 - told by the test
+            self.error = error
+        self.ended = True
+        self.rests.release()
+
+    def __getattr__(self, name: str) -> Any:
+        inner = getattr(self.cloud.dynamodb, name)
+        if name in {"get_item", "get_paginator", "batch_write_item", "transact_write_items", "update_item"}:
+            self.rests.release()
+            self.go.acquire()
+            if self.dies:
+                raise DeadError
+        return inner
+
+
+KEYS = ("a", "b")
+editions = st.builds(
+    lambda key, number, rows, run, revision: receipt(version(key, number), rows, run, revision),
+    st.sampled_from(KEYS),
+    st.integers(1, 3),
+    st.dictionaries(st.sampled_from(DAYS), st.integers(1, 9)),
+    st.integers(1, 2),
+    st.integers(0, 1),
+)
+tellings = st.lists(st.integers(0, 9), min_size=6, max_size=6)
+
+
+def restating(numbers: list[int]) -> Callable[[Ledger], object]:
+    ids = [version(key, number).id for key in KEYS for number in (1, 2, 3)]
+    counts = {each: Counts(received=n, superseded=n) for each, n in zip(ids, numbers, strict=True)}
+    return lambda ledger: ledger.restate("tickets", DAYS[0], counts)
+
+
+works = st.one_of(
+    editions.map(lambda each: lambda ledger: ledger.record(each)),
+    editions.map(lambda each: lambda ledger: ledger.record(each)),
+    editions.map(lambda each: lambda ledger: ledger.reinstate(each.id)),
+    tellings.map(restating),
+    st.just(lambda ledger: ledger.mend("tickets", DAYS[0])),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), workload=st.lists(works, min_size=2, max_size=5))
+def test_whatever_is_repeated_races_or_dies_an_account_is_the_sum_of_its_sources(
+    bare_cloud: Access, data: st.DataObject, workload: list[Callable[[Ledger], object]]
+) -> None:
+    """Two workers at a time, in turns that are drawn call by call, any of which may be the last of its worker."""
+    table = new_table(bare_cloud)
+    waiting, alive = [Worker(bare_cloud, table, work) for work in workload], list[Worker]()
+    turns = data.draw(st.lists(st.tuples(st.booleans(), st.integers(0, 15)), max_size=60))
+    turn: Iterator[tuple[bool, int]] = iter(turns)
+    while waiting or alive:
+        while waiting and len(alive) < 2:
+            waiting[0].start()
+            alive.append(waiting.pop(0))
+        second, fate = next(turn, (False, 15))
+        alive[second and len(alive) > 1].step(dies=fate == 0)
+        assert not [worker.error for worker in alive if worker.error]
+        alive = [worker for worker in alive if not worker.ended]
+    ledger = Ledger(bare_cloud.dynamodb, table)
+    for place in PLACES:
+        source_ids(ledger, *place)
+    for each in ledger.receipts("tickets"):
+        ledger.record(each)
+        ledger.reinstate(each.id)
+    landed, receipts = set(source_ids(ledger, "tickets/landed", ARRIVED)), ledger.receipts("tickets")
+    assert landed >= {each.id for each in receipts}
+    for day in DAYS:
+        assert set(source_ids(ledger, "tickets", day)) <= landed
+    bare_cloud.dynamodb.delete_table(TableName=table)
