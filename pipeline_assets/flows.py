@@ -145,6 +145,7 @@ class FlowRow:
     opener: str = ""
     package: FunctionPackage | None = None
     bounds: Bounds | None = None
+    group: QueueGroup | None = None
     others: tuple[FunctionPackage, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -158,8 +159,6 @@ class FlowRow:
         """Name of the environment variable that holds the name of the flow's bucket."""
         places = {place: variable for variable, place in self.environment.items()}
         return places.get(f"buckets.{self.bucket}", f"{self.name.upper()}_BUCKET")
-
-    group: QueueGroup | None = None
 
     def load(self, address: str) -> Any:  # noqa: ANN401 - whatever lies at the address
         """Import what lies at one of the row's addresses."""

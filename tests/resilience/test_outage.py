@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from deploy.local.access import Access
-from deploy.local.flows import FlowStatus, flow_status
 from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.status import FlowStatus, flow_status
 from tests.worlds.commands import Command
 from tests.worlds.graph_picture import Picture, picture
 from tests.worlds.ticket_days import COUNTS, body_of, day_of, key_of, picture_of
