@@ -24,7 +24,6 @@ from benchmarks.size import pass_through
 from benchmarks.stocks import StockRace, price_files
 from benchmarks.tickets import TicketRace
 from deploy.cli.progress import bars
-from deploy.local.access import Access
 from deploy.local.instance import GraphEngine, Instance
 from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
@@ -34,6 +33,7 @@ from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.operations.access import Access
 from pipeline_assets.stocks.stores import StockSettings, open_stores
 from pipeline_assets.tickets.stores import TicketStores
 

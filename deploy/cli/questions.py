@@ -14,8 +14,8 @@ from deploy.cli.commands import JsonOption, ParamOption
 from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.deployment import access_to
 from deploy.local.instance import Instance
-from pipeline_assets.queries.cypher import ask, question, questions
-from pipeline_assets.queries.named_query import Question, QuestionError
+from pipeline_assets.queries.cypher import ask, queries, query
+from pipeline_assets.queries.named_query import NamedQuery, QueryError
 
 #: So many characters a line leave the name of a product readable.
 _READABLE = 16
@@ -36,9 +36,9 @@ def ask_graph(
         print_answer(instance, name, param or [], as_json=as_json)
 
 
-def print_questions(known: Iterable[Question] | None = None, *, as_json: bool) -> None:
+def print_questions(known: Iterable[NamedQuery] | None = None, *, as_json: bool) -> None:
     """List questions, those to the graph where no others are given, with their parameters."""
-    listed = questions() if known is None else known
+    listed = queries() if known is None else known
     if as_json:
         print_json([described(one) for one in listed])
         return
@@ -51,7 +51,7 @@ def print_questions(known: Iterable[Question] | None = None, *, as_json: bool) -
     console.print(table)
 
 
-def described(one: Question) -> dict[str, object]:
+def described(one: NamedQuery) -> dict[str, object]:
     """A question for a program: what it answers, takes and gives."""
     parameters = {
         p.name: {"takes": p.takes, "default": p.default, "required": p.required, "meaning": p.meaning}
@@ -80,7 +80,7 @@ def print_answer(instance: Instance, name: str, given: Sequence[str], *, as_json
     as_json
         Print a document instead of a table.
     """
-    asked = question(name)
+    asked = query(name)
     parameters = asked.read(named_values(given))
     with access_to(instance).graph() as driver:
         rows = ask(driver, name, **parameters)
@@ -156,7 +156,7 @@ def named_values(given: Sequence[str]) -> dict[str, str]:
 
     Raises
     ------
-    QuestionError
+    QueryError
         One has not this form.
 
     Examples
@@ -166,7 +166,7 @@ def named_values(given: Sequence[str]) -> dict[str, str]:
     """
     for text in given:
         if "=" not in text:
-            raise QuestionError(f"--param {text} is not of the form NAME=VALUE.")
+            raise QueryError(f"--param {text} is not of the form NAME=VALUE.")
     return {name: value for name, _, value in (text.partition("=") for text in given)}
 
 

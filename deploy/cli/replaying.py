@@ -15,9 +15,9 @@ from deploy.cli.console import complain, complaints, console, number_of, print_j
 from deploy.cli.deployment import Deployment, deployment_of
 from deploy.cli.progress import bars
 from deploy.cli.quarantine import DIGITS, FOREIGN, named, none_matches, open_files, require_rule
-from deploy.local.following import PATIENCE_SECONDS
 from pipeline_assets.events.flow import Correctable, capability
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.operations.following import PATIENCE_SECONDS
 from pipeline_assets.operations.rejected import RejectedFile
 from pipeline_assets.operations.replay import (
     MendError,

@@ -14,8 +14,9 @@ from deploy.cli.console import AnswerFormat, complaints, console, number_of, pri
 from deploy.cli.deployment import enter
 from deploy.cli.questions import named_values, print_questions, print_rows
 from deploy.local.instance import Instance
-from pipeline_assets.queries.engine import Answer, QuerySettings, SqlEngine, open_engine
-from pipeline_assets.queries.named_query import Question, Value
+from pipeline_assets.queries.answer import Answer
+from pipeline_assets.queries.named_query import NamedQuery, Value
+from pipeline_assets.queries.open_engine import QuerySettings, SqlEngine, open_engine
 from pipeline_assets.queries.sql import queries, query
 
 
@@ -73,7 +74,7 @@ def _engine(instance: Instance | None) -> SqlEngine:
     return open_engine(QuerySettings.from_environment())
 
 
-def _document(asked: Question, parameters: dict[str, Value], answer: Answer) -> dict[str, object]:
+def _document(asked: NamedQuery, parameters: dict[str, Value], answer: Answer) -> dict[str, object]:
     return {
         "query": asked.name,
         "parameters": parameters,

@@ -10,8 +10,8 @@ import typer
 from deploy.cli.console import say
 from deploy.cli.deployment import access_to
 from deploy.cli.progress import bars
-from deploy.local.access import Access
 from deploy.local.instance import Instance
+from pipeline_assets.operations.access import Access
 from pipeline_assets.stocks.feed import SEED, WrittenMinute, write_minute
 
 if TYPE_CHECKING:

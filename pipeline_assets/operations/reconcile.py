@@ -15,6 +15,7 @@ from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
 from pipeline_assets.flows import FlowRow
+from pipeline_assets.operations.access import Access
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -86,3 +87,18 @@ def announce_unknown(flow: FlowRow, ledger: Ledger, s3: S3Client, bucket: str, q
 
     queue.announce(unknown())
     return found
+
+
+def announce_lost(access: Access, flow: FlowRow) -> Announced:
+    """Announce every object of a flow that the ledger of a deployed stack does not know.
+
+    Manifests of loads have no receipt and are announced each time: so a completion marker that is missing is put.
+
+    Returns
+    -------
+    Announced
+        How many objects there are, and how many were announced.
+    """
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    queue = EventQueue(access.sqs, access.queue(flow.queue))
+    return announce_unknown(flow, ledger, access.s3, access.bucket(flow.bucket), queue)

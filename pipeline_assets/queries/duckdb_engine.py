@@ -1,4 +1,4 @@
-"""DuckDB engine: answers queries in this process, over the same objects: what the laptop has instead of Athena.
+"""Queries answered by DuckDB in this process, over the same objects: what the laptop has instead of Athena.
 
 The text is Athena's; sqlglot makes DuckDB's of it. Types are those of the Glue tables, times are UTC in milliseconds.
 What differs is known: Athena sees the days that are registered, DuckDB those that are there. `scanned_bytes` are the
@@ -22,9 +22,9 @@ from sqlglot.errors import SqlglotError
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.tables import LakeBucket, LakeTable
-from pipeline_assets.queries.engine import Answer
+from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.lake_objects import Reading, table_dataset
-from pipeline_assets.queries.named_query import Question, QuestionError
+from pipeline_assets.queries.named_query import NamedQuery, QueryError
 from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.portable import PortabilityWarning, faults
 from pipeline_assets.queries.sql import placeholders
@@ -45,32 +45,44 @@ _SETTINGS: Final = (
 
 
 class DuckDbEngine:
-    """Answers queries over the buckets of one lake; `database` is its name in SQL, any where it is empty."""
+    """Engine that answers over the buckets of one lake.
+
+    Parameters
+    ----------
+    s3
+        Client that reads the buckets.
+    buckets
+        Names of the lake's buckets.
+    database
+        Name of the lake in SQL; where it is empty, any name is taken for it.
+    """
 
     def __init__(self, s3: S3Client, buckets: Mapping[LakeBucket, str], database: str = "") -> None:
         self._s3 = s3
         self._buckets = buckets
         self._database = database
 
-    def run(self, asked: Question, parameters: Mapping[str, object]) -> Answer:
+    def run(self, asked: NamedQuery, parameters: Mapping[str, object]) -> Answer:
         """Answer a query; begins again when a day is rewritten under it.
+
+        What Athena may answer otherwise is told by a `PortabilityWarning`.
 
         Parameters
         ----------
         asked
-            The query.
+            Query to answer.
         parameters
-            By name; those that are not given have their defaults.
+            Values by name; a parameter that is not given has its default.
 
         Returns
         -------
         Answer
-            Its rows, and what Athena would charge for them.
+            Its rows and the bytes fetched for it; the time includes attempts that were given up.
 
         Raises
         ------
-        QuestionError
-            The query does not take a parameter, or fails.
+        QueryError
+            The query does not take a parameter, or it fails.
         TransientError
             The lake cannot be reached or changes too fast.
         """
@@ -82,23 +94,23 @@ class DuckDbEngine:
             try:
                 answer = self._answer(asked, values, reading, began)
             except (SqlglotError, UnknownNameError) as error:
-                raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
+                raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
             except (BotoCoreError, ClientError, duckdb.Error, OSError) as error:
                 if reading.changed:
                     continue
                 if fault := (error if isinstance(error, BotoCoreError | ClientError) else reading.fault):
                     raise TransientError(f"the lake could not be read: {fault}") from error
-                raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
-            _warn_of(asked)
+                raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
+            _warn_of_faults(asked)
             return answer
         raise TransientError(f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them")
 
-    def _answer(self, asked: Question, values: list[object], reading: Reading, began: float) -> Answer:
+    def _answer(self, asked: NamedQuery, values: list[object], reading: Reading, began: float) -> Answer:
         parsed = sqlglot.parse_one(asked.statement, dialect="athena")
         tables = read_tables(parsed, self._database)
         with duckdb.connect() as connection:
             for table in tables:
-                self._open(connection, table, reading)
+                self._create_view(connection, table, reading)
             for setting in _SETTINGS:
                 connection.execute(setting)
             connection.execute(parsed.sql(dialect="duckdb"), values)
@@ -112,7 +124,7 @@ class DuckDbEngine:
             seconds=time.perf_counter() - began,
         )
 
-    def _open(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
+    def _create_view(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
         """Let a connection see a table, with the types that Glue has for it."""
         objects = table_dataset(table, self._s3, self._buckets[table.bucket], reading)
         columns = [*(_typed(column) for column in table.columns), *(f'"{name}"' for name in table.partitions)]
@@ -127,7 +139,7 @@ def _typed(column: Column) -> str:
     return f'{rounded} AS "{column.name}"'
 
 
-def _warn_of(asked: Question) -> None:
+def _warn_of_faults(asked: NamedQuery) -> None:
     """Warn whoever runs a query of what Athena may answer otherwise."""
     for fault in faults(asked):
         told = f"Athena may answer `{asked.name}` otherwise: it {fault}"

@@ -11,11 +11,11 @@ from urllib.parse import quote
 import polars as pl
 import pytest
 
-from deploy.local.access import Access
 from deploy.samples.shop_database import make_sqlite
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import scan_bucket
 from pipeline_assets.raw.engines import told
 from pipeline_assets.raw.extract import Request, export

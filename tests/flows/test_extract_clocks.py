@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.access import Access
+from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.extract import Request, export
 from tests.worlds.extracts import ALL_ORDERS, DATABASES, NEW_ORDERS, ExtractWorld, ids, world_of
 from tests.worlds.source import NOON, MariaDbDatabase, orders

@@ -11,9 +11,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDERS
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.source import SourceDatabase
 from tests.worlds.extracts import ExtractWorld, world_of

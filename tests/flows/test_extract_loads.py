@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import scan_bucket
 from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.extract import ExportMode, Request, export

@@ -15,7 +15,6 @@ import polars as pl
 import pytest
 from msgspec import structs
 
-from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, PRODUCTS, QUERY_LOG
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.errors import TransientError
@@ -24,6 +23,7 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_text
 from pipeline_assets.privacy.masking import mask
 from pipeline_assets.privacy.tokens import TokenKey

@@ -17,10 +17,8 @@ import pytest
 from deploy.cli.commands import Where
 from deploy.cli.deployment import deployment_of
 from deploy.cli.state import print_status
-from deploy.local.access import Access
-from deploy.local.flows import flow_status, messages_in
 from deploy.local.outputs import environment_contract
-from deploy.local.reconciliation import announce_lost
+from pipeline_assets.curation.assets import CurationStoresResource
 from pipeline_assets.curation.sensors import loads_watch
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.events.dead_letters import DeadLetters
@@ -29,6 +27,10 @@ from pipeline_assets.events.s3_events import notification
 from pipeline_assets.flows import flow_row, queued_flows
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of, quarantine_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
+from pipeline_assets.lineage.resources import MetricsResource
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.reconcile import announce_lost
+from pipeline_assets.operations.status import flow_status, messages_in
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
 from pipeline_assets.storage.documents import to_json
 from tests.worlds.lake import Lake, foreign, load_name
@@ -243,7 +245,11 @@ class TestLoads:
 
     @staticmethod
     def watched() -> str:
-        said = loads_watch(dg.build_sensor_context())
+        said = loads_watch(
+            dg.build_sensor_context(),
+            curation_stores=CurationStoresResource.of_environment(),
+            metrics=MetricsResource.of_environment(),
+        )
         assert isinstance(said, dg.SkipReason)
         return str(said.skip_message)
 

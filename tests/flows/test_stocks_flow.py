@@ -13,11 +13,12 @@ import pytest
 from botocore.client import BaseClient
 
 from deploy.cli.prices import print_prices
-from deploy.local.flows import flow_status
 from deploy.local.outputs import environment_contract
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.lineage.resources import LedgerResource
+from pipeline_assets.operations.status import flow_status
 from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_landed
 from pipeline_assets.stocks.checks import STOCK_CHECKS
 from pipeline_assets.stocks.feed import as_csv, minute_files, write_minute
@@ -161,7 +162,10 @@ def materialized(day: str) -> tuple[Mapping[str, dg.MetadataValue[Any]], dict[st
         [stocks_landed, stocks, *STOCK_CHECKS],
         selection=dg.AssetSelection.assets(stocks),
         partition_key=day,
-        resources={"stock_stores": StockStoresResource()},
+        resources={
+            "stock_stores": StockStoresResource.of_environment(),
+            "ledger": LedgerResource.of_environment(),
+        },
         raise_on_error=False,
     )
     (done,) = result.asset_materializations_for_node("stocks")

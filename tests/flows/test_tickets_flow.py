@@ -10,14 +10,14 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from deploy.local.flows import flow_status
-from deploy.local.reconciliation import announce_lost
 from pipeline_assets.errors import TimeBudgetReachedError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import object_versions
 from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.reconcile import announce_lost
 from pipeline_assets.operations.replay import replay_message
+from pipeline_assets.operations.status import flow_status
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import BATCH_ROWS, TICKET_FLOW

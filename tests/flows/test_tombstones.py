@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDERS, QUERY_LOG
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.loads import Part
 from pipeline_assets.raw.source import SourceError

@@ -15,9 +15,9 @@ import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
-from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDERS, PAYMENTS
 from pipeline_assets.errors import TransientError
+from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.loads import Part

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import polars as pl
 
-from deploy.local.access import Access
 from pipeline_assets.curation.account import DayAccount
 from pipeline_assets.curation.day import schema_of
 from pipeline_assets.curation.ingest import CURATION_FLOW, account_of
@@ -30,6 +29,7 @@ from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.lake.parquet_objects import ParquetObjects
+from pipeline_assets.operations.access import Access
 from tests.worlds.mortality import Fate, Mortal
 from tests.worlds.stores import make_bucket, make_table
 

@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import polars as pl
 
-from deploy.local.access import Access
 from pipeline_assets.curation.day import CuratedDay, curate
 from pipeline_assets.curation.source import RawFile
 from pipeline_assets.datasets.ecommerce import ORDERS
@@ -18,6 +17,7 @@ from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import Canaries
 from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.extract import Request

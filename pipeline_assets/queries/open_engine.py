@@ -1,24 +1,16 @@
-"""Port of SQL engines: the form of an answer, what it costs, and the engine that the environment names."""
+"""SQL engine of the environment: Athena in a cloud, DuckDB on a laptop."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Final, Protocol
+from typing import Protocol
 
 from pipeline_assets.events.environment import Environment, UnknownSettingError, optional, required
 from pipeline_assets.events.settings import quarantine_bucket
 from pipeline_assets.lake.tables import LakeBucket
-from pipeline_assets.queries.named_query import Question
-
-Cell = str | int | float | Decimal | bool | date | datetime | None
-
-#: Athena's price in most regions: US dollars per TiB scanned, counted in whole MiB, at least ten for a query.
-USD_PER_TIB: Final = 5
-_MIB, _TIB, _LEAST_MIB = 2**20, 2**40, 10
+from pipeline_assets.queries.answer import Answer
+from pipeline_assets.queries.named_query import NamedQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +25,17 @@ class QuerySettings:
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> QuerySettings:
-        """Read the settings of the engine.
+        """Read what the engine needs from the environment, or from a mapping like it.
 
         Returns
         -------
         QuerySettings
-            What the engine needs; the rest is empty.
+            Of the engine that ``SQL_ENGINE`` names, Athena without it.
 
         Raises
         ------
         MissingSettingError
-            A variable is absent; names the first.
+            A variable is absent; the message names the first one.
         UnknownSettingError
             ``SQL_ENGINE`` names no engine.
         """
@@ -65,69 +57,53 @@ class QuerySettings:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Answer of a query.
-
-    Parameters
-    ----------
-    columns, types
-        Names of the columns, and Athena's names of their types; a timestamp is UTC without a zone.
-    rows
-        Cells in the order of the columns.
-    scanned_bytes
-        What was read for it.
-    seconds
-        How long it took.
-    """
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    scanned_bytes: int
-    seconds: float
-
-    @property
-    def cost_usd(self) -> float:
-        """What Athena charges for the scanned bytes, in US dollars."""
-        return max(math.ceil(self.scanned_bytes / _MIB), _LEAST_MIB) * _MIB / _TIB * USD_PER_TIB
-
-
 class SqlEngine(Protocol):
-    """Answers queries written in Athena's dialect."""
+    """Engine that answers queries written in Athena's dialect."""
 
-    def run(self, asked: Question, parameters: Mapping[str, object]) -> Answer:
+    def run(self, asked: NamedQuery, parameters: Mapping[str, object]) -> Answer:
         """Answer a query.
 
         Parameters
         ----------
         asked
-            The query.
+            Query to answer.
         parameters
-            By name; those that are not given have their defaults.
+            Values by name; a parameter that is not given has its default.
 
         Returns
         -------
         Answer
-            Its rows, and what they cost.
+            Its rows and what they took.
 
         Raises
         ------
-        QuestionError
-            The query does not take a parameter, or fails.
+        QueryError
+            The query does not take a parameter, or it fails.
         TransientError
             The lake cannot be reached.
         """
 
 
 def open_engine(settings: QuerySettings) -> SqlEngine:
-    """The engine that the settings name, with clients from the environment."""
-    import boto3  # noqa: PLC0415 - each engine's own libraries are loaded for it alone
+    """Open the engine that the settings name, with clients from the environment.
 
+    Parameters
+    ----------
+    settings
+        Engine and where its data is.
+
+    Returns
+    -------
+    SqlEngine
+        Athena in a workgroup, or DuckDB over the lake's buckets.
+    """
+    # Each engine's own libraries are loaded for it alone.
     if settings.engine == "athena":
         from pipeline_assets.queries.athena import AthenaEngine  # noqa: PLC0415
 
-        return AthenaEngine(boto3.client("athena"), database=settings.database, workgroup=settings.workgroup)
+        return AthenaEngine(database=settings.database, workgroup=settings.workgroup)
+    import boto3  # noqa: PLC0415
+
     from pipeline_assets.queries.duckdb_engine import DuckDbEngine  # noqa: PLC0415
 
     buckets: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
