@@ -17,7 +17,18 @@ SIGN: Final = ("cesta-empty", "yes")
 
 
 def is_meant_to_be_empty(s3: S3Client, version: ObjectVersion) -> bool:
-    """Whether the object carries the sign; raises `TransientError` when S3 does not answer."""
+    """Whether an object carries the sign that it is meant to be empty.
+
+    Returns
+    -------
+    bool
+        By its user metadata.
+
+    Raises
+    ------
+    TransientError
+        S3 does not answer.
+    """
     of: dict[str, Any] = {"Bucket": version.bucket, "Key": version.key}
     if version.version_id:
         of["VersionId"] = version.version_id
