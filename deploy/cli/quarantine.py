@@ -96,7 +96,7 @@ def print_list(
         shown = list(islice(files, limit or None))
         more = bool(limit) and next(files, None) is not None
     messages = sorted(contents.messages, key=lambda each: contents.messages[each], reverse=True)
-    kept = [deployment.stores.quarantine.message(each) for each in ([] if key else messages[: limit or None])]
+    kept = [deployment.stores.quarantine.messages.read(each) for each in ([] if key else messages[: limit or None])]
     foreign = [message for message in kept if message and (rule is None or message["rule"] == rule)]
     if as_json:
         print_json({"files": [file.as_dict() for file in shown], "messages": foreign, "more": more})
@@ -192,7 +192,7 @@ def print_documents(deployment: Deployment[Any], name: str, *, rule: str | None,
     as_json
         Print one line of JSON per row.
     """
-    message = deployment.stores.quarantine.message(name)
+    message = deployment.stores.quarantine.messages.read(name)
     if message:
         print_json(message)
         return

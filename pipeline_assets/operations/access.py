@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 
+from pipeline_assets.storage.bucket import Bucket
+from pipeline_assets.storage.s3 import S3Storage
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -31,6 +34,15 @@ class Access:
     def s3(self) -> S3Client:
         """Client of the buckets."""
         return cast("S3Client", self.client("s3"))
+
+    @cached_property
+    def storage(self) -> S3Storage:
+        """The buckets."""
+        return S3Storage(self.s3)
+
+    def open_bucket(self, name: str) -> Bucket:
+        """The bucket with this logical name."""
+        return self.storage.bucket(self.bucket(name))
 
     @cached_property
     def sqs(self) -> SQSClient:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.queue import EventQueue
@@ -16,9 +15,7 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
 from pipeline_assets.flows import FlowRow
 from pipeline_assets.operations.access import Access
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Bucket
 
 
 @dataclass(slots=True)
@@ -43,7 +40,7 @@ class Announced:
     left_alone: int = 0
 
 
-def announce_unknown(flow: FlowRow, ledger: Ledger, s3: S3Client, bucket: str, queue: EventQueue) -> Announced:
+def announce_unknown(flow: FlowRow, ledger: Ledger, bucket: Bucket, queue: EventQueue) -> Announced:
     """Announce every file version without a receipt; one that is on its way already is merely delivered twice.
 
     Reads all receipts of the flow and lists the whole bucket.
@@ -54,8 +51,8 @@ def announce_unknown(flow: FlowRow, ledger: Ledger, s3: S3Client, bucket: str, q
         Row of the flow.
     ledger
         Its receipts.
-    s3, bucket
-        Client, and name of the bucket of its objects.
+    bucket
+        Bucket of its objects.
     queue
         Where they are announced.
 
@@ -77,7 +74,7 @@ def announce_unknown(flow: FlowRow, ledger: Ledger, s3: S3Client, bucket: str, q
 
     def unknown() -> Iterator[ObjectVersion]:
         known = lambda version: receipts.get(version.id)  # noqa: E731 - a name for one line
-        for version in stored_versions(s3, bucket, known, flow.prefix, leave_alone):
+        for version in stored_versions(bucket, known, flow.prefix, leave_alone):
             found.stored += 1
             if not version.version_id:
                 found.passed_over += 1
@@ -97,8 +94,8 @@ def announce_lost(access: Access, flow: FlowRow) -> Announced:
     Returns
     -------
     Announced
-        How many objects there are, and how many were announced.
+        How many object versions are stored, and how many of them were announced.
     """
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     queue = EventQueue(access.sqs, access.queue(flow.queue))
-    return announce_unknown(flow, ledger, access.s3, access.bucket(flow.bucket), queue)
+    return announce_unknown(flow, ledger, access.open_bucket(flow.bucket), queue)

@@ -147,7 +147,9 @@ def files_named(name: str, bucket: str, key: str, stores: FlowStores, contents: 
     ids = [each for each in contents.receipts if each.startswith(name)] if _RECEIPT_ID.fullmatch(name) else []
     if not ids:
         newest = stores.ledger.newest(f"s3://{bucket}/{key}")
-        stored = {version_id_of(bucket, key, each.version_id) for each in listed_versions(stores.s3, bucket, key)}
+        stored = {
+            version_id_of(bucket, key, each.version_id) for each in listed_versions(stores.storage.bucket(bucket), key)
+        }
         ids = [each for each in {*stored, *([newest.id] if newest else [])} if each in contents.receipts]
     found = (rejected_file(each, stores, contents) for each in ids)
     return sorted((file for file in found if file), key=lambda file: file.receipt.source.stamp)

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from pipeline_assets.errors import TransientError, UserError
 from pipeline_assets.events.flow import Correctable, Flow, FlowStores, Preview, StoresT
 from pipeline_assets.events.queue import EventQueue
@@ -82,11 +80,11 @@ def replay_message(message_id: str, stores: FlowStores, queue: EventQueue) -> bo
     bool
         False when it is not in the quarantine.
     """
-    kept = stores.quarantine.message(message_id)
+    kept = stores.quarantine.messages.read(message_id)
     if kept is None:
         return False
     queue.send(kept["body"])
-    stores.quarantine.drop_message(message_id)
+    stores.quarantine.messages.drop(message_id)
     return True
 
 
@@ -169,11 +167,7 @@ def put_mended(path: Path, bucket: str, key: str, stores: FlowStores) -> str:
     MendError
         The bucket keeps no versions, so nothing tells which receipt is its.
     """
-    try:
-        with path.open("rb") as body:
-            version = stores.s3.put_object(Bucket=bucket, Key=key, Body=body).get("VersionId")
-    except (BotoCoreError, ClientError) as error:
-        raise TransientError(f"s3://{bucket}/{key} could not be put: {error}") from error
+    version = stores.storage.bucket(bucket).put(key, path).version_id
     if not version:
         raise MendError(f"s3://{bucket}/{key} is in the bucket; the bucket keeps no versions, so `cesta trace` tells.")
     return version_id_of(bucket, key, version)

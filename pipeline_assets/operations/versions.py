@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.sources import ObjectVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import DeleteMarkerEntryTypeDef, ObjectVersionTypeDef
+    from pipeline_assets.storage.bucket import Bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +63,15 @@ def version_id_of(bucket: str, key: str, version_id: str) -> str:
     return ObjectVersion(bucket, key, version_id, "", 0, "", "").id
 
 
-def listed_versions(s3: S3Client, bucket: str, key: str) -> Iterator[StoredVersion]:
+def listed_versions(bucket: Bucket, key: str) -> Iterator[StoredVersion]:
     """List all versions of an object.
 
     Parameters
     ----------
-    s3
-        Client.
-    bucket, key
-        The object.
+    bucket
+        Bucket of the object.
+    key
+        Its key.
 
     Yields
     ------
@@ -87,25 +83,5 @@ def listed_versions(s3: S3Client, bucket: str, key: str) -> Iterator[StoredVersi
     TransientError
         The bucket cannot be listed.
     """
-    try:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
-            entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            for entry in entries:
-                if entry["Key"] == key:
-                    yield _stored(entry)
-            if entries and all(entry["Key"] > key for entry in entries):
-                return  # keys come in order, and others may begin like this one
-    except (BotoCoreError, ClientError) as error:
-        message = f"the versions of s3://{bucket}/{key} could not be listed: {error}"
-        raise TransientError(message, object_uri=f"s3://{bucket}/{key}") from error
-
-
-def _stored(entry: ObjectVersionTypeDef | DeleteMarkerEntryTypeDef) -> StoredVersion:
-    version = entry["VersionId"]
-    return StoredVersion(
-        "" if version == "null" else version,
-        iso_utc(entry["LastModified"]),
-        int(str(entry.get("Size", 0))),
-        entry["IsLatest"],
-        "Size" not in entry,
-    )
+    for listed in bucket.versions_of(key):
+        yield StoredVersion(listed.version_id, iso_utc(listed.modified), listed.size, listed.latest, listed.marker)

@@ -19,6 +19,7 @@ from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.extract import ExportMode, Request, export
 from pipeline_assets.raw.loads import Part
 from pipeline_assets.raw.source import SourceError
+from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.extracts import (
     ALL_ORDERS,
     CANARIES,
@@ -94,7 +95,7 @@ class TestWhole:
         assert world.frame(manifest, "customers").select("ssn_last_four", "first_name").row(0) == ("6789", "Ada")
         assert "[card ending 1111]" in world.frame(manifest, "query_log")["text"][0]
         assert "123" not in world.frame(manifest, "query_log")["text"][0]
-        assert scan_bucket(world.s3, world.bucket, CANARIES) == []
+        assert scan_bucket(S3Bucket(world.s3, world.bucket), CANARIES) == []
 
     def test_another_key_gives_other_tokens(self, world: ExtractWorld) -> None:
         world.database.put("payments", [{"payment_id": 1, "card_number": CARD}])
@@ -113,7 +114,7 @@ class TestWhole:
             world.database.run("UPDATE `query_log` SET `text` = UNHEX('ff41') WHERE `query_id` = 1")
         manifest = export(Request("full", datasets=(QUERY_LOG,)), world.stores)
         assert world.frame(manifest, "query_log")["text"][1] == "card [card ending 1111]"
-        assert scan_bucket(world.s3, world.bucket, CANARIES) == []
+        assert scan_bucket(S3Bucket(world.s3, world.bucket), CANARIES) == []
 
 
 class TestIncremental:

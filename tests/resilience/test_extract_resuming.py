@@ -22,7 +22,7 @@ from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.loads import Part
 from pipeline_assets.raw.source import Page, SourceDatabase
-from pipeline_assets.storage import conditional_puts
+from pipeline_assets.storage import s3 as s3_bucket
 from tests.worlds.extracts import (
     ALL_ORDERS,
     CARD,
@@ -119,7 +119,7 @@ class TestResuming:
     def test_what_is_put_at_the_same_time_is_put_again(
         self, world: ExtractWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(conditional_puts, "_PAUSE", 0)
+        monkeypatch.setattr(s3_bucket, "_PAUSE", 0)
         answers = ["ConditionalRequestConflict"] * 2
 
         def answer(request: AWSRequest, **_: object) -> Any:

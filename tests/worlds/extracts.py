@@ -24,6 +24,7 @@ from pipeline_assets.raw.extract import Request
 from pipeline_assets.raw.loads import Loads, Part
 from pipeline_assets.raw.source import SourceDatabase
 from pipeline_assets.raw.stores import ExportStores
+from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.source import Database, MariaDbDatabase, SqliteDatabase
 from tests.worlds.stores import make_bucket
 
@@ -53,7 +54,7 @@ class ExtractWorld:
 
     def __init__(self, database: Database, s3: S3Client, bucket: str) -> None:
         self.database, self.s3, self.bucket = database, s3, bucket
-        self.stores = ExportStores(SourceDatabase(database.url), Loads(s3, bucket), KEY)
+        self.stores = ExportStores(SourceDatabase(database.url), Loads(S3Bucket(s3, bucket)), KEY)
 
     def frame(self, manifest: Manifest, dataset: str = "orders", *, deleted: bool = False) -> pl.DataFrame:
         """The rows of a load, or its tombstones."""
