@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import boto3
 
@@ -21,16 +20,15 @@ from pipeline_assets.datasets.spec import Column, Dataset, Rule
 from pipeline_assets.events.environment import Environment, required
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.rejection import BrokenRuleError, Rejection, misshapen, rejection
 from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.flows import Bounds, FlowRow, FunctionPackage, QueueGroup
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Storage
+from pipeline_assets.storage.s3 import open_storage
 
 NAME = "readings"
 READINGS = Dataset(
@@ -75,16 +73,16 @@ class ReadingSettings:
 class ReadingStores:
     """Where readings come from and go to."""
 
-    s3: S3Client
+    storage: Storage
     ledger: Ledger
-    quarantine: Quarantine
+    quarantine: JsonLinesQuarantine
 
 
 @contextmanager
 def open_stores(settings: ReadingSettings) -> Iterator[ReadingStores]:
-    s3 = boto3.client("s3")
+    storage = open_storage()
     ledger = Ledger(boto3.client("dynamodb"), settings.ledger_table)
-    yield ReadingStores(s3, ledger, Quarantine(s3, settings.quarantine_bucket, NAME))
+    yield ReadingStores(storage, ledger, JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), NAME))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +128,8 @@ class ReadingFlow(CsvFlow[Reading, ReadingStores]):
         rejected = [each for each in outcomes if isinstance(each, Rejection)]
         stores.quarantine.keep_rows(load.version, load.run, file.header, rejected)
         kept = dict(each for each in outcomes if not isinstance(each, Rejection))
-        stores.s3.put_object(
-            Bucket=load.version.bucket, Key=f"_kept/{load.version.key}.json", Body=json.dumps(kept).encode()
-        )
+        bucket = stores.storage.bucket(load.version.bucket)
+        bucket.put(f"_kept/{load.version.key}.json", json.dumps(kept).encode())
         counts = Counts(len(outcomes), len(outcomes) - len(rejected), len(rejected))
         return replace(load, next_row=len(outcomes) + 1, done=True, counts=counts)
 
