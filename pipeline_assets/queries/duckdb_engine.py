@@ -93,7 +93,7 @@ class DuckDbEngine:
                 if reading.changed:
                     continue
                 if fault := (error if isinstance(error, TransientError) else reading.fault):
-                    raise TransientError(f"the lake could not be read: {fault}") from error
+                    raise TransientError(f"the lake could not be read: {fault}") from (error.__cause__ or error)
                 raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
             _warn_of_faults(asked)
             return answer
