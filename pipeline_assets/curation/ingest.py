@@ -77,7 +77,7 @@ class CurationFlow:
             return None
         if load := LoadName.of(version.key):
             return self._manifest(version, load, stores, report=report)
-        raw, told = RawObject.of(version.key), None
+        raw = RawObject.of(version.key)
         earlier = stores.ledger.receipt(version.id)
         if earlier and not redo:
             stores.ledger.record(earlier)
@@ -87,10 +87,12 @@ class CurationFlow:
             if earlier and receipt.run == earlier.run:
                 return receipt
             # Before the receipt too: from then on the bridge tells what the day holds.
-            told = _recount(raw.dataset, raw.day, stores) if raw else None
+            if raw:
+                _restate(raw.dataset, raw.day, stores)
             stores.ledger.record(receipt, report=report)
         if raw:
-            _recount(raw.dataset, raw.day, stores, told)
+            # Whoever overtook this object until now could not tell what it counts since: its receipt was not there.
+            _restate(raw.dataset, raw.day, stores)
             _complete(LoadName(raw.day, raw.load_id), stores)
         return receipt
 
@@ -168,23 +170,21 @@ def recurate_day(
         receipt = _receipt(known, runs.run_of(version), source, seconds, raw)
         stores.ledger.record(receipt, report=report)
         receipts.append(receipt)
-    _recount(dataset.name, day, stores)
+    _restate(dataset.name, day, stores)
     for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.version.key))}):
         _complete(LoadName(day, load_id), stores)
     return receipts
 
 
-def _recount(name: str, day: str, stores: CurationStores, told: DayAccount | None = None) -> DayAccount | None:
+def _restate(name: str, day: str, stores: CurationStores) -> None:
     """Tell the ledger what each object of a day counts by now: others supersede its rows, or give them back.
 
-    `told` is what it was told before, if anything; the answer is what it knows now. Whoever tells looks again
-    afterwards: so the last one to tell has told what stands, however many do it at once.
+    Whoever tells looks again afterwards: so the last one to tell has told what stands, however many do it at once.
     """
-    dataset = DATASETS.get(name)
+    dataset, told = DATASETS.get(name), None
     while dataset and (account := account_of(dataset, day, stores)) and account != told:
         stores.ledger.restate(f"curated/{name}", day, {source.id: source.counts for source in account.sources})
         told = account
-    return told
 
 
 def account_of(dataset: Dataset, day: str, stores: CurationStores) -> DayAccount | None:
