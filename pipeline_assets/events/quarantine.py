@@ -1,8 +1,8 @@
-"""The quarantine: rejected rows as JSON lines in S3, each with its rule, its reason and its place.
+"""The quarantine: rejected rows, and changes of tables, as JSON lines in S3, each with rule, reason and place.
 
-Layout: ``<flow>/<receipt id>/<run>/<first rejected record of a batch>.jsonl``. A batch always covers the same
-records, so writing it again after a crash writes the same object. A file that is refused whole leaves ``file.jsonl``,
-a message that is no S3 notification ``<flow>/messages/<message id>.jsonl``.
+Layout: ``<flow>/<receipt id>/<run>/<first rejected record of a batch>.jsonl``, a record of a stream by its padded sequence
+number. A batch always covers the same records, so writing it again after a crash writes the same object. A file that is
+refused whole leaves ``file.jsonl``, a message that is no S3 notification ``<flow>/messages/<message id>.jsonl``.
 
 The run that the receipt names is the one that counts. What earlier runs left goes once the receipt of a later one is
 recorded; a process that dies in between leaves it to the next run, and nobody reads it.
@@ -21,8 +21,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.events.rejection import Rejection
-from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.rejection import RejectedChange, Rejection
+from pipeline_assets.events.sources import ObjectVersion, Source, StreamBatch, padded_sequence_number
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -63,6 +63,27 @@ class Quarantine:
             for row in rows
         )
         self._put(f"{self._prefix(version.id, run)}/{rows[0].number:012d}.jsonl", documents)
+
+    def keep_changes(self, batch: StreamBatch, run: int, changes: Sequence[RejectedChange]) -> None:
+        """Keep the rejected records of a batch of a stream, which block nothing; nothing is written for none."""
+        if not changes:
+            return
+        place = _place(batch)
+        documents = (
+            {
+                **place,
+                "sequence_number": change.sequence_number,
+                "event_name": change.event_name,
+                "rule": change.rule,
+                "reason": change.reason,
+                "keys": change.keys,
+                "old": change.old,
+                "new": change.new,
+            }
+            for change in changes
+        )
+        first = padded_sequence_number(changes[0].sequence_number)
+        self._put(f"{self._prefix(batch.id, run)}/{first}.jsonl", documents)
 
     def keep_file(self, version: ObjectVersion, run: int, rule: str, reason: str, shown: str) -> None:
         """Keep the refusal of a whole file, with what was seen of it; its bytes stay where they arrived."""
@@ -105,10 +126,10 @@ class Quarantine:
         """Take a foreign message out, once it is in a queue again."""
         self._delete([self._message_key(message_id)])
 
-    def drop_earlier_runs(self, version: ObjectVersion, run: int) -> None:
+    def drop_earlier_runs(self, source: Source, run: int) -> None:
         """Take out what the runs before `run` left, once the receipt of `run` is recorded."""
-        kept_from = f"{self._prefix(version.id, run)}/"
-        earlier = [key for key, _ in self._list(f"{self._flow}/{version.id}/") if key < kept_from]
+        kept_from = f"{self._prefix(source.id, run)}/"
+        earlier = [key for key, _ in self._list(f"{self._flow}/{source.id}/") if key < kept_from]
         for first in range(0, len(earlier), _DELETED_AT_ONCE):
             self._delete(earlier[first : first + _DELETED_AT_ONCE])
 
@@ -171,10 +192,5 @@ def _named(header: Sequence[str], fields: Sequence[str]) -> dict[str, str] | Seq
     return dict(zip(header, fields, strict=True)) if fits else fields
 
 
-def _place(version: ObjectVersion) -> dict[str, Any]:
-    return {
-        "bucket": version.bucket,
-        "key": version.key,
-        "version_id": version.version_id,
-        "event_time": version.event_time,
-    }
+def _place(source: Source) -> dict[str, Any]:
+    return {**source.place, "event_time": source.event_time}
