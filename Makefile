@@ -57,7 +57,7 @@ spark: $(SYNCED) ## Add Spark (490 MB) for the tests that run the rules on it; i
 
 .PHONY: trino
 trino: ## Fetch Trino (150 MB) for the test that runs the SQL on it; it needs Maven, and a Java from 24 on in TRINO_JAVA_HOME
-	mvn --quiet --batch-mode --file tests/trino/pom.xml dependency:copy-dependencies -DoutputDirectory=jars
+	mvn --quiet --batch-mode --file tests/engines/trino/pom.xml dependency:copy-dependencies -DoutputDirectory=jars
 
 .PHONY: check
 check: $(SYNCED) ## Everything else a machine can judge: style, types, doors, template, spelling, SQL, definitions, locks
@@ -83,6 +83,10 @@ bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmar
 .PHONY: package
 package: $(SYNCED) ## Build the functions' packages into dist
 	$(RUN) python -m deploy.packaging
+
+.PHONY: template
+template: $(SYNCED) ## Write what the cloud template has for every flow and table, from the registry and the specs
+	$(RUN) python -m deploy.template_blocks
 
 .PHONY: picture
 picture: $(SYNCED) ## Draw the pictures of the README from a running instance

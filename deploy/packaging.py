@@ -2,8 +2,8 @@
 
 `make package` runs this module, `deploy.stack` uploads what it builds, and the local cloud runs the very same zips.
 
-What goes in is found, not listed: the handler's imports are followed through this repository, lazy ones too, those
-under `if TYPE_CHECKING` not. An import of anything the package does not hold stops the build.
+What goes in is found, not listed: the handler's imports are followed through this repository (by grimp), lazy ones too,
+those under `if TYPE_CHECKING` not. An import of anything the package does not hold stops the build.
 
 Third-party wheels come from `deploy/packages/<package>.txt`, locked with hashes. After a change of `uv.lock` or of a
 `.in` file, `python -m deploy.packaging --lock` writes the locks again with the versions of `uv.lock`; a test compares
@@ -20,7 +20,6 @@ off a cold import of 0.8 s, but they differ from one Python to the next.)
 from __future__ import annotations
 
 import argparse
-import ast
 import hashlib
 import json
 import platform
@@ -31,12 +30,16 @@ import sysconfig
 import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
-from importlib.util import resolve_name
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+import grimp
+
+from pipeline_assets.errors import UserError
+from pipeline_assets.flows import FunctionPackage, packages
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TOOLS: Final = ROOT / ".tools" / "bin"
@@ -48,17 +51,8 @@ MOST_BYTES: Final = 262_144_000
 FIRST_PARTY: Final = ("lambdas", "pipeline_assets")
 
 
-class PackagingError(Exception):
+class PackagingError(UserError):
     """A package that cannot be built; the message says what is missing and who wants it."""
-
-
-@dataclass(frozen=True)
-class Package:
-    """One function's package: its name, its handler's module and the AWS services it calls."""
-
-    name: str
-    handler: str
-    services: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -80,16 +74,10 @@ class Target:
         return "arm64" if machine.startswith(("aarch64", "arm64")) else "x86_64"
 
 
-PACKAGES: Final = (
-    Package("tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})),
-    Package("generator-lambda", "lambdas.generator.data_to_s3", frozenset({"s3"})),
-    Package("consumer-lambda", "lambdas.consumer.sqs_to_dynamo", frozenset({"dynamodb", "s3", "sqs"})),
-    Package("raw-to-curated", "lambdas.raw_to_curated.lambda_function", frozenset({"dynamodb", "glue", "s3", "sqs"})),
-    Package("inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"})),
-)
+PACKAGES: Final = packages()
 
 
-def build_package(package: Package, out: Path = OUT, target: Target | None = None) -> Path:
+def build_package(package: FunctionPackage, out: Path = OUT, target: Target | None = None) -> Path:
     """Build one package as `<out>/<name>.zip`, described by `<name>.json` beside it; unchanged inputs build nothing.
 
     Raises `PackagingError` when the handler reaches something that the package would not hold, and when the package is
@@ -97,17 +85,18 @@ def build_package(package: Package, out: Path = OUT, target: Target | None = Non
     """
     target = target or Target()
     archive, description = out / f"{package.name}.zip", out / f"{package.name}.json"
-    code = first_party_files(package.handler, ROOT)
-    inputs = _digest_of_inputs(package, code, target)
+    imports = import_graph()
+    code = first_party_files(package.handler, imports)
+    inputs = _digest_of_inputs(package, code.values(), target)
     if archive.exists() and description.exists() and json.loads(description.read_text())["inputs"] == inputs:
         return archive
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         wheels = Path(scratch, "wheels")
         _install(package, target, wheels)
-        _require_everything_imported(package, code, wheels)
+        _require_everything_imported(package, code, imports, wheels)
         content = {name: wheels / name for name in _kept(wheels, package.services)}
-        content |= {file.relative_to(ROOT).as_posix(): file for file in code}
+        content |= {file.relative_to(ROOT).as_posix(): file for file in code.values()}
         unpacked = sum(file.stat().st_size for file in content.values())
         if unpacked > MOST_BYTES:
             raise PackagingError(
@@ -149,57 +138,45 @@ def write_locks(locks: Path = LOCKS) -> None:
             _uv("pip", "compile", *form, "--constraints", str(versions), "-o", str(lock), str(wanted))
 
 
-def first_party_files(handler: str, root: Path) -> list[Path]:
-    """Find what `handler` needs of this repository: every module it reaches, and the packages these are in."""
-    reached: dict[str, Path] = {}
-    waiting = [handler]
-    if _module_file(handler, root) is None:
-        raise PackagingError(f"no module {handler} in {root}")
-    while waiting:
-        name = waiting.pop()
-        file = None if name in reached else _module_file(name, root)
-        if file is not None:
-            reached[name] = file
-            waiting += [name.rpartition(".")[0], *_imports(name, file)]
-    return sorted(reached.values())
+def import_graph() -> grimp.ImportGraph:
+    """Who imports what in this repository when it runs; a module needs the packages that it is in as well."""
+    graph = grimp.build_graph(
+        *FIRST_PARTY, include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
+    )
+    for module in graph.modules:
+        if (parent := module.rpartition(".")[0]) in graph.modules:
+            graph.add_import(importer=module, imported=parent)
+    return graph
 
 
-def _module_file(name: str, root: Path) -> Path | None:
-    if name.partition(".")[0] not in FIRST_PARTY:
-        return None
-    path = root.joinpath(*name.split("."))
-    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
+def first_party_files(handler: str, imports: grimp.ImportGraph) -> dict[str, Path]:
+    """Find what `handler` needs of this repository: the file of each module that it reaches, in the order of names.
+
+    Raises `PackagingError` when there is no such handler.
+    """
+    if handler not in imports.modules:
+        raise PackagingError(f"no module {handler} in {ROOT}")
+    reached = sorted({handler, *imports.find_upstream_modules(handler)})
+    return {name: _module_file(name) for name in reached if name.partition(".")[0] in FIRST_PARTY}
 
 
-def _imports(name: str, file: Path) -> Iterator[str]:
-    """List what the module imports, at any depth; for `from a import b` both `a` and `a.b`, for `b` may be a module."""
-    parent = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    waiting: list[ast.AST] = [ast.parse(file.read_text(), str(file))]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            waiting += node.orelse
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            source = resolve_name("." * node.level + (node.module or ""), parent)
-            yield source
-            yield from (f"{source}.{alias.name}" for alias in node.names)
-        else:
-            waiting += ast.iter_child_nodes(node)
+def _module_file(name: str) -> Path:
+    path = ROOT.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _require_everything_imported(package: Package, code: Sequence[Path], wheels: Path) -> None:
+def _require_everything_imported(
+    package: FunctionPackage, code: Mapping[str, Path], imports: grimp.ImportGraph, wheels: Path
+) -> None:
     held = {entry.name.partition(".")[0] for entry in wheels.iterdir()}.union(FIRST_PARTY, sys.stdlib_module_names)
-    for file in code:
-        module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        absent = {name.partition(".")[0] for name in _imports(module, file)} - held
+    for module, file in code.items():
+        absent = {name.partition(".")[0] for name in imports.find_modules_directly_imported_by(module)} - held
         if absent:
             wanted = ", ".join(sorted(absent))
             raise PackagingError(f"{package.name} does not hold {wanted}, which {file.relative_to(ROOT)} imports")
 
 
-def _digest_of_inputs(package: Package, code: Sequence[Path], target: Target) -> str:
+def _digest_of_inputs(package: FunctionPackage, code: Iterable[Path], target: Target) -> str:
     facts = {**asdict(target), **asdict(package), "services": sorted(package.services)}
     if target.platform is None:
         facts["platform"] = sysconfig.get_platform()
@@ -210,7 +187,7 @@ def _digest_of_inputs(package: Package, code: Sequence[Path], target: Target) ->
     return digest.hexdigest()
 
 
-def _install(package: Package, target: Target, folder: Path) -> None:
+def _install(package: FunctionPackage, target: Target, folder: Path) -> None:
     foreign = ("--python-version", target.python, "--python-platform", target.platform) if target.platform else ()
     locked = ("--no-deps", "--require-hashes", "--requirements", str(LOCKS / f"{package.name}.txt"))
     install = ("pip", "install", "--python", sys.executable, "--target", str(folder), "--only-binary", ":all:")

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from deploy.packaging import PACKAGES, ROOT, package_key
 from deploy.survivors import Survivor, adoption_template, find_survivors
+from pipeline_assets.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -68,7 +69,7 @@ _KINDS: Final = {
 }
 
 
-class DeployError(Exception):
+class DeployError(UserError):
     """A deployment that failed; the message names the resource and its reason."""
 
 

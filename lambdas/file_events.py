@@ -11,8 +11,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
+from pipeline_assets.errors import IngestError
 from pipeline_assets.events.messages import Continued, EventFlow, GivenUp, LeftAlone, Message, StoresT, work_message
-from pipeline_assets.events.outcomes import IngestError
 from pipeline_assets.events.queue import CONTINUATION, EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.privacy.cards import without_numbers

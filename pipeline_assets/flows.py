@@ -1,34 +1,135 @@
-"""The registry: one row per flow, from which everything that goes over all flows is derived.
+"""Registry of the flows: one row per flow, from which everything that goes over all flows is derived.
 
-A row names what is loaded by its address, ``package.module:NAME``, and loads nothing by itself: whoever goes over the
-rows pays for no frame library and no driver.
+The bridge's sensors, the commands of ``cesta``, an instance's environment, the functions' packages, the template's
+repeated blocks and the tests' loops read the rows. A row names what it loads by an address, ``package.module:NAME``,
+and loads nothing by itself: whoever goes over the rows pays for no frame library and no driver.
 """
 
 from __future__ import annotations
 
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
+
+from pipeline_assets.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionPackage:
-    """The package of the function behind a queue: its name, its handler's module and the AWS services it uses."""
+    """Deployment package of a Lambda function.
+
+    Parameters
+    ----------
+    name
+        Name of the package and, behind the stage, of the function.
+    handler
+        Module of the handler, which is named ``lambda_handler``.
+    services
+        AWS services that the function calls.
+    frames
+        The frame library that the package holds; empty for a function that reads row by row.
+    """
 
     name: str
     handler: str
     services: frozenset[str]
+    frames: str = ""
+
+    @property
+    def logical_id(self) -> str:
+        """Logical id of the function in the cloud template; its parameter and its resources begin with it."""
+        return self.name.title().replace("-", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of a flow's queue and function, as the template sets them.
+
+    Parameters
+    ----------
+    function_seconds
+        Timeout of the function.
+    batch
+        Most messages of one invocation; one, where an object can fill the memory or take minutes: what ends its
+        invocation must not take others with it.
+    receives
+        How often a message is received before it is a dead letter.
+    waiting_seconds
+        Age of the oldest message above which an alarm is raised.
+    """
+
+    function_seconds: int
+    batch: int
+    receives: int = 40
+    waiting_seconds: int = 900
+
+    @property
+    def visibility_seconds(self) -> int:
+        """Visibility timeout of the queue: six times the function's, as AWS asks for."""
+        return 6 * self.function_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class QueueGroup:
+    """What differs from flow to flow in the resources around a queue, which `deploy.template_blocks` writes.
+
+    Parameters
+    ----------
+    queue_name, bucket_name, function_name
+        Names in AWS, behind ``cesta-<stage>-``.
+    concurrency
+        Parameter of the template that caps the invocations at once.
+    objects
+        What arrives, in the plural, for descriptions.
+    bucket_holds, function_does
+        Descriptions of the two outputs, a sentence each.
+    no_error
+        What of the data or the target does *not* count as an error of the function, for the alarm on its errors.
+    ask_if_retried
+        What to ask first when messages are put off again and again, for the alarm on that.
+    invocations
+        Default of `concurrency`: 2, 4, 8, 16, 32 or 64.
+    function_output
+        The function's name among the outputs and in the names of its alarms, where it is not `function_name`.
+    """
+
+    queue_name: str
+    bucket_name: str
+    function_name: str
+    concurrency: str
+    objects: str
+    bucket_holds: str
+    function_does: str
+    no_error: str
+    ask_if_retried: str
+    invocations: int = 2
+    function_output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowRow:
-    """One flow.
+    """Row of the registry: one flow.
 
-    `anchor` is the asset, slashes in its key, that shows in Dagster what is said of the flow as a whole. `queue` and
-    `bucket` are logical names among the outputs of a deployment, empty for a flow that no queue feeds; its dead letters
-    are in the queue of the same name with ``-dlq``. `resources` begins the logical ids of its queue, policies and
-    alarms in the template. `flow`, `settings` and `opener` are addresses: of the flow, of the class of its settings and
-    of the function that opens its stores.
+    Parameters
+    ----------
+    name
+        Name of the flow, as in its receipts and on the command line.
+    anchor
+        Key, with slashes, of the asset that shows in Dagster what is said of the flow as a whole.
+    queue, bucket
+        Logical names among the outputs of a deployment, empty for a flow that no queue feeds. The dead letters of a
+        queue are in the queue of the same name with ``-dlq``.
+    resources
+        Beginning of the logical ids of the flow's queue, policies and alarms in the template.
+    flow, settings, opener
+        Addresses: of the flow, of the class of its settings, and of the function that opens its stores.
+    package, bounds, group
+        The function behind the queue, the limits of both, and what else differs in the resources around them.
+    others
+        Further functions of the flow, which its queue does not feed.
+    environment
+        What an instance gives the flow's processes: by variable, the place in the outputs document, with dots.
     """
 
     name: str
@@ -40,9 +141,25 @@ class FlowRow:
     settings: str = ""
     opener: str = ""
     package: FunctionPackage | None = None
+    bounds: Bounds | None = None
+    others: tuple[FunctionPackage, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def dead_letters(self) -> str:
+        """Logical name of the queue of its dead letters."""
+        return f"{self.queue}-dlq"
+
+    @property
+    def bucket_variable(self) -> str:
+        """Name of the environment variable that holds the name of the flow's bucket."""
+        places = {place: variable for variable, place in self.environment.items()}
+        return places.get(f"buckets.{self.bucket}", f"{self.name.upper()}_BUCKET")
+
+    group: QueueGroup | None = None
 
     def load(self, address: str) -> Any:  # noqa: ANN401 - whatever lies at the address
-        """What lies at one of the row's addresses."""
+        """Import what lies at one of the row's addresses."""
         return pkgutil.resolve_name(address)
 
 
@@ -59,6 +176,26 @@ FLOWS: Final = (
         package=FunctionPackage(
             "tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})
         ),
+        bounds=Bounds(function_seconds=60, batch=10),
+        environment={
+            "NEO4J_URI": "graph.uri",
+            "NEO4J_USER": "graph.user",
+            "NEO4J_PASSWORD": "graph.password",
+            "TICKETS_QUEUE_URL": "queues.tickets",
+            "TICKETS_BUCKET": "buckets.tickets",
+            "TICKETS_DAY_BEGINS": "settings.tickets-day-begins",
+        },
+        group=QueueGroup(
+            queue_name="tickets",
+            bucket_name="tickets",
+            function_name="tickets-ingestion",
+            concurrency="TicketsConcurrency",
+            objects="ticket files",
+            bucket_holds="Put ticket files here.",
+            function_does="Loads ticket files into the purchase graph.",
+            no_error="a bad row or an absent graph",
+            ask_if_retried="is the graph up, and can the function reach it?",
+        ),
     ),
     FlowRow(
         name="stocks",
@@ -72,6 +209,26 @@ FLOWS: Final = (
         package=FunctionPackage(
             "consumer-lambda", "lambdas.consumer.sqs_to_dynamo", frozenset({"dynamodb", "s3", "sqs"})
         ),
+        bounds=Bounds(function_seconds=30, batch=10),
+        # Makes the market's files of each minute.
+        others=(FunctionPackage("generator-lambda", "lambdas.generator.data_to_s3", frozenset({"s3"})),),
+        environment={
+            "STOCKS_QUEUE_URL": "queues.stocks",
+            "STOCKS_BUCKET": "buckets.stocks",
+            "TABLE_NAME": "tables.stocks",
+        },
+        group=QueueGroup(
+            queue_name="StockQueue",
+            bucket_name="stocks",
+            function_name="ConsumerLambda",
+            concurrency="StocksConcurrency",
+            objects="price files",
+            bucket_holds="Put price files here, under stocks/.",
+            function_does="Writes price files into the table.",
+            no_error="a bad row or a throttled table",
+            ask_if_retried="is the table throttled?",
+            function_output="consumer",
+        ),
     ),
     FlowRow(
         name="inbox",
@@ -83,7 +240,26 @@ FLOWS: Final = (
         settings="pipeline_assets.settings:InboxSettings",
         opener="pipeline_assets.raw.stores:open_inbox_stores",
         package=FunctionPackage(
-            "inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"})
+            "inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"}), "polars"
+        ),
+        bounds=Bounds(function_seconds=300, batch=1),
+        environment={
+            "INBOX_QUEUE_URL": "queues.inbox",
+            "INBOX_BUCKET": "buckets.inbox",
+            "RAW_BUCKET": "buckets.raw",
+            "CARD_TOKEN_KEY_ID": "token_key.key_id",
+            "CARD_TOKEN_KEY": "token_key.key",
+        },
+        group=QueueGroup(
+            queue_name="inbox",
+            bucket_name="ecommerce-inbox",
+            function_name="inbox-to-raw",
+            concurrency="InboxConcurrency",
+            objects="foreign files",
+            bucket_holds="Put foreign Parquet files here, under the name of their dataset.",
+            function_does="Replaces personal data of foreign files and hands them to raw.",
+            no_error="a bad row or a refused object",
+            ask_if_retried="can the function use the inbox's key?",
         ),
     ),
     FlowRow(
@@ -96,9 +272,55 @@ FLOWS: Final = (
         settings="pipeline_assets.settings:CurationSettings",
         opener="pipeline_assets.curation.stores:open_stores",
         package=FunctionPackage(
-            "raw-to-curated", "lambdas.raw_to_curated.lambda_function", frozenset({"dynamodb", "glue", "s3", "sqs"})
+            "raw-to-curated",
+            "lambdas.raw_to_curated.lambda_function",
+            frozenset({"dynamodb", "glue", "s3", "sqs"}),
+            "polars",
+        ),
+        bounds=Bounds(function_seconds=900, batch=1),
+        environment={
+            "RAW_QUEUE_URL": "queues.raw",
+            "RAW_BUCKET": "buckets.raw",
+            "CURATED_BUCKET": "buckets.curated",
+            "LAKE_DATABASE": "databases.lake",
+        },
+        group=QueueGroup(
+            queue_name="raw",
+            bucket_name="ecommerce-raw",
+            function_name="raw-to-curated",
+            concurrency="CurationConcurrency",
+            objects="raw objects",
+            bucket_holds="E-commerce tables as exported, personal data replaced.",
+            function_does="Makes curated days from raw objects.",
+            no_error="a bad row or a refused object",
+            ask_if_retried="does S3 or the ledger answer?",
+            invocations=4,
         ),
     ),
     # Loads that became complete: no queue of their own, their receipts come from curation.
     FlowRow(name="loads", anchor="lake/loads"),
 )
+
+
+def queued_flows() -> tuple[FlowRow, ...]:
+    """Rows of the flows that a queue feeds, which are those that an operator's command may name."""
+    return tuple(row for row in FLOWS if row.queue)
+
+
+def packages() -> tuple[FunctionPackage, ...]:
+    """Packages of all functions of all flows."""
+    return tuple(package for row in FLOWS for package in (row.package, *row.others) if package)
+
+
+def flow_row(name: str) -> FlowRow:
+    """Row of the flow with this name.
+
+    Raises
+    ------
+    UserError
+        There is no such flow; the message names those that there are.
+    """
+    found = next((row for row in FLOWS if row.name == name), None)
+    if found is None:
+        raise UserError(f"there is no flow {name}", expected=" or ".join(row.name for row in FLOWS))
+    return found

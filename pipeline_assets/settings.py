@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from pipeline_assets.errors import UserError
+
 Environment = Mapping[str, str] | None
 
 
-class MissingSettingError(RuntimeError):
+class MissingSettingError(UserError):
     """Raised when a required environment variable is unset or empty."""
 
     def __init__(self, name: str, meaning: str) -> None:
@@ -27,7 +29,7 @@ class UnknownSettingError(MissingSettingError):
     """Raised when an environment variable holds none of the values that there are."""
 
     def __init__(self, name: str, value: str, known: str) -> None:
-        RuntimeError.__init__(self, f"environment variable {name} is {value!r}: it must be {known}")
+        UserError.__init__(self, f"environment variable {name} is {value!r}: it must be {known}")
         self.name = name
 
 

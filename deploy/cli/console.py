@@ -127,7 +127,7 @@ def _sentence(error: Exception, *, from_env: bool) -> str | None:
     from deploy.cli.prices import PeriodError
     from deploy.local.dagster_web import DagsterUnreachableError
     from deploy.samples.purchases import SampleMissingError
-    from pipeline_assets.events.outcomes import TerminalError, TransientError
+    from pipeline_assets.errors import TerminalError, TransientError
     from pipeline_assets.operations.replay import MendError
     from pipeline_assets.queries.named_query import QuestionError
     from pipeline_assets.settings import MissingSettingError

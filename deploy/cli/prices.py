@@ -13,6 +13,7 @@ from rich.table import Table
 from deploy.cli.console import console, print_json, say
 from deploy.cli.loading import access_to
 from deploy.local.instance import Instance
+from pipeline_assets.errors import UserError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.stocks.feed import COLUMNS
 from pipeline_assets.stocks.rows import Price
@@ -24,7 +25,7 @@ _NAMED = 8
 _FIRST = datetime(1, 1, 1, 1, tzinfo=UTC)
 
 
-class PeriodError(Exception):
+class PeriodError(UserError):
     """Raised for times that cannot be read; the message says what was given and what is taken."""
 
 

@@ -14,7 +14,7 @@ from deploy.cli.progress import notes_shown, shown
 from deploy.local.board import Condition, Picture, already_held, holder
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import PROJECT, Instance
-from deploy.local.processes import birth, last_lines
+from deploy.local.processes import last_lines, started_at
 from deploy.local.stack import LocalStack, local_stack
 from deploy.local.supervisor import end_leftovers
 
@@ -95,7 +95,7 @@ def stop(instance: Instance) -> None:
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _LONGEST_STOP_SECONDS
     with console.status("stopping: the local cloud saves its state …"):
-        while holder(instance) is not None or birth(pid) is not None:
+        while holder(instance) is not None or started_at(pid) is not None:
             if time.monotonic() > deadline:
                 raise LocalStackError(
                     f"the instance (process {pid}) did not stop within {_LONGEST_STOP_SECONDS:.0f} s: "

@@ -41,7 +41,7 @@ class Part:
     condition: Condition = Condition.WAITING
     detail: str = ""
     pid: int | None = None
-    birth: str | None = None
+    started_at: float | None = None
     restarts: int = 0
     seconds: float | None = None
     log: str | None = None

@@ -14,9 +14,9 @@ from botocore.exceptions import HTTPClientError
 from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
 from deploy.local.flows import FLOWS, messages_in
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.operations.backlog import what_waits
 

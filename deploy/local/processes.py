@@ -8,7 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from deploy.local import leash
 
@@ -64,41 +67,34 @@ def start(
         )
 
 
-def birth(pid: int) -> str | None:
-    """A mark that tells this process from a later one with the same number; None when there is no such process."""
-    if sys.platform != "linux":
-        return _birth_from_ps(pid)
+def started_at(pid: int) -> float | None:
+    """When a process was started, in seconds since boot; None when there is none, or only its exit code is left.
+
+    It tells the process from a later one with the same number, and a clock that is set does not change it.
+    """
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return round(process.create_time() - psutil.boot_time(), 2)
+    except psutil.NoSuchProcess:
         return None
-    state, *fields = text.rpartition(")")[2].split()  # the name before it may hold blanks
-    return None if state in "ZX" else fields[18]  # field 22: start time in clock ticks since boot
 
 
-def _birth_from_ps(pid: int) -> str | None:
-    answer = subprocess.run(
-        ["/bin/ps", "-o", "lstart=,stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.split()
-    return None if not answer or answer[-1].startswith("Z") else " ".join(answer[:-1])
-
-
-def signal_group(pid: int, number: signal.Signals) -> bool:
-    """Send a signal to the process group led by `pid`; False when nothing is left of it."""
-    try:
-        os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
+def kill_group(pid: int) -> None:
+    """Kill what is left of the process group that `pid` leads or led."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def end_group(pid: int, within: float) -> None:
-    """Ask a process group to end and end what is left of it after `within` seconds."""
-    signal_group(pid, signal.SIGTERM)
+    """Ask a process to end, and kill what is left of its group when it has, or after `within` seconds."""
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).terminate()
     deadline = time.monotonic() + within
-    while time.monotonic() < deadline and birth(pid) is not None:
+    while time.monotonic() < deadline and started_at(pid) is not None:
         time.sleep(0.1)
-    signal_group(pid, signal.SIGKILL)
+    kill_group(pid)
 
 
 def last_lines(log: Path, count: int = 1) -> str:
@@ -113,7 +109,7 @@ def last_lines(log: Path, count: int = 1) -> str:
     return " / ".join(lines[-count:])
 
 
-def cause_of_death(return_code: int) -> str:
+def exit_reason(return_code: int) -> str:
     """How a process ended, in words."""
     if return_code < 0:
         return f"was killed by signal {-return_code} ({signal.Signals(-return_code).name})"

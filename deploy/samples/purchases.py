@@ -28,6 +28,8 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline_assets.errors import UserError
+
 COLUMNS = ("ticket_id", "product", "basket_id", "timestamp", "category", "quantity", "store")
 
 #: First and last day with purchases. The last one ends at 04:01, since the year was cut by its weeks.
@@ -37,7 +39,7 @@ LAST_DAY = date(2018, 1, 1)
 _WEEK = 7
 
 
-class SampleMissingError(RuntimeError):
+class SampleMissingError(UserError):
     """The package that carries the sample purchases is not installed."""
 
     def __init__(self) -> None:

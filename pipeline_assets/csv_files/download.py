@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.csv_files.reading import LARGEST_OBJECT, refused
 from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.storage.answers import refusal

@@ -18,9 +18,10 @@ from pipeline_assets import __version__
 from pipeline_assets.csv_files.download import downloaded
 from pipeline_assets.csv_files.reading import CsvFile, RefusedFileError, open_csv
 from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.outcomes import Counts, OvertakenError, TransientError
+from pipeline_assets.events.outcomes import Counts, OvertakenError
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion

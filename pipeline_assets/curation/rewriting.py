@@ -17,7 +17,7 @@ from pipeline_assets.curation.day import CuratedDay, curate
 from pipeline_assets.curation.source import RawFile
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import RawObject, curated_key, raw_prefix

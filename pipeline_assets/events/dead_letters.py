@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from pipeline_assets.errors import TerminalError
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.outcomes import TerminalError
 from pipeline_assets.events.queue import GIVEN_UP
 
 if TYPE_CHECKING:

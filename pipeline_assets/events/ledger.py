@@ -20,9 +20,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import Accounts, PartitionAccount
 from pipeline_assets.events.coverage import Covered, coverage, covered
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.shares import DIGITS, actions
 from pipeline_assets.events.sources import Source, StreamBatch

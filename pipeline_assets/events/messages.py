@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.names import is_left_alone
-from pipeline_assets.events.outcomes import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions

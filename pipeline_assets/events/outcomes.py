@@ -3,7 +3,7 @@
 Every row of an object version ends as exactly one of *accepted*, *duplicate* (the same row again inside one object),
 *superseded* (a newer object version already owns it) or *quarantined* (bad data, kept and replayable), so that
 ``received == accepted + quarantined + duplicate + superseded`` holds for every object version. Retry is for the event,
-never for a row: `TransientError` is delivered again, `TerminalError` never is.
+never for a row: see `pipeline_assets.errors`.
 """
 
 from __future__ import annotations
@@ -51,40 +51,3 @@ class Counts:
 
 class OvertakenError(Exception):
     """Raised when another worker has taken an object further, or has begun it again; nothing was changed."""
-
-
-class IngestError(Exception):
-    """Base of the errors that decide an event's fate; carries what a log line and a receipt need to name it.
-
-    Attributes: `flow`, `object_uri` (empty when no object is known), `rule` (short name of what was violated).
-    """
-
-    def __init__(self, message: str, *, flow: str = "", object_uri: str = "", rule: str = "") -> None:
-        super().__init__(message)
-        self.flow = flow
-        self.object_uri = object_uri
-        self.rule = rule
-
-    def attributes(self) -> dict[str, str]:
-        """What identifies the failure, for structured logs."""
-        return {"flow": self.flow, "object_uri": self.object_uri, "rule": self.rule, "error": str(self)}
-
-
-class TransientError(IngestError):
-    """The target is down, throttled or busy: the event must be delivered again."""
-
-
-class TerminalError(IngestError):
-    """The input can never succeed as it is: it is quarantined and not delivered again."""
-
-
-class TimeBudgetReachedError(IngestError):
-    """The work was stopped at its time budget with everything done so far committed: a continuation goes on.
-
-    `moved` says that a step forward was made. Without one the event is delivered again instead, so that it is counted:
-    a continuation would go round for ever.
-    """
-
-    def __init__(self, message: str, *, flow: str = "", object_uri: str = "", moved: bool = False) -> None:
-        super().__init__(message, flow=flow, object_uri=object_uri, rule="time_budget")
-        self.moved = moved

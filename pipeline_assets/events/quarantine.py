@@ -1,8 +1,9 @@
 """The quarantine: rejected rows, and changes of tables, as JSON lines in S3, each with rule, reason and place.
 
-Layout: ``<flow>/<receipt id>/<run>/<first rejected record of a batch>.jsonl``, a record of a stream by its padded sequence
-number. A batch always covers the same records, so writing it again after a crash writes the same object. A file that is
-refused whole leaves ``file.jsonl``, a message that is no S3 notification ``<flow>/messages/<message id>.jsonl``.
+Layout: ``<flow>/<receipt id>/<run>/<first rejected record of a batch>.jsonl``, records of streams by their padded
+sequence numbers. A batch always covers the same records, so writing it again after a crash writes the same object. A
+file that is refused whole leaves ``file.jsonl``, a message that is no S3 notification
+``<flow>/messages/<message id>.jsonl``.
 
 The run that the receipt names is the one that counts. What earlier runs left goes once the receipt of a later one is
 recorded; a process that dies in between leaves it to the next run, and nobody reads it.
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.rejection import RejectedChange, Rejection
 from pipeline_assets.events.sources import ObjectVersion, Source, StreamBatch, padded_sequence_number

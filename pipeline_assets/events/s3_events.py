@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
+from pipeline_assets.errors import TerminalError
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.outcomes import TerminalError
 from pipeline_assets.events.sources import ObjectVersion
 
 _YEARS = range(2006, 9000)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec.structs import replace
 
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.names import is_left_alone
-from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.events.sources import ObjectVersion
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from pipeline_assets.events.outcomes import TimeBudgetReachedError
+from pipeline_assets.errors import TimeBudgetReachedError
 
 #: Work on the graph stops with this left: a batch begun just before ends within it, waiting for its turn included.
 RESERVE_SECONDS = 25.0

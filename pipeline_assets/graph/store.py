@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from neo4j import GraphDatabase, Query
 from neo4j.exceptions import DriverError, Neo4jError
 
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import apply, read_claims

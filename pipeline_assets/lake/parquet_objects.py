@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.storage.answers import error_code, put_conflict, refusal
 

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Column, ColumnType, Dataset
 from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient

@@ -10,7 +10,7 @@ import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.csv_files.ingest import FileFlow, StoresT
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.metadata import data_version, partition_state, sources_table, state_figures, work_figures

@@ -14,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.csv_files.ingest import FileFlow, FileStores, StoresT
 from pipeline_assets.csv_files.reading import RefusedFileError, open_csv
+from pipeline_assets.errors import TransientError, UserError
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.outcomes import TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.rejection import Rejection
@@ -28,7 +28,7 @@ _FAILURES_IN_A_ROW = 3
 _LOOK_SECONDS = 0.3
 
 
-class MendError(Exception):
+class MendError(UserError):
     """Raised when a mended file cannot take the place of the old one; the message says why and what to do."""
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_as
-from pipeline_assets.events.outcomes import TerminalError
+from pipeline_assets.errors import TerminalError
 from pipeline_assets.privacy.cards import Where, holds_number, without_numbers
 from pipeline_assets.privacy.context import SAYS_SO
 from pipeline_assets.privacy.digits import LEAST_DIGITS, OF_NETWORK, SSN_DIGITS, issuer, last_four

@@ -10,7 +10,7 @@ import hmac
 import re
 from dataclasses import dataclass, field
 
-from pipeline_assets.events.outcomes import TerminalError
+from pipeline_assets.errors import TerminalError
 
 #: Bytes that a key has at least: as many as the digest.
 LEAST_BYTES = 32

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.queries.engine import Answer, Cell
 from pipeline_assets.queries.named_query import Question, QuestionError, Value
 from pipeline_assets.queries.sql import placeholders

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sqlglot.errors import SqlglotError
 
 from pipeline_assets.datasets.spec import Column
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.tables import LakeBucket, LakeTable
 from pipeline_assets.queries.engine import Answer
 from pipeline_assets.queries.lake_objects import Reading, table_dataset

@@ -23,6 +23,8 @@ from datetime import UTC, date, datetime, timedelta
 from importlib.resources.abc import Traversable
 from typing import Any, cast
 
+from pipeline_assets.errors import UserError
+
 Value = str | int | float | date | None
 
 _PARAMETER = re.compile(r"(?P<name>\w+)\s+(?P<kind>[\w|]+)(?:\s*=\s*(?P<default>\S+))?\s{2,}(?P<meaning>.+)")
@@ -39,7 +41,7 @@ _TAKES = {
 }
 
 
-class QuestionError(ValueError):
+class QuestionError(UserError):
     """A question that does not exist, a parameter it cannot take, or an answer that is too large to be made."""
 
 

@@ -6,13 +6,14 @@ from typing import Final
 
 from sqlglot import exp
 
+from pipeline_assets.errors import UserError
 from pipeline_assets.lake.tables import LakeTable, lake_tables
 
 #: What Athena calls the Glue catalogue of the account.
 CATALOGUE: Final = "awsdatacatalog"
 
 
-class UnknownNameError(ValueError):
+class UnknownNameError(UserError):
     """A table or database that the lake does not have; the message lists what it has."""
 
 

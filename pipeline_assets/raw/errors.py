@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_assets.events.outcomes import TerminalError
+from pipeline_assets.errors import TerminalError
 
 
 class SourceError(TerminalError):

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.events.outcomes import TerminalError
+from pipeline_assets.errors import TerminalError
 from pipeline_assets.lake.layout import LoadName, RawObject
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.privacy.masking import mask

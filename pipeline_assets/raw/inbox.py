@@ -26,8 +26,9 @@ from pipeline_assets import __version__
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.text import clean_column
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, MANIFEST, LoadName, RawObject, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, LoadMode, Manifest
 from pipeline_assets.raw.clocks import Mark

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.raw.engines import NO_KEY, SourceColumn, quoted, told, tuples
 from pipeline_assets.raw.errors import SourceError
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.datasets.stocks import STOCKS
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.stocks.ownership import Fate, OwnedPrice, Owner, Settled, judge
 from pipeline_assets.stocks.rows import Price
 

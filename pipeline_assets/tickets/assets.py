@@ -7,7 +7,7 @@ import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.partitions import days_since
 from pipeline_assets.lineage.redo import now_and_then, redo_days, tried_again

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.tickets.ingest import TICKET_FLOW

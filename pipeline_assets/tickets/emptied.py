@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.sources import ObjectVersion
 
 if TYPE_CHECKING:

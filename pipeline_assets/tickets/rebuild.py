@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipeline_assets.errors import UserError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 
 
-class ObjectsGoneError(Exception):
+class ObjectsGoneError(UserError):
     """Raised when tickets of the graph come from object versions that are no longer in the bucket.
 
     `tickets` holds how many by the object's URI.

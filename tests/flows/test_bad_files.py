@@ -14,12 +14,12 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import ownership
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from tests.flows.graph_picture import picture
 from tests.flows.test_tickets_flow import TicketCloud
-from tests.ticket_files import CASES, HEAD, Case, row
+from tests.worlds.graph_picture import picture
+from tests.worlds.ticket_files import CASES, HEAD, Case, row
 
 if TYPE_CHECKING:
-    from tests.flows.conftest import RunningStack
+    from tests.worlds.stack import RunningStack
 
 GONE = "gone before it is read.csv"
 #: Garbage, test and foreign messages; the last one announces that an object was removed.

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -21,11 +20,12 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from deploy.local.cloud import CREDENTIALS, REGION
-from deploy.local.instance import PROJECT, GraphEngine
-from deploy.local.processes import inherited_environment, signal_group, start
+from deploy.local.instance import PROJECT
+from deploy.local.processes import inherited_environment, kill_group, start
 from pipeline_assets.definitions import defs
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger, pending_item
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.shares import sums_of
 from pipeline_assets.events.sources import ObjectVersion
@@ -43,9 +43,9 @@ from pipeline_assets.settings import MissingSettingError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from tests.flows.conftest import RunningStack
+    from tests.worlds.stack import RunningStack
 
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)  # its graph is never asked
+pytestmark = pytest.mark.any_engine  # its graph is never asked
 LANDED, SOLD, GRAPH = "tickets/landed", "tickets", "purchase_graph"
 OTHERS = [flow for flow in FLOWS if flow != "tickets"]
 ROWS = Counts(received=10, accepted=7, quarantined=1, duplicate=1, superseded=1)
@@ -90,7 +90,7 @@ class Bridge:
 
     def kill_daemon(self) -> None:
         assert self.process is not None
-        signal_group(self.process.pid, signal.SIGKILL)
+        kill_group(self.process.pid)
         self.process.wait()
         self.process = None
 

@@ -18,14 +18,15 @@ from deploy.local.access import Access
 from pipeline_assets.curation.completion import open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
 from pipeline_assets.datasets.spec import Between, Rule
-from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError, TransientError
+from pipeline_assets.errors import TimeBudgetReachedError, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snapshot
 from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.operations.rejected import rejected_file, rejected_files
 from pipeline_assets.operations.replay import MendError, replay_files
-from tests.flows.curation_world import DAY, MORNING, STORES, CurationWorld, frame, load_id, parquet, row
-from tests.flows.ledger_accounts import source_ids
-from tests.flows.withheld import withheld
+from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, load_id, parquet, row
+from tests.worlds.ledger_accounts import source_ids
+from tests.worlds.withheld import withheld
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from msgspec import structs
 from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, PRODUCTS, QUERY_LOG
 from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.manifest import Manifest
@@ -31,9 +32,9 @@ from pipeline_assets.raw.inbox import INBOX_FLOW
 from pipeline_assets.raw.loads import Loads
 from pipeline_assets.raw.stores import INBOX, InboxQuarantine, InboxStores
 from pipeline_assets.storage.documents import to_json
-from tests.flows.source_world import frame_of
-from tests.flows.withheld import withheld
-from tests.number_spellings import DIGITS, SEPARATORS, spelled
+from tests.worlds.number_spellings import DIGITS, SEPARATORS, spelled
+from tests.worlds.source import frame_of
+from tests.worlds.withheld import withheld
 
 KEY = TokenKey("k1", bytes(range(32)))
 CARD, CODE, SSN, NAME = "4111111111111111", "K9X7QZ", "666-45-6789", "Hortensia"

@@ -18,7 +18,6 @@ from deploy.cli.deployment import Where, deployment_of
 from deploy.cli.state import print_status
 from deploy.local.access import Access
 from deploy.local.flows import FLOWS, flow_status, messages_in
-from deploy.local.instance import GraphEngine
 from deploy.local.outputs import environment_contract
 from deploy.local.reconciliation import announce_lost
 from pipeline_assets.curation.ingest import CURATION_FLOW
@@ -31,11 +30,11 @@ from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_i
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
 from pipeline_assets.storage.documents import to_json
-from tests.flows.conftest import RunningStack
-from tests.flows.lake_world import Lake, foreign, load_name, until
+from tests.worlds.lake import Lake, foreign, load_name, until
+from tests.worlds.stack import RunningStack
 
 #: Nothing of the lake comes near the graph.
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+pytestmark = pytest.mark.any_engine
 #: Never issued to anybody: a test number of a card network, and one of the ranges that are no social security number.
 CARD, CODE, SSN, NAME = "4929123412341232", "737", "987-65-4320", "Hortensia"
 CANARIES = Canaries((CARD, SSN))

@@ -13,7 +13,7 @@ from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName
-from tests.flows.curation_world import DAY, ORDERS, STORES, CurationWorld, frame, load_id, row
+from tests.worlds.curation import DAY, ORDERS, STORES, CurationWorld, frame, load_id, row
 
 
 @pytest.fixture

@@ -12,17 +12,16 @@ from deploy.cli import loading
 from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
 from deploy.local.following import Progress, follow
-from deploy.local.instance import GraphEngine
 from deploy.local.tickets_load import TicketFile, put_ticket_file, standing_at, tickets_leaving
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import notification
 from pipeline_assets.events.sources import ObjectVersion
-from tests.flows.conftest import RunningStack
 from tests.flows.test_tickets_flow import HEADER, row
+from tests.worlds.stack import RunningStack
 
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+pytestmark = pytest.mark.any_engine
 
 Shown = Callable[[Progress], None]
 

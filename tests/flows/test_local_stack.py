@@ -1,4 +1,4 @@
-"""A local instance as people use it: up, a second one beside it, a child that dies, down, and on again where it was."""
+"""A local instance as people use it: up, healthy, closed to other machines, and started once."""
 
 from __future__ import annotations
 
@@ -6,95 +6,12 @@ import gzip
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from deploy.local.access import Access
-from deploy.local.board import Condition, Picture, holder
-from deploy.local.flows import flow_status
-from deploy.local.instance import PORT_NAMES, PROJECT, Instance, port_is_free
-from deploy.local.processes import birth
-from tests.flows.conftest import free_port_base, running_stack
-
-MARK = "kept-over-a-restart"
-#: What a person may have set for other work: a proxy at which nobody listens, a profile that is not there.
-SURROUNDINGS = {
-    "HTTP_PROXY": "http://127.0.0.1:9",
-    "http_proxy": "http://127.0.0.1:9",
-    "AWS_PROFILE": "of-the-person",
-}
-FILES = 25
-
-
-class Command:
-    """The `cesta` command, run as a person runs it, on one state directory."""
-
-    def __init__(self, state: Path, port_base: int) -> None:
-        self.instance = Instance.at(state, port_base)
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        where = ("--state", str(self.instance.state), "--port-base", str(self.instance.port_base))
-        command = [sys.executable, "-m", "deploy.cli.main", *arguments, *where]
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-            cwd=PROJECT,
-            env=os.environ | SURROUNDINGS,
-        )
-
-    def picture(self) -> Picture:
-        picture = Picture.read(self.instance)
-        assert picture is not None
-        return picture
-
-    def pid(self, name: str) -> int:
-        pid = next(part.pid for part in self.picture().parts if part.name == name)
-        assert pid is not None
-        return pid
-
-    def access(self) -> Access:
-        return Access(json.loads(self("outputs", "--json").stdout))
-
-
-@pytest.fixture(scope="module")
-def cesta(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """An instance started in the background, stopped at the end however its tests went."""
-    command = Command(tmp_path_factory.mktemp("instance"), free_port_base())
-    outcome = command("up", "--detach")
-    assert outcome.returncode == 0, outcome.stderr
-    yield command
-    command("down")
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def processes_under(state: Path) -> set[str]:
-    """Command lines of processes that name the state directory: children, and the functions' processes."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            text = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if str(state) in text:
-            found.add(text)
-    return found
+from deploy.local.board import Condition
+from deploy.local.instance import PORT_NAMES
+from tests.worlds.commands import Command, processes_under
+from tests.worlds.waiting import eventually
 
 
 class TestUp:
@@ -161,86 +78,3 @@ class TestUp:
         assert cesta.pid("graph") != before
         with cesta.access().graph() as driver:
             driver.verify_connectivity()
-
-
-class TestDownAndUp:
-    def test_goes_on_where_it_was_beside_another_instance(self, cesta: Command, tmp_path: Path) -> None:
-        leave_marks(cesta.access())
-        deployed = stack_description(cesta.access())
-        invoke_function(cesta.access())
-        assert any("ministack-lambda" in line for line in processes_under(cesta.instance.state))
-        put_ticket_files(cesta.access())
-
-        with running_stack(tmp_path, dagster=False) as other:
-            assert not other.access.s3.list_objects_v2(Bucket=other.access.bucket("tickets")).get("Contents")
-            supervisor = holder(cesta.instance)
-            assert cesta("down").returncode == 0
-            assert supervisor is not None
-            assert birth(supervisor) is None
-            assert processes_under(cesta.instance.state) == set()
-            assert all(port_is_free(cesta.instance.port(name)) for name in PORT_NAMES)
-            assert other.local.supervisor.failed.is_set() is False
-
-        with running_stack(cesta.instance.state, dagster=False, port_base=cesta.instance.port_base) as again:
-            assert find_marks(again.access) == {"object", "message", "item", "node"}
-            assert stack_description(again.access) == deployed, "a deployment without a change does nothing"
-            assert eventually(lambda: flow_status(again.access, "tickets").accepted == FILES), "work went on at once"
-            assert flow_status(again.access, "tickets").queued == 0
-
-
-def leave_marks(access: Access) -> None:
-    """Put a mark into each store; the quarantine bucket and the dead-letter queue, which nobody listens to."""
-    access.s3.put_object(Bucket=access.bucket("quarantine"), Key=MARK, Body=b"x")
-    access.sqs.send_message(QueueUrl=access.queue("tickets-dlq"), MessageBody=MARK)
-    access.dynamodb.put_item(TableName=access.table("ledger"), Item={"pk": {"S": MARK}, "sk": {"S": MARK}})
-    with access.graph() as driver:
-        driver.execute_query("MERGE (:Mark {name: $name})", name=MARK)
-
-
-def put_ticket_files(access: Access) -> None:
-    """Put more one-line ticket files than the function takes at once."""
-    header = "ticket_id,product,basket_id,timestamp,category,quantity,store"
-    for number in range(FILES):
-        line = f"T-{number},BREAD #{number},B-{number},2026-01-05 10:00:00,BAKERY,1,S-1"
-        body = f"{header}\n{line}\n".encode()
-        access.s3.put_object(Bucket=access.bucket("tickets"), Key=f"tickets-{number}.csv", Body=body)
-
-
-def find_marks(access: Access) -> set[str]:
-    """The stores that still have their mark."""
-    found = set()
-    if access.s3.list_objects_v2(Bucket=access.bucket("quarantine"), Prefix=MARK)["KeyCount"]:
-        found.add("object")
-    messages = access.sqs.receive_message(QueueUrl=access.queue("tickets-dlq")).get("Messages", [])
-    if any(message["Body"] == MARK for message in messages):
-        found.add("message")
-    key = {"pk": {"S": MARK}, "sk": {"S": MARK}}
-    if "Item" in access.dynamodb.get_item(TableName=access.table("ledger"), Key=key):
-        found.add("item")
-    with access.graph() as driver:
-        if driver.execute_query("MATCH (m:Mark {name: $name}) RETURN m", name=MARK).records:
-            found.add("node")
-    return found
-
-
-def invoke_function(access: Access) -> None:
-    """Call the function with what S3 sends when a notification is set up, so that it has a process."""
-    message = {
-        "messageId": "1",
-        "receiptHandle": "1",
-        "eventSource": "aws:sqs",
-        "body": json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": access.bucket("tickets")}),
-        "attributes": {"ApproximateReceiveCount": "1"},
-    }
-    name = access.document["functions"]["tickets-ingestion"]
-    answer = access.client("lambda").invoke(FunctionName=name, Payload=json.dumps({"Records": [message]}).encode())
-    assert "FunctionError" not in answer, answer["Payload"].read()
-
-
-def stack_description(access: Access) -> list[Any]:
-    """When each resource of the stack was last changed, and how the stack stands."""
-    cloudformation = access.client("cloudformation")
-    [stack] = cloudformation.describe_stacks()["Stacks"]
-    resources = cloudformation.describe_stack_resources(StackName=stack["StackName"])["StackResources"]
-    changed = sorted((r["LogicalResourceId"], str(r["Timestamp"]), r["ResourceStatus"]) for r in resources)
-    return [stack["StackStatus"], *changed]

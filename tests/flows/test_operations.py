@@ -15,10 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli.main import app
-from deploy.local.instance import GraphEngine
 from deploy.local.outputs import environment_contract
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.dead_letters import DeadLetters
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
@@ -27,14 +27,14 @@ from pipeline_assets.operations.replay import replay_files, replay_message
 from pipeline_assets.tickets import rows
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.trace import FileTrace, TicketTrace, trace_file, trace_ticket
-from tests.flows.graph_picture import picture
 from tests.flows.test_tickets_flow import HEADER, TicketCloud, row
+from tests.worlds.graph_picture import picture
 
 if TYPE_CHECKING:
-    from tests.flows.conftest import RunningStack
+    from tests.worlds.stack import RunningStack
 
 #: The graph has no part in it.
-EMBEDDED = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+EMBEDDED = pytest.mark.any_engine
 
 
 class Desk(TicketCloud):

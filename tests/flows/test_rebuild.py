@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deploy.local.outputs import environment_contract
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import emptying
 from pipeline_assets.graph.store import PurchaseGraph
@@ -21,10 +21,10 @@ from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import ObjectsGoneError
-from tests.flows.ticket_world import World, random_history, random_rows, row, ticket_world
+from tests.worlds.tickets import World, random_history, random_rows, row, ticket_world
 
 if TYPE_CHECKING:
-    from tests.flows.conftest import RunningStack
+    from tests.worlds.stack import RunningStack
 
 
 @pytest.fixture

@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from deploy.local.instance import GraphEngine
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.stocks.feed import as_csv, minute_files, write_minute
-from tests.flows.conftest import RunningStack
+from tests.worlds.stack import RunningStack
 
 #: No price file comes near the graph.
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+pytestmark = pytest.mark.any_engine
 SCHEDULED = {
     "version": "0",
     "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",

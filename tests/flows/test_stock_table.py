@@ -15,19 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from deploy.local.instance import GraphEngine
-from pipeline_assets.events.outcomes import Counts, OvertakenError, TimeBudgetReachedError, TransientError
+from pipeline_assets.errors import TimeBudgetReachedError, TransientError
+from pipeline_assets.events.outcomes import Counts, OvertakenError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.stocks import ingest
 from pipeline_assets.stocks.ingest import STOCK_FLOW
 from pipeline_assets.stocks.load import Load
-from tests.flows.conftest import RunningStack
-from tests.flows.mortality import DeadError, Fate
-from tests.flows.stock_world import World, bar, stock_world
+from tests.worlds.mortality import DeadError, Fate
+from tests.worlds.stack import RunningStack
+from tests.worlds.stocks import World, bar, stock_world
 
 #: No price file comes near the graph.
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+pytestmark = pytest.mark.any_engine
 MOST_ATTEMPTS = 50
 
 

@@ -15,7 +15,6 @@ from botocore.client import BaseClient
 
 from deploy.cli.prices import print_prices
 from deploy.local.flows import flow_status
-from deploy.local.instance import GraphEngine
 from deploy.local.outputs import environment_contract
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
@@ -24,11 +23,11 @@ from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_la
 from pipeline_assets.stocks.checks import STOCK_CHECKS
 from pipeline_assets.stocks.feed import as_csv, minute_files, write_minute
 from pipeline_assets.stocks.table import StockTable
-from tests.flows.conftest import RunningStack
-from tests.flows.stock_world import HEADER, bar
+from tests.worlds.stack import RunningStack
+from tests.worlds.stocks import HEADER, bar
 
 #: No price file comes near the graph.
-pytestmark = pytest.mark.parametrize("cloud", [GraphEngine.EMBEDDED], indirect=True)
+pytestmark = pytest.mark.any_engine
 MINUTE = datetime(2026, 4, 1, 14, 30, tzinfo=UTC)
 PATIENCE = 60.0
 

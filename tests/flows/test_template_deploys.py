@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ import pytest
 from deploy.local.cloud import cloud_child, cloud_is_ready
 from deploy.local.engine_environment import install_engines
 from deploy.local.instance import Instance, port_answers
-from deploy.local.processes import end_group, signal_group, start
+from deploy.local.processes import end_group, kill_group, start
 from deploy.local.stack import cloud_session
 from deploy.packaging import build_packages
 from deploy.stack import TEMPLATE, DeployError, deploy_stack, outputs_by_kind, stack_outputs
@@ -70,7 +69,7 @@ class Cloud:
 
     def kill(self) -> None:
         assert self.process is not None
-        signal_group(self.process.pid, signal.SIGKILL)
+        kill_group(self.process.pid)
         self.process.wait()
 
     def deploy(self, stage: str = "dev", **parameters: str) -> dict[str, str]:

@@ -20,19 +20,20 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph.ownership import Line, TicketKey, ticket_of
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from tests.flows.graph_picture import contents, expected_picture, picture
-from tests.flows.ledger_accounts import source_ids
-from tests.flows.mortality import DeadError, Fate, ledger_table, mortal_stores
+from tests.worlds.graph_picture import contents, expected_picture, picture
+from tests.worlds.ledger_accounts import source_ids
+from tests.worlds.mortality import DeadError, Fate, ledger_table, mortal_stores
 
 if TYPE_CHECKING:
-    from tests.flows.conftest import RunningStack
+    from tests.worlds.stack import RunningStack
 
 ARRIVED = "2026-11-20"
 MOST_ATTEMPTS = 50

@@ -15,8 +15,9 @@ import pytest
 from deploy.local.flows import flow_status
 from deploy.local.reconciliation import announce_lost
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.errors import TimeBudgetReachedError
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.outcomes import Counts, TimeBudgetReachedError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
@@ -27,10 +28,10 @@ from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import BATCH_ROWS, TICKET_FLOW
 from pipeline_assets.tickets.stores import TicketStores
-from tests.flows.graph_picture import picture
+from tests.worlds.graph_picture import picture
 
 if TYPE_CHECKING:
-    from tests.flows.conftest import RunningStack
+    from tests.worlds.stack import RunningStack
 
 HEADER = ",".join(TICKETS.column_names) + "\n"
 PATIENCE = 60.0

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local import cloud_host
 from deploy.local.cloud_host import Keeper, errors_raised
-from deploy.local.processes import birth
+from deploy.local.processes import started_at
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +109,7 @@ def test_the_end_kills_a_copy_that_is_stuck(tmp_path: Path) -> None:
     began = time.monotonic()
     kept(Keeper(write, lambda: True, changed=True), lambda: eventually(lambda: bool(lines(stuck))))
     assert time.monotonic() - began < 10
-    assert birth(int(lines(stuck)[0])) is None
+    assert started_at(int(lines(stuck)[0])) is None
 
 
 def test_the_end_is_orderly_though_the_keeper_broke() -> None:

@@ -16,7 +16,7 @@ from pipeline_assets.csv_files import records as records_module
 from pipeline_assets.csv_files.reading import RefusedFileError, open_csv
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.rejection import UnreadableRecord
-from tests.ticket_files import HEAD, row, two
+from tests.worlds.ticket_files import HEAD, row, two
 
 COLUMNS = HEAD.strip().split(",")
 

@@ -20,7 +20,7 @@ from pipeline_assets.curation.source import RawFile
 from pipeline_assets.datasets.ecommerce import STORES
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import DELETED, RawObject
-from tests.curation_rows import DAY, rows_of
+from tests.worlds.curation_rows import DAY, rows_of
 
 _MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 _LOADS = ("20260302T060000000000Z", "20260302T070000000000Z")

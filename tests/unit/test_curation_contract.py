@@ -18,7 +18,7 @@ from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, P
 from pipeline_assets.datasets.spec import Between, Contract, Dataset, Rule
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject
-from tests.curation_rows import DAY, NOON, rows_of
+from tests.worlds.curation_rows import DAY, NOON, rows_of
 
 LOAD = "20260302T060000000000Z"
 

@@ -15,9 +15,10 @@ import pytest
 
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.definitions import defs
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.ledger import FlowTotals
-from pipeline_assets.events.outcomes import Counts, TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage import redo as file_assets

@@ -16,7 +16,7 @@ from deploy.local.board import Board, Condition, Part, Picture
 from deploy.local.child import Child
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import PROJECT, Instance
-from deploy.local.supervisor import DEATHS_ALLOWED, Supervisor, end_leftovers
+from deploy.local.supervisor import CRASHES_ALLOWED, Supervisor, end_leftovers
 
 #: Announces itself, starts a grandchild, and notes in a file when it is asked to end.
 SERVER = """
@@ -66,7 +66,7 @@ def board(tmp_path: Path) -> Board:
 
 @pytest.fixture
 def supervisor(board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
-    monkeypatch.setattr("deploy.local.supervisor._FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("deploy.local.supervisor._FIRST_BACK_OFF_SECONDS", 0.01)
     supervisor = Supervisor(board)
     yield supervisor
     supervisor.stop()
@@ -88,7 +88,7 @@ def test_children_end_in_the_order_of_their_tiers_with_all_they_started(
     supervisor.stop()
     assert (tmp_path / "order").read_text().split() == ["second", "first"]
     assert {part.condition for part in board.picture.parts} == {Condition.STOPPED}
-    assert eventually(lambda: all(processes.birth(pid) is None for pid in grandchildren))
+    assert eventually(lambda: all(processes.started_at(pid) is None for pid in grandchildren))
 
 
 def test_ctrl_c_does_not_cut_the_order_short(supervisor: Supervisor, board: Board, tmp_path: Path) -> None:
@@ -111,21 +111,21 @@ def test_child_that_dies_is_started_again_and_set_up_again(
     os.kill(before, signal.SIGKILL)
     assert eventually(lambda: set_up == ["again"])
     assert pid_of(board, "first") != before
-    assert processes.birth(grandchild) is None
+    assert processes.started_at(grandchild) is None
     first, second = board.picture.notes
     assert "the first was killed by signal 9 (SIGKILL)" in first
     assert f"(log: {tmp_path / 'first.log'}); it is started again in 0.01 s." in first
     assert second == "the first runs again."
 
 
-def test_child_that_dies_again_and_again_ends_the_instance_with_its_last_words(
+def test_child_that_crashes_again_and_again_ends_the_instance_with_the_end_of_its_log(
     supervisor: Supervisor, board: Board, tmp_path: Path
 ) -> None:
     supervisor.start(child(tmp_path, "first", program="import sys; sys.exit('no such table')"))
     with pytest.raises(LocalStackError, match=r"ended with exit code 1 .* 5 times in a row.*no such table") as failure:
         supervisor.wait_until_ready("first")
     assert str(failure.value).count("\n") == 0
-    assert board.part("first").restarts == DEATHS_ALLOWED - 1
+    assert board.part("first").restarts == CRASHES_ALLOWED - 1
     assert board.part("first").condition is Condition.FAILED
 
 
@@ -187,7 +187,7 @@ def test_children_end_when_the_supervising_process_is_killed(tmp_path: Path) -> 
     pid = int((tmp_path / "pid").read_text())
     parent.kill()
     parent.wait()
-    assert eventually(lambda: processes.birth(pid) is None)
+    assert eventually(lambda: processes.started_at(pid) is None)
     assert (tmp_path / "order").read_text().split() == ["first"], "it was asked, not killed"
 
 
@@ -195,8 +195,8 @@ def test_what_a_killed_supervisor_left_is_found_and_ended(board: Board, tmp_path
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
     left = subprocess.Popen(sleeper, start_new_session=True)
     stranger = subprocess.Popen(sleeper, start_new_session=True)
-    board.update("first", pid=left.pid, birth=processes.birth(left.pid))
-    board.update("second", pid=stranger.pid, birth="another process had this number")
+    board.update("first", pid=left.pid, started_at=processes.started_at(left.pid))
+    board.update("second", pid=stranger.pid, started_at=-1.0)
     picture = Picture.read(Instance.at(tmp_path / "state"))
     try:
         assert end_leftovers(picture) == ["the first"]

@@ -16,6 +16,7 @@ from botocore.stub import ANY, Stubber
 
 from lambdas import file_events
 from lambdas.file_events import file_handler
+from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.messages import (
     MOST_CONTINUATIONS,
     Continued,
@@ -24,7 +25,6 @@ from pipeline_assets.events.messages import (
     Message,
     work_message,
 )
-from pipeline_assets.events.outcomes import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import notification

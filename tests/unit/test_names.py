@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.unit.template_reading import READ, of_type
+from tests.worlds.template_reading import READ, of_type
 
 #: By kind, the property that names it and the most characters that it takes.
 KINDS = {

@@ -20,8 +20,8 @@ from pipeline_assets.privacy.masking import mask
 from pipeline_assets.privacy.spellings import View
 from pipeline_assets.privacy.suspicion import SUSPICIOUS
 from pipeline_assets.privacy.tokens import TokenKey
-from tests.number_spellings import DIGITS, SEPARATORS, false_hits, missed, others, spelled
-from tests.number_spellings import cards as cards_spelled
+from tests.worlds.number_spellings import DIGITS, SEPARATORS, false_hits, missed, others, spelled
+from tests.worlds.number_spellings import cards as cards_spelled
 
 KEY = TokenKey("k1", bytes(range(32)))
 VISA, SSN = "4111111111111111", "123456789"

@@ -11,7 +11,7 @@ from pipeline_assets.queries import portable
 from pipeline_assets.queries.named_query import Question, parse
 from pipeline_assets.queries.portable import faults
 from pipeline_assets.queries.sql import COMMENT, queries
-from tests.unit.sql_members import NAMED, REFUSED, TAKEN
+from tests.worlds.sql_members import NAMED, REFUSED, TAKEN
 
 HEADER = "-- A\n--\n-- B?\n--\n-- Parameters\n--   p  {}  It\n--\n-- Columns\n--   a  It\n\n"
 

@@ -16,7 +16,7 @@ from mypy_boto3_s3 import S3Client
 from pipeline_assets.csv_files.download import downloaded
 from pipeline_assets.csv_files.reading import RefusedFileError
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.events.outcomes import TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import RawObject

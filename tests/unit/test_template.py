@@ -13,10 +13,11 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from deploy.packaging import PACKAGES, ROOT, Package, first_party_files
+from deploy.packaging import ROOT, first_party_files, import_graph
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.flows import FunctionPackage, packages
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
-from tests.unit.template_reading import READ, RESOURCES, as_list, of_type, statements
+from tests.worlds.template_reading import READ, RESOURCES, as_list, of_type, statements
 
 #: Statements that name every resource because AWS takes no narrower one, with the reason; only ever in a VPC.
 EVERY_RESOURCE = {
@@ -63,9 +64,9 @@ def role_statements() -> list[Any]:
     ]
 
 
-def called_actions(package: Package) -> set[str]:
+def called_actions(package: FunctionPackage) -> set[str]:
     """Actions that the package's own code calls, page by page or at once."""
-    source = "".join(file.read_text() for file in first_party_files(package.handler, ROOT))
+    source = "".join(file.read_text() for file in first_party_files(package.handler, import_graph()).values())
     return actions_in(source, package.services) - NOT_ITS_OWN.get(package.name, set())
 
 
@@ -116,8 +117,8 @@ class TestWhoMayDoWhat:
             assert in_vpc in (set(EVERY_RESOURCE), set())
             assert not always & set(EVERY_RESOURCE)
 
-    @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
-    def test_a_role_allows_what_its_code_calls_and_nothing_more(self, package: Package) -> None:
+    @pytest.mark.parametrize("package", packages(), ids=lambda package: package.name)
+    def test_a_role_allows_what_its_code_calls_and_nothing_more(self, package: FunctionPackage) -> None:
         """The local cloud lets everything pass, so a permission that is missing would show on AWS only."""
         name = package.name.title().replace("-", "")
         document = RESOURCES[RESOURCES[name]["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]["Policies"][0]

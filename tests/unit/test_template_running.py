@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from deploy.local.following import PATIENCE_SECONDS
-from deploy.packaging import PACKAGES, Package
+from deploy.packaging import PACKAGES
 from deploy.stack import outputs_by_kind
 from pipeline_assets.events.queue import back_off_seconds
+from pipeline_assets.flows import FunctionPackage as Package
 from pipeline_assets.settings import StockSettings, TicketSettings
 from pipeline_assets.stocks.feed import FeedSettings
-from tests.unit.template_reading import READ, RESOURCES, as_list, of_type, statements
+from tests.worlds.template_reading import READ, RESOURCES, as_list, of_type, statements
 
 #: Variables that do not take any text.
 _OF_A_FORM = {"TICKETS_DAY_BEGINS"}
@@ -46,7 +47,7 @@ class TestHowItRuns:
         last_try = sum(back_off_seconds(receive) for receive in range(1, receives))
         assert last_try > 30 * 60
         told = RESOURCES[alarm]["Properties"]["AlarmDescription"]
-        assert {40: "after forty receives"}[receives] in told
+        assert f"after {receives} receives" in told
 
     def test_a_load_is_followed_until_a_crashed_invocation_comes_again(self) -> None:
         assert RESOURCES["TicketsQueue"]["Properties"]["VisibilityTimeout"] < PATIENCE_SECONDS

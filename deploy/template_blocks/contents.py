@@ -1,0 +1,18 @@
+"""Table of contents: every generated block of the cloud template."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.template_blocks.flow_groups import interface_block, outputs_block, parameters_block, resources_block
+from deploy.template_blocks.lake_tables import tables_block
+from deploy.template_blocks.marks import Block
+
+_REGISTRY: Final = "the registry of flows"
+BLOCKS: Final = (
+    Block("interface of flows", _REGISTRY, interface_block),
+    Block("parameters of flows", _REGISTRY, parameters_block),
+    Block("resources of flows", _REGISTRY, resources_block),
+    Block("lake tables", "the specs of datasets", tables_block),
+    Block("outputs of flows", _REGISTRY, outputs_block),
+)

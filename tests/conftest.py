@@ -1,0 +1,171 @@
+"""What tests of several folders share: running instances, and how the tests are chosen and handed to workers.
+
+`--engines` says on which engines the tests of the graph run, `--slow` takes in those that wait at full length. With
+`-n 2 --dist loadgroup` the tests of one instance stay on one worker (see `_group_of`); tests that measure time on the
+clock are marked `alone` and run by themselves afterwards. `make test` does all of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from deploy.local.access import Access
+from deploy.local.board import Board, Part, holder
+from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
+from deploy.local.engine_environment import install_engines
+from deploy.local.errors import LocalStackError
+from deploy.local.instance import GraphEngine, Instance
+from deploy.local.neo4j_jars import neo4j_jars
+from deploy.local.supervisor import Supervisor
+from tests.engines.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
+from tests.worlds.commands import Command
+from tests.worlds.stack import RunningStack, built_packages, free_port_base, running_stack
+
+#: Where this is set, a Neo4j that cannot be had fails its tests instead of skipping them.
+REQUIRED = "CESTA_REQUIRE_NEO4J"
+#: The groups that take longest, the longest first; a worker that is free takes the next one.
+_LONGEST = ("graph-neo4j", "command", "graph-embedded", "dagster")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the choice of engines and of slow tests."""
+    group = parser.getgroup("cesta")
+    group.addoption(
+        "--engines",
+        choices=["contract", "embedded", "neo4j", "every"],
+        default="contract",
+        help="of the graph; contract (default): all on Neo4j, the contract suites on the embedded engine as well",
+    )
+    group.addoption("--slow", action="store_true", help="take in the tests that wait as long as production does")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of an instance on the engines that `--engines` and their marks ask for."""
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if "cloud" not in metafunc.fixturenames or hasattr(metafunc.module, "cloud"):
+        return
+    if any(mark.args[0] == "cloud" for mark in metafunc.definition.iter_markers("parametrize")):
+        return
+    engines = _engines(metafunc.config.getoption("--engines"), marks)
+    metafunc.parametrize("cloud", engines, indirect=True, scope="session")
+
+
+def _engines(asked: str, marks: set[str]) -> list[GraphEngine]:
+    if "any_engine" in marks:
+        # Those that run by themselves share one instance.
+        return [GraphEngine.NEO4J if "alone" in marks else GraphEngine.EMBEDDED]
+    if asked == "every" or (asked == "contract" and "every_engine" in marks):
+        return list(GraphEngine)
+    return [GraphEngine.EMBEDDED if asked == "embedded" else GraphEngine.NEO4J]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Leave out what is slow, and tell workers which tests stay together."""
+    if not config.getoption("--slow") and (slow := [item for item in items if item.get_closest_marker("slow")]):
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    groups = {item: _group_of(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    if hasattr(config, "workerinput"):
+        places = {group: place for place, group in enumerate(_LONGEST)}
+        items.sort(key=lambda item: places.get(groups[item], len(places)))
+
+
+def _group_of(item: pytest.Item) -> str:
+    """What a test shares with others: an instance, or what its module sets up."""
+    names = getattr(item, "fixturenames", ())
+    if "cesta" in names:
+        return "command"
+    if "stack" in names:
+        return "dagster"
+    engine = getattr(item, "callspec").params.get("cloud") if hasattr(item, "callspec") else None  # noqa: B009
+    return f"graph-{engine}" if isinstance(engine, GraphEngine) else item.nodeid.partition("::")[0]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A whole instance: cloud, graph, template, Dagster with its daemon."""
+    with running_stack(tmp_path_factory.mktemp("stack"), dagster=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cloud(request: pytest.FixtureRequest) -> RunningStack:
+    """An instance without Dagster: cloud, graph and template; receipts stay pending in its ledger.
+
+    Its graph is Neo4j, as in production. A test marked `every_engine` runs on the embedded one as well; one marked
+    `any_engine`, whose subject the graph is not, on the embedded one alone.
+    """
+    found: RunningStack = request.getfixturevalue(f"{request.param}_cloud")
+    return found
+
+
+@pytest.fixture(scope="session")
+def embedded_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """An instance with the graph that comes with the engines."""
+    with running_stack(tmp_path_factory.mktemp("embedded"), dagster=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def neo4j_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """An instance with a real Neo4j; where that cannot be had its tests are skipped, unless `REQUIRED` is set."""
+    try:
+        neo4j_jars()
+    except LocalStackError as error:
+        if os.environ.get(REQUIRED):
+            raise
+        pytest.skip(f"not run on Neo4j: {error} (--engines embedded runs it on the embedded graph)")
+    with running_stack(tmp_path_factory.mktemp("neo4j"), dagster=False, graph_engine=GraphEngine.NEO4J) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def started_by_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """An instance that is started by the command, stopped at the end however its tests went."""
+    built_packages()
+    command = Command(tmp_path_factory.mktemp("instance"), free_port_base())
+    yield command
+    command("down")
+
+
+@pytest.fixture
+def cesta(started_by_command: Command) -> Command:
+    """The command on an instance with Dagster, which runs in the background and is one for all tests."""
+    if holder(started_by_command.instance) is None:
+        outcome = started_by_command("up", "--detach")
+        assert outcome.returncode == 0, outcome.stderr
+    return started_by_command
+
+
+@pytest.fixture(scope="session")
+def bare_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
+    """The local cloud by itself, in a second: no template, no graph; a test makes what it needs."""
+    instance = Instance.at(tmp_path_factory.mktemp("bare"), free_port_base())
+    instance.prepare()
+    supervisor = Supervisor(Board.of(instance, [Part("cloud", "local cloud")]))
+    try:
+        supervisor.start(cloud_child(instance, install_engines()))
+        supervisor.wait_until_ready("cloud")
+        yield Access({"region": REGION, "endpoint_url": instance.endpoint_url, "credentials": CREDENTIALS})
+    finally:
+        supervisor.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDbServer]:
+    """A real MariaDB; where it cannot be had its tests are skipped, unless `CESTA_REQUIRE_MARIADB` is set."""
+    try:
+        mariadb_home()
+    except LocalStackError as error:
+        if os.environ.get("CESTA_REQUIRE_MARIADB"):
+            raise
+        pytest.skip(f"not run on MariaDB: {error}")
+    with running_mariadb(free_port_base()) as server:
+        yield server

@@ -1,0 +1,66 @@
+"""The `cesta` command as a person runs it, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from deploy.local.access import Access
+from deploy.local.board import Picture
+from deploy.local.instance import PROJECT, Instance
+
+#: What a person may have set for other work: a proxy at which nobody listens, a profile that is not there.
+SURROUNDINGS = {
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "http_proxy": "http://127.0.0.1:9",
+    "AWS_PROFILE": "of-the-person",
+}
+
+
+class Command:
+    """The `cesta` command, run as a person runs it, on one state directory."""
+
+    def __init__(self, state: Path, port_base: int) -> None:
+        self.instance = Instance.at(state, port_base)
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        where = ("--state", str(self.instance.state), "--port-base", str(self.instance.port_base))
+        command = [sys.executable, "-m", "deploy.cli.main", *arguments, *where]
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+            cwd=PROJECT,
+            env=os.environ | SURROUNDINGS,
+        )
+
+    def picture(self) -> Picture:
+        picture = Picture.read(self.instance)
+        assert picture is not None
+        return picture
+
+    def pid(self, name: str) -> int:
+        pid = next(part.pid for part in self.picture().parts if part.name == name)
+        assert pid is not None
+        return pid
+
+    def access(self) -> Access:
+        return Access(json.loads(self("outputs", "--json").stdout))
+
+
+def processes_under(state: Path) -> set[str]:
+    """Command lines of processes that name the state directory: children, and the functions' processes."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(state) in text:
+            found.add(text)
+    return found

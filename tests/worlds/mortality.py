@@ -1,0 +1,79 @@
+"""Stores whose process may die at any call that leaves it, and a ledger of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.tickets.stores import TicketStores
+
+if TYPE_CHECKING:
+    from tests.worlds.stack import RunningStack
+
+
+class DeadError(BaseException):
+    """The process was killed here."""
+
+
+@dataclass
+class Fate:
+    """Kills the process at the n-th call that leaves it, counted from 1, before or after the call; 0 never."""
+
+    at: int = 0
+    after: bool = False
+    calls: int = 0
+
+    def call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
+        if self.calls == self.at and not self.after:
+            raise DeadError
+        result = function(*args, **kwargs)
+        if self.calls == self.at:
+            raise DeadError
+        return result
+
+
+@dataclass
+class Mortal:
+    """A client or a store whose calls may be the last of the process."""
+
+    inner: Any
+    fate: Fate = field(repr=False)
+    watched: tuple[str, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.inner, name)
+        if name not in self.watched:
+            return value
+        return lambda *args, **kwargs: self.fate.call(value, *args, **kwargs)
+
+
+def mortal_stores(cloud: RunningStack, table: str, fate: Fate) -> TicketStores:
+    """The stores of one process, with a ledger in `table`; `fate` says at which of their calls it dies."""
+    dynamodb = Mortal(
+        cloud.access.dynamodb, fate, ("batch_write_item", "transact_write_items", "update_item", "get_item")
+    )
+    s3 = Mortal(cloud.access.s3, fate, ("get_object", "head_object", "put_object", "delete_objects"))
+    graph = Mortal(PurchaseGraph(cloud.graph), fate, ("load", "write", "finish", "known", "told"))
+    quarantine = Quarantine(s3, cloud.access.bucket("quarantine"), "tickets")  # type: ignore[arg-type]
+    return TicketStores(s3, Ledger(dynamodb, table), graph, quarantine)  # type: ignore[arg-type]
+
+
+@contextmanager
+def ledger_table(cloud: RunningStack) -> Iterator[str]:
+    """The name of an empty table for a ledger, there for as long as the block lasts."""
+    table = f"ledger-{uuid4().hex}"
+    cloud.access.dynamodb.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield table
+    cloud.access.dynamodb.delete_table(TableName=table)

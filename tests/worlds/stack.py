@@ -1,0 +1,79 @@
+"""A running local instance, with the template deployed and the real packages behind it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deploy.local.access import Access
+from deploy.local.board import Board
+from deploy.local.engine_environment import install_engines
+from deploy.local.instance import PORT_NAMES, GraphEngine, Instance, port_is_free
+from deploy.local.outputs import read_outputs
+from deploy.local.stack import LocalStack, local_stack
+from deploy.packaging import OUT, build_packages
+
+if TYPE_CHECKING:
+    from neo4j import Driver
+
+#: Away from the default ports of an instance, and below those that the kernel gives to outgoing connections.
+_PORTS = range(27_000, 32_000, len(PORT_NAMES))
+#: Of these processes side by side, each has ports of its own.
+_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """A local instance that is up, and clients for it."""
+
+    instance: Instance
+    local: LocalStack
+    outputs: dict[str, Any]
+    access: Access
+    graph: Driver = field(repr=False)
+
+    @property
+    def board(self) -> Board:
+        """What the supervisor knows about each part."""
+        return self.local.board
+
+
+def free_port_base() -> int:
+    """The first of five free ports, chosen at random so that test sessions side by side seldom meet.
+
+    Workers of one session never do: each has a share of its own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = _PORTS[worker % _WORKERS :: _WORKERS]
+    bases = random.sample(share, len(share))
+    return next(base for base in bases if all(port_is_free(base + place) for place in range(len(PORT_NAMES))))
+
+
+def built_packages() -> dict[str, Path]:
+    """The functions' packages, built once for all instances; of several workers one builds and the others wait."""
+    OUT.mkdir(exist_ok=True)
+    with (OUT / "lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        install_engines()
+        return build_packages(OUT)
+
+
+@contextmanager
+def running_stack(
+    state: Path, *, dagster: bool, port_base: int | None = None, graph_engine: GraphEngine = GraphEngine.EMBEDDED
+) -> Iterator[RunningStack]:
+    """Run an instance for as long as the block lasts."""
+    built_packages()
+    instance = Instance.at(state, port_base or free_port_base(), graph_engine)
+    with local_stack(instance, dagster=dagster) as local:
+        local.start(dagster=dagster)
+        outputs = read_outputs(instance)
+        access = Access(outputs)
+        with access.graph() as graph:
+            yield RunningStack(instance, local, outputs, access, graph)

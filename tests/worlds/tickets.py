@@ -1,0 +1,134 @@
+"""A bucket, a ledger and a graph of their own for tests that work whole histories of ticket files in."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.tickets.ingest import TICKET_FLOW
+from pipeline_assets.tickets.rebuild import Rebuild, rebuild_graph
+from pipeline_assets.tickets.stores import TicketStores
+from tests.worlds.graph_picture import Picture, picture
+
+if TYPE_CHECKING:
+    from tests.worlds.stack import RunningStack
+
+HEADER = ",".join(TICKETS.column_names)
+Rows = list[str]
+
+
+def row(ticket: str, product: str = "Bread", quantity: object = 1, category: str = "Bakery", store: str = "S1") -> str:
+    return f"{ticket},{product},B-{ticket},2026-11-14 18:00:00,{category},{quantity},{store}"
+
+
+@dataclass
+class World:
+    """A bucket that announces nothing, an empty ledger, an empty graph."""
+
+    cloud: RunningStack
+    bucket: str
+    table: str
+    put_so_far: int = 0
+    versions: list[ObjectVersion] = field(default_factory=list)
+
+    def stores(self, graph: Any = None) -> TicketStores:
+        access = self.cloud.access
+        quarantine = Quarantine(access.s3, access.bucket("quarantine"), "tickets")
+        ledger = Ledger(access.dynamodb, self.table)
+        return TicketStores(access.s3, ledger, graph or PurchaseGraph(self.cloud.graph), quarantine)
+
+    def put(
+        self, key: str, *rows: str, header: str = HEADER, cut: bool = False, emptied: bool = False
+    ) -> ObjectVersion:
+        body = "\n".join([header, *rows]).encode()
+        body = gzip.compress(body)[:-8] if cut else body
+        sign = {"cesta-empty": "yes"} if emptied else {}
+        put = self.cloud.access.s3.put_object(Bucket=self.bucket, Key=key, Body=body, Metadata=sign)
+        self.put_so_far += 1
+        now, etag = iso_utc(datetime.now(UTC)), put["ETag"].strip('"')
+        event = ObjectVersion(self.bucket, key, put["VersionId"], etag, len(body), now, f"55AE{self.put_so_far:014X}")
+        self.versions.append(event)
+        return event
+
+    def load(self, key: str, *rows: str) -> ObjectVersion:
+        version = self.put(key, *rows)
+        TICKET_FLOW.ingest(version, self.stores())
+        return version
+
+    def delete(self, version: ObjectVersion) -> None:
+        self.cloud.access.s3.delete_object(Bucket=self.bucket, Key=version.key, VersionId=version.version_id)
+
+    def rebuild(self, *, force: bool = False, graph: Any = None) -> Rebuild:
+        return rebuild_graph(self.stores(graph), self.bucket, force=force, progress=lambda *_: None)
+
+    def picture(self) -> Picture:
+        return picture(self.cloud.graph)
+
+    def retired(self) -> set[str]:
+        """The tickets that have left the graph."""
+        query = "MATCH (r:RetiredTicket) WHERE NOT EXISTS { MATCH (:Ticket {key: r.key}) } RETURN r.ticket_id AS ticket"
+        return {record["ticket"] for record in self.cloud.graph.execute_query(query).records}
+
+    def forget(self) -> None:
+        self.cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
+        dynamodb = self.cloud.access.dynamodb
+        for item in dynamodb.scan(TableName=self.table)["Items"]:
+            dynamodb.delete_item(TableName=self.table, Key={"pk": item["pk"], "sk": item["sk"]})
+
+
+@contextmanager
+def ticket_world(cloud: RunningStack) -> Iterator[World]:
+    """A world that nothing has happened in."""
+    cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
+    name = f"rebuild-{uuid4().hex}"
+    cloud.access.s3.create_bucket(Bucket=name)
+    cloud.access.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    cloud.access.dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield World(cloud, name, name)
+    cloud.access.dynamodb.delete_table(TableName=name)
+    cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
+
+
+def random_rows(dice: random.Random) -> Rows:
+    return [
+        row(
+            f"T{dice.randint(1, 8)}",
+            dice.choice(["Bread", "Milk", "Salt"]),
+            dice.choice([1, 2, 2.5, 0]),
+            dice.choice(["Bakery", "Dairy", ""]),
+            dice.choice(["S1", "S2"]),
+        )
+        for _ in range(dice.randint(0, 9))
+    ]
+
+
+def random_history(world: World, dice: random.Random) -> None:
+    """Files put again and again, one of them refused and one deleted, delivered in any order, some worked anew."""
+    for _ in range(8):
+        world.put(dice.choice(["a.csv", "b.csv", "ñ c.csv"]), *random_rows(dice))
+    world.put("refused.csv", "1", header="no,header")
+    world.put("a.csv", *random_rows(dice), cut=True)
+    world.put("only cut.csv", *random_rows(dice), cut=True)
+    world.put("ñ c.csv", emptied=dice.random() < 0.5)
+    world.cloud.access.s3.delete_object(Bucket=world.bucket, Key="b.csv")
+    deliveries = [*world.versions, *dice.choices(world.versions, k=3)]
+    dice.shuffle(deliveries)
+    for version in deliveries:
+        TICKET_FLOW.ingest(version, world.stores(), redo=dice.random() < 0.3)
