@@ -18,7 +18,7 @@ from deploy.local.processes import keep_to_this_machine
 from pipeline_assets.csv_files.ingest import FileFlow, StoresT
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.queue import EventQueue
-from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion, Source
 from pipeline_assets.operations.versions import split_uri
 from pipeline_assets.settings import CurationSettings, InboxSettings, MissingSettingError, StockSettings, TicketSettings
 from pipeline_assets.stocks.ingest import STOCK_FLOW
@@ -75,9 +75,9 @@ class Deployment(Generic[StoresT]):
             raise MissingSettingError(name, f"the name of the bucket of {self.flow.name}; or name a file as s3://…")
         return self.bucket
 
-    def name_of(self, source: ObjectVersion) -> str:
-        """How `object` is told of a file in the fewest words: its key where it lies in that bucket."""
-        return source.key if source.bucket == self.bucket else source.uri
+    def name_of(self, source: Source) -> str:
+        """How `object` is told of a source in the fewest words: a file's key where it lies in that bucket."""
+        return source.key if isinstance(source, ObjectVersion) and source.bucket == self.bucket else source.uri
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def _chosen(  # the choice is made before the limit counts
     for file in rejected_files(there.stores, contents, progress=tell):
         seen[file.standing] += 1
         wanted = (settled or file.standing == "open") and (rule is None or rule in file.rules)
-        if wanted and file.receipt.version.key.startswith(key):
+        if wanted and str(file.receipt.source.place.get("key", "")).startswith(key):
             yield file
 
 
@@ -123,10 +123,11 @@ def print_documents(there: Deployment[Any], name: str, *, rule: str | None, limi
     for column in table.columns[1:]:
         column.overflow = "fold"
     for row in shown:
-        fields = row.get("fields", row.get("shown", ""))
-        values = fields.values() if isinstance(fields, dict) else fields
+        fields = row.get("fields", row.get("shown", row.get("new") or row.get("old") or ""))
+        values = map(str, fields.values()) if isinstance(fields, dict) else fields
         text = fields if isinstance(fields, str) else ",".join(values)
-        table.add_row(str(row.get("row", "file")), row["rule"], escape(row["reason"]), escape(text))
+        place = row.get("row", row.get("sequence_number", "file"))
+        table.add_row(str(place), row["rule"], escape(row["reason"]), escape(text))
     console.print(table)
     if left := sum(1 for _ in rows):
         say(f"Not shown: {number_of(left, 'more row')}; --limit 0 shows all, --csv FILE writes them.")
@@ -138,7 +139,7 @@ def write_rejected_rows(there: Deployment[Any], name: str, *, rule: str | None, 
     file = named(there, name)[-1]
     rows = [row for row in _rows(there, file, rule) if "fields" in row]
     if not rows:
-        raise MendError(f"{file.receipt.version.key} was refused whole: no row of it was read.")
+        raise MendError(f"{there.name_of(file.receipt.source)} was refused whole: no row of it was read.")
     named_fields = (list(row["fields"]) for row in rows if isinstance(row["fields"], dict))
     header = next(named_fields, there.flow.dataset.column_names if isinstance(there.flow, FileFlow) else ())
     with path.open("w", encoding="utf-8", newline="") as output:
@@ -169,7 +170,7 @@ def print_files(there: Deployment[Any], files: Sequence[RejectedFile]) -> None:
         settled = f"\n[dim]{file.standing}[/]" if file.standing != "open" else ""
         refused = "\n[red]refused whole[/]" if receipt.refused else ""
         table.add_row(
-            f"{escape(there.name_of(receipt.version))}{refused}{settled}",
+            f"{escape(there.name_of(receipt.source))}{refused}{settled}",
             receipt.source.event_time[:19],
             f"{counts.quarantined:,} of {counts.received:,}",
             escape(rules),

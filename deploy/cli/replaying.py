@@ -114,7 +114,7 @@ def _print_replayed(there: Deployment[Any], done: Sequence[Replayed], asked: int
     for each in done:
         now = _numbers(each.after) if each.after else ("failed", "")
         before = f"{each.before.counts.quarantined:,}"
-        table.add_row(escape(there.name_of(each.before.version)), before, *now, (each.after or each.before).id[:DIGITS])
+        table.add_row(escape(there.name_of(each.before.source)), before, *now, (each.after or each.before).id[:DIGITS])
     console.print(table)
     worked = [each for each in done if each.after]
     was = sum(each.before.counts.quarantined for each in worked)
