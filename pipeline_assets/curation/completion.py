@@ -20,6 +20,7 @@ from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, LoadName, RawObject, raw_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
+from pipeline_assets.storage.documents import from_json
 
 _DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 _MOST_NAMED = 20
@@ -152,8 +153,8 @@ def _looked_into(name: LoadName, stores: CurationStores) -> OpenLoad | None:
 def _manifest(name: LoadName, stores: CurationStores) -> Manifest | None:
     try:
         text = stores.raw.text(name.key)
-        return Manifest.from_json(text) if text is not None else None
-    except (ValueError, KeyError, TypeError) as error:
+        return from_json(text, Manifest) if text is not None else None
+    except ValueError as error:
         raise ManifestError(f"{name.key} is no manifest: {type(error).__name__}") from error
 
 

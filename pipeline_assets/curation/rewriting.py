@@ -22,6 +22,7 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import RawObject, curated_key, raw_prefix
 from pipeline_assets.lake.parquet_objects import GoneError, WithheldError
+from pipeline_assets.storage.documents import to_json
 
 #: Tells the run of a raw object that its rejected rows are kept with.
 RunOf = Callable[[ObjectVersion], int]
@@ -92,7 +93,7 @@ def _downloaded(
 def written(result: CuratedDay, directory: Path) -> Path:
     """The object of a day as a file, its account in the footer."""
     path = directory / "part.parquet"
-    footer = {FOOTER_KEY: result.account.to_json()}
+    footer = {FOOTER_KEY: to_json(result.account).decode()}
     # More than level 1 costs more time than it spares room.
     result.rows.sink_parquet(path, compression="zstd", compression_level=1, metadata=footer)
     return path

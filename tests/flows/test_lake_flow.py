@@ -29,7 +29,7 @@ from pipeline_assets.events.s3_events import notification
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of, quarantine_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
-from pipeline_assets.storage.documents import to_json
+from pipeline_assets.storage.documents import from_json, to_json
 from tests.worlds.lake import Lake, foreign, load_name, until
 from tests.worlds.stack import RunningStack
 
@@ -263,7 +263,7 @@ class TestInbox:
         (token,) = frame["card_token"].unique()
         assert token.startswith("local-1:")
         manifests = [key for key in lake.keys(lake.raw, "_loads/") if key.endswith(".json")]
-        loads = [Manifest.from_json((lake.body(lake.raw, key) or b"").decode()) for key in manifests]
+        loads = [from_json(lake.body(lake.raw, key) or b"", Manifest) for key in manifests]
         assert any(each.dataset == "payments" for load in loads for each in load.objects)
 
     def test_a_bad_row_of_it_is_kept_without_its_numbers(self, lake: Lake) -> None:
