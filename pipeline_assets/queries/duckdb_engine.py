@@ -28,6 +28,7 @@ from pipeline_assets.queries.named_query import Question, QuestionError
 from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.portable import PortabilityWarning, faults
 from pipeline_assets.queries.sql import placeholders
+from pipeline_assets.storage.retries import retries
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,6 +43,10 @@ _SETTINGS: Final = (
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
+
+
+class _RewrittenError(Exception):
+    """A day was rewritten while it was read."""
 
 
 class DuckDbEngine:
@@ -61,21 +66,26 @@ class DuckDbEngine:
         bound = asked.bind(parameters)
         values = [_bindable(bound[name]) for name in placeholders(asked)]
         began = time.perf_counter()
-        for _ in range(_ATTEMPTS):
-            reading = Reading()
-            try:
-                answer = self._answer(asked, values, reading, began)
-            except (SqlglotError, UnknownNameError) as error:
-                raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
-            except (BotoCoreError, ClientError, duckdb.Error, OSError) as error:
-                if reading.changed:
-                    continue
-                if fault := (error if isinstance(error, BotoCoreError | ClientError) else reading.fault):
-                    raise TransientError(f"the lake could not be read: {fault}") from error
-                raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
-            _warn_of(asked)
-            return answer
-        raise TransientError(f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them")
+        try:
+            answer = retries(_RewrittenError, attempts=_ATTEMPTS)(self._read, asked, values, began)
+        except _RewrittenError as error:
+            message = f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them"
+            raise TransientError(message) from error
+        _warn_of(asked)
+        return answer
+
+    def _read(self, asked: Question, values: list[object], began: float) -> Answer:
+        reading = Reading()
+        try:
+            return self._answer(asked, values, reading, began)
+        except (SqlglotError, UnknownNameError) as error:
+            raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
+        except (BotoCoreError, ClientError, duckdb.Error, OSError) as error:
+            if reading.changed:
+                raise _RewrittenError from error
+            if fault := (error if isinstance(error, BotoCoreError | ClientError) else reading.fault):
+                raise TransientError(f"the lake could not be read: {fault}") from error
+            raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
 
     def _answer(self, asked: Question, values: list[object], reading: Reading, began: float) -> Answer:
         parsed = sqlglot.parse_one(asked.statement, dialect="athena")

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.storage.retries import retries
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.stores import TicketStores
 
-#: Another worker may be on an object, or keep the turn: seconds before each further attempt.
-_PAUSES = (0.5, 1, 2, 4, 8, 16)
+#: Another worker may be on an object, or keep the turn: half a minute of rests, in seconds, between all attempts.
+_ATTEMPTS, _FIRST_REST, _LONGEST_REST = 7, 1.0, 32.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,8 @@ def restore_patiently(version: ObjectVersion, stores: TicketStores) -> Receipt:
     One that the graph has never seen is a redo, so that the ledger tells what today's rules made of it. Raises
     `TransientError` when it takes too long.
     """
-    for pause in _PAUSES:
-        try:
-            return TICKET_FLOW.restore(version, stores, redo=stores.graph.load(version) is None, report=False)
-        except TransientError:
-            time.sleep(pause)
-    return TICKET_FLOW.restore(version, stores, redo=stores.graph.load(version) is None, report=False)
+
+    def restore() -> Receipt:
+        return TICKET_FLOW.restore(version, stores, redo=stores.graph.load(version) is None, report=False)
+
+    return retries(TransientError, attempts=_ATTEMPTS, first=_FIRST_REST, longest=_LONGEST_REST)(restore)
