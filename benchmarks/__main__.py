@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Annotated
@@ -23,19 +23,18 @@ from benchmarks.rounds import Comparison, compare
 from benchmarks.size import pass_through
 from benchmarks.stocks import StockRace, price_files
 from benchmarks.tickets import TicketRace
-from deploy.cli.loading import bars
-from deploy.local.access import Access
+from deploy.cli.progress import bars
 from deploy.local.instance import GraphEngine, Instance
 from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
 from deploy.local.stack import local_stack
-from lambdas.file_events import keep_what_is_loaded
+from lambdas._runtime.queue_handler import keep_what_is_loaded
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.graph.store import PurchaseGraph
-from pipeline_assets.settings import StockSettings
-from pipeline_assets.stocks.stores import open_stores
+from pipeline_assets.operations.access import Access
+from pipeline_assets.stocks.stores import StockSettings, open_stores
 from pipeline_assets.tickets.stores import TicketStores
 
 ENGINES = {GraphEngine.EMBEDDED: "embedded graph", GraphEngine.NEO4J: "Neo4j Community"}
@@ -79,9 +78,9 @@ def tickets(*, rounds: RoundsOption = 7, rows: int = 20_000, write: WriteOption 
 @app.command()
 def stocks(*, rounds: RoundsOption = 7, rows: int = 5_000, write: WriteOption = False) -> None:
     """Items per second of the consumer's function against bare batch_write_item of the same items."""
-    with _running(GraphEngine.EMBEDDED) as (instance, access), bars() as progress:
+    with _running(GraphEngine.EMBEDDED) as (instance, access), bars() as progress, ExitStack() as opened:
         os.environ.update(environment_contract(instance, access.document))
-        stores = open_stores(StockSettings.from_environment())
+        stores = opened.enter_context(open_stores(StockSettings.from_environment()))
         table, bucket = access.table("stocks"), access.bucket("quarantine")
         # As quick as ours may be: ours builds its requests itself and does not have them checked either.
         dynamodb = boto3.client("dynamodb", config=Config(parameter_validation=False))

@@ -120,6 +120,8 @@ class FlowRow:
     queue, bucket
         Logical names among the outputs of a deployment, empty for a flow that no queue feeds. The dead letters of a
         queue are in the queue of the same name with ``-dlq``.
+    prefix
+        Beginning of the keys of the flow's objects, in a bucket that may hold others.
     resources
         Beginning of the logical ids of the flow's queue, policies and alarms in the template.
     flow, settings, opener
@@ -136,12 +138,14 @@ class FlowRow:
     anchor: str
     queue: str = ""
     bucket: str = ""
+    prefix: str = ""
     resources: str = ""
     flow: str = ""
     settings: str = ""
     opener: str = ""
     package: FunctionPackage | None = None
     bounds: Bounds | None = None
+    group: QueueGroup | None = None
     others: tuple[FunctionPackage, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -156,8 +160,6 @@ class FlowRow:
         places = {place: variable for variable, place in self.environment.items()}
         return places.get(f"buckets.{self.bucket}", f"{self.name.upper()}_BUCKET")
 
-    group: QueueGroup | None = None
-
     def load(self, address: str) -> Any:  # noqa: ANN401 - whatever lies at the address
         """Import what lies at one of the row's addresses."""
         return pkgutil.resolve_name(address)
@@ -171,7 +173,7 @@ FLOWS: Final = (
         bucket="tickets",
         resources="Tickets",
         flow="pipeline_assets.tickets.ingest:TICKET_FLOW",
-        settings="pipeline_assets.settings:TicketSettings",
+        settings="pipeline_assets.tickets.stores:TicketSettings",
         opener="pipeline_assets.tickets.stores:open_stores",
         package=FunctionPackage(
             "tickets-ingestion", "lambdas.ingestion.lambda_function", frozenset({"dynamodb", "s3", "sqs"})
@@ -202,9 +204,10 @@ FLOWS: Final = (
         anchor="stocks/landed",
         queue="stocks",
         bucket="stocks",
+        prefix="stocks/",
         resources="Stock",
         flow="pipeline_assets.stocks.ingest:STOCK_FLOW",
-        settings="pipeline_assets.settings:StockSettings",
+        settings="pipeline_assets.stocks.stores:StockSettings",
         opener="pipeline_assets.stocks.stores:open_stores",
         package=FunctionPackage(
             "consumer-lambda", "lambdas.consumer.sqs_to_dynamo", frozenset({"dynamodb", "s3", "sqs"})
@@ -237,7 +240,7 @@ FLOWS: Final = (
         bucket="inbox",
         resources="Inbox",
         flow="pipeline_assets.raw.inbox:INBOX_FLOW",
-        settings="pipeline_assets.settings:InboxSettings",
+        settings="pipeline_assets.raw.stores:InboxSettings",
         opener="pipeline_assets.raw.stores:open_inbox_stores",
         package=FunctionPackage(
             "inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"}), "polars"
@@ -269,7 +272,7 @@ FLOWS: Final = (
         bucket="raw",
         resources="Raw",
         flow="pipeline_assets.curation.ingest:CURATION_FLOW",
-        settings="pipeline_assets.settings:CurationSettings",
+        settings="pipeline_assets.curation.stores:CurationSettings",
         opener="pipeline_assets.curation.stores:open_stores",
         package=FunctionPackage(
             "raw-to-curated",
@@ -314,6 +317,11 @@ def packages() -> tuple[FunctionPackage, ...]:
 
 def flow_row(name: str) -> FlowRow:
     """Row of the flow with this name.
+
+    Returns
+    -------
+    FlowRow
+        The row.
 
     Raises
     ------

@@ -12,16 +12,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
-from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from deploy.local.errors import LocalStackError
+from pipeline_assets.errors import UserError
 
 #: What a shell says of a program that wrote into a pipe whose reader had gone, as in `cesta … | head`.
 UNREAD: Final = 128 + signal.SIGPIPE
@@ -34,19 +33,6 @@ class _PipedConsole(Console):
 
 console = _PipedConsole(highlight=False)
 complaints = _PipedConsole(stderr=True, highlight=False)
-
-StateOption = Annotated[
-    Path | None,
-    typer.Option("--state", envvar="CESTA_STATE", help="State directory of the instance (.cesta in the project)."),
-]
-PortBaseOption = Annotated[
-    int | None,
-    typer.Option("--port-base", envvar="CESTA_PORT_BASE", help="First of its five ports (24500, or as first started)."),
-]
-FromEnvOption = Annotated[
-    bool, typer.Option("--from-env", help="Use the stores that the environment names, instead of a local instance.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
 
 class AnswerFormat(StrEnum):
@@ -106,7 +92,7 @@ def plain_failures(*, from_env: bool = False) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads():
             raise
-        sentence = str(error) if isinstance(error, LocalStackError) else _sentence(error, from_env=from_env)
+        sentence = str(error) if isinstance(error, UserError) else _sentence(error, from_env=from_env)
         if sentence is None:
             raise
         complain(sentence)
@@ -119,25 +105,14 @@ def complain(sentence: str) -> None:
 
 
 def _sentence(error: Exception, *, from_env: bool) -> str | None:
-    """The sentence for a failure of a client or of the sample; None for what nobody foresaw."""
+    """The sentence for a failure of a store or of a file; None for what nobody foresaw."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
     from neo4j.exceptions import DriverError, Neo4jError
 
-    from deploy.cli.prices import PeriodError
-    from deploy.local.dagster_web import DagsterUnreachableError
-    from deploy.samples.purchases import SampleMissingError
-    from pipeline_assets.errors import TerminalError, TransientError
-    from pipeline_assets.operations.replay import MendError
-    from pipeline_assets.queries.named_query import QuestionError
-    from pipeline_assets.settings import MissingSettingError
+    from pipeline_assets.errors import TransientError
 
-    cloud = Boto3Error | BotoCoreError | ClientError
-    silent = cloud | DriverError | Neo4jError | TransientError | DagsterUnreachableError | ConnectionError
-    if isinstance(
-        error, SampleMissingError | QuestionError | MissingSettingError | MendError | PeriodError | TerminalError
-    ):
-        return str(error)
+    silent = Boto3Error | BotoCoreError | ClientError | DriverError | Neo4jError | TransientError | ConnectionError
     cause = error.__cause__ if isinstance(error, TransientError) else error
     misnamed = isinstance(cause, ClientError) and cause.response["Error"].get("Code") == "NoSuchBucket"
     if misnamed or isinstance(cause, ParamValidationError):

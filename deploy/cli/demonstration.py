@@ -7,30 +7,34 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Annotated, cast
 
+import typer
 from rich.table import Table
 
+from deploy.cli.commands import DaysOption
 from deploy.cli.console import AnswerFormat, console, say
 from deploy.cli.export import described, export_with_progress, make_shop, receipts_of, shop_days, stores_of
-from deploy.cli.loading import bars, describe, follow_with_progress, put_with_progress, replaced, tell_replacements
+from deploy.cli.loading import OriginalDatesOption, confirm_replacements, describe, put_with_progress, replaced
 from deploy.cli.prices import period, price_table
+from deploy.cli.progress import bars, follow_with_progress
 from deploy.cli.questions import answer_table
-from deploy.cli.running import stay
+from deploy.cli.running import run_in_foreground, stay
 from deploy.cli.sql import print_query
 from deploy.cli.state import flow_table
 from deploy.cli.stocks import write_minutes
-from deploy.local.access import Access
 from deploy.local.dagster_web import lineage_events
-from deploy.local.flows import FlowStatus, flow_status
+from deploy.local.instance import Instance
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
-from deploy.local.tickets_load import FLOW, standing_at, ticket_files, tickets_leaving
 from deploy.samples.purchases import write_days
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.status import FlowStatus, flow_status
 from pipeline_assets.operations.versions import version_id_of
-from pipeline_assets.queries.cypher import ask, question
+from pipeline_assets.queries.cypher import ask, query
 from pipeline_assets.stocks.table import StockTable
+from pipeline_assets.tickets.files import FLOW, standing_at, ticket_files, tickets_leaving
 
 #: The questions that the demo asks, and the columns that fit on a terminal.
 _SHOWN = {
@@ -45,6 +49,17 @@ LAKE = "ecommerce"
 _QUERIES = {"daily_sales": (), "top_products": ("limit=5",)}
 _MINUTES = 5
 _TICKER = "CSTA"
+
+
+def demo(
+    instance: Instance,
+    *,
+    days: DaysOption = 14,
+    original_dates: OriginalDatesOption = False,
+    leave: Annotated[bool, typer.Option("--exit", help="Leave after the picture instead of staying up.")] = False,
+) -> None:
+    """Start everything, load real purchases through S3, and show what came of them."""
+    run_in_foreground(instance, demonstration(days=days, original_dates=original_dates, leave=leave))
 
 
 def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[LocalStack], None]:
@@ -78,8 +93,8 @@ def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool)
             summary = write_days(Path(directory), days, original_dates=original_dates)
         say(describe(summary))
         files = ticket_files(Path(directory), Path(directory))
-        standing = {file.key: there for file in files if (there := standing_at(access, file))}
-        tell_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=True)
+        standing = {file.key: held for file in files if (held := standing_at(access, file))}
+        confirm_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=True)
         with bars() as progress:
             follow_with_progress(
                 access, put_with_progress(access, files, standing, progress), progress, check=stack.check
@@ -124,7 +139,7 @@ def _print_answers(access: Access) -> None:
     with access.graph() as driver:
         for name, columns in _SHOWN.items():
             most = sorted(ask(driver, name), key=_baskets, reverse=True)[:_ROWS_SHOWN]
-            console.print(answer_table(question(name).title, columns, most))
+            console.print(answer_table(query(name).title, columns, most))
     say("`cesta query graph` lists all questions and their parameters.", style="dim")
 
 

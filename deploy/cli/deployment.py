@@ -1,4 +1,4 @@
-"""The stores that an operator's command works on: those of a local instance, or those that the environment names."""
+"""Deployment of a flow that an operator's command works on: its queue and stores, local or as the environment names."""
 
 from __future__ import annotations
 
@@ -6,48 +6,45 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 import boto3
 
-from deploy.cli.loading import access_to
+from deploy.cli.commands import Where
+from deploy.local.board import holder, why_it_ended
+from deploy.local.errors import LocalStackError
 from deploy.local.instance import Instance
-from deploy.local.outputs import environment_contract
+from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
-from pipeline_assets.csv_files.ingest import FileFlow, StoresT
 from pipeline_assets.events.dead_letters import DeadLetters
+from pipeline_assets.events.environment import MissingSettingError
+from pipeline_assets.events.flow import Flow, StoresT
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.sources import ObjectVersion, Source
+from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.open_flow import open_flow
 from pipeline_assets.operations.versions import split_uri
-from pipeline_assets.settings import CurationSettings, InboxSettings, MissingSettingError, StockSettings, TicketSettings
-from pipeline_assets.stocks.ingest import STOCK_FLOW
-from pipeline_assets.stocks.stores import open_stores as open_stock_stores
-from pipeline_assets.tickets.ingest import TICKET_FLOW
-from pipeline_assets.tickets.stores import TicketStores
-from pipeline_assets.tickets.stores import open_stores as open_ticket_stores
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from pipeline_assets.curation.ingest import CurationFlow
-    from pipeline_assets.raw.inbox import InboxFlow
 
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which deployment a command was told to work on."""
-
-    state: Path | None = None
-    port_base: int | None = None
-    from_env: bool = False
+def access_to(instance: Instance) -> Access:
+    """Clients of a running instance; raises `LocalStackError` when it does not run."""
+    document = read_outputs(instance)
+    if holder(instance) is None:
+        raise LocalStackError(
+            f"no instance runs on {instance.state}: start it with `cesta up`.{why_it_ended(instance)}"
+        )
+    return Access(document)
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment(Generic[StoresT]):
-    """The stores and the queue of one flow in a deployment; `bucket` is that of its files, empty where nobody said."""
+    """Queue and stores of one flow in a deployment; `bucket` is that of its files, empty where it is not set."""
 
-    flow: FileFlow[Any, StoresT] | CurationFlow | InboxFlow
+    flow: Flow[StoresT]
     stores: StoresT
     sqs: SQSClient
     queue_url: str
@@ -69,60 +66,29 @@ class Deployment(Generic[StoresT]):
         return split_uri(name, self.bucket)
 
     def require_bucket(self) -> str:
-        """The name of the bucket of the flow's files; raises `MissingSettingError` when nobody said."""
+        """The name of the bucket of the flow's files; raises `MissingSettingError` when it is not set."""
         if not self.bucket:
-            name = f"{self.flow.name.upper()}_BUCKET"
+            name = flow_row(self.flow.name).bucket_variable
             raise MissingSettingError(name, f"the name of the bucket of {self.flow.name}; or name a file as s3://…")
         return self.bucket
 
     def name_of(self, source: Source) -> str:
-        """How `object` is told of a source in the fewest words: a file's key where it lies in that bucket."""
+        """Shortest name of a source, one that `object` takes: a file's key where it lies in that bucket."""
         return source.key if isinstance(source, ObjectVersion) and source.bucket == self.bucket else source.uri
 
 
 @contextmanager
-def deployment(where: Where) -> Iterator[Deployment[TicketStores]]:
-    """Open the ticket flow of a deployment."""
-    _enter(where)
-    settings = TicketSettings.from_environment()
-    with open_ticket_stores(settings) as stores:
-        sqs = boto3.client("sqs")
-        yield Deployment(TICKET_FLOW, stores, sqs, settings.tickets_queue_url, settings.tickets_bucket)
-
-
-@contextmanager
 def deployment_of(flow: str, where: Where) -> Iterator[Deployment[Any]]:
-    """Open the flow of this name."""
-    if flow == TICKET_FLOW.name:
-        with deployment(where) as there:
-            yield there
-        return
-    _enter(where)
-    sqs = boto3.client("sqs")
-    if flow == STOCK_FLOW.name:
-        stocks = StockSettings.from_environment()
-        yield Deployment(STOCK_FLOW, open_stock_stores(stocks), sqs, stocks.stocks_queue_url, stocks.stocks_bucket)
-        return
-    # Polars takes a moment to import, which nobody else needs to wait for.
-    from pipeline_assets.raw.inbox import INBOX_FLOW  # noqa: PLC0415
-    from pipeline_assets.raw.stores import open_inbox_stores  # noqa: PLC0415
-
-    if flow == INBOX_FLOW.name:
-        inbox = InboxSettings.from_environment()
-        yield Deployment(INBOX_FLOW, open_inbox_stores(inbox), sqs, inbox.inbox_queue_url, inbox.inbox_bucket)
-        return
-    from pipeline_assets.curation.ingest import CURATION_FLOW  # noqa: PLC0415
-    from pipeline_assets.curation.stores import open_stores as open_curation_stores  # noqa: PLC0415
-
-    lake = CurationSettings.from_environment()
-    yield Deployment(CURATION_FLOW, open_curation_stores(lake), sqs, lake.raw_queue_url, lake.raw_bucket)
+    """Open the queue and the stores of the flow of this name."""
+    if not where.from_env:
+        enter(where.instance())
+    with open_flow(flow_row(flow)) as opened:
+        yield Deployment(opened.flow, opened.stores, boto3.client("sqs"), opened.queue_url, opened.bucket)
 
 
-def _enter(where: Where) -> None:
-    """Take on the environment of a local instance, which is that of `cesta env`, unless the person's own is meant."""
-    if where.from_env:
-        return
-    instance = Instance.at(where.state, where.port_base)
-    document = access_to(instance).document
+def enter(instance: Instance) -> Access:
+    """Take on the environment of a local instance, which is that of `cesta env`; raises `LocalStackError`."""
+    access = access_to(instance)
     keep_to_this_machine()
-    os.environ.update(environment_contract(instance, document))
+    os.environ.update(environment_contract(instance, access.document))
+    return access

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
 
+import typer
+
+from deploy.cli.commands import DaysOption, Where
 from deploy.cli.console import console, number_of, say
-from deploy.cli.loading import access_to, bars, follow_with_progress
-from deploy.local.access import Access
+from deploy.cli.deployment import access_to, enter
+from deploy.cli.progress import bars, follow_with_progress
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import Instance
-from deploy.local.outputs import environment_contract
-from deploy.local.processes import keep_to_this_machine
 from deploy.samples.shop_database import make_sqlite
 from deploy.samples.shop_rows import shop_rows
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.lake.layout import load_id_of
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.raw.extract import ExportMode, Request, export
 from pipeline_assets.raw.source import SourceError
-from pipeline_assets.raw.stores import ExportStores, open_stores
-from pipeline_assets.settings import ExportSettings
+from pipeline_assets.raw.stores import ExportSettings, ExportStores, open_stores
 
 _FLOW = "ecommerce"
 #: A load that began longer ago than this before a command is not of the command: its clock is that of the database.
@@ -54,10 +55,26 @@ def requests(mode: ExportMode, day: str | None, days: str | None, *, keys: bool,
     return [Request(mode, keys=keys or mode == "full", many_deleted=many_deleted)]
 
 
-def run_export(instance: Instance | None, wanted: Sequence[Request]) -> None:
+def export_source(
+    where: Where,
+    *,
+    mode: Annotated[ExportMode, typer.Option("--mode", help="Which rows.")] = "incremental",
+    day: Annotated[str | None, typer.Option("--day", help="The UTC day of --mode day.")] = None,
+    days: Annotated[str | None, typer.Option("--days", help="Several, as FIRST..LAST, each a load.")] = None,
+    keys: Annotated[bool, typer.Option("--keys", help="Find deleted rows too; --mode full always does.")] = False,
+    many_deleted: Annotated[
+        bool, typer.Option("--many-deleted", help="More than a fifth of a table's rows may be gone.")
+    ] = False,
+) -> None:
+    """Export the source database into the raw bucket, as one load or one for each day."""
+    requested = requests(mode, day, days, keys=keys, many_deleted=many_deleted)
+    run_export(None if where.from_env else where.instance(), requested)
+
+
+def run_export(instance: Instance | None, requested: Sequence[Request]) -> None:
     """Export into an instance, or with None into what the environment names, and say what came of it."""
     now = datetime.now(UTC)
-    manifests = export_with_progress(stores_of(instance), wanted)
+    manifests = export_with_progress(stores_of(instance), requested)
     say(f"{described(manifests)}.")
     if any(each.name.load_id < load_id_of(now - _OLD) for each in manifests):
         say("A load that was not finished was gone on with; export again for what changed since.", style="yellow")
@@ -65,12 +82,17 @@ def run_export(instance: Instance | None, wanted: Sequence[Request]) -> None:
         say(f"{warning}.", style="yellow")
 
 
-def load_ecommerce(instance: Instance, days: int, *, wait: bool = False) -> None:
-    """Make the sample shop's database anew for the last days, and export each of them."""
+def load_ecommerce(
+    instance: Instance,
+    *,
+    days: DaysOption = 14,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when all is curated and in Dagster.")] = False,
+) -> None:
+    """Make a sample shop's database from real purchases, and export each of its last days."""
     access = access_to(instance)
     make_shop(instance, days)
-    wanted = shop_days(days)
-    manifests = export_with_progress(stores_of(instance), wanted)
+    requested = shop_days(days)
+    manifests = export_with_progress(stores_of(instance), requested)
     say(f"{described(manifests)}.")
     if wait:
         with bars() as progress:
@@ -88,8 +110,8 @@ def make_shop(instance: Instance, days: int) -> None:
     with console.status(f"making a shop of {number_of(days, 'day')} …"):
         rows = shop_rows(days)
         make_sqlite(instance.source_database, rows)
-    said = ", ".join(f"{name} {frame.height:,}" for name, frame in rows.items())
-    say(f"A sample shop in {instance.source_database}, rows by table: {said}.")
+    tables = ", ".join(f"{name} {frame.height:,}" for name, frame in rows.items())
+    say(f"A sample shop in {instance.source_database}, rows by table: {tables}.")
 
 
 def shop_days(days: int) -> list[Request]:
@@ -98,14 +120,14 @@ def shop_days(days: int) -> list[Request]:
     return [Request("day", yesterday - timedelta(days=ago)) for ago in range(days - 1, -1, -1)]
 
 
-def export_with_progress(stores: ExportStores, wanted: Sequence[Request]) -> list[Manifest]:
+def export_with_progress(stores: ExportStores, requested: Sequence[Request]) -> list[Manifest]:
     """Export load by load, with a bar for the loads and one for the tables of each."""
     manifests: list[Manifest] = []
     names = [dataset.name for dataset in ECOMMERCE]
     with bars() as progress:
-        loads = progress.add_task("loads exported", total=len(wanted))
+        loads = progress.add_task("loads exported", total=len(requested))
         tables = progress.add_task("tables of the load", total=len(names))
-        for request in wanted:
+        for request in requested:
             tell = lambda part: progress.update(tables, completed=names.index(part.stored.dataset))  # noqa: E731
             manifests.append(export(request, stores, tell))
             progress.update(tables, completed=len(names))
@@ -125,9 +147,7 @@ def described(manifests: Sequence[Manifest]) -> str:
 def stores_of(instance: Instance | None) -> ExportStores:
     """The stores to export with, of an instance or those that the environment names; raises `LocalStackError`."""
     if instance is not None:
-        access = access_to(instance)
-        keep_to_this_machine()
-        os.environ.update(environment_contract(instance, access.document))
+        enter(instance)
         if not instance.source_database.exists():
             raise LocalStackError("there is no source database yet: `cesta load ecommerce` makes one.")
     return open_stores(ExportSettings.from_environment())

@@ -1,25 +1,25 @@
-"""`cesta load`: puts files into the buckets of an instance, and shows how they go through."""
+"""`cesta load tickets`: puts files into the buckets of an instance, and shows how they go through."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deploy.cli.commands import DaysOption
 from deploy.cli.console import complain, console, number_of, say
-from deploy.local.access import Access
-from deploy.local.board import holder, why_it_ended
+from deploy.cli.deployment import access_to
+from deploy.cli.progress import bars, follow_with_progress
 from deploy.local.errors import LocalStackError
-from deploy.local.following import Progress as Followed
-from deploy.local.following import follow
 from deploy.local.instance import Instance
-from deploy.local.outputs import read_outputs
-from deploy.local.tickets_load import (
+from deploy.samples.purchases import SampleSummary, write_days
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.operations.access import Access
+from pipeline_assets.tickets.files import (
     FLOW,
     SUFFIXES,
     Standing,
@@ -30,24 +30,40 @@ from deploy.local.tickets_load import (
     ticket_files,
     tickets_leaving,
 )
-from deploy.samples.purchases import SampleSummary, write_days
-from pipeline_assets.events.ledger import Ledger
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.progress import Progress
 
 #: The most replacements that are named.
 _SHOWN = 10
 
 
-def access_to(instance: Instance) -> Access:
-    """Clients of a running instance; raises `LocalStackError` when it does not run."""
-    document = read_outputs(instance)
-    if holder(instance) is None:
-        raise LocalStackError(
-            f"no instance runs on {instance.state}: start it with `cesta up`.{why_it_ended(instance)}"
-        )
-    return Access(document)
+OriginalDatesOption = Annotated[
+    bool, typer.Option("--original-dates", help="Keep the sample's dates of 2017 instead of ending yesterday.")
+]
+
+
+def load(
+    instance: Instance,
+    path: Annotated[Path | None, typer.Argument(help="A ticket CSV, or a folder of them.", exists=True)] = None,
+    *,
+    sample: Annotated[bool, typer.Option("--sample", help="Load real grocery purchases, one file per day.")] = False,
+    days: DaysOption = 14,
+    original_dates: OriginalDatesOption = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Return when these files are in the graph and in Dagster.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of files in the bucket that have other content.")
+    ] = False,
+) -> None:
+    """Put ticket files into the ticket bucket, under their paths from here."""
+    if (path is None) is not sample:
+        raise typer.BadParameter("give a FILE or a DIR, or --sample")
+    if path is None:
+        load_sample(instance, days, original_dates=original_dates, wait=wait, replace=replace)
+    else:
+        load_tickets(instance, path, wait=wait, replace=replace)
 
 
 def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, root: Path | None = None) -> None:
@@ -58,25 +74,25 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
     """
     access = access_to(instance)
     files = ticket_files(path, root)
-    standing = {file.key: there for file in files if (there := standing_at(access, file))}
-    tell_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=replace)
+    standing = {file.key: held for file in files if (held := standing_at(access, file))}
+    confirm_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=replace)
     with bars() as progress:
         receipts = put_with_progress(access, files, standing, progress)
         if wait:
             follow_with_progress(access, receipts, progress)
-    there_already = sum(there.same for there in standing.values())
-    if put := len(files) - there_already:
+    unchanged = sum(held.same for held in standing.values())
+    if put := len(files) - unchanged:
         say(f"{counted(put)} in the bucket {access.bucket(FLOW)}.")
-    if there_already:
-        say(f"{counted(there_already)} there already with the same content: nothing new to do.", style="yellow")
+    if unchanged:
+        say(f"{counted(unchanged)} there already with the same content: nothing new to do.", style="yellow")
     if left := passed_over(path, files):
         only = f"only {' and '.join(SUFFIXES)} are taken from a folder, and nothing that begins with . or _"
         say(f"{counted(left)} passed over: {only}.", style="yellow")
-    tell_refusals(access, receipts if wait else [there.receipt_id for there in standing.values() if there.same])
+    report_refusals(access, receipts if wait else [held.receipt_id for held in standing.values() if held.same])
 
 
-def tell_refusals(access: Access, receipts: Iterable[str]) -> None:
-    """Say which of these objects were refused whole; raises `LocalStackError` when one was."""
+def report_refusals(access: Access, receipts: Iterable[str]) -> None:
+    """Print which of these objects were refused whole; raises `LocalStackError` when one was."""
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     refused = [found.refused for receipt in receipts if (found := ledger.receipt(receipt)) and found.refused]
     for sentence in refused[:_SHOWN]:
@@ -89,20 +105,20 @@ def tell_refusals(access: Access, receipts: Iterable[str]) -> None:
 
 def replaced(files: Iterable[TicketFile], standing: Mapping[str, Standing]) -> list[TicketFile]:
     """The files under whose key something else stands."""
-    return [file for file in files if (there := standing.get(file.key)) and not there.same]
+    return [file for file in files if (held := standing.get(file.key)) and not held.same]
 
 
-def tell_replacements(standing: Mapping[str, Standing], leaving: Mapping[str, int], *, replace: bool) -> None:
-    """Say which files would take the place of others; raises `LocalStackError` unless that is wanted.
+def confirm_replacements(standing: Mapping[str, Standing], leaving: Mapping[str, int], *, replace: bool) -> None:
+    """Name the files that would take the place of others and ask; raises `LocalStackError` unless that is wanted.
 
     `standing` is by key what is in the bucket now, `leaving` how many tickets of it the new file does not have.
     """
-    others = {key: there for key, there in standing.items() if not there.same}
+    others = {key: held for key, held in standing.items() if not held.same}
     if not others:
         return
-    for key, there in list(others.items())[:_SHOWN]:
+    for key, held in list(others.items())[:_SHOWN]:
         tickets = number_of(leaving.get(key, 0), "ticket")
-        complain(f"replaces {key}, {there.sentence}; {tickets} that nobody else has would leave the graph.")
+        complain(f"replaces {key}, {held.sentence}; {tickets} that nobody else has would leave the graph.")
     if len(others) > _SHOWN:
         complain(f"and {len(others) - _SHOWN:,} more.")
     if replace or (sys.stdin.isatty() and typer.confirm(f"Replace {number_of(len(others), 'file')}?", err=True)):
@@ -138,12 +154,6 @@ def describe(summary: SampleSummary) -> str:
     )
 
 
-def bars(shown_on: Console = console) -> Progress:
-    """Progress bars as every command shows them."""
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=shown_on)
-
-
 def put_with_progress(
     access: Access, files: Sequence[TicketFile], standing: Mapping[str, Standing], progress: Progress
 ) -> list[str]:
@@ -154,23 +164,3 @@ def put_with_progress(
         receipts.append(put_ticket_file(access, file, standing.get(file.key)))
         progress.advance(bar)
     return receipts
-
-
-def follow_with_progress(
-    access: Access,
-    receipts: Collection[str],
-    progress: Progress,
-    *,
-    check: Callable[[], None] = lambda: None,
-    flow: str = FLOW,
-    target: str = "graph",
-) -> None:
-    """Wait until these objects of a flow are through, with a bar for their target and one for Dagster."""
-    put = progress.add_task(f"files in the {target}", total=len(receipts))
-    dagster = progress.add_task("receipts in Dagster", total=len(receipts))
-
-    def tell(now: Followed) -> None:
-        progress.update(put, completed=now.done)
-        progress.update(dagster, completed=now.shown)
-
-    follow(access, receipts, flow, tell=tell, check=check)

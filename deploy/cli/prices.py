@@ -7,11 +7,14 @@ import difflib
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
+from typing import Annotated
 
+import typer
 from rich.table import Table
 
+from deploy.cli.commands import JsonOption
 from deploy.cli.console import console, print_json, say
-from deploy.cli.loading import access_to
+from deploy.cli.deployment import access_to
 from deploy.local.instance import Instance
 from pipeline_assets.errors import UserError
 from pipeline_assets.events.moments import iso_utc
@@ -30,9 +33,17 @@ class PeriodError(UserError):
 
 
 def print_prices(
-    instance: Instance, ticker: str, begin: str | None, end: str | None, *, as_json: bool, as_csv: bool
+    instance: Instance,
+    ticker: Annotated[str, typer.Argument(help="The share, such as CSTA.")],
+    begin: Annotated[
+        str | None, typer.Option("--from", help="First time or day, in UTC (an hour before --to).")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Last time or day, in UTC (now).")] = None,
+    *,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, which could be loaded again.")] = False,
 ) -> None:
-    """Print the prices of a ticker, as a table, as JSON or as CSV; raises `PeriodError`."""
+    """Show the prices of a ticker between two times."""
     first, last = period(begin, end, datetime.now(UTC))
     access = access_to(instance)
     prices = list(StockTable(access.dynamodb, access.table("stocks")).prices(ticker.upper(), first, last))

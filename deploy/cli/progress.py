@@ -1,18 +1,26 @@
-"""Shows how an instance starts and stops: a live table on a terminal, one line per finished part elsewhere."""
+"""Progress: bars for long work, and how an instance starts and stops (a live table, or a line per finished part)."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from deploy.cli.console import console, say
 from deploy.local.board import Condition, Part, Picture
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.following import Progress as Followed
+from pipeline_assets.operations.following import follow
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _MARKS = {
     Condition.WAITING: Text("·", style="dim"),
@@ -22,6 +30,32 @@ _MARKS = {
     Condition.FAILED: Text("✗", style="red"),
 }
 _LOOK_SECONDS = 0.2
+
+
+def bars(shown_on: Console = console) -> Progress:
+    """Progress bars as every command shows them."""
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=shown_on)
+
+
+def follow_with_progress(
+    access: Access,
+    receipts: Collection[str],
+    progress: Progress,
+    *,
+    check: Callable[[], None] = lambda: None,
+    flow: str = "tickets",
+    target: str = "graph",
+) -> None:
+    """Wait until these objects of a flow are through, with a bar for their target and one for Dagster."""
+    put = progress.add_task(f"files in the {target}", total=len(receipts))
+    dagster = progress.add_task("receipts in Dagster", total=len(receipts))
+
+    def tell(now: Followed) -> None:
+        progress.update(put, completed=now.done)
+        progress.update(dagster, completed=now.shown)
+
+    follow(access, receipts, flow, tell=tell, check=check)
 
 
 @contextmanager

@@ -10,17 +10,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.cli.commands import FlowOption, JsonOption, LimitOption, Where
 from deploy.cli.console import complaints, console, number_of, print_json, say
-from deploy.cli.deployment import Deployment
-from deploy.cli.loading import bars
-from pipeline_assets.csv_files.ingest import FileFlow
+from deploy.cli.deployment import Deployment, deployment_of
+from deploy.cli.progress import bars
+from pipeline_assets.events.flow import Correctable, capability
 from pipeline_assets.events.quarantine import Contents
-from pipeline_assets.operations.rejected import Progress as Told
+from pipeline_assets.operations.rejected import Progress as Report
 from pipeline_assets.operations.rejected import RejectedFile, files_named, rejected_files
 from pipeline_assets.operations.replay import MendError
 
@@ -30,23 +32,61 @@ DIGITS = 12
 FOREIGN = "foreign_message"
 
 
-def print_list(there: Deployment[Any], *, settled: bool, rule: str | None, key: str, limit: int, as_json: bool) -> None:
+RuleOption = Annotated[str | None, typer.Option("--rule", help="Only what broke this rule.")]
+
+
+def list_quarantine(
+    where: Where,
+    *,
+    settled: Annotated[bool, typer.Option("--all", help="Also what newer versions and later runs settled.")] = False,
+    rule: RuleOption = None,
+    key: Annotated[str, typer.Option("--key", help="Only files whose key begins like this.")] = "",
+    limit: LimitOption = 50,
+    flow: FlowOption = "tickets",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the files with rejected rows, the refused files and the foreign messages, newest first."""
+    with deployment_of(flow, where) as deployment:
+        print_list(deployment, settled=settled, rule=rule, key=key, limit=limit, as_json=as_json)
+
+
+def show_quarantine(
+    where: Where,
+    name: Annotated[str, typer.Argument(help="A receipt id or its beginning, a key, an s3:// address, a message id.")],
+    *,
+    rule: RuleOption = None,
+    limit: LimitOption = 50,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the rejected rows to this file.")] = None,
+    flow: FlowOption = "tickets",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON per row.")] = False,
+) -> None:
+    """Show the rejected rows of a file, each with its rule and reason; or one foreign message."""
+    with deployment_of(flow, where) as deployment:
+        if csv_file:
+            write_rejected_rows(deployment, name, rule=rule, path=csv_file)
+        else:
+            print_documents(deployment, name, rule=rule, limit=limit, as_json=as_json)
+
+
+def print_list(
+    deployment: Deployment[Any], *, settled: bool, rule: str | None, key: str, limit: int, as_json: bool
+) -> None:
     """Print a line per file and per foreign message, and how much is not shown."""
-    require_rule(there, rule)
-    contents = there.stores.quarantine.contents()
+    require_rule(deployment, rule)
+    contents = deployment.stores.quarantine.contents()
     seen: Counter[str] = Counter()
-    with looking("files looked at") as tell:
-        files = _chosen(there, contents, seen, settled=settled, rule=rule, key=key, tell=tell)
+    with search_bar("files looked at") as report:
+        files = _chosen(deployment, contents, seen, settled=settled, rule=rule, key=key, report=report)
         shown = list(islice(files, limit or None))
         more = bool(limit) and next(files, None) is not None
     messages = sorted(contents.messages, key=lambda each: contents.messages[each], reverse=True)
-    kept = [there.stores.quarantine.message(each) for each in ([] if key else messages[: limit or None])]
+    kept = [deployment.stores.quarantine.message(each) for each in ([] if key else messages[: limit or None])]
     foreign = [message for message in kept if message and (rule is None or message["rule"] == rule)]
     if as_json:
         print_json({"files": [file.as_dict() for file in shown], "messages": foreign, "more": more})
         return
     if shown:
-        print_files(there, shown)
+        print_files(deployment, shown)
     elif not foreign:
         say(none_matches(seen["open"], settled=settled), style="green" if not seen["open"] else "")
     _print_messages(foreign)
@@ -57,26 +97,26 @@ def print_list(there: Deployment[Any], *, settled: bool, rule: str | None, key: 
 
 
 def _chosen(  # the choice is made before the limit counts
-    there: Deployment[Any],
+    deployment: Deployment[Any],
     contents: Contents,
     seen: Counter[str],
     *,
     settled: bool,
     rule: str | None,
     key: str,
-    tell: Told,
+    report: Report,
 ) -> Iterator[RejectedFile]:
-    for file in rejected_files(there.stores, contents, progress=tell):
+    for file in rejected_files(deployment.stores, contents, progress=report):
         seen[file.standing] += 1
-        wanted = (settled or file.standing == "open") and (rule is None or rule in file.rules)
-        if wanted and str(file.receipt.source.place.get("key", "")).startswith(key):
+        chosen = (settled or file.standing == "open") and (rule is None or rule in file.rules)
+        if chosen and str(file.receipt.source.place.get("key", "")).startswith(key):
             yield file
 
 
-def open_files(there: Deployment[Any]) -> list[RejectedFile]:
+def open_files(deployment: Deployment[Any]) -> list[RejectedFile]:
     """Everything that is open."""
-    with looking("files looked at") as tell:
-        files = rejected_files(there.stores, there.stores.quarantine.contents(), progress=tell)
+    with search_bar("files looked at") as report:
+        files = rejected_files(deployment.stores, deployment.stores.quarantine.contents(), progress=report)
         return [file for file in files if file.standing == "open"]
 
 
@@ -87,37 +127,37 @@ def none_matches(waiting: int, *, settled: bool = False) -> str:
     return f"No open file matches; open: {number_of(waiting, 'file')}." if waiting else "No file is open."
 
 
-def require_rule(there: Deployment[Any], name: str | None) -> None:
+def require_rule(deployment: Deployment[Any], name: str | None) -> None:
     """Raise `MendError` for a rule that nothing in the quarantine can have broken."""
-    known = [*there.flow.rule_names, FOREIGN]
+    known = [*deployment.flow.rule_names, FOREIGN]
     if name is not None and name not in known:
-        raise MendError(f"{there.flow.name} have no rule {name}; there are {', '.join(known)}.")
+        raise MendError(f"{deployment.flow.name} have no rule {name}; there are {', '.join(known)}.")
 
 
-def named(there: Deployment[Any], name: str) -> list[RejectedFile]:
+def named(deployment: Deployment[Any], name: str) -> list[RejectedFile]:
     """The files in the quarantine that a person named; raises `MendError` when there is none."""
-    bucket, key = there.object(name)
-    found = files_named(name, bucket, key, there.stores, there.stores.quarantine.contents())
+    bucket, key = deployment.object(name)
+    found = files_named(name, bucket, key, deployment.stores, deployment.stores.quarantine.contents())
     if not found:
         raise MendError(f"nothing of {name} is in the quarantine: `cesta trace` tells where it is.")
     return found
 
 
-def print_documents(there: Deployment[Any], name: str, *, rule: str | None, limit: int, as_json: bool) -> None:
+def print_documents(deployment: Deployment[Any], name: str, *, rule: str | None, limit: int, as_json: bool) -> None:
     """Print the rejected rows of the newest version of a file, or a foreign message."""
-    message = there.stores.quarantine.message(name)
+    message = deployment.stores.quarantine.message(name)
     if message:
         print_json(message)
         return
-    require_rule(there, rule)
-    file = named(there, name)[-1]
-    rows = _rows(there, file, rule)
+    require_rule(deployment, rule)
+    file = named(deployment, name)[-1]
+    rows = _rows(deployment, file, rule)
     shown = islice(rows, limit or None)
     if as_json:
         for row in shown:
             sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
         return
-    print_files(there, [file])
+    print_files(deployment, [file])
     table = Table("row", "rule", "reason", "fields")
     table.columns[0].justify = "right"
     for column in table.columns[1:]:
@@ -133,32 +173,33 @@ def print_documents(there: Deployment[Any], name: str, *, rule: str | None, limi
         say(f"Not shown: {number_of(left, 'more row')}; --limit 0 shows all, --csv FILE writes them.")
 
 
-def write_rejected_rows(there: Deployment[Any], name: str, *, rule: str | None, path: Path) -> None:
+def write_rejected_rows(deployment: Deployment[Any], name: str, *, rule: str | None, path: Path) -> None:
     """Write the rejected rows of the newest version of a file as a CSV with its header."""
-    require_rule(there, rule)
-    file = named(there, name)[-1]
-    rows = [row for row in _rows(there, file, rule) if "fields" in row]
+    require_rule(deployment, rule)
+    file = named(deployment, name)[-1]
+    rows = [row for row in _rows(deployment, file, rule) if "fields" in row]
     if not rows:
-        raise MendError(f"{there.name_of(file.receipt.source)} was refused whole: no row of it was read.")
+        raise MendError(f"{deployment.name_of(file.receipt.source)} was refused whole: no row of it was read.")
     named_fields = (list(row["fields"]) for row in rows if isinstance(row["fields"], dict))
-    header = next(named_fields, there.flow.dataset.column_names if isinstance(there.flow, FileFlow) else ())
+    correctable = capability(deployment.flow, Correctable)
+    header = next(named_fields, correctable.column_names if correctable else ())
     with path.open("w", encoding="utf-8", newline="") as output:
         writer = csv.writer(output)
         writer.writerow(header)
         for row in rows:
             writer.writerow(row["fields"].values() if isinstance(row["fields"], dict) else row["fields"])
-    say(f"{path} holds {number_of(len(rows), 'rejected row')} of {file.receipt.source.uri}.")
-    if not isinstance(there.flow, FileFlow):
+    say(f"{path} holds {number_of(len(rows), 'rejected row')} of {file.receipt.version.uri}.")
+    if correctable is None:
         say("Mend them where they come from: what is exported again replaces them.", style="yellow")
         return
     say(
-        f"Mend them in the whole file and put that under its key: a file is replaced whole, and {there.flow.left_out}. "
-        f"This puts it there and waits: `cesta quarantine replay {file.receipt.id[:DIGITS]} --file WHOLE.csv`",
+        f"Mend them in the whole file and put that under its key: a file is replaced whole, and {correctable.left_out}"
+        f". This puts it there and waits: `cesta quarantine replay {file.receipt.id[:DIGITS]} --file WHOLE.csv`",
         style="yellow",
     )
 
 
-def print_files(there: Deployment[Any], files: Sequence[RejectedFile]) -> None:
+def print_files(deployment: Deployment[Any], files: Sequence[RejectedFile]) -> None:
     """Print a table of files: how much of each was rejected, and why."""
     table = Table("file", "arrived", "rejected", "rules", "receipt")
     table.columns[0].overflow = table.columns[3].overflow = "fold"
@@ -170,7 +211,7 @@ def print_files(there: Deployment[Any], files: Sequence[RejectedFile]) -> None:
         settled = f"\n[dim]{file.standing}[/]" if file.standing != "open" else ""
         refused = "\n[red]refused whole[/]" if receipt.refused else ""
         table.add_row(
-            f"{escape(there.name_of(receipt.source))}{refused}{settled}",
+            f"{escape(deployment.name_of(receipt.source))}{refused}{settled}",
             receipt.source.event_time[:19],
             f"{counts.quarantined:,} of {counts.received:,}",
             escape(rules),
@@ -188,13 +229,13 @@ def _print_messages(messages: Sequence[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def _rows(there: Deployment[Any], file: RejectedFile, rule: str | None) -> Iterator[dict[str, Any]]:
-    documents = there.stores.quarantine.documents(file.receipt)
+def _rows(deployment: Deployment[Any], file: RejectedFile, rule: str | None) -> Iterator[dict[str, Any]]:
+    documents = deployment.stores.quarantine.documents(file.receipt)
     return (document for document in documents if rule is None or document["rule"] == rule)
 
 
 @contextmanager
-def looking(doing: str) -> Iterator[Told]:
+def search_bar(doing: str) -> Iterator[Report]:
     """A bar on standard error for what looks at many files."""
     with bars(complaints) as progress:
         progress.live.transient = True

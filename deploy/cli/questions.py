@@ -4,24 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from deploy.cli.commands import JsonOption, ParamOption
 from deploy.cli.console import console, number_of, print_json, say
-from deploy.cli.loading import access_to
+from deploy.cli.deployment import access_to
 from deploy.local.instance import Instance
-from pipeline_assets.queries.cypher import ask, question, questions
-from pipeline_assets.queries.named_query import Question, QuestionError
+from pipeline_assets.queries.cypher import ask, queries, query
+from pipeline_assets.queries.named_query import NamedQuery, QueryError
 
 #: So many characters a line leave the name of a product readable.
 _READABLE = 16
 _ANY_WIDTH = 1_000
 
 
-def print_questions(known: Iterable[Question] | None = None, *, as_json: bool) -> None:
+def ask_graph(
+    instance: Instance,
+    name: Annotated[str | None, typer.Argument(help="The question; without it all are listed.")] = None,
+    *,
+    param: ParamOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the purchase graph one of the known questions."""
+    if name is None:
+        print_questions(as_json=as_json)
+    else:
+        print_answer(instance, name, param or [], as_json=as_json)
+
+
+def print_questions(known: Iterable[NamedQuery] | None = None, *, as_json: bool) -> None:
     """List questions, those to the graph where no others are given, with their parameters."""
-    listed = questions() if known is None else known
+    listed = queries() if known is None else known
     if as_json:
         print_json([described(one) for one in listed])
         return
@@ -34,7 +51,7 @@ def print_questions(known: Iterable[Question] | None = None, *, as_json: bool) -
     console.print(table)
 
 
-def described(one: Question) -> dict[str, object]:
+def described(one: NamedQuery) -> dict[str, object]:
     """A question for a program: what it answers, takes and gives."""
     parameters = {
         p.name: {"takes": p.takes, "default": p.default, "required": p.required, "meaning": p.meaning}
@@ -52,9 +69,9 @@ def described(one: Question) -> dict[str, object]:
 def print_answer(instance: Instance, name: str, given: Sequence[str], *, as_json: bool) -> None:
     """Ask a question and print the answer as a table or as JSON.
 
-    Raises `QuestionError` for an unknown question or parameter, naming those that there are.
+    Raises `QueryError` for an unknown question or parameter, naming those that there are.
     """
-    asked = question(name)
+    asked = query(name)
     parameters = asked.read(named_values(given))
     with access_to(instance).graph() as driver:
         rows = ask(driver, name, **parameters)
@@ -96,10 +113,10 @@ def answer_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str,
 
 
 def named_values(given: Sequence[str]) -> dict[str, str]:
-    """The values of `--param NAME=VALUE` by name; raises `QuestionError` for what has not this form."""
+    """The values of `--param NAME=VALUE` by name; raises `QueryError` for what has not this form."""
     for text in given:
         if "=" not in text:
-            raise QuestionError(f"--param {text} is not of the form NAME=VALUE.")
+            raise QueryError(f"--param {text} is not of the form NAME=VALUE.")
     return {name: value for name, _, value in (text.partition("=") for text in given)}
 
 

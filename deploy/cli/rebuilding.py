@@ -1,7 +1,5 @@
 """`cesta rebuild graph`: the purchase graph anew from the ticket files, in place or as files for neo4j-admin."""
 
-# ruff: noqa: PLC0415 - every command imports what it needs itself: boto3 and the Neo4j driver take seconds
-
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -12,34 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from deploy.cli.console import (
-    FromEnvOption,
-    PortBaseOption,
-    StateOption,
-    complain,
-    console,
-    number_of,
-    plain_failures,
-    say,
-)
+from deploy.cli.commands import Where
+from deploy.cli.console import complain, console, number_of, say
+from deploy.cli.deployment import Deployment, deployment_of
+from deploy.cli.progress import bars
+from pipeline_assets.tickets.bulk_import import export_graph
+from pipeline_assets.tickets.rebuild import ObjectsGoneError, Progress, Rebuild, plan_rebuild
+from pipeline_assets.tickets.rebuild import rebuild_graph as rebuild
+from pipeline_assets.tickets.stores import TicketStores
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from deploy.cli.deployment import Deployment
-    from pipeline_assets.tickets.rebuild import Progress, Rebuild
-    from pipeline_assets.tickets.stores import TicketStores
 
-rebuild_app = typer.Typer(help="Build a store anew from what it was made of.", no_args_is_help=True)
-
-
-@rebuild_app.callback()
-def rebuild() -> None:
-    """Build a store anew from what it was made of."""
-
-
-@rebuild_app.command("graph")
 def rebuild_graph(
+    where: Where,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Even if tickets of deleted files are lost.")] = False,
@@ -47,29 +32,22 @@ def rebuild_graph(
         Path | None,
         typer.Option("--export", help="Leave the graph alone; write files for neo4j-admin into this new folder."),
     ] = None,
-    from_env: FromEnvOption = False,
-    state_directory: StateOption = None,
-    port_base: PortBaseOption = None,
-) -> None:
+) -> bool:
     """Empty the purchase graph and bring in every stored version of every ticket file again."""
-    from deploy.cli.deployment import Where, deployment
-
-    with plain_failures(from_env=from_env), deployment(Where(state_directory, port_base, from_env)) as there:
+    with deployment_of("tickets", where) as deployment:
         if export:
-            _export(there, export)
-        elif not _rebuild(there, yes=yes, force=force):
-            raise typer.Exit(1)
+            _export(deployment, export)
+            return True
+        return _rebuild(deployment, yes=yes, force=force)
 
 
-def _rebuild(there: Deployment[TicketStores], *, yes: bool, force: bool) -> bool:
+def _rebuild(deployment: Deployment[TicketStores], *, yes: bool, force: bool) -> bool:
     """Rebuild in place; False where it was not begun."""
-    from pipeline_assets.tickets import rebuild
-
-    bucket = there.require_bucket()
+    bucket = deployment.require_bucket()
     with console.status("comparing the bucket with the graph …"):
-        plan, tickets = rebuild.plan_rebuild(there.stores, bucket), there.stores.graph.sizes()["Ticket"]
+        plan, tickets = plan_rebuild(deployment.stores, bucket), deployment.stores.graph.sizes()["Ticket"]
     if plan.lost and not force:
-        complain(f"{rebuild.ObjectsGoneError(plan.lost_objects)}. --force goes on without them.")
+        complain(f"{ObjectsGoneError(plan.lost_objects)}. --force goes on without them.")
         return False
     gone, again = number_of(tickets, "ticket"), number_of(len(plan.versions), "file version")
     say(f"To be taken out of the graph: {gone}; then to be worked in again: {again}.")
@@ -77,7 +55,7 @@ def _rebuild(there: Deployment[TicketStores], *, yes: bool, force: bool) -> bool
     if not yes and not typer.confirm("Go on?"):
         return False
     with _bars() as tell:
-        done = rebuild.rebuild_graph(there.stores, bucket, force=force, progress=tell)
+        done = rebuild(deployment.stores, bucket, force=force, progress=tell)
     _print_rebuild(done)
     return True
 
@@ -101,11 +79,9 @@ def _print_rebuild(done: Rebuild) -> None:
         say(f"lost, since no longer in the bucket: {uri}", style="yellow")
 
 
-def _export(there: Deployment[TicketStores], directory: Path) -> None:
-    from pipeline_assets.tickets.bulk_import import export_graph
-
+def _export(deployment: Deployment[TicketStores], directory: Path) -> None:
     with _bars() as tell:
-        done = export_graph(there.stores, there.require_bucket(), directory, progress=tell)
+        done = export_graph(deployment.stores, deployment.require_bucket(), directory, progress=tell)
     table = Table("file", "nodes or relationships")
     table.columns[1].justify = "right"
     for name, number in done.files.items():
@@ -122,8 +98,6 @@ def _export(there: Deployment[TicketStores], directory: Path) -> None:
 @contextmanager
 def _bars() -> Iterator[Progress]:
     """A bar for each thing that is done, made when the first of it is."""
-    from deploy.cli.loading import bars
-
     with bars() as progress:
         tasks: dict[str, TaskID] = {}
 

@@ -1,46 +1,22 @@
 """`cesta reconcile`: what lies in the buckets and was never worked through is announced again."""
 
-# ruff: noqa: PLC0415 - every command imports what it needs itself: boto3 and the Neo4j driver take seconds
-
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
 
-import typer
-
-from deploy.cli.console import (
-    FromEnvOption,
-    JsonOption,
-    PortBaseOption,
-    StateOption,
-    console,
-    plain_failures,
-    print_json,
-    say,
-)
-from deploy.cli.operating import Flow
+from deploy.cli.commands import FlowArgument, JsonOption, Where
+from deploy.cli.console import console, print_json, say
+from deploy.cli.deployment import deployment_of
+from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.reconcile import announce_unknown
 
 
-def reconcile(
-    flow: Annotated[Flow, typer.Argument(help="The flow of the files.")],
-    *,
-    as_json: JsonOption = False,
-    from_env: FromEnvOption = False,
-    state_directory: StateOption = None,
-    port_base: PortBaseOption = None,
-) -> None:
+def reconcile(where: Where, flow: FlowArgument, *, as_json: JsonOption = False) -> None:
     """Announce every file of a flow that has no receipt; what is on its way already is merely delivered twice."""
-    from deploy.cli.deployment import Where, deployment_of
-    from pipeline_assets.operations.reconcile import announce_unknown
-
-    with (
-        plain_failures(from_env=from_env),
-        deployment_of(flow, Where(state_directory, port_base, from_env)) as there,
-    ):
-        stores, bucket = there.stores, there.require_bucket()
+    with deployment_of(flow, where) as deployment:
+        stores, bucket = deployment.stores, deployment.require_bucket()
         with console.status("comparing the bucket with the ledger …"):
-            found = announce_unknown(there.flow, stores.ledger, stores.s3, bucket, there.queue)
+            found = announce_unknown(flow_row(flow), stores.ledger, stores.s3, bucket, deployment.queue)
     if as_json:
         print_json(asdict(found))
         return

@@ -1,27 +1,43 @@
-"""`cesta redrive`: shows the events that were given up, and puts them back into their queue."""
+"""`cesta redrive`: shows the dead-lettered events, and puts them back into their queue."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.cli.commands import JsonOption, LimitOption, Where
 from deploy.cli.console import complaints, console, print_json, say
-from deploy.cli.loading import bars
+from deploy.cli.deployment import deployment_of
+from deploy.cli.progress import bars
 from pipeline_assets.events.dead_letters import DeadLetter, DeadLetters
 from pipeline_assets.events.s3_events import object_versions
 
 
-def redrive(letters: DeadLetters, flow: str, *, dry_run: bool, limit: int, as_json: bool) -> None:
+def redrive(
+    where: Where,
+    flow: Annotated[str, typer.Argument(help="The flow whose dead letters go back into its queue.")] = "tickets",
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show them.")] = False,
+    limit: LimitOption = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the dead-lettered events of a flow back into their queue."""
+    with deployment_of(flow, where) as deployment:
+        _redrive(deployment.dead_letters(), flow, dry_run=dry_run, limit=limit, as_json=as_json)
+
+
+def _redrive(letters: DeadLetters, flow: str, *, dry_run: bool, limit: int, as_json: bool) -> None:
     """Show at most `limit` dead letters of a flow, then move all of them unless it is a dry run."""
-    there = letters.count()
-    shown = letters.look(limit=limit or there) if there else []
+    count = letters.count()
+    shown = letters.look(limit=limit or count) if count else []
     if not as_json:
-        _print_letters(shown, flow, there)
-    moved = 0 if dry_run or not there else _move(letters, there)
+        _print_letters(shown, flow, count)
+    moved = 0 if dry_run or not count else _move(letters, count)
     left = letters.count()
     if as_json:
         print_json({"letters": [_document(each, flow) for each in shown], "moved": moved, "left": left})
@@ -40,18 +56,18 @@ def _move(letters: DeadLetters, expected: int) -> int:
     return moved
 
 
-def _print_letters(shown: Sequence[DeadLetter], flow: str, there: int) -> None:
+def _print_letters(shown: Sequence[DeadLetter], flow: str, count: int) -> None:
     if not shown:
         return
     table = Table("message", "announces", "received", "age")
     table.columns[1].overflow = "fold"
     table.columns[2].justify = table.columns[3].justify = "right"
     for letter in shown:
-        told = "\n".join([*_announced(letter, flow), *filter(None, [letter.why])]) or "nothing that can be read"
-        table.add_row(letter.id, escape(told), f"{letter.receives} times", _age(letter.sent_at))
+        announced = "\n".join([*_announced(letter, flow), *filter(None, [letter.why])]) or "nothing that can be read"
+        table.add_row(letter.id, escape(announced), f"{letter.receives} times", _age(letter.sent_at))
     console.print(table)
-    if there > len(shown):
-        say(f"{there - len(shown):,} more are not shown.")
+    if count > len(shown):
+        say(f"{count - len(shown):,} more are not shown.")
 
 
 def _document(letter: DeadLetter, flow: str) -> dict[str, Any]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.cli.commands import FlowOption, JsonOption, Where
 from deploy.cli.console import complain, complaints, console, number_of, print_json, say
-from deploy.cli.deployment import Deployment
-from deploy.cli.loading import bars
+from deploy.cli.deployment import Deployment, deployment_of
+from deploy.cli.progress import bars
 from deploy.cli.quarantine import DIGITS, FOREIGN, named, none_matches, open_files, require_rule
-from deploy.local.following import PATIENCE_SECONDS
-from pipeline_assets.csv_files.ingest import FileFlow
+from pipeline_assets.events.flow import Correctable, capability
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.operations.following import PATIENCE_SECONDS
 from pipeline_assets.operations.rejected import RejectedFile
 from pipeline_assets.operations.replay import (
     MendError,
@@ -29,29 +31,58 @@ from pipeline_assets.operations.replay import (
 )
 
 
-def replay(there: Deployment[Any], names: Sequence[str], *, rule: str | None, as_json: bool) -> bool:
+def replay_quarantine(
+    where: Where,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Receipt ids, or their beginning; keys; s3:// addresses; message ids.")
+    ] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that is open.")] = False,
+    rule: Annotated[str | None, typer.Option("--rule", help="Every open file with rows that broke this rule.")] = None,
+    mended: Annotated[
+        Path | None,
+        typer.Option("--file", help="A mended file: goes whole under the key in place of the old.", exists=True),
+    ] = None,
+    fewer_rows: Annotated[
+        bool, typer.Option("--fewer-rows", help="Take a mended file that has fewer rows than the old.")
+    ] = False,
+    flow: FlowOption = "tickets",
+    as_json: JsonOption = False,
+) -> bool:
+    """Work rejected files through again with today's rules, or put a mended file in the place of one."""
+    if sum((bool(names), everything, rule is not None)) != 1:
+        raise typer.BadParameter("give NAMES, or --all, or --rule NAME")
+    if mended and len(names or ()) != 1:
+        raise typer.BadParameter("--file goes with one NAME")
+    with deployment_of(flow, where) as deployment:
+        if mended and names:
+            return replace_file(deployment, names[0], mended, fewer_rows=fewer_rows, as_json=as_json)
+        return replay(deployment, names or [], rule=rule, as_json=as_json)
+
+
+def replay(deployment: Deployment[Any], names: Sequence[str], *, rule: str | None, as_json: bool) -> bool:
     """Replay what was named or, without names, all that is open; True when nothing failed."""
-    require_rule(there, rule)
+    require_rule(deployment, rule)
     messages: list[str] = []
     files: dict[str, RejectedFile] = {}
     waiting = 0
     if not names:
-        found = open_files(there)
+        found = open_files(deployment)
         waiting = len(found)
         files = {file.receipt.id: file for file in found if rule is None or rule in file.rules}
-        messages = list(there.stores.quarantine.contents().messages) if rule in {None, FOREIGN} else []
+        messages = list(deployment.stores.quarantine.contents().messages) if rule in {None, FOREIGN} else []
     for name in names:
-        if there.stores.quarantine.message(name):
+        if deployment.stores.quarantine.message(name):
             messages.append(name)
         else:
-            files |= {file.receipt.id: file for file in _still_open(named(there, name), name)}
-    sent = [message for message in messages if replay_message(message, there.stores, there.queue)]
-    done = _replay_with_bar(there, list(files.values()))
+            files |= {file.receipt.id: file for file in _still_open(named(deployment, name), name)}
+    sent = [message for message in messages if replay_message(message, deployment.stores, deployment.queue)]
+    done = _replay_with_bar(deployment, list(files.values()))
     if as_json:
         print_json({"files": [_document(each) for each in done], "messages": sent})
     else:
         if files:
-            _print_replayed(there, done, len(files))
+            _print_replayed(deployment, done, len(files))
         elif not sent:
             say(none_matches(waiting))
         if sent:
@@ -59,30 +90,32 @@ def replay(there: Deployment[Any], names: Sequence[str], *, rule: str | None, as
     return len(done) == len(files) and all(each.after for each in done)
 
 
-def replace_file(there: Deployment[Any], name: str, path: Path, *, fewer_rows: bool, as_json: bool) -> bool:
+def replace_file(deployment: Deployment[Any], name: str, path: Path, *, fewer_rows: bool, as_json: bool) -> bool:
     """Put a mended file under the key of a rejected one and wait for its receipt; False when it was refused."""
-    flow = there.flow
-    if not isinstance(flow, FileFlow):
-        raise MendError(f"{flow.name} takes no mended files: mend the rows where they come from and export them again.")
-    rejected = named(there, name)[-1]
+    flow = capability(deployment.flow, Correctable)
+    if flow is None:
+        raise MendError(
+            f"{deployment.flow.name} takes no mended files: mend the rows where they come from and export them again."
+        )
+    rejected = named(deployment, name)[-1]
     old, source = rejected.receipt, rejected.receipt.version
     if rejected.standing == "replaced":
         raise MendError(f"a newer version of {source.uri} was taken since: mend that one, if it has to be mended.")
     mended = read_mended(path, source.key, flow)
     if not fewer_rows:
-        held = there.stores.ledger.newest(source.uri) or old
+        held = deployment.stores.ledger.newest(source.uri) or old
         refuse_fewer_rows(mended, max(old, held, key=lambda each: each.counts.received), path, flow)
     if mended.rows and mended.rejected == mended.rows:
         raise MendError(f"every row of {path} would be rejected again; the first: {mended.rejections[0].reason}.")
     for rejection in mended.rejections:
         complain(f"still rejected: {rejection.reason}")
-    receipt_id = put_mended(path, source.bucket, source.key, there.stores)
+    receipt_id = put_mended(path, source.bucket, source.key, deployment.stores)
     with complaints.status(f"waiting for the receipt of {source.uri} …"):
-        new = receipt_within(receipt_id, there.stores, PATIENCE_SECONDS)
+        new = receipt_within(receipt_id, deployment.stores, PATIENCE_SECONDS)
     if as_json:
         print_json(_document(Replayed(old, new)))
     else:
-        _print_replayed(there, [Replayed(old, new)], 1)
+        _print_replayed(deployment, [Replayed(old, new)], 1)
     return not new.refused
 
 
@@ -94,19 +127,19 @@ def _still_open(files: Sequence[RejectedFile], name: str) -> list[RejectedFile]:
     return waiting
 
 
-def _replay_with_bar(there: Deployment[Any], files: Sequence[RejectedFile]) -> list[Replayed]:
+def _replay_with_bar(deployment: Deployment[Any], files: Sequence[RejectedFile]) -> list[Replayed]:
     done: list[Replayed] = []
     with bars(complaints) as progress:
         bar = progress.add_task("files replayed", total=len(files))
-        for each in replay_files(files, there.flow, there.stores):
+        for each in replay_files(files, deployment.flow, deployment.stores):
             done.append(each)
             progress.advance(bar)
             if each.failure:
-                complain(f"{each.before.source.uri}: {each.failure}")
+                complain(f"{each.before.version.uri}: {each.failure}")
     return done
 
 
-def _print_replayed(there: Deployment[Any], done: Sequence[Replayed], asked: int) -> None:
+def _print_replayed(deployment: Deployment[Any], done: Sequence[Replayed], asked: int) -> None:
     table = Table("file", "rejected before", "rejected now", "accepted now", "receipt")
     table.columns[0].overflow = "fold"
     for column in table.columns[1:4]:
@@ -114,7 +147,9 @@ def _print_replayed(there: Deployment[Any], done: Sequence[Replayed], asked: int
     for each in done:
         now = _numbers(each.after) if each.after else ("failed", "")
         before = f"{each.before.counts.quarantined:,}"
-        table.add_row(escape(there.name_of(each.before.source)), before, *now, (each.after or each.before).id[:DIGITS])
+        table.add_row(
+            escape(deployment.name_of(each.before.source)), before, *now, (each.after or each.before).id[:DIGITS]
+        )
     console.print(table)
     worked = [each for each in done if each.after]
     was = sum(each.before.counts.quarantined for each in worked)

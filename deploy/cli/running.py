@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Annotated
+
+import typer
 
 from deploy.cli.console import console, ending_on_signal, say
 from deploy.cli.progress import notes_shown, shown
 from deploy.local.board import Condition, Picture, already_held, holder
 from deploy.local.errors import LocalStackError
-from deploy.local.instance import PROJECT, Instance
+from deploy.local.instance import PROJECT, GraphEngine, Instance
 from deploy.local.processes import last_lines, started_at
 from deploy.local.stack import LocalStack, local_stack
 from deploy.local.supervisor import end_leftovers
@@ -22,6 +25,22 @@ from deploy.local.supervisor import end_leftovers
 _LONGEST_START_SECONDS = 900.0
 #: At most 30 s for each of Dagster's three, 60 for the cloud and 30 for the graph.
 _LONGEST_STOP_SECONDS = 300.0
+
+
+def up(
+    instance: Instance,
+    *,
+    graph: Annotated[
+        GraphEngine | None, typer.Option("--graph", help="Engine of its graph (embedded, or as first started).")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when all is healthy, leave it running.")] = False,
+) -> None:
+    """Start the local cloud, the graph and Dagster, and deploy the template."""
+    instance = Instance.at(instance.state, instance.port_base, graph)
+    if detach:
+        run_in_background(instance)
+    else:
+        run_in_foreground(instance, stay)
 
 
 def run_in_foreground(instance: Instance, work: Callable[[LocalStack], None]) -> None:
@@ -84,8 +103,8 @@ def run_in_background(instance: Instance) -> None:
     say("`cesta down` stops it.", style="dim")
 
 
-def stop(instance: Instance) -> None:
-    """Stop the instance that runs on this state, in order; says so when none does."""
+def down(instance: Instance) -> None:
+    """Stop the instance in order; the next `up` goes on where it was."""
     pid = holder(instance)
     if pid is None:
         leftovers = end_leftovers(Picture.read(instance))

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
+import typer
+
+from deploy.cli.commands import ParamOption, Where
 from deploy.cli.console import AnswerFormat, complaints, console, number_of, print_json
-from deploy.cli.loading import access_to
+from deploy.cli.deployment import enter
 from deploy.cli.questions import named_values, print_questions, print_rows
 from deploy.local.instance import Instance
-from deploy.local.outputs import environment_contract
-from deploy.local.processes import keep_to_this_machine
-from pipeline_assets.queries.engine import Answer, SqlEngine, open_engine
-from pipeline_assets.queries.named_query import Question, Value
+from pipeline_assets.queries.answer import Answer
+from pipeline_assets.queries.named_query import NamedQuery, Value
+from pipeline_assets.queries.open_engine import QuerySettings, SqlEngine, open_engine
 from pipeline_assets.queries.sql import queries, query
-from pipeline_assets.settings import QuerySettings
+
+
+def ask_lake(
+    where: Where,
+    name: Annotated[str | None, typer.Argument(help="The query; without it all are listed.")] = None,
+    *,
+    param: ParamOption = None,
+    form: Annotated[AnswerFormat, typer.Option("--format", help="How to print the answer.")] = AnswerFormat.TABLE,
+) -> None:
+    """Ask the lake one of the known queries, in SQL: Athena in a cloud, DuckDB on this machine."""
+    if name is None:
+        print_queries(form)
+    else:
+        print_query(None if where.from_env else where.instance(), name, param or [], form)
 
 
 def print_queries(form: AnswerFormat) -> None:
@@ -27,7 +42,7 @@ def print_queries(form: AnswerFormat) -> None:
 def print_query(instance: Instance | None, name: str, given: Sequence[str], form: AnswerFormat) -> None:
     """Answer a query over the lake of an instance, or over the one that the environment names.
 
-    Raises `QuestionError` for an unknown query or parameter, naming those that there are.
+    Raises `QueryError` for an unknown query or parameter, naming those that there are.
     """
     asked = query(name)
     parameters = asked.bind(asked.read(named_values(given)))
@@ -46,13 +61,11 @@ def print_query(instance: Instance | None, name: str, given: Sequence[str], form
 
 def _engine(instance: Instance | None) -> SqlEngine:
     if instance:
-        document = access_to(instance).document
-        keep_to_this_machine()
-        os.environ.update(environment_contract(instance, document))
+        enter(instance)
     return open_engine(QuerySettings.from_environment())
 
 
-def _document(asked: Question, parameters: dict[str, Value], answer: Answer) -> dict[str, object]:
+def _document(asked: NamedQuery, parameters: dict[str, Value], answer: Answer) -> dict[str, object]:
     return {
         "query": asked.name,
         "parameters": parameters,

@@ -1,23 +1,32 @@
-"""`cesta status` and `cesta outputs`: how an instance is, and what another program needs of it."""
+"""`cesta status`: the counts of every flow, and how the processes of an instance are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from rich.table import Table
 
-from deploy.cli.console import console
-from deploy.cli.loading import access_to
+from deploy.cli.commands import JsonOption
+from deploy.cli.console import console, print_json
+from deploy.cli.deployment import access_to
 from deploy.local.board import Picture
-from deploy.local.flows import FLOWS, FlowStatus, flow_status, loads_on_their_way
 from deploy.local.instance import Instance
+from pipeline_assets.flows import queued_flows
+from pipeline_assets.operations.status import FlowStatus, flow_status
+
+
+def status(instance: Instance, *, as_json: JsonOption = False) -> None:
+    """Show what became of everything received, per flow, and how the processes are."""
+    if as_json:
+        print_json(flows_document(instance))
+    else:
+        print_status(instance)
 
 
 def flows_document(instance: Instance) -> dict[str, dict[str, int]]:
     """The counts of every flow by its name, as `cesta status --json` prints them."""
     access = access_to(instance)
-    return {flow: flow_status(access, flow).as_dict() for flow in FLOWS}
+    return {row.name: flow_status(access, row.name).as_dict() for row in queued_flows()}
 
 
 def print_status(instance: Instance) -> None:
@@ -29,6 +38,8 @@ def print_status(instance: Instance) -> None:
         if part.pid is not None:
             again = f", restarts: {part.restarts}" if part.restarts else ""
             console.print(f"{part.title:<22} {part.condition} (process {part.pid}{again})")
+    from pipeline_assets.curation.completion import loads_on_their_way  # noqa: PLC0415 - Polars takes half a second
+
     for load in loads_on_their_way(access_to(instance)):
         console.print(f"load {load.name.load_id} of {load.name.day} is not complete: {load.lacks}", markup=False)
     for note in picture.notes[-3:] if picture else ():
@@ -44,19 +55,3 @@ def flow_table(document: Mapping[str, Mapping[str, int]]) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     return table
-
-
-def print_outputs(document: Mapping[str, Any]) -> None:
-    """Print the outputs as a table, the password left out."""
-    table = Table("name")
-    table.add_column("value", overflow="fold")
-    for name, value in _flattened(document):
-        table.add_row(name, "(see --json)" if name.endswith(("password", "secret_access_key")) else str(value))
-    console.print(table)
-
-
-def _flattened(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for name, value in document.items():
-        rows += _flattened(value, f"{prefix}{name}.") if isinstance(value, Mapping) else [(f"{prefix}{name}", value)]
-    return rows

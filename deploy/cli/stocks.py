@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from deploy.cli.console import say
-from deploy.cli.loading import access_to, bars
-from deploy.local.access import Access
+from deploy.cli.deployment import access_to
+from deploy.cli.progress import bars
 from deploy.local.instance import Instance
+from pipeline_assets.operations.access import Access
 from pipeline_assets.stocks.feed import SEED, WrittenMinute, write_minute
 
 if TYPE_CHECKING:
@@ -16,21 +19,27 @@ if TYPE_CHECKING:
 
 
 def pause(instance: Instance) -> None:
-    """Stop the schedule; a minute that is being written is written to its end."""
+    """Stop the market's schedule; it is paused when an instance is new."""
+    # A minute that is being written is written to its end.
     access = access_to(instance)
     access.client("events").disable_rule(Name=_rule(access))
     say("The market's schedule is paused: no more files come by themselves.")
 
 
 def resume(instance: Instance) -> None:
-    """Let the schedule run."""
+    """Let the market write fifty files a minute."""
     access = access_to(instance)
     access.client("events").enable_rule(Name=_rule(access))
     say("The market's schedule runs: 50 files a minute, 72,000 a day, until `cesta stocks pause`.")
 
 
-def load_stocks(instance: Instance, minutes: int, *, seed: int = SEED) -> None:
-    """Write the files of the last whole minutes; those that are there are left alone."""
+def load_stocks(
+    instance: Instance,
+    *,
+    minutes: Annotated[int, typer.Option("--minutes", min=1, max=1440, help="Whole minutes, up to now.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Which synthetic market.")] = SEED,
+) -> None:
+    """Write the last minutes of the synthetic market into the stock bucket, as its schedule would."""
     access = access_to(instance)
     with bars() as progress:
         written = write_minutes(access, minutes, progress, seed=seed)

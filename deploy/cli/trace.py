@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.cli.commands import JsonOption, Where
 from deploy.cli.console import console, number_of, print_json, say
-from deploy.cli.deployment import Deployment
-from deploy.cli.quarantine import DIGITS, looking
+from deploy.cli.deployment import Deployment, deployment_of
+from deploy.cli.quarantine import DIGITS, search_bar
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.graph.lookups import LoadPlace
 from pipeline_assets.operations.replay import MendError
@@ -24,12 +26,27 @@ _WHOLE_ID = 32
 _VERSION_DIGITS = 8
 
 
-def print_trace(there: Deployment[TicketStores], name: str, *, as_json: bool) -> None:
+def trace(
+    where: Where,
+    name: Annotated[
+        str, typer.Argument(help="A key, an s3:// address, a receipt id or its beginning, or a ticket's id.")
+    ],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell where a file or a ticket is: bucket, queue, ledger, graph, Dagster, quarantine."""
+    if not name.strip():
+        raise typer.BadParameter("give a NAME")
+    with deployment_of("tickets", where) as deployment:
+        print_trace(deployment, name, as_json=as_json)
+
+
+def print_trace(deployment: Deployment[TicketStores], name: str, *, as_json: bool) -> None:
     """Trace a receipt id, a file by its address or key, else a ticket by its id."""
-    file = _file_named(there, name)
+    file = _file_named(deployment, name)
     if file is None:
-        with looking("quarantine searched") as tell:
-            ticket = trace_ticket(name, there.stores, there.dead_letters(), progress=tell)
+        with search_bar("quarantine searched") as report:
+            ticket = trace_ticket(name, deployment.stores, deployment.dead_letters(), progress=report)
         if as_json:
             print_json(ticket.as_dict())
         else:
@@ -42,23 +59,23 @@ def print_trace(there: Deployment[TicketStores], name: str, *, as_json: bool) ->
         _print_file(file)
 
 
-def _file_named(there: Deployment[TicketStores], name: str) -> FileTrace | None:
+def _file_named(deployment: Deployment[TicketStores], name: str) -> FileTrace | None:
     """The file that a name means, or None where it means no file that anybody knows."""
-    receipt = _receipt_named(there, name) if _RECEIPT_ID.fullmatch(name) else None
-    bucket, key = (receipt.version.bucket, receipt.version.key) if receipt else there.object(name)
-    file = trace_file(bucket, key, there.stores, there.dead_letters())
+    receipt = _receipt_named(deployment, name) if _RECEIPT_ID.fullmatch(name) else None
+    bucket, key = (receipt.version.bucket, receipt.version.key) if receipt else deployment.object(name)
+    file = trace_file(bucket, key, deployment.stores, deployment.dead_letters())
     known = receipt or file.versions or file.deleted or name.startswith("s3://") or name.endswith((".csv", ".csv.gz"))
     return file if known else None
 
 
-def _receipt_named(there: Deployment[TicketStores], digits: str) -> Receipt | None:
+def _receipt_named(deployment: Deployment[TicketStores], digits: str) -> Receipt | None:
     """The receipt with this id; by the beginning of its id only where something of it is in the quarantine."""
     if len(digits) == _WHOLE_ID:
-        return there.stores.ledger.receipt(digits)
-    ids = [each for each in there.stores.quarantine.contents().receipts if each.startswith(digits)]
+        return deployment.stores.ledger.receipt(digits)
+    ids = [each for each in deployment.stores.quarantine.contents().receipts if each.startswith(digits)]
     if len(ids) > 1:
         raise MendError(f"{len(ids)} receipt ids begin with {digits}: give more digits.")
-    return there.stores.ledger.receipt(ids[0]) if ids else None
+    return deployment.stores.ledger.receipt(ids[0]) if ids else None
 
 
 def _print_file(trace: FileTrace) -> None:
@@ -79,18 +96,18 @@ def _cells(trace: VersionTrace) -> tuple[str, ...]:
     known = trace.known
     stored, receipt, load = known.stored, known.receipt, known.load
     graph = _in_graph(load) if load else "no"
-    told = "no"
+    recorded = "no"
     if receipt:
         rows = [f"{number:,} {outcome}" for outcome, number in receipt.counts.as_dict().items() if number]
         refused = ["refused whole"] if receipt.refused else []
         runs = f"run {receipt.run}, delivered {trace.deliveries}x"
-        told = "\n".join([receipt.id[:DIGITS], receipt.recorded_at[:19], *rows, *refused, runs])
-    place = f"{stored.stored_at[:19]}\n{number_of(stored.size, 'byte')}" if stored else "gone"
+        recorded = "\n".join([receipt.id[:DIGITS], receipt.recorded_at[:19], *rows, *refused, runs])
+    in_bucket = f"{stored.stored_at[:19]}\n{number_of(stored.size, 'byte')}" if stored else "gone"
     letters = [number_of(trace.dead_letters, "dead letter")] if trace.dead_letters else []
     return (
         (known.version_id or known.id)[:_VERSION_DIGITS],
-        "\n".join([place, *letters]),
-        told,
+        "\n".join([in_bucket, *letters]),
+        recorded,
         graph,
         {None: "", True: "yes", False: "not yet"}[trace.in_dagster],
         "\n".join(f"{number:,} {rule}" for rule, number in trace.rules.items()),
@@ -145,6 +162,6 @@ def _print_waiting(trace: FileTrace | TicketTrace) -> None:
     waiting = trace.waiting
     if waiting.queued or waiting.dead:
         events, letters = number_of(waiting.queued, "event"), number_of(waiting.dead, "dead letter")
-        say(f"In the queue: {events}; given up: {letters}.", style="yellow")
+        say(f"In the queue: {events}; dead-lettered: {letters}.", style="yellow")
     if not waiting.complete:
         say("Not all dead letters were looked at.", style="yellow")

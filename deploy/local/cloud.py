@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import shutil
+from http import HTTPStatus
+
+import urllib3
 
 from deploy.local import cloud_host
 from deploy.local.child import Child
@@ -60,19 +61,10 @@ def cloud_child(instance: Instance, engines: EngineEnvironment) -> Child:
     )
 
 
-def deliver(instance: Instance) -> None:
-    """Let the local cloud deliver events to functions; after each of its starts it waits for this."""
-    (instance.state / "cloud" / "delivering").touch()
-
-
 def cloud_is_ready(instance: Instance) -> bool:
     """Whether the local cloud answers and has loaded its saved state."""
-    connection = http.client.HTTPConnection(HOST, instance.port("cloud"), timeout=2)
     try:
-        connection.request("GET", "/_ministack/ready")
-        answer = connection.getresponse()
-        return answer.status == http.client.OK and json.loads(answer.read()).get("status") == "completed"
-    except (OSError, http.client.HTTPException, ValueError):
+        answer = urllib3.request("GET", f"{instance.endpoint_url}/_ministack/ready", timeout=2, retries=False)
+        return answer.status == HTTPStatus.OK and answer.json().get("status") == "completed"
+    except (urllib3.exceptions.HTTPError, ValueError):
         return False
-    finally:
-        connection.close()

@@ -5,23 +5,28 @@ the graph's password from it: what a web page sends is refused.
 
 By itself it writes its state, S3 objects apart, when it ends in order. Here it is written soon after every change too,
 by a forked copy of the process, so that no request waits for it. A cloud that goes on from such a state delivers no
-event until the file `delivering` beside it says that the template is deployed: a function that is replaced while it
-starts dies with what it has in hands. Started with the engines' Python, which knows nothing of this project.
+event until its event source mappings are enabled again, once the template is deployed: a function that is replaced
+while it starts dies with what it has in hands. Started with the engines' Python, which knows nothing of this project.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import re
+import resource
 import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from logging.handlers import BufferingHandler
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +88,7 @@ class Keeper:
     write: Callable[[], None]
     at_rest: Callable[[], bool]
     changed: bool = False
-    _copy: int | None = None
+    _copy: BaseProcess | None = None
     _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -96,9 +101,9 @@ class Keeper:
             return
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        if self._copy is not None:
-            os.kill(self._copy, signal.SIGKILL)  # not waited for yet, so nobody else has its number
-            os.waitpid(self._copy, 0)  # noqa: ASYNC222 - it is dead
+        if self._copy is not None and self._copy.is_alive():
+            self._copy.kill()
+            self._copy.join()
 
     async def _keep(self) -> None:
         pause = _PAUSE_SECONDS
@@ -120,59 +125,42 @@ class Keeper:
 
         The copy is made between two steps of the event loop, hence never in the middle of a table's transaction.
         """
+        self._copy = get_context("fork").Process(target=write_alone, args=(self.write,), daemon=True)
         try:
-            self._copy = os.fork()
+            self._copy.start()
         except OSError as error:
             return str(error)
-        if self._copy == 0:
-            self._write_and_end()
-        # In a thread it could not be told from outside whether its number is still its own.
-        while (ended := os.waitpid(self._copy, os.WNOHANG)) == (0, 0):  # noqa: ASYNC110, ASYNC222
+        while self._copy.is_alive():  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(0.01)
-        self._copy = None
-        return f"wait status {ended[1]}" if ended[1] else ""
-
-    def _write_and_end(self) -> None:
-        """What the copy does: it has this one thread and all of the memory as it was at that moment."""
-        status = 1
-        try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(_LONGEST_WRITING_SECONDS)
-            os.closerange(3, 4096)  # the port above all
-            gc.disable()  # it would touch, and so copy, every page
-            logging.disable(logging.INFO)
-            self.write()
-            status = 0
-        finally:
-            os._exit(status)
+        return f"exit code {self._copy.exitcode}" if self._copy.exitcode else ""
 
 
-class _Errors(logging.Handler):
-    """Keeps what is logged as an error."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.told: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.told.append(record.getMessage())
+def write_alone(write: Callable[[], None]) -> None:
+    """What the copy does: it has this one thread and all of the memory as it was at that moment."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(_LONGEST_WRITING_SECONDS)
+    os.closerange(3, 4096)  # the port above all
+    gc.disable()  # it would touch, and so copy, every page
+    logging.disable(logging.INFO)
+    write()
 
 
 @contextmanager
 def errors_raised(logger: logging.Logger) -> Iterator[None]:
     """Raise `OSError` at the end of a block in which an error was logged: the local cloud's writer only tells."""
-    errors = _Errors()
+    errors = BufferingHandler(sys.maxsize)
+    errors.setLevel(logging.ERROR)
     logger.addHandler(errors)
     try:
         yield
     finally:
         logger.removeHandler(errors)
-    if errors.told:
-        raise OSError(errors.told[0])
+    if errors.buffer:
+        raise OSError(errors.buffer[0].getMessage())
 
 
-def kept(application: Application, keeper: Keeper, abandon: Callable[[], None]) -> Application:
-    """The application with its state kept; `abandon` is called where an orderly end finds it not at rest."""
+def kept(application: Application, keeper: Keeper) -> Application:
+    """The application with its state kept; an orderly end that finds it not at rest leaves what was written last."""
 
     async def keeping(scope: Message, receive: Receive, send: Send) -> None:
         async def hear() -> Message:
@@ -180,7 +168,7 @@ def kept(application: Application, keeper: Keeper, abandon: Callable[[], None]) 
             if message["type"] == "lifespan.shutdown":
                 await keeper.stop()
                 if not keeper.at_rest():
-                    abandon()
+                    os._exit(0)
             return message
 
         async def tell(message: Message) -> None:
@@ -198,44 +186,54 @@ def kept(application: Application, keeper: Keeper, abandon: Callable[[], None]) 
     return keeping
 
 
-def main() -> None:
-    """Start the local cloud as its own command does, with its application behind the check and its state kept."""
-    from ministack import app as cloud  # noqa: PLC0415 - the engines' environment alone has it
-    from ministack.core import persistence  # noqa: PLC0415
-    from ministack.services import cloudformation, lambda_svc, sqs  # noqa: PLC0415
+def take_over(state: Path, now: float) -> None:
+    """Make a written state that of a new process: no message is in anybody's hands, and no mapping delivers yet.
 
-    os.umask(0o077)
+    Parameters
+    ----------
+    state : the directory of the local cloud's files, one for each service
+    now : seconds since 1970
+    """
+
+    def taken_over(document: dict[str, Any]) -> dict[str, Any]:
+        if "visible_at" in document:  # a message of a queue
+            document["visible_at"] = min(document["visible_at"], now)
+        if "EventSourceArn" in document:
+            document |= {"Enabled": False, "State": "Disabled"}
+        return document
+
+    for file in (state / "sqs.json", state / "lambda.json"):
+        if file.exists():
+            written = json.dumps(json.loads(file.read_text(), object_hook=taken_over))
+            fresh = file.with_suffix(".fresh")
+            fresh.write_text(written)
+            fresh.replace(file)
+
+
+def main() -> None:
+    """Serve the local cloud as its own command does, with its application behind the check and its state kept."""
+    from hypercorn.asyncio import serve  # noqa: PLC0415 - the engines' environment alone has it
+    from hypercorn.config import Config  # noqa: PLC0415
+    from ministack import app as cloud  # noqa: PLC0415
+    from ministack.core import persistence  # noqa: PLC0415
+    from ministack.services import cloudformation  # noqa: PLC0415
 
     def write() -> None:
         with errors_raised(persistence.logger):
-            persistence.save_all(cloud._build_persistence_save_dict())  # noqa: SLF001
+            persistence.save_all(cloud._build_persistence_save_dict())  # noqa: SLF001 - of all accounts and regions
 
     def at_rest() -> bool:
         statuses = {stack.get("StackStatus", "") for stack in cloudformation._stacks._data.values()}  # noqa: SLF001
         return not any(s.endswith("_IN_PROGRESS") for s in statuses - {"REVIEW_IN_PROGRESS"})
 
-    def abandon() -> None:
-        cloud.PERSIST_STATE = False  # what was written last is better than a deployment that nobody ends
-
-    delivering = Path(persistence.STATE_DIR).with_name("delivering")
-    if Path(persistence.STATE_DIR, "lambda.json").exists():
-        delivering.unlink(missing_ok=True)
-    else:
-        delivering.touch()
-    mappings, load = lambda_svc._iter_all_esms, sqs.load_persisted_state  # noqa: SLF001
-
-    def load_with_nothing_in_hands(data: Any) -> None:  # noqa: ANN401 - the local cloud's own
-        load(data)
-        now = time.time()
-        for queue in sqs._queues._data.values():  # noqa: SLF001
-            for message in queue["messages"]:
-                # Whoever had it in hands ended with the last process.
-                message["visible_at"] = min(message["visible_at"], now)
-
-    sqs.load_persisted_state = load_with_nothing_in_hands
-    lambda_svc._iter_all_esms = lambda: mappings() if delivering.exists() else iter(())  # noqa: SLF001
-    cloud.app = for_programs_only(kept(cloud.app, Keeper(write, at_rest), abandon))
-    cloud.main()
+    os.umask(0o077)
+    take_over(Path(os.environ["STATE_DIR"]), time.time())
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+    config = Config()
+    config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
+    config.keep_alive_timeout = 75
+    asyncio.run(serve(for_programs_only(kept(cloud.app, Keeper(write, at_rest))), config))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.local.instance import HOST, Instance
+import urllib3
+
+from deploy.local.instance import Instance
 
 _LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries {
@@ -24,7 +24,7 @@ query Check($path: [String!]!, $name: String!) {
 """
 
 
-class DagsterUnreachableError(RuntimeError):
+class DagsterUnreachableError(ConnectionError):
     """The webserver does not answer, or refuses the question."""
 
 
@@ -39,15 +39,11 @@ class LineageEvents:
 
 def ask_dagster(instance: Instance, query: str, variables: dict[str, Any] | None = None, seconds: float = 10) -> Any:  # noqa: ANN401
     """The data that answer a GraphQL query; raises `DagsterUnreachableError` when there is no answer."""
-    connection = http.client.HTTPConnection(HOST, instance.port("dagster-web"), timeout=seconds)
+    address, body = f"{instance.dagster_url}/graphql", {"query": query, "variables": variables or {}}
     try:
-        body = json.dumps({"query": query, "variables": variables or {}})
-        connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
-        answer = json.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        answer = urllib3.request("POST", address, json=body, timeout=seconds, retries=False).json()
+    except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise DagsterUnreachableError(f"{instance.dagster_url} does not answer: {error}") from error
-    finally:
-        connection.close()
     if answer.get("errors"):
         raise DagsterUnreachableError(f"{instance.dagster_url} refuses the question: {answer['errors'][0]['message']}")
     return answer["data"]

@@ -8,10 +8,10 @@ ms (SSD).
 
 from __future__ import annotations
 
-import base64
-import http.client
-import json
 import os
+from http import HTTPStatus
+
+import urllib3
 
 from deploy.local.child import Child
 from deploy.local.engine_environment import EngineEnvironment
@@ -27,7 +27,7 @@ _PROBES = {
     GraphEngine.EMBEDDED: (f"/api/v1/query/{DATABASE}", {"language": "sql", "command": "SELECT 1"}),
     GraphEngine.NEO4J: (f"/db/{DATABASE}/query/v2", {"statement": "RETURN 1"}),
 }
-_ANSWERED = (http.client.OK, http.client.ACCEPTED)
+_ANSWERED = (HTTPStatus.OK, HTTPStatus.ACCEPTED)
 _OPENED = ("java.base/java.util.concurrent.atomic", "java.base/java.nio.channels.spi", "java.base/java.lang")
 
 
@@ -89,14 +89,11 @@ def graph_is_ready(instance: Instance) -> bool:
     ArcadeDB listens on Bolt before its database is open, and a login in between hangs for half a minute; it listens on
     HTTP after Bolt, as Neo4j does.
     """
-    login = base64.b64encode(f"{GRAPH_USER}:{instance.graph_password()}".encode()).decode()
-    headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
     path, query = _PROBES[instance.graph_engine]
-    connection = http.client.HTTPConnection(HOST, instance.port("graph-http"), timeout=2)
+    address = f"http://{HOST}:{instance.port('graph-http')}{path}"
+    login = urllib3.make_headers(basic_auth=f"{GRAPH_USER}:{instance.graph_password()}")
     try:
-        connection.request("POST", path, json.dumps(query), headers)
-        return connection.getresponse().status in _ANSWERED and port_answers(instance.port("graph"))
-    except (OSError, http.client.HTTPException):
+        answer = urllib3.request("POST", address, json=query, headers=login, timeout=2, retries=False)
+        return answer.status in _ANSWERED and port_answers(instance.port("graph"))
+    except urllib3.exceptions.HTTPError:
         return False
-    finally:
-        connection.close()

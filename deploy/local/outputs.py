@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import GRAPH_USER, Instance, write_private
 from deploy.local.processes import direct_addresses
 from deploy.stack import outputs_by_kind
+from pipeline_assets.flows import FLOWS
 
 
 def outputs_document(instance: Instance, stack: Mapping[str, str]) -> dict[str, Any]:
@@ -30,8 +31,8 @@ def outputs_document(instance: Instance, stack: Mapping[str, str]) -> dict[str, 
 
 
 def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dict[str, str]:
-    """The environment of a process that works with an instance: `pipeline_assets.settings`, boto3's own, Dagster's."""
-    token_key = instance.token_key()
+    """The environment of a process that works with an instance: what the flows are given, boto3's own, Dagster's."""
+    places = {**document, "token_key": instance.token_key()}
     return {
         "AWS_ENDPOINT_URL": document["endpoint_url"],
         "AWS_REGION": document["region"],
@@ -39,24 +40,8 @@ def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dic
         **{name.upper(): value for name, value in document["credentials"].items()},
         "AWS_EC2_METADATA_DISABLED": "true",
         **direct_addresses(),
-        "NEO4J_URI": document["graph"]["uri"],
-        "NEO4J_USER": document["graph"]["user"],
-        "NEO4J_PASSWORD": document["graph"]["password"],
-        "TICKETS_QUEUE_URL": document["queues"]["tickets"],
-        "TICKETS_BUCKET": document["buckets"]["tickets"],
-        "TICKETS_DAY_BEGINS": document["settings"]["tickets-day-begins"],
-        "STOCKS_QUEUE_URL": document["queues"]["stocks"],
-        "STOCKS_BUCKET": document["buckets"]["stocks"],
-        "TABLE_NAME": document["tables"]["stocks"],
-        "RAW_QUEUE_URL": document["queues"]["raw"],
-        "RAW_BUCKET": document["buckets"]["raw"],
-        "CURATED_BUCKET": document["buckets"]["curated"],
-        "INBOX_QUEUE_URL": document["queues"]["inbox"],
-        "INBOX_BUCKET": document["buckets"]["inbox"],
+        **{name: _at(place, places) for row in FLOWS for name, place in row.environment.items()},
         "SOURCE_DATABASE_URL": f"sqlite:///{instance.source_database}",
-        "CARD_TOKEN_KEY_ID": token_key["key_id"],
-        "CARD_TOKEN_KEY": token_key["key"],
-        "LAKE_DATABASE": document["databases"]["lake"],
         "ATHENA_WORKGROUP": document["workgroups"]["lake"],
         # The local cloud's own Athena reads neither partitions nor Athena's dialect.
         "SQL_ENGINE": "duckdb",
@@ -64,6 +49,12 @@ def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dic
         "LEDGER_TABLE": document["tables"]["ledger"],
         "DAGSTER_HOME": str(instance.dagster_home),
     }
+
+
+def _at(place: str, document: Mapping[str, Any]) -> str:
+    """What a document holds at a place such as ``queues.tickets``."""
+    group, name = place.split(".")
+    return cast("str", document[group][name])
 
 
 def save_outputs(instance: Instance, stack: Mapping[str, str]) -> dict[str, Any]:

@@ -13,18 +13,20 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.local import dagster_processes
-from deploy.local.access import Access
 from deploy.local.board import Board, Condition, Part, Picture, held
-from deploy.local.cloud import CREDENTIALS, REGION, cloud_child, deliver
+from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.engine_environment import install_engines
 from deploy.local.errors import LocalStackError
 from deploy.local.graph import graph_child
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance
 from deploy.local.outputs import read_outputs, save_outputs
-from deploy.local.reconciliation import OBJECT_FLOWS, announce_lost
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
 from deploy.stack import DeployError, deploy_stack
+from pipeline_assets.errors import UserError
+from pipeline_assets.flows import queued_flows
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.reconcile import announce_lost
 
 GRAPH_SECRET = "cesta/graph"  # noqa: S105 - its name
 TOKEN_SECRET = "cesta/card-token"  # noqa: S105 - its name
@@ -85,7 +87,7 @@ class LocalStack:
             deploy_template(self.instance)
             if self.unclean:
                 self._announce_lost()
-            deliver(self.instance)
+            deliver_events(self.instance)
         if dagster:
             with board.step("dagster-storage"):
                 dagster_processes.finish_storage(self.instance, migration)
@@ -110,11 +112,11 @@ class LocalStack:
         with self.board.step("template", "deploying it again"):
             deploy_template(self.instance)
             self._announce_lost()
-            deliver(self.instance)
+            deliver_events(self.instance)
 
     def _announce_lost(self) -> None:
         access = Access(read_outputs(self.instance))
-        for flow in OBJECT_FLOWS:
+        for flow in queued_flows():
             if lost := announce_lost(access, flow).announced:
                 self.board.note(f"objects of {flow.name} announced again: {lost}.")
 
@@ -154,7 +156,7 @@ def local_stack(instance: Instance, *, dagster: bool = True) -> Iterator[LocalSt
         stack = LocalStack(instance, board, Supervisor(board), unclean)
         try:
             yield stack
-        except LocalStackError as error:
+        except UserError as error:
             stack.supervisor.give_up(str(error))
             raise
         finally:
@@ -192,6 +194,15 @@ def deploy_template(instance: Instance) -> None:
             f"the template could not be deployed: {error} (log: {instance.logs / 'cloud.log'})"
         ) from error
     save_outputs(instance, outputs)
+
+
+def deliver_events(instance: Instance) -> None:
+    """Enable the event source mappings, which are disabled in a local cloud that went on from a written state."""
+    functions = cloud_session().client("lambda", endpoint_url=instance.endpoint_url)
+    for page in functions.get_paginator("list_event_source_mappings").paginate():
+        for mapping in page["EventSourceMappings"]:
+            if mapping["State"] == "Disabled":
+                functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
 def _setting(parameter: str, variable: str) -> dict[str, str]:

@@ -36,6 +36,16 @@ class Part(Template):
 def flow_fields(row: FlowRow) -> dict[str, object]:
     """Values of the placeholders in the parts of one flow that a queue feeds; a capital letter begins a logical id.
 
+    Parameters
+    ----------
+    row
+        Row of the flow.
+
+    Returns
+    -------
+    dict[str, object]
+        Value of each placeholder.
+
     Raises
     ------
     ValueError

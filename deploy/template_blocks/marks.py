@@ -41,6 +41,11 @@ def replace_blocks(template: str, blocks: Iterable[Block]) -> str:
     blocks
         Blocks to write.
 
+    Returns
+    -------
+    str
+        The text with all blocks as they should be.
+
     Raises
     ------
     ValueError

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from playwright.sync_api import sync_playwright
 
-from deploy.cli.console import PortBaseOption, StateOption, plain_failures
+from deploy.cli.commands import command
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import Instance
 from deploy.local.outputs import read_outputs
@@ -22,24 +22,23 @@ PAGES = {
 }
 
 
-def draw(*, state_directory: StateOption = None, port_base: PortBaseOption = None) -> None:
+def draw(instance: Instance) -> None:
     """Draw every picture anew."""
-    with plain_failures():
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        if chromium is None:
-            raise LocalStackError("no Chromium is installed: install your system's package of it.")
-        dagster = read_outputs(Instance.at(state_directory, port_base))["web"]["dagster"]
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-quic"])
-            page = browser.new_page(viewport={"width": 1400, "height": 800})
-            for name, path in PAGES.items():
-                page.goto(f"{dagster}{path}")
-                page.wait_for_load_state("networkidle")
-                page.wait_for_timeout(4_000)  # the graph is laid out after the last request
-                page.screenshot(path=HERE / f"{name}.png")
-                sys.stdout.write(f"{HERE / name}.png\n")
-            browser.close()
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        raise LocalStackError("no Chromium is installed: install your system's package of it.")
+    dagster = read_outputs(instance)["web"]["dagster"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-quic"])
+        page = browser.new_page(viewport={"width": 1400, "height": 800})
+        for name, path in PAGES.items():
+            page.goto(f"{dagster}{path}")
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(4_000)  # the graph is laid out after the last request
+            page.screenshot(path=HERE / f"{name}.png")
+            sys.stdout.write(f"{HERE / name}.png\n")
+        browser.close()
 
 
 if __name__ == "__main__":
-    typer.run(draw)
+    typer.run(command(draw))

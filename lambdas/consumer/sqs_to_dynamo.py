@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-import boto3
-
-from lambdas.file_events import file_handler
-from pipeline_assets.events.queue import EventQueue
-from pipeline_assets.settings import StockSettings
+from lambdas._runtime.queue_handler import opened_once, queue_handler
 from pipeline_assets.stocks.ingest import STOCK_FLOW
-from pipeline_assets.stocks.stores import StockStores, open_stores
+from pipeline_assets.stocks.stores import StockSettings, open_stores
 
-
-@cache
-def _opened() -> tuple[StockStores, EventQueue]:
-    """The stores and the queue, opened at the first event and kept while the process lives."""
-    settings = StockSettings.from_environment()
-    return open_stores(settings), EventQueue(boto3.client("sqs"), settings.stocks_queue_url)
-
-
-lambda_handler = file_handler(STOCK_FLOW, _opened)
+lambda_handler = queue_handler(STOCK_FLOW, opened_once(StockSettings, open_stores))

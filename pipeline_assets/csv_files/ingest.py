@@ -1,50 +1,35 @@
-"""From one file to its target and its receipt: what every flow of files does the same way.
+"""Ingest of one CSV file into its target, up to its receipt: what every flow of CSV files does the same way.
 
-A flow says what a file's rows are and where they go (`FileFlow`); the order of the steps, on which it depends that
+A flow says what a file's rows are and where they go (`CsvFlow`); the order of the steps, on which it depends that
 nothing is lost or doubled whenever a process dies, is here.
 """
 
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from pipeline_assets import __version__
 from pipeline_assets.csv_files.download import downloaded
 from pipeline_assets.csv_files.reading import CsvFile, RefusedFileError, open_csv
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.flow import Attempt, ObjectFlow, Preview, StoresT
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts, OvertakenError
-from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.events.time_budget import RESERVE_SECONDS, TimeBudget
+from pipeline_assets.events.time_budget import TimeBudget
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-
-class FileStores(Protocol):
-    """Where files come from, and where what is known of them is kept."""
-
-    @property
-    def s3(self) -> S3Client:
-        """The buckets."""
-
-    @property
-    def ledger(self) -> Ledger:
-        """The receipts."""
-
-    @property
-    def quarantine(self) -> Quarantine:
-        """The rejected rows of the flow."""
+#: The most rejections that a preview shows.
+_SHOWN = 20
 
 
 class Load(Protocol):
@@ -72,19 +57,14 @@ class Load(Protocol):
 
 
 LoadT = TypeVar("LoadT", bound=Load)
-StoresT = TypeVar("StoresT", bound=FileStores)
 
 
-class FileFlow(ABC, Generic[LoadT, StoresT]):
-    """What one flow of files is: its dataset, and what becomes of the rows."""
+class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
+    """Flow of CSV files: its dataset, and what becomes of the rows."""
 
     dataset: Dataset
-    #: What the keys of its files begin with, in a bucket that may hold others.
-    prefix = ""
     #: What becomes of what a newer version of a file leaves out, after "and".
     left_out: str
-    #: Work stops with this left of a function's time: a batch that was begun just before has to end within it.
-    reserve_seconds = RESERVE_SECONDS
 
     @property
     def name(self) -> str:
@@ -95,6 +75,11 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
     def rule_names(self) -> tuple[str, ...]:
         """The rules that what lies in the quarantine may have broken."""
         return tuple(rule.name for rule in self.dataset.rules if rule.severity != "warn")
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Columns of a file, in their order."""
+        return self.dataset.column_names
 
     @property
     def landed(self) -> str:
@@ -153,63 +138,48 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
         """What keeps a header, in lower case, from being the dataset's; empty when nothing does."""
         return self.dataset.header_fault(header)
 
-    def ingest(
-        self,
-        version: ObjectVersion,
-        stores: StoresT,
-        *,
-        redo: bool = False,
-        report: bool = True,
-        seconds_left: Callable[[], float] | None = None,
-    ) -> Receipt:
-        """Bring one object version in and leave its receipt; a repeated delivery changes nothing.
-
-        `redo` works the object through again from its beginning, as a new run. `report` says whether the receipt has to
-        be shown in Dagster; a Dagster run shows it itself. `seconds_left` tells how much time there is.
-
-        Raises `TransientError` when a store does not answer or another worker is on the object, and
-        `TimeBudgetReachedError` when the time is used up; the next delivery goes on where this one stopped.
-        """
+    def work(self, version: ObjectVersion, stores: StoresT, attempt: Attempt) -> Receipt:
+        """Make one attempt at a file, unless its receipt is there and it is not to be worked through again."""
         receipt = stores.ledger.receipt(version.id)
-        budget = TimeBudget(seconds_left, self.reserve_seconds)
-        if receipt and not redo:
-            self.follow_up(receipt, stores, budget)
+        if receipt and not attempt.redo:
+            self.follow_up(receipt, stores, attempt.budget)
             stores.ledger.record(receipt)
             return receipt
-        return self._work(version, stores, receipt, budget, redo=redo, report=report)
+        return self.work_from(version, stores, receipt, attempt)
 
-    def restore(
-        self,
-        version: ObjectVersion,
-        stores: StoresT,
-        *,
-        redo: bool = False,
-        report: bool = True,
-        seconds_left: Callable[[], float] | None = None,
-    ) -> Receipt:
-        """`ingest` whatever the ledger says: for a target that does not hold what the ledger knows.
+    def restore(self, version: ObjectVersion, stores: StoresT, attempt: Attempt) -> Receipt:
+        """Work a file in whatever the ledger says: for a target that does not hold what the ledger knows.
 
         An object that the ledger knows but that is no longer in its bucket changes nothing; the receipt that comes back
         says so, counts no rows and names no partition.
         """
-        budget = TimeBudget(seconds_left, self.reserve_seconds)
-        return self._work(version, stores, stores.ledger.receipt(version.id), budget, redo=redo, report=report)
+        return self.work_from(version, stores, stores.ledger.receipt(version.id), attempt)
 
-    def _work(
-        self,
-        version: ObjectVersion,
-        stores: StoresT,
-        earlier: Receipt | None,
-        budget: TimeBudget,
-        *,
-        redo: bool,
-        report: bool,
-    ) -> Receipt:
+    def preview(self, path: Path, key: str) -> Preview:
+        """Judge a file by today's rules as if it arrived now under `key`; changes nothing."""
+        version = ObjectVersion("", key, "", "", 0, iso_utc(datetime.now(UTC)), "")
+        fault = partial(self.header_fault, version=version)
+        rows = rejected = 0
+        first: list[Rejection] = []
+        try:
+            with open_csv(path, key, self.dataset, header_fault=fault) as file:
+                for outcome in self.judge(file, version):
+                    rows += 1
+                    if isinstance(outcome, Rejection):
+                        rejected += 1
+                        first += [outcome] if len(first) < _SHOWN else []
+        except RefusedFileError as error:
+            return Preview(refused=str(error))
+        return Preview(rows, rejected, tuple(first))
+
+    def work_from(self, version: ObjectVersion, stores: StoresT, earlier: Receipt | None, attempt: Attempt) -> Receipt:
+        """Make one attempt at a file, `earlier` being the receipt that it has."""
         started = time.monotonic()
+        budget = attempt.budget
         # A target that hangs takes seconds to be found out: the messages of a batch must not all wait for it.
         budget.check(self.name, version.uri)
         try:
-            load = self._start(version, stores, earlier, redo=redo)
+            load = self._start(version, stores, earlier, redo=attempt.redo)
             try:
                 load = self._bring_in(load, stores, budget)
                 counts, refused = load.counts, self.refusal(load)
@@ -223,7 +193,7 @@ class FileFlow(ABC, Generic[LoadT, StoresT]):
             message = f"another worker is on the object: {error}"
             raise TransientError(message, flow=self.name, object_uri=version.uri) from error
         receipt = self.receipt(load, counts, refused, time.monotonic() - started)
-        stores.ledger.record(receipt, report=report)
+        stores.ledger.record(receipt, report=attempt.report)
         self.follow_up(receipt, stores, budget)
         if earlier and earlier.run < load.run:
             stores.quarantine.drop_earlier_runs(version, load.run)

@@ -9,7 +9,7 @@ import dagster as dg
 from pipeline_assets.curation.account import DayAccount
 from pipeline_assets.curation.completion import LOADS_ASSET, loads_of
 from pipeline_assets.curation.ingest import CURATION_FLOW, account_of, code_version, recurate_day
-from pipeline_assets.curation.stores import CurationStores, open_stores
+from pipeline_assets.curation.stores import CurationSettings, CurationStores, open_stores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
@@ -27,22 +27,26 @@ from pipeline_assets.lineage.metadata import (
     state_figures,
     work_figures,
 )
-from pipeline_assets.lineage.partitions import load_days
-from pipeline_assets.lineage.redo import tried_again
-from pipeline_assets.settings import CurationSettings
+from pipeline_assets.lineage.partitions import ONE_RUN, load_days
+from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
+from pipeline_assets.lineage.retries import RETRIES
 
 
-class CurationStoresResource(dg.ConfigurableResource["CurationStoresResource"]):
-    """The stores that the environment names, opened when they are used, never when definitions are loaded."""
+class CurationStoresResource(EnvironmentResource):
+    """The raw and the curated objects of the lake, ledger, quarantine and the SQL tables over them."""
+
+    raw_bucket: str = required("The name of the bucket of raw objects")
+    curated_bucket: str = required("The name of the bucket of curated days")
+    quarantine_bucket: str = required("The name of the bucket for rejected rows")
+    ledger_table: str = required("The name of the DynamoDB table of receipts")
+    lake_database: str = optional("The name of the lake's SQL database, whose tables are told of new days")
+    raw_queue_url: str = optional("The address of the queue of raw objects")
 
     @contextmanager
     def open(self) -> Iterator[CurationStores]:
-        """All stores; a step in which one does not answer waits and is tried again.
-
-        Raises `MissingSettingError` when the environment lacks a variable.
-        """
-        with tried_again():
-            yield open_stores(CurationSettings.from_environment())
+        """Open all stores; raises `MissingSettingError`."""
+        with open_stores(CurationSettings.from_environment(self.variables())) as stores:
+            yield stores
 
 
 def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
@@ -53,7 +57,8 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         key=curated_key(dataset),
         deps=[raw_key(dataset)],
         partitions_def=load_days,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=ONE_RUN,
+        retry_policy=RETRIES,
         group_name="curated",
         kinds={"lambda", "parquet", "s3"},
         owners=[dataset.owner],
@@ -87,7 +92,7 @@ def _recurate(
         receipts = recurate_day(dataset, day, stores)
         state = partition_state(stores.ledger.account(asset, day))
         metadata = {
-            **state_figures(asset, day, state),
+            **state_figures(day, state),
             "data_version": made_with(state.data_version, code_version(dataset)),
             **_worked(receipts, account_of(dataset, day, stores)),
         }
@@ -130,7 +135,8 @@ def _rules_broken(account: DayAccount | None) -> str:
     key=dg.AssetKey.from_user_string(LOADS_ASSET),
     deps=[curated_key(dataset) for dataset in ECOMMERCE],
     partitions_def=load_days,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=ONE_RUN,
+    retry_policy=RETRIES,
     group_name="curated",
     kinds={"lambda", "s3"},
     owners=["team:commerce"],

@@ -10,17 +10,24 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pipeline_assets import __version__
-from pipeline_assets.curation.stores import CurationStores
+from pipeline_assets.curation.quarantine import LakeQuarantine
+from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, LoadName, RawObject, raw_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
+from pipeline_assets.lake.parquet_objects import ParquetObjects
 from pipeline_assets.storage.documents import from_json
+
+if TYPE_CHECKING:
+    from pipeline_assets.operations.access import Access
 
 _DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 _MOST_NAMED = 20
@@ -90,6 +97,13 @@ def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
     for name in _names(key for place in places for key in stores.raw.keys(*place)):
         if name.key not in marked and (still := _looked_into(name, stores)):
             yield still
+
+
+def loads_on_their_way(access: Access) -> list[OpenLoad]:
+    """The loads of a deployed stack that have no completion marker, and what each lacks."""
+    raw, curated = (ParquetObjects(access.s3, access.bucket(name)) for name in ("raw", "curated"))
+    quarantine = LakeQuarantine(access.s3, access.bucket("quarantine"), FLOW)
+    return list(open_loads(CurationStores(raw, curated, quarantine, Ledger(access.dynamodb, access.table("ledger")))))
 
 
 def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad | None]]:

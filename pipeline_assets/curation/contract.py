@@ -16,7 +16,7 @@ from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.datasets.text import clean_column
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.privacy.cards import holds_number
-from pipeline_assets.privacy.masking import holds_security_code, masked_text
+from pipeline_assets.privacy.masking import holds_security_code, mask_text
 
 OTHER_COLUMNS = "other_columns"
 #: The rules by which objects are refused whole, beside those of their datasets that halt.
@@ -184,7 +184,7 @@ def _trace(changed: Sequence[Column], places: dict[str, str], schema: pl.Schema)
 
 def _as_json(dataset: Dataset, names: Sequence[str], schema: pl.Schema) -> pl.Expr:
     """The unknown columns of a row as one JSON text of texts, without card and social security numbers."""
-    clean = partial(masked_text, dataset=dataset)
+    clean = partial(mask_text, dataset=dataset)
     values = (
         _as_text(name, schema[name]).map_batches(clean, return_dtype=pl.String, is_elementwise=True) for name in names
     )

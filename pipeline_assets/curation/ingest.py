@@ -28,6 +28,7 @@ from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.events.flow import Attempt, ObjectFlow
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
@@ -42,12 +43,11 @@ _RESERVE_SECONDS = 120.0
 _PLACE = "<dataset>/load=<day>/<load id>-<part>.parquet"
 
 
-class CurationFlow:
-    """The flow of raw objects into curated days."""
+class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
+    """Flow of raw objects into curated days."""
 
     name = FLOW
-    #: What the keys of its objects begin with: the bucket is its own.
-    prefix = ""
+    reserve_seconds = _RESERVE_SECONDS
 
     @property
     def rule_names(self) -> tuple[str, ...]:
@@ -57,46 +57,35 @@ class CurationFlow:
         given = (f"{column.name}_given" for column in columns if not column.nullable)
         return tuple(dict.fromkeys((*OBJECT_RULES, "type", *given, *rules)))
 
-    def ingest(
-        self,
-        version: ObjectVersion,
-        stores: CurationStores,
-        *,
-        redo: bool = False,
-        report: bool = True,
-        seconds_left: Callable[[], float] | None = None,
-    ) -> Receipt | None:
-        """Bring one raw object into its curated day and leave its receipt; a repeated delivery changes nothing.
+    def work(self, version: ObjectVersion, stores: CurationStores, attempt: Attempt) -> Receipt | None:
+        """Bring one raw object into its curated day; a redo works its day out anew, as a new run of the object.
 
-        `redo` works its day out anew, as a new run of the object. `report` says whether the receipt has to be shown in
-        Dagster; a Dagster run shows it itself. None for what holds no rows: manifests and snapshots of keys.
-
-        Raises `TransientError` when a store does not answer and `TimeBudgetReachedError` when there is too little time.
+        None for what holds no rows: manifests and snapshots of keys.
         """
         if is_bookkeeping(version.key):
             return None
         if load := LoadName.of(version.key):
-            return self._manifest(version, load, stores, report=report)
+            return self._manifest(version, load, stores, report=attempt.report)
         raw = RawObject.of(version.key)
         earlier = stores.ledger.receipt(version.id)
-        if earlier and not redo:
+        if earlier and not attempt.redo:
             stores.ledger.record(earlier)
             receipt = earlier
         else:
-            receipt = self._work(version, stores, TimeBudget(seconds_left, _RESERVE_SECONDS), redo=redo)
+            receipt = self._curate(version, stores, attempt)
             if earlier and receipt.run == earlier.run:
                 return receipt
             # Before the receipt too: from then on the bridge tells what the day holds.
             if raw:
                 _restate(raw.dataset, raw.day, stores)
-            stores.ledger.record(receipt, report=report)
+            stores.ledger.record(receipt, report=attempt.report)
         if raw:
             # Whoever overtook this object until now could not tell what it counts since: its receipt was not there.
             _restate(raw.dataset, raw.day, stores)
             _complete(LoadName(raw.day, raw.load_id), stores)
         return receipt
 
-    def _work(self, version: ObjectVersion, stores: CurationStores, budget: TimeBudget, *, redo: bool) -> Receipt:
+    def _curate(self, version: ObjectVersion, stores: CurationStores, attempt: Attempt) -> Receipt:
         started = time.monotonic()
         runs = Runs(stores.ledger, version)
         run, earlier = runs.run_of(version), runs.earlier(version)
@@ -107,7 +96,7 @@ class CurationFlow:
                 "place", f"it is no object of the lake; expected {_PLACE} of {', '.join(DATASETS)}"
             )
             return _receipt(version, run, _kept_outside(version, error, run, stores), _since(started))
-        day = rewritten(dataset, raw.day, stores, runs.run_of, budget, wanted=version, anew=redo)
+        day = rewritten(dataset, raw.day, stores, runs.run_of, attempt.budget, wanted=version, anew=attempt.redo)
         try:
             found = day.source(version) if day else None
             account = found or _kept(_replaced(dataset, version, raw, stores), version, run, stores)

@@ -1,7 +1,9 @@
-"""The stores that curation needs, opened once per process."""
+"""Stores of curation, opened once per process, and the settings that name them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,16 +11,50 @@ import boto3
 from botocore.config import Config
 
 from pipeline_assets.curation.quarantine import LakeQuarantine
+from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.lake.parquet_objects import ParquetObjects
 from pipeline_assets.lake.tables import Catalogue, LakeBucket
-from pipeline_assets.settings import CurationSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 FLOW = "ecommerce"
 _RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=30)
+
+
+@dataclass(frozen=True, slots=True)
+class CurationSettings:
+    """Where the raw and the curated objects of the lake are.
+
+    `lake_database` is empty where no SQL tables are to be told of new days, `queue_url` where a process does not look
+    into the queue itself: a function is handed its messages.
+    """
+
+    raw_bucket: str
+    curated_bucket: str
+    quarantine_bucket: str
+    ledger_table: str
+    lake_database: str = ""
+    queue_url: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> CurationSettings:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        return cls(
+            raw_bucket=required(environment, "RAW_BUCKET", "the name of the bucket of raw objects"),
+            curated_bucket=required(environment, "CURATED_BUCKET", "the name of the bucket of curated days"),
+            quarantine_bucket=quarantine_bucket(environment),
+            ledger_table=ledger_table(environment),
+            lake_database=optional(environment, "LAKE_DATABASE"),
+            queue_url=optional(environment, "RAW_QUEUE_URL"),
+        )
+
+    @property
+    def bucket(self) -> str:
+        """Name of the bucket of the flow's objects, which is that of raw objects."""
+        return self.raw_bucket
 
 
 class Tables(Protocol):
@@ -47,11 +83,12 @@ class CurationStores:
         return self.raw.s3
 
 
-def open_stores(settings: CurationSettings) -> CurationStores:
-    """The stores that `settings` names; nothing of them has to be closed."""
+@contextmanager
+def open_stores(settings: CurationSettings) -> Iterator[CurationStores]:
+    """Open the stores that `settings` names; nothing of them has to be closed."""
     s3 = boto3.client("s3", config=_RETRYING)
     buckets: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
-    return CurationStores(
+    yield CurationStores(
         ParquetObjects(s3, settings.raw_bucket),
         ParquetObjects(s3, settings.curated_bucket),
         LakeQuarantine(s3, settings.quarantine_bucket, FLOW),

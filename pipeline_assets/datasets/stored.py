@@ -1,4 +1,4 @@
-"""What a dataset looks like once personal data is replaced: the columns of raw and curated objects, and of tables."""
+"""Stored columns of a dataset: those of raw and curated objects and of tables, with personal data replaced."""
 
 from pipeline_assets.datasets.spec import Column, Dataset
 
@@ -8,16 +8,19 @@ _TOKEN = "keyed token of the {name}: the same one has the same token while the k
 
 
 def stored_columns(dataset: Dataset) -> tuple[Column, ...]:
-    """The columns that are written, in order; a security code has none.
+    """Columns that are written of a dataset, in order.
 
-    A card number `<name>_number` gives `<name>_last_four`, `<name>_issuer` and `<name>_token`, a social security number
-    `<name>` gives `<name>_last_four` and `<name>_token`.
+    Returns
+    -------
+    tuple of Column
+        A card number `<name>_number` gives `<name>_last_four`, `<name>_issuer` and `<name>_token`, a social security
+        number `<name>` gives `<name>_last_four` and `<name>_token`, a security code nothing; any other column stays.
     """
     return tuple(stored for column in dataset.columns for stored in stored_as(column))
 
 
 def stored_as(column: Column) -> tuple[Column, ...]:
-    """What is written of one column of the source."""
+    """Columns that are written of one column of the source."""
     stem = column.name.removesuffix("_number")
     said = _LAST_FOUR if column.personal == "card_number" else _OR_UNREADABLE.format(text=_LAST_FOUR)
     last_four = _replaced(column, f"{stem}_last_four", said)

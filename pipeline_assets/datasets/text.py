@@ -96,7 +96,15 @@ def says_nothing(text: str) -> bool:
 def lost_its_digits(text: str) -> bool:
     """Whether a clean id or name is a number in exponent form, such as 1.23457E+12, or one that is not shown, as ####.
 
-    `12E4` and `1E-5` are ids: nothing writes a large number without a point or a plus.
+    Returns
+    -------
+    bool
+        False for ids such as `12E4` and `1E-5`: nothing writes a large number without a point or a plus.
+
+    Examples
+    --------
+    >>> lost_its_digits("1.23457E+12"), lost_its_digits("12E4")
+    (True, False)
     """
     return text[:1] in _NUMBERS_BEGIN and _LOST.fullmatch(text) is not None
 

@@ -37,7 +37,7 @@ _IN_QUEUE: Sequence[QueueAttributeFilterType] = (
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was given up: its message, how often it was received in all, and when it was sent (UTC).
+    """Dead letter: its message, how often it was received in all, and when it was sent (UTC).
 
     `why` is empty for what SQS moved there itself, after so many receives.
     """

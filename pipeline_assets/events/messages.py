@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 from pipeline_assets.errors import TimeBudgetReachedError, TransientError
+from pipeline_assets.events.flow import Flow, StoresT
 from pipeline_assets.events.names import is_left_alone
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
-from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.storage.answers import received
 
 #: The most continuations of one event: about three hours of work, some four times what the largest file has taken.
@@ -51,44 +50,9 @@ class GivenUp:
     why: str
 
 
-class MessageQuarantine(Protocol):
-    """Where a message goes that announces no object."""
-
-    def keep_message(self, message_id: str, body: str, rule: str, reason: str) -> None:
-        """Keep the message; raises `TransientError` when it cannot be kept now."""
-
-
-class EventStores(Protocol):
-    """What the stores of every flow have."""
-
-    @property
-    def quarantine(self) -> MessageQuarantine:
-        """What the flow rejects."""
-
-
-StoresT = TypeVar("StoresT", bound=EventStores)
-StoresT_contra = TypeVar("StoresT_contra", bound=EventStores, contravariant=True)
-
-
-class EventFlow(Protocol[StoresT_contra]):
-    """A flow as its queue sees it: a name, and what becomes of one object version."""
-
-    @property
-    def name(self) -> str:
-        """The flow's name."""
-
-    def ingest(
-        self, version: ObjectVersion, stores: StoresT_contra, *, seconds_left: Callable[[], float] | None = None
-    ) -> Receipt | None:
-        """Bring one object version in; None where the object is no data of the flow and so has no receipt.
-
-        Raises `TransientError` and `TimeBudgetReachedError`, upon which the event is delivered again or gone on with.
-        """
-
-
 def work_message(
     message: Message,
-    flow: EventFlow[StoresT],
+    flow: Flow[StoresT],
     stores: StoresT,
     queue: EventQueue,
     seconds_left: Callable[[], float],

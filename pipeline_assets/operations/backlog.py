@@ -1,4 +1,4 @@
-"""Events of files that nobody has worked through: those in the queue, and those that were given up."""
+"""Backlog: events of files that nobody has worked through, in the queue and among the dead letters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LETTERS = 500
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Events that nobody has worked through: how many are in the queue, and how many were given up.
+    """Events that nobody has worked through: how many are in the queue, and how many are dead letters.
 
     What is in the queue cannot be looked into without taking it from the functions. `announced` counts the dead
     letters that announce each receipt id; `complete` is false where there were too many to look at all.
@@ -31,7 +31,7 @@ class Waiting:
         if self.queued:
             told.append(f"{self.queued} events wait in the queue")
         if self.dead:
-            told.append(f"{self.dead} were given up (`cesta redrive --dry-run` lists them)")
+            told.append(f"{self.dead} were dead-lettered (`cesta redrive --dry-run` lists them)")
         return f" {' and '.join(told).capitalize()}." if told else ""
 
 

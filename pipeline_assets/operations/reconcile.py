@@ -8,27 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
+from pipeline_assets.flows import FlowRow
+from pipeline_assets.operations.access import Access
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-
-class AnnouncedFlow(Protocol):
-    """A flow by its name, and by what the keys of its objects begin with."""
-
-    @property
-    def name(self) -> str:
-        """The flow's name, as in its receipts."""
-
-    @property
-    def prefix(self) -> str:
-        """What the keys of its objects begin with, empty where the bucket is its own."""
 
 
 @dataclass(slots=True)
@@ -46,7 +36,7 @@ class Announced:
     left_alone: int = 0
 
 
-def announce_unknown(flow: AnnouncedFlow, ledger: Ledger, s3: S3Client, bucket: str, queue: EventQueue) -> Announced:
+def announce_unknown(flow: FlowRow, ledger: Ledger, s3: S3Client, bucket: str, queue: EventQueue) -> Announced:
     """Announce every file version without a receipt; one that is on its way already is merely delivered twice.
 
     Reads the whole ledger and lists the whole bucket. Raises `TransientError` when either does not answer or the queue
@@ -70,3 +60,13 @@ def announce_unknown(flow: AnnouncedFlow, ledger: Ledger, s3: S3Client, bucket: 
 
     queue.announce(unknown())
     return found
+
+
+def announce_lost(access: Access, flow: FlowRow) -> Announced:
+    """Announce every object of a flow that the ledger of a deployed stack does not know.
+
+    Manifests of loads have no receipt and are announced each time: so a completion marker that is missing is put.
+    """
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    queue = EventQueue(access.sqs, access.queue(flow.queue))
+    return announce_unknown(flow, ledger, access.s3, access.bucket(flow.bucket), queue)

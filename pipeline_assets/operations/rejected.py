@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
-from pipeline_assets.csv_files.ingest import FileStores
+from pipeline_assets.events.flow import FlowStores
 from pipeline_assets.events.quarantine import Contents
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.operations.versions import listed_versions, version_id_of
@@ -54,7 +54,7 @@ class RejectedFile:
 
 
 def rejected_files(
-    stores: FileStores, contents: Contents, *, progress: Progress = lambda *_: None
+    stores: FlowStores, contents: Contents, *, progress: Progress = lambda *_: None
 ) -> Iterator[RejectedFile]:
     """The files of which something is in the quarantine, the one that was last added to first, settled ones too.
 
@@ -75,7 +75,7 @@ def rejected_files(
         yield file
 
 
-def rejected_file(receipt_id: str, stores: FileStores, contents: Contents) -> RejectedFile | None:
+def rejected_file(receipt_id: str, stores: FlowStores, contents: Contents) -> RejectedFile | None:
     """What is in the quarantine of one object version, or None while it has no receipt."""
     receipt = stores.ledger.receipt(receipt_id)
     if receipt is None:
@@ -85,7 +85,7 @@ def rejected_file(receipt_id: str, stores: FileStores, contents: Contents) -> Re
     return RejectedFile(receipt, contents.receipts.get(receipt_id, ""), standing_of(receipt, newest), rules)
 
 
-def files_named(name: str, bucket: str, key: str, stores: FileStores, contents: Contents) -> list[RejectedFile]:
+def files_named(name: str, bucket: str, key: str, stores: FlowStores, contents: Contents) -> list[RejectedFile]:
     """The files of which something is in the quarantine under a name, oldest first.
 
     The name is a receipt id, or at least eight digits of its beginning; else all versions of the object are meant.
@@ -99,7 +99,7 @@ def files_named(name: str, bucket: str, key: str, stores: FileStores, contents: 
     return sorted((file for file in found if file), key=lambda file: file.receipt.source.stamp)
 
 
-def rules_broken(stores: FileStores, receipt: Receipt) -> dict[str, int]:
+def rules_broken(stores: FlowStores, receipt: Receipt) -> dict[str, int]:
     """How many documents the last run of an object version left in the quarantine, by rule, the most first."""
     documents = stores.quarantine.documents(receipt)
     return dict(Counter(document["rule"] for document in documents).most_common())

@@ -5,21 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.csv_files.ingest import FileFlow, FileStores, StoresT
-from pipeline_assets.csv_files.reading import RefusedFileError, open_csv
 from pipeline_assets.errors import TransientError, UserError
-from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.events.flow import Correctable, Flow, FlowStores, Preview, StoresT
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.events.rejection import Rejection
-from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.rejected import RejectedFile
 from pipeline_assets.operations.versions import version_id_of
 
@@ -32,16 +25,6 @@ class MendError(UserError):
     """Raised when a mended file cannot take the place of the old one; the message says why and what to do."""
 
 
-StoresT_contra = TypeVar("StoresT_contra", contravariant=True)
-
-
-class ReplayedFlow(Protocol[StoresT_contra]):
-    """A flow of which objects can be worked through again."""
-
-    def ingest(self, version: ObjectVersion, stores: StoresT_contra, *, redo: bool = False) -> Receipt | None:
-        """Bring an object version in, with `redo` again from its beginning; None for what holds no rows."""
-
-
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """What became of one file: its receipt before, and after unless the work failed."""
@@ -51,16 +34,7 @@ class Replayed:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class MendedFile:
-    """What today's rules say of a file that has not been uploaded yet; `rejections` are at most the first 20."""
-
-    rows: int
-    rejected: int
-    rejections: tuple[Rejection, ...]
-
-
-def replay_files(files: Iterable[RejectedFile], flow: ReplayedFlow[StoresT], stores: StoresT) -> Iterator[Replayed]:
+def replay_files(files: Iterable[RejectedFile], flow: Flow[StoresT], stores: StoresT) -> Iterator[Replayed]:
     """Work files through again, the oldest first, and yield what became of each.
 
     A file that fails stays as it was. After three failures in a row the rest is left alone.
@@ -77,7 +51,7 @@ def replay_files(files: Iterable[RejectedFile], flow: ReplayedFlow[StoresT], sto
             return
 
 
-def replay_message(message_id: str, stores: FileStores, queue: EventQueue) -> bool:
+def replay_message(message_id: str, stores: FlowStores, queue: EventQueue) -> bool:
     """Put a foreign message on the queue again, then take it out of the quarantine; False when it is not there.
 
     A crash in between leaves it in both: the event then comes twice, which changes nothing.
@@ -90,25 +64,15 @@ def replay_message(message_id: str, stores: FileStores, queue: EventQueue) -> bo
     return True
 
 
-def read_mended(path: Path, key: str, flow: FileFlow[Any, Any]) -> MendedFile:
+def read_mended(path: Path, key: str, flow: Correctable) -> Preview:
     """Read a mended file by today's rules, as if it arrived now under `key`; raises `MendError` when it is refused."""
-    version = ObjectVersion("", key, "", "", 0, iso_utc(datetime.now(UTC)), "")
-    fault = partial(flow.header_fault, version=version)
-    rows = rejected = 0
-    first: list[Rejection] = []
-    try:
-        with open_csv(path, key, flow.dataset, header_fault=fault) as file:
-            for outcome in flow.judge(file, version):
-                rows += 1
-                if isinstance(outcome, Rejection):
-                    rejected += 1
-                    first += [outcome] if len(first) < 20 else []  # noqa: PLR2004 - as the class says
-    except RefusedFileError as error:
-        raise MendError(f"{path} would be refused: {error}") from error
-    return MendedFile(rows, rejected, tuple(first))
+    preview = flow.preview(path, key)
+    if preview.refused:
+        raise MendError(f"{path} would be refused: {preview.refused}")
+    return preview
 
 
-def refuse_fewer_rows(mended: MendedFile, replaced: Receipt, path: Path, flow: FileFlow[Any, Any]) -> None:
+def refuse_fewer_rows(mended: Preview, replaced: Receipt, path: Path, flow: Correctable) -> None:
     """Raise `MendError` when a mended file has fewer rows than what it replaces: it may be the rejected rows alone."""
     if mended.rows < replaced.counts.received:
         raise MendError(
@@ -118,7 +82,7 @@ def refuse_fewer_rows(mended: MendedFile, replaced: Receipt, path: Path, flow: F
         )
 
 
-def put_mended(path: Path, bucket: str, key: str, stores: FileStores) -> str:
+def put_mended(path: Path, bucket: str, key: str, stores: FlowStores) -> str:
     """Put a mended file under its key, and return the id that its receipt will have; its own event does the work."""
     try:
         with path.open("rb") as body:
@@ -130,7 +94,7 @@ def put_mended(path: Path, bucket: str, key: str, stores: FileStores) -> str:
     return version_id_of(bucket, key, version)
 
 
-def receipt_within(receipt_id: str, stores: FileStores, seconds: float) -> Receipt:
+def receipt_within(receipt_id: str, stores: FlowStores, seconds: float) -> Receipt:
     """The receipt of an object version, waited for at most so long; raises `MendError` when it does not come."""
     deadline = time.monotonic() + seconds
     while (receipt := stores.ledger.receipt(receipt_id)) is None:

@@ -39,7 +39,7 @@ def reload_partition(
     *,
     progress: Callable[[str], None] = _silent,
 ) -> PartitionReload:
-    """Work every object of a partition through again with `redo`, in the order of their stamps."""
+    """Work every object of a partition through again with `redo`, in the order of their stamps, and add it up anew."""
     started = time.monotonic()
     receipts: list[Receipt] = []
     sources = ledger.sources(asset, partition)
@@ -50,6 +50,7 @@ def reload_partition(
         progress(
             f"{asset} {partition}: {number} of {len(versions)} objects, {receipt.counts.received} rows: {version.key}"
         )
+    ledger.mend(asset, partition)
     return PartitionReload(
         receipts=tuple(receipts),
         counts=sum((_of_partition(receipt, asset, partition) for receipt in receipts), Counts()),

@@ -1,4 +1,4 @@
-"""Texts without the card numbers, social security numbers and security codes that somebody typed or pasted into them.
+"""Detection and masking of card numbers, social security numbers and security codes in free text.
 
 Between the digits of a number there may be anything short that is neither letter nor digit. What then holds false
 alarms down is the check digit, the network, and how the digits are grouped:
@@ -71,7 +71,17 @@ _POINTS = frozenset({".", ",", ":", ";"})
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where in a text something is, of which kind, and the digits of it."""
+    """Stretch of a text that holds a number.
+
+    Parameters
+    ----------
+    begin, end
+        Where it is, in characters; `end` is not included.
+    digits
+        Its digits as ASCII; empty for a security code.
+    kind
+        What it is a number of.
+    """
 
     begin: int
     end: int
@@ -86,7 +96,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What the column says of the numbers in its texts; `identifiers` are left alone where their digits are bare."""
+    """Hints that the column of a text gives.
+
+    Parameters
+    ----------
+    card, ssn
+        Its name says that it holds such numbers.
+    identifiers
+        It holds identifiers: a number with nothing between its digits is one of them.
+    """
 
     card: bool = False
     ssn: bool = False
@@ -94,7 +112,7 @@ class Where:
 
     @classmethod
     def of(cls, name: str, *, identifiers: bool = False) -> Where:
-        """What the name of a column says."""
+        """Hints of a column by its name."""
         return cls(names_card(name) and not identifiers, names_ssn(name) and not identifiers, identifiers)
 
 
@@ -102,7 +120,18 @@ ANYWHERE = Where()
 
 
 def without_numbers(text: str, where: Where = ANYWHERE) -> str:
-    """The text with ``[card ending 1111]`` for card numbers, likewise ``[ssn ending 6789]`` and ``[security code]``."""
+    """Mask the numbers of a text.
+
+    Returns
+    -------
+    str
+        The text with ``[card ending 1111]`` for card numbers, likewise ``[ssn ending 6789]`` and ``[security code]``.
+
+    Examples
+    --------
+    >>> without_numbers("paid with 4111-1111-1111-1111, thanks")
+    'paid with [card ending 1111], thanks'
+    """
     for span in reversed(numbers_in(text, where)):
         text = f"{text[: span.begin]}{span.mask}{text[span.end :]}"
     return text
@@ -114,12 +143,12 @@ def holds_number(text: str) -> bool:
 
 
 def card_numbers(text: str, where: Where = ANYWHERE) -> list[Span]:
-    """Every stretch of a text that holds a card number, from the left; those that overlap come as one."""
+    """Card numbers of a text, from the left; those that overlap come as one."""
     return [span for span in numbers_in(text, where) if span.kind == "card"]
 
 
 def numbers_in(text: str, where: Where = ANYWHERE) -> list[Span]:
-    """Every stretch of a text that is to be replaced, from the left, as the text is and as it reads decoded."""
+    """Stretches of a text that are to be masked, from the left, found in the text as it is and decoded."""
     found: list[Span] = []
     for view in views(text):
         # What was replaced before is no part of a number, and a word before it speaks of no other one.
@@ -127,10 +156,10 @@ def numbers_in(text: str, where: Where = ANYWHERE) -> list[Span]:
         for span in _in_view(shown, where):
             begin, end = view.origin(span.begin, span.end)
             found.append(Span(begin, end, span.digits, span.kind))
-    return _apart(found)
+    return _merge_overlapping(found)
 
 
-def _apart(spans: list[Span]) -> list[Span]:
+def _merge_overlapping(spans: list[Span]) -> list[Span]:
     """One span for all that overlap: cards before social security numbers, and both before codes."""
     order: dict[Kind, int] = {"card": 0, "ssn": 1, "code": 2}
     apart: list[Span] = []
@@ -263,10 +292,8 @@ def _has_bar_code(run: _Run, first: int, last: int) -> bool:
 
 
 def _is_set_apart(run: _Run, first: int, last: int) -> bool:
-    """Whether one and the same mark stands between the groups, and another one, or none, around them.
-
-    Also whether every digit stands by itself, and none of those around them does.
-    """
+    # One and the same mark stands between the groups, and another one, or none, around them; or every digit stands by
+    # itself, and none of those around them does.
     around = [run.sizes[place] for place in (first - 1, last) if 0 <= place < len(run.sizes)]
     if set(run.sizes[first:last]) == {1} and 1 not in around:
         return True

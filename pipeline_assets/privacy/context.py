@@ -1,4 +1,4 @@
-"""What stands around digits and says that they are a number of a person, or that they are something else."""
+"""Context of a number: words and forms around digits that make them a card number, or something else."""
 
 from __future__ import annotations
 
@@ -74,7 +74,20 @@ def names_ssn(name: str) -> bool:
 
 
 def says_card(text: str, begin: int, end: int) -> bool:
-    """Whether a word beside a stretch of a text says that it is a card number."""
+    """Whether a word beside a stretch of a text says that it is a card number.
+
+    Parameters
+    ----------
+    text
+        Text that holds the number.
+    begin, end
+        Stretch of the number in it, in characters; `end` is not included.
+
+    Returns
+    -------
+    bool
+        True where it is found within 64 characters before or behind.
+    """
     return bool(_CARD_BEFORE.search(text[max(0, begin - _NEAR) : begin]) or _CARD_BEHIND.match(text[end : end + _NEAR]))
 
 
@@ -84,7 +97,20 @@ def expires(text: str, end: int) -> bool:
 
 
 def says_ssn(text: str, begin: int, end: int) -> bool:
-    """Whether a word beside a stretch of a text says that it is a social security number."""
+    """Whether a word beside a stretch of a text says that it is a social security number.
+
+    Parameters
+    ----------
+    text
+        Text that holds the number.
+    begin, end
+        Stretch of the number in it, in characters; `end` is not included.
+
+    Returns
+    -------
+    bool
+        True where it is found within 64 characters before or behind.
+    """
     return bool(_SSN_BEFORE.search(text[max(0, begin - _NEAR) : begin]) or _SSN_BEHIND.match(text[end : end + _NEAR]))
 
 
@@ -99,7 +125,20 @@ def is_fraction(text: str, begin: int) -> bool:
 
 
 def within(stretches: Sequence[Stretch], begin: int, end: int) -> bool:
-    """Whether one of the stretches, which are in order and apart, holds all from `begin` to `end`."""
+    """Whether one of several stretches holds another one whole.
+
+    Parameters
+    ----------
+    stretches
+        Sorted, and none overlaps the next.
+    begin, end
+        Stretch that is looked for, in characters.
+
+    Returns
+    -------
+    bool
+        True where one of them holds all from `begin` to `end`.
+    """
     place = bisect_right(stretches, begin, key=itemgetter(0)) - 1
     return place >= 0 and end <= stretches[place][1]
 

@@ -1,4 +1,4 @@
-"""What a card number, a bar code and a time are, by their digits alone: said here and nowhere else."""
+"""Card numbers, bar codes and times by their digits alone: networks, lengths and check digits."""
 
 from __future__ import annotations
 
@@ -47,10 +47,13 @@ _MOBILE = re.compile(r"491[567]\d{9}")
 
 
 def as_ascii(text: str) -> str:
-    """The text with an ASCII digit for every character that is a digit in whatever script, each in its place.
+    """Transliterate the digits of every script to ASCII, character by character.
 
-    Letters of full width, as keyboards of East Asia write them, become ASCII as well, and what is a letter by its
-    category and a mark to the eye becomes a hyphen.
+    Returns
+    -------
+    str
+        As long as `text`. Letters of full width, as keyboards of East Asia write them, are ASCII as well, and what is a
+        letter by its category and a mark to the eye is a hyphen.
     """
     if text.isascii():
         return text
@@ -67,7 +70,18 @@ def _as_ascii(character: str) -> str:
 
 
 def digits_of(text: str) -> str:
-    """The digits of a text, of whatever script, as ASCII."""
+    """ASCII digits of a text, whatever their script and whatever stands between them.
+
+    Returns
+    -------
+    str
+        Digits 0 to 9 alone.
+
+    Examples
+    --------
+    >>> digits_of("4111-1111")
+    '41111111'
+    """
     text = as_ascii(text)
     return text if text.isascii() and text.isdigit() else _NO_DIGIT.sub("", text)
 
@@ -78,13 +92,13 @@ def last_four(digits: str) -> str:
 
 
 def issuer(digits: str) -> str:
-    """The network of a card by its digits: visa, mastercard, amex, discover or other."""
+    """Network of a card by its digits: visa, mastercard, amex, discover or other."""
     found = _OF_NETWORK.fullmatch(digits)
     return (found and found.lastgroup) or "other"
 
 
 def luhn(digits: str) -> bool:
-    """Whether the last digit is the check digit of those before it (ISO/IEC 7812-1, annex B)."""
+    """Luhn check: whether the last digit is the check digit of those before it (ISO/IEC 7812-1, annex B)."""
     return (sum(map(int, digits[-1::-2])) + sum(map(int, digits[-2::-2].translate(_DOUBLED)))) % 10 == 0
 
 

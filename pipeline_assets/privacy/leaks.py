@@ -1,4 +1,4 @@
-"""The scan that proves what is not there: card and social security numbers, and planted ones, in anything stored.
+"""Leak scan: proof that nothing stored holds card numbers, social security numbers or planted canaries.
 
 What is looked into: text and bytes as they are and decoded, gzip and zlib streams, zip archives, and Parquet value by
 value, since its pages are compressed. What a number is, is said in `digits`, for this and for the masking alike; how
@@ -67,7 +67,17 @@ _DEEPEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that must not be there: where, of what kind, and how often."""
+    """Finding of the scan: something that must not be there; the value itself is in none.
+
+    Parameters
+    ----------
+    place
+        Address of the object or file, and the column in it.
+    kind
+        What was found.
+    times
+        How often, at least 1.
+    """
 
     place: str
     kind: Kind
@@ -99,25 +109,57 @@ NONE_PLANTED = Canaries()
 
 
 def scan_text(place: str, text: str, canaries: Canaries = NONE_PLANTED, *, identifiers: bool = False) -> list[Finding]:
-    """What a text holds; where it holds `identifiers`, a number with nothing between its digits is one of them."""
+    """Scan a text.
+
+    Parameters
+    ----------
+    place
+        What the findings call it.
+    text
+        The text, encoded or not.
+    canaries
+        Planted values that count wherever they stand.
+    identifiers
+        The text holds identifiers: a number with nothing between its digits is one of them.
+
+    Returns
+    -------
+    list of Finding
+        One for each kind that was found; empty where there is nothing.
+    """
     found: Counter[Kind] = Counter()
     for read in _readings(text):
-        there: dict[Kind, int] = {
+        counts: dict[Kind, int] = {
             "card_number": _cards_in(read, bare=not identifiers),
             "ssn": len(_SSN.findall(read)),
             "canary": canaries.times_in(read),
         }
-        found |= Counter(there)
+        found |= Counter(counts)
     return [Finding(place, kind, times) for kind, times in found.items() if times]
 
 
 def scan_bytes(place: str, content: bytes, canaries: Canaries = NONE_PLANTED) -> list[Finding]:
-    """What an object or a file of any kind holds; `place` is what findings call it."""
-    return list(_scanned(place, content, canaries, _DEEPEST))
+    """Scan an object or a file of any kind, with what is packed in it.
+
+    Parameters
+    ----------
+    place
+        What the findings call it.
+    content
+        Its bytes: text, gzip, zlib, zip, Parquet, or anything else.
+    canaries
+        Planted values that count wherever they stand.
+
+    Returns
+    -------
+    list of Finding
+        One for each place and kind; empty where there is nothing.
+    """
+    return list(_scan(place, content, canaries, _DEEPEST))
 
 
 def scan_folder(folder: Path, canaries: Canaries = NONE_PLANTED) -> list[Finding]:
-    """What the files below a folder hold, such as Dagster's storage; one that goes meanwhile is passed over."""
+    """Scan the files below a folder, such as Dagster's storage; one that goes meanwhile is passed over."""
     found: list[Finding] = []
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -130,7 +172,22 @@ def scan_folder(folder: Path, canaries: Canaries = NONE_PLANTED) -> list[Finding
 
 
 def scan_bucket(s3: S3Client, bucket: str, canaries: Canaries = NONE_PLANTED, prefix: str = "") -> list[Finding]:
-    """What every version of every object of a bucket holds, with its key and its own metadata."""
+    """Scan every version of every object of a bucket, with its key and its own metadata.
+
+    Parameters
+    ----------
+    s3, bucket
+        Client, and name of the bucket.
+    canaries
+        Planted values that count wherever they stand.
+    prefix
+        Beginning of the keys that are scanned.
+
+    Returns
+    -------
+    list of Finding
+        One for each place and kind; empty where there is nothing.
+    """
     found: list[Finding] = []
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for version in page.get("Versions", []):
@@ -141,10 +198,10 @@ def scan_bucket(s3: S3Client, bucket: str, canaries: Canaries = NONE_PLANTED, pr
     return found
 
 
-def _scanned(place: str, content: bytes, canaries: Canaries, depth: int) -> Iterator[Finding]:
-    unpacked = _unpacked(content) if depth else ()
+def _scan(place: str, content: bytes, canaries: Canaries, depth: int) -> Iterator[Finding]:
+    unpacked = _unpack(content) if depth else ()
     for inner in unpacked:
-        yield from _scanned(place, inner, canaries, depth - 1)
+        yield from _scan(place, inner, canaries, depth - 1)
     frame = _parquet(content)
     yield from _in_columns(place, frame, canaries)
     identifiers = not _IDENTIFIERS.isdisjoint(frame.columns)
@@ -153,7 +210,7 @@ def _scanned(place: str, content: bytes, canaries: Canaries, depth: int) -> Iter
         yield from scan_text(place, content.decode(encoding, "replace"), canaries, identifiers=identifiers)
 
 
-def _unpacked(content: bytes) -> Iterable[bytes]:
+def _unpack(content: bytes) -> Iterable[bytes]:
     """What is inside a compressed stream or an archive; nothing for all else, damaged ones included."""
     try:
         if content.startswith(_GZIP):

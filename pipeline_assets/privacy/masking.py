@@ -1,4 +1,4 @@
-"""Frames of a source's rows into frames of what is stored: see `stored_columns` for what becomes of which column."""
+"""Masking of frames: personal columns become last digits and tokens, free text loses the numbers in it."""
 
 from __future__ import annotations
 
@@ -35,14 +35,34 @@ class UnmaskableError(TerminalError):
 
 
 def mask(frame: pl.DataFrame, dataset: Dataset, key: TokenKey) -> pl.DataFrame:
-    """The columns that are stored of a frame with columns of the source, in the order of the spec; the rows stay.
+    """Mask the personal data of a frame.
 
     Card and social security numbers become last digits and token, security codes are dropped unread, and every other
-    text loses the numbers that someone typed into it. Columns that the spec does not know follow, cleaned likewise.
-    A column of the spec that is not there is not made up. Raises `UnmaskableError`.
+    text loses the numbers that someone typed into it.
+
+    Parameters
+    ----------
+    frame
+        Rows with columns of the source, of any type.
+    dataset
+        Spec that says which columns are personal, and how.
+    key
+        Key of the tokens.
+
+    Returns
+    -------
+    pl.DataFrame
+        As many rows in the same order. Columns: `stored_columns` of the spec, in its order, as far as `frame` has what
+        they are made from; then the columns that the spec does not know, masked likewise.
+
+    Raises
+    ------
+    UnmaskableError
+        A column of numbers has a type that no number can be read from, or the name of a column holds a number or is
+        that of a column made here.
     """
-    there = [column for column in dataset.columns if column.name in frame.columns]
-    known = [stored for column in there for stored in _known(frame, dataset, column, key)]
+    present = [column for column in dataset.columns if column.name in frame.columns]
+    known = [stored for column in present for stored in _known(frame, dataset, column, key)]
     unknown = [name for name in frame.columns if name not in dataset.column_names]
     made = {stored.name for stored in known}
     for name in unknown:
@@ -50,12 +70,12 @@ def mask(frame: pl.DataFrame, dataset: Dataset, key: TokenKey) -> pl.DataFrame:
             raise UnmaskableError("it has a column whose name holds a card or social security number")
         if name in made:
             raise UnmaskableError(f"it has the column {name}, and one that this is made from; expected one of both")
-    kept = (masked_text(frame[name], dataset) for name in unknown if not says_security_code(name))
+    kept = (mask_text(frame[name], dataset) for name in unknown if not says_security_code(name))
     return pl.DataFrame([*known, *kept])
 
 
 def holds_security_code(name: str, dtype: pl.DataType | DataTypeClass) -> bool:
-    """Whether a column, or a field within its values, has a name that says so."""
+    """Whether the name of a column, or of a field within its values, says that it holds security codes."""
     return says_security_code(name) or _has_codes(dtype)
 
 
@@ -70,14 +90,14 @@ def _known(frame: pl.DataFrame, dataset: Dataset, column: Column, key: TokenKey)
         return
     values = frame[column.name]
     if column.personal in {"card_number", "ssn"}:
-        yield from _tokenised(values, column, key)
+        yield from _tokenise(values, column, key)
     else:
         # Whole numbers where numbers belong are identifiers and amounts; anything else may be what somebody typed.
-        yield values if values.dtype.is_numeric() and column.type != "text" else masked_text(values, dataset)
+        yield values if values.dtype.is_numeric() and column.type != "text" else mask_text(values, dataset)
 
 
-def _tokenised(values: pl.Series, column: Column, key: TokenKey) -> Iterator[pl.Series]:
-    """What is stored of a column of numbers, each distinct one being looked at once."""
+def _tokenise(values: pl.Series, column: Column, key: TokenKey) -> Iterator[pl.Series]:
+    """Stored columns of a column of numbers; each distinct number is looked at once."""
     text = as_text(values)
     if text is None:
         raise UnmaskableError(f"it has the column {values.name} as {values.dtype}; expected text or whole numbers")
@@ -108,11 +128,17 @@ def _ssn(number: str, key: TokenKey) -> Stored:
     return LOST if number.strip() else None, None
 
 
-def masked_text(values: pl.Series, dataset: Dataset) -> pl.Series:
-    """The same values without card and social security numbers; they become text only where that changes one.
+def mask_text(values: pl.Series, dataset: Dataset) -> pl.Series:
+    """Mask card numbers, social security numbers and security codes in the values of a column.
 
     The name of the column, and whether the dataset says that it holds identifiers, decide with the value what a number
-    is taken for. Values of few kinds always become text: the kinds lie beside the values, also those that no row has.
+    is taken for.
+
+    Returns
+    -------
+    pl.Series
+        The values, as text where one had to be masked, unchanged otherwise. Categories always become text: they lie
+        beside the values, also those that no row has.
     """
     where = Where.of(values.name, identifiers=values.name.lower() in dataset.identifiers)
     if values.dtype.is_temporal() or values.dtype in {pl.Boolean, pl.Null} or _are_small(values, where):

@@ -1,4 +1,4 @@
-"""Values of a column of card or social security numbers as the digits they were given with.
+"""Reading of card and social security numbers: values of a column to the digits they were given with.
 
 A value that lost digits on its way, as in a binary fraction or an exponent, is `LOST`: it is nobody's number, and no
 token is made of it.
@@ -34,9 +34,13 @@ KINDS = (pl.Categorical, pl.Enum)
 
 
 def as_text(values: pl.Series) -> pl.Series | None:
-    """The values as text, whole numbers with all their digits and `LOST` for those that are not exact.
+    """Values of a column of numbers as text.
 
-    None for a type that no number can be read from.
+    Returns
+    -------
+    pl.Series or None
+        Text; whole numbers have all their digits, and those that are not exact are `LOST`. None for a type that no
+        number can be read from.
     """
     dtype = values.dtype
     if dtype == pl.String:
@@ -56,11 +60,16 @@ def as_text(values: pl.Series) -> pl.Series | None:
 
 
 def card_digits(text: str) -> str | None:
-    """The digits of what was given as a card number; None for what has not 12 to 19 of them and so is none.
+    """Digits of what was given as a card number.
 
     The check digit is not asked for: a number with a wrong digit is nearly somebody's, and treated like one, unless it
     ends as a spreadsheet ends what it cannot keep. Where more was given beside a card number, such as the month it ends
     in, or zeros that fill a field, the number alone counts.
+
+    Returns
+    -------
+    str or None
+        12 to 19 digits; None for what has fewer or more and so is no card number.
     """
     if text.isascii() and text.isdigit():
         read: str | None = text
@@ -82,7 +91,7 @@ def card_digits(text: str) -> str | None:
 
 
 def ssn_digits(text: str) -> str | None:
-    """The nine digits of what was given as a social security number; None for what has not nine."""
+    """Nine digits of what was given as a social security number; None for what has not nine."""
     if _SHORTENED.fullmatch(text.strip()):
         text = text.strip()[:-2].zfill(SSN_DIGITS)  # it was a number, and has no leading zeros
     readings = [digits_of(_read(view.text, SSN_DIGITS) or "") for view in views(text)]

@@ -1,4 +1,4 @@
-"""What security codes and PINs of cards are called, in names of columns and in texts: said here and nowhere else."""
+"""Detection of security codes and PINs of cards, by the names of columns and by the words in texts."""
 
 from __future__ import annotations
 
@@ -72,8 +72,12 @@ _OTHER_PIN = frozenset(
 def says_security_code(name: str) -> bool:
     """Whether a column's name says that it holds security codes or PINs of cards.
 
-    Its words, told apart by case and by whatever stands between them, count in any order; a name that may as well mean
-    something else, such as ``cid``, does.
+    Its words, told apart by case and by whatever stands between them, count in any order.
+
+    Returns
+    -------
+    bool
+        True also for a name that may mean something else, such as ``cid``.
     """
     name = _INITIALS.sub(lambda found: re.sub(r"[\W_]", "", found[0]), unicodedata.normalize("NFKC", name))
     if _IN_OTHER_LANGUAGES.search(name):
@@ -177,7 +181,7 @@ _PARTS = (
 
 
 def security_codes(text: str) -> Iterator[tuple[int, int]]:
-    """Where in a text security codes and PINs stand, with the words that say so."""
+    """Stretches of a text that are security codes and PINs, with the words that say so: begin and end of each."""
     lower = text.lower()
     if not any(part in lower for part in _PARTS):
         return

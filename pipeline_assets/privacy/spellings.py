@@ -1,4 +1,4 @@
-"""A text as it is and as it reads once encodings are undone: URLs, HTML, escapes of JSON and of programs, mail.
+"""Decoded views of a text: URL, HTML, JSON and mail encodings undone, digits of every script as ASCII.
 
 Every view knows which stretch of the text each of its characters comes from, so what is found in a view is replaced in
 the text. Nothing is looked for in a decoded view alone: what looks like an encoding may be none.

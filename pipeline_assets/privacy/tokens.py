@@ -1,4 +1,4 @@
-"""Keyed tokens: the same number has the same token while the key is the same, and without the key nobody can tell it.
+"""Keyed tokens (HMAC-SHA256): equal for equal numbers under one key, and not to be undone without the key.
 
 A plain hash would not do: there are so few numbers that all of them can be tried.
 """
@@ -24,21 +24,49 @@ class TokenKeyError(TerminalError):
 
 @dataclass(frozen=True, slots=True)
 class TokenKey:
-    """A key for tokens, and the id that says in every token which key it was made with."""
+    """Key of tokens; its id stands in every token made with it."""
 
     id: str
     secret: bytes = field(repr=False)
 
     def token(self, kind: str, digits: str) -> str:
-        """The token of a number: ``<key id>:<32 hexadecimal digits>``, the first half of an HMAC-SHA256.
+        """Token of a number.
 
-        `kind` keeps numbers of different kinds apart that happen to have the same digits.
+        Parameters
+        ----------
+        kind
+            Keeps numbers of different kinds apart that happen to have the same digits.
+        digits
+            ASCII digits of the number.
+
+        Returns
+        -------
+        str
+            ``<key id>:<32 hexadecimal digits>``, the first half of an HMAC-SHA256.
         """
         return f"{self.id}:{hmac.digest(self.secret, f'{kind}:{digits}'.encode(), 'sha256').hex()[:_DIGITS]}"
 
     @classmethod
     def from_text(cls, key_id: str, text: str) -> TokenKey:
-        """A key as the settings hold it: at least 32 bytes, in hexadecimal or base64; raises `TokenKeyError`."""
+        """Parse a key as the settings hold it.
+
+        Parameters
+        ----------
+        key_id
+            1 to 32 letters, digits, hyphens or underscores.
+        text
+            At least 32 bytes, in hexadecimal or base64.
+
+        Returns
+        -------
+        TokenKey
+            The key.
+
+        Raises
+        ------
+        TokenKeyError
+            `key_id` or `text` is not like that; the message quotes neither.
+        """
         if not _ID.fullmatch(key_id):
             raise TokenKeyError("the id of a token key must be 1 to 32 letters, digits, hyphens or underscores")
         secret = _decoded(text.strip())

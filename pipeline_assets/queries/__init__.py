@@ -1,1 +1,1 @@
-"""SQL on the lake: the queries, and the engines that answer them, Athena and DuckDB."""
+"""Named queries: in SQL on the lake, with the engines that answer them, and in Cypher on the purchase graph."""

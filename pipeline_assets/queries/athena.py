@@ -2,111 +2,108 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+import pyathena
+from botocore.exceptions import ClientError
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.queries.engine import Answer, Cell
-from pipeline_assets.queries.named_query import Question, QuestionError, Value
+from pipeline_assets.queries.answer import Answer, Cell
+from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value
 from pipeline_assets.queries.sql import placeholders
 
-if TYPE_CHECKING:
-    from mypy_boto3_athena import AthenaClient
-    from mypy_boto3_athena.type_defs import (
-        ColumnInfoTypeDef,
-        DatumTypeDef,
-        QueryExecutionTypeDef,
-        StartQueryExecutionInputTypeDef,
-    )
-
-_UNDER_WAY: Final = ("QUEUED", "RUNNING")
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
-#: Athena answers with text; everything that is not here is text.
-_READ: Final[Mapping[str, Callable[[str], Cell]]] = {
-    **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), int),
-    **dict.fromkeys(("float", "real", "double"), float),
-    "decimal": Decimal,
-    "boolean": lambda text: text == "true",
-    "date": date.fromisoformat,
-    "timestamp": datetime.fromisoformat,
-}
+_POLL_SECONDS: Final = 0.5
+# It writes tracebacks of what it raises as well; without a handler they would go to the terminal.
+logging.getLogger("pyathena").addHandler(logging.NullHandler())
 
 
 class AthenaEngine:
-    """Answers queries in one workgroup, over the tables of one database."""
+    """Engine that answers in one workgroup, over the tables of one database.
 
-    def __init__(self, athena: AthenaClient, *, database: str, workgroup: str) -> None:
-        self._athena = athena
-        self._database = database
-        self._workgroup = workgroup
+    Parameters
+    ----------
+    database
+        Name of the Glue database.
+    workgroup
+        Name of the workgroup, which has a place for answers.
+    poll_seconds
+        Pause between two looks at a query that is under way, above 0.
+    **client
+        What the client is made with other than the environment says, as for `boto3.client`.
+    """
 
-    def run(self, asked: Question, parameters: Mapping[str, object]) -> Answer:
-        """Answer a query and wait for it; one that is given up (Ctrl-C, say) is stopped.
-
-        Raises `QuestionError` for a parameter that the query does not take and for a query that Athena refuses, and
-        `TransientError` when Athena cannot be reached.
-        """
-        bound = asked.bind(parameters)
-        with _failures_told():
-            execution = self._execute(asked, [literal(bound[name]) for name in placeholders(asked)])
-            columns, rows = self._results(execution["QueryExecutionId"])
-        types = tuple(column["Type"] for column in columns)
-        return Answer(
-            columns=tuple(column["Name"] for column in columns),
-            types=types,
-            rows=tuple(tuple(_cell(*each) for each in zip(row, types, strict=True)) for row in rows),
-            scanned_bytes=execution["Statistics"].get("DataScannedInBytes", 0),
-            seconds=execution["Statistics"].get("TotalExecutionTimeInMillis", 0) / 1000,
+    def __init__(
+        self,
+        *,
+        database: str,
+        workgroup: str,
+        poll_seconds: float = _POLL_SECONDS,
+        **client: Any,  # noqa: ANN401 - whatever boto3 takes
+    ) -> None:
+        self._connection = pyathena.connect(
+            schema_name=database,
+            catalog_name=None,
+            work_group=workgroup,
+            # The workgroup says where answers go, whatever the environment has for other users of PyAthena.
+            s3_staging_dir="",
+            poll_interval=poll_seconds,
+            glue_metadata_fallback=False,
+            **client,
         )
 
-    def _execute(self, asked: Question, literals: list[str]) -> QueryExecutionTypeDef:
-        """Start a query and wait until it has its answer."""
-        request: StartQueryExecutionInputTypeDef = {
-            "QueryString": asked.statement,
-            "QueryExecutionContext": {"Database": self._database},
-            "WorkGroup": self._workgroup,
-        }
-        if literals:
-            request["ExecutionParameters"] = literals
-        query_id = self._athena.start_query_execution(**request)["QueryExecutionId"]
-        try:
-            execution = self._wait(query_id)
-        except BaseException:
-            self._athena.stop_query_execution(QueryExecutionId=query_id)
-            raise
-        status = execution["Status"]
-        if status["State"] != "SUCCEEDED":
-            reason = status.get("StateChangeReason") or status["State"].lower()
-            raise QuestionError(f"Athena did not answer `{asked.name}`: {reason}")
-        return execution
+    def run(self, asked: NamedQuery, parameters: Mapping[str, object]) -> Answer:
+        """Answer a query and wait for it; one that is interrupted (Ctrl-C) is stopped.
 
-    def _wait(self, query_id: str) -> QueryExecutionTypeDef:
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            execution = self._athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-            if execution["Status"]["State"] not in _UNDER_WAY:
-                return execution
-            time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        Parameters
+        ----------
+        asked
+            Query to answer.
+        parameters
+            Values by name; a parameter that is not given has its default.
 
-    def _results(self, query_id: str) -> tuple[list[ColumnInfoTypeDef], list[list[DatumTypeDef]]]:
-        """Columns and rows of an answer; its first row is a header."""
-        columns: list[ColumnInfoTypeDef] = []
-        rows: list[list[DatumTypeDef]] = []
-        for page in self._athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id):
-            columns = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
-            rows += [row["Data"] for row in page["ResultSet"]["Rows"]]
-        return columns, rows[1:]
+        Returns
+        -------
+        Answer
+            Its rows, with the bytes and the time that Athena counted.
+
+        Raises
+        ------
+        QueryError
+            The query does not take a parameter, or Athena refuses it or ends it.
+        TransientError
+            Athena cannot be reached.
+        """
+        bound = asked.bind(parameters)
+        literals = [literal(bound[name]) for name in placeholders(asked)]
+        with _errors_translated(asked.name), self._connection.cursor() as cursor:
+            cursor.execute(asked.statement, literals, paramstyle="qmark")
+            described = cursor.description or []
+            rows = cast("list[tuple[Cell, ...]]", cursor.fetchall())
+            return Answer(
+                columns=tuple(str(column[0]) for column in described),
+                types=tuple(str(column[1]) for column in described),
+                rows=tuple(rows),
+                scanned_bytes=cursor.data_scanned_in_bytes or 0,
+                seconds=(cursor.total_execution_time_in_millis or 0) / 1000,
+            )
 
 
 def literal(value: Value) -> str:
-    """A value as Athena wants it for a placeholder: as the SQL literal that it reads it back from."""
+    """SQL literal that Athena takes for a placeholder and reads back as the value.
+
+    Parameters
+    ----------
+    value
+        Value of a parameter.
+
+    Returns
+    -------
+    str
+        A day as text, a float with an exponent.
+    """
     if value is None:
         return "NULL"
     if isinstance(value, float):
@@ -118,19 +115,16 @@ def literal(value: Value) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def _cell(datum: DatumTypeDef, kind: str) -> Cell:
-    text = datum.get("VarCharValue")
-    return text if text is None else _READ.get(kind, str)(text)
-
-
 @contextmanager
-def _failures_told() -> Iterator[None]:
-    """Turn what the client raises into our own words: what Athena refuses, and what did not get through."""
+def _errors_translated(name: str) -> Iterator[None]:
+    """Raise our own errors for those of PyAthena, whose cause is the client's error where a request failed."""
     try:
         yield
-    except ClientError as error:
-        if error.response["Error"].get("Code") == "InvalidRequestException":
-            raise QuestionError(f"Athena refused it: {error.response['Error'].get('Message', error)}") from error
-        raise TransientError(f"Athena did not answer: {error}") from error
-    except BotoCoreError as error:
-        raise TransientError(f"Athena did not answer: {error}") from error
+    except pyathena.Error as error:
+        cause = error.__cause__
+        if cause is None:
+            reason = (error.args and error.args[0]) or "it was ended without a reason"
+            raise QueryError(f"Athena did not answer `{name}`: {reason}") from error
+        if isinstance(cause, ClientError) and cause.response["Error"].get("Code") == "InvalidRequestException":
+            raise QueryError(f"Athena refused it: {cause.response['Error'].get('Message', cause)}") from error
+        raise TransientError(f"Athena did not answer: {cause}") from error

@@ -1,4 +1,4 @@
-"""The casts that both engines do alike: by what is cast, and to what."""
+"""Casts that both engines do alike, by the kind of what is cast and the kind that it is cast to."""
 
 from __future__ import annotations
 
@@ -39,13 +39,26 @@ _TARGETS: Final = {
 
 
 def cast(judge: Judge, node: exp.Cast) -> Kind | None:
-    """The kind of a cast."""
+    """Rule for casts.
+
+    Parameters
+    ----------
+    judge
+        Type checker of the query.
+    node
+        Cast in sqlglot's tree.
+
+    Returns
+    -------
+    Kind | None
+        None for a cast that the engines do not do alike.
+    """
     kind, target = judge.kind(node.this), _target(judge, node)
     if not kind or not target:
         return None
     digits = int(node.to.expressions[0].name) if target.name == "decimal" else 0
     if not _cast_alike(node.this, kind, target, digits):
-        judge.wrong(f"casts {kind} to {target}", node)
+        judge.report(f"casts {kind} to {target}", node)
         return None
     return DAY_TEXT if target == TEXT and (kind == DAY or kind.iso) else target
 
@@ -59,7 +72,7 @@ def _target(judge: Judge, node: exp.Cast) -> Kind | None:
     written = to.this == DataType.Type.TIMESTAMP and isinstance(node.this, exp.Literal) and sizes in ([0], [3])
     if to.this in _TARGETS and (written or not to.expressions):
         return _TARGETS[to.this]
-    judge.wrong(f"casts to {to.sql(dialect='athena')}", node)
+    judge.report(f"casts to {to.sql(dialect='athena')}", node)
     return None
 
 

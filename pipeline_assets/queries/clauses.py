@@ -1,4 +1,4 @@
-"""The clauses of which a query may be made, so that Athena takes it and answers as DuckDB does."""
+"""Clauses of which a query may be made, so that Athena takes it and answers as DuckDB does."""
 
 from __future__ import annotations
 
@@ -77,7 +77,20 @@ _MOST_ROWS: Final = 2**31 - 1
 
 
 def clause_faults(text: str, tree: exp.Expr) -> list[str]:
-    """What of a query's clauses Athena would not take, or would answer otherwise than DuckDB."""
+    """Find the clauses of a query that Athena would not take, or would answer otherwise than DuckDB.
+
+    Parameters
+    ----------
+    text
+        Query in Athena's dialect.
+    tree
+        The same as sqlglot has parsed it.
+
+    Returns
+    -------
+    list[str]
+        Faults in words, each once.
+    """
     return list(dict.fromkeys([*_written(text, tree), *_parts(tree), *_queries(tree)]))
 
 

@@ -1,4 +1,6 @@
-"""Questions to the purchase graph: each a Cypher file in ``cypher/``, read by `queries.named_query`."""
+"""Named queries in Cypher on the purchase graph: a file each in ``cypher/``."""
+
+from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
@@ -6,47 +8,71 @@ from importlib.resources import files
 from neo4j import Driver, Query, RoutingControl
 from neo4j.exceptions import Neo4jError
 
-from pipeline_assets.queries.named_query import Question, QuestionError, named, questions_in
+from pipeline_assets.queries.named_query import NamedQuery, QueryError, find_query, read_queries
 
 #: What begins a line of comment.
 COMMENT = "//"
 
 
 @cache
-def questions() -> tuple[Question, ...]:
-    """All questions, in the order of their names."""
-    return questions_in(files(__package__) / "cypher", ".cypher", COMMENT)
+def queries() -> tuple[NamedQuery, ...]:
+    """All named queries in Cypher, in the order of their names."""
+    return read_queries(files(__package__) / "cypher", ".cypher", COMMENT)
 
 
-def question(name: str) -> Question:
-    """The question of this name.
+def query(name: str) -> NamedQuery:
+    """Named query in Cypher by its name.
+
+    Parameters
+    ----------
+    name
+        Its name.
+
+    Returns
+    -------
+    NamedQuery
+        Query in Cypher.
 
     Raises
     ------
-    QuestionError
+    QueryError
         There is none; the message lists those there are.
     """
-    return named(name, questions())
+    return find_query(name, queries())
 
 
 def ask(driver: Driver, name: str, **parameters: object) -> list[dict[str, object]]:
-    """Ask the graph a question and give back its rows, columns as the question's `columns` has them.
+    """Ask the purchase graph a named query, reading only.
+
+    Parameters
+    ----------
+    driver
+        Driver of the graph.
+    name
+        Name of the query.
+    **parameters
+        Values by name; a parameter that is not given has its default.
+
+    Returns
+    -------
+    list[dict[str, object]]
+        Rows, with the query's `columns`.
 
     Raises
     ------
-    QuestionError
-        Question or parameter do not exist, a value is of the wrong kind, or the graph lacks the memory for the answer.
-    neo4j.exceptions.DriverError, neo4j.exceptions.Neo4jError
-        The graph cannot be reached or fails otherwise.
+    QueryError
+        Query or parameter do not exist, a value is of the wrong kind, or the graph lacks the memory for the answer.
+    Neo4jError
+        The graph cannot be reached or fails otherwise; a `neo4j.exceptions.DriverError` as well.
     """
-    asked = question(name)
+    asked = query(name)
     bound = asked.bind(parameters)
     try:
         result = driver.execute_query(Query(asked.statement), bound, routing_=RoutingControl.READ)
     except Neo4jError as error:
         if _out_of_memory(error):
             bounds = [p for p in ("min_support", "min_baskets", "limit") if p in bound]
-            raise QuestionError(
+            raise QueryError(
                 f"The graph has not memory enough for `{name}` with {bound}: ask for less ({', '.join(bounds)}) "
                 "or give it more."
             ) from error

@@ -22,9 +22,9 @@ from sqlglot.errors import SqlglotError
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.tables import LakeBucket, LakeTable
-from pipeline_assets.queries.engine import Answer
+from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.lake_objects import Reading, table_dataset
-from pipeline_assets.queries.named_query import Question, QuestionError
+from pipeline_assets.queries.named_query import NamedQuery, QueryError
 from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.portable import PortabilityWarning, faults
 from pipeline_assets.queries.sql import placeholders
@@ -50,18 +50,46 @@ class _RewrittenError(Exception):
 
 
 class DuckDbEngine:
-    """Answers queries over the buckets of one lake; `database` is its name in SQL, any where it is empty."""
+    """Engine that answers over the buckets of one lake.
+
+    Parameters
+    ----------
+    s3
+        Client that reads the buckets.
+    buckets
+        Names of the lake's buckets.
+    database
+        Name of the lake in SQL; where it is empty, any name is taken for it.
+    """
 
     def __init__(self, s3: S3Client, buckets: Mapping[LakeBucket, str], database: str = "") -> None:
         self._s3 = s3
         self._buckets = buckets
         self._database = database
 
-    def run(self, asked: Question, parameters: Mapping[str, object]) -> Answer:
+    def run(self, asked: NamedQuery, parameters: Mapping[str, object]) -> Answer:
         """Answer a query; begins again when a day is rewritten under it.
 
-        Raises `QuestionError` for a parameter that the query does not take and for a query that fails, and
-        `TransientError` when the lake cannot be reached or changes too fast.
+        What Athena may answer otherwise is told by a `PortabilityWarning`.
+
+        Parameters
+        ----------
+        asked
+            Query to answer.
+        parameters
+            Values by name; a parameter that is not given has its default.
+
+        Returns
+        -------
+        Answer
+            Its rows and the bytes fetched for it; the time includes attempts that were given up.
+
+        Raises
+        ------
+        QueryError
+            The query does not take a parameter, or it fails.
+        TransientError
+            The lake cannot be reached or changes too fast.
         """
         bound = asked.bind(parameters)
         values = [_bindable(bound[name]) for name in placeholders(asked)]
@@ -71,28 +99,28 @@ class DuckDbEngine:
         except _RewrittenError as error:
             message = f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them"
             raise TransientError(message) from error
-        _warn_of(asked)
+        _warn_of_faults(asked)
         return answer
 
-    def _read(self, asked: Question, values: list[object], began: float) -> Answer:
+    def _read(self, asked: NamedQuery, values: list[object], began: float) -> Answer:
         reading = Reading()
         try:
             return self._answer(asked, values, reading, began)
         except (SqlglotError, UnknownNameError) as error:
-            raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
+            raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
         except (BotoCoreError, ClientError, duckdb.Error, OSError) as error:
             if reading.changed:
                 raise _RewrittenError from error
             if fault := (error if isinstance(error, BotoCoreError | ClientError) else reading.fault):
                 raise TransientError(f"the lake could not be read: {fault}") from error
-            raise QuestionError(f"`{asked.name}` could not be answered: {error}") from error
+            raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
 
-    def _answer(self, asked: Question, values: list[object], reading: Reading, began: float) -> Answer:
+    def _answer(self, asked: NamedQuery, values: list[object], reading: Reading, began: float) -> Answer:
         parsed = sqlglot.parse_one(asked.statement, dialect="athena")
         tables = read_tables(parsed, self._database)
         with duckdb.connect() as connection:
             for table in tables:
-                self._open(connection, table, reading)
+                self._create_view(connection, table, reading)
             for setting in _SETTINGS:
                 connection.execute(setting)
             connection.execute(parsed.sql(dialect="duckdb"), values)
@@ -106,7 +134,7 @@ class DuckDbEngine:
             seconds=time.perf_counter() - began,
         )
 
-    def _open(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
+    def _create_view(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
         """Let a connection see a table, with the types that Glue has for it."""
         objects = table_dataset(table, self._s3, self._buckets[table.bucket], reading)
         columns = [*(_typed(column) for column in table.columns), *(f'"{name}"' for name in table.partitions)]
@@ -121,7 +149,7 @@ def _typed(column: Column) -> str:
     return f'{rounded} AS "{column.name}"'
 
 
-def _warn_of(asked: Question) -> None:
+def _warn_of_faults(asked: NamedQuery) -> None:
     """Warn whoever runs a query of what Athena may answer otherwise."""
     for fault in faults(asked):
         told = f"Athena may answer `{asked.name}` otherwise: it {fault}"

@@ -1,4 +1,4 @@
-"""The expressions that DuckDB answers to the last digit as Athena does.
+"""Expressions that DuckDB answers to the last digit as Athena does.
 
 It is a list of what is allowed, by function and by the kinds of its arguments: a sum of these, a comparison of those.
 What is not on it, or is given another kind, is a fault. Each line was compared on both engines.
@@ -39,12 +39,12 @@ def _literal(judge: Judge, node: exp.Literal) -> Kind | None:
         return DOUBLE
     whole, point, rest = node.name.partition(".")
     if len(whole + rest) > _MOST_DIGITS and (point or int(whole) > _LONGEST_WHOLE):
-        judge.wrong("a number too long", node)
+        judge.report("a number too long", node)
     return Kind("decimal", len(rest)) if point else WHOLE
 
 
 def _arithmetic(judge: Judge, node: exp.Binary) -> Kind | None:
-    kinds = [judge.want(side, NUMBERS, "reckons with a") for side in (node.this, node.expression)]
+    kinds = [judge.expect(side, NUMBERS, "reckons with a") for side in (node.this, node.expression)]
     known = [kind for kind in kinds if kind]
     if len(known) < len(kinds):
         return None
@@ -57,11 +57,11 @@ def _arithmetic(judge: Judge, node: exp.Binary) -> Kind | None:
 
 
 def _division(judge: Judge, node: exp.Div) -> Kind | None:
-    kinds = [judge.want(side, NUMBERS, "divides a") for side in (node.this, node.expression)]
+    kinds = [judge.expect(side, NUMBERS, "divides a") for side in (node.this, node.expression)]
     if None in kinds:
         return None
     if DOUBLE not in kinds:
-        judge.wrong("divides what is not double", node)
+        judge.report("divides what is not double", node)
         return None
     return DOUBLE
 
@@ -73,74 +73,74 @@ def _comparison(judge: Judge, node: exp.Expr) -> Kind:
         sides = [node.this, *node.expressions]
     else:
         sides = [node.this, node.expression]
-    judge.together(sides, "compares", numbers=True)
+    judge.common_kind(sides, "compares", numbers=True)
     return TRUTH
 
 
 def _like(judge: Judge, node: exp.Like) -> Kind:
-    judge.want(node.this, {"text"}, "LIKE of a")
+    judge.expect(node.this, {"text"}, "LIKE of a")
     if not (isinstance(node.expression, exp.Literal) and node.expression.is_string):
-        judge.wrong("LIKE of what is not a literal", node)
+        judge.report("LIKE of what is not a literal", node)
     return TRUTH
 
 
 def _null_test(judge: Judge, node: exp.Is) -> Kind:
     judge.kind(node.this)
     if not isinstance(node.expression, exp.Null):
-        judge.wrong("IS of what is not NULL", node)
+        judge.report("IS of what is not NULL", node)
     return TRUTH
 
 
 def _logic(judge: Judge, node: exp.Expr) -> Kind:
     for side in node.iter_expressions():
-        judge.want(side, {"truth"}, "takes for true or false a")
+        judge.expect(side, {"truth"}, "takes for true or false a")
     return TRUTH
 
 
 def _case(judge: Judge, node: exp.Case) -> Kind | None:
     branches = node.args["ifs"]
     if node.this:
-        judge.together([node.this, *(branch.this for branch in branches)], "compares", numbers=True)
+        judge.common_kind([node.this, *(branch.this for branch in branches)], "compares", numbers=True)
     else:
         for branch in branches:
-            judge.want(branch.this, {"truth"}, "takes for true or false a")
+            judge.expect(branch.this, {"truth"}, "takes for true or false a")
     results = [branch.args["true"] for branch in branches]
-    return judge.together([*results, *filter(None, [node.args.get("default")])], "gives one of")
+    return judge.common_kind([*results, *filter(None, [node.args.get("default")])], "gives one of")
 
 
 def _if(judge: Judge, node: exp.If) -> Kind | None:
-    judge.want(node.this, {"truth"}, "takes for true or false a")
-    return judge.together([node.args["true"], *filter(None, [node.args.get("false")])], "gives one of")
+    judge.expect(node.this, {"truth"}, "takes for true or false a")
+    return judge.common_kind([node.args["true"], *filter(None, [node.args.get("false")])], "gives one of")
 
 
 def _coalesce(judge: Judge, node: exp.Func) -> Kind | None:
-    return judge.together([node.this, *node.expressions], "gives one of")
+    return judge.common_kind([node.this, *node.expressions], "gives one of")
 
 
 def _nullif(judge: Judge, node: exp.Nullif) -> Kind | None:
-    return judge.together([node.this, node.expression], "compares")
+    return judge.common_kind([node.this, node.expression], "compares")
 
 
 def _joined(judge: Judge, node: exp.DPipe) -> Kind:
     for side in (node.this, node.expression):
-        if judge.want(side, {"text"}, "joins to a text a") == NOTHING:
-            judge.wrong("joins to a text a null", node)
+        if judge.expect(side, {"text"}, "joins to a text a") == NOTHING:
+            judge.report("joins to a text a null", node)
     return TEXT
 
 
 def _moved(judge: Judge, node: exp.DateAdd) -> Kind | None:
-    judge.want(node.expression, {"whole number"}, "moves a time by a")
-    kind = judge.want(node.this, {"day", "time", "day that was moved"}, "moves a")
+    judge.expect(node.expression, {"whole number"}, "moves a time by a")
+    kind = judge.expect(node.this, {"day", "time", "day that was moved"}, "moves a")
     units = _TIME_UNITS if kind == TIME else _DAY_UNITS
     if not node.args.get("unit") or node.args["unit"].name.upper() not in units:
-        judge.wrong(f"moves by another unit than {', '.join(sorted(units)).lower()}", node)
+        judge.report(f"moves by another unit than {', '.join(sorted(units)).lower()}", node)
     if kind == TIME:
         return TIME
     parent = node.parent
     while isinstance(parent, exp.Paren | exp.DateAdd):
         parent = parent.parent
     if not (isinstance(parent, exp.Cast) and parent.to.this in {DataType.Type.DATE, DataType.Type.TIMESTAMP}):
-        judge.wrong("a day that was moved is a timestamp in DuckDB, until it is cast back", node)
+        judge.report("a day that was moved is a timestamp in DuckDB, until it is cast back", node)
     return MOVED_DAY
 
 
@@ -148,7 +148,7 @@ def _count(judge: Judge, node: exp.Count) -> Kind:
     counted = node.this
     if isinstance(counted, exp.Distinct):
         if len(counted.expressions) != 1:
-            judge.wrong("counts several columns together", node)
+            judge.report("counts several columns together", node)
         counted = counted.expressions[0]
     if not isinstance(counted, exp.Star):
         judge.kind(counted)
@@ -157,19 +157,19 @@ def _count(judge: Judge, node: exp.Count) -> Kind:
 
 def _sum(judge: Judge, node: exp.Sum) -> Kind | None:
     """A sum; that of doubles depends on the order in which they are added, which is nobody's."""
-    return judge.want(node.this, {"whole number", "decimal"}, "a sum of")
+    return judge.expect(node.this, {"whole number", "decimal"}, "a sum of")
 
 
 def _extreme(judge: Judge, node: exp.Func) -> Kind | None:
-    return judge.want(node.this, _ORDERED, "the greatest or least of")
+    return judge.expect(node.this, _ORDERED, "the greatest or least of")
 
 
 def _round(judge: Judge, node: exp.Round) -> Kind | None:
     digits = node.args.get("decimals")
     if digits and not (isinstance(digits, exp.Literal) and digits.name.isdigit() and int(digits.name) in _ROUNDED):
-        judge.wrong("rounds to other digits than 0 to 15", node)
+        judge.report("rounds to other digits than 0 to 15", node)
         return None
-    return judge.want(node.this, {"double"}, "rounds a")
+    return judge.expect(node.this, {"double"}, "rounds a")
 
 
 def _window(judge: Judge, node: exp.Window) -> Kind | None:
@@ -179,14 +179,14 @@ def _window(judge: Judge, node: exp.Window) -> Kind | None:
     for each in order.expressions if order else []:
         judge.kind(each.this)
     if isinstance(node.this, exp.RowNumber | exp.Rank | exp.DenseRank) and not order:
-        judge.wrong("numbers rows without an order", node)
+        judge.report("numbers rows without an order", node)
     if node.find(exp.Distinct):
-        judge.wrong("has DISTINCT in a window", node)
+        judge.report("has DISTINCT in a window", node)
     return judge.kind(node.this)
 
 
 def _filter(judge: Judge, node: exp.Filter) -> Kind | None:
-    judge.want(node.expression.this, {"truth"}, "takes for true or false a")
+    judge.expect(node.expression.this, {"truth"}, "takes for true or false a")
     return judge.kind(node.this)
 
 
@@ -195,7 +195,7 @@ def _within(judge: Judge, node: exp.Expr) -> Kind | None:
 
 
 def _negated(judge: Judge, node: exp.Neg) -> Kind | None:
-    return judge.want(node.this, NUMBERS, "negates a")
+    return judge.expect(node.this, NUMBERS, "negates a")
 
 
 RULES: Final[Rules] = {

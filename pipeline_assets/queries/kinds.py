@@ -1,4 +1,4 @@
-"""Kinds of values in Athena, and who finds the kind of each expression of a query by the rules that it is given."""
+"""Type inference for the SQL linter: kinds of values, and the kind of each expression of a query by a set of rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from sqlglot import exp
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Kind of a value; `scale` is a decimal's digits after the point, `iso` says that a text is always a day."""
+    """Kind of a value, as coarse as the engines' differences allow.
+
+    Parameters
+    ----------
+    name
+        Name of the kind, as faults have it.
+    scale
+        Digits of a decimal after the point; 0 for all else.
+    iso
+        Whether a text is always a day, such as ``2026-03-01``.
+    """
 
     name: str
     scale: int = 0
@@ -28,7 +38,17 @@ NUMBERS: Final = frozenset({"whole number", "decimal", "double"})
 
 
 class Judge:
-    """Finds the kinds of the expressions of one query and collects what is wrong with them."""
+    """Type checker for the expressions of one query.
+
+    Parameters
+    ----------
+    column
+        Kind of a column; None where it is not known.
+    rules
+        Rule for each type of expression; one without a rule has no kind.
+    faults
+        List to which faults are added.
+    """
 
     def __init__(self, column: Callable[[exp.Column], Kind | None], rules: Rules, faults: list[str]) -> None:
         self._column = column
@@ -36,32 +56,81 @@ class Judge:
         self._faults = faults
 
     def kind(self, node: Any) -> Kind | None:  # noqa: ANN401 - sqlglot's trees have no closer types
-        """The kind of an expression; None for one that a fault was found in."""
+        """Find the kind of an expression, noting its faults.
+
+        Parameters
+        ----------
+        node
+            Expression of sqlglot's tree.
+
+        Returns
+        -------
+        Kind | None
+            None for an expression in which there is a fault.
+        """
         if isinstance(node, exp.Column):
             return self._column(node)
         rule = self._rules.get(type(node))
         return rule(self, node) if rule else None
 
-    def wrong(self, said: str, node: Any) -> None:  # noqa: ANN401
-        """Note a fault."""
+    def report(self, said: str, node: Any) -> None:  # noqa: ANN401
+        """Note a fault.
+
+        Parameters
+        ----------
+        said
+            What is wrong, in words.
+        node
+            Expression that is shown after them.
+        """
         self._faults.append(f"{said}: {node.sql(dialect='athena')}")
 
-    def want(self, node: Any, names: Iterable[str], said: str) -> Kind | None:  # noqa: ANN401
-        """The kind of an expression that must be one of these."""
+    def expect(self, node: Any, names: Iterable[str], said: str) -> Kind | None:  # noqa: ANN401
+        """Find the kind of an expression that must be one of several.
+
+        Parameters
+        ----------
+        node
+            Expression of sqlglot's tree.
+        names
+            Names of the kinds that it may have; null goes always.
+        said
+            Fault that is noted for another kind, whose name is put after it.
+
+        Returns
+        -------
+        Kind | None
+            None for an expression in which there is a fault, or of another kind.
+        """
         kind = self.kind(node)
         if kind and kind.name not in {*names, "null"}:
-            self.wrong(f"{said} {kind}", node.parent or node)
+            self.report(f"{said} {kind}", node.parent or node)
             return None
         return kind
 
-    def together(self, nodes: Sequence[Any], said: str, *, numbers: bool = False) -> Kind | None:
-        """The one kind of several expressions; `numbers` says that those of all kinds go together."""
+    def common_kind(self, nodes: Sequence[Any], said: str, *, numbers: bool = False) -> Kind | None:
+        """Find the one kind that several expressions share.
+
+        Parameters
+        ----------
+        nodes
+            Expressions of sqlglot's tree, at least one.
+        said
+            Fault that is noted where they differ, with the names of the kinds after it.
+        numbers
+            Whether numbers of all kinds go together.
+
+        Returns
+        -------
+        Kind | None
+            None where they differ, or a fault is in one of them.
+        """
         kinds = [self.kind(node) for node in nodes]
         found = [kind for kind in kinds if kind and kind.name != "null"]
         names = {(kind.name, kind.scale) for kind in found}
         alike = len(names) <= 1 or (numbers and {name for name, _ in names} <= NUMBERS)
         if not alike:
-            self.wrong(f"{said} {' with '.join(sorted({str(kind) for kind in found}))}", nodes[0].parent or nodes[0])
+            self.report(f"{said} {' with '.join(sorted({str(kind) for kind in found}))}", nodes[0].parent or nodes[0])
         if not alike or None in kinds:
             return None
         return found[0] if found else NOTHING

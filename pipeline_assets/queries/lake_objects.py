@@ -1,4 +1,4 @@
-"""A table of the lake as a dataset of Arrow, of which only the bytes that a query needs are fetched.
+"""Arrow datasets over the lake's tables in S3, of which only the bytes that a query needs are fetched.
 
 Days that the query's conditions rule out are not opened; of the others come the footer and the columns asked for. A
 column that an object lacks reads null, one that the table does not know is not seen: as Athena does it.
@@ -37,7 +37,17 @@ _ARROW_TYPES: Final[Mapping[ColumnType, pa.DataType]] = {
 
 @dataclass(slots=True)
 class Reading:
-    """What one query read so far; `changed` once an object turned out to be another than the one that was listed."""
+    """Account of what one query has read.
+
+    Parameters
+    ----------
+    scanned_bytes
+        Bytes that were fetched.
+    changed
+        Whether an object turned out to be another than the one that was listed.
+    fault
+        What the last request failed with.
+    """
 
     scanned_bytes: int = 0
     changed: bool = False
@@ -45,13 +55,36 @@ class Reading:
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, size: int) -> None:
-        """Count bytes that were fetched."""
+        """Count bytes that were fetched.
+
+        Parameters
+        ----------
+        size
+            How many, 0 or more.
+        """
         with self._lock:
             self.scanned_bytes += size
 
 
 def table_dataset(table: LakeTable, s3: S3Client, bucket: str, reading: Reading) -> ds.Dataset:
-    """The table's objects as they are now; what is read of them is counted in `reading`."""
+    """Open a table of the lake, with the objects that it has now.
+
+    Parameters
+    ----------
+    table
+        Table to open.
+    s3
+        Client that reads its objects.
+    bucket
+        Bucket that they are in.
+    reading
+        Account to which every fetch is added.
+
+    Returns
+    -------
+    pyarrow.dataset.Dataset
+        Columns of the table, times as microseconds in UTC, then its partition keys as text.
+    """
     parquet = ds.ParquetFileFormat()
     schema = pa.schema(
         [
@@ -61,13 +94,13 @@ def table_dataset(table: LakeTable, s3: S3Client, bucket: str, reading: Reading)
     )
     fragments = [
         parquet.make_fragment(_LakeObject(s3, bucket, listed, reading), partition_expression=_condition(values))
-        for listed, values in _listed(table, s3, bucket)
+        for listed, values in _list_objects(table, s3, bucket)
     ]
     return ds.FileSystemDataset(fragments, schema, parquet)
 
 
-def _listed(table: LakeTable, s3: S3Client, bucket: str) -> Iterator[tuple[ObjectTypeDef, dict[str, str]]]:
-    """The table's objects with the values of their partitions; names that Athena takes for hidden are left out."""
+def _list_objects(table: LakeTable, s3: S3Client, bucket: str) -> Iterator[tuple[ObjectTypeDef, dict[str, str]]]:
+    """List the table's objects with the values of their partitions, but for names that Athena takes for hidden."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=table.prefix):
         for listed in page.get("Contents", []):
             place = listed["Key"].removeprefix(table.prefix)
@@ -114,14 +147,14 @@ class _LakeObject(io.RawIOBase):
         begin = self._place
         end = self._size if size is None or size < 0 else min(begin + size, self._size)
         self._place = max(begin, end)
-        found = self._fetched(begin, min(end, self._end_begins)) if begin < min(end, self._end_begins) else b""
+        found = self._fetch(begin, min(end, self._end_begins)) if begin < min(end, self._end_begins) else b""
         kept = self._end[max(begin - self._end_begins, 0) : max(end - self._end_begins, 0)]
         if found and end == self._size:
             self._end, self._end_begins = found + kept, begin
         return found + kept
 
-    def _fetched(self, begin: int, end: int) -> bytes:
-        """The bytes from `begin` up to `end`."""
+    def _fetch(self, begin: int, end: int) -> bytes:
+        """Fetch the bytes from `begin` up to `end`."""
         span = f"bytes={begin}-{end - 1}"
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=self._key, IfMatch=self._etag, Range=span)

@@ -1,4 +1,4 @@
-"""Questions kept as files of statements, whose first comment says what each answers, takes and gives.
+"""Named queries: files of a statement each, whose first comment says what it answers, takes and gives.
 
 The comment is data, too: title, answer, then the sections ``Parameters`` (``name  kind = default  meaning``; no default
 means required) and ``Columns`` (``name  meaning``). Kinds of parameters:
@@ -41,13 +41,27 @@ _TAKES = {
 }
 
 
-class QuestionError(UserError):
-    """A question that does not exist, a parameter it cannot take, or an answer that is too large to be made."""
+class QueryError(UserError):
+    """A query that does not exist or fails, a parameter that it does not take, or an answer too large to be made."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a question; `default` is None both for a required and for an optional one, a day's is text."""
+    """Parameter of a named query.
+
+    Parameters
+    ----------
+    name
+        Its name in the statement and on the command line.
+    kind
+        ``share``, ``count``, ``text``, ``day``, or texts to choose from with ``|`` between.
+    required
+        Whether a value has to be given.
+    default
+        Value where none is given; None both for a required and for an optional one, text for a day.
+    meaning
+        What it is for, in words.
+    """
 
     name: str
     kind: str
@@ -62,21 +76,31 @@ class Parameter:
 
     @property
     def takes(self) -> str:
-        """What values it takes, in words."""
+        """Values that it takes, in words."""
         takes = _TAKES.get(self.kind) or f"one of {', '.join(self.kind.split('|'))}"
         return f"{takes}, or none" if self.optional else takes
 
     @property
     def fallback(self) -> Value:
-        """The value where none is given."""
+        """Value where none is given; a day is counted from today."""
         return self.read(self.default) if self.kind == "day" and isinstance(self.default, str) else self.default
 
     def check(self, value: object) -> Value:
-        """Give back `value` as the kind has it.
+        """Check a value and give it back as the kind has it.
+
+        Parameters
+        ----------
+        value
+            Value of any type.
+
+        Returns
+        -------
+        Value
+            The value; a share as a float.
 
         Raises
         ------
-        QuestionError
+        QueryError
             The value is not of this parameter's kind.
         """
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -90,14 +114,24 @@ class Parameter:
             return value
         if isinstance(value, str) and (value.strip() if self.kind == "text" else value in self.kind.split("|")):
             return value
-        raise QuestionError(f"`{self.name}` must be {self.takes}, not {value!r}.")
+        raise QueryError(f"`{self.name}` must be {self.takes}, not {value!r}.")
 
     def read(self, text: str) -> Value:
         """Read a value from text, such as the command line's.
 
+        Parameters
+        ----------
+        text
+            Value as a person writes it; ``none`` where it is optional.
+
+        Returns
+        -------
+        Value
+            Value of this parameter's kind.
+
         Raises
         ------
-        QuestionError
+        QueryError
             The text is no value of this parameter's kind.
         """
         if text == _NONE and self.optional:
@@ -110,8 +144,24 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Question:
-    """One question: what it answers, what it takes, what it gives, and the statement that answers it."""
+class NamedQuery:
+    """Named query: a statement and what its file says of it.
+
+    Parameters
+    ----------
+    name
+        Name of its file, without the ending.
+    title
+        Heading of the answer.
+    answer
+        What it answers, a question in words.
+    parameters
+        Parameters that it takes, in the order of the file.
+    columns
+        Columns of the answer with their meanings.
+    statement
+        Text in SQL or Cypher, with placeholders for the parameters.
+    """
 
     name: str
     title: str
@@ -121,25 +171,45 @@ class Question:
     statement: str
 
     def bind(self, given: Mapping[str, object]) -> dict[str, Value]:
-        """Complete `given` by the defaults, each value checked, in the order of the parameters.
+        """Check the values of parameters and complete them by the defaults, in the order of the parameters.
+
+        Parameters
+        ----------
+        given
+            Values by name.
+
+        Returns
+        -------
+        dict[str, Value]
+            A value for every parameter.
 
         Raises
         ------
-        QuestionError
+        QueryError
             A parameter is unknown, missing or of the wrong kind.
         """
         self._refuse_unknown(given)
         missing = [p.name for p in self.parameters if p.required and p.name not in given]
         if missing:
-            raise QuestionError(f"`{self.name}` needs {_listed(missing)}.")
+            raise QueryError(f"`{self.name}` needs {_listed(missing)}.")
         return {p.name: p.check(given[p.name]) if p.name in given else p.fallback for p in self.parameters}
 
     def read(self, texts: Mapping[str, str]) -> dict[str, Value]:
-        """Read parameters given as text, such as the command line's ``--param name=value``.
+        """Read values of parameters from text, such as the command line's ``--param name=value``.
+
+        Parameters
+        ----------
+        texts
+            Texts by name.
+
+        Returns
+        -------
+        dict[str, Value]
+            Values of the parameters that are given.
 
         Raises
         ------
-        QuestionError
+        QueryError
             A parameter is unknown or its text is no value of its kind.
         """
         self._refuse_unknown(texts)
@@ -149,35 +219,81 @@ class Question:
         known = [p.name for p in self.parameters]
         unknown = [name for name in given if name not in known]
         if unknown:
-            raise QuestionError(f"`{self.name}` has no parameter {_listed(unknown)}; it takes {_listed(known)}.")
+            raise QueryError(f"`{self.name}` has no parameter {_listed(unknown)}; it takes {_listed(known)}.")
 
 
-def questions_in(folder: Traversable, suffix: str, comment: str) -> tuple[Question, ...]:
-    """The questions in a folder, in the order of their names; `comment` begins a line of comment."""
-    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(suffix)), key=lambda entry: entry.name)
-    return tuple(parse(entry.name, entry.read_text(encoding="utf-8"), comment) for entry in files)
+def read_queries(folder: Traversable, suffix: str, comment: str) -> tuple[NamedQuery, ...]:
+    """Read the named queries of a folder, in the order of their names.
 
+    Parameters
+    ----------
+    folder
+        Folder of the package that holds their files.
+    suffix
+        Ending of their names, with its point.
+    comment
+        What begins a line of comment.
 
-def named(name: str, questions: Sequence[Question]) -> Question:
-    """The question of this name.
+    Returns
+    -------
+    tuple[NamedQuery, ...]
+        Its queries, by name.
 
     Raises
     ------
-    QuestionError
+    QueryError
+        A file cannot be read as a named query.
+    """
+    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(suffix)), key=lambda entry: entry.name)
+    return tuple(parse_query(entry.name, entry.read_text(encoding="utf-8"), comment) for entry in files)
+
+
+def find_query(name: str, among: Sequence[NamedQuery]) -> NamedQuery:
+    """Find a named query by its name.
+
+    Parameters
+    ----------
+    name
+        Name to look for.
+    among
+        Named queries to look among.
+
+    Returns
+    -------
+    NamedQuery
+        The one of that name.
+
+    Raises
+    ------
+    QueryError
         There is none; the message lists those there are.
     """
-    for one in questions:
+    for one in among:
         if one.name == name:
             return one
-    raise QuestionError(f"There is no question `{name}`; there are {_listed([one.name for one in questions])}.")
+    raise QueryError(f"There is no query `{name}`; there are {_listed([one.name for one in among])}.")
 
 
-def parse(file_name: str, text: str, comment: str) -> Question:
-    """Read a question from its file; `comment` begins a line of comment.
+def parse_query(file_name: str, text: str, comment: str) -> NamedQuery:
+    """Parse a named query from the text of its file.
+
+    Parameters
+    ----------
+    file_name
+        Name of the file, with its ending.
+    text
+        Its text: the comment that describes the query, then the statement.
+    comment
+        What begins a line of comment.
+
+    Returns
+    -------
+    NamedQuery
+        Query of the name of the file.
 
     Raises
     ------
-    QuestionError
+    QueryError
         The first comment lacks a part, or a line of it cannot be read.
     """
     lines = text.splitlines()
@@ -186,10 +302,10 @@ def parse(file_name: str, text: str, comment: str) -> Question:
     sections = {block[0]: block[1:] for block in blocks if block[0] in {"Parameters", "Columns"}}
     prose = [" ".join(block) for block in blocks if block[0] not in sections]
     if len(prose) < 2 or "Columns" not in sections:  # noqa: PLR2004 -- a title and an answer
-        raise QuestionError(f"`{file_name}` must begin with comments: title, answer, Parameters, Columns.")
+        raise QueryError(f"`{file_name}` must begin with comments: title, answer, Parameters, Columns.")
     parameters = tuple(_parameter(file_name, line) for line in sections.get("Parameters", []))
     columns = [_matched(_COLUMN, file_name, line) for line in sections["Columns"]]
-    return Question(
+    return NamedQuery(
         name=file_name.rpartition(".")[0],
         title=prose[0],
         answer=" ".join(prose[1:]),
@@ -212,7 +328,7 @@ def _parameter(file_name: str, line: str) -> Parameter:
 def _matched(pattern: re.Pattern[str], file_name: str, line: str) -> dict[str, Any]:
     found = pattern.fullmatch(line)
     if found is None:
-        raise QuestionError(f"`{file_name}`: cannot read the comment line {line!r}.")
+        raise QueryError(f"`{file_name}`: cannot read the comment line {line!r}.")
     return found.groupdict()
 
 

@@ -1,4 +1,4 @@
-"""Judges whether Athena takes a query and answers it as DuckDB does: `python -m pipeline_assets.queries.portable`.
+"""SQL linter: whether Athena takes a query and answers it as DuckDB does, `python -m pipeline_assets.queries.portable`.
 
 DuckDB is more forgiving than Trino, which Athena is: it compares a day with text, divides whole numbers into fractions,
 takes clauses in any order. So there is a list of what a query may be made of, and all else is a fault: its clauses in
@@ -25,7 +25,7 @@ from pipeline_assets.queries import kinds
 from pipeline_assets.queries.clauses import clause_faults
 from pipeline_assets.queries.expressions import RULES
 from pipeline_assets.queries.kinds import Judge, Kind
-from pipeline_assets.queries.named_query import Question, QuestionError, parse
+from pipeline_assets.queries.named_query import NamedQuery, QueryError, parse_query
 from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.sql import COMMENT, placeholders, queries
 
@@ -46,8 +46,19 @@ class PortabilityWarning(UserWarning):
     """A query that Athena would not take, or may answer otherwise than DuckDB."""
 
 
-def faults(asked: Question) -> list[str]:
-    """What Athena would not take, or would answer otherwise than DuckDB; nothing where both do the same."""
+def faults(asked: NamedQuery) -> list[str]:
+    """Find what Athena would not take, or would answer otherwise than DuckDB.
+
+    Parameters
+    ----------
+    asked
+        Query in Athena's dialect.
+
+    Returns
+    -------
+    list[str]
+        Faults in words, each once; empty where both engines do the same.
+    """
     found: list[str] = []
     try:
         text = _filled(asked)
@@ -57,12 +68,12 @@ def faults(asked: Question) -> list[str]:
         qualified = qualify(
             tree, schema=_schema(), dialect="athena", expand_alias_refs=False, validate_qualify_columns=True
         )
-    except (SqlglotError, UnknownNameError, QuestionError) as error:
+    except (SqlglotError, UnknownNameError, QueryError) as error:
         return [*found, str(error)]
     return [*found, *_kind_faults(qualified)]
 
 
-def _filled(asked: Question) -> str:
+def _filled(asked: NamedQuery) -> str:
     """The statement with an example in place of each placeholder."""
     examples = {one.name: _EXAMPLES.get(one.kind, "'text'") for one in asked.parameters}
     names = placeholders(asked)
@@ -142,7 +153,7 @@ def _selected(
     conditions = [clause.this for clause in conditions if clause]
     for condition in [*conditions, *(join.args.get("on") for join in query.args.get("joins") or [])]:
         if condition:
-            judge.want(condition, {"truth"}, "takes for true or false a")
+            judge.expect(condition, {"truth"}, "takes for true or false a")
     for name in ("group", "order"):
         for each in query.args[name].expressions if query.args.get(name) else []:
             judge.kind(each.this if isinstance(each, exp.Ordered) else each)
@@ -150,10 +161,23 @@ def _selected(
 
 
 def main(paths: Sequence[str]) -> int:
-    """Print the faults of SQL files, of the shipped ones where none is named; give back how many there are."""
+    """Print the faults of SQL files.
+
+    Parameters
+    ----------
+    paths
+        Files; the shipped queries where none is named.
+
+    Returns
+    -------
+    int
+        How many faults there are; 1 where a file cannot be read.
+    """
     try:
-        asked = [parse(Path(path).name, Path(path).read_text(encoding="utf-8"), COMMENT) for path in paths] or queries()
-    except (OSError, QuestionError) as error:
+        asked = [
+            parse_query(Path(path).name, Path(path).read_text(encoding="utf-8"), COMMENT) for path in paths
+        ] or queries()
+    except (OSError, QueryError) as error:
         sys.stdout.write(f"{error}\n")
         return 1
     said = [f"{one.name}.sql: {fault}" for one in asked for fault in faults(one)]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,11 +27,11 @@ from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.text import clean_column
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.flow import Attempt, ObjectFlow
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import LoadName, RawObject
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lake.parquet_objects import GoneError, ParquetObjects
@@ -61,35 +61,24 @@ class _RefusedError(Exception):
         self.rows = rows
 
 
-class InboxFlow:
-    """The flow of foreign files."""
+class InboxFlow(ObjectFlow[InboxStores, Receipt]):
+    """Flow of foreign files."""
 
     name = INBOX
-    #: What the keys of its files begin with: the bucket is its own.
-    prefix = ""
     #: What a file can be refused by.
     rule_names = ("place", "size", "readable", "schema", "present")
 
-    def ingest(
-        self,
-        version: ObjectVersion,
-        stores: InboxStores,
-        *,
-        redo: bool = False,
-        report: bool = True,
-        seconds_left: Callable[[], float] | None = None,
-    ) -> Receipt:
+    def work(self, version: ObjectVersion, stores: InboxStores, attempt: Attempt) -> Receipt:
         """Pass one file on without personal data, leave its receipt and delete it; repeated, it changes nothing.
 
-        `redo` tries a refused file again, as a new run, while it is there. `report` says whether the receipt has to be
-        shown in Dagster. Raises `TransientError` when a store does not answer, and `TimeBudgetReachedError`.
+        A redo tries a refused file again, as a new run, while it is there.
         """
         # Everywhere but in the inbox itself, a file goes by its name without the numbers in it, and has its id by that.
         told = structs.replace(version, key=without_numbers(version.key))
         earlier = stores.ledger.receipt(told.id)
-        if earlier and not (redo and earlier.refused):
-            return _done(earlier, version, stores, report=report)
-        TimeBudget(seconds_left).check(INBOX, told.uri)
+        if earlier and not (attempt.redo and earlier.refused):
+            return _done(earlier, version, stores, report=attempt.report)
+        attempt.budget.check(INBOX, told.uri)
         started, run = time.monotonic(), earlier.run + 1 if earlier else 1
         try:
             rows, refused = _pass_on(version, told, stores), ""
@@ -97,11 +86,11 @@ class InboxFlow:
         except GoneError as error:
             # Another delivery may have been quicker: it deletes a file only once its receipt is there.
             if there := stores.ledger.receipt(told.id):
-                return _done(there, version, stores, report=report)
+                return _done(there, version, stores, report=attempt.report)
             refused, counts = _keep(told, run, _RefusedError("present", str(error)), stores)
         except _RefusedError as error:
             refused, counts = _keep(told, run, error, stores)
-        receipt = _done(_receipt(told, run, counts, refused, started), version, stores, report=report)
+        receipt = _done(_receipt(told, run, counts, refused, started), version, stores, report=attempt.report)
         if run > 1:
             # Only here: a function, which never works a file through again, may not look into the quarantine.
             stores.quarantine.drop_earlier_runs(told, run)

@@ -1,20 +1,26 @@
-"""What an export and the inbox work with, opened once per process; both hold the key of the tokens."""
+"""Stores of an export and of the inbox, opened once per process, and the settings that name them.
+
+Both hold the key of the tokens.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 
+from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.loads import Loads
 from pipeline_assets.raw.source import SourceDatabase
-from pipeline_assets.settings import ExportSettings, InboxSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,6 +28,69 @@ if TYPE_CHECKING:
 #: The flow of files that others deliver.
 INBOX = "inbox"
 _RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=30)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """The source database, where its exports go, and the key of their tokens."""
+
+    raw_bucket: str
+    source_database_url: str = field(repr=False)
+    card_token_key_id: str
+    card_token_key: str = field(repr=False)
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> ExportSettings:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        return cls(
+            raw_bucket=_raw_bucket(environment),
+            source_database_url=required(
+                environment,
+                "SOURCE_DATABASE_URL",
+                "the address of the source database, such as mysql://user:password@10.0.0.7:3306/shop",
+            ),
+            **_card_token_key(environment),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InboxSettings:
+    """Where foreign files arrive, where they go without personal data, and the key of their tokens.
+
+    `bucket` is empty where a process does not look into the inbox itself: a function is told of each file.
+    """
+
+    queue_url: str
+    raw_bucket: str
+    quarantine_bucket: str
+    ledger_table: str
+    card_token_key_id: str
+    card_token_key: str = field(repr=False)
+    bucket: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> InboxSettings:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        return cls(
+            queue_url=required(environment, "INBOX_QUEUE_URL", "the address of the queue of the inbox"),
+            raw_bucket=_raw_bucket(environment),
+            quarantine_bucket=quarantine_bucket(environment),
+            ledger_table=ledger_table(environment),
+            **_card_token_key(environment),
+            bucket=optional(environment, "INBOX_BUCKET"),
+        )
+
+
+def _raw_bucket(environment: Environment) -> str:
+    return required(environment, "RAW_BUCKET", "the name of the bucket of raw objects")
+
+
+def _card_token_key(environment: Environment) -> dict[str, str]:
+    meant = "the key of card tokens: 32 bytes in hexadecimal or base64"
+    return {
+        "card_token_key_id": required(environment, "CARD_TOKEN_KEY_ID", "the id of the key of card tokens"),
+        "card_token_key": required(environment, "CARD_TOKEN_KEY", meant),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +130,12 @@ def open_stores(settings: ExportSettings) -> ExportStores:
     )
 
 
-def open_inbox_stores(settings: InboxSettings) -> InboxStores:
-    """The stores of the inbox; nothing of them has to be closed. Raises `TokenKeyError`."""
+@contextmanager
+def open_inbox_stores(settings: InboxSettings) -> Iterator[InboxStores]:
+    """Open the stores of the inbox; nothing of them has to be closed. Raises `TokenKeyError`."""
     s3 = boto3.client("s3", config=_RETRYING)
     dynamodb = boto3.client("dynamodb", config=_RETRYING)
-    return InboxStores(
+    yield InboxStores(
         s3,
         Ledger(dynamodb, settings.ledger_table),
         InboxQuarantine(s3, settings.quarantine_bucket, INBOX),

@@ -1,4 +1,4 @@
-"""Consecutive records of a price file: written together, then counted together."""
+"""Batches of a price file: consecutive records that are written together, then counted together."""
 
 from __future__ import annotations
 
@@ -31,9 +31,22 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """Some records of a file: the first row of every ticker and time, the later ones of those, the rejected ones.
+    """Batch of records of a file.
 
-    `next_row` is the number of the record after them, which begins at byte `position` of the file.
+    Parameters
+    ----------
+    rows
+        First row of every ticker and time.
+    repeats
+        Later rows of those.
+    rejections
+        Records that are no prices.
+    unusual
+        Rows that were kept with a warning.
+    next_row
+        Number of the record after the batch, from 1.
+    position
+        Byte of the file at which that record begins.
     """
 
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
@@ -55,7 +68,22 @@ class Batch:
 
 
 def batches(file: CsvFile, rules: PriceRules, size: int) -> Iterator[Batch]:
-    """The records that are left of a file, `size` in a batch."""
+    """Batches of the records that are left of a file.
+
+    Parameters
+    ----------
+    file
+        Opened, and set to its first record that is not in yet.
+    rules
+        Row rules of this file.
+    size
+        Records of a batch, at least 1; the last batch may have fewer.
+
+    Yields
+    ------
+    Batch
+        In the order of the file.
+    """
     batch = Batch()
     for number, fields in file.records():
         found = rules.price(number, fields)
@@ -73,10 +101,25 @@ def batches(file: CsvFile, rules: PriceRules, size: int) -> Iterator[Batch]:
         yield batch
 
 
-def written(batch: Batch, load: Load, table: StockTable) -> tuple[Tally, list[Rejection]]:
-    """Write a batch; its rows by outcome, and all that was rejected of it in the order of the rows.
+def write_batch(batch: Batch, load: Load, table: StockTable) -> tuple[Tally, list[Rejection]]:
+    """Write the prices of a batch into the table; writing them again changes nothing.
 
-    Writing it again says the same, but for rows that have been superseded meanwhile.
+    Parameters
+    ----------
+    batch
+        What is written.
+    load
+        Run that the batch belongs to.
+    table
+        Table of prices.
+
+    Returns
+    -------
+    Tally
+        Rows of the batch by day and outcome; the same when it is written again, but for rows that have been superseded
+        meanwhile.
+    list of Rejection
+        All that was rejected, contradictory rows included, in the order of the rows.
     """
     tally, rejections = Tally(), list(batch.rejections)
     stamp, source, run = load.version.stamp, load.version.id, load.run

@@ -1,4 +1,4 @@
-"""A picture of a day's prices, small enough to lie in an event of Dagster. Never imported by a function: matplotlib."""
+"""Chart of a day's prices, small enough to lie in an event of Dagster. Never imported by a function: matplotlib."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def chosen(tickers: Sequence[str]) -> list[str]:
 
 
 def chart(day: str, prices: Mapping[str, Sequence[Price]]) -> str:
-    """The closing prices of some tickers, each as percent of its first of the day: a Markdown image, PNG inside."""
+    """Chart of the closing prices of some tickers, in percent of the first of the day: a Markdown image, PNG inside."""
     figure = Figure(figsize=(7.2, 3.2), dpi=80, layout="constrained")
     axes = figure.subplots()
     for ticker, bars in prices.items():

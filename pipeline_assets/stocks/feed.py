@@ -1,10 +1,9 @@
-"""Writing the market's files: fifty for a scheduled minute, whenever asked the same bytes under the same names."""
+"""Feed of the synthetic market: fifty files for a scheduled minute, the same bytes under the same keys at any time."""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from pipeline_assets.settings import MissingSettingError
+from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.stocks.companies import COMPANIES
 from pipeline_assets.stocks.market import Bar, minute_bars
 from pipeline_assets.storage.conditional_puts import put_if_absent
@@ -42,20 +41,30 @@ class FeedSettings:
     rows: int = ROWS
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> FeedSettings:
-        """Read the settings; raises `MissingSettingError` without a bucket, ValueError for what is no whole number."""
-        env = os.environ if environment is None else environment
+    def from_environment(cls, environment: Environment = None) -> FeedSettings:
+        """Read the settings from the environment, or from a mapping like it.
+
+        Returns
+        -------
+        FeedSettings
+            With defaults for what is not set, but for the bucket.
+
+        Raises
+        ------
+        MissingSettingError
+            ``BUCKET_NAME`` is not set.
+        ValueError
+            A variable is no whole number.
+        """
 
         def whole(name: str, default: int) -> int:
-            text = env.get(name, "").strip()
+            text = optional(environment, name)
             try:
                 return int(text or default)
             except ValueError:
                 raise ValueError(f"environment variable {name} must be a whole number, not {text!r}") from None
 
-        bucket = env.get("BUCKET_NAME", "").strip()
-        if not bucket:
-            raise MissingSettingError("BUCKET_NAME", "the name of the bucket for the stock files")
+        bucket = required(environment, "BUCKET_NAME", "the name of the bucket for the stock files")
         return cls(
             bucket,
             seed=whole("MARKET_SEED", SEED),
@@ -66,9 +75,18 @@ class FeedSettings:
 
 @dataclass(frozen=True, slots=True)
 class WrittenMinute:
-    """What came of one minute: files put, files that were there already, and the rows of those that were put.
+    """Outcome of one minute of the feed.
 
-    `versions` are the keys of the files put, each with its version, empty in a bucket without versions.
+    Parameters
+    ----------
+    minute
+        The minute.
+    put, there
+        How many files were put, and how many were there already.
+    rows
+        Bars of the files that were put.
+    versions
+        Key and version of each file put; the version is empty in a bucket without versions.
     """
 
     minute: datetime
@@ -84,6 +102,24 @@ def write_minute(
     """Put the files of one minute, one company each; those that are there are left alone and make no event.
 
     Whatever was written first stays, of another seed too: no ticker ever gets two prices for one time from here.
+
+    Parameters
+    ----------
+    s3, bucket
+        Client, and name of the bucket.
+    minute
+        A whole minute, with its zone.
+    files
+        How many companies, 1 to 50.
+    rows
+        Bars of each file, a divisor of 60.
+    seed
+        Which market.
+
+    Returns
+    -------
+    WrittenMinute
+        What was put, and what was there.
 
     Raises
     ------
@@ -107,7 +143,29 @@ def write_minute(
 def minute_files(
     minute: datetime, *, files: int = len(COMPANIES), rows: int = ROWS, seed: int = SEED
 ) -> Iterator[tuple[str, list[Bar]]]:
-    """The keys of a minute's files and the bars in each; keys are ``stocks/20261121T100500Z_01.csv`` and so on."""
+    """Files of a minute before they are written.
+
+    Parameters
+    ----------
+    minute
+        A whole minute, with its zone.
+    files
+        How many companies, 1 to 50.
+    rows
+        Bars of each file, a divisor of 60.
+    seed
+        Which market.
+
+    Yields
+    ------
+    tuple of str and list of Bar
+        Key, such as ``stocks/20261121T100500Z_01.csv``, and the bars in the order of time.
+
+    Raises
+    ------
+    ValueError
+        `files` or `rows` is not like that.
+    """
     if not 1 <= files <= len(COMPANIES):
         raise ValueError(f"a minute has 1 to {len(COMPANIES)} files, one per company, not {files}")
     if rows < 1 or _MINUTE % rows:

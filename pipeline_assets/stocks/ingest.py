@@ -1,11 +1,11 @@
-"""From one price file to the table and its receipt: what the Lambda, Dagster and the command line call."""
+"""Ingest of a price file, to the table and its receipt: what the Lambda, Dagster and the command line call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from pipeline_assets.csv_files.ingest import FileFlow
+from pipeline_assets.csv_files.ingest import CsvFlow
 from pipeline_assets.csv_files.reading import CsvFile
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.events.outcomes import Counts
@@ -13,7 +13,7 @@ from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget
-from pipeline_assets.stocks.batches import batches, written
+from pipeline_assets.stocks.batches import batches, write_batch
 from pipeline_assets.stocks.load import Load
 from pipeline_assets.stocks.rows import Price, PriceRules, header_fault
 from pipeline_assets.stocks.stores import StockStores
@@ -27,11 +27,10 @@ _ROWS_LOOKED_AT = 2_000
 FIRST_DAY = "2015-01-01"
 
 
-class StockFlow(FileFlow[Load, StockStores]):
+class StockFlow(CsvFlow[Load, StockStores]):
     """Price files: every batch is written into the table, then counted; both may be done again."""
 
     dataset = STOCKS
-    prefix = "stocks/"
     left_out = "prices that it no longer names stay in the table"
     #: A batch begun with so much left ends within it, the rests of a throttled table included.
     reserve_seconds = 10.0
@@ -41,7 +40,7 @@ class StockFlow(FileFlow[Load, StockStores]):
         return header_fault(header, version.key)
 
     def known(self, version: ObjectVersion, stores: StockStores) -> Load | None:
-        """How far a file of more than one batch has come."""
+        """Progress of a file of more than one batch; None where it has not begun."""
         return stores.loads.load(version)
 
     def begin(self, version: ObjectVersion, run: int) -> Load:
@@ -49,18 +48,35 @@ class StockFlow(FileFlow[Load, StockStores]):
         return Load(version, run)
 
     def judge(self, file: CsvFile, version: ObjectVersion) -> Iterator[Price | Rejection]:
-        """The price that each record is, or why there is none."""
+        """Apply the row rules to each record: its price, or its rejection."""
         rules = _rules(file, version)
         return (rules.price(number, fields) for number, fields in file.records())
 
     def put_rows(self, file: CsvFile, load: Load, stores: StockStores, budget: TimeBudget) -> Load:
-        """Batch by batch into the table, then what is rejected into the quarantine, then the counts into the ledger."""
+        """Put batch by batch into the table, then its rejections into the quarantine, then its counts into the ledger.
+
+        Parameters
+        ----------
+        file
+            Opened, before its first record.
+        load
+            How far the object version has come.
+        stores
+            Where prices, rejections and counts go.
+        budget
+            Time that is left; asked before every batch.
+
+        Returns
+        -------
+        Load
+            How far it has come now: to its last record.
+        """
         rules = _rules(file, load.version)
         if load.next_row > 1:
             file.go_on(load.next_row, load.position)
         for batch in batches(file, rules, BATCH_ROWS):
             budget.check(self.name, load.version.uri)
-            tally, rejections = written(batch, load, stores.table)
+            tally, rejections = write_batch(batch, load, stores.table)
             stores.quarantine.keep_rows(load.version, load.run, file.header, rejections)
             stores.tickers.put((row.price.ticker, row.price.day) for row in batch.rows.values())
             before, load = load, load.with_batch(tally, batch.next_row, batch.position)
@@ -74,7 +90,18 @@ class StockFlow(FileFlow[Load, StockStores]):
         return load
 
     def finish(self, load: Load, stores: StockStores, budget: TimeBudget) -> Load:  # noqa: ARG002 - for other flows
-        """Nothing: what a file no longer names stays in the table."""
+        """Do nothing: what a file no longer names stays in the table.
+
+        Parameters
+        ----------
+        load, stores, budget
+            Of the object version that is at its end.
+
+        Returns
+        -------
+        Load
+            The same.
+        """
         return load
 
     def partitions(self, load: Load, counts: Counts) -> tuple[PartitionCounts, ...]:
@@ -88,7 +115,15 @@ class StockFlow(FileFlow[Load, StockStores]):
         return dict(load.effects)
 
     def follow_up(self, receipt: Receipt, stores: StockStores, budget: TimeBudget) -> None:  # noqa: ARG002 - for other flows
-        """Drop how far the file had come; one of less than a batch left nothing."""
+        """Drop how far the file had come; one of less than a batch left nothing.
+
+        Parameters
+        ----------
+        receipt
+            Receipt of the file.
+        stores, budget
+            Stores of the flow, and the time that is left.
+        """
         if receipt.counts.received >= BATCH_ROWS:
             stores.loads.drop(receipt.id, receipt.run)
 

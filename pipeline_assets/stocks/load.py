@@ -1,4 +1,4 @@
-"""How far an object version has come into the table: its counts so far, kept in the ledger's table between batches.
+"""Progress of an object version into the table: its counts so far, kept in the ledger's table between batches.
 
 Items: ``load#<receipt id>`` / ``load``, there only while a file of more than one batch is on its way. Writing prices
 again changes nothing, so a batch is written first and counted afterwards, under the condition that nobody else has
@@ -25,11 +25,24 @@ _LOAD = "load"
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One run of one object version.
+    """Progress of one run of one object version.
 
-    `run` counts the times it was begun from row 1, `next_row` is the first record not yet in, which begins at byte
-    `position` (of what is unpacked, where the object is packed), `days` are the rows per day of their prices,
-    `unread_time` the rejected rows whose time could not be read, `effects` what changed in the table.
+    Parameters
+    ----------
+    version
+        The object version.
+    run
+        How often it was begun from row 1.
+    next_row
+        Number of the first record that is not in yet.
+    position
+        Byte at which that record begins, of what is unpacked where the object is packed.
+    days
+        Rows by UTC day of their prices.
+    unread_time
+        Rejected rows whose time could not be read.
+    effects
+        What changed in the table, by name.
     """
 
     version: ObjectVersion
@@ -52,7 +65,20 @@ class Load:
         return replace(total, received=self.next_row - 1)
 
     def with_batch(self, tally: Tally, next_row: int, position: int) -> Load:
-        """Where the object stands after the records up to `next_row`, which came to `tally`."""
+        """Progress after one more batch.
+
+        Parameters
+        ----------
+        tally
+            What came of the batch.
+        next_row, position
+            Number of the record behind it, and the byte at which that begins.
+
+        Returns
+        -------
+        Load
+            The next state; this one stays as it is.
+        """
         days = {day: self.days.get(day, Counts()) + tally.days.get(day, Counts()) for day in {*self.days, *tally.days}}
         names = {*self.effects, *tally.effects}
         effects = {name: self.effects.get(name, 0) + tally.effects.get(name, 0) for name in sorted(names)}
@@ -73,7 +99,7 @@ class _Kept:
 
 @dataclass(slots=True)
 class Tally:
-    """What came of some records: rows per day, those without a readable time, what changed in the table."""
+    """Tally of a batch: rows by day, rejected rows without a readable time, and what changed in the table."""
 
     days: dict[str, Counts] = field(default_factory=dict)
     unread_time: int = 0
@@ -92,13 +118,13 @@ class Tally:
 
 
 class Loads:
-    """The loads that are on their way; every method raises `TransientError` when the table cannot be reached."""
+    """Repository of progress; every method raises `TransientError` when the table cannot be reached."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._table = Table(client, table)
 
     def load(self, version: ObjectVersion) -> Load | None:
-        """Where an object version stands, in the place in the order that it was begun with; None outside its work."""
+        """Read the progress of an object version, with the stamp it was begun with; None outside its work."""
         item = self._table.get(f"load#{version.id}", _LOAD)
         if item is None:
             return None
@@ -114,7 +140,13 @@ class Loads:
         )
 
     def put(self, load: Load, before: Load) -> None:
-        """Write where an object version stands after a batch that went on from `before`; raises `OvertakenError`."""
+        """Write the progress of an object version after a batch that went on from `before`.
+
+        Raises
+        ------
+        OvertakenError
+            Another worker has counted that batch, or a later run has begun; nothing was written.
+        """
         kept = _Kept(load.version.stamp, load.position, dict(load.days), load.unread_time, dict(load.effects))
         put: dict[str, Any] = {
             "TableName": self._table.name,
@@ -136,7 +168,7 @@ class Loads:
                 raise OvertakenError(message) from error
 
     def drop(self, receipt_id: str, run: int) -> None:
-        """Forget how far an object version had come, unless a later run is at work."""
+        """Delete the progress of an object version, unless a later run is at work."""
         client = self._table.client
         with transient("drop a load"):
             try:

@@ -50,7 +50,7 @@ _TWO_TO_64 = 2.0**64
 
 
 class Bar(NamedTuple):
-    """What a ticker did in the seconds from `timestamp`: prices in dollars with two decimals, volume in shares."""
+    """Bar of a ticker, which begins at `timestamp`: prices in USD with two decimals, volume in shares."""
 
     ticker: str
     timestamp: datetime
@@ -71,9 +71,25 @@ class _Path(NamedTuple):
 def minute_bars(
     seed: int, minute: datetime, *, companies: Sequence[Company] = COMPANIES, seconds: int = BAR_SECONDS
 ) -> list[Bar]:
-    """The bars of one minute, `seconds` long each, by company and then by time.
+    """Bars of one minute, by company and then by time.
 
     A bar opens where the one before it closed, over minutes too.
+
+    Parameters
+    ----------
+    seed
+        Which market.
+    minute
+        A whole minute, with its zone.
+    companies
+        Whose bars.
+    seconds
+        Length of a bar, a divisor of 60.
+
+    Returns
+    -------
+    list of Bar
+        60 / `seconds` for each company.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Who owns a price: the rules that make the table the same whatever the order and number of deliveries.
+"""Ownership of prices: rules that make the table the same whatever the order and number of deliveries.
 
 The item of a ticker and a time belongs to the object version with the greatest stamp that names the two, and holds what
 that version's first row for them says. So a corrected file replaces what it names whenever it comes, and a late, older
@@ -67,7 +67,25 @@ class Settled(NamedTuple):
 
 
 def judge(mine: OwnedPrice, held: OwnedPrice) -> Fate:
-    """What becomes of a row whose item is there already; raises `OvertakenError`."""
+    """Decide what becomes of a row whose item is in the table already.
+
+    Parameters
+    ----------
+    mine
+        The row that is written.
+    held
+        What the table has for its ticker and time.
+
+    Returns
+    -------
+    Fate
+        The decision; nothing is written by it.
+
+    Raises
+    ------
+    OvertakenError
+        A later run of the same object version wrote the item.
+    """
     if held.owner.source != mine.owner.source:
         return Fate.SUPERSEDED if held.owner.stamp > mine.owner.stamp else Fate.OVERWRITTEN
     if held.owner.run > mine.owner.run:

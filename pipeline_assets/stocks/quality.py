@@ -1,4 +1,4 @@
-"""What the table holds of a day, looked through: bars that are missing, and prices that cannot be.
+"""Quality of a day in the table: gaps between bars, and impossible prices.
 
 A ticker's bars of a day are as far apart as most of them are; a longer way between two is a gap. A price is impossible
 when it is zero or less, when the high or the low of its bar is not the extreme, or when a bar opens at more than
@@ -32,7 +32,17 @@ class Findings:
     listed: list[tuple[str, str, str]] = field(default_factory=list)
 
     def add(self, ticker: str, at: str, what: str, number: int = 1) -> None:
-        """Take note of a finding that stands for `number`."""
+        """Record a finding.
+
+        Parameters
+        ----------
+        ticker, at
+            Ticker, and the time of the bar as the table has it.
+        what
+            The finding in words.
+        number
+            How many it stands for, at least 1.
+        """
         self.number += number
         if len(self.listed) < LISTED:
             self.listed.append((ticker, at, what))
@@ -49,12 +59,27 @@ class Inspection:
 
 
 def prices_of_day(stores: StockStores, ticker: str, day: str) -> list[Price]:
-    """The prices of a ticker on a UTC day, in the order of time."""
+    """Prices of a ticker on a day.
+
+    Parameters
+    ----------
+    stores
+        Stores of the feed.
+    ticker
+        In capitals, as in the table.
+    day
+        UTC day, ``YYYY-MM-DD``.
+
+    Returns
+    -------
+    list of Price
+        In the order of time.
+    """
     return list(stores.table.prices(ticker, f"{day}T00:00:00.000Z", f"{day}T23:59:59.999Z"))
 
 
 def inspect(stores: StockStores, days: Iterable[str]) -> Inspection:
-    """Look through what the table holds of some days, ticker by ticker."""
+    """Inspect what the table holds of some UTC days, ticker by ticker."""
     found = Inspection()
     for day in days:
         for ticker in stores.tickers.of_day(day):
@@ -69,7 +94,7 @@ def inspect(stores: StockStores, days: Iterable[str]) -> Inspection:
 
 
 def gaps(prices: Sequence[Price]) -> Iterator[tuple[str, int, float]]:
-    """The bars after which some are missing, with how many, and the seconds between two."""
+    """Gaps of a day: the time of the bar before each, how many bars are missing, and the seconds between two."""
     times = [datetime.fromisoformat(price.timestamp) for price in prices]
     steps = [(after - before).total_seconds() for before, after in pairwise(times)]
     if not steps:
@@ -82,7 +107,7 @@ def gaps(prices: Sequence[Price]) -> Iterator[tuple[str, int, float]]:
 
 
 def impossible(prices: Sequence[Price]) -> Iterator[tuple[str, str]]:
-    """The times of prices that cannot be, each with why."""
+    """Impossible prices of a day: the time of each, and why."""
     before: Price | None = None
     for price in prices:
         four = (price.open, price.high, price.low, price.close)

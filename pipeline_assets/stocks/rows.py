@@ -1,4 +1,4 @@
-"""The row rules of price files: a CSV record becomes a price or a rejection that says what was wrong, and where."""
+"""Row rules of price files: a CSV record becomes a price, or a rejection that says what was wrong, and where."""
 
 from __future__ import annotations
 
@@ -34,7 +34,21 @@ _NUMBER = re.compile(r"(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)?(?:\.\d*)?(?:[eE][+-]?\d{
 
 
 class Price(NamedTuple):
-    """One bar of a ticker: prices as exact as the file has them, `timestamp` in UTC milliseconds, `day` its UTC day."""
+    """Price of a ticker: one bar.
+
+    Parameters
+    ----------
+    ticker
+        In capitals.
+    timestamp
+        ISO-8601, UTC, milliseconds.
+    open, high, low, close
+        As exact as the file has them; above 0, at most 10**12.
+    volume
+        Shares, 0 to 10**18; None where the file says nothing.
+    day
+        UTC day of `timestamp`, ``YYYY-MM-DD``.
+    """
 
     ticker: str
     timestamp: str
@@ -47,7 +61,18 @@ class Price(NamedTuple):
 
 
 def ticker_of(name: str) -> str:
-    """The ticker that a file is named after, such as BRK-B for ``stocks/BRK-B.csv``; empty where the name is none."""
+    """Ticker that a file is named after; empty where its name is none.
+
+    Returns
+    -------
+    str
+        The ticker, or nothing.
+
+    Examples
+    --------
+    >>> ticker_of("stocks/BRK-B.csv"), ticker_of("prices.csv")
+    ('BRK-B', '')
+    """
     found = _TICKER_FILE.fullmatch(name.rsplit("/", 1)[-1])
     return found[1] if found else ""
 
@@ -61,11 +86,19 @@ def header_fault(header: Sequence[str], name: str) -> str:
 
 
 class PriceRules:
-    """Turns the records of one file into prices; knows the file's header, when it arrived and its name.
+    """Row rules of one file: turns its records into prices.
 
-    `header` has no `header_fault`. `arrived` is the event's time, so that the same file gives the same outcome whenever
-    it is read. By its `first` records it is told whether its bars are of days: whether most of their times are
-    midnight, with whatever offset. A day is a date and not an instant, so it stays the same day in UTC.
+    Parameters
+    ----------
+    header
+        Names of its columns in lower case, without a `header_fault`.
+    arrived
+        Time of its event, so that the same file gives the same outcome whenever it is read.
+    name
+        Its key, which may name the ticker.
+    first
+        Some of its first records. When most of their times are midnight, with whatever offset, its bars are of days; a
+        day is a date and not an instant, so it stays the same day in UTC.
     """
 
     def __init__(
@@ -91,7 +124,7 @@ class PriceRules:
         return unusual
 
     def price(self, number: int, fields: Sequence[str]) -> Price | Rejection:
-        """The price a record stands for, or why there is none."""
+        """Apply the rules to the record with this number: its price, or its rejection."""
         day = ""
         try:
             if len(fields) != self._width:

@@ -1,4 +1,4 @@
-"""How well-known sources of prices write dates and prices; a source is known by a column that only it names so."""
+"""Dialects of well-known sources of prices: how they write dates and amounts, known by a column only they name so."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""The stores that the stock feed's work needs, opened once per process."""
+"""Stores of the stock feed, opened once per process, and the settings that name them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,9 +11,10 @@ import boto3
 from botocore.config import Config
 
 from pipeline_assets.datasets.stocks import STOCKS
+from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import Quarantine
-from pipeline_assets.settings import StockSettings
+from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.stocks.load import Loads
 from pipeline_assets.stocks.table import AT_A_TIME, StockTable
 from pipeline_assets.stocks.tickers import Tickers
@@ -31,6 +34,32 @@ _RETRYING = Config(
 
 
 @dataclass(frozen=True, slots=True)
+class StockSettings:
+    """Where the stores of the stock feed are.
+
+    `bucket` is empty where a process does not look into the bucket of price files itself: a function is told of each
+    file.
+    """
+
+    queue_url: str
+    quarantine_bucket: str
+    ledger_table: str
+    stock_table: str = "StockData"
+    bucket: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> StockSettings:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        return cls(
+            queue_url=required(environment, "STOCKS_QUEUE_URL", "the address of the queue of price files"),
+            quarantine_bucket=quarantine_bucket(environment),
+            ledger_table=ledger_table(environment),
+            stock_table=optional(environment, "TABLE_NAME", "StockData"),
+            bucket=optional(environment, "STOCKS_BUCKET"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StockStores:
     """Where price files come from and what they end in."""
 
@@ -43,7 +72,20 @@ class StockStores:
 
     @classmethod
     def of(cls, s3: S3Client, dynamodb: DynamoDBClient, settings: StockSettings) -> StockStores:
-        """The stores that `settings` names, reached through these clients."""
+        """Build the stores on clients that are open.
+
+        Parameters
+        ----------
+        s3, dynamodb
+            Clients.
+        settings
+            Names of tables and buckets.
+
+        Returns
+        -------
+        StockStores
+            All of them.
+        """
         ledger = settings.ledger_table
         return cls(
             s3,
@@ -55,8 +97,9 @@ class StockStores:
         )
 
 
-def open_stores(settings: StockSettings) -> StockStores:
-    """The stores that `settings` names; nothing of them has to be closed."""
+@contextmanager
+def open_stores(settings: StockSettings) -> Iterator[StockStores]:
+    """Open the stores that `settings` names; nothing of them has to be closed."""
     s3 = boto3.client("s3", config=_RETRYING)
     dynamodb = boto3.client("dynamodb", config=_RETRYING)
-    return StockStores.of(s3, dynamodb, settings)
+    yield StockStores.of(s3, dynamodb, settings)

@@ -1,4 +1,4 @@
-"""The table of prices: one item per ticker and time, written under the rules of `pipeline_assets.stocks.ownership`.
+"""Table of prices: one item per ticker and time, written under the rules of `pipeline_assets.stocks.ownership`.
 
 Items: `PK` ticker, `SK` time (ISO-8601 UTC with milliseconds, so that times sort as text), `open`, `high`, `low`,
 `close` and `volume` as exact numbers, `volume` absent where nobody said, and `owner`.
@@ -41,9 +41,24 @@ class StockTable:
         self._name = name
 
     def write(self, prices: Sequence[OwnedPrice]) -> list[Settled]:
-        """Write prices, no two of them of the same ticker and time, and tell what became of each.
+        """Write prices.
 
-        Raises `OvertakenError` when a later run of their object version is at work.
+        Parameters
+        ----------
+        prices
+            No two of them of the same ticker and time.
+
+        Returns
+        -------
+        list of Settled
+            What became of each, in the order of `prices`.
+
+        Raises
+        ------
+        OvertakenError
+            A later run of their object version is at work.
+        TransientError
+            The table cannot be reached or stays throttled.
         """
         parts = [prices[first : first + TRANSACTION] for first in range(0, len(prices), TRANSACTION)]
         if len(parts) < 2:  # noqa: PLR2004 - a small file needs no threads
@@ -52,7 +67,25 @@ class StockTable:
             return list(chain.from_iterable(pool.map(self._settle, parts)))
 
     def prices(self, ticker: str, first: str, last: str) -> Iterator[Price]:
-        """The prices of a ticker from `first` to `last`, both included and as in `SK`, in the order of time."""
+        """Query the prices of a ticker between two times.
+
+        Parameters
+        ----------
+        ticker
+            In capitals, as in ``PK``.
+        first, last
+            Times as in ``SK`` (ISO-8601, UTC, milliseconds), both included.
+
+        Yields
+        ------
+        Price
+            In the order of time.
+
+        Raises
+        ------
+        TransientError
+            The table cannot be reached.
+        """
         asked: Any = {
             "TableName": self._name,
             "ConsistentRead": True,

@@ -1,4 +1,4 @@
-"""Which tickers there are, and on which days: what a table without a scan cannot tell.
+"""Index of tickers, in all and by day: what a table cannot tell without a scan.
 
 Items of the ledger's table: ``tickers`` / ``<ticker>`` and ``tickers#<day>`` / ``<ticker>``, put before the receipt of
 the file that has them. They say the same thing however often they are put.
@@ -27,7 +27,7 @@ class Tickers:
         self._put: set[tuple[str, str]] = set()
 
     def put(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Remember tickers, each with a day."""
+        """Put tickers, each with a UTC day."""
         new = {*pairs} - self._put
         if not new:
             return

@@ -28,8 +28,8 @@ from pipeline_assets.graph.bulk_import import (
     OWNER_SCHEMA,
     QUANTITY,
     Claimed,
-    claimed,
     received_rows,
+    settle_claims,
     write_import,
 )
 from pipeline_assets.graph.load import KnownLoad, Load, properties, standing
@@ -89,7 +89,7 @@ def export_graph(stores: TicketStores, bucket: str, directory: Path, *, progress
             if load:
                 loads[number] = load
             progress("files read", number + 1, len(versions))
-        claims = claimed(lines, pl.DataFrame(_owners(loads), OWNER_SCHEMA, orient="row"))
+        claims = settle_claims(lines, pl.DataFrame(_owners(loads), OWNER_SCHEMA, orient="row"))
         frame = pl.DataFrame(_nodes(loads, claims, lines), LOAD_SCHEMA)
         files = write_import(claims, frame, directory)
     rows = sum(load.next_row - 1 for load in loads.values())

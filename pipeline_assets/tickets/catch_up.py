@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.flow import Attempt
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.storage.retries import retries
@@ -63,8 +64,10 @@ def restore_patiently(version: ObjectVersion, stores: TicketStores) -> Receipt:
     One that the graph has never seen is a redo, so that the ledger tells what today's rules made of it. Raises
     `TransientError` when it takes too long.
     """
+    patiently = retries(TransientError, attempts=_ATTEMPTS, first=_FIRST_REST, longest=_LONGEST_REST)
+    return patiently(_restored, version, stores)
 
-    def restore() -> Receipt:
-        return TICKET_FLOW.restore(version, stores, redo=stores.graph.load(version) is None, report=False)
 
-    return retries(TransientError, attempts=_ATTEMPTS, first=_FIRST_REST, longest=_LONGEST_REST)(restore)
+def _restored(version: ObjectVersion, stores: TicketStores) -> Receipt:
+    attempt = Attempt(redo=stores.graph.load(version) is None, report=False)
+    return TICKET_FLOW.restore(version, stores, attempt)

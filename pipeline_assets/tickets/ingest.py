@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from pipeline_assets.csv_files.ingest import FileFlow
+from pipeline_assets.csv_files.ingest import CsvFlow
 from pipeline_assets.csv_files.reading import CsvFile
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.events.flow import Attempt
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.rejection import Rejection
@@ -26,7 +27,7 @@ from pipeline_assets.tickets.stores import TicketStores
 BATCH_ROWS = 5_000
 
 
-class TicketFlow(FileFlow[Load, TicketStores]):
+class TicketFlow(CsvFlow[Load, TicketStores]):
     """Ticket files: every batch goes into the graph in one transaction, together with its place in the file."""
 
     dataset = TICKETS
@@ -73,7 +74,7 @@ class TicketFlow(FileFlow[Load, TicketStores]):
             load = stores.graph.finish(load)
             budget.moved_on()
         self._keep_refusal(load, stores)
-        for known in stores.graph.untold(load.touched) if load.touched else ():
+        for known in stores.graph.unreported_loads(load.touched) if load.touched else ():
             budget.check(self.name, load.version.uri)
             self._revise(known, stores)
             budget.moved_on()
@@ -133,7 +134,7 @@ class TicketFlow(FileFlow[Load, TicketStores]):
             refused = receipt.refused if load.refused else self.refusal(load)
             stores.ledger.record(self.receipt(load, load.counts, refused, receipt.seconds), delivery=False)
         if known.load.untold:
-            stores.graph.told(known)
+            stores.graph.mark_reported(known)
 
     def _keep_refusal(self, load: Load, stores: TicketStores) -> None:
         rule, sentence = yielding(load)
@@ -158,7 +159,7 @@ class TicketFlow(FileFlow[Load, TicketStores]):
                 stores.ledger.reinstate(known.id)
 
     def _work_in_again(self, known: KnownLoad, receipt: Receipt, stores: TicketStores, budget: TimeBudget) -> None:
-        if self._work(receipt.version, stores, receipt, budget, redo=False, report=True).run > receipt.run:
+        if self.work_from(receipt.version, stores, receipt, Attempt(budget=budget)).run > receipt.run:
             return
         # It is no longer in its bucket: the one before it has to stand.
         load = stores.graph.load(receipt.version)

@@ -262,7 +262,7 @@ def _of_version(trace: VersionTrace, versions: Sequence[VersionTrace], waiting: 
 def _not_through(trace: VersionTrace, waiting: Waiting) -> str:
     load = trace.known.load
     if trace.dead_letters:
-        return "was given up and lies in the dead letters: mend the cause, then `cesta redrive`."
+        return "was dead-lettered: mend the cause, then `cesta redrive`."
     if load and not load.done:
         return f"is being loaded: {load.next_row - 1} rows are in the graph.{waiting.sentence}"
     if load:

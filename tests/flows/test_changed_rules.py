@@ -17,7 +17,7 @@ from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW, TicketFlow
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError
-from tests.worlds.tickets import World, row, ticket_world
+from tests.worlds.tickets import TicketWorld, row, ticket_world
 
 if TYPE_CHECKING:
     from pipeline_assets.events.receipt import Receipt
@@ -28,12 +28,12 @@ DAY = "2026-11-14"
 
 
 @pytest.fixture
-def world(cloud: RunningStack) -> Iterator[World]:
+def world(cloud: RunningStack) -> Iterator[TicketWorld]:
     with ticket_world(cloud) as one:
         yield one
 
 
-def agreed(world: World, version: ObjectVersion) -> Receipt:
+def agreed(world: TicketWorld, version: ObjectVersion) -> Receipt:
     """The receipt of a version, whose run and counts the graph and the quarantine share."""
     stores = world.stores()
     receipt, load = stores.ledger.receipt(version.id), stores.graph.load(version)
@@ -49,7 +49,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "LARGEST_QUANTITY", 1_000)
 
 
-def test_a_run_is_never_numbered_below_an_earlier_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_never_numbered_below_an_earlier_one(world: TicketWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     version = world.load("a.csv", row("T1"), row("T2", quantity=5_000))
     TICKET_FLOW.ingest(version, world.stores(), redo=True)
     world.cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
@@ -61,7 +61,7 @@ def test_a_run_is_never_numbered_below_an_earlier_one(world: World, monkeypatch:
 
 
 def test_a_redo_that_died_before_its_receipt_is_told_by_a_catch_up(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: TicketWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = world.load("a.csv", row("T1"), row("T2", quantity=5_000))
     small(monkeypatch)
@@ -79,7 +79,7 @@ def test_a_redo_that_died_before_its_receipt_is_told_by_a_catch_up(
 
 
 def test_a_version_that_is_rejected_whole_by_now_leaves_its_key_to_the_one_before(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: TicketWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = world.load("a.csv", row("T1"), row("T2"))
     newer = world.load("a.csv", row("T3", quantity=5_000))
@@ -95,7 +95,7 @@ def test_a_version_that_is_rejected_whole_by_now_leaves_its_key_to_the_one_befor
 
 @pytest.mark.parametrize("rebuilt", [False, True], ids=["redone", "rebuilt"])
 def test_a_file_that_is_refused_by_now_leaves_nothing_and_comes_back(
-    world: World, monkeypatch: pytest.MonkeyPatch, *, rebuilt: bool
+    world: TicketWorld, monkeypatch: pytest.MonkeyPatch, *, rebuilt: bool
 ) -> None:
     version = world.load("a.csv", row("T1"), row("T2"))
     before = world.picture()
@@ -115,7 +115,7 @@ def test_a_file_that_is_refused_by_now_leaves_nothing_and_comes_back(
 
 
 def test_where_the_version_before_is_gone_the_one_before_that_stands(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: TicketWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     oldest = world.load("a.csv", row("T1"))
     gone = world.load("a.csv", row("T2"))
@@ -129,7 +129,7 @@ def test_where_the_version_before_is_gone_the_one_before_that_stands(
 
 
 def test_a_version_that_went_away_while_it_was_read_leaves_its_key_to_the_one_before(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: TicketWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.load("a.csv", row("T1"), row("T2"))
     newer = world.put("a.csv", *(row(f"T{number}") for number in range(3, 9)))
@@ -148,7 +148,7 @@ def test_a_version_that_went_away_while_it_was_read_leaves_its_key_to_the_one_be
 
 
 def test_what_leaves_with_a_row_that_a_later_run_rejects_is_told_with_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: TicketWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = world.load("a.csv", row("T1"), row("T2", quantity=5_000))
     small(monkeypatch)

@@ -14,7 +14,6 @@ import pytest
 from deploy.cli.deployment import Deployment
 from deploy.cli.quarantine import print_documents, print_list, write_rejected_rows
 from deploy.cli.replaying import replace_file, replay
-from deploy.local.access import Access
 from pipeline_assets.curation.completion import open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
 from pipeline_assets.datasets.spec import Between, Rule
@@ -22,6 +21,7 @@ from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snapshot
 from pipeline_assets.lake.tables import Catalogue
+from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.rejected import rejected_file, rejected_files
 from pipeline_assets.operations.replay import MendError, replay_files
 from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, load_id, parquet, row

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.access import Access
+from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.extract import Request, export
-from tests.worlds.extracts import ALL_ORDERS, DATABASES, NEW_ORDERS, World, ids, world_of
+from tests.worlds.extracts import ALL_ORDERS, DATABASES, NEW_ORDERS, ExtractWorld, ids, world_of
 from tests.worlds.source import NOON, MariaDbDatabase, orders
 
 KEYS = replace(NEW_ORDERS, keys=True)
 
 
 @pytest.fixture(params=DATABASES)
-def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> World:
+def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> ExtractWorld:
     return world_of(request, tmp_path, bare_cloud)
 
 
@@ -33,7 +33,9 @@ OFFSETS = [-14, -9.5, -5, -1, -0.5, 0, 2, 9, 12]
 class TestOtherClocks:
     @pytest.mark.parametrize("before", BEFORE)
     @pytest.mark.parametrize("hours", OFFSETS)
-    def test_a_change_is_exported_whatever_the_zone_of_the_clock(self, world: World, hours: float, before: str) -> None:
+    def test_a_change_is_exported_whatever_the_zone_of_the_clock(
+        self, world: ExtractWorld, hours: float, before: str
+    ) -> None:
         world.database.put("orders", orders(1, 4, BEFORE[before]))
         export(ALL_ORDERS, world.stores)
         world.database.put("orders", orders(2, 1, ago(-hours), status="returned"))
@@ -44,21 +46,21 @@ class TestOtherClocks:
         if hours < 0 and before in {"long ago", "some hours ago"}:
             assert export(NEW_ORDERS, world.stores).objects == ()
 
-    def test_one_that_is_behind_by_days_goes_on_from_its_newest_time(self, world: World) -> None:
+    def test_one_that_is_behind_by_days_goes_on_from_its_newest_time(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 4, ago(24 * 9)))
         export(ALL_ORDERS, world.stores)
         world.database.put("orders", orders(2, 1, ago(24 * 8)))
         assert ids(world.frame(export(NEW_ORDERS, world.stores))) == [2]
         assert export(NEW_ORDERS, world.stores).objects == ()
 
-    def test_what_came_in_late_is_told(self, world: World) -> None:
+    def test_what_came_in_late_is_told(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 4, ago(0)))
         assert export(ALL_ORDERS, world.stores).warnings == ()
         world.database.put("orders", orders(2, 1, ago(5)))
         (said,) = export(NEW_ORDERS, world.stores).warnings
         assert said.startswith("orders: 1 of its rows say that they were last changed before the load before")
 
-    def test_where_nothing_is_late_nothing_is_told_and_nothing_comes_twice(self, world: World) -> None:
+    def test_where_nothing_is_late_nothing_is_told_and_nothing_comes_twice(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 4, ago(1)))
         export(ALL_ORDERS, world.stores)
         for _ in range(2):
@@ -66,7 +68,7 @@ class TestOtherClocks:
             assert (manifest.objects, [each for each in manifest.warnings if "before the load" in each]) == ((), [])
 
     def test_many_late_rows_are_read_with_their_whole_table(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, world: ExtractWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("pipeline_assets.raw.late._MOST_KEYS", 2)
         world.database.put("orders", orders(1, 9, ago(0)))
@@ -74,7 +76,7 @@ class TestOtherClocks:
         world.database.put("orders", orders(1, 3, ago(5)))
         assert ids(world.frame(export(NEW_ORDERS, world.stores))) == list(range(1, 10))
 
-    def test_where_nothing_says_what_was_there_the_whole_table_is_read(self, world: World) -> None:
+    def test_where_nothing_says_what_was_there_the_whole_table_is_read(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 4, ago(0)))
         export(ALL_ORDERS, world.stores)
         for key in world.keys("_keys/recent/"):
@@ -84,7 +86,7 @@ class TestOtherClocks:
         assert ids(world.frame(manifest)) == [1, 2, 3, 4, 5]
         assert "what the load before this one wrote down of late changes is gone" in str(manifest.warnings)
 
-    def test_all_keys_find_a_row_with_any_other_time(self, world: World) -> None:
+    def test_all_keys_find_a_row_with_any_other_time(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 4, ago(0)))
         export(replace(ALL_ORDERS, keys=True), world.stores)
         world.database.put("orders", orders(2, 1, NOON - timedelta(days=300)))
@@ -92,14 +94,16 @@ class TestOtherClocks:
         assert export(replace(KEYS, lag=timedelta(0)), world.stores).warnings == ()
 
     @pytest.mark.parametrize("hours", [-5, -3.5, 9])
-    def test_the_newest_time_tells_of_its_zone(self, world: World, hours: float) -> None:
+    def test_the_newest_time_tells_of_its_zone(self, world: ExtractWorld, hours: float) -> None:
         world.database.put("orders", orders(1, 1, ago(-hours)))
         (said,) = export(ALL_ORDERS, world.stores).warnings
         assert f"{abs(hours):.0f}:" in said or "3:30" in said
         assert ("behind" if hours < 0 else "ahead of") in said
 
     @pytest.mark.parametrize("hours", [5, 3.5, 0.25])
-    def test_a_table_that_was_seen_before_needs_to_be_as_far_behind_again(self, world: World, hours: float) -> None:
+    def test_a_table_that_was_seen_before_needs_to_be_as_far_behind_again(
+        self, world: ExtractWorld, hours: float
+    ) -> None:
         world.database.put("orders", orders(1, 1, ago(hours)))
         (said,) = export(ALL_ORDERS, world.stores).warnings
         assert "if more was changed since" in said
@@ -109,21 +113,21 @@ class TestOtherClocks:
         (said,) = export(ALL_ORDERS, world.stores).warnings
         assert "as it was at the load before, which tells of a zone west of UTC" in said
 
-    def test_one_that_moved_and_is_behind_by_another_span_is_not_told_of(self, world: World) -> None:
+    def test_one_that_moved_and_is_behind_by_another_span_is_not_told_of(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 1, ago(5)))
         export(ALL_ORDERS, world.stores)
         world.database.put("orders", orders(2, 1, ago(2)))
         assert export(ALL_ORDERS, world.stores).warnings == ()
 
     @pytest.mark.parametrize("hours", [0, -0.1, -5.12, -100, -2000])
-    def test_a_table_at_rest_is_not_told_of(self, world: World, hours: float) -> None:
+    def test_a_table_at_rest_is_not_told_of(self, world: ExtractWorld, hours: float) -> None:
         world.database.put("orders", orders(1, 1, ago(-hours)))
         assert export(ALL_ORDERS, world.stores).warnings == ()
 
 
 @pytest.mark.parametrize("world", ["mariadb"], indirect=True)
 class TestZonesOfAServer:
-    def test_an_update_by_the_clock_of_a_session_west_of_utc_is_exported(self, world: World) -> None:
+    def test_an_update_by_the_clock_of_a_session_west_of_utc_is_exported(self, world: ExtractWorld) -> None:
         world.database.run(
             "ALTER TABLE `orders` MODIFY `updated_at` DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP "
             "ON UPDATE CURRENT_TIMESTAMP"
@@ -138,7 +142,7 @@ class TestZonesOfAServer:
     @pytest.mark.parametrize(("column", "told"), [("DATETIME(6)", True), ("TIMESTAMP(6)", False)])
     def test_a_zone_of_the_server_is_told_where_times_may_be_of_it(
         self,
-        world: World,
+        world: ExtractWorld,
         column: str,
         told: bool,  # noqa: FBT001
     ) -> None:
@@ -153,7 +157,7 @@ class TestZonesOfAServer:
 
 
 class TestNoTimes:
-    def without(self, world: World, value: str) -> None:
+    def without(self, world: ExtractWorld, value: str) -> None:
         """Give order 3 a time of change that is none."""
         if isinstance(world.database, MariaDbDatabase):
             world.database.run("ALTER TABLE `orders` MODIFY `updated_at` DATETIME(6) NULL")
@@ -167,7 +171,7 @@ class TestNoTimes:
         world.database.run(f"UPDATE `orders` SET `updated_at` = {value} WHERE `order_id` = 3")  # noqa: S608
 
     @pytest.mark.parametrize("value", ["NULL", "'0000-00-00 00:00:00'"])
-    def test_a_row_that_says_none_is_read_and_told(self, world: World, value: str) -> None:
+    def test_a_row_that_says_none_is_read_and_told(self, world: ExtractWorld, value: str) -> None:
         world.database.put("orders", orders(1, 5))
         export(ALL_ORDERS, world.stores)
         self.without(world, value)
@@ -197,7 +201,7 @@ class TestNoTimes:
             "'20991231'",
         ],
     )
-    def test_in_sqlite_anything_may_be_there(self, world: World, value: str) -> None:
+    def test_in_sqlite_anything_may_be_there(self, world: ExtractWorld, value: str) -> None:
         if isinstance(world.database, MariaDbDatabase):
             return
         world.database.put("orders", orders(1, 5))
@@ -205,7 +209,7 @@ class TestNoTimes:
         self.without(world, value)
         assert ids(world.frame(export(NEW_ORDERS, world.stores))) == [3]
 
-    def test_a_time_that_is_a_day_is_within_it(self, world: World) -> None:
+    def test_a_time_that_is_a_day_is_within_it(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 2))
         export(ALL_ORDERS, world.stores)
         if isinstance(world.database, MariaDbDatabase):

@@ -11,12 +11,12 @@ import duckdb
 import polars as pl
 import pytest
 
-from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDERS
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.source import SourceDatabase
-from tests.worlds.extracts import World, world_of
+from tests.worlds.extracts import ExtractWorld, world_of
 from tests.worlds.source import orders
 
 #: As the guide on SQL has it.
@@ -53,7 +53,7 @@ class Row:
 class Shop:
     """A shop whose clock is its own, its lake, and what stands in it: the oracle."""
 
-    def __init__(self, world: World, told: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, world: ExtractWorld, told: random.Random, monkeypatch: pytest.MonkeyPatch) -> None:
         self.world, self.told = world, told
         self.rows: dict[int, Row] = {}
         self.gone: dict[int, Row] = {}
@@ -105,7 +105,7 @@ class Shop:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> World:
+def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> ExtractWorld:
     return world_of(request, tmp_path, bare_cloud)
 
 
@@ -113,7 +113,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) ->
 @pytest.mark.parametrize("seed", range(25))
 @pytest.mark.parametrize("last", [FULL, SINCE], ids=["full", "keys"])
 def test_a_lake_says_what_stands_in_the_source(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, last: Request
+    world: ExtractWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, last: Request
 ) -> None:
     shop = Shop(world, random.Random(seed), monkeypatch)
     shop.change()
@@ -131,7 +131,7 @@ def test_a_lake_says_what_stands_in_the_source(
 class TestCameBack:
     """The kinds by themselves."""
 
-    def shop(self, world: World, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    def shop(self, world: ExtractWorld, monkeypatch: pytest.MonkeyPatch) -> Shop:
         shop = Shop(world, random.Random(0), monkeypatch)
         shop.offsets = [timedelta(0)]
         return shop
@@ -143,7 +143,7 @@ class TestCameBack:
     @pytest.mark.parametrize("last", [FULL, SINCE], ids=["full", "keys"])
     @pytest.mark.parametrize("older", [timedelta(0), timedelta(days=40)])
     def test_a_row_that_is_put_back_with_an_old_time_is_there(
-        self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Request, older: timedelta
+        self, world: ExtractWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Request, older: timedelta
     ) -> None:
         shop = self.shop(world, monkeypatch)
         shop.put(1, Row("paid", shop.clock))
@@ -160,7 +160,7 @@ class TestCameBack:
     @pytest.mark.parametrize("hours", [-13, -5, -0.6, 0])
     def test_a_change_that_another_clock_writes_is_what_counts(
         self,
-        world: World,
+        world: ExtractWorld,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
         hours: float,
@@ -186,7 +186,7 @@ class TestCameBack:
 
     @pytest.mark.parametrize("last", [FULL, SINCE], ids=["full", "keys"])
     def test_a_row_that_comes_late_with_a_time_between_two_looks_is_there(
-        self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Request
+        self, world: ExtractWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Request
     ) -> None:
         shop = self.shop(world, monkeypatch)
         self.loaded(shop, FULL)
@@ -202,7 +202,7 @@ class TestCameBack:
         assert shop.loads[-1].objects == ()
 
     def test_what_a_load_that_died_saw_is_seen_again(
-        self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, world: ExtractWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         shop = self.shop(world, monkeypatch)
         shop.put(1, Row("placed", shop.clock))
@@ -219,7 +219,7 @@ class TestCameBack:
 
     @pytest.mark.parametrize("last", [FULL, SINCE], ids=["full", "keys"])
     def test_a_row_whose_time_is_to_come_is_gone_when_it_is_deleted(
-        self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Request
+        self, world: ExtractWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Request
     ) -> None:
         shop = self.shop(world, monkeypatch)
         shop.put(1, Row("paid", shop.clock + timedelta(hours=45)))

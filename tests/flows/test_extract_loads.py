@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import scan_bucket
 from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.extract import ExportMode, Request, export
@@ -30,7 +30,7 @@ from tests.worlds.extracts import (
     NEW_ORDERS,
     SSN,
     Dying,
-    World,
+    ExtractWorld,
     ids,
     world_of,
 )
@@ -38,12 +38,12 @@ from tests.worlds.source import NOON, MariaDbDatabase, orders
 
 
 @pytest.fixture(params=DATABASES)
-def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> World:
+def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> ExtractWorld:
     return world_of(request, tmp_path, bare_cloud)
 
 
 class TestWhole:
-    def test_all_tables_arrive_in_the_types_of_the_lake(self, world: World) -> None:
+    def test_all_tables_arrive_in_the_types_of_the_lake(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 7, customer_id=None, total=Decimal("12.34")))
         line = {"order_id": 1, "discount": Decimal("0.10"), "is_return": True}
         world.database.put("order_lines", [{**line, "line_number": n} for n in (2, 1)])
@@ -59,13 +59,13 @@ class TestWhole:
         assert {each.dataset for each in manifest.objects} == {"orders", "order_lines"}
         assert all(each.version_id for each in manifest.objects)
 
-    def test_the_manifest_lies_in_the_bucket_and_says_the_same(self, world: World) -> None:
+    def test_the_manifest_lies_in_the_bucket_and_says_the_same(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 1))
         manifest = export(ALL_ORDERS, world.stores)
         body = world.s3.get_object(Bucket=world.bucket, Key=manifest.name.key)["Body"].read()
         assert from_json(body, Manifest) == manifest
 
-    def test_what_does_not_fit_its_type_stays_as_it_was(self, world: World) -> None:
+    def test_what_does_not_fit_its_type_stays_as_it_was(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 2))
         if isinstance(world.database, MariaDbDatabase):
             world.database.run("ALTER TABLE `orders` MODIFY `total` DECIMAL(18,4)")
@@ -74,14 +74,14 @@ class TestWhole:
         assert totals.dtype != FRAME_TYPES["decimal"]
         assert [float(total) for total in totals] == [1.2345, 1.25]
 
-    def test_parts_of_a_composite_key_lose_no_row(self, world: World) -> None:
+    def test_parts_of_a_composite_key_lose_no_row(self, world: ExtractWorld) -> None:
         pairs = [(order, line) for order in range(1, 5) for line in range(1, 6)]
         world.database.put("order_lines", [{"order_id": order, "line_number": line} for order, line in pairs])
         for size in (1, 2, 3, 7, 20, 21):
             manifest = export(Request("full", datasets=(ORDER_LINES,), part_rows=size), world.stores)
             assert world.frame(manifest, "order_lines").select("order_id", "line_number").rows() == pairs
 
-    def test_no_personal_number_gets_into_the_bucket(self, world: World) -> None:
+    def test_no_personal_number_gets_into_the_bucket(self, world: ExtractWorld) -> None:
         payment = {"card_number": CARD, "card_security_code": CODE, "method": "card"}
         world.database.put("payments", [{"payment_id": 1, **payment}, {"payment_id": 2, "card_number": "4111-1111 x"}])
         world.database.put("customers", [{"customer_id": 1, "ssn": SSN, "first_name": "Ada"}])
@@ -97,7 +97,7 @@ class TestWhole:
         assert "123" not in world.frame(manifest, "query_log")["text"][0]
         assert scan_bucket(world.s3, world.bucket, CANARIES) == []
 
-    def test_another_key_gives_other_tokens(self, world: World) -> None:
+    def test_another_key_gives_other_tokens(self, world: ExtractWorld) -> None:
         world.database.put("payments", [{"payment_id": 1, "card_number": CARD}])
         only = Request("full", datasets=(PAYMENTS,))
         before = world.frame(export(only, world.stores), "payments")
@@ -107,7 +107,7 @@ class TestWhole:
         assert before["card_token"][0][3:] != after["card_token"][0][3:]
         assert before["card_last_four"][0] == after["card_last_four"][0]
 
-    def test_bytes_that_are_no_text_are_left_to_the_rules(self, world: World) -> None:
+    def test_bytes_that_are_no_text_are_left_to_the_rules(self, world: ExtractWorld) -> None:
         world.database.put("query_log", [{"query_id": 1}, {"query_id": 2, "text": f"card {CARD}"}])
         if isinstance(world.database, MariaDbDatabase):
             world.database.run("ALTER TABLE `query_log` MODIFY `text` BLOB")
@@ -118,7 +118,7 @@ class TestWhole:
 
 
 class TestIncremental:
-    def test_it_takes_what_changed_since_the_load_before_began(self, world: World) -> None:
+    def test_it_takes_what_changed_since_the_load_before_began(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 5))
         assert ids(world.frame(export(NEW_ORDERS, world.stores))) == [1, 2, 3, 4, 5]
         lately = datetime.now(UTC) - timedelta(minutes=2)
@@ -129,12 +129,12 @@ class TestIncremental:
         assert ids(world.frame(export(NEW_ORDERS, world.stores))) == [2, 9]
         assert export(replace(NEW_ORDERS, lag=timedelta(minutes=1)), world.stores).objects == ()
 
-    def test_a_change_that_was_committed_late_is_within_the_lag(self, world: World) -> None:
+    def test_a_change_that_was_committed_late_is_within_the_lag(self, world: ExtractWorld) -> None:
         export(NEW_ORDERS, world.stores)
         world.database.put("orders", orders(1, 1, datetime.now(UTC) - timedelta(minutes=5)))
         assert ids(world.frame(export(NEW_ORDERS, world.stores))) == [1]
 
-    def test_rows_that_change_while_it_runs_are_not_lost(self, world: World) -> None:
+    def test_rows_that_change_while_it_runs_are_not_lost(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 9))
         changed: list[int] = []
         times: list[datetime] = []
@@ -153,7 +153,7 @@ class TestIncremental:
         second = world.frame(export(replace(NEW_ORDERS, lag=timedelta(0)), world.stores))
         assert ids(second) == [-3, -2, -1, 1, 2, 3]
 
-    def test_loads_of_days_do_not_move_the_watermark(self, world: World) -> None:
+    def test_loads_of_days_do_not_move_the_watermark(self, world: ExtractWorld) -> None:
         export(NEW_ORDERS, world.stores)
         world.database.put("orders", orders(1, 1, datetime.now(UTC)))
         assert export(Request("day", date(2026, 3, 1), datasets=(ORDERS,)), world.stores).watermarks == {}
@@ -161,7 +161,7 @@ class TestIncremental:
 
 
 class TestDays:
-    def test_a_day_is_what_was_last_changed_on_it(self, world: World) -> None:
+    def test_a_day_is_what_was_last_changed_on_it(self, world: ExtractWorld) -> None:
         midnight = datetime(2026, 3, 2, tzinfo=UTC)
         for number, at in enumerate(
             (midnight - timedelta(microseconds=1), midnight, midnight + timedelta(hours=23.99))
@@ -172,7 +172,7 @@ class TestDays:
         assert (ids(world.frame(manifest)), manifest.name.day) == ([1, 2], "2026-03-02")
         assert all("/load=2026-03-02/" in each.key for each in manifest.objects)
 
-    def test_a_day_that_went_on_after_its_load_died_is_looked_at_once_more(self, world: World) -> None:
+    def test_a_day_that_went_on_after_its_load_died_is_looked_at_once_more(self, world: ExtractWorld) -> None:
         today = datetime.now(UTC)
         of_day = Request("day", today.date(), datasets=(ORDERS,), part_rows=3)
         world.database.put("orders", orders(1, 5, today.replace(hour=0, minute=0)))
@@ -197,7 +197,7 @@ class TestDays:
         with pytest.raises(SourceError, match="only where deleted rows are looked for"):
             Request(mode, day, many_deleted=True)
 
-    def test_a_day_to_come_is_refused(self, world: World) -> None:
+    def test_a_day_to_come_is_refused(self, world: ExtractWorld) -> None:
         with pytest.raises(SourceError, match="has not begun"):
             export(Request("day", date(2999, 1, 1)), world.stores)
 
@@ -205,7 +205,7 @@ class TestDays:
 @pytest.mark.parametrize("world", ["mariadb"], indirect=True)  # SQLite has no such times
 class TestTimesOfNoCalendar:
     @pytest.mark.parametrize("time", ["0000-00-00 00:00:00", "2026-02-00 10:00:00"])
-    def test_the_row_reaches_the_rules_as_text(self, world: World, time: str) -> None:
+    def test_the_row_reaches_the_rules_as_text(self, world: ExtractWorld, time: str) -> None:
         world.database.put("orders", orders(1, 4))
         world.database.run(
             f"SET SESSION sql_mode = ''; UPDATE `orders` SET `ordered_at` = '{time}' WHERE `order_id` = 2"  # noqa: S608
@@ -217,7 +217,7 @@ class TestTimesOfNoCalendar:
         assert (first["updated_at"].dtype, second["ordered_at"].dtype) == (FRAME_TYPES["datetime"],) * 2
         assert first["updated_at"].to_list() == [NOON + timedelta(seconds=n) for n in range(3)]
 
-    def test_in_a_column_of_another_type_it_is_text_as_well(self, world: World) -> None:
+    def test_in_a_column_of_another_type_it_is_text_as_well(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 1))
         world.database.run("ALTER TABLE `orders` DROP `status`, ADD `status` DATETIME")
         world.database.run("SET SESSION sql_mode = ''; UPDATE `orders` SET `status` = '0000-00-00'")

@@ -15,7 +15,6 @@ import polars as pl
 import pytest
 from msgspec import structs
 
-from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, PRODUCTS, QUERY_LOG
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.errors import TransientError
@@ -24,6 +23,7 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_text
 from pipeline_assets.privacy.masking import mask
 from pipeline_assets.privacy.tokens import TokenKey
@@ -34,6 +34,7 @@ from pipeline_assets.raw.stores import INBOX, InboxQuarantine, InboxStores
 from pipeline_assets.storage.documents import from_json, to_json
 from tests.worlds.number_spellings import DIGITS, SEPARATORS, spelled
 from tests.worlds.source import frame_of
+from tests.worlds.stores import make_bucket, make_table
 from tests.worlds.withheld import withheld
 
 KEY = TokenKey("k1", bytes(range(32)))
@@ -42,21 +43,15 @@ CANARIES = Canaries((CARD, CODE, SSN))
 PAYMENT = {"card_number": CARD, "card_security_code": CODE, "method": "card"}
 
 
-class World:
+class InboxWorld:
     """An inbox, and where its files go."""
 
     def __init__(self, access: Access) -> None:
         self.s3, name = access.s3, uuid4().hex[:12]
         self.inbox, self.raw, self.kept, table = (f"{kind}-{name}" for kind in ("inbox", "raw", "kept", "ledger"))
         for bucket in (self.inbox, self.raw, self.kept):
-            self.s3.create_bucket(Bucket=bucket)
-            self.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        access.dynamodb.create_table(
-            TableName=table,
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+            make_bucket(self.s3, bucket)
+        make_table(access.dynamodb, table)
         ledger, quarantine = Ledger(access.dynamodb, table), InboxQuarantine(self.s3, self.kept, INBOX)
         self.stores = InboxStores(self.s3, ledger, quarantine, Loads(self.s3, self.raw), KEY)
 
@@ -90,8 +85,8 @@ class World:
 
 
 @pytest.fixture
-def world(bare_cloud: Access) -> World:
-    return World(bare_cloud)
+def world(bare_cloud: Access) -> InboxWorld:
+    return InboxWorld(bare_cloud)
 
 
 @pytest.fixture
@@ -115,7 +110,7 @@ def payments(number: int) -> pl.DataFrame:
 
 class TestPassedOn:
     @pytest.mark.usefixtures("small_parts")
-    def test_rows_arrive_without_numbers_as_a_load_of_the_day(self, world: World) -> None:
+    def test_rows_arrive_without_numbers_as_a_load_of_the_day(self, world: InboxWorld) -> None:
         receipt = INBOX_FLOW.ingest(world.deliver("payments/a.parquet", parquet(payments(5))), world.stores)
         assert (receipt.counts, receipt.refused, receipt.partitions[0].partition) == (Counts(5, 5), "", "2026-03-01")
         (manifest,) = world.manifests()
@@ -128,12 +123,12 @@ class TestPassedOn:
         assert world.left() == []
         assert world.leaks() == []
 
-    def test_a_file_without_rows_is_a_load_without_objects(self, world: World) -> None:
+    def test_a_file_without_rows_is_a_load_without_objects(self, world: InboxWorld) -> None:
         receipt = INBOX_FLOW.ingest(world.deliver("payments/a.parquet", parquet(payments(0))), world.stores)
         assert (receipt.counts, receipt.refused) == (Counts(), "")
         assert [manifest.objects for manifest in world.manifests()] == [()]
 
-    def test_columns_under_other_names_lose_their_numbers_too(self, world: World) -> None:
+    def test_columns_under_other_names_lose_their_numbers_too(self, world: InboxWorld) -> None:
         frame = payments(2).rename({"card_number": "Card_Number", "card_security_code": " CARD_SECURITY_CODE"})
         frame = frame.with_columns(
             pan=pl.lit(int(CARD)),
@@ -149,12 +144,12 @@ class TestPassedOn:
         assert "cvv2" not in found.columns
         assert world.leaks() == []
 
-    def test_numbers_that_are_no_text_are_read_as_well(self, world: World) -> None:
+    def test_numbers_that_are_no_text_are_read_as_well(self, world: InboxWorld) -> None:
         frame = payments(1).with_columns(card_number=pl.lit(int(CARD)))
         INBOX_FLOW.ingest(world.deliver("payments/a.parquet", parquet(frame)), world.stores)
         assert world.frame(world.manifests()[0])["card_token"][0] == KEY.token("card_number", CARD)
 
-    def test_no_spelling_of_a_number_arrives(self, world: World) -> None:
+    def test_no_spelling_of_a_number_arrives(self, world: InboxWorld) -> None:
         spellings = [spelled(CARD, (4, 4, 4, 4), separator, "{}") for separator in SEPARATORS.values()]
         spellings += [spelled(CARD, (4, 4, 4, 4), " ", digit) for digit in DIGITS.values()]
         spellings += [
@@ -167,7 +162,7 @@ class TestPassedOn:
         assert [text for text in found if " ending " not in text] == []
         assert world.leaks() == []
 
-    def test_security_codes_arrive_under_no_name_and_identifiers_as_they_are(self, world: World) -> None:
+    def test_security_codes_arrive_under_no_name_and_identifiers_as_they_are(self, world: InboxWorld) -> None:
         codes = ["card_verification_number", "card validation code", "CVD", "cid", "secCode", "pin"]
         frame = source(PRODUCTS, {"product_id": 1, "package_size": "4684847513501"}).with_columns(
             *(pl.lit(CODE).alias(name) for name in codes),
@@ -182,7 +177,7 @@ class TestPassedOn:
         assert set(row) == {*PRODUCTS.column_names, "ean", "erp_ref"}
         assert world.leaks() == []
 
-    def test_what_curation_will_reject_is_passed_on(self, world: World) -> None:
+    def test_what_curation_will_reject_is_passed_on(self, world: InboxWorld) -> None:
         frame = source(CUSTOMERS, {"customer_id": -1, "ssn": SSN}).drop("country")
         receipt = INBOX_FLOW.ingest(world.deliver("customers/a.parquet", parquet(frame)), world.stores)
         assert (receipt.refused, world.frame(world.manifests()[0])["customer_id"].to_list()) == ("", [-1])
@@ -202,11 +197,11 @@ PATHS: dict[str, dict[str, str | None]] = {
 
 
 class TestPaths:
-    def put(self, world: World, name: str, frame: pl.DataFrame) -> Receipt:
+    def put(self, world: InboxWorld, name: str, frame: pl.DataFrame) -> Receipt:
         return INBOX_FLOW.ingest(world.deliver(f"customers/{name}", parquet(frame)), world.stores)
 
     @pytest.mark.parametrize("name", PATHS)
-    def test_what_only_the_name_says_is_a_column(self, world: World, name: str) -> None:
+    def test_what_only_the_name_says_is_a_column(self, world: InboxWorld, name: str) -> None:
         frame = source(CUSTOMERS, {"customer_id": 1}, {"customer_id": 2}).drop("country", "age_band")
         assert self.put(world, name, frame).refused == ""
         found = world.frame(world.manifests()[0])
@@ -223,7 +218,7 @@ class TestPaths:
         ],
     )
     def test_what_the_file_says_as_well_may_be_there(
-        self, world: World, name: str, column: str, values: list[object]
+        self, world: InboxWorld, name: str, column: str, values: list[object]
     ) -> None:
         frame = source(CUSTOMERS, {"customer_id": 1}, {"customer_id": 2}).with_columns(pl.Series(column, values))
         assert self.put(world, f"{name}/a.parquet", frame).refused == ""
@@ -240,7 +235,7 @@ class TestPaths:
         ],
     )
     def test_what_contradicts_is_refused_and_stays(
-        self, world: World, name: str, column: str, values: list[object]
+        self, world: InboxWorld, name: str, column: str, values: list[object]
     ) -> None:
         frame = source(CUSTOMERS, {"customer_id": 1}, {"customer_id": 2}).with_columns(pl.Series(column, values))
         receipt = self.put(world, f"{name}/a.parquet", frame)
@@ -249,7 +244,7 @@ class TestPaths:
         assert len(world.left()) == 1
         assert world.stores.loads.keys("") == []
 
-    def test_a_number_of_a_person_in_it_is_masked_as_in_a_file(self, world: World) -> None:
+    def test_a_number_of_a_person_in_it_is_masked_as_in_a_file(self, world: InboxWorld) -> None:
         frame = payments(1).drop("card_number", "card_security_code")
         key = f"payments/card_number={CARD}/card_security_code={CODE}/a.parquet"
         INBOX_FLOW.ingest(world.deliver(key, parquet(frame)), world.stores)
@@ -264,7 +259,7 @@ class TestPaths:
     )
 
     @pytest.mark.parametrize("key", NAMES)
-    def test_a_number_of_a_person_in_it_is_told_nowhere(self, world: World, key: str) -> None:
+    def test_a_number_of_a_person_in_it_is_told_nowhere(self, world: InboxWorld, key: str) -> None:
         version = world.deliver(key, parquet(payments(2).drop("card_number")))
         receipt = INBOX_FLOW.ingest(version, world.stores)
         assert (receipt.refused, receipt.counts) == ("", Counts(2, 2))
@@ -276,7 +271,9 @@ class TestPaths:
         assert world.left() == []
         assert world.leaks() == []
 
-    def test_a_refused_file_with_a_number_in_its_name_is_told_without_and_not_found_again(self, world: World) -> None:
+    def test_a_refused_file_with_a_number_in_its_name_is_told_without_and_not_found_again(
+        self, world: InboxWorld
+    ) -> None:
         receipt = INBOX_FLOW.ingest(world.deliver(f"carts/{CARD}.parquet", b"x"), world.stores)
         assert receipt.refused.startswith("carts/[card ending 1111].parquet: it is not where")
         said = to_json(receipt).decode() + json.dumps(list(world.stores.quarantine.documents(receipt)))
@@ -286,19 +283,19 @@ class TestPaths:
         assert "deliver it again under another name" in again.refused
         assert (again.id, again.run) == (damaged.id, 2)
 
-    def test_a_store_that_does_not_answer_is_told_without_it(self, world: World) -> None:
+    def test_a_store_that_does_not_answer_is_told_without_it(self, world: InboxWorld) -> None:
         version = world.deliver(f"payments/{CARD}.parquet", parquet(payments(1)))
         with withheld(world.s3, version.key, "SlowDown", 503), pytest.raises(TransientError) as raised:
             INBOX_FLOW.ingest(version, world.stores)
         assert scan_text("said", f"{raised.value} {raised.value.attributes()}", CANARIES) == []
         assert raised.value.__suppress_context__
 
-    def test_a_file_without_rows_has_none(self, world: World) -> None:
+    def test_a_file_without_rows_has_none(self, world: InboxWorld) -> None:
         frame = source(CUSTOMERS, {"customer_id": 1}).drop("country").clear()
         assert self.put(world, "country=DE/a.parquet", frame).counts == Counts()
 
 
-def test_a_column_that_a_file_has_twice_is_named(world: World) -> None:
+def test_a_column_that_a_file_has_twice_is_named(world: InboxWorld) -> None:
     whole = parquet(source(CUSTOMERS, {"customer_id": 1}).select("customer_id", emaix="country", email="country"))
     twice = whole.replace(b"emaix", b"email")
     receipt = INBOX_FLOW.ingest(world.deliver("customers/a.parquet", twice), world.stores)
@@ -306,7 +303,7 @@ def test_a_column_that_a_file_has_twice_is_named(world: World) -> None:
 
 
 class TestAgain:
-    def test_a_second_delivery_changes_nothing(self, world: World) -> None:
+    def test_a_second_delivery_changes_nothing(self, world: InboxWorld) -> None:
         version = world.deliver("payments/a.parquet", parquet(payments(1)))
         first = INBOX_FLOW.ingest(version, world.stores)
         before = self.stored(world)
@@ -315,7 +312,7 @@ class TestAgain:
         assert world.stores.ledger.deliveries(version.id) == 2
 
     @pytest.mark.usefixtures("small_parts")
-    def test_deliveries_at_once_make_one_load(self, world: World) -> None:
+    def test_deliveries_at_once_make_one_load(self, world: InboxWorld) -> None:
         version = world.deliver("payments/a.parquet", parquet(payments(7)))
         with ThreadPoolExecutor(6) as threads:
             receipts = list(threads.map(lambda _: INBOX_FLOW.ingest(version, world.stores), range(6)))
@@ -325,7 +322,7 @@ class TestAgain:
         assert world.stores.ledger.totals(INBOX).counts == Counts(7, 7)
 
     def test_files_that_claim_the_same_load_get_loads_of_their_own(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, world: InboxWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(inbox, "_MICROSECONDS", 1)
         versions = [world.deliver(f"payments/{n}.parquet", parquet(payments(n))) for n in range(1, 11)]
@@ -335,7 +332,7 @@ class TestAgain:
 
     @pytest.mark.parametrize("step", ["begin", "put_part", "finish", "record", "delete_object"])
     def test_whatever_it_dies_after_the_next_delivery_ends_it(
-        self, world: World, monkeypatch: pytest.MonkeyPatch, step: str
+        self, world: InboxWorld, monkeypatch: pytest.MonkeyPatch, step: str
     ) -> None:
         version = world.deliver("payments/a.parquet", parquet(payments(3)))
         dying = {"record": world.stores.ledger, "delete_object": world.s3}.get(step, world.stores.loads)
@@ -357,7 +354,7 @@ class TestAgain:
         assert len({each["Key"] for each in versions}) == len(versions) == 3
         assert world.left() == []
 
-    def test_a_newer_file_of_the_name_is_not_deleted_with_the_older(self, world: World) -> None:
+    def test_a_newer_file_of_the_name_is_not_deleted_with_the_older(self, world: InboxWorld) -> None:
         older = world.deliver("payments/a.parquet", parquet(payments(1)))
         newer = world.deliver("payments/a.parquet", parquet(payments(2)))
         INBOX_FLOW.ingest(older, world.stores)
@@ -366,7 +363,7 @@ class TestAgain:
         assert len(world.manifests()) == 2
 
     @staticmethod
-    def stored(world: World) -> list[tuple[str, str]]:
+    def stored(world: InboxWorld) -> list[tuple[str, str]]:
         versions = world.s3.list_object_versions(Bucket=world.raw)["Versions"]
         return sorted((each["Key"], each["VersionId"]) for each in versions)
 
@@ -390,7 +387,7 @@ BAD = {
 
 class TestRefused:
     @pytest.mark.parametrize("name", BAD)
-    def test_it_goes_nowhere_and_is_said_without_a_value(self, world: World, name: str) -> None:
+    def test_it_goes_nowhere_and_is_said_without_a_value(self, world: InboxWorld, name: str) -> None:
         version = world.deliver(*BAD[name])
         receipt = INBOX_FLOW.ingest(version, world.stores)
         assert receipt.refused.startswith(f"{version.key}: it ")
@@ -404,7 +401,7 @@ class TestRefused:
         assert NAME not in said
 
     @pytest.mark.parametrize("seed", [1, 2, 3, 176, 434, 486])  # over the last three the reader panicked
-    def test_a_damaged_file_has_an_end(self, world: World, seed: int) -> None:
+    def test_a_damaged_file_has_an_end(self, world: InboxWorld, seed: int) -> None:
         told = random.Random(seed)
         damaged = bytearray(parquet(payments(50).with_columns(more=pl.lit([1, 2], pl.List(pl.Int64)))))
         for _ in range(5):
@@ -413,7 +410,7 @@ class TestRefused:
         assert receipt.counts.conserved
         assert receipt.refused or receipt.counts == Counts(50, 50)
 
-    def test_it_is_tried_again_while_it_is_there(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_is_tried_again_while_it_is_there(self, world: InboxWorld, monkeypatch: pytest.MonkeyPatch) -> None:
         version = world.deliver("carts/a.parquet", parquet(payments(2)))
         assert INBOX_FLOW.ingest(version, world.stores).refused
         assert INBOX_FLOW.ingest(version, world.stores).run == 1
@@ -424,7 +421,7 @@ class TestRefused:
         assert list(world.stores.quarantine.documents(replace(again, run=1))) == []
 
     def test_a_delivery_after_it_was_tried_again_leaves_the_quarantine_alone(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, world: InboxWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         version = world.deliver("carts/a.parquet", parquet(payments(2)))
         INBOX_FLOW.ingest(version, world.stores)
@@ -433,7 +430,7 @@ class TestRefused:
         monkeypatch.setattr(InboxQuarantine, "_list", None, raising=False)
         assert INBOX_FLOW.ingest(version, world.stores) == again
 
-    def test_one_that_expired_has_an_end(self, world: World) -> None:
+    def test_one_that_expired_has_an_end(self, world: InboxWorld) -> None:
         version = world.deliver("payments/a.parquet", parquet(payments(1)))
         world.s3.delete_object(Bucket=world.inbox, Key=version.key, VersionId=version.version_id)
         assert "no longer in the bucket" in INBOX_FLOW.ingest(version, world.stores).refused
@@ -446,20 +443,20 @@ class TestRefused:
             pytest.param("NoSuchBucket", "its bucket is not there", id="no bucket"),
         ],
     )
-    def test_one_that_is_withheld_is_refused_and_stays(self, world: World, code: str, why: str) -> None:
+    def test_one_that_is_withheld_is_refused_and_stays(self, world: InboxWorld, code: str, why: str) -> None:
         version = world.deliver("payments/a.parquet", parquet(payments(1)))
         with withheld(world.s3, version.key, code, 400):
             assert why in INBOX_FLOW.ingest(version, world.stores).refused
         assert [each["VersionId"] for each in world.left()] == [version.version_id]
         assert INBOX_FLOW.ingest(version, world.stores, redo=True).counts == Counts(received=1, accepted=1)
 
-    def test_a_foreign_message_is_kept_without_numbers(self, world: World) -> None:
+    def test_a_foreign_message_is_kept_without_numbers(self, world: InboxWorld) -> None:
         world.stores.quarantine.keep_message("m-1", f"card {CARD}", "s3_event", f"not JSON: {CARD}")
         assert world.stores.quarantine.message("m-1") is not None
         assert world.leaks() == []
 
 
-def test_the_time_of_the_event_names_the_load(world: World) -> None:
+def test_the_time_of_the_event_names_the_load(world: InboxWorld) -> None:
     version = structs.replace(
         world.deliver("payments/a.parquet", parquet(payments(1))), event_time="2026-03-01T23:59:59.999Z"
     )

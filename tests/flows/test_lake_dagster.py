@@ -27,8 +27,9 @@ from pipeline_assets.definitions import defs
 from pipeline_assets.lake.layout import LoadName, RawObject
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_folder, scan_text
 from pipeline_assets.raw.assets import exported
-from tests.worlds.lake import Lake, foreign, load_name, until
+from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.stack import RunningStack
+from tests.worlds.waiting import until
 
 RAW, CURATED, LOADS = dg.AssetKey(["raw", "orders"]), dg.AssetKey(["curated", "orders"]), dg.AssetKey(["lake", "loads"])
 #: The daemon ticks every five seconds, and what is made of something is told a tick after it.

@@ -14,24 +14,28 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from deploy.cli.deployment import Where, deployment_of
+from deploy.cli.commands import Where
+from deploy.cli.deployment import deployment_of
 from deploy.cli.state import print_status
-from deploy.local.access import Access
-from deploy.local.flows import FLOWS, flow_status, messages_in
 from deploy.local.outputs import environment_contract
-from deploy.local.reconciliation import announce_lost
-from pipeline_assets.curation.ingest import CURATION_FLOW
+from pipeline_assets.curation.assets import CurationStoresResource
 from pipeline_assets.curation.sensors import loads_watch
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.s3_events import notification
+from pipeline_assets.flows import flow_row, queued_flows
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of, quarantine_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
+from pipeline_assets.lineage.resources import MetricsResource
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.reconcile import announce_lost
+from pipeline_assets.operations.status import flow_status, messages_in
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
 from pipeline_assets.storage.documents import from_json, to_json
-from tests.worlds.lake import Lake, foreign, load_name, until
+from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.stack import RunningStack
+from tests.worlds.waiting import until
 
 #: Nothing of the lake comes near the graph.
 pytestmark = pytest.mark.any_engine
@@ -235,13 +239,17 @@ class TestLoads:
         finally:
             configuration: Any = {"QueueConfigurations": told}
             lake.s3.put_bucket_notification_configuration(Bucket=lake.raw, NotificationConfiguration=configuration)
-        assert announce_lost(lake.access, CURATION_FLOW).announced >= 2
+        assert announce_lost(lake.access, flow_row("ecommerce")).announced >= 2
         assert lake.marker(name)["load_id"] == name.load_id
         assert lake.receipt(lake.id_of(stored)).counts == Counts(1, 1)
 
     @staticmethod
     def watched() -> str:
-        said = loads_watch(dg.build_sensor_context())
+        said = loads_watch(
+            dg.build_sensor_context(),
+            curation_stores=CurationStoresResource.of_environment(),
+            metrics=MetricsResource.of_environment(),
+        )
         assert isinstance(said, dg.SkipReason)
         return str(said.skip_message)
 
@@ -318,7 +326,9 @@ def test_no_number_is_anywhere_but_in_the_inbox(lake: Lake) -> None:
 
 
 def said_in_the_ledger(lake: Lake) -> str:
-    receipts = "\n".join(to_json(receipt).decode() for flow in FLOWS for receipt in lake.ledger.receipts(flow))
+    receipts = "\n".join(
+        to_json(receipt).decode() for flow in queued_flows() for receipt in lake.ledger.receipts(flow.name)
+    )
     pages = lake.access.dynamodb.get_paginator("scan").paginate(TableName=lake.access.table("ledger"))
     return receipts + json.dumps([page["Items"] for page in pages], default=str)
 

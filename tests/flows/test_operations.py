@@ -27,8 +27,8 @@ from pipeline_assets.operations.replay import replay_files, replay_message
 from pipeline_assets.tickets import rows
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.trace import FileTrace, TicketTrace, trace_file, trace_ticket
-from tests.flows.test_tickets_flow import HEADER, TicketCloud, row
 from tests.worlds.graph_picture import picture
+from tests.worlds.ticket_cloud import HEADER, TicketCloud, row
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
@@ -209,7 +209,7 @@ def test_a_dead_letter_comes_back_and_its_file_into_the_graph(desk: Desk) -> Non
         QueueUrl=desk.access.queue("tickets-dlq"), MessageBody=json.dumps({"Records": [record]})
     )
     assert desk.letters.dead_url == desk.access.queue("tickets-dlq")
-    assert "was given up and lies in the dead letters" in desk.trace("lost").verdict
+    assert "was dead-lettered" in desk.trace("lost").verdict
     shown = desk.cesta_json("redrive", "--dry-run")
     assert (shown["moved"], shown["left"]) == (0, 1)
     assert shown["letters"][0]["announces"] == [f"s3://{desk.bucket}/{desk.key('lost')} {version}"]

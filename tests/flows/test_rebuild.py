@@ -21,14 +21,14 @@ from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import ObjectsGoneError
-from tests.worlds.tickets import World, random_history, random_rows, row, ticket_world
+from tests.worlds.tickets import TicketWorld, random_history, random_rows, row, ticket_world
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
 
 
 @pytest.fixture
-def world(cloud: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(cloud: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[TicketWorld]:
     monkeypatch.setattr(ingest, "BATCH_ROWS", 3)
     monkeypatch.setattr(emptying, "BATCH", 4)
     with ticket_world(cloud) as one:
@@ -36,7 +36,7 @@ def world(cloud: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worl
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_rebuilt_graph_says_the_same(world: World, seed: int) -> None:
+def test_a_rebuilt_graph_says_the_same(world: TicketWorld, seed: int) -> None:
     random_history(world, random.Random(seed))
     before = world.picture()
     done = world.rebuild()
@@ -49,7 +49,7 @@ def test_a_rebuilt_graph_says_the_same(world: World, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_lost_ledger_and_a_lost_graph_come_back_from_the_bucket_alone(world: World, seed: int) -> None:
+def test_a_lost_ledger_and_a_lost_graph_come_back_from_the_bucket_alone(world: TicketWorld, seed: int) -> None:
     random_history(world, random.Random(100 + seed))
     before = world.picture()
     world.forget()
@@ -60,7 +60,7 @@ def test_a_lost_ledger_and_a_lost_graph_come_back_from_the_bucket_alone(world: W
     assert catch_up(world.stores()).restored == ()
 
 
-def test_what_does_not_belong_into_the_graph_goes(world: World) -> None:
+def test_what_does_not_belong_into_the_graph_goes(world: TicketWorld) -> None:
     world.load("a.csv", row("T1"), row("T2", "Milk", category="Dairy"))
     before = world.picture()
     driver = world.cloud.graph
@@ -75,7 +75,7 @@ def test_what_does_not_belong_into_the_graph_goes(world: World) -> None:
     assert done.same is False
 
 
-def test_a_rule_that_was_mended_counts_in_graph_and_ledger(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_that_was_mended_counts_in_graph_and_ledger(world: TicketWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     world.load("a.csv", row("T1"), row("T2", quantity=5_000))
     monkeypatch.setattr("pipeline_assets.tickets.rows.LARGEST_QUANTITY", 1_000)
     done = world.rebuild()
@@ -84,7 +84,7 @@ def test_a_rule_that_was_mended_counts_in_graph_and_ledger(world: World, monkeyp
     assert world.stores().ledger.totals("tickets").counts == done.counts
 
 
-def test_tickets_of_deleted_objects_stop_a_rebuild_that_is_not_forced(world: World) -> None:
+def test_tickets_of_deleted_objects_stop_a_rebuild_that_is_not_forced(world: TicketWorld) -> None:
     kept, gone = world.load("kept.csv", row("T1")), world.load("gone.csv", row("T2"), row("T3"))
     world.delete(gone)
     before = world.picture()
@@ -99,7 +99,7 @@ def test_tickets_of_deleted_objects_stop_a_rebuild_that_is_not_forced(world: Wor
     assert kept.uri not in done.missing
 
 
-def test_what_an_expired_version_said_is_not_needed(world: World) -> None:
+def test_what_an_expired_version_said_is_not_needed(world: TicketWorld) -> None:
     world.load("late.csv", row("T1"))
     expired = world.load("moved.csv", row("T1", quantity=7), row("T2"))
     assert world.picture()["CONTAINS"] == [("T1", "Bread", 7), ("T2", "Bread", 1)]
@@ -111,7 +111,7 @@ def test_what_an_expired_version_said_is_not_needed(world: World) -> None:
     assert world.picture() == before
 
 
-def test_files_that_arrive_meanwhile_are_neither_lost_nor_doubled(world: World) -> None:
+def test_files_that_arrive_meanwhile_are_neither_lost_nor_doubled(world: TicketWorld) -> None:
     dice = random.Random(3)
     for number in range(6):
         world.load(f"{number}.csv", *random_rows(dice))
@@ -141,14 +141,14 @@ def test_files_that_arrive_meanwhile_are_neither_lost_nor_doubled(world: World) 
     assert world.picture() == raced
 
 
-def cesta(world: World, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
+def cesta(world: TicketWorld, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
     contract = environment_contract(world.cloud.instance, world.cloud.outputs)
     environment = {**os.environ, **contract, "TICKETS_BUCKET": world.bucket, "LEDGER_TABLE": world.table}
     command = [sys.executable, "-m", "deploy.cli.main", "rebuild", "graph", "--from-env", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, input=said)
 
 
-def test_the_command_asks_rebuilds_and_compares(world: World) -> None:
+def test_the_command_asks_rebuilds_and_compares(world: TicketWorld) -> None:
     world.load("a.csv", row("T1"), row("T2"))
     runs = {receipt.id: receipt.run for receipt in world.stores().ledger.receipts("tickets")}
     declined = cesta(world, said="n\n")
@@ -158,7 +158,7 @@ def test_the_command_asks_rebuilds_and_compares(world: World) -> None:
     assert (done.returncode, "says exactly what it said before" in done.stdout) == (0, True), done.stderr
 
 
-def test_the_command_names_the_files_whose_tickets_would_be_lost(world: World) -> None:
+def test_the_command_names_the_files_whose_tickets_would_be_lost(world: TicketWorld) -> None:
     world.delete(world.load("gone.csv", row("T1")))
     refused = cesta(world, "--yes")
     assert (refused.returncode, f"s3://{world.bucket}/gone.csv" in refused.stderr) == (1, True)
@@ -190,7 +190,9 @@ class MortalGraph(PurchaseGraph):
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_rebuild_that_dies_anywhere_is_mended_by_the_next_or_by_a_catch_up(world: World, *, after: bool) -> None:
+def test_a_rebuild_that_dies_anywhere_is_mended_by_the_next_or_by_a_catch_up(
+    world: TicketWorld, *, after: bool
+) -> None:
     world.load("a.csv", row("T1"), row("T2"), row("T3"), row("T4"))
     world.load("a.csv", row("T1", quantity=2), row("T2"), row("T5"))
     world.load("b.csv", row("T5", "Milk", category="Dairy"), row("T6"))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.stocks.feed import as_csv, minute_files, write_minute
 from tests.worlds.stack import RunningStack
+from tests.worlds.waiting import until
 
 #: No price file comes near the graph.
 pytestmark = pytest.mark.any_engine
@@ -46,13 +46,6 @@ def versions(cloud: RunningStack, prefix: str) -> Counter[str]:
         Bucket=cloud.access.bucket("stocks"), Prefix=prefix
     )
     return Counter(version["Key"] for page in pages for version in page.get("Versions", []))
-
-
-def until(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.2)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from pipeline_assets.stocks.ingest import STOCK_FLOW
 from pipeline_assets.stocks.load import Load
 from tests.worlds.mortality import DeadError, Fate
 from tests.worlds.stack import RunningStack
-from tests.worlds.stocks import World, bar, stock_world
+from tests.worlds.stocks import StockWorld, bar, stock_world
 
 #: No price file comes near the graph.
 pytestmark = pytest.mark.any_engine
@@ -32,7 +32,7 @@ MOST_ATTEMPTS = 50
 
 
 @pytest.fixture
-def world(cloud: RunningStack) -> Iterator[World]:
+def world(cloud: RunningStack) -> Iterator[StockWorld]:
     with stock_world(cloud) as made:
         yield made
 
@@ -43,7 +43,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestOneFile:
-    def test_its_prices_are_items_as_exact_as_they_were_written(self, world: World) -> None:
+    def test_its_prices_are_items_as_exact_as_they_were_written(self, world: StockWorld) -> None:
         receipt = world.load(
             "a.csv", "CSTA,2026-11-19 14:30:00,112.40,112.4567890123456789,112.05,112.10,1000000000000"
         )
@@ -61,11 +61,11 @@ class TestOneFile:
             ("stocks", "2026-11-19", False),
         }
 
-    def test_a_missing_volume_is_no_zero(self, world: World) -> None:
+    def test_a_missing_volume_is_no_zero(self, world: StockWorld) -> None:
         world.load("CSTA.csv", "2026-11-19,1,2,1,2,", "2026-11-18,1,2,1,2,0", header="Date,Open,High,Low,Close,Volume")
         assert [item.get("volume") for item in world.items()] == ["0", None]
 
-    def test_a_real_file_comes_in(self, world: World) -> None:
+    def test_a_real_file_comes_in(self, world: StockWorld) -> None:
         receipt = world.load(
             "stocks/AAPL.csv",
             '2026-11-18,"1,234.50",1240.00,1230.25,1238.75,1238.75,"52,722,800"',
@@ -83,7 +83,7 @@ class TestOneFile:
         ]
 
     def test_prices_before_the_first_partition_are_in_the_table_and_in_the_account_of_their_arrival(
-        self, world: World
+        self, world: StockWorld
     ) -> None:
         receipt = world.load("IBM.csv", "1985-03-04,1,2,1,2,5", header="Date,Open,High,Low,Close,Volume")
         assert len(world.items()) == 1
@@ -91,7 +91,7 @@ class TestOneFile:
 
     @pytest.mark.parametrize("rows", [1, 5_000], ids=["across batches", "in one batch"])
     def test_the_first_row_of_a_time_counts_its_repeats_are_counted_and_contradictions_kept_aside(
-        self, world: World, rows: int, monkeypatch: pytest.MonkeyPatch
+        self, world: StockWorld, rows: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(ingest, "BATCH_ROWS", rows)
         receipt = world.load("a.csv", bar(close=1), bar(close=1), bar(close="1.00"), bar(close=2), bar(second=1))
@@ -100,18 +100,18 @@ class TestOneFile:
         assert world.rejected(receipt) == [(4, "one_price")]
         assert world.ingest(world.versions[0], redo=True).counts == receipt.counts
 
-    def test_a_file_of_bad_rows_alone_is_refused_and_part_of_no_day(self, world: World) -> None:
+    def test_a_file_of_bad_rows_alone_is_refused_and_part_of_no_day(self, world: StockWorld) -> None:
         receipt = world.load("a.csv", bar(close=-1))
         assert "all 1 rows were rejected" in receipt.refused
         assert [p.asset for p in receipt.partitions] == ["stocks/landed"]
         assert world.items() == []
 
-    def test_a_file_without_ticker_is_refused_whole(self, world: World) -> None:
+    def test_a_file_without_ticker_is_refused_whole(self, world: StockWorld) -> None:
         receipt = world.load("prices.csv", "2026-11-18,1,2,1,2", header="Date,Open,High,Low,Close")
         assert "row 0 lacks the column ticker" in receipt.refused
         assert receipt.counts == Counts(received=1, quarantined=1)
 
-    def test_its_tickers_are_known_by_day(self, world: World) -> None:
+    def test_its_tickers_are_known_by_day(self, world: StockWorld) -> None:
         world.load("a.csv", bar("AGRU"), bar("ZPTO"))
         tickers = world.stores().tickers
         assert tickers.of_day("2026-11-19") == tickers.all() == ["AGRU", "ZPTO"]
@@ -121,31 +121,31 @@ class TestOneFile:
 
 
 class TestSeveralFiles:
-    def test_a_correction_replaces_what_it_names_and_nothing_else(self, world: World) -> None:
+    def test_a_correction_replaces_what_it_names_and_nothing_else(self, world: StockWorld) -> None:
         world.load("a.csv", bar(second=1, close=1), bar(second=2, close=2))
         receipt = world.load("a.csv", bar(second=2, close=20), bar(second=3, close=30))
         assert world.closes() == {("CSTA", 1): "1", ("CSTA", 2): "20", ("CSTA", 3): "30"}
         assert receipt.effects["items_overwritten"] == 1
 
-    def test_an_older_file_that_comes_late_never_overwrites_a_newer_one(self, world: World) -> None:
+    def test_an_older_file_that_comes_late_never_overwrites_a_newer_one(self, world: StockWorld) -> None:
         older = world.put("a.csv", bar(second=1, close=1), bar(second=2, close=2))
         world.load("b.csv", bar(second=2, close=20))
         assert world.ingest(older).counts == Counts(received=2, accepted=1, superseded=1)
         assert world.closes() == {("CSTA", 1): "1", ("CSTA", 2): "20"}
 
-    def test_of_a_superseded_time_every_row_is_superseded(self, world: World) -> None:
+    def test_of_a_superseded_time_every_row_is_superseded(self, world: StockWorld) -> None:
         older = world.put("a.csv", bar(close=1), bar(close=1), bar(close=2))
         world.load("b.csv", bar(close=9))
         assert world.ingest(older).counts == Counts(received=3, superseded=3)
 
-    def test_a_delivery_that_comes_again_changes_nothing(self, world: World) -> None:
+    def test_a_delivery_that_comes_again_changes_nothing(self, world: StockWorld) -> None:
         receipt = world.load("a.csv", bar())
         assert world.ingest(world.versions[0]) == receipt
         assert world.ledger.totals("stocks").counts == receipt.counts
         assert world.ledger.deliveries(receipt.id) == 2
 
     @pytest.mark.usefixtures("small_batches")
-    def test_a_redo_gives_the_same(self, world: World) -> None:
+    def test_a_redo_gives_the_same(self, world: StockWorld) -> None:
         older = world.put("a.csv", *(bar(second=n, close=1) for n in range(7)), bar(close="none"))
         newer = world.put("b.csv", *(bar(second=n, close=2) for n in range(3, 5)))
         first = [world.ingest(version) for version in (older, newer)]
@@ -159,7 +159,7 @@ class TestSeveralFiles:
         assert world.ledger.totals("stocks").counts == again[0].counts + again[1].counts
         assert world.rejected(again[0]) == [(8, "price_positive")]
 
-    def test_a_version_that_is_gone_is_refused_and_its_redo_changes_nothing(self, world: World) -> None:
+    def test_a_version_that_is_gone_is_refused_and_its_redo_changes_nothing(self, world: StockWorld) -> None:
         receipt = world.load("a.csv", bar())
         gone = world.put("b.csv", bar(second=9))
         for version in (world.versions[0], gone):
@@ -174,7 +174,7 @@ class TestSeveralFiles:
 class TestOnTheWay:
     ROWS = (*(bar(second=n) for n in range(7)), bar(second=0), bar(second=1, close=5), bar(close="none"))
 
-    def test_work_that_ran_out_of_time_goes_on_where_it_stopped(self, world: World) -> None:
+    def test_work_that_ran_out_of_time_goes_on_where_it_stopped(self, world: StockWorld) -> None:
         version = world.put("a.csv", *self.ROWS)
         stores = world.stores()
         seconds = iter([60.0, 60.0, 60.0, 60.0, 60.0])
@@ -187,7 +187,7 @@ class TestOnTheWay:
         assert self._through(world).counts == Counts(received=10, accepted=7, duplicate=1, quarantined=2)
         assert stores.loads.load(version) is None
 
-    def test_it_keeps_the_place_in_the_order_that_it_was_begun_with(self, world: World) -> None:
+    def test_it_keeps_the_place_in_the_order_that_it_was_begun_with(self, world: StockWorld) -> None:
         """Announced again from a listing of its bucket, a version may come with another time."""
         version = world.put("a.csv", *self.ROWS)
         with pytest.raises(DeadError):
@@ -199,7 +199,7 @@ class TestOnTheWay:
         assert receipt.source.stamp == version.stamp
         assert {item["owner"].rsplit("/", 3)[0] for item in world.items()} == {version.stamp}
 
-    def test_who_is_behind_counts_nothing(self, world: World) -> None:
+    def test_who_is_behind_counts_nothing(self, world: StockWorld) -> None:
         loads, version = world.stores().loads, world.put("a.csv", *self.ROWS)
         begun = Load(version)
         third, fifth = replace(begun, next_row=3), replace(begun, next_row=5)
@@ -217,7 +217,7 @@ class TestOnTheWay:
         assert loads.load(version) == again
 
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-    def test_it_may_die_at_any_call(self, world: World, *, after: bool) -> None:
+    def test_it_may_die_at_any_call(self, world: StockWorld, *, after: bool) -> None:
         """Killed before or after each call in turn, and delivered again: items, counts and quarantine are the same."""
         for at in range(1, 100):
             version = world.put(f"{at}.csv", *self.ROWS)
@@ -235,7 +235,7 @@ class TestOnTheWay:
         totals = world.ledger.totals("stocks")
         assert (totals.objects, totals.counts.received) == (at, 10 * at)
 
-    def test_of_two_workers_one_goes_on(self, world: World) -> None:
+    def test_of_two_workers_one_goes_on(self, world: StockWorld) -> None:
         version = world.put("a.csv", *self.ROWS)
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda _: _delivered(world, version, Fate(), redo=False), range(2)))
@@ -243,7 +243,7 @@ class TestOnTheWay:
         assert world.ledger.totals("stocks").objects == 1
 
     @pytest.mark.parametrize("redo", [False, True], ids=["the same event", "a redo"])
-    def test_somebody_else_may_do_all_of_it_at_any_moment(self, world: World, *, redo: bool) -> None:
+    def test_somebody_else_may_do_all_of_it_at_any_moment(self, world: StockWorld, *, redo: bool) -> None:
         """Before each call in turn another worker does the whole object: nothing is counted twice or undone."""
         for at in range(1, 100):
             version = world.put(f"{at}.csv", *self.ROWS)
@@ -262,7 +262,7 @@ class TestOnTheWay:
         totals = world.ledger.totals("stocks")
         assert (totals.objects, totals.counts.received) == (at, 10 * at)
 
-    def _through(self, world: World) -> Receipt:
+    def _through(self, world: StockWorld) -> Receipt:
         return world.ingest(world.versions[-1])
 
 
@@ -348,7 +348,7 @@ def test_any_history_gives_the_table_of_the_oracle(
         assert world.ledger.account("stocks/landed", "2026-11-20").counts == sum(found, Counts())
 
 
-def _check_counts(world: World, receipt: Receipt, rows: Sequence[Row], owned: set[tuple[str, int]]) -> None:
+def _check_counts(world: StockWorld, receipt: Receipt, rows: Sequence[Row], owned: set[tuple[str, int]]) -> None:
     counts = receipt.counts
     assert counts.conserved
     assert counts.received == len(rows)
@@ -363,7 +363,7 @@ def _check_counts(world: World, receipt: Receipt, rows: Sequence[Row], owned: se
         assert counts.duplicate == sum(first.get(row[:2]) == row for row in rows) - len(first)
 
 
-def _delivered(world: World, version: ObjectVersion, fate: Fate, *, redo: bool) -> None:
+def _delivered(world: StockWorld, version: ObjectVersion, fate: Fate, *, redo: bool) -> None:
     """Work an event through; who was killed comes again, who met another worker comes again as the queue would."""
     for _ in range(MOST_ATTEMPTS):
         try:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,29 +13,24 @@ import pytest
 from botocore.client import BaseClient
 
 from deploy.cli.prices import print_prices
-from deploy.local.flows import flow_status
 from deploy.local.outputs import environment_contract
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.lineage.resources import LedgerResource
+from pipeline_assets.operations.status import flow_status
 from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_landed
 from pipeline_assets.stocks.checks import STOCK_CHECKS
 from pipeline_assets.stocks.feed import as_csv, minute_files, write_minute
 from pipeline_assets.stocks.table import StockTable
 from tests.worlds.stack import RunningStack
 from tests.worlds.stocks import HEADER, bar
+from tests.worlds.waiting import until
 
 #: No price file comes near the graph.
 pytestmark = pytest.mark.any_engine
 MINUTE = datetime(2026, 4, 1, 14, 30, tzinfo=UTC)
 PATIENCE = 60.0
-
-
-def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def put(cloud: RunningStack, key: str, text: str | bytes) -> Receipt:
@@ -168,7 +162,10 @@ def materialized(day: str) -> tuple[Mapping[str, dg.MetadataValue[Any]], dict[st
         [stocks_landed, stocks, *STOCK_CHECKS],
         selection=dg.AssetSelection.assets(stocks),
         partition_key=day,
-        resources={"stock_stores": StockStoresResource()},
+        resources={
+            "stock_stores": StockStoresResource.of_environment(),
+            "ledger": LedgerResource.of_environment(),
+        },
         raise_on_error=False,
     )
     (done,) = result.asset_materializations_for_node("stocks")

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from deploy.cli.deployment import Deployment
 from deploy.cli.quarantine import print_documents, print_list
-from deploy.local.access import Access
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
@@ -23,6 +22,7 @@ from pipeline_assets.events.rejection import RejectedChange
 from pipeline_assets.events.sources import StreamBatch, source_from_json
 from pipeline_assets.lineage.bridge import Place, Shown, Standing, plan
 from pipeline_assets.lineage.metadata import sources_table
+from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.rejected import rejected_files
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError, Fate, Mortal

@@ -30,7 +30,8 @@ from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.worlds.graph_picture import contents, expected_picture, picture
 from tests.worlds.ledger_accounts import source_ids
-from tests.worlds.mortality import DeadError, Fate, ledger_table, mortal_stores
+from tests.worlds.mortality import DeadError, Fate, mortal_stores
+from tests.worlds.stores import ledger_table
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
@@ -233,7 +234,7 @@ def test_several_workers_at_once(cloud: RunningStack, history: History, workers:
 def _check(cloud: RunningStack, history: History, workers: int) -> None:
     cloud.graph.execute_query("MATCH (n) WHERE NOT n:GraphLock DETACH DELETE n")
     versions = _uploaded(cloud, history.files)
-    with ledger_table(cloud) as table:
+    with ledger_table(cloud.access.dynamodb) as table:
 
         def work(deliveries: Sequence[Delivery]) -> None:
             for delivery in deliveries:

@@ -5,102 +5,30 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 import pytest
 
-from deploy.local.flows import flow_status
-from deploy.local.reconciliation import announce_lost
-from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.errors import TimeBudgetReachedError
-from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.queue import EventQueue
-from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.s3_events import object_versions
-from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.reconcile import announce_lost
 from pipeline_assets.operations.replay import replay_message
+from pipeline_assets.operations.status import flow_status
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import BATCH_ROWS, TICKET_FLOW
-from pipeline_assets.tickets.stores import TicketStores
 from tests.worlds.graph_picture import picture
+from tests.worlds.ticket_cloud import HEADER, TicketCloud, row
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
 
-HEADER = ",".join(TICKETS.column_names) + "\n"
-PATIENCE = 60.0
-
-
-class TicketCloud:
-    """The ticket flow of a running instance, as somebody who puts files sees it."""
-
-    def __init__(self, cloud: RunningStack) -> None:
-        self.cloud = cloud
-        self.access = cloud.access
-        self.ledger = Ledger(cloud.access.dynamodb, cloud.access.table("ledger"))
-        self.bucket = cloud.access.bucket("tickets")
-
-    def put(self, key: str, text: str | bytes) -> str:
-        """Put an object and return its version."""
-        body = text if isinstance(text, bytes) else text.encode()
-        return self.access.s3.put_object(Bucket=self.bucket, Key=key, Body=body)["VersionId"]
-
-    def send(self, body: str) -> None:
-        """Put a message into the ticket queue by hand."""
-        self.access.sqs.send_message(QueueUrl=self.access.queue("tickets"), MessageBody=body)
-
-    def notification(self, key: str, version: str, *, moment: str, sequencer: str) -> dict[str, Any]:
-        """A record as S3 writes it."""
-        return {
-            "eventSource": "aws:s3",
-            "eventName": "ObjectCreated:Put",
-            "eventTime": moment,
-            "s3": {
-                "bucket": {"name": self.bucket},
-                "object": {"key": key, "versionId": version, "eTag": "", "size": 1, "sequencer": sequencer},
-            },
-        }
-
-    def receipt(self, key: str, version: str) -> Receipt:
-        """The receipt of an object version, once it is there."""
-        found: list[Receipt] = self.wait(lambda: self.receipts(key, version))
-        return found[0]
-
-    def receipts(self, key: str, version: str) -> list[Receipt]:
-        """The receipts of an object version that wait for Dagster, which does not run here."""
-        reports = self.ledger.pending("tickets", limit=10_000)
-        return [r.receipt for r in reports if (r.receipt.version.key, r.receipt.version.version_id) == (key, version)]
-
-    @contextmanager
-    def stores(self) -> Iterator[TicketStores]:
-        """The stores of the instance, for work that no function does."""
-        quarantine = Quarantine(self.access.s3, self.access.bucket("quarantine"), "tickets")
-        yield TicketStores(self.access.s3, self.ledger, PurchaseGraph(self.cloud.graph), quarantine)
-
-    def wait(self, look: Any) -> Any:
-        """What `look` returns, as soon as it is something."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            if found := look():
-                return found
-            time.sleep(0.05)
-        pytest.fail(f"nothing came within {PATIENCE:.0f} s")
-
-    def quarantined(self, prefix: str) -> list[dict[str, Any]]:
-        """The documents in the quarantine under a prefix."""
-        bucket = self.access.bucket("quarantine")
-        listed = self.access.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
-        bodies = (self.access.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in listed)
-        return [json.loads(line) for body in bodies for line in body.decode().splitlines()]
-
-    def lines(self, ticket: str) -> list[tuple[Any, ...]]:
-        return [(product, quantity) for t, product, quantity in picture(self.cloud.graph)["CONTAINS"] if t == ticket]
+#: What shows, on the embedded graph as well, that the flow goes through.
+SMOKE = pytest.mark.every_engine
 
 
 @pytest.fixture
@@ -109,19 +37,7 @@ def tickets(cloud: RunningStack) -> TicketCloud:
     return TicketCloud(cloud)
 
 
-def row(ticket: str, product: str = "Bread", quantity: object = 1, **changes: str) -> str:
-    values = {
-        "ticket_id": ticket,
-        "product": product,
-        "basket_id": f"B-{ticket}",
-        "timestamp": "2026-11-14 18:00:00",
-        "category": "Bakery",
-        "quantity": str(quantity),
-        "store": "S1",
-    } | changes
-    return ",".join(values.values()) + "\n"
-
-
+@SMOKE
 def test_an_uploaded_file_is_the_graph_and_the_receipt_says_so(tickets: TicketCloud) -> None:
     content = HEADER + row("T1") + row("T1", "Milk", 2, category="") + row("T2", "Bread", 1.5, store="S2")
     receipt = tickets.receipt("tickets.csv", tickets.put("tickets.csv", content))
@@ -145,6 +61,7 @@ def test_an_uploaded_file_is_the_graph_and_the_receipt_says_so(tickets: TicketCl
     }
 
 
+@SMOKE
 def test_the_same_event_again_changes_nothing_but_the_deliveries(tickets: TicketCloud) -> None:
     version = tickets.put("twice.csv", HEADER + row("T1") + row("T1"))
     receipt = tickets.receipt("twice.csv", version)
@@ -158,6 +75,7 @@ def test_the_same_event_again_changes_nothing_but_the_deliveries(tickets: Ticket
     assert tickets.ledger.totals("tickets") == totals
 
 
+@SMOKE
 def test_bad_rows_are_kept_with_rule_reason_and_place_and_the_rest_goes_through(tickets: TicketCloud) -> None:
     content = HEADER + row("T1") + row("T2", quantity=0) + row("T3", timestamp="soon") + row("T4", store="") + "T5,x\n"
     receipt = tickets.receipt("bad.csv", tickets.put("bad.csv", content))
@@ -186,12 +104,14 @@ def test_a_file_that_cannot_be_read_is_refused_with_one_sentence(tickets: Ticket
     assert [k["reason"] for k in tickets.quarantined(f"tickets/{receipt.id}/")] == [receipt.refused]
 
 
+@SMOKE
 def test_a_correction_replaces_what_the_file_said_before(tickets: TicketCloud) -> None:
     tickets.receipt("day.csv", tickets.put("day.csv", HEADER + row("T1", quantity=1) + row("T2")))
     tickets.receipt("day.csv", tickets.put("day.csv", HEADER + row("T1", quantity=7)))
     assert picture(tickets.cloud.graph)["CONTAINS"] == [("T1", "Bread", 7)]
 
 
+@SMOKE
 def test_an_older_version_whose_event_comes_late_is_superseded(tickets: TicketCloud) -> None:
     # In a bucket that announces nothing by itself, so that the events come in the order of this test.
     bucket = tickets.bucket = tickets.access.bucket("quarantine")
@@ -297,7 +217,7 @@ def test_markers_of_tools_leave_no_receipt_and_no_refusal(tickets: TicketCloud) 
     assert [tickets.ledger.receipt(each) for each in ids] == [None] * len(ids)
     assert tickets.ledger.totals("tickets").objects == before + 1
     # What other tests left in the bucket without a receipt is announced; these are not.
-    assert announce_lost(tickets.access, TICKET_FLOW).left_alone >= len(versions)
+    assert announce_lost(tickets.access, flow_row("tickets")).left_alone >= len(versions)
     tickets.wait(lambda: flow_status(tickets.access, "tickets").queued == 0)
     assert [tickets.ledger.receipt(each) for each in ids] == [None] * len(ids)
 
@@ -323,6 +243,7 @@ def test_a_gzip_file_is_read(tickets: TicketCloud) -> None:
     assert receipt.counts == Counts(received=1, accepted=1)
 
 
+@pytest.mark.alone
 def test_an_upload_is_in_the_graph_about_a_second_later(tickets: TicketCloud) -> None:
     tickets.receipt("warm.csv", tickets.put("warm.csv", HEADER + row("T0")))
     started = time.monotonic()
@@ -379,6 +300,7 @@ def test_a_redo_of_a_file_that_is_gone_changes_nothing(tickets: TicketCloud) -> 
     assert tickets.ledger.receipt(receipt.id) == receipt
 
 
+@SMOKE
 def test_a_lost_graph_is_filled_again_from_ledger_and_bucket(tickets: TicketCloud) -> None:
     keys = ["lost/1.csv", "lost/2.csv"]
     for number, key in enumerate(keys):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.local.reconciliation import announce_lost
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.reconcile import announce_lost
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from tests.flows.test_tickets_flow import HEADER, TicketCloud, row
 from tests.worlds.graph_picture import picture
 from tests.worlds.stack import RunningStack
+from tests.worlds.ticket_cloud import HEADER, TicketCloud, row
 
 pytestmark = pytest.mark.any_engine
 
@@ -44,7 +45,7 @@ def test_a_ledger_that_was_lost_is_written_again_and_the_graph_stays(tickets: Ti
 
     known = [tickets.ledger.receipt(receipt.id) for receipt in receipts]
     _forget(tickets.cloud)
-    found = announce_lost(tickets.access, TICKET_FLOW)
+    found = announce_lost(tickets.access, flow_row("tickets"))
     assert (found.stored, found.announced, found.passed_over) == (3, 3, 0)
     again = [tickets.receipt(r.version.key, r.version.version_id) for r in receipts]
     tickets.wait(lambda: tickets.ledger.totals("tickets") == totals)
@@ -62,7 +63,7 @@ def test_a_ledger_that_was_lost_is_written_again_and_the_graph_stays(tickets: Ti
 def test_what_has_a_receipt_is_not_announced(tickets: TicketCloud) -> None:
     version = tickets.put("known.csv", HEADER + row("K1"))
     receipt = tickets.receipt("known.csv", version)
-    assert announce_lost(tickets.access, TICKET_FLOW).announced == 0
+    assert announce_lost(tickets.access, flow_row("tickets")).announced == 0
     assert tickets.ledger.deliveries(receipt.id) == 1
 
 

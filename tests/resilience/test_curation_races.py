@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from deploy.local.access import Access
 from pipeline_assets.curation.ingest import CURATION_FLOW, DATASETS, recurate_day
 from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.operations.access import Access
 from tests.worlds.curation import DAY, MORNING, PUT_RECEIPT, STORES, CurationWorld, frame, row
 from tests.worlds.mortality import DeadError, Fate
 

@@ -15,9 +15,9 @@ import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
-from deploy.local.access import Access
 from pipeline_assets.datasets.ecommerce import ORDERS, PAYMENTS
 from pipeline_assets.errors import TransientError
+from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.loads import Part
@@ -29,7 +29,7 @@ from tests.worlds.extracts import (
     DATABASES,
     NEW_ORDERS,
     Dying,
-    World,
+    ExtractWorld,
     ids,
     world_of,
 )
@@ -37,13 +37,13 @@ from tests.worlds.source import orders
 
 
 @pytest.fixture(params=DATABASES)
-def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> World:
+def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> ExtractWorld:
     return world_of(request, tmp_path, bare_cloud)
 
 
 class TestResuming:
     @pytest.mark.parametrize("parts", [1, 2, 3])
-    def test_a_load_that_died_goes_on_under_its_id(self, world: World, parts: int) -> None:
+    def test_a_load_that_died_goes_on_under_its_id(self, world: ExtractWorld, parts: int) -> None:
         world.database.put("orders", orders(1, 8))
         with pytest.raises(KeyboardInterrupt):
             export(ALL_ORDERS, world.stores, Dying(parts))
@@ -58,7 +58,7 @@ class TestResuming:
         assert ids(world.frame(manifest)) == list(range(1, 9))
         assert ids(world.frame(export(replace(NEW_ORDERS, lag=timedelta(0)), world.stores))) == [1]
 
-    def test_a_load_is_gone_on_with_only_by_one_of_its_kind(self, world: World) -> None:
+    def test_a_load_is_gone_on_with_only_by_one_of_its_kind(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 4))
         with pytest.raises(KeyboardInterrupt):
             export(ALL_ORDERS, world.stores, Dying(1))
@@ -69,7 +69,7 @@ class TestResuming:
         assert ids(world.frame(died)) == [1, 2, 3, 4]
 
     def test_a_shorter_page_of_another_that_ends_at_the_same_key_is_not_the_end(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, world: ExtractWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         world.database.put("orders", [*orders(1, 1), *orders(3, 4)])
         read = world.stores.source.rows
@@ -87,7 +87,7 @@ class TestResuming:
         manifest = export(ALL_ORDERS, world.stores)
         assert ids(world.frame(manifest)) == [1, 3, 4, 5, 6]
 
-    def test_many_exports_at_once_make_whole_loads(self, world: World) -> None:
+    def test_many_exports_at_once_make_whole_loads(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 40))
         with ThreadPoolExecutor(6) as threads:
             manifests = list(
@@ -116,7 +116,9 @@ class TestResuming:
         with pytest.raises(TransientError, match=r"for the columns of orders .* using \*\*\*"):
             SourceDatabase("mysql://shop:hunter%402%2Fsecret@127.0.0.1:1/shop").versions(ORDERS)
 
-    def test_what_is_put_at_the_same_time_is_put_again(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_what_is_put_at_the_same_time_is_put_again(
+        self, world: ExtractWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(conditional_puts, "_PAUSE", 0)
         answers = ["ConditionalRequestConflict"] * 2
 
@@ -135,7 +137,7 @@ class TestResuming:
             world.s3.meta.events.unregister("before-send.s3.PutObject", answer)
         assert answers == []
 
-    def test_a_claim_that_was_answered_too_late_is_not_given_up(self, world: World) -> None:
+    def test_a_claim_that_was_answered_too_late_is_not_given_up(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 2))
         again = [0]
 
@@ -159,7 +161,7 @@ class TestAbandoned:
 
     @pytest.mark.parametrize("request_", [ALL_ORDERS, NEW_ORDERS])
     def test_a_load_of_an_earlier_day_is_closed_and_another_takes_its_place(
-        self, world: World, ago: Callable[[timedelta], None], request_: Request
+        self, world: ExtractWorld, ago: Callable[[timedelta], None], request_: Request
     ) -> None:
         world.database.put("orders", orders(1, 5))
         ago(timedelta(days=3))
@@ -179,7 +181,7 @@ class TestAbandoned:
         assert len([key for key in world.keys("_loads/") if key.endswith(".abandoned")]) == 1
 
     def test_what_an_abandoned_load_left_is_found_since_the_last_that_was_finished(
-        self, world: World, ago: Callable[[timedelta], None]
+        self, world: ExtractWorld, ago: Callable[[timedelta], None]
     ) -> None:
         ago(timedelta(days=4))
         export(NEW_ORDERS, world.stores)
@@ -191,7 +193,7 @@ class TestAbandoned:
         assert ids(world.frame(export(NEW_ORDERS, world.stores))) == [1, 2, 3, 4, 5]
 
     def test_nothing_relies_on_it_where_somebody_finishes_it_after_all(
-        self, world: World, ago: Callable[[timedelta], None]
+        self, world: ExtractWorld, ago: Callable[[timedelta], None]
     ) -> None:
         world.database.put("orders", orders(1, 5))
 
@@ -205,7 +207,7 @@ class TestAbandoned:
         assert late.watermarks
         assert ids(world.frame(export(replace(NEW_ORDERS, keys=True), world.stores))) == [1, 2, 3, 4, 5]
 
-    def test_a_load_has_tokens_of_one_key(self, world: World) -> None:
+    def test_a_load_has_tokens_of_one_key(self, world: ExtractWorld) -> None:
         world.database.put("payments", [{"payment_id": number, "card_number": CARD} for number in range(1, 6)])
         only = Request("full", datasets=(PAYMENTS,), part_rows=2)
         with pytest.raises(KeyboardInterrupt):

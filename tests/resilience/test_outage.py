@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from deploy.local.flows import FlowStatus, flow_status
 from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.operations.status import FlowStatus, flow_status
 from tests.worlds.graph_picture import picture
 from tests.worlds.stack import RunningStack, running_stack
 from tests.worlds.ticket_days import COUNTS, body_of, day_of, key_of, picture_of

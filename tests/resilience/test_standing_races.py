@@ -29,7 +29,7 @@ from pipeline_assets.tickets.leaving import told_what_leaves
 from pipeline_assets.tickets.stores import TicketStores
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError
-from tests.worlds.tickets import HEADER, World, row, ticket_world
+from tests.worlds.tickets import HEADER, TicketWorld, row, ticket_world
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
@@ -39,7 +39,7 @@ DAY = "2026-11-14"
 
 
 @pytest.fixture
-def world(cloud: RunningStack) -> Iterator[World]:
+def world(cloud: RunningStack) -> Iterator[TicketWorld]:
     with ticket_world(cloud) as made:
         yield made
 
@@ -70,7 +70,7 @@ def finished(graph: PurchaseGraph, load: Load) -> Load:
 
 
 def test_claims_of_two_versions_on_the_same_tickets_are_all_taken_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: TicketWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A part that stood and a whole version on its way, which the newest one replaces both."""
     monkeypatch.setattr(store, "RETIRE_BATCH", 4)
@@ -89,7 +89,7 @@ def test_claims_of_two_versions_on_the_same_tickets_are_all_taken_back(
 
 
 def test_a_catch_up_finds_a_part_that_stands_again_though_its_receipt_says_refused(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: TicketWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = world.load("a.csv", row("T1", quantity=1))
     part = put_cut(world, "a.csv", row("T1", quantity=5))
@@ -103,7 +103,7 @@ def test_a_catch_up_finds_a_part_that_stands_again_though_its_receipt_says_refus
     assert (receipt.counts, receipt.refused) == (Counts(received=2, accepted=1, quarantined=1), "")
 
 
-def test_a_later_run_tells_whom_a_run_touched_that_died(world: World) -> None:
+def test_a_later_run_tells_whom_a_run_touched_that_died(world: TicketWorld) -> None:
     earlier, later = world.load("a.csv", row("T1", quantity=1)), world.put("b.csv", row("T1", quantity=2))
     with pytest.raises(DeadError):
         TICKET_FLOW.ingest(later, watched(world, earlier, 1, die))
@@ -113,7 +113,7 @@ def test_a_later_run_tells_whom_a_run_touched_that_died(world: World) -> None:
     assert receipt.counts == Counts(received=1, superseded=1)
 
 
-def test_deliveries_are_counted_also_once_another_object_has_changed_the_counts(world: World) -> None:
+def test_deliveries_are_counted_also_once_another_object_has_changed_the_counts(world: TicketWorld) -> None:
     earlier = world.load("a.csv", row("T1", quantity=1))
     world.load("b.csv", row("T1", quantity=2))
     TICKET_FLOW.ingest(earlier, world.stores())
@@ -121,7 +121,7 @@ def test_deliveries_are_counted_also_once_another_object_has_changed_the_counts(
 
 
 @pytest.mark.parametrize("ticket", ["N\u00f1", "Nn\u0303", "\udcff"], ids=["composed", "decomposed", "no UTF-8"])
-def test_what_leaves_with_a_rejected_row_is_told_however_its_ticket_is_spelt(world: World, ticket: str) -> None:
+def test_what_leaves_with_a_rejected_row_is_told_however_its_ticket_is_spelt(world: TicketWorld, ticket: str) -> None:
     graph = world.stores().graph
     world.load("a.csv", row("N\u00f1"))
     load = Load(world.put("a.csv", row("N\u00f1")))
@@ -129,7 +129,7 @@ def test_what_leaves_with_a_rejected_row_is_told_however_its_ticket_is_spelt(wor
     assert ("before, the file had 'Bread' x 1" in told.reason) == (ticket != "\udcff")
 
 
-def test_a_version_that_was_overtaken_on_its_way_does_not_stand_by_half(world: World) -> None:
+def test_a_version_that_was_overtaken_on_its_way_does_not_stand_by_half(world: TicketWorld) -> None:
     """Its first rows met a newer version, its last ones a redo of that version, which ends with nothing."""
     graph = world.stores().graph
     graph.ensure_schema()
@@ -164,12 +164,12 @@ class Watched:
         return self.inner.record(receipt, report=report, delivery=delivery)
 
 
-def watched(world: World, source: ObjectVersion, run: int, before: Callable[[], object]) -> TicketStores:
+def watched(world: TicketWorld, source: ObjectVersion, run: int, before: Callable[[], object]) -> TicketStores:
     stores = world.stores()
     return replace(stores, ledger=Watched(stores.ledger, source, run, before))  # type: ignore[arg-type]
 
 
-def put_cut(world: World, key: str, *rows: str) -> ObjectVersion:
+def put_cut(world: TicketWorld, key: str, *rows: str) -> ObjectVersion:
     whole = world.put(key, *rows)
     body = gzip.compress("\n".join([HEADER, *rows, ""]).encode())[:-8]
     put = world.cloud.access.s3.put_object(Bucket=world.bucket, Key=key, Body=body)
@@ -180,13 +180,13 @@ def die() -> None:
     raise DeadError
 
 
-def accounted(world: World) -> tuple[Counts, set[str]]:
+def accounted(world: TicketWorld) -> tuple[Counts, set[str]]:
     ledger = world.stores().ledger
     return ledger.account("tickets", DAY).counts, set(source_ids(ledger, "tickets", DAY))
 
 
 def test_the_account_of_a_day_stays_with_the_whole_version_that_came_between_graph_and_receipt_of_a_cut_one(
-    world: World,
+    world: TicketWorld,
 ) -> None:
     older = world.put("a.csv", row("T1"), row("T2"))
     cut = put_cut(world, "a.csv", row("T1"))
@@ -196,7 +196,7 @@ def test_the_account_of_a_day_stays_with_the_whole_version_that_came_between_gra
 
 
 @pytest.fixture
-def refused_again(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[ObjectVersion, ObjectVersion]:
+def refused_again(world: TicketWorld, monkeypatch: pytest.MonkeyPatch) -> tuple[ObjectVersion, ObjectVersion]:
     """An older version, and a newer one of which today's rules reject every row."""
     older, newer = world.put("a.csv", row("T1", quantity=5)), world.put("a.csv", row("T1", quantity=1))
     TICKET_FLOW.ingest(newer, world.stores())
@@ -206,7 +206,7 @@ def refused_again(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[Object
 
 @pytest.mark.parametrize("redo", [False, True], ids=["delivered again", "replayed again"])
 def test_what_stands_again_gets_its_receipt_also_where_the_worker_died_before_it(
-    world: World, refused_again: tuple[ObjectVersion, ObjectVersion], *, redo: bool
+    world: TicketWorld, refused_again: tuple[ObjectVersion, ObjectVersion], *, redo: bool
 ) -> None:
     older, newer = refused_again
     TICKET_FLOW.ingest(older, world.stores())
@@ -217,7 +217,7 @@ def test_what_stands_again_gets_its_receipt_also_where_the_worker_died_before_it
 
 
 def test_what_is_begun_again_before_its_first_receipt_is_worked_in(
-    world: World, refused_again: tuple[ObjectVersion, ObjectVersion]
+    world: TicketWorld, refused_again: tuple[ObjectVersion, ObjectVersion]
 ) -> None:
     older, newer = refused_again
     redone = watched(world, older, 1, lambda: TICKET_FLOW.ingest(newer, world.stores(), redo=True))
@@ -225,7 +225,7 @@ def test_what_is_begun_again_before_its_first_receipt_is_worked_in(
     check_older_stands(world, older)
 
 
-def check_older_stands(world: World, older: ObjectVersion) -> None:
+def check_older_stands(world: TicketWorld, older: ObjectVersion) -> None:
     stores = world.stores()
     assert quantities(stores.graph) == {"T1": 5}
     receipt = stores.ledger.receipt(older.id)
@@ -235,7 +235,7 @@ def check_older_stands(world: World, older: ObjectVersion) -> None:
     assert accounted(world) == (Counts(received=1, accepted=1), {older.id})
 
 
-def test_a_revision_that_changes_no_count_names_a_place_that_dagster_has(world: World) -> None:
+def test_a_revision_that_changes_no_count_names_a_place_that_dagster_has(world: TicketWorld) -> None:
     world.load("a.csv", row("T1", quantity=1))
     world.load("b.csv", row("T1", quantity=2))
     world.load("a.csv", row("T2"))
@@ -243,7 +243,7 @@ def test_a_revision_that_changes_no_count_names_a_place_that_dagster_has(world: 
     assert [report.receipt.report_id for report in reports if not report.receipt.partitions] == []
 
 
-def test_a_file_that_takes_over_lines_of_many_tells_them_bit_by_bit(world: World) -> None:
+def test_a_file_that_takes_over_lines_of_many_tells_them_bit_by_bit(world: TicketWorld) -> None:
     """A time budget that suffices for one of them at a time, and no one is told twice."""
     others = [world.load(f"{number}.csv", row(f"T{number}")) for number in range(6)]
     whole = world.put("all.csv", *(row(f"T{number}", quantity=9) for number in range(6)))

@@ -2,16 +2,18 @@
 
 import asyncio
 import errno
+import json
 import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.local import cloud_host
-from deploy.local.cloud_host import Keeper, errors_raised
+from deploy.local.cloud_host import Keeper, errors_raised, take_over
 from deploy.local.processes import started_at
 
 
@@ -80,7 +82,7 @@ def test_what_was_not_written_is_tried_again_at_once(tmp_path: Path, capfd: pyte
     kept(keeper, lambda: eventually(lambda: len(lines(tried)) == 2))
     failed, succeeded = map(float, lines(tried))
     assert succeeded - failed < 4, "not nine times as long as the failure took"
-    assert "the state was not written (wait status 256); it is tried again" in capfd.readouterr().err
+    assert "the state was not written (exit code 1); it is tried again" in capfd.readouterr().err
 
 
 def test_a_copy_that_cannot_be_made_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,3 +131,18 @@ def test_an_error_that_is_only_logged_counts() -> None:
     with pytest.raises(OSError, match="failed to save sqs: full"), errors_raised(logger):
         logger.error("failed to save %s: %s", "sqs", "full")
     assert not logger.handlers
+
+
+def test_a_new_process_finds_no_message_in_hands_and_no_mapping_enabled(tmp_path: Path) -> None:
+    def written(*visible_at: float) -> dict[str, Any]:
+        messages = [{"body": '{"visible_at": 9}', "visible_at": at} for at in visible_at]
+        return {"payload": {"queues": {"data": {"key": {"messages": messages}}}}}
+
+    mapping = {"EventSourceArn": "arn:aws:sqs:us-east-1:0:tickets", "Enabled": True, "State": "Enabled"}
+    (tmp_path / "sqs.json").write_text(json.dumps(written(50.0, 400.0)))
+    (tmp_path / "lambda.json").write_text(json.dumps({"payload": {"esms": {"data": {"key": mapping}}}}))
+    take_over(tmp_path, now=100.0)
+    assert json.loads((tmp_path / "sqs.json").read_text()) == written(50.0, 100.0)
+    disabled = mapping | {"Enabled": False, "State": "Disabled"}
+    assert json.loads((tmp_path / "lambda.json").read_text()) == {"payload": {"esms": {"data": {"key": disabled}}}}
+    assert {file.name for file in tmp_path.iterdir()} == {"sqs.json", "lambda.json"}

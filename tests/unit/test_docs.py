@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from deploy.cli.main import app
 from docs.datasets import PAGE, page
-from pipeline_assets.settings import TicketSettings
+from pipeline_assets.tickets.stores import TicketSettings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])

@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from deploy.local.child import Child
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import PROJECT, Instance
 from deploy.local.supervisor import CRASHES_ALLOWED, Supervisor, end_leftovers
+from tests.worlds.waiting import eventually
 
 #: Announces itself, starts a grandchild, and notes in a file when it is asked to end.
 SERVER = """
@@ -31,15 +31,6 @@ grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60
 (place / name).touch()
 time.sleep(600)
 """
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def child(place: Path, name: str, *, tier: int = 0, program: str = SERVER, start_seconds: float = 10) -> Child:

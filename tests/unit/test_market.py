@@ -15,7 +15,7 @@ from itertools import pairwise
 import pytest
 
 from pipeline_assets.datasets.stocks import STOCKS
-from pipeline_assets.settings import MissingSettingError
+from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.stocks.companies import COMPANIES
 from pipeline_assets.stocks.feed import COLUMNS, FeedSettings, as_csv, minute_files, scheduled_minute
 from pipeline_assets.stocks.market import Bar, minute_bars

@@ -14,8 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from lambdas import file_events
-from lambdas.file_events import file_handler
+from lambdas._runtime import queue_handler
 from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.messages import (
     MOST_CONTINUATIONS,
@@ -40,10 +39,19 @@ class Flow:
 
     does: Callable[[ObjectVersion], Receipt | None] = lambda _: None
     name: str = "tickets"
+    rule_names: tuple[str, ...] = ()
     seen: list[str] = field(default_factory=list)
 
-    def ingest(self, version: ObjectVersion, stores: Any, *, seconds_left: Any = None) -> Receipt | None:
-        del stores, seconds_left
+    def ingest(
+        self,
+        version: ObjectVersion,
+        stores: Any,
+        *,
+        redo: bool = False,
+        report: bool = True,
+        seconds_left: Any = None,
+    ) -> Receipt | None:
+        del stores, redo, report, seconds_left
         self.seen.append(version.key)
         return self.does(version)
 
@@ -175,7 +183,7 @@ def test_the_function_counts_continuations_in_the_message_and_in_a_metric(
     sqs: Stubber, attributes: dict[str, Any] | None, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[str] = []
-    monkeypatch.setattr(file_events.metrics, "add_metric", lambda name, **_: counted.append(name))
+    monkeypatch.setattr(queue_handler.metrics, "add_metric", lambda name, **_: counted.append(name))
     sqs.add_response("change_message_visibility_batch", {"Successful": [], "Failed": []})
     sent = {"continuation": {"DataType": "Number", "StringValue": str(number)}}
     sqs.add_response("send_message", {}, {"QueueUrl": QUEUE, "MessageBody": ANY, "MessageAttributes": sent})
@@ -189,7 +197,9 @@ def test_the_function_counts_continuations_in_the_message_and_in_a_metric(
     if attributes is not None:
         record["messageAttributes"] = attributes
     opened: Any = lambda: (SimpleNamespace(quarantine=None), queue_of(sqs))  # noqa: E731
-    assert file_handler(Flow(moved), opened)({"Records": [record]}, Context()) == {"batchItemFailures": []}
+    assert queue_handler.queue_handler(Flow(moved), opened)({"Records": [record]}, Context()) == {
+        "batchItemFailures": []
+    }
     assert counted == ["ObjectsIgnored", "Continuations"]
 
 

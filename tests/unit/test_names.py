@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 import boto3
@@ -44,6 +45,7 @@ def names() -> list[tuple[str, int]]:
     return [*found, *((bucket, 63) for bucket in (*TO_COME, artifacts))]
 
 
+@cache
 def longest_region() -> str:
     session = boto3.Session()
     regions = {

@@ -50,6 +50,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("CESTA_MAVEN_REPOSITORY", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
+        monkeypatch.setattr("deploy.local.maven._RETRIES", 0)
         yield made
         server.shutdown()
 

@@ -44,7 +44,7 @@ class TestCards:
         texts += [f"{word} 4305615418711" for word in ("PAN", "Kreditkarte", "carte", "cc", "UnionPay", "cardNo")]
         texts += [f"{word}: 501800000009" for word in ("card", "Maestro")]
         series = pl.Series(texts)
-        assert masking.masked_text(series, QUERY_LOG).to_list() == [without_numbers(text) for text in texts]
+        assert masking.mask_text(series, QUERY_LOG).to_list() == [without_numbers(text) for text in texts]
 
     def test_numbers_that_are_no_cards_stay(self) -> None:
         looked, hits = false_hits(60)
@@ -70,7 +70,7 @@ class TestCards:
     @given(st.text("0123456789%&#;x\\u=<> -.cvpin", max_size=80))
     def test_nothing_that_looks_encoded_breaks_it(self, text: str) -> None:
         left = without_numbers(text)
-        assert masking.masked_text(pl.Series([text]), QUERY_LOG).to_list() == [left]
+        assert masking.mask_text(pl.Series([text]), QUERY_LOG).to_list() == [left]
 
     def test_what_looks_like_an_encoding_hides_no_digit(self) -> None:
         for text in (f"card=%41{VISA}", f"pan={VISA}", f"%{VISA}", f"\\x41{VISA}", f"&#65;{VISA}", f"a={VISA}&b"):

@@ -57,7 +57,7 @@ class TestVerdictOnAFile:
         [
             pytest.param(verdict(), "no event announces it", id="silent"),
             pytest.param(verdict(waiting=Waiting(3, 0, {})), "should be among the 3 in the queue", id="queued"),
-            pytest.param(verdict(letters=1), "was given up and lies in the dead letters", id="dead"),
+            pytest.param(verdict(letters=1), "was dead-lettered", id="dead"),
             pytest.param(verdict(place=load(done=False)), "is being loaded: 2 rows are in the graph", id="loading"),
             pytest.param(verdict(place=load()), "its receipt is not written yet", id="unrecorded"),
             pytest.param(
@@ -80,7 +80,9 @@ class TestVerdictOnAFile:
     def test_never_seen_names_what_waits(self) -> None:
         said = FileTrace("s3://b/a.csv", (), deleted=False, waiting=Waiting(2, 1, {})).verdict
         assert "never seen" in said
-        assert said.endswith("2 events wait in the queue and 1 were given up (`cesta redrive --dry-run` lists them).")
+        assert said.endswith(
+            "2 events wait in the queue and 1 were dead-lettered (`cesta redrive --dry-run` lists them)."
+        )
 
 
 def unseen(key: str, *, stored: bool, told: Receipt | None = None, waiting: Waiting = NOTHING, letters: int = 0) -> str:

@@ -8,7 +8,7 @@ import pytest
 import sqlglot
 
 from pipeline_assets.queries import portable
-from pipeline_assets.queries.named_query import Question, parse
+from pipeline_assets.queries.named_query import NamedQuery, parse_query
 from pipeline_assets.queries.portable import faults
 from pipeline_assets.queries.sql import COMMENT, queries
 from tests.worlds.sql_members import NAMED, REFUSED, TAKEN
@@ -16,8 +16,8 @@ from tests.worlds.sql_members import NAMED, REFUSED, TAKEN
 HEADER = "-- A\n--\n-- B?\n--\n-- Parameters\n--   p  {}  It\n--\n-- Columns\n--   a  It\n\n"
 
 
-def asked(statement: str) -> Question:
-    return Question("q", "", "", (), {}, statement)
+def asked(statement: str) -> NamedQuery:
+    return NamedQuery("q", "", "", (), {}, statement)
 
 
 @pytest.mark.parametrize("statement", REFUSED.values(), ids=REFUSED)
@@ -65,7 +65,7 @@ def test_how_a_query_is_written_does_not_matter(statement: str) -> None:
     ],
 )
 def test_a_parameter_counts_as_its_kind(kind: str, statement: str, right: bool) -> None:  # noqa: FBT001
-    assert (faults(parse("q.sql", HEADER.format(kind) + statement, COMMENT)) == []) is right
+    assert (faults(parse_query("q.sql", HEADER.format(kind) + statement, COMMENT)) == []) is right
 
 
 def test_files_are_judged_by_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

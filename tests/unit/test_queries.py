@@ -10,13 +10,14 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.lake.tables import GLUE_TYPES, lake_tables
+from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.athena import literal
-from pipeline_assets.queries.engine import Answer
-from pipeline_assets.queries.named_query import Question, QuestionError, Value, parse
+from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value, parse_query
+from pipeline_assets.queries.open_engine import QuerySettings
 from pipeline_assets.queries.portable import faults
 from pipeline_assets.queries.sql import COMMENT, placeholders, queries, query
-from pipeline_assets.settings import MissingSettingError, QuerySettings
 
 NAMES = [
     "customers_by_country",
@@ -42,23 +43,23 @@ def test_all_queries_are_there_in_the_order_of_their_names() -> None:
 
 @pytest.mark.parametrize("asked", queries(), ids=lambda asked: asked.name)
 class TestEachQuery:
-    def test_it_says_what_it_takes_and_gives(self, asked: Question) -> None:
+    def test_it_says_what_it_takes_and_gives(self, asked: NamedQuery) -> None:
         tree: Any = sqlglot.parse_one(asked.statement, dialect="athena")
         assert tree.named_selects == list(asked.columns)
         assert asked.answer.count("?") == 1
         assert set(placeholders(asked)) == {parameter.name for parameter in asked.parameters}
         assert all(not parameter.required for parameter in asked.parameters)
 
-    def test_athena_takes_it_and_answers_as_duckdb_does(self, asked: Question) -> None:
+    def test_athena_takes_it_and_answers_as_duckdb_does(self, asked: NamedQuery) -> None:
         assert faults(asked) == []
 
-    def test_it_only_reads(self, asked: Question) -> None:
+    def test_it_only_reads(self, asked: NamedQuery) -> None:
         (tree,) = sqlglot.parse(asked.statement, dialect="athena")
         assert isinstance(tree, exp.Select)
         named = {table.name for table in tree.find_all(exp.Table)} - {cte.alias for cte in tree.find_all(exp.CTE)}
         assert named <= set(SCHEMA)
 
-    def test_a_row_counts_in_its_latest_version(self, asked: Question) -> None:
+    def test_a_row_counts_in_its_latest_version(self, asked: NamedQuery) -> None:
         """Whatever reads rows of a dataset takes one per key and leaves deleted ones out; loads are counted as such."""
         tree: Any = sqlglot.parse_one(asked.statement, dialect="athena")
         keys = {table.name: SCHEMA[table.name] for table in tree.find_all(exp.Table) if table.name in SCHEMA}
@@ -75,7 +76,7 @@ class TestEachQuery:
         assert asked.statement.count("place = 1") == asked.statement.count("WHERE _load_id >= last_gone") == len(keys)
         assert asked.statement.count("_deleted") >= 2 * len(keys)
 
-    def test_no_answer_holds_a_personal_value(self, asked: Question) -> None:
+    def test_no_answer_holds_a_personal_value(self, asked: NamedQuery) -> None:
         """Tokens and the like are counted at most, never shown."""
         tree: Any = sqlglot.parse_one(asked.statement, dialect="athena")
         personal = ("first_name", "last_name", "email", "ssn", "token", "last_four", "text")
@@ -115,7 +116,7 @@ def test_every_dataset_is_counted_by_day() -> None:
 def test_a_query_that_only_duckdb_would_take_is_found(replaced: str, by: str, fault: str) -> None:
     asked = query("daily_sales")
     assert replaced in asked.statement
-    broken = Question(
+    broken = NamedQuery(
         asked.name, asked.title, asked.answer, asked.parameters, asked.columns, asked.statement.replace(replaced, by)
     )
     assert any(fault in found for found in faults(broken)), faults(broken)
@@ -124,15 +125,15 @@ def test_a_query_that_only_duckdb_would_take_is_found(replaced: str, by: str, fa
 def test_a_placeholder_must_name_its_parameter() -> None:
     header = "-- A\n--\n-- B?\n--\n-- Parameters\n--   a  text = x  It\n--\n-- Columns\n--   c  It\n\n"
     text = header + "SELECT {} AS c, '?' AS d"
-    assert placeholders(parse("a.sql", text.format("? /* a */"), COMMENT)) == ["a"]
+    assert placeholders(parse_query("a.sql", text.format("? /* a */"), COMMENT)) == ["a"]
     for wrong in ("?", "? /* b */", "1"):
-        with pytest.raises(QuestionError, match=r"`a.sql`: its placeholders are not those of its parameters"):
-            placeholders(parse("a.sql", text.format(wrong), COMMENT))
+        with pytest.raises(QueryError, match=r"`a.sql`: its placeholders are not those of its parameters"):
+            placeholders(parse_query("a.sql", text.format(wrong), COMMENT))
 
 
 def test_a_quote_that_is_not_closed_is_told() -> None:
-    with pytest.raises(QuestionError, match="`mine` could not be read: Error tokenizing"):
-        placeholders(Question("mine", "", "", (), {}, "SELECT 'x"))
+    with pytest.raises(QueryError, match="`mine` could not be read: Error tokenizing"):
+        placeholders(NamedQuery("mine", "", "", (), {}, "SELECT 'x"))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_days_may_be_counted_back_from_today(text: str, days_ago: int) -> None:
 
 @pytest.mark.parametrize("text", ["2026-02-30", "yesterday", "today+1", "today-999999", "", "20260301x"])
 def test_what_is_no_day_is_refused(text: str) -> None:
-    with pytest.raises(QuestionError, match=r"`as_of` must be a day such as 2026-03-01, today or today-29, not"):
+    with pytest.raises(QueryError, match=r"`as_of` must be a day such as 2026-03-01, today or today-29, not"):
         query("customers_by_country").read({"as_of": text})
 
 

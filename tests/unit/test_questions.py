@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from neo4j.exceptions import Neo4jError
 
-from pipeline_assets.queries.cypher import COMMENT, ask, question, questions
-from pipeline_assets.queries.named_query import Question, QuestionError, parse
+from pipeline_assets.queries.cypher import COMMENT, ask, queries, query
+from pipeline_assets.queries.named_query import NamedQuery, QueryError, parse_query
 
 if TYPE_CHECKING:
     from neo4j import Driver
@@ -67,11 +67,11 @@ class GraphError(Neo4jError):
 
 
 def test_all_questions_are_there_in_the_order_of_their_names() -> None:
-    assert [one.name for one in questions()] == NAMES
+    assert [one.name for one in queries()] == NAMES
 
 
-@pytest.mark.parametrize("one", questions(), ids=lambda one: one.name)
-def test_a_file_says_what_its_cypher_does(one: Question) -> None:
+@pytest.mark.parametrize("one", queries(), ids=lambda one: one.name)
+def test_a_file_says_what_its_cypher_does(one: NamedQuery) -> None:
     body = re.sub(r"//.*", "", one.statement)
     assert {parameter.name for parameter in one.parameters} == set(re.findall(r"\$(\w+)", body))
     returned = body[body.rindex("RETURN") : body.rindex("ORDER BY")]
@@ -80,7 +80,7 @@ def test_a_file_says_what_its_cypher_does(one: Question) -> None:
 
 
 def test_a_file_is_read_into_a_question() -> None:
-    small = parse("small.cypher", SMALL, COMMENT)
+    small = parse_query("small.cypher", SMALL, COMMENT)
     assert (small.title, small.answer) == ("Products of a store", "Which products does a store sell?")
     assert [(p.name, p.kind, p.required, p.default) for p in small.parameters] == [
         ("store", "text", True, None),
@@ -102,14 +102,14 @@ def test_a_file_is_read_into_a_question() -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(text: str, sentence: str) -> None:
-    with pytest.raises(QuestionError, match=re.escape(sentence)):
-        parse("small.cypher", text, COMMENT)
+    with pytest.raises(QueryError, match=re.escape(sentence)):
+        parse_query("small.cypher", text, COMMENT)
 
 
 def test_an_unknown_question_lists_those_there_are() -> None:
-    with pytest.raises(QuestionError) as raised:
-        question("bought")
-    assert str(raised.value) == "There is no question `bought`; there are " + ", ".join(f"`{n}`" for n in NAMES) + "."
+    with pytest.raises(QueryError) as raised:
+        query("bought")
+    assert str(raised.value) == "There is no query `bought`; there are " + ", ".join(f"`{n}`" for n in NAMES) + "."
 
 
 @pytest.mark.parametrize(
@@ -131,32 +131,32 @@ def test_an_unknown_question_lists_those_there_are() -> None:
     ],
 )
 def test_parameters_are_checked(given: dict[str, object], sentence: str) -> None:
-    with pytest.raises(QuestionError) as raised:
-        parse("small.cypher", SMALL, COMMENT).bind(given)
+    with pytest.raises(QueryError) as raised:
+        parse_query("small.cypher", SMALL, COMMENT).bind(given)
     assert str(raised.value) == sentence
 
 
 def test_what_is_not_given_takes_its_default() -> None:
-    bound = parse("small.cypher", SMALL, COMMENT).bind({"store": "S-1", "least": 1})
+    bound = parse_query("small.cypher", SMALL, COMMENT).bind({"store": "S-1", "least": 1})
     assert bound == {"store": "S-1", "least": 1.0, "by": "age", "hint": None}
 
 
 def test_text_is_read_by_kind() -> None:
     texts = {"store": "330", "least": "0.25", "by": "name", "hint": "none"}
-    assert parse("small.cypher", SMALL, COMMENT).read(texts) == {
+    assert parse_query("small.cypher", SMALL, COMMENT).read(texts) == {
         "store": "330",
         "least": 0.25,
         "by": "name",
         "hint": None,
     }
-    assert question("bought-together").read({"limit": "7"}) == {"limit": 7}
-    with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1 to 2147483647, not '2.5'\."):
-        question("bought-together").read({"limit": "2.5"})
-    with pytest.raises(QuestionError, match=r"`limit` must be a whole number from 1 to 2147483647, not 0\."):
-        question("bought-together").read({"limit": "0"})
-    assert question("bought-together").read({"limit": "2147483647"}) == {"limit": 2**31 - 1}
-    with pytest.raises(QuestionError, match=r"from 1 to 2147483647, not 2147483648\."):
-        question("bought-together").read({"limit": "2147483648"})
+    assert query("bought-together").read({"limit": "7"}) == {"limit": 7}
+    with pytest.raises(QueryError, match=r"`limit` must be a whole number from 1 to 2147483647, not '2.5'\."):
+        query("bought-together").read({"limit": "2.5"})
+    with pytest.raises(QueryError, match=r"`limit` must be a whole number from 1 to 2147483647, not 0\."):
+        query("bought-together").read({"limit": "0"})
+    assert query("bought-together").read({"limit": "2147483647"}) == {"limit": 2**31 - 1}
+    with pytest.raises(QueryError, match=r"from 1 to 2147483647, not 2147483648\."):
+        query("bought-together").read({"limit": "2147483648"})
 
 
 def test_parameters_are_bound_and_never_part_of_the_text() -> None:
@@ -176,7 +176,7 @@ def test_parameters_are_bound_and_never_part_of_the_text() -> None:
     ],
 )
 def test_too_large_an_answer_says_what_to_ask_for(error: Neo4jError) -> None:
-    with pytest.raises(QuestionError, match=r"not memory enough .* ask for less \(min_support, limit\)"):
+    with pytest.raises(QueryError, match=r"not memory enough .* ask for less \(min_support, limit\)"):
         ask(cast("Driver", RecordingDriver(error)), "bought-together")
 
 

@@ -243,7 +243,7 @@ class TestSecurityCodes:
         left = without_numbers(f"hello {said} bye")
         assert "[security code]" in left
         assert not re.search(r"\d{3}", left)
-        assert masking.masked_text(pl.Series([f"hello {said} bye"]), QUERY_LOG)[0] == left
+        assert masking.mask_text(pl.Series([f"hello {said} bye"]), QUERY_LOG)[0] == left
 
     @pytest.mark.parametrize(
         "said",
@@ -258,7 +258,7 @@ class TestSecurityCodes:
         left = without_numbers(f"read {said} ok")
         assert "[card ending 1111][security code]" in left
         assert "2712101" not in left
-        assert masking.masked_text(pl.Series([f"read {said} ok"]), QUERY_LOG)[0] == left
+        assert masking.mask_text(pl.Series([f"read {said} ok"]), QUERY_LOG)[0] == left
 
     @pytest.mark.parametrize(
         "text",

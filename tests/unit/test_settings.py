@@ -4,13 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline_assets.settings import (
-    LedgerSettings,
-    MissingSettingError,
-    StockSettings,
-    TicketSettings,
-    UnknownSettingError,
-)
+from pipeline_assets.events.environment import MissingSettingError, UnknownSettingError
+from pipeline_assets.events.settings import LedgerSettings
+from pipeline_assets.stocks.stores import StockSettings
+from pipeline_assets.tickets.stores import TicketSettings
 
 TICKETS = {
     "NEO4J_URI": "bolt://10.0.0.7:7687",
@@ -35,9 +32,9 @@ def test_the_table_of_prices_has_a_default() -> None:
 
 def test_the_bucket_of_ticket_files_is_asked_for_only_where_it_is_needed() -> None:
     named = TicketSettings.from_environment(TICKETS | {"TICKETS_BUCKET": "landing"})
-    assert named.require_tickets_bucket() == "landing"
+    assert named.require_bucket() == "landing"
     with pytest.raises(MissingSettingError, match="TICKETS_BUCKET"):
-        TicketSettings.from_environment(TICKETS).require_tickets_bucket()
+        TicketSettings.from_environment(TICKETS).require_bucket()
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from typing import Any
 import sqlglot
 from sqlglot import TokenType, exp
 
+from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
-from pipeline_assets.queries.engine import Answer
-from pipeline_assets.queries.named_query import Question
+from pipeline_assets.queries.named_query import NamedQuery
 
 PAGE = 3
 #: The state is asked for as often as this before a query has ended.
@@ -44,7 +44,7 @@ class AthenaStandIn:
         self.started.append(request)
         text = filled(request["QueryString"], request.get("ExecutionParameters", []))
         if not self.end_as:
-            self.answers[query_id] = self.engine.run(Question("q", "", "", (), {}, text), {})
+            self.answers[query_id] = self.engine.run(NamedQuery("q", "", "", (), {}, text), {})
         return {"QueryExecutionId": query_id}
 
     def get_query_execution(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +57,9 @@ class AthenaStandIn:
         if answer := self.answers.get(query_id):
             statistics = {"DataScannedInBytes": answer.scanned_bytes, "TotalExecutionTimeInMillis": 1500}
         status = {"State": state, "StateChangeReason": reason}
-        return {"QueryExecution": {"QueryExecutionId": query_id, "Status": status, "Statistics": statistics}}
+        text = self.started[int(query_id.removeprefix("query-"))]["QueryString"]
+        execution = {"QueryExecutionId": query_id, "Query": text, "Status": status, "Statistics": statistics}
+        return {"QueryExecution": execution}
 
     def stop_query_execution(self, request: dict[str, Any]) -> dict[str, Any]:
         self.stopped.append(request["QueryExecutionId"])
@@ -69,7 +71,8 @@ class AthenaStandIn:
         begin = int(request.get("NextToken", 0))
         end = begin + PAGE
         rows = [{"Data": [{} if cell is None else {"VarCharValue": _text(cell)} for cell in line]} for line in lines]
-        columns = [{"Name": n, "Type": t} for n, t in zip(answer.columns, answer.types, strict=True)]
+        rest = {"Precision": 0, "Scale": 0, "Nullable": "UNKNOWN", "CaseSensitive": False}
+        columns = [{"Name": n, "Type": t, **rest} for n, t in zip(answer.columns, answer.types, strict=True)]
         page = {"ResultSet": {"Rows": rows[begin:end], "ResultSetMetadata": {"ColumnInfo": columns}}}
         return page | ({"NextToken": str(end)} if end < len(lines) else {})
 

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import polars as pl
 
-from deploy.local.access import Access
 from pipeline_assets.curation.account import DayAccount
 from pipeline_assets.curation.day import schema_of
 from pipeline_assets.curation.ingest import CURATION_FLOW, account_of
@@ -30,8 +29,10 @@ from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.lake.parquet_objects import ParquetObjects
+from pipeline_assets.operations.access import Access
 from pipeline_assets.storage.documents import to_json
 from tests.worlds.mortality import Fate, Mortal
+from tests.worlds.stores import make_bucket, make_table
 
 DAY = "2026-03-02"
 MORNING = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -128,17 +129,8 @@ class CurationWorld:
         name = uuid4().hex[:12]
         world = cls(access, f"{name}-raw", f"{name}-curated", f"{name}-quarantine", f"{name}-ledger")
         for bucket in (world.raw, world.curated, world.quarantine):
-            access.s3.create_bucket(Bucket=bucket)
-            access.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        access.dynamodb.create_table(
-            TableName=world.ledger,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+            make_bucket(access.s3, bucket)
+        make_table(access.dynamodb, world.ledger)
         return world
 
     def stores(

@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import polars as pl
 
-from deploy.local.access import Access
 from pipeline_assets.curation.day import CuratedDay, curate
 from pipeline_assets.curation.source import RawFile
 from pipeline_assets.datasets.ecommerce import ORDERS
@@ -18,6 +17,7 @@ from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import Canaries
 from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.extract import Request
@@ -25,6 +25,7 @@ from pipeline_assets.raw.loads import Loads, Part
 from pipeline_assets.raw.source import SourceDatabase
 from pipeline_assets.raw.stores import ExportStores
 from tests.worlds.source import Database, MariaDbDatabase, SqliteDatabase
+from tests.worlds.stores import make_bucket
 
 if TYPE_CHECKING:
     import pytest
@@ -47,7 +48,7 @@ ALL_ORDERS = Request("full", datasets=(ORDERS,), part_rows=3)
 NEW_ORDERS = Request("incremental", datasets=(ORDERS,), part_rows=3)
 
 
-class World:
+class ExtractWorld:
     """A shop's database, a raw bucket, and what exports between them."""
 
     def __init__(self, database: Database, s3: S3Client, bucket: str) -> None:
@@ -81,14 +82,13 @@ class World:
         return self.stores.loads.keys(prefix)
 
 
-def world_of(request: pytest.FixtureRequest, tmp_path: Path, access: Access) -> World:
+def world_of(request: pytest.FixtureRequest, tmp_path: Path, access: Access) -> ExtractWorld:
     """A world with the database that the fixture's parameter names."""
     bucket = f"raw-{uuid4().hex[:12]}"
-    access.s3.create_bucket(Bucket=bucket)
-    access.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    make_bucket(access.s3, bucket)
     if request.param == "mariadb":
-        return World(MariaDbDatabase(request.getfixturevalue("mariadb")), access.s3, bucket)
-    return World(SqliteDatabase(tmp_path / "shop.db"), access.s3, bucket)
+        return ExtractWorld(MariaDbDatabase(request.getfixturevalue("mariadb")), access.s3, bucket)
+    return ExtractWorld(SqliteDatabase(tmp_path / "shop.db"), access.s3, bucket)
 
 
 def ids(frame: pl.DataFrame, column: str = "order_id") -> list[int]:

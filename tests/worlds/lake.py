@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
@@ -23,6 +22,7 @@ from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_i
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.storage.documents import to_json
+from tests.worlds.waiting import until
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
@@ -82,15 +82,6 @@ def stored(dataset: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
 def foreign(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> bytes:
     """A file from elsewhere, with the columns of the source, personal data and all."""
     return parquet(dataset.columns, rows)
-
-
-def until(found: Callable[[], T], seconds: float = PATIENCE) -> T:
-    """What a look finds, as soon as it finds something."""
-    deadline = time.monotonic() + seconds
-    while not (result := found()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
-    return result
 
 
 class Lake:

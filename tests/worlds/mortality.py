@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import Quarantine
@@ -28,9 +25,12 @@ class Fate:
     at: int = 0
     after: bool = False
     calls: int = 0
+    #: The name of each call, in their order.
+    made: list[str] = field(default_factory=list)
 
     def call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         self.calls += 1
+        self.made.append(function.__name__)
         if self.calls == self.at and not self.after:
             raise DeadError
         result = function(*args, **kwargs)
@@ -63,17 +63,3 @@ def mortal_stores(cloud: RunningStack, table: str, fate: Fate) -> TicketStores:
     graph = Mortal(PurchaseGraph(cloud.graph), fate, ("load", "write", "finish", "known", "told"))
     quarantine = Quarantine(s3, cloud.access.bucket("quarantine"), "tickets")  # type: ignore[arg-type]
     return TicketStores(s3, Ledger(dynamodb, table), graph, quarantine)  # type: ignore[arg-type]
-
-
-@contextmanager
-def ledger_table(cloud: RunningStack) -> Iterator[str]:
-    """The name of an empty table for a ledger, there for as long as the block lasts."""
-    table = f"ledger-{uuid4().hex}"
-    cloud.access.dynamodb.create_table(
-        TableName=table,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    yield table
-    cloud.access.dynamodb.delete_table(TableName=table)

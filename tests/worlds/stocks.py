@@ -13,10 +13,10 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.settings import StockSettings
 from pipeline_assets.stocks.ingest import STOCK_FLOW
-from pipeline_assets.stocks.stores import StockStores
+from pipeline_assets.stocks.stores import StockSettings, StockStores
 from tests.worlds.mortality import Fate, Mortal
+from tests.worlds.stores import ledger_table, make_bucket, make_table
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
@@ -32,7 +32,7 @@ def bar(ticker: str = "CSTA", second: object = 0, close: object = 100, volume: o
 
 
 @dataclass
-class World:
+class StockWorld:
     """A bucket that announces nothing, an empty ledger, an empty table of prices."""
 
     cloud: RunningStack
@@ -85,22 +85,11 @@ class World:
 
 
 @contextmanager
-def stock_world(cloud: RunningStack) -> Iterator[World]:
+def stock_world(cloud: RunningStack) -> Iterator[StockWorld]:
     """A world that nothing has happened in."""
     name = f"stocks-{uuid4().hex}"
-    cloud.access.s3.create_bucket(Bucket=name)
-    cloud.access.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    _table(cloud, f"{name}-ledger", "pk", "sk")
-    _table(cloud, f"{name}-data", "PK", "SK")
-    yield World(cloud, name, f"{name}-ledger", f"{name}-data")
-    for table in (f"{name}-ledger", f"{name}-data"):
-        cloud.access.dynamodb.delete_table(TableName=table)
-
-
-def _table(cloud: RunningStack, name: str, pk: str, sk: str) -> None:
-    cloud.access.dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": pk, "KeyType": "HASH"}, {"AttributeName": sk, "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in (pk, sk)],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    make_bucket(cloud.access.s3, name)
+    prices = make_table(cloud.access.dynamodb, name, "StockData")
+    with ledger_table(cloud.access.dynamodb) as ledger:
+        yield StockWorld(cloud, name, ledger, prices)
+    cloud.access.dynamodb.delete_table(TableName=prices)

@@ -21,6 +21,7 @@ from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import Rebuild, rebuild_graph
 from pipeline_assets.tickets.stores import TicketStores
 from tests.worlds.graph_picture import Picture, picture
+from tests.worlds.stores import ledger_table, make_bucket
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
@@ -34,7 +35,7 @@ def row(ticket: str, product: str = "Bread", quantity: object = 1, category: str
 
 
 @dataclass
-class World:
+class TicketWorld:
     """A bucket that announces nothing, an empty ledger, an empty graph."""
 
     cloud: RunningStack
@@ -89,20 +90,13 @@ class World:
 
 
 @contextmanager
-def ticket_world(cloud: RunningStack) -> Iterator[World]:
+def ticket_world(cloud: RunningStack) -> Iterator[TicketWorld]:
     """A world that nothing has happened in."""
     cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
     name = f"rebuild-{uuid4().hex}"
-    cloud.access.s3.create_bucket(Bucket=name)
-    cloud.access.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    cloud.access.dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    yield World(cloud, name, name)
-    cloud.access.dynamodb.delete_table(TableName=name)
+    make_bucket(cloud.access.s3, name)
+    with ledger_table(cloud.access.dynamodb) as table:
+        yield TicketWorld(cloud, name, table)
     cloud.graph.execute_query("MATCH (n) DETACH DELETE n")
 
 
@@ -119,7 +113,7 @@ def random_rows(dice: random.Random) -> Rows:
     ]
 
 
-def random_history(world: World, dice: random.Random) -> None:
+def random_history(world: TicketWorld, dice: random.Random) -> None:
     """Files put again and again, one of them refused and one deleted, delivered in any order, some worked anew."""
     for _ in range(8):
         world.put(dice.choice(["a.csv", "b.csv", "ñ c.csv"]), *random_rows(dice))

@@ -1,4 +1,4 @@
-"""Clients for an instance, made from nothing but its outputs document, as any other program would make them."""
+"""Clients of a deployed stack, made from nothing but its outputs document, as any other program would make them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Access:
-    """Clients of one instance; `document` is what `cesta outputs --json` prints."""
+    """Clients of one deployed stack; `document` is what `cesta outputs --json` prints."""
 
     document: Mapping[str, Any]
 

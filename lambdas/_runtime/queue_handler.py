@@ -1,18 +1,21 @@
-"""What every function behind a queue of S3 events does with a batch of messages."""
+"""Handler of the functions behind a queue of S3 events: works through a batch of messages."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
 from pipeline_assets.errors import IngestError
-from pipeline_assets.events.messages import Continued, EventFlow, GivenUp, LeftAlone, Message, StoresT, work_message
+from pipeline_assets.events.flow import Flow, OpenStores, SettingsT, StoresT
+from pipeline_assets.events.messages import Continued, GivenUp, LeftAlone, Message, work_message
 from pipeline_assets.events.queue import CONTINUATION, EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.privacy.cards import without_numbers
@@ -29,10 +32,24 @@ metrics = Metrics()
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
-def file_handler(
-    flow: EventFlow[StoresT], opened: Callable[[], tuple[StoresT, EventQueue]]
+def opened_once(
+    settings: type[SettingsT], open_stores: OpenStores[SettingsT, StoresT]
+) -> Callable[[], tuple[StoresT, EventQueue]]:
+    """Stores and queue of a flow, opened at the first call and kept: a frozen process has no end at which to close."""
+    held = ExitStack()
+
+    @cache
+    def opened() -> tuple[StoresT, EventQueue]:
+        read = settings.from_environment()
+        return held.enter_context(open_stores(read)), EventQueue(boto3.client("sqs"), read.queue_url)
+
+    return opened
+
+
+def queue_handler(
+    flow: Flow[StoresT], opened: Callable[[], tuple[StoresT, EventQueue]]
 ) -> Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]:
-    """The handler of a flow; `opened` gives the stores and the queue, which stay open while the process lives."""
+    """Handler of a flow; `opened` gives the stores and the queue, which stay open while the process lives."""
 
     def work(record: SQSRecord, lambda_context: LambdaContext) -> None:
         receive_count = int(record.attributes.approximate_receive_count)

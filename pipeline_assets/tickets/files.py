@@ -1,4 +1,4 @@
-"""Putting ticket files into an instance: which files, under which keys, and in the place of what."""
+"""Putting ticket files into the bucket: which files, under which keys, and in the place of what."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from deploy.local.access import Access
-from deploy.local.errors import LocalStackError
+from pipeline_assets.errors import UserError
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.names import is_left_alone
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.storage.answers import put_conflict, refusal
 from pipeline_assets.tickets.replacing import tickets_left_out
@@ -28,6 +28,10 @@ FLOW = "tickets"
 SUFFIXES = (".csv", ".csv.gz")
 _CHUNK = 1 << 20
 _KEY_BYTES = 1_024
+
+
+class TicketFileError(UserError):
+    """Files cannot be put as ticket files, or not at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def ticket_files(path: Path, root: Path | None = None) -> list[TicketFile]:
     """The ticket files at a path: the file itself, or those in a folder, in the order of names.
 
     A key is the path from `root`, or else from the working directory; of a file outside of that, the whole path. So the
-    same path gives the same key, and no two files of one command meet in one. Raises `LocalStackError` when there is
+    same path gives the same key, and no two files of one command meet in one. Raises `TicketFileError` when there is
     none, or when the key of one would be that of no data or none that S3 takes.
     """
     base = root or Path.cwd()
@@ -73,14 +77,14 @@ def ticket_files(path: Path, root: Path | None = None) -> list[TicketFile]:
         found = sorted(file for file in path.rglob("*") if _is_ticket_file(file, path))
         files = [TicketFile(file, _key(file, base)) for file in found]
     if not files:
-        raise LocalStackError(f"{path} holds no {' or '.join(SUFFIXES)} file: name a ticket CSV or a folder of them.")
+        raise TicketFileError(f"{path} holds no {' or '.join(SUFFIXES)} file: name a ticket CSV or a folder of them.")
     if hidden := next((file for file in files if is_left_alone(file.key)), None):
-        raise LocalStackError(
+        raise TicketFileError(
             f"{hidden.path} would get the key {hidden.key}, a part of which is that of no data (as one that begins "
             "with . or _): such objects are left alone. Load it from inside its folder, or rename it."
         )
     if unfit := next((file for file in files if not _is_key(file.key)), None):
-        raise LocalStackError(
+        raise TicketFileError(
             f"{str(unfit.path)!r} would get a key that is not UTF-8 or has more than {_KEY_BYTES:,} bytes, which S3 "
             "does not take. Load it from inside its folder, or rename it."
         )
@@ -132,7 +136,7 @@ def tickets_leaving(access: Access, files: Sequence[TicketFile]) -> dict[str, in
 def put_ticket_file(access: Access, file: TicketFile, there: Standing | None = None) -> str:
     """Upload a file in the place of what is there, and return the id of the receipt that it will have.
 
-    What has the same content stays. Raises `LocalStackError` when something else is there by now.
+    What has the same content stays. Raises `TicketFileError` when something else is there by now.
     """
     if there and there.same:
         return there.receipt_id
@@ -146,7 +150,7 @@ def put_ticket_file(access: Access, file: TicketFile, there: Standing | None = N
         except ClientError as error:
             found = refusal(error)
             if put_conflict(error) or (found and found.gone):
-                raise LocalStackError(
+                raise TicketFileError(
                     f"somebody else put or deleted {file.key} at this moment: nothing was replaced; load it again."
                 ) from error
             raise

@@ -11,14 +11,14 @@ from typing import TypeVar
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.exceptions import HTTPClientError
 
-from deploy.local.access import Access
-from deploy.local.errors import LocalStackError
-from deploy.local.flows import FLOWS, messages_in
-from pipeline_assets.errors import TransientError
+from pipeline_assets.errors import TransientError, UserError
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.backlog import what_waits
+from pipeline_assets.operations.status import messages_in
 
 #: Nothing moved for so long: something is wrong. The back-off after a failure is at most a minute, and what an
 #: invocation had that crashed before it came to itself comes again after six, the queue's visibility timeout.
@@ -29,6 +29,10 @@ _IN_VAIN = 25
 
 OneT = TypeVar("OneT")
 OtherT = TypeVar("OtherT")
+
+
+class NotThroughError(UserError):
+    """Objects that are followed do not come through: one was dead-lettered, or nothing moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,9 @@ def follow(
 ) -> None:
     """Wait until every object with one of these receipt ids has its receipt, and Dagster has all of them.
 
-    What else is in the queue, or was given up, is not waited for. `tell` is called with every look, `check` too and may
-    raise. Raises `LocalStackError` when the event of one of the objects is given up, or when nothing moves for
-    `patience` seconds; a local cloud that does not answer, since it is started again, is one in which nothing moves.
+    What else is in the queue, or was dead-lettered, is not waited for. `tell` is called with every look, `check` too
+    and may raise. Raises `NotThroughError` when the event of one of the objects is dead-lettered, or when nothing moves
+    for `patience` seconds; a local cloud that does not answer, since it is started again, is one where nothing moves.
     """
     ids = tuple(dict.fromkeys(wanted))
     followed = _Followed(access, flow, ids, deque(ids))
@@ -69,7 +73,7 @@ def follow(
         if now != last:
             last, moved = now, time.monotonic()
         elif time.monotonic() - moved > patience:
-            raise LocalStackError(
+            raise NotThroughError(
                 f"nothing moved for {patience:.0f} s: {now.done} of {len(followed.wanted)} files are in, "
                 f"{now.done - now.shown} receipts of them not in Dagster; `cesta doctor` says what is wrong."
             )
@@ -90,7 +94,7 @@ class _Followed:
     letters: int = 0
 
     def look(self) -> Progress:
-        """How far the objects are; raises `LocalStackError` when one was given up."""
+        """How far the objects are; raises `NotThroughError` when one was dead-lettered."""
         ledger = Ledger(self.access.dynamodb, self.access.table("ledger"))
         _take_out(self.awaited, ledger.receipt, self.recorded)
         _take_out(self.recorded, lambda receipt: None if ledger.is_pending(receipt) else receipt, deque())
@@ -99,13 +103,13 @@ class _Followed:
         return Progress(done, done - len(self.recorded))
 
     def _look_into_dead_letters(self) -> None:
-        queue = FLOWS[self.flow]
+        queue = flow_row(self.flow).queue
         there = messages_in(self.access, f"{queue}-dlq")
         if there != self.letters:
             waiting = what_waits(DeadLetters(self.access.sqs, self.access.queue(queue)), self.flow)
             if mine := waiting.announced.keys() & set(self.awaited):
-                raise LocalStackError(
-                    f"{len(mine)} of {len(self.wanted)} files were given up and lie in the queue {queue}-dlq: "
+                raise NotThroughError(
+                    f"{len(mine)} of {len(self.wanted)} files were dead-lettered and lie in the queue {queue}-dlq: "
                     "the file logs/cloud.log of the state directory says why."
                 )
             self.letters = there

@@ -1,0 +1,110 @@
+"""SQL engine of the environment: Athena in a cloud, DuckDB on a laptop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline_assets.events.environment import Environment, UnknownSettingError, optional, required
+from pipeline_assets.events.settings import quarantine_bucket
+from pipeline_assets.lake.tables import LakeBucket
+from pipeline_assets.queries.answer import Answer
+from pipeline_assets.queries.named_query import NamedQuery
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySettings:
+    """How SQL on the lake is answered: by Athena in a workgroup, or by DuckDB over the buckets."""
+
+    engine: str
+    database: str = ""
+    workgroup: str = ""
+    curated_bucket: str = ""
+    quarantine_bucket: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> QuerySettings:
+        """Read what the engine needs from the environment, or from a mapping like it.
+
+        Returns
+        -------
+        QuerySettings
+            Of the engine that ``SQL_ENGINE`` names, Athena without it.
+
+        Raises
+        ------
+        MissingSettingError
+            A variable is absent; the message names the first one.
+        UnknownSettingError
+            ``SQL_ENGINE`` names no engine.
+        """
+        engine = optional(environment, "SQL_ENGINE", "athena")
+        if engine == "athena":
+            workgroup = "the name of the Athena workgroup to query the lake in"
+            return cls(
+                engine,
+                database=required(environment, "LAKE_DATABASE", "the name of the lake's SQL database"),
+                workgroup=required(environment, "ATHENA_WORKGROUP", workgroup),
+            )
+        if engine != "duckdb":
+            raise UnknownSettingError("SQL_ENGINE", engine, "athena or duckdb")
+        return cls(
+            engine,
+            database=optional(environment, "LAKE_DATABASE"),
+            curated_bucket=required(environment, "CURATED_BUCKET", "the name of the bucket of curated days"),
+            quarantine_bucket=quarantine_bucket(environment),
+        )
+
+
+class SqlEngine(Protocol):
+    """Engine that answers queries written in Athena's dialect."""
+
+    def run(self, asked: NamedQuery, parameters: Mapping[str, object]) -> Answer:
+        """Answer a query.
+
+        Parameters
+        ----------
+        asked
+            Query to answer.
+        parameters
+            Values by name; a parameter that is not given has its default.
+
+        Returns
+        -------
+        Answer
+            Its rows and what they took.
+
+        Raises
+        ------
+        QueryError
+            The query does not take a parameter, or it fails.
+        TransientError
+            The lake cannot be reached.
+        """
+
+
+def open_engine(settings: QuerySettings) -> SqlEngine:
+    """Open the engine that the settings name, with clients from the environment.
+
+    Parameters
+    ----------
+    settings
+        Engine and where its data is.
+
+    Returns
+    -------
+    SqlEngine
+        Athena in a workgroup, or DuckDB over the lake's buckets.
+    """
+    # Each engine's own libraries are loaded for it alone.
+    if settings.engine == "athena":
+        from pipeline_assets.queries.athena import AthenaEngine  # noqa: PLC0415
+
+        return AthenaEngine(database=settings.database, workgroup=settings.workgroup)
+    import boto3  # noqa: PLC0415
+
+    from pipeline_assets.queries.duckdb_engine import DuckDbEngine  # noqa: PLC0415
+
+    buckets: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
+    return DuckDbEngine(boto3.client("s3"), buckets, settings.database)
