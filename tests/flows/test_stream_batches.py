@@ -26,6 +26,7 @@ from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.rejected import rejected_files
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError, Fate, Mortal
+from tests.worlds.stores import make_table
 
 FLOW, DAY = "compras", "2026-11-20"
 STREAM = "arn:aws:dynamodb:eu-central-1:111122223333:table/prod-t_MS3_compras/stream/2026-11-01T00:00:00.000"
@@ -92,12 +93,7 @@ def flow(bare_cloud: Access) -> Flow:
 
 def new_flow(access: Access, tenants: int = 2) -> Flow:
     name = f"ledger-{uuid4().hex}"
-    access.dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk")],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    make_table(access.dynamodb, name)
     return Flow(access, name, tenants)
 
 
