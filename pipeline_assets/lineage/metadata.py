@@ -68,10 +68,22 @@ def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, ref
 
 
 def state_figures(partition: str, state: State, *, of_arrival: bool = False) -> dict[str, int | str]:
-    """What a place holds now, under the names it carries in Dagster.
+    """Figures of what a place holds now, under the names they carry in Dagster.
 
-    Its rows are all that were received where it accounts for what arrived, and what was accepted everywhere else. A
-    place without partitions has no row count here: what a whole flow accepted is not what is left of it.
+    Parameters
+    ----------
+    partition
+        Its partition; a place without partitions has no row count, since what a whole flow accepted is not what is left
+        of it.
+    state
+        What it holds.
+    of_arrival
+        Whether it accounts for what arrived: its rows are all that were received, and else what was accepted.
+
+    Returns
+    -------
+    dict[str, int | str]
+        Metadata of a materialization.
     """
     rows = state.counts.received if of_arrival else state.counts.accepted
     return {

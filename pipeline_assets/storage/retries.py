@@ -12,10 +12,24 @@ FIRST_REST, LONGEST_REST = 0.1, 2.0
 def retries(
     *busy: type[Exception], attempts: int = ATTEMPTS, first: float = FIRST_REST, longest: float = LONGEST_REST
 ) -> Retrying:
-    """Attempts to loop over, each a context: one that raises an error of `busy` is followed by another after a rest.
+    """Attempts at what a busy store may refuse: to loop over, each a context, or to call with a function.
 
-    A rest is drawn evenly from nothing up to a bound, which begins at `first` seconds and doubles up to `longest`, so
-    that workers that met once are unlikely to meet again. After the last attempt its error is raised as it is.
+    A rest is drawn evenly from nothing up to a bound that doubles, so that workers that met once are unlikely to meet
+    again. After the last attempt its error is raised as it is.
+
+    Parameters
+    ----------
+    *busy
+        Errors upon which there is another attempt.
+    attempts
+        How many there are at most, the first included.
+    first, longest
+        Seconds: the bound of the first rest, and the greatest.
+
+    Returns
+    -------
+    Retrying
+        Attempts that count from the beginning each time.
     """
     return Retrying(
         retry=retry_if_exception_type(busy),
