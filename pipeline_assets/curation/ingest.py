@@ -22,13 +22,13 @@ from pipeline_assets.curation.contract import OBJECT_RULES, RefusedObjectError
 from pipeline_assets.curation.quarantine import UNKNOWN
 from pipeline_assets.curation.rewriting import rewritten
 from pipeline_assets.curation.rules import DELETED_AT
-from pipeline_assets.curation.runs import Runs
 from pipeline_assets.curation.source import JudgedSource, RawFile, judged_source, refused_source
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.events.flow import Attempt, ObjectFlow
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
@@ -41,6 +41,27 @@ DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 #: A day is worked out in one go: no attempt begins with less than this many seconds left.
 _RESERVE_SECONDS = 120.0
 _PLACE = "<dataset>/load=<day>/<load id>-<part>.parquet"
+
+
+class Runs:
+    """The run of each object: the next one after that of the ledger, for `only` or, where it is None, for all."""
+
+    def __init__(self, ledger: Ledger, only: ObjectVersion | None = None) -> None:
+        self._ledger = ledger
+        self._only = only
+        self._receipts: dict[str, Receipt | None] = {}
+
+    def earlier(self, version: ObjectVersion) -> Receipt | None:
+        """The receipt that an object had before."""
+        if version.id not in self._receipts:
+            self._receipts[version.id] = self._ledger.receipt(version.id)
+        return self._receipts[version.id]
+
+    def run_of(self, version: ObjectVersion) -> int:
+        """The run that an object is in."""
+        recorded = earlier.run if (earlier := self.earlier(version)) else 0
+        again = self._only is None or self._only.id == version.id
+        return recorded + 1 if again else max(recorded, 1)
 
 
 class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import Accounts, PartitionAccount
-from pipeline_assets.events.coverage import Covered, coverage, covered
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.shares import DIGITS, actions
@@ -31,6 +30,8 @@ from pipeline_assets.events.table import CONDITION_FAILED, Item, Table, key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from pipeline_assets.events.coverage import Covered
 
 _RECEIPT = "receipt"
 _COUNTED = ("received", "accepted", "quarantined", "duplicate", "superseded", "objects", "refused")
@@ -142,6 +143,8 @@ class Ledger:
             The numbers left, which are a batch of their own (`StreamBatch.of`), and the receipts of the others, which
             are told of their delivery (`redelivered`) once it is worked through.
         """
+        from pipeline_assets.events.coverage import covered  # noqa: PLC0415 - for flows of streams only
+
         return covered(batch, sequence_numbers, self._table)
 
     def redelivered(self, receipt_ids: Iterable[str]) -> None:
@@ -223,6 +226,8 @@ class Ledger:
         self, receipt: Receipt, batch: StreamBatch, sequence_numbers: Sequence[str], *, report: bool
     ) -> bool:
         """Put the first receipt of a batch with its shares and the records it covers; False where there is one."""
+        from pipeline_assets.events.coverage import coverage  # noqa: PLC0415 - for flows of streams only
+
         there = self.receipt(receipt.id)
         if there is None:
             shares = self._accounts.entries(receipt)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tenacity import Retrying
 
 #: Attempts, and seconds: all rests of one write together stay well below what the work of an event may take.
 ATTEMPTS = 6
@@ -31,6 +34,9 @@ def retries(
     Retrying
         Attempts that count from the beginning each time.
     """
+    # Loaded by the first that writes: a function that only reads, or fails before, goes without.
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential  # noqa: PLC0415
+
     return Retrying(
         retry=retry_if_exception_type(busy),
         wait=wait_random_exponential(multiplier=first, max=longest),
