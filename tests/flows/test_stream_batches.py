@@ -16,7 +16,7 @@ from deploy.cli.quarantine import print_documents, print_list
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.rejection import RejectedChange
 from pipeline_assets.events.sources import StreamBatch, source_from_json
@@ -25,6 +25,7 @@ from pipeline_assets.lineage.metadata import sources_table
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.rejected import rejected_files
 from tests.worlds.ledger_accounts import source_ids
+from tests.worlds.memory_storage import MemoryStorage
 from tests.worlds.mortality import DeadError, Fate, Mortal
 from tests.worlds.stores import make_table
 
@@ -262,9 +263,8 @@ class TestQuarantine:
     def test_a_rejected_record_is_kept_with_both_images_listed_and_shown(
         self, flow: Flow, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        bucket = f"quarantine-{uuid4().hex}"
-        flow.access.s3.create_bucket(Bucket=bucket)
-        quarantine = Quarantine(flow.access.s3, bucket, FLOW)
+        storage = MemoryStorage()
+        quarantine = JsonLinesQuarantine(storage.bucket("quarantine"), FLOW)
         counts = Counts(received=2, accepted=1, quarantined=1)
         receipt = replace(flow.receipt([7, 9]), counts=counts)
         keys = {"tenant_id": "t1", "id": "9"}
@@ -288,11 +288,11 @@ class TestQuarantine:
         }
         contents = quarantine.contents()
         assert list(contents.receipts) == [receipt.id]
-        (listed,) = rejected_files(Stores(flow.access.s3, flow.ledger, quarantine), contents)
+        (listed,) = rejected_files(Stores(storage, flow.ledger, quarantine), contents)
         assert listed.as_dict() | batch([7, 9]).place == listed.as_dict()
         assert (listed.standing, listed.rules, listed.as_dict()["quarantined"]) == ("open", {"total_positive": 1}, 1)
 
-        there: Any = Deployment(Rules(), Stores(flow.access.s3, flow.ledger, quarantine), None, "", "b")  # type: ignore[arg-type]
+        there: Any = Deployment(Rules(), Stores(storage, flow.ledger, quarantine), None, "", "b")  # type: ignore[arg-type]
         print_list(there, settled=False, rule=None, key="", limit=10, as_json=False)
         print_documents(there, receipt.id[:12], rule=None, limit=10, as_json=False)
         shown = "".join(capsys.readouterr().out.split())
@@ -305,9 +305,9 @@ class TestQuarantine:
 class Stores:
     """What a listing of the quarantine looks at."""
 
-    s3: Any
+    storage: Any
     ledger: Ledger
-    quarantine: Quarantine
+    quarantine: JsonLinesQuarantine
 
 
 @dataclass(frozen=True)
