@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from deploy.local.access import Access
+from pipeline_assets.operations.access import Access
 
 if TYPE_CHECKING:
     from neo4j import Driver

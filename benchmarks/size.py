@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from deploy.local.access import Access
 from deploy.local.instance import Instance
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.graph.lookups import loads_of_object
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.operations.access import Access
 
 if TYPE_CHECKING:
     from rich.progress import Progress

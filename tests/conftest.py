@@ -12,7 +12,6 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from deploy.local.access import Access
 from deploy.local.board import Board, Part, holder
 from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.engine_environment import install_engines
@@ -20,6 +19,7 @@ from deploy.local.errors import LocalStackError
 from deploy.local.instance import GraphEngine, Instance
 from deploy.local.neo4j_jars import neo4j_jars
 from deploy.local.supervisor import Supervisor
+from pipeline_assets.operations.access import Access
 from tests.engines.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
 from tests.worlds.commands import Command
 from tests.worlds.stack import RunningStack, built_packages, free_port_base, running_stack

@@ -23,18 +23,18 @@ from deploy.cli.running import run_in_foreground, stay
 from deploy.cli.sql import print_query
 from deploy.cli.state import flow_table
 from deploy.cli.stocks import write_minutes
-from deploy.local.access import Access
 from deploy.local.dagster_web import lineage_events
-from deploy.local.flows import FlowStatus, flow_status
 from deploy.local.instance import Instance
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
-from deploy.local.tickets_load import FLOW, standing_at, ticket_files, tickets_leaving
 from deploy.samples.purchases import write_days
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.status import FlowStatus, flow_status
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.queries.cypher import ask, query
 from pipeline_assets.stocks.table import StockTable
+from pipeline_assets.tickets.files import FLOW, standing_at, ticket_files, tickets_leaving
 
 #: The questions that the demo asks, and the columns that fit on a terminal.
 _SHOWN = {

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Generic
 import boto3
 
 from deploy.cli.commands import Where
-from deploy.local.access import Access
 from deploy.local.board import holder, why_it_ended
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import Instance
@@ -23,6 +22,7 @@ from pipeline_assets.events.flow import Flow, StoresT
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.open_flow import open_flow
 from pipeline_assets.operations.versions import split_uri
 

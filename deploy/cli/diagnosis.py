@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from deploy.cli.console import console
-from deploy.local.access import Access
 from deploy.local.board import holder, why_it_ended
 from deploy.local.cloud import cloud_is_ready
 from deploy.local.dagster_web import DagsterUnreachableError, location_error, unhealthy_daemons
@@ -23,6 +22,7 @@ from deploy.local.stack import cloud_session
 from deploy.stack import stack_outputs
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.operations.access import Access
 
 _FREE_BYTES = 2 * 1024**3
 

@@ -12,7 +12,6 @@ from deploy.cli.commands import DaysOption, Where
 from deploy.cli.console import console, number_of, say
 from deploy.cli.deployment import access_to, enter
 from deploy.cli.progress import bars, follow_with_progress
-from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import Instance
 from deploy.samples.shop_database import make_sqlite
@@ -20,6 +19,7 @@ from deploy.samples.shop_rows import shop_rows
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.lake.layout import load_id_of
 from pipeline_assets.lake.manifest import Manifest
+from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.raw.extract import ExportMode, Request, export
 from pipeline_assets.raw.source import SourceError

@@ -14,10 +14,12 @@ from deploy.cli.commands import DaysOption
 from deploy.cli.console import complain, console, number_of, say
 from deploy.cli.deployment import access_to
 from deploy.cli.progress import bars, follow_with_progress
-from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import Instance
-from deploy.local.tickets_load import (
+from deploy.samples.purchases import SampleSummary, write_days
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.operations.access import Access
+from pipeline_assets.tickets.files import (
     FLOW,
     SUFFIXES,
     Standing,
@@ -28,8 +30,6 @@ from deploy.local.tickets_load import (
     ticket_files,
     tickets_leaving,
 )
-from deploy.samples.purchases import SampleSummary, write_days
-from pipeline_assets.events.ledger import Ledger
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.cli.console import console, say
-from deploy.local.access import Access
 from deploy.local.board import Condition, Part, Picture
-from deploy.local.following import Progress as Followed
-from deploy.local.following import follow
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.following import Progress as Followed
+from pipeline_assets.operations.following import follow
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -15,9 +15,9 @@ from deploy.cli.console import complain, complaints, console, number_of, print_j
 from deploy.cli.deployment import Deployment, deployment_of
 from deploy.cli.progress import bars
 from deploy.cli.quarantine import DIGITS, FOREIGN, named, none_matches, open_files, require_rule
-from deploy.local.following import PATIENCE_SECONDS
 from pipeline_assets.events.flow import Correctable, capability
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.operations.following import PATIENCE_SECONDS
 from pipeline_assets.operations.rejected import RejectedFile
 from pipeline_assets.operations.replay import (
     MendError,
@@ -72,7 +72,7 @@ def replay(deployment: Deployment[Any], names: Sequence[str], *, rule: str | Non
         files = {file.receipt.id: file for file in found if rule is None or rule in file.rules}
         messages = list(deployment.stores.quarantine.contents().messages) if rule in {None, FOREIGN} else []
     for name in names:
-        if deployment.stores.quarantine.message(name):
+        if deployment.stores.quarantine.messages.read(name):
             messages.append(name)
         else:
             files |= {file.receipt.id: file for file in _still_open(named(deployment, name), name)}

@@ -10,9 +10,9 @@ from deploy.cli.commands import JsonOption
 from deploy.cli.console import console, print_json
 from deploy.cli.deployment import access_to
 from deploy.local.board import Picture
-from deploy.local.flows import FlowStatus, flow_status, loads_on_their_way
 from deploy.local.instance import Instance
 from pipeline_assets.flows import queued_flows
+from pipeline_assets.operations.status import FlowStatus, flow_status
 
 
 def status(instance: Instance, *, as_json: JsonOption = False) -> None:
@@ -38,6 +38,8 @@ def print_status(instance: Instance) -> None:
         if part.pid is not None:
             again = f", restarts: {part.restarts}" if part.restarts else ""
             console.print(f"{part.title:<22} {part.condition} (process {part.pid}{again})")
+    from pipeline_assets.curation.completion import loads_on_their_way  # noqa: PLC0415 - Polars takes half a second
+
     for load in loads_on_their_way(access_to(instance)):
         console.print(f"load {load.name.load_id} of {load.name.day} is not complete: {load.lacks}", markup=False)
     for note in picture.notes[-3:] if picture else ():

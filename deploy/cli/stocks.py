@@ -10,8 +10,8 @@ import typer
 from deploy.cli.console import say
 from deploy.cli.deployment import access_to
 from deploy.cli.progress import bars
-from deploy.local.access import Access
 from deploy.local.instance import Instance
+from pipeline_assets.operations.access import Access
 from pipeline_assets.stocks.feed import SEED, WrittenMinute, write_minute
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def write_minutes(access: Access, minutes: int, progress: Progress, *, seed: int
     bar = progress.add_task("minutes of the market", total=minutes)
     written: list[WrittenMinute] = []
     for ago in range(minutes - 1, -1, -1):
-        written.append(write_minute(access.s3, access.bucket("stocks"), newest - timedelta(minutes=ago), seed=seed))
+        written.append(write_minute(access.open_bucket("stocks"), newest - timedelta(minutes=ago), seed=seed))
         progress.advance(bar)
     return written
 

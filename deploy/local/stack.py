@@ -13,7 +13,6 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.local import dagster_processes
-from deploy.local.access import Access
 from deploy.local.board import Board, Condition, Part, Picture, held
 from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.engine_environment import install_engines
@@ -21,11 +20,13 @@ from deploy.local.errors import LocalStackError
 from deploy.local.graph import graph_child
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance
 from deploy.local.outputs import read_outputs, save_outputs
-from deploy.local.reconciliation import announce_lost
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
 from deploy.stack import DeployError, deploy_stack
+from pipeline_assets.errors import UserError
 from pipeline_assets.flows import queued_flows
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.reconcile import announce_lost
 
 GRAPH_SECRET = "cesta/graph"  # noqa: S105 - its name
 TOKEN_SECRET = "cesta/card-token"  # noqa: S105 - its name
@@ -155,7 +156,7 @@ def local_stack(instance: Instance, *, dagster: bool = True) -> Iterator[LocalSt
         stack = LocalStack(instance, board, Supervisor(board), unclean)
         try:
             yield stack
-        except LocalStackError as error:
+        except UserError as error:
             stack.supervisor.give_up(str(error))
             raise
         finally:

@@ -27,20 +27,26 @@ from pipeline_assets.lineage.metadata import (
     state_figures,
     work_figures,
 )
-from pipeline_assets.lineage.partitions import load_days
-from pipeline_assets.lineage.redo import tried_again
+from pipeline_assets.lineage.partitions import ONE_RUN, load_days
+from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
+from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
+from pipeline_assets.lineage.retries import RETRIES
 
 
-class CurationStoresResource(dg.ConfigurableResource["CurationStoresResource"]):
-    """The stores that the environment names, opened when they are used, never when definitions are loaded."""
+class CurationStoresResource(EnvironmentResource):
+    """The raw and the curated objects of the lake, ledger, quarantine and the SQL tables over them."""
+
+    raw_bucket: str = required("The name of the bucket of raw objects")
+    curated_bucket: str = required("The name of the bucket of curated days")
+    quarantine_bucket: str = required("The name of the bucket for rejected rows")
+    ledger_table: str = required("The name of the DynamoDB table of receipts")
+    lake_database: str = optional("The name of the lake's SQL database, whose tables are told of new days")
+    raw_queue_url: str = optional("The address of the queue of raw objects")
 
     @contextmanager
     def open(self) -> Iterator[CurationStores]:
-        """All stores; a step in which one does not answer waits and is tried again.
-
-        Raises `MissingSettingError` when the environment lacks a variable.
-        """
-        with tried_again(), open_stores(CurationSettings.from_environment()) as stores:
+        """Open all stores; raises `MissingSettingError`."""
+        with open_stores(CurationSettings.from_environment(self.variables())) as stores:
             yield stores
 
 
@@ -52,12 +58,13 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         key=curated_key(dataset),
         deps=[raw_key(dataset)],
         partitions_def=load_days,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=ONE_RUN,
+        retry_policy=RETRIES,
         group_name="curated",
         kinds={"lambda", "parquet", "s3"},
         owners=[dataset.owner],
         code_version=code_version(dataset),
-        tags={"flow": CURATION_FLOW.name, "layer": "curated", **STALE_BY_VERSION},
+        tags={"flow": CURATION_FLOW.name, "layer": "curated", **STALE_BY_VERSION, **EVERY_OPEN_DAY},
         description=f"{dataset.description} What was loaded on a day, judged by the rules, the latest row of each key. "
         "Materializing a day works it out again from its raw objects.",
         metadata={
@@ -86,7 +93,7 @@ def _recurate(
         receipts = recurate_day(dataset, day, stores)
         state = partition_state(stores.ledger.account(asset, day))
         metadata = {
-            **state_figures(asset, day, state),
+            **state_figures(day, state),
             "data_version": made_with(state.data_version, code_version(dataset)),
             **_worked(receipts, account_of(dataset, day, stores)),
         }
@@ -129,11 +136,12 @@ def _rules_broken(account: DayAccount | None) -> str:
     key=dg.AssetKey.from_user_string(LOADS_ASSET),
     deps=[curated_key(dataset) for dataset in ECOMMERCE],
     partitions_def=load_days,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=ONE_RUN,
+    retry_policy=RETRIES,
     group_name="curated",
     kinds={"lambda", "s3"},
     owners=["team:commerce"],
-    tags={"flow": CURATION_FLOW.name, "layer": "curated"},
+    tags={"flow": CURATION_FLOW.name, "layer": "curated", **EVERY_OPEN_DAY},
     description="The loads of a day that are whole: every object of the manifest is curated and few enough rows were "
     "rejected. Each then has a completion marker, from which on other things are made of it. Materializing a day looks "
     "at all its loads again.",

@@ -1,4 +1,4 @@
-"""Whether the rows of the lake add up, whether a day is good enough, and whether what it refers to is there."""
+"""Checks of the lake: rows add up, few enough of a day are rejected, and what it refers to is there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,29 +6,19 @@ from typing import Any
 import dagster as dg
 
 from pipeline_assets.curation.assets import CurationStoresResource
-from pipeline_assets.curation.ingest import CURATION_FLOW
 from pipeline_assets.curation.references import Dangling, Keys
+from pipeline_assets.curation.stores import FLOW
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.lineage.asset_keys import curated_key, raw_key
-from pipeline_assets.lineage.conservation import CONSERVATION_SAID, conservation_of, days_of
+from pipeline_assets.lineage.conservation import conservation_check, days_of
 from pipeline_assets.lineage.metadata import cell
 from pipeline_assets.lineage.partitions import load_days
+from pipeline_assets.lineage.retries import RETRIES
 
 #: The last days of a run that are looked through: every day up to each has to be read for its keys.
 _DAYS = 31
 _LISTED = 20
-
-
-def _conservation(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=key, name="conservation", blocking=True, description=CONSERVATION_SAID)
-    def conservation(
-        context: dg.AssetCheckExecutionContext, curation_stores: CurationStoresResource
-    ) -> dg.AssetCheckResult:
-        with curation_stores.open() as opened:
-            return conservation_of(context, key, load_days, CURATION_FLOW.name, opened.ledger)
-
-    return conservation
 
 
 def _few_rejected(dataset: Dataset) -> dg.AssetChecksDefinition:
@@ -38,6 +28,7 @@ def _few_rejected(dataset: Dataset) -> dg.AssetChecksDefinition:
         asset=key,
         name="few_rejected",
         blocking=True,
+        retry_policy=RETRIES,
         description=f"Of a day's rows at most {dataset.most_rejected:.0%} were rejected. Loads that break this get no "
         "completion marker, so nothing is made of them.",
     )
@@ -70,6 +61,7 @@ def _references(dataset: Dataset) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=key,
         name="references",
+        retry_policy=RETRIES,
         # The other datasets are read as they stand: what is on its way there may come a moment later.
         additional_deps=[dg.AssetKey(["curated", each.dataset]) for each in dataset.references],
         description=f"As of each of the last {_DAYS} days of the run, {named}. A warning: tables come one by one.",
@@ -101,7 +93,7 @@ def _table(head: str, line: str, rows: Sequence[str]) -> dg.MetadataValue[Any]:
 
 
 CURATION_CHECKS = [
-    *(_conservation(key(dataset)) for dataset in ECOMMERCE for key in (raw_key, curated_key)),
+    *(conservation_check(key(dataset), load_days, FLOW) for dataset in ECOMMERCE for key in (raw_key, curated_key)),
     *(_few_rejected(dataset) for dataset in ECOMMERCE),
     *(_references(dataset) for dataset in ECOMMERCE if dataset.references),
 ]

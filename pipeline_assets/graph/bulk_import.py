@@ -15,7 +15,7 @@ from typing import Final
 
 import polars as pl
 
-from pipeline_assets.graph.changes import claim_id, written
+from pipeline_assets.graph.changes import claim_id, encode_lines
 from pipeline_assets.graph.ownership import ProductLine, TicketKey
 
 #: Digits after the point with which quantities are added up; Polars adds whole numbers of 38 digits.
@@ -120,9 +120,17 @@ _IN_CATEGORY = _File(
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What all loads say, worked out once and kept on the disk: `lines` are claims' lines with `load` and `stands`.
+    """Settled claims of all loads, kept on the disk.
 
-    `gone` are the tickets that only versions carry which do not stand.
+    Parameters
+    ----------
+    lines
+        A row per claim and product. Columns: those of a line, `load`, `owner`, `stands` (whether the line is in the
+        graph), `claims` (on the ticket), `begun`, `rows`, `fingerprints`, and the keys `ticket` and `basket`.
+    gone
+        Tickets that only versions carry which do not stand. Columns: the parts of the key, `owner`, `ticket`.
+    folder
+        Where they lie.
     """
 
     lines: pl.LazyFrame
@@ -130,15 +138,21 @@ class Claimed:
     folder: Path
 
     def day_counts(self) -> pl.DataFrame:
-        """Of each standing load and purchase day: `accepted` rows, and `superseded` ones that another claim has."""
+        """Rows of each standing load by purchase day.
+
+        Returns
+        -------
+        pl.DataFrame
+            Columns: `load`, `day`, `accepted`, `superseded` (rows of lines that another claim has); sorted by both.
+        """
         counted = self.lines.group_by("load", "day").agg(
             accepted=pl.col("rows").filter("stands").sum(), superseded=pl.col("rows").filter(~pl.col("stands")).sum()
         )
         return counted.collect(engine="streaming").sort("load", "day")
 
 
-def claimed(lines: Path, owners: pl.DataFrame) -> Claimed:
-    """What the accepted lines of all versions come to.
+def settle_claims(lines: Path, owners: pl.DataFrame) -> Claimed:
+    """Settle the claims of all versions at once, and keep the result on the disk.
 
     Parameters
     ----------
@@ -146,6 +160,11 @@ def claimed(lines: Path, owners: pl.DataFrame) -> Claimed:
         A folder of Parquet files of `LINE_SCHEMA`, in which more are put.
     owners
         A frame of `OWNER_SCHEMA` with a row per version.
+
+    Returns
+    -------
+    Claimed
+        Of each line the claim that stands, and the others.
     """
     every = scan_lines(lines).join(owners.lazy(), on="load")
     rows = (
@@ -153,7 +172,7 @@ def claimed(lines: Path, owners: pl.DataFrame) -> Claimed:
         .group_by("load", *_TICKET_KEY, "product", "fingerprint")
         .agg(pl.all().sort_by("row").first())
     )
-    summed = _staged(_summed(_staged(rows, lines / "rows")), lines / "summed")
+    summed = _stage(_sum_rows(_stage(rows, lines / "rows")), lines / "summed")
     line = [*_TICKET_KEY, "product"]
     standing = summed.with_columns(
         stands=pl.col("load") == pl.col("load").max().over(line),
@@ -162,16 +181,28 @@ def claimed(lines: Path, owners: pl.DataFrame) -> Claimed:
         ticket=_key(*_TICKET_KEY),
         basket=_key("store", "basket_id", "day"),
     )
-    standing = _staged(standing, lines / "standing")
+    standing = _stage(standing, lines / "standing")
     carried = every.group_by(_TICKET_KEY).agg(pl.col("owner").sort_by("load").last())
     gone = carried.join(summed.select(_TICKET_KEY).unique(), on=_TICKET_KEY, how="anti")
     return Claimed(standing, gone.with_columns(ticket=_key(*_TICKET_KEY)), lines)
 
 
 def write_import(claims: Claimed, loads: pl.DataFrame, directory: Path) -> dict[str, int]:
-    """Write the files and ``import.sh`` into `directory`; returns how many nodes and relationships each file holds.
+    """Write the files and ``import.sh``.
 
-    `loads` is a frame of `LOAD_SCHEMA` with a row per version.
+    Parameters
+    ----------
+    claims
+        Settled claims of all versions.
+    loads
+        A frame of `LOAD_SCHEMA` with a row per version.
+    directory
+        An empty folder.
+
+    Returns
+    -------
+    dict of str to int
+        Nodes or relationships of each file, by its name.
     """
     lines = claims.lines.filter("stands")
     tickets = lines.group_by("ticket", "ticket_id", "basket", "basket_id", "store").agg(
@@ -179,12 +210,12 @@ def write_import(claims: Claimed, loads: pl.DataFrame, directory: Path) -> dict[
         timestamp=pl.col("begun").min(),
         owner=pl.col("owner").filter(pl.col("claims") == 1).first(),
     )
-    tickets = _staged(tickets, claims.folder / "owners")
+    tickets = _stage(tickets, claims.folder / "owners")
     pairs = lines.drop_nulls("category")
     whole = pl.col("quantity") == pl.col("quantity").round(0)
     hashes = pl.col("fingerprints").cast(pl.List(pl.String)).list.join(";").alias("row_hashes")
     lines = lines.with_columns(hashes)
-    written = {
+    frames = {
         _TICKET: tickets,
         _CLAIM: _claim_nodes(claims.lines.filter(pl.col("claims") > 1)),
         _RETIRED: claims.gone,
@@ -200,9 +231,9 @@ def write_import(claims: Claimed, loads: pl.DataFrame, directory: Path) -> dict[
         _SOLD_AT: tickets,
         _IN_CATEGORY: pairs.select("product", "category").unique(),
     }
-    counts = {file.name: _write(frame, file, claims.folder, directory) for file, frame in written.items()}
+    counts = {file.name: _write(frame, file, claims.folder, directory) for file, frame in frames.items()}
     script = directory / "import.sh"
-    script.write_text(_IMPORT.format(files=" \\\n  ".join(file.option for file in written)), encoding="utf-8")
+    script.write_text(_IMPORT.format(files=" \\\n  ".join(file.option for file in frames)), encoding="utf-8")
     script.chmod(0o755)
     return counts
 
@@ -215,7 +246,13 @@ def scan_lines(lines: Path) -> pl.LazyFrame:
 
 
 def received_rows(lines: Path) -> pl.DataFrame:
-    """Of the accepted rows of each load and purchase day: `received` in all, `unique` but once each."""
+    """Accepted rows of each load by purchase day.
+
+    Returns
+    -------
+    pl.DataFrame
+        Columns: `load`, `day`, `received` (all), `unique` (each once); sorted by both.
+    """
     row = pl.struct(*_TICKET_KEY, "product", "fingerprint")
     counts = scan_lines(lines).group_by("load", "day").agg(received=pl.len(), unique=row.n_unique())
     return counts.collect(engine="streaming").sort("load", "day")
@@ -230,7 +267,7 @@ def _key(*columns: str) -> pl.Expr:
     return pl.concat_str(parts, separator="/")
 
 
-def _summed(rows: pl.LazyFrame) -> pl.LazyFrame:
+def _sum_rows(rows: pl.LazyFrame) -> pl.LazyFrame:
     """One row per claim and product: quantities added up, the last category that was given, the rows' prints."""
     given = pl.col("category").filter(pl.col("category") != "")
     return rows.group_by("load", "owner", *_TICKET_KEY, "product").agg(
@@ -246,17 +283,17 @@ def _claim_nodes(lines: pl.LazyFrame) -> pl.LazyFrame:
     """The nodes of claims on tickets that have several, which are few."""
     nodes = []
     for (ticket, owner, begun), group in lines.collect().group_by("ticket", "owner", "begun"):
-        said = {
+        lines_of_claim = {
             row["product"]: ProductLine(row["quantity"], row["category"] or "", set(row["fingerprints"]))
             for row in group.iter_rows(named=True)
         }
         stamp, _, _ = str(owner).rpartition("/")
-        nodes.append((claim_id(str(ticket), stamp), ticket, owner, begun, written(said)))
+        nodes.append((claim_id(str(ticket), stamp), ticket, owner, begun, encode_lines(lines_of_claim)))
     return pl.LazyFrame(nodes, pl.Schema(dict.fromkeys(_CLAIM.columns, pl.String())), orient="row")
 
 
-def _staged(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
-    """What a frame comes to, on the disk instead of in memory."""
+def _stage(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
+    """Write a frame to the disk and scan it there, instead of keeping it in memory."""
     folder.mkdir()
     frame.sink_parquet(folder / "all.parquet")
     return pl.scan_parquet(folder / "all.parquet")
@@ -264,6 +301,6 @@ def _staged(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
 
 def _write(frame: pl.LazyFrame, file: _File, lines: Path, directory: Path) -> int:
     (directory / f"{file.name}-header.csv").write_text(file.header + "\n", encoding="utf-8")
-    staged = _staged(frame.select(file.columns), lines / file.name)
+    staged = _stage(frame.select(file.columns), lines / file.name)
     staged.sink_csv(directory / f"{file.name}.csv.gz", include_header=False, compression="gzip")
     return int(staged.select(pl.len()).collect().item())

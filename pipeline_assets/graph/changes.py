@@ -1,4 +1,4 @@
-"""What a settlement changes in the graph, as bound parameters of a few statements inside one transaction.
+"""Writing of a settlement into the graph: bound parameters of a few statements inside one transaction.
 
 A ticket on which one object has a claim carries that owner; its lines are the claim. Where several have one, the ticket
 carries no owner, each claim is a `TicketClaim` node beside it, and the lines are what stands of them.
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 
 def read_claims(tx: ManagedTransaction, tickets: Collection[TicketKey]) -> dict[TicketKey, Claims]:
-    """The claims on each of these tickets that the graph has."""
+    """Read the claims on those of these tickets that the graph has."""
     keys = {ticket.text: ticket for ticket in tickets}
     held: dict[TicketKey, Claims] = {}
     shared: list[str] = []
@@ -53,7 +53,7 @@ def read_claims(tx: ManagedTransaction, tickets: Collection[TicketKey]) -> dict[
         claims: defaultdict[TicketKey, dict[str, Claim]] = defaultdict(dict)
         for record in tx.run(statements.READ_CLAIMS, keys=shared):
             stamp, _, run = record["owner"].rpartition("/")
-            claims[keys[record["ticket"]]][stamp] = Claim(int(run), record["timestamp"], _lines(record["lines"]))
+            claims[keys[record["ticket"]]][stamp] = Claim(int(run), record["timestamp"], _decode_lines(record["lines"]))
         held.update(claims)
     return held
 
@@ -123,7 +123,7 @@ class _Rows:
                 "ticket": key,
                 "owner": owner_of(stamp, claim.run),
                 "timestamp": claim.timestamp,
-                "lines": written(claim.lines),
+                "lines": encode_lines(claim.lines),
             }
             for stamp, claim in after.items()
             if before.get(stamp) is not claim
@@ -179,7 +179,7 @@ def _sole_owner(claims: Claims) -> str | None:
 
 
 def claim_id(key: str, stamp: str) -> str:
-    """The key of the node of a claim on a ticket."""
+    """Key of the node of a claim on a ticket."""
     return f"{key}\n{stamp}"
 
 
@@ -193,19 +193,19 @@ def _line_row(key: str, product: str, line: ProductLine) -> Row:
     }
 
 
-def written(lines: dict[str, ProductLine]) -> str:
-    """The lines of a claim as its node keeps them."""
+def encode_lines(lines: dict[str, ProductLine]) -> str:
+    """Encode the lines of a claim as its node keeps them: a JSON text."""
     rows = [
         [product, _stored(line.quantity), line.category, sorted(line.fingerprints)] for product, line in lines.items()
     ]
     return json.dumps(sorted(rows), ensure_ascii=False)
 
 
-def _lines(written: str) -> dict[str, ProductLine]:
-    """The inverse of `written`."""
+def _decode_lines(text: str) -> dict[str, ProductLine]:
+    """The inverse of `encode_lines`."""
     return {
         product: ProductLine(_number(quantity), category, set(prints))
-        for product, quantity, category, prints in json.loads(written)
+        for product, quantity, category, prints in json.loads(text)
     }
 
 

@@ -1,4 +1,4 @@
-"""Emptying the purchase graph so that every object version can be worked in anew, at any moment and by anyone.
+"""Emptying of the purchase graph, so that every object version can be worked in anew, at any moment and by anyone.
 
 Writers go on meanwhile, and the emptying may be killed between any two transactions. Therefore a load is first begun
 again: its ledger node says the next run and row 1, as a redo would. Only then what its earlier runs wrote is deleted.
@@ -101,7 +101,7 @@ def known_loads(graph: PurchaseGraph) -> dict[str, KnownLoad]:
 
 
 def owned_tickets(graph: PurchaseGraph, loads: Collection[KnownLoad]) -> dict[str, int]:
-    """On how many tickets of the graph each of these loads has a claim, by its id; those with none are left out."""
+    """Number of tickets that each of these loads has a claim on, by its id; those with none are left out."""
     load_of = {owner: known.id for known in loads for owner in known.load.owners}
     owned: Counter[str] = Counter()
     for owners in _in_batches(list(load_of)):
@@ -112,9 +112,16 @@ def owned_tickets(graph: PurchaseGraph, loads: Collection[KnownLoad]) -> dict[st
 
 
 def empty(graph: PurchaseGraph, loads: Collection[KnownLoad], progress: Callable[[int], None]) -> None:
-    """Begin these loads again and delete what they wrote, what nobody knows the load of, and what nothing supports.
+    """Begin loads again and delete what they wrote, what nobody knows the load of, and what nothing supports.
 
-    Bounded transactions, each in its turn; `progress` is told how many nodes each one deleted.
+    Parameters
+    ----------
+    graph
+        The graph; it is emptied in bounded transactions, each under the writers' lock.
+    loads
+        Loads that are begun again.
+    progress
+        Called with the number of nodes that each transaction deleted.
     """
     runs: dict[str, int] = {}
     for ids in _in_batches([load.id for load in loads]):
@@ -125,9 +132,9 @@ def empty(graph: PurchaseGraph, loads: Collection[KnownLoad], progress: Callable
     for label, every in _OWNERS.items():
         rows = [{"key": key, "owner": owner} for key, owner in _stale(graph, every, runs)]
         for batch in _in_batches(rows):
-            progress(graph.in_turn(None, partial(_deleted, text=_DELETE_NAMED[label], bound={"rows": batch})))
+            progress(graph.in_turn(None, partial(_delete, text=_DELETE_NAMED[label], bound={"rows": batch})))
     for claims in _in_batches(_stale(graph, _CLAIMS, runs)):
-        progress(graph.in_turn(None, partial(_withdrawn, claims=claims)))
+        progress(graph.in_turn(None, partial(_withdraw, claims=claims)))
     for text in (_DELETE_UNCLAIMED, *_DELETE_LEFTOVERS):
         _until_none(graph, text, progress)
 
@@ -137,14 +144,14 @@ def _all_loads(tx: ManagedTransaction) -> list[KnownLoad]:
 
 
 def _stale(graph: PurchaseGraph, text: LiteralString, runs: Mapping[str, int]) -> list[list[str]]:
-    """What is owned by an earlier run of a load that was begun again, or by no load at all: keys and owners."""
+    """Keys and owners of what belongs to an earlier run of a load that was begun again, or to no load at all."""
     # The loads are read after what they own: of what a writer has just put, the load is in the graph by then.
     found = graph.read(partial(_rows, text=text))
     known = {each.load.version.stamp for each in known_loads(graph).values()}
     return [[key, owner] for key, owner in found if _is_stale(owner, runs, known)]
 
 
-def _withdrawn(tx: ManagedTransaction, claims: Sequence[Sequence[str]]) -> int:
+def _withdraw(tx: ManagedTransaction, claims: Sequence[Sequence[str]]) -> int:
     take_back(tx, {TicketKey.read(key) for key, _ in claims}, {owner for _, owner in claims}, _NOBODY)
     return len(claims)
 
@@ -163,11 +170,11 @@ def _is_stale(owner: str, runs: Mapping[str, int], known: Collection[str]) -> bo
 
 
 def _until_none(graph: PurchaseGraph, text: LiteralString, progress: Callable[[int], None], **bound: list[str]) -> None:
-    while deleted := graph.in_turn(None, partial(_deleted, text=text, bound={"limit": BATCH, **bound})):
+    while deleted := graph.in_turn(None, partial(_delete, text=text, bound={"limit": BATCH, **bound})):
         progress(deleted)
 
 
-def _deleted(tx: ManagedTransaction, text: LiteralString, bound: dict[str, Any]) -> int:
+def _delete(tx: ManagedTransaction, text: LiteralString, bound: dict[str, Any]) -> int:
     return int(tx.run(text, bound).single(strict=True)["deleted"])
 
 

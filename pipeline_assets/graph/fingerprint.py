@@ -1,4 +1,4 @@
-"""A fingerprint of what the purchase graph says, the same for two graphs that say the same."""
+"""Fingerprint of the content of the purchase graph, the same for two graphs that say the same."""
 
 from __future__ import annotations
 

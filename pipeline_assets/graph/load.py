@@ -1,4 +1,4 @@
-"""How far an object version has come into the graph: its ledger node, written in the transaction of every batch."""
+"""Progress of an object version into the graph: its ledger node, written in the transaction of every batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Rank(IntEnum):
-    """What a version that was read is worth for its key."""
+    """Rank of a version that was read: which of several may stand for a key."""
 
     #: It was refused, has no valid row, or is empty without saying that it is meant to be.
     NOTHING = 0
@@ -29,10 +29,22 @@ class Rank(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive records of one object: the accepted ones as lines, the rejected ones as counts per purchase day.
+    """Batch of consecutive records of one object.
 
-    `next_row` is the number of the record after the batch, which begins at byte `position` of the object, `unread_time`
-    counts rejected records without a readable time, `unusual` the lines kept with a warning.
+    Parameters
+    ----------
+    lines
+        Accepted records.
+    next_row
+        Number of the record after the batch, from 1.
+    rejected_days
+        Rejected records by purchase day.
+    unread_time
+        Rejected records without a readable time.
+    unusual
+        Lines kept with a warning.
+    position
+        Byte of the object at which the next record begins.
     """
 
     lines: Sequence[Line]
@@ -45,19 +57,44 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One run of one object version.
+    """Progress of one run of one object version.
 
-    `run` counts the times it was begun from row 1, `next_row` is the first record not yet in, which begins at byte
-    `position` (of what is unpacked, where the object is packed), `done` says whether all are in. `days` are the rows
-    per purchase day, `unread_time` the rejected rows whose time could not be read, `effects` what changed in the graph,
-    `crowded` the tickets that have as many rows as a ticket may have.
-
-    `refused` says that the whole file was, `cut` why its end was not reached (empty when it was), `emptied` that it has
-    no rows and says that this is meant. `stands` says that its claims are the ones of its key, `yields` that they were
-    taken back for an *older* version that was read whole. `overtaken` says of a load on its way that a newer version
-    stood when some of its lines came, so that they made no claims. `revision` counts how often the work on other
-    objects changed the counts of this run, `untold` says that the ledger does not know of the last time yet; `touched`
-    names the loads whose counts the work on this one changed.
+    Parameters
+    ----------
+    version
+        The object version.
+    run
+        How often it was begun from row 1.
+    next_row, position
+        Number of the first record that is not in yet, and the byte at which it begins, of what is unpacked where the
+        object is packed.
+    done
+        Whether all records are in.
+    days
+        Rows by purchase day.
+    unread_time, unusual
+        Rejected rows whose time could not be read, and rows kept with a warning.
+    effects
+        What changed in the graph, by name.
+    crowded
+        Tickets that have as many rows as a ticket may have.
+    refused
+        The whole file was refused.
+    cut
+        Why its end was not reached; empty when it was.
+    emptied
+        It has no rows and says that this is meant.
+    stands
+        Its claims are the ones of its key.
+    yields
+        They were taken back for an *older* version that was read whole.
+    overtaken
+        On its way a newer version stood when some of its lines came, so that they made no claims.
+    revision, untold
+        How often the work on other objects changed the counts of this run, and whether the last time is not in the
+        ledger yet.
+    touched
+        Loads whose counts the work on this one changed.
     """
 
     version: ObjectVersion
@@ -128,15 +165,19 @@ class Load:
         return json.dumps(tally)
 
     def follows(self, known: Load | None) -> bool:
-        """Whether this is where the graph stands, or the beginning of a run after it."""
+        """Whether this is the progress that the graph has, or the beginning of a run after it."""
         if known is None or self.run > known.run:
             return self.next_row == 1
         return (self.run, self.next_row, self.done) == (known.run, known.next_row, known.done)
 
     def counting_on(self, known: Load | None) -> Load:
-        """The same with the counts that the graph has of this run: work on other objects may have changed them.
+        """Merge in the counts that the graph has of this run: work on other objects may have changed them.
 
-        A later run takes on whom the one before it touched, which may have died before it told them.
+        Returns
+        -------
+        Load
+            This progress with those counts. A later run takes on the loads that the one before it touched, which may
+            have died before it reported them.
         """
         if known is None or known.run != self.run:
             return replace(self, touched=known.touched) if known else self
@@ -153,7 +194,20 @@ class Load:
     def with_batch(
         self, batch: Batch, days: dict[str, Counts], effects: dict[str, int], crowded: Iterable[str] = ()
     ) -> Load:
-        """Where the object stands after a batch whose accepted lines came to `days`, `effects` and `crowded`."""
+        """Progress after one more batch.
+
+        Parameters
+        ----------
+        batch
+            The batch.
+        days, effects, crowded
+            What its accepted lines came to: rows by purchase day, changes of the graph by name, crowded tickets.
+
+        Returns
+        -------
+        Load
+            The next state; this one stays as it is.
+        """
         return replace(
             self,
             next_row=batch.next_row,
@@ -175,10 +229,15 @@ class Load:
         return replace(self, days=_added(self.days, shifts), revision=self.revision + 1, untold=True)
 
     def displaced(self, standing: Load) -> Load:
-        """The same once its claims are taken back, since `standing` stands for its key.
+        """State once its claims are taken back, since `standing` stands for its key.
 
         A newer version supersedes its rows. Beside an older one that was read whole this one was refused, since its own
         end was not reached.
+
+        Returns
+        -------
+        Load
+            The next state; this one stays as it is.
         """
         accepted = {day: counts.accepted for day, counts in self.days.items() if counts.accepted}
         yields = standing.version.stamp < self.version.stamp
@@ -213,17 +272,20 @@ class KnownLoad:
 
 
 def read_load(tx: ManagedTransaction, version: ObjectVersion) -> Load | None:
-    """Where an object version stands, or None when it was never begun.
+    """Read the progress of an object version.
 
-    It keeps the place in the order that it was begun with: one that was announced again, from a listing of its bucket,
-    may come with another time.
+    Returns
+    -------
+    Load or None
+        None when it was never begun. Its stamp is the one that it was begun with: a version that was announced again,
+        from a listing of its bucket, may come with another time.
     """
     record = tx.run(statements.READ_LOAD, id=version.id).single()
     return replace(known_load(record).load, version=version.at(record["stamp"])) if record else None
 
 
 def known_load(record: Record) -> KnownLoad:
-    """A row of one of the statements that read loads."""
+    """Parse a row of one of the statements that read loads."""
     tally = json.loads(record["tally"])
     load = Load(
         _version_at(record["uri"], record["stamp"]),
@@ -250,17 +312,17 @@ def known_load(record: Record) -> KnownLoad:
 
 
 def write_load(tx: ManagedTransaction, load: Load) -> None:
-    """Write where an object version stands."""
+    """Write the progress of an object version."""
     write_known(tx, KnownLoad(load.version.id, load.version.uri, load))
 
 
 def write_known(tx: ManagedTransaction, known: KnownLoad) -> None:
-    """Write where a version stands of which only id and URI are known."""
+    """Write the progress of a version of which only id and URI are known."""
     tx.run(statements.WRITE_LOAD, id=known.id, **properties(known)).consume()
 
 
 def properties(known: KnownLoad) -> dict[str, Any]:
-    """What the node of a load holds beside its id."""
+    """Properties of the node of a load, its id left out."""
     load = known.load
     return {
         "uri": known.uri,
@@ -277,9 +339,12 @@ def properties(known: KnownLoad) -> dict[str, Any]:
 
 
 def standing(loads: Collection[KnownLoad]) -> KnownLoad | None:
-    """The version that stands for a key: the newest that was read whole; where none was, the longest part of one.
+    """Choose the version that stands for a key: the newest that was read whole; where none was, the longest part.
 
-    A version that decides nothing never stands.
+    Returns
+    -------
+    KnownLoad or None
+        None where no version decides anything.
     """
     deciding = [known for known in loads if known.rank]
     return max(deciding, key=_precedence, default=None)

@@ -1,4 +1,4 @@
-"""Writers of the graph take turns.
+"""Lock of the graph's writers: one write transaction at a time, and an advisory lease before it.
 
 What makes it right: every write transaction changes the one node that all writers share, so that of two that overlap,
 the later one waits (Neo4j locks the node) or is refused and repeated (the embedded graph notices at the commit).
@@ -34,12 +34,36 @@ class NoLockError(Exception):
     """The node that writers share is missing: the schema was never made, or the graph was emptied."""
 
 
-class TurnNotGivenError(Exception):
-    """The turn was not to be had: other writers keep it, or one of them crashes all the time."""
+class LockTimeoutError(Exception):
+    """The lock was not to be had in time: other writers keep it, or one of them crashes all the time."""
 
 
 def in_turn(driver: Driver, work: Callable[[ManagedTransaction], T]) -> T:
-    """Run a write transaction in turn; raises `NoLockError` or `TurnNotGivenError`, having changed nothing."""
+    """Run a write transaction under the writers' lock.
+
+    Parameters
+    ----------
+    driver
+        Driver of the graph.
+    work
+        What is done within the transaction; the driver may call it again.
+
+    Returns
+    -------
+    T
+        What `work` returned.
+
+    Raises
+    ------
+    NoLockError
+        The graph has no lock; nothing was changed.
+    LockTimeoutError
+        Other writers kept it for twelve seconds; nothing was changed.
+    DriverError
+        The graph cannot be reached.
+    Neo4jError
+        The graph refused the work.
+    """
 
     def transaction(tx: ManagedTransaction) -> T:
         if tx.run(statements.TAKE_TURN).single() is None:
@@ -54,15 +78,15 @@ def in_turn(driver: Driver, work: Callable[[ManagedTransaction], T]) -> T:
         except (DriverError, Neo4jError):
             raise  # the graph does not answer, or will let the reservation run out
         except BaseException:
-            session.execute_write(lambda tx: tx.run(statements.GIVE_UP_TURN, holder=holder).consume())
+            session.execute_write(lambda tx: tx.run(statements.RELEASE_TURN, holder=holder).consume())
             raise
 
 
 def _reserve(session: Session, holder: str) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not (session.execute_read(_is_free, holder) and session.execute_write(_is_reserved, holder)):
+    while not (session.execute_read(_is_free, holder) and session.execute_write(_try_to_reserve, holder)):
         if time.monotonic() > deadline:
-            raise TurnNotGivenError(f"other writers of the purchase graph kept the turn for {_PATIENCE_SECONDS:.0f} s")
+            raise LockTimeoutError(f"other writers of the purchase graph kept the turn for {_PATIENCE_SECONDS:.0f} s")
         time.sleep(random.uniform(*_LOOK_SECONDS))  # noqa: S311 - spreads the writers, keeps no secret
 
 
@@ -74,5 +98,5 @@ def _is_free(tx: ManagedTransaction, holder: str) -> bool:
     return bool(answer["free"])
 
 
-def _is_reserved(tx: ManagedTransaction, holder: str) -> bool:
+def _try_to_reserve(tx: ManagedTransaction, holder: str) -> bool:
     return tx.run(statements.RESERVE_TURN, holder=holder, milliseconds=RESERVED_MILLISECONDS).single() is not None

@@ -1,4 +1,4 @@
-"""Where the graph has what of the ticket files: its loads by object, and tickets with the claims on them."""
+"""Lookups in the graph for a trace: its loads by object, and tickets with the claims on them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,22 @@ RETURN r.key AS key, r.owner AS owner ORDER BY key
 
 @dataclass(frozen=True, slots=True)
 class LoadPlace:
-    """How far an object version is in the graph.
+    """Progress of an object version in the graph.
 
-    `id` is its receipt's, `next_row` the first record that is not in, `done` whether all are, `stands` whether the
-    version is the one that stands for its key.
+    Parameters
+    ----------
+    id
+        Its receipt's.
+    uri, stamp
+        Address of the object, and its place in the order of all.
+    run
+        How often it was begun from row 1.
+    next_row
+        Number of the first record that is not in yet.
+    done
+        Whether all records are in.
+    stands
+        Whether it is the version that stands for its key.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Who owns a line of a ticket: the rules that make the graph the same whatever the order and number of deliveries.
+"""Ownership of ticket lines: rules that make the graph the same whatever the order and number of deliveries.
 
 A ticket is one purchase: a store, its number there, its basket and its day (`TicketKey`). Every object that says
 something of it has a *claim*: the lines its rows add up to. Of several claims on one line, the one of the object with
@@ -30,7 +30,7 @@ MOST_TICKET_ROWS = 10_000
 
 
 class TicketKey(NamedTuple):
-    """What tells one purchase from all others: two stores, baskets or days that use one number have two tickets."""
+    """Key of a purchase: two stores, baskets or days that use one number have two tickets."""
 
     store: str
     ticket_id: str
@@ -133,7 +133,7 @@ class Content:
 
 
 def content(claims: Claims) -> Content:
-    """What several claims on a ticket come to: of each line the one with the greatest stamp."""
+    """Resolve several claims on a ticket: of each line the one with the greatest stamp."""
     lines = {product: (stamp, line) for stamp in sorted(claims) for product, line in claims[stamp].lines.items()}
     heard = {stamp for stamp, _ in lines.values()}
     return Content(min((claims[stamp].timestamp for stamp in heard), default=""), lines)
@@ -178,6 +178,11 @@ def settle(
         Whose batch it is: the place of its object version in the order of all, and its run from 1.
     outdated
         Whether a newer version stands for its key: then every row is superseded and nothing changes.
+
+    Returns
+    -------
+    Settlement
+        The decision; nothing is written by it.
     """
     if outdated:
         return _superseded(lines, held, owner_of(stamp, run))

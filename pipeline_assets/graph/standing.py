@@ -1,7 +1,7 @@
-"""Which version of an object stands for its key, and what becomes of the claims and the counts of the others.
+"""Choice of the version that stands for a key, and what becomes of the claims and the counts of the others.
 
 All of it happens inside the transaction of the version that comes to its end. The counts of other loads that change by
-it are written with a higher revision; whoever changed them has the ledger told.
+it are written with a higher revision; whoever changed them writes them to the ledger.
 """
 
 from __future__ import annotations
@@ -21,9 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Losing:
-    """Whose claims go when a version has come to its end: `owners`, and the `others` among the loads of its key.
+    """Claims that go when a version has come to its end.
 
-    `stands` is the version that stands instead of the one that ended, None where that one stands or none does.
+    Parameters
+    ----------
+    owners
+        Whose claims.
+    others
+        Other versions of the key that do not stand any more.
+    stands
+        The version that stands instead of the one that ended; None where that one stands or none does.
     """
 
     owners: frozenset[str]
@@ -31,7 +38,7 @@ class Losing:
     stands: KnownLoad | None = None
 
     def close(self, tx: ManagedTransaction, ended: Load) -> Load:
-        """Write down what became of the other versions; returns the load that ended with what became of it."""
+        """Write the new state of the other versions; returns that of the load that ended."""
         ended = replace(ended, done=True, overtaken=False, stands=self.stands is None and bool(ended.rank))
         if self.stands:
             again = replace(self.stands, load=self.stands.load.begun_again())
@@ -48,6 +55,11 @@ def settle_standing(ended: Load, known: Collection[KnownLoad]) -> Losing:
     """Decide which version of a key stands once `ended` is at its end, from `deciding_loads` of the key.
 
     Versions that are still on their way and newer are left alone: they decide when they come to their end.
+
+    Returns
+    -------
+    Losing
+        The claims that go; nothing is written by it.
     """
     mine = KnownLoad(ended.version.id, ended.version.uri, replace(ended, done=True))
     others = [each for each in known if each.id != mine.id]
@@ -60,10 +72,13 @@ def settle_standing(ended: Load, known: Collection[KnownLoad]) -> Losing:
 
 
 def _changes(load: Load, ended: Load) -> bool:
-    """Whether it is told otherwise of a version that does not stand, now that `ended` does.
+    """Whether the state of a version that does not stand changes, now that `ended` does.
 
-    An older one on its way can no longer stand. An older one that had yielded is superseded, as if it came now. A newer
-    one without rows, which does not say that this is meant, yields.
+    Returns
+    -------
+    bool
+        True for an older one on its way, which can no longer stand; for an older one that had yielded, which is
+        superseded as if it came now; and for a newer one without rows that does not say that this is meant: it yields.
     """
     if load.version.stamp < ended.version.stamp:
         return load.yields or (not load.done and ended.rank is Rank.WHOLE)
@@ -76,7 +91,7 @@ def loads_of_object(tx: ManagedTransaction, uri: str) -> list[KnownLoad]:
 
 
 def deciding_loads(tx: ManagedTransaction, uri: str) -> list[KnownLoad]:
-    """The versions of an object on which it depends which one stands: a key that is put every hour has thousands."""
+    """Versions of an object that decide which one stands: of a key that is put every hour a few of thousands."""
     bound = {"uri": uri, "whole": int(Rank.WHOLE)}
     texts = (statements.READ_UNDECIDED_LOADS, statements.READ_NEWEST_WHOLE_LOADS)
     found = [known_load(record) for text in texts for record in list(tx.run(text, bound))]
@@ -84,13 +99,43 @@ def deciding_loads(tx: ManagedTransaction, uri: str) -> list[KnownLoad]:
 
 
 def sole_tickets(tx: ManagedTransaction, owners: Collection[str], limit: int) -> list[TicketKey]:
-    """Tickets on which one of these owners has the only claim, at most `limit`."""
+    """Tickets that one of these owners alone has a claim on.
+
+    Parameters
+    ----------
+    tx
+        Transaction that reads.
+    owners
+        Owners of claims.
+    limit
+        The most tickets that are read.
+
+    Returns
+    -------
+    list of TicketKey
+        At most `limit`.
+    """
     found = tx.run(statements.TICKETS_OF_OWNERS, owners=sorted(owners), limit=limit)
     return [TicketKey.read(record["key"]) for record in found]
 
 
 def claimed_tickets(tx: ManagedTransaction, owners: Collection[str], limit: int) -> list[TicketKey]:
-    """Tickets on which one of these owners has a claim, at most `limit`."""
+    """Tickets that one of these owners has a claim on, shared ones included.
+
+    Parameters
+    ----------
+    tx
+        Transaction that reads.
+    owners
+        Owners of claims.
+    limit
+        The most tickets that are read.
+
+    Returns
+    -------
+    list of TicketKey
+        At most `limit`; fewer when there are no more.
+    """
     if not owners:
         return []
     bound = {"owners": sorted(owners), "limit": limit}
@@ -101,19 +146,47 @@ def claimed_tickets(tx: ManagedTransaction, owners: Collection[str], limit: int)
 
 
 def take_back(tx: ManagedTransaction, tickets: Collection[TicketKey], owners: Collection[str], load: Load) -> Load:
-    """Withdraw the claims of these owners on these tickets, on behalf of `load`; returns it with what that changed."""
+    """Withdraw claims in the graph.
+
+    Parameters
+    ----------
+    tx
+        Transaction that writes.
+    tickets, owners
+        The claims: of these owners, on these tickets.
+    load
+        On whose behalf.
+
+    Returns
+    -------
+    Load
+        `load` with the effects, and the other loads whose counts changed.
+    """
     if not tickets:
         return load
     settlement = withdraw(read_claims(tx, tickets), owners)
     effects = apply(tx, settlement)
-    return tell_others(tx, settlement, load).touching((), effects)
+    return recount_others(tx, settlement, load).touching((), effects)
 
 
-def tell_others(tx: ManagedTransaction, settlement: Settlement, load: Load) -> Load:
-    """Change the counts of the loads of whose rows some are superseded now, or stand again.
+def recount_others(tx: ManagedTransaction, settlement: Settlement, load: Load) -> Load:
+    """Write the counts of the loads of whose rows some are superseded now, or stand again.
 
-    Rows of an earlier run of a load that was begun again are in no count any more. Returns `load`, on whose behalf it
-    is done, with the ids of the others, and with its own counts changed where it is among them.
+    Rows of an earlier run of a load that was begun again are in no count any more.
+
+    Parameters
+    ----------
+    tx
+        Transaction that writes.
+    settlement
+        What changed; `moved` says of whom how many rows.
+    load
+        On whose behalf.
+
+    Returns
+    -------
+    Load
+        `load` with the ids of the others, and with its own counts changed where it is among them.
     """
     moved = {owner: rows for owner, rows in settlement.moved.items() if any(rows.values())}
     if mine := moved.pop(load.owner, None):
@@ -121,9 +194,9 @@ def tell_others(tx: ManagedTransaction, settlement: Settlement, load: Load) -> L
     if not moved:
         return load
     stamps = sorted({owner.rpartition("/")[0] for owner in moved})
-    told = []
+    recounted = []
     for known in [known_load(record) for record in tx.run(statements.READ_LOADS_OF_STAMPS, stamps=stamps)]:
         if rows := moved.get(known.load.owner):
             write_known(tx, replace(known, load=known.load.moved(rows)))
-            told.append(known.id)
-    return load.touching(told, {})
+            recounted.append(known.id)
+    return load.touching(recounted, {})

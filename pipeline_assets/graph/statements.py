@@ -52,7 +52,7 @@ SET lock.turn = lock.turn + 1, lock.until = 0
 RETURN lock.turn AS turn
 """
 
-GIVE_UP_TURN: Final = """
+RELEASE_TURN: Final = """
 MATCH (lock:GraphLock {name: 'purchases', holder: $holder})
 SET lock.until = 0
 """

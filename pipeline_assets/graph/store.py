@@ -19,15 +19,15 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import apply, read_claims
 from pipeline_assets.graph.load import Batch, BehindError, KnownLoad, Load, Rank, known_load, read_load, write_load
-from pipeline_assets.graph.lock import NoLockError, TurnNotGivenError, in_turn
+from pipeline_assets.graph.lock import LockTimeoutError, NoLockError, in_turn
 from pipeline_assets.graph.ownership import TicketKey, settle, ticket_of
 from pipeline_assets.graph.standing import (
     claimed_tickets,
     deciding_loads,
     loads_of_object,
+    recount_others,
     settle_standing,
     take_back,
-    tell_others,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,20 @@ class PurchaseGraph:
     @classmethod
     @contextmanager
     def connect(cls, uri: str, user: str, password: str) -> Iterator[PurchaseGraph]:
-        """Open a graph; the driver repeats a refused transaction for four seconds, after which the queue does."""
+        """Open a graph; the driver repeats a refused transaction for four seconds, after which the queue does.
+
+        Parameters
+        ----------
+        uri
+            Bolt address.
+        user, password
+            Login.
+
+        Yields
+        ------
+        PurchaseGraph
+            Its connections are closed at the end.
+        """
         with GraphDatabase.driver(
             uri,
             auth=(user, password),
@@ -73,14 +86,31 @@ class PurchaseGraph:
             self.driver.execute_query(statements.MAKE_LOCK)
 
     def load(self, version: ObjectVersion) -> Load | None:
-        """Where an object version stands, or None when it was never begun."""
+        """Progress of an object version, or None when it was never begun."""
         with _transient(version), self.driver.session() as session:
             return session.execute_read(read_load, version)
 
     def write(self, load: Load, batch: Batch) -> Load:
-        """Put one batch in, and the place where the next one begins.
+        """Write one batch, and the place where the next one begins, in one transaction.
 
-        Raises `BehindError`, having changed nothing, when the object does not stand where `load` says.
+        Parameters
+        ----------
+        load
+            Progress of the object before the batch.
+        batch
+            Its next records.
+
+        Returns
+        -------
+        Load
+            Progress after it.
+
+        Raises
+        ------
+        BehindError
+            The object is not where `load` says; nothing was changed.
+        TransientError
+            The graph did not take the work.
         """
 
         def work(tx: ManagedTransaction) -> Load:
@@ -93,19 +123,35 @@ class PurchaseGraph:
             effects = apply(tx, settlement)
             after = load.counting_on(known).with_batch(batch, settlement.days, effects, settlement.crowded)
             after = replace(after, overtaken=after.overtaken or (outdated and bool(batch.lines)))
-            after = tell_others(tx, settlement, after)
+            after = recount_others(tx, settlement, after)
             write_load(tx, after)
             return after
 
         return self.in_turn(load.version, work)
 
     def finish(self, load: Load) -> Load:
-        """Let the version that stands for the key of this object have the only claims of it.
+        """Take back the claims of all versions of this object's key but the one that stands; call it until `done`.
 
-        Takes a limited number of claims back at a time; the load that comes back is `done` when none is left that has
-        to go. Where the standing version is one whose claims were taken back before, it is begun again: whoever calls
-        this has to work it in. Raises `BehindError` as `write`, and also where this load would stand but was overtaken
-        on its way by a version that stands no more: then it is begun again.
+        Where the standing version is one whose claims were taken back before, it is begun again: whoever calls this has
+        to work it in.
+
+        Parameters
+        ----------
+        load
+            Progress of a version that was read to its end.
+
+        Returns
+        -------
+        Load
+            `done` when no claim is left that has to go; one transaction takes back a limited number.
+
+        Raises
+        ------
+        BehindError
+            As from `write`; or this version would stand but was overtaken on its way by one that stands no more, and
+            has been begun again.
+        TransientError
+            The graph did not take the work.
         """
 
         def work(tx: ManagedTransaction) -> Load:
@@ -135,13 +181,13 @@ class PurchaseGraph:
             record = session.execute_read(lambda tx: tx.run(statements.READ_LOAD, id=receipt_id).single())
         return known_load(record) if record else None
 
-    def untold(self, receipt_ids: Collection[str]) -> list[KnownLoad]:
-        """Those of these loads whose counts the ledger has yet to be told of."""
+    def unreported_loads(self, receipt_ids: Collection[str]) -> list[KnownLoad]:
+        """Those of these loads whose counts have changed since the ledger was written."""
         bound = {"ids": sorted(receipt_ids)}
         return self.read(lambda tx: [known_load(record) for record in tx.run(statements.READ_UNTOLD_LOADS, bound)])
 
-    def told(self, known: KnownLoad) -> None:
-        """Take note that the ledger knows the counts of a load, unless they have changed since."""
+    def mark_reported(self, known: KnownLoad) -> None:
+        """Mark a load's counts as written to the ledger, unless they have changed since."""
         bound = {"id": known.id, "run": known.load.run, "revision": known.load.revision}
         self.in_turn(None, lambda tx: tx.run(statements.SET_TOLD, bound).consume())
 
@@ -193,12 +239,12 @@ class PurchaseGraph:
             )
 
     def read(self, work: Callable[[ManagedTransaction], T]) -> T:
-        """What a read transaction finds."""
+        """Run a read transaction; raises `TransientError`."""
         with _transient(), self.driver.session() as session:
             return session.execute_read(work)
 
     def in_turn(self, version: ObjectVersion | None, work: Callable[[ManagedTransaction], T]) -> T:
-        """What a write transaction, in its turn, comes to; a failure names the object version it was for."""
+        """Run a write transaction under the lock; `TransientError` names the object version it was for."""
         with _transient(version):
             try:
                 return in_turn(self.driver, work)
@@ -217,7 +263,7 @@ class PurchaseGraph:
 def _transient(version: ObjectVersion | None = None) -> Iterator[None]:
     try:
         yield
-    except (DriverError, Neo4jError, OSError, TurnNotGivenError) as error:
+    except (DriverError, Neo4jError, OSError, LockTimeoutError) as error:
         message = f"the purchase graph did not take the work: {type(error).__name__}: {error}"
         raise TransientError(message, flow="tickets", object_uri=version.uri if version else "") from error
 

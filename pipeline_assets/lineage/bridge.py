@@ -1,37 +1,41 @@
-"""What the receipts bridge does in one tick, decided without Dagster and without a store.
+"""The plan of one tick of a receipts bridge, made without Dagster and without a store.
 
 A receipt waits until Dagster shows it for every (asset, partition) that it names. Storing events is at least once and
 one by one: a daemon that dies in the middle has stored some of them and remembers nothing. So each tick first looks at
 what Dagster holds and then plans from that alone:
 
-- a receipt that is there for everything it names is *seen*, and no longer waits;
-- of the others, what is missing is gathered into one event per (asset, partition), or several where more receipts
-  meet than one event may name;
-- a place that Dagster calls stale by versions waits until what it is made of is shown, since it has to name those
-  events;
-- an asset or partition that Dagster does not have is *rejected*: told once, in its own words, and then no longer waited
-  for; the ledger keeps the receipt;
-- a day that begins only by the clock of the writer is left waiting.
+- *seen*: a receipt that Dagster shows for everything it names; it is taken out of the pending ones;
+- *event*: what is missing of the others, one for each (asset, partition), or several where more receipts meet than one
+  event may name;
+- *waiting for its inputs*: a place that Dagster calls stale by versions, until what it is made of is shown, since its
+  event names those events;
+- *new dynamic partition*: requested in this tick, told of in a later one, once Dagster has it: a daemon stores the
+  events of a tick before it adds the partitions;
+- *unknown target* (an asset or partition that Dagster does not have): recorded as an observation, then dropped from
+  pending; the ledger keeps the receipt;
+- *early*: a day that has begun by the clock of the writer only; left pending.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
 from typing import NamedTuple
 
 from pipeline_assets.events.ledger import PendingReport
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import Source
 
 #: The most events of one tick: the daemon stores about 60 a second, and a crash repeats at most this many look-ups.
 EVENTS_PER_TICK = 300
 #: The most receipts one event names; an id takes 38 bytes in the event's metadata.
 RECEIPTS_PER_EVENT = 1_000
+#: The most dynamic partitions that one tick requests; Dagster advises to stay below 25,000.
+NEW_PER_TICK = 1_000
 #: What one rejection names in place of an asset when the receipt names none.
 NO_ASSET = "(none)"
 
@@ -42,6 +46,8 @@ class Standing(Enum):
     KNOWN = "known"
     #: A day that has not begun by Dagster's clock, but is about to.
     EARLY = "early"
+    #: A key that the asset's dynamic partitions may have, but do not have yet.
+    NEW = "new"
     UNKNOWN = "unknown"
 
 
@@ -67,7 +73,7 @@ class PartitionEvent:
     """One materialization to be stored: what its receipts did to one place, summed.
 
     `size` is in bytes and `seconds` is time worked; both are of whole source objects, so a receipt that touches two
-    partitions counts in both.
+    partitions counts in both. `of_arrival` says that the place accounts for what arrived, not for what was accepted.
     """
 
     place: Place
@@ -79,10 +85,12 @@ class PartitionEvent:
     sources: list[Source] = field(default_factory=list)
     code_versions: list[str] = field(default_factory=list)
     oldest: str = ""
+    of_arrival: bool = False
 
-    def add(self, receipt: Receipt, counts: Counts) -> None:
-        """Take one receipt in; receipts come oldest first."""
-        self.counts += counts
+    def add(self, receipt: Receipt, part: PartitionCounts) -> None:
+        """Take in what one receipt says of the place; receipts come oldest first."""
+        self.counts += part.counts
+        self.of_arrival = self.of_arrival or part.of_arrival
         self.size += receipt.size
         self.seconds += receipt.seconds
         self.refused += bool(receipt.refused)
@@ -103,12 +111,17 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one tick does: `seen` reports stop waiting, `events` and `rejections` are stored, `left` is for later."""
+    """What one tick does.
+
+    `seen` reports stop waiting, `events` and `rejections` are stored, the dynamic partitions `new` are requested;
+    `left` counts what is for a later tick, by places of reports, those of new partitions included.
+    """
 
     seen: tuple[PendingReport, ...]
     events: tuple[PartitionEvent, ...]
     rejections: tuple[Rejection, ...]
     left: int
+    new: tuple[Place, ...] = ()
 
 
 def assets_named(reports: Iterable[PendingReport]) -> list[str]:
@@ -125,27 +138,40 @@ def plan(
     max_events: int = EVENTS_PER_TICK,
     receipts_per_event: int = RECEIPTS_PER_EVENT,
 ) -> Plan:
-    """Decide one tick from the waiting reports, oldest first, and what Dagster already shows of them.
+    """Plan one tick from the waiting reports, oldest first, and what Dagster already shows of them.
 
-    `made_of` names the places that have to be shown before a place is.
+    Parameters
+    ----------
+    reports
+        The receipts that wait, oldest first.
+    shown
+        What Dagster holds of them.
+    standing
+        Whether Dagster has a place.
+    made_of
+        The places that have to be shown before a place is.
+    max_events
+        The most events of the tick, above zero.
+    receipts_per_event
+        The most receipts one event names, above zero; also the most rejections of the tick.
     """
     seen: list[PendingReport] = []
     made_of = cache(made_of)
     gathered = _Gathering(cache(standing), max_events, receipts_per_event)
     for report in reports:
         missing = {
-            place: counts
-            for place, counts in _counts_by_place(report.receipt).items()
+            place: part
+            for place, part in _parts_by_place(report.receipt).items()
             if Shown(place, report.receipt.report_id) not in shown
         }
         if not missing:
             seen.append(report)
-        for place, counts in missing.items():
+        for place, part in missing.items():
             if missing.keys() & set(made_of(place)):
                 gathered.left += 1
             else:
-                gathered.add(report.receipt, place, counts)
-    return Plan(tuple(seen), tuple(gathered.events), tuple(gathered.rejections), gathered.left)
+                gathered.add(report.receipt, place, part)
+    return Plan(tuple(seen), tuple(gathered.events), tuple(gathered.rejections), gathered.left, tuple(gathered.new))
 
 
 class _Gathering:
@@ -159,9 +185,11 @@ class _Gathering:
         self._taken: set[Shown] = set()
         self.events: list[PartitionEvent] = []
         self.rejections: list[Rejection] = []
+        #: In the order in which they were met.
+        self.new: dict[Place, None] = {}
         self.left = 0
 
-    def add(self, receipt: Receipt, place: Place, counts: Counts) -> None:
+    def add(self, receipt: Receipt, place: Place, part: PartitionCounts) -> None:
         this = Shown(place, receipt.report_id)
         if this in self._taken:
             return
@@ -169,8 +197,10 @@ class _Gathering:
         if standing is Standing.UNKNOWN and len(self.rejections) < self._receipts_per_event:
             self.rejections.append(Rejection(place, receipt.report_id, receipt.source.uri))
         elif standing is Standing.KNOWN and (event := self._event(place)):
-            event.add(receipt, counts)
+            event.add(receipt, part)
         else:
+            if standing is Standing.NEW and len(self.new) < NEW_PER_TICK:
+                self.new[place] = None
             self.left += 1
             return
         self._taken.add(this)
@@ -186,10 +216,11 @@ class _Gathering:
         return self._open[place]
 
 
-def _counts_by_place(receipt: Receipt) -> dict[Place, Counts]:
+def _parts_by_place(receipt: Receipt) -> dict[Place, PartitionCounts]:
     """What a receipt says of each place; one that says nothing at all stands at a place that no Dagster has."""
-    by_place: dict[Place, Counts] = {}
+    by_place: dict[Place, PartitionCounts] = {}
     for part in receipt.partitions:
         place = Place(part.asset, part.partition)
-        by_place[place] = by_place.get(place, Counts()) + part.counts
-    return by_place or {Place(NO_ASSET, ""): receipt.counts}
+        earlier = by_place.get(place)
+        by_place[place] = replace(part, counts=earlier.counts + part.counts) if earlier else part
+    return by_place or {Place(NO_ASSET, ""): PartitionCounts(NO_ASSET, "", receipt.counts)}

@@ -1,14 +1,15 @@
-"""Whether every received row of a flow of files has exactly one outcome."""
+"""The conservation law as a check: every received row of a flow has exactly one outcome."""
 
 from collections.abc import Sequence
 
 import dagster as dg
 
-from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.lineage.metadata import Conservation
+from pipeline_assets.lineage.resources import LedgerResource
+from pipeline_assets.lineage.retries import RETRIES
 
-#: What the check says of itself.
-CONSERVATION_SAID = (
+CONSERVATION = "conservation"
+_DESCRIPTION = (
     "received = accepted + quarantined + duplicate + superseded, for each partition of the run and for the whole flow; "
     "run alone, for every partition there is."
 )
@@ -28,21 +29,22 @@ def days_of(
     return sorted(context.instance.get_materialized_partitions(asset))
 
 
-def conservation_of(
-    context: dg.AssetCheckExecutionContext,
-    asset: dg.AssetKey,
-    partitions: dg.PartitionsDefinition[str] | None,
-    flow: str,
-    ledger: Ledger,
-) -> dg.AssetCheckResult:
-    """Received = accepted + quarantined + duplicate + superseded, for the days of the run and for the whole flow."""
-    days = days_of(context, asset, partitions)
-    accounts = {f"all of {flow}": ledger.totals(flow).counts}
-    accounts |= {day: ledger.account(asset.to_user_string(), day).counts for day in days}
-    found = Conservation(accounts)
-    return dg.AssetCheckResult(
-        passed=not found.broken,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=found.sentence,
-        metadata={"accounts": dg.MetadataValue.md(found.table), "partitions": len(days)},
-    )
+def conservation_check(
+    asset: dg.AssetKey, partitions: dg.PartitionsDefinition[str] | None, flow: str
+) -> dg.AssetChecksDefinition:
+    """The check `conservation` of an asset: for the partitions of the run, and for the whole flow."""
+
+    @dg.asset_check(asset=asset, name=CONSERVATION, blocking=True, description=_DESCRIPTION, retry_policy=RETRIES)
+    def conservation(context: dg.AssetCheckExecutionContext, ledger: LedgerResource) -> dg.AssetCheckResult:
+        opened, days = ledger.open(), days_of(context, asset, partitions)
+        accounts = {f"all of {flow}": opened.totals(flow).counts}
+        accounts |= {day: opened.account(asset.to_user_string(), day).counts for day in days}
+        found = Conservation(accounts)
+        return dg.AssetCheckResult(
+            passed=not found.broken,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=found.sentence,
+            metadata={"accounts": dg.MetadataValue.md(found.table), "partitions": len(days)},
+        )
+
+    return conservation

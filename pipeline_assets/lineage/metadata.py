@@ -67,14 +67,13 @@ def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, ref
     }
 
 
-def state_figures(asset: str, partition: str, state: State) -> dict[str, int | str]:
+def state_figures(partition: str, state: State, *, of_arrival: bool = False) -> dict[str, int | str]:
     """What a place holds now, under the names it carries in Dagster.
 
-    Its rows are all that were received where it is landed or raw, and what was accepted everywhere else. A place
-    without partitions has no row count here: what a whole flow accepted is not what is left of it.
+    Its rows are all that were received where it accounts for what arrived, and what was accepted everywhere else. A
+    place without partitions has no row count here: what a whole flow accepted is not what is left of it.
     """
-    arrived = asset.endswith("/landed") or asset.startswith("raw/")
-    rows = state.counts.received if arrived else state.counts.accepted
+    rows = state.counts.received if of_arrival else state.counts.accepted
     return {
         **({"dagster/partition_row_count": rows} if partition else {}),
         "state_objects": state.objects,

@@ -1,6 +1,15 @@
-"""Daily partitions, by the UTC day."""
+"""Daily partitions, by the UTC day, and how a range of them is worked."""
+
+import warnings
+from typing import Final
 
 import dagster as dg
+
+# Said again by every process that loads the definitions otherwise; the version of Dagster is pinned below 1.14.
+warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
+
+#: A range of days is one run: starting a run takes longer than most days do.
+ONE_RUN: Final = dg.BackfillPolicy.single_run()
 
 #: The first day that a load of the source database may be of.
 _FIRST_LOAD_DAY = "2017-01-01"

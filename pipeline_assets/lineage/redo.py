@@ -1,39 +1,23 @@
-"""What the assets of every flow of files share: the body that redoes days."""
+"""Reprocessing of days: the body that the assets of every flow of files share."""
 
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.errors import TransientError
-from pipeline_assets.events.flow import ObjectFlow, StoresT
+from pipeline_assets.csv_files.ingest import CsvFlow, StoresT
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.metadata import data_version, partition_state, sources_table, state_figures, work_figures
 from pipeline_assets.operations.reprocess import PartitionReload, reload_partition
 
-_RETRIES = 3
-_RETRY_SECONDS = 10
 _PROGRESS_SECONDS = 2.0
-
-# Said again by every process that loads the definitions otherwise; the version of Dagster is pinned below 1.14.
-warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
-
-
-@contextmanager
-def tried_again() -> Iterator[None]:
-    """Let a step in which a store does not answer wait and be tried again."""
-    try:
-        yield
-    except TransientError as error:
-        raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=_RETRY_SECONDS) from error
 
 
 def redo_days(
-    context: dg.AssetExecutionContext, flow: ObjectFlow[StoresT, Receipt], asset: str, stores: StoresT
+    context: dg.AssetExecutionContext, flow: CsvFlow[Any, StoresT], asset: str, stores: StoresT
 ) -> dg.MaterializeResult[None]:
     """Work all partitions of the run through again, each with metadata of its own."""
     days = context.partition_keys
@@ -55,7 +39,7 @@ def redo_days(
             redo,
             progress=now_and_then(context.log.info),
         )
-        context.add_asset_metadata(metadata=_metadata(asset, day, done), partition_key=day)
+        context.add_asset_metadata(metadata=_metadata(day, done, of_arrival=asset == flow.landed), partition_key=day)
         worked += [receipt.id for receipt in done.receipts]
         if not done.receipts:
             empty.append(day)
@@ -70,11 +54,11 @@ def redo_days(
     return dg.MaterializeResult(data_version=dg.DataVersion(data_version(worked)))
 
 
-def _metadata(asset: str, day: str, done: PartitionReload) -> dict[str, dg.MetadataValue | int | float | str]:
+def _metadata(day: str, done: PartitionReload, *, of_arrival: bool) -> dict[str, dg.MetadataValue | int | float | str]:
     sources = [receipt.source for receipt in done.receipts]
     refused = sum(bool(receipt.refused) for receipt in done.receipts)
     return {
-        **state_figures(asset, day, partition_state(done.state)),
+        **state_figures(day, partition_state(done.state), of_arrival=of_arrival),
         **work_figures(done.counts, size=done.size, seconds=done.seconds, objects=len(sources), refused=refused),
         "code_version": __version__,
         "result": _said(done),

@@ -37,24 +37,19 @@ class QuerySettings:
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> QuerySettings:
-        """Read the settings of the engine that the environment names.
-
-        Parameters
-        ----------
-        environment
-            Variables; those of the process where it is None.
+        """Read what the engine needs from the environment, or from a mapping like it.
 
         Returns
         -------
         QuerySettings
-            What that engine needs.
+            Of the engine that ``SQL_ENGINE`` names, Athena without it.
 
         Raises
         ------
         MissingSettingError
-            A variable is absent; the first one is named.
+            A variable is absent; the message names the first one.
         UnknownSettingError
-            There is no engine of that name.
+            ``SQL_ENGINE`` names no engine.
         """
         engine = optional(environment, "SQL_ENGINE", "athena")
         if engine == "athena":
@@ -119,9 +114,9 @@ def open_engine(settings: QuerySettings) -> SqlEngine:
         from pipeline_assets.queries.athena import AthenaEngine  # noqa: PLC0415
 
         return AthenaEngine(database=settings.database, workgroup=settings.workgroup)
-    import boto3  # noqa: PLC0415
-
     from pipeline_assets.queries.duckdb_engine import DuckDbEngine  # noqa: PLC0415
+    from pipeline_assets.storage.s3 import open_storage  # noqa: PLC0415
 
-    buckets: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
-    return DuckDbEngine(boto3.client("s3"), buckets, settings.database)
+    storage = open_storage()
+    names: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
+    return DuckDbEngine({bucket: storage.bucket(name) for bucket, name in names.items()}, settings.database)

@@ -1,6 +1,6 @@
 """The exported tables as assets: materializing a day exports what the source last changed on it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 
@@ -15,24 +15,27 @@ from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lineage.asset_keys import raw_key
 from pipeline_assets.lineage.columns import schema_of
 from pipeline_assets.lineage.metadata import data_version
-from pipeline_assets.lineage.partitions import load_days
-from pipeline_assets.lineage.redo import tried_again
+from pipeline_assets.lineage.partitions import ONE_RUN, load_days
+from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
+from pipeline_assets.lineage.resources import EnvironmentResource, required
+from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.inbox import LANDED
 from pipeline_assets.raw.stores import ExportSettings, ExportStores, open_stores
 
 
-class ExportStoresResource(dg.ConfigurableResource["ExportStoresResource"]):
-    """The source and the stores that the environment names, opened when they are used."""
+class ExportStoresResource(EnvironmentResource):
+    """The source database, the bucket its exports go to, and the key of their tokens."""
+
+    raw_bucket: str = required("The name of the bucket of raw objects")
+    source_database_url: str = required("The address of the source database, its user and password in it")
+    card_token_key_id: str = required("The id of the key of card tokens")
+    card_token_key: str = required("The key of card tokens: 32 bytes in hexadecimal or base64")
 
     @contextmanager
     def open(self) -> Iterator[ExportStores]:
-        """All of them; a step in which one does not answer waits and is tried again.
-
-        Raises `MissingSettingError` when the environment lacks a variable.
-        """
-        with tried_again():
-            yield open_stores(ExportSettings.from_environment())
+        """All of them; raises `MissingSettingError`, and `TerminalError` for an address or a key that cannot be."""
+        yield open_stores(ExportSettings.from_environment(self.variables()))
 
 
 def _spec(dataset: Dataset) -> dg.AssetSpec:
@@ -43,7 +46,7 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
         kinds={"mysql", "parquet", "s3"},
         owners=[dataset.owner],
         code_version=__version__,
-        tags={"flow": "ecommerce", "layer": "raw"},
+        tags={"flow": "ecommerce", "layer": "raw", **EVERY_OPEN_DAY},
         description=f"{dataset.description} As exported on a day, with tokens in place of card and social security "
         "numbers. Materializing a day exports the rows that the source last changed on it, as one more load.",
         metadata={"dagster/column_schema": schema_of(stored_columns(dataset))},
@@ -54,33 +57,40 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
     name="export_day",
     specs=[_spec(dataset) for dataset in ECOMMERCE],
     can_subset=True,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=ONE_RUN,
+    retry_policy=RETRIES,
 )
 def exported(
     context: dg.AssetExecutionContext, export_stores: ExportStoresResource
 ) -> Iterator[dg.MaterializeResult[None]]:
     """The days of the run, each one load; the days of which a table has no row are materialized as well."""
     chosen = [dataset for dataset in ECOMMERCE if raw_key(dataset) in context.selected_asset_keys]
-    loads: list[Manifest] = []
-    with export_stores.open() as stores:
-        for number, day in enumerate(context.partition_keys, 1):
-            try:
-                manifest = export(Request("day", date.fromisoformat(day), datasets=chosen), stores)
-            except TerminalError as error:
-                raise dg.Failure(str(error), allow_retries=False) from error
-            loads.append(manifest)
-            for dataset in chosen:
-                context.add_asset_metadata(
-                    metadata=_metadata(manifest, dataset), asset_key=raw_key(dataset), partition_key=day
-                )
-            rows = sum(each.rows for each in manifest.objects)
-            of, load = len(context.partition_keys), manifest.name.load_id
-            context.log.info("%s (%d of %d): %d rows exported as load %s", day, number, of, rows, load)
-            for warning in manifest.warnings:
-                context.log.warning("%s: %s", day, warning)
+    try:
+        with export_stores.open() as stores:
+            loads = [_export_day(context, day, chosen, stores) for day in context.partition_keys]
+    except TerminalError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
     version = data_version(manifest.name.load_id for manifest in loads)
     for dataset in chosen:
         yield dg.MaterializeResult(asset_key=raw_key(dataset), data_version=dg.DataVersion(version))
+
+
+def _export_day(
+    context: dg.AssetExecutionContext, day: str, datasets: Sequence[Dataset], stores: ExportStores
+) -> Manifest:
+    """Export a day as one load, and tell of it at each table's partition."""
+    manifest = export(Request("day", date.fromisoformat(day), datasets=datasets), stores)
+    for dataset in datasets:
+        context.add_asset_metadata(metadata=_metadata(manifest, dataset), asset_key=raw_key(dataset), partition_key=day)
+    days = context.partition_keys
+    rows = sum(each.rows for each in manifest.objects)
+    context.log.info(
+        "%s (%d of %d): %d rows exported as load %s",
+        *(day, days.index(day) + 1, len(days), rows, manifest.name.load_id),
+    )
+    for warning in manifest.warnings:
+        context.log.warning("%s: %s", day, warning)
+    return manifest
 
 
 def _metadata(manifest: Manifest, dataset: Dataset) -> dict[str, str | int]:

@@ -1,13 +1,13 @@
-"""Asset checks of the stock feed: conservation of rows, gaps, and impossible prices."""
+"""Checks of the stock feed: every received row has one outcome, no bar is missing, and a day's prices can be."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from pipeline_assets.lineage.conservation import CONSERVATION_SAID, conservation_of, days_of
+from pipeline_assets.lineage.conservation import days_of
 from pipeline_assets.lineage.metadata import cell
-from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_landed
-from pipeline_assets.stocks.ingest import STOCK_FLOW
+from pipeline_assets.lineage.retries import RETRIES
+from pipeline_assets.stocks.assets import STOCK_CONSERVATION, StockStoresResource, stocks
 from pipeline_assets.stocks.quality import FURTHEST_JUMP, Findings, inspect
 
 #: The last days of a run that are looked through: a day of the synthetic market is 432,000 items.
@@ -26,16 +26,7 @@ _POSSIBLE = dg.AssetCheckSpec(
 )
 
 
-def _conservation(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=asset, name="conservation", blocking=True, description=CONSERVATION_SAID)
-    def conservation(context: dg.AssetCheckExecutionContext, stock_stores: StockStoresResource) -> dg.AssetCheckResult:
-        with stock_stores.open() as opened:
-            return conservation_of(context, asset.key, asset.partitions_def, STOCK_FLOW.name, opened.ledger)
-
-    return conservation
-
-
-@dg.multi_asset_check(specs=[_GAPS, _POSSIBLE], can_subset=False)
+@dg.multi_asset_check(specs=[_GAPS, _POSSIBLE], can_subset=False, retry_policy=RETRIES)
 def believable(
     context: dg.AssetCheckExecutionContext, stock_stores: StockStoresResource
 ) -> Iterator[dg.AssetCheckResult]:
@@ -61,4 +52,4 @@ def _result(
     )
 
 
-STOCK_CHECKS = [_conservation(stocks_landed), _conservation(stocks), believable]
+STOCK_CHECKS = [*STOCK_CONSERVATION, believable]

@@ -28,8 +28,8 @@ from pipeline_assets.graph.bulk_import import (
     OWNER_SCHEMA,
     QUANTITY,
     Claimed,
-    claimed,
     received_rows,
+    settle_claims,
     write_import,
 )
 from pipeline_assets.graph.load import KnownLoad, Load, properties, standing
@@ -89,7 +89,7 @@ def export_graph(stores: TicketStores, bucket: str, directory: Path, *, progress
             if load:
                 loads[number] = load
             progress("files read", number + 1, len(versions))
-        claims = claimed(lines, pl.DataFrame(_owners(loads), OWNER_SCHEMA, orient="row"))
+        claims = settle_claims(lines, pl.DataFrame(_owners(loads), OWNER_SCHEMA, orient="row"))
         frame = pl.DataFrame(_nodes(loads, claims, lines), LOAD_SCHEMA)
         files = write_import(claims, frame, directory)
     rows = sum(load.next_row - 1 for load in loads.values())
@@ -100,12 +100,12 @@ def _read(load: Load, number: int, stores: TicketStores, lines: Path) -> Load | 
     """The load that a version comes to, its accepted lines put into `lines`; None where it is refused whole."""
     version, counted = load.version, set[TicketKey]()
     try:
-        with downloaded(stores.s3, version, TimeBudget(), TICKETS) as path:
+        with downloaded(stores.storage, version, TimeBudget(), TICKETS) as path:
             while True:
                 try:
                     with open_csv(path, version.key, TICKETS) as file:
                         load = _read_rows(file, load, number, lines, counted, day_begins=stores.day_begins)
-                    return replace(load, emptied=load.next_row == 1 and is_meant_to_be_empty(stores.s3, version))
+                    return replace(load, emptied=load.next_row == 1 and is_meant_to_be_empty(stores.storage, version))
                 except _CrowdedError as crowded:
                     counted |= crowded.tickets
                     _remove(lines.glob(f"{number}-*.parquet"))

@@ -7,10 +7,16 @@ from pydantic import Field
 
 from pipeline_assets import __version__
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lineage.metadata import flow_state, sources_table, state_figures, work_figures
+from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
+from pipeline_assets.lineage.redo import now_and_then
+from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.tickets.assets import SOLD_KEY, TicketStoresResource
-from pipeline_assets.tickets.rebuild import ObjectsGoneError
+from pipeline_assets.tickets.catch_up import catch_up
+from pipeline_assets.tickets.rebuild import ObjectsGoneError, rebuild_graph
 
 _FLOW = "tickets"
 PURCHASE_GRAPH_KEY = dg.AssetKey(["purchase_graph"])
@@ -57,7 +63,8 @@ class GraphWork(dg.Config):
     kinds={"neo4j"},
     owners=[TICKETS.owner],
     code_version=__version__,
-    tags={"flow": _FLOW, "layer": "graph"},
+    retry_policy=RETRIES,
+    tags={"flow": _FLOW, "layer": "graph", **EVERY_OPEN_DAY},
     description="Who bought what, when, where and together: tickets, baskets, products, categories and stores. "
     "Materializing it brings in every file that the ledger knows and the graph lacks, so a lost graph is built anew. "
     "The job rebuild_purchase_graph empties it first and goes by the bucket instead of the ledger.",
@@ -75,7 +82,7 @@ def purchase_graph(
     return dg.MaterializeResult(
         data_version=dg.DataVersion(state.data_version),
         metadata={
-            **state_figures("purchase_graph", "", state),
+            **state_figures("", state),
             "dagster/row_count": sizes["CONTAINS"],
             **{f"graph_{name.lower()}": number for name, number in sizes.items()},
             "size": dg.MetadataValue.md(_size_table(sizes)),
@@ -97,7 +104,8 @@ rebuild_purchase_graph = dg.define_asset_job(
 
 def _caught_up(context: dg.AssetExecutionContext, stores: TicketStoresResource) -> dict[str, Any]:
     """Bring in what the graph lacks, and tell of it."""
-    done = stores.catch_up(context.log.info)
+    with stores.open() as opened:
+        done = catch_up(opened, progress=now_and_then(context.log.info))
     for receipt in done.missing:
         context.log.warning("neither in the graph nor in the bucket: %s", receipt.refused)
     restored = [receipt.source for receipt in done.restored]
@@ -114,10 +122,21 @@ def _caught_up(context: dg.AssetExecutionContext, stores: TicketStoresResource) 
 
 def _rebuilt(context: dg.AssetExecutionContext, stores: TicketStoresResource, *, force: bool) -> dict[str, Any]:
     """Build the graph anew, and tell how it was before."""
+    tell = now_and_then(context.log.info)
     try:
-        done = stores.rebuild(context.log.info, force=force)
+        bucket = stores.settings.require_bucket()
+        with stores.open() as opened:
+            done = rebuild_graph(
+                opened, bucket, force=force, progress=lambda what, now, of: tell(f"{what}: {now} of {of}")
+            )
     except ObjectsGoneError as error:
         raise dg.Failure(f"{error}. `force` goes on without them.", allow_retries=False) from error
+    except MissingSettingError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    except TransientError as error:
+        # Trying again would begin by emptying what is in already.
+        message = f"{error}. The graph is not complete: materialize purchase_graph to bring in what it lacks."
+        raise dg.Failure(message, allow_retries=False) from error
     for uri in done.missing:
         context.log.warning("lost to the graph, since no longer in the bucket: %s", uri)
     return {

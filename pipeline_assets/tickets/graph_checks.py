@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.tickets.assets import TicketStoresResource
 from pipeline_assets.tickets.graph_assets import purchase_graph
 
@@ -9,6 +10,7 @@ from pipeline_assets.tickets.graph_assets import purchase_graph
 @dg.asset_check(
     asset=purchase_graph,
     blocking=True,
+    retry_policy=RETRIES,
     description="No key of a ticket, basket, product, category or store stands on two nodes.",
 )
 def keys_unique(stores: TicketStoresResource) -> dg.AssetCheckResult:
@@ -28,6 +30,7 @@ def keys_unique(stores: TicketStoresResource) -> dg.AssetCheckResult:
 @dg.asset_check(
     asset=purchase_graph,
     blocking=True,
+    retry_policy=RETRIES,
     description="Every ticket has a basket, a store and at least one line.",
 )
 def tickets_complete(stores: TicketStoresResource) -> dg.AssetCheckResult:

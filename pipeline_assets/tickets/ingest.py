@@ -60,7 +60,7 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
             load = stores.graph.write(load, batch)
             rules.crowded = load.crowded
             budget.moved_on()
-        emptied = load.next_row == 1 and is_meant_to_be_empty(stores.s3, load.version)
+        emptied = load.next_row == 1 and is_meant_to_be_empty(stores.storage, load.version)
         return replace(load, cut=file.cut, emptied=emptied)
 
     def refused(self, load: Load) -> Load:
@@ -74,7 +74,7 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
             load = stores.graph.finish(load)
             budget.moved_on()
         self._keep_refusal(load, stores)
-        for known in stores.graph.untold(load.touched) if load.touched else ():
+        for known in stores.graph.unreported_loads(load.touched) if load.touched else ():
             budget.check(self.name, load.version.uri)
             self._revise(known, stores)
             budget.moved_on()
@@ -134,7 +134,7 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
             refused = receipt.refused if load.refused else self.refusal(load)
             stores.ledger.record(self.receipt(load, load.counts, refused, receipt.seconds), delivery=False)
         if known.load.untold:
-            stores.graph.told(known)
+            stores.graph.mark_reported(known)
 
     def _keep_refusal(self, load: Load, stores: TicketStores) -> None:
         rule, sentence = yielding(load)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from deploy.local.flows import flow_status
-from deploy.local.tickets_load import FLOW, put_ticket_file, standing_at, ticket_files
 from deploy.samples.purchases import write_days
+from pipeline_assets.operations.status import flow_status
 from pipeline_assets.queries.cypher import ask, queries, query
+from pipeline_assets.tickets.files import FLOW, put_ticket_file, standing_at, ticket_files
 
 if TYPE_CHECKING:
     from neo4j import Driver

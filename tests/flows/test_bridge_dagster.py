@@ -24,21 +24,16 @@ from deploy.local.instance import PROJECT
 from deploy.local.processes import inherited_environment, kill_group, start
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.ledger import Ledger, pending_item
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.shares import sums_of
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.lineage import sensors
-from pipeline_assets.lineage.checks import (
-    FLOWS,
-    RECEIPTS,
-    RECEIPTS_KNOWN,
-    listed_in,
-    rejected_since,
-    stored_since,
-)
+from pipeline_assets.flows import FLOWS
+from pipeline_assets.lineage import resources
+from pipeline_assets.lineage.checks import RECEIPTS_KNOWN
+from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
+from pipeline_assets.lineage.shown import RECEIPTS, listed_in, rejected_since, stored_since
 from tests.worlds.stores import make_table
 from tests.worlds.waiting import until
 
@@ -49,7 +44,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.any_engine  # its graph is never asked
 LANDED, SOLD, GRAPH = "tickets/landed", "tickets", "purchase_graph"
-OTHERS = [flow for flow in FLOWS if flow != "tickets"]
+ANCHOR = dg.AssetKey(["tickets", "landed"])
+OTHERS = [row.name for row in FLOWS if row.name != "tickets"]
 ROWS = Counts(received=10, accepted=7, quarantined=1, duplicate=1, superseded=1)
 
 
@@ -83,9 +79,9 @@ class Bridge:
             "DAGSTER_HOME": str(self.home),
         }
 
-    def start_daemon(self) -> None:
+    def start_daemon(self, *definitions: str) -> None:
         program = str(Path(sys.executable).with_name("dagster-daemon"))
-        command = [sys.executable, program, "run", "-m", "pipeline_assets.definitions"]
+        command = [sys.executable, program, "run", *(definitions or ("-m", "pipeline_assets.definitions"))]
         self.process = start(
             command, {**inherited_environment(), **self.environment}, self.home / "daemon.log", PROJECT
         )
@@ -145,7 +141,7 @@ def a_receipt(number: int, day: date, *more: tuple[str, str]) -> Receipt:
     arrived = f"{day.isoformat()}T10:00:00.000Z"
     source = ObjectVersion("inbox", f"{number:06}.csv", f"v{number}", f"e{number}", 100, arrived, f"{number:X}")
     places = [(LANDED, day.isoformat()), (SOLD, day.isoformat()), (GRAPH, ""), *more]
-    parts = tuple(PartitionCounts(asset, partition, ROWS) for asset, partition in places)
+    parts = tuple(PartitionCounts(asset, partition, ROWS, of_arrival=asset == LANDED) for asset, partition in places)
     return Receipt("tickets", source, 1, ROWS, parts, 100, 0.05, "1.0", datetime.now(UTC).isoformat())
 
 
@@ -178,8 +174,8 @@ def test_a_daemon_killed_in_the_middle_of_storing_leaves_every_receipt_stored_ex
         assert ids_of(records) == Counter(expected)
         assert sum(map(rows_received, records)) == 10 * 111
     with bridge.instance() as instance:
-        rejected = rejected_since(instance, FLOWS["tickets"], 0.0)
-        check = dg.AssetCheckKey(FLOWS["tickets"], RECEIPTS_KNOWN)
+        rejected = rejected_since(instance, ANCHOR, 0.0)
+        check = dg.AssetCheckKey(ANCHOR, RECEIPTS_KNOWN)
         latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
     assert rejected == [["tickets/misspelt", "2026-03-01", foreign.report_id, foreign.source.uri]]
     assert latest.status.value == "FAILED"
@@ -244,18 +240,24 @@ def context(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Sens
     """A tick without a daemon, in this process."""
     for name, value in bridge.environment.items():
         monkeypatch.setenv(name, value)
-    sensors._cloudwatch.cache_clear()  # noqa: SLF001
-    sensors._ledger.cache_clear()  # noqa: SLF001
+    resources._cloudwatch.cache_clear()  # noqa: SLF001
+    resources._ledger.cache_clear()  # noqa: SLF001
     with bridge.instance() as instance:
         yield dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def())
-    sensors._cloudwatch.cache_clear()  # noqa: SLF001
-    sensors._ledger.cache_clear()  # noqa: SLF001
+    resources._cloudwatch.cache_clear()  # noqa: SLF001
+    resources._ledger.cache_clear()  # noqa: SLF001
 
 
-def a_tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    result = sensors.receipts_bridge(context, ledger=sensors.LedgerResource())
+def a_tick(context: dg.SensorEvaluationContext, flow: str = "tickets") -> dg.SensorResult:
+    bridge = defs.resolve_sensor_def(f"{flow}_bridge")
+    result = bridge(context, ledger=LedgerResource.of_environment(), metrics=MetricsResource.of_environment())
     assert isinstance(result, dg.SensorResult)
     return result
+
+
+def told_by(result: dg.SensorResult) -> str:
+    assert result.skip_reason is not None
+    return str(result.skip_reason.skip_message)
 
 
 def test_a_tick_tells_what_was_done_and_what_a_partition_holds_apart(
@@ -281,9 +283,12 @@ def test_a_tick_tells_what_was_done_and_what_a_partition_holds_apart(
     assert "dagster/row_count" not in graph
     assert (landed["source_bytes"].value, landed["objects"].value, landed["state_objects"].value) == (100, 1, 2)
     assert "inbox/000002.csv" in str(landed["sources"].value)
-    assert result.skip_reason is not None
-    said = ["tickets: 2 waited, 1 seen and cleared, 3 told in 3 events", *(f"{flow}: nothing waits" for flow in OTHERS)]
-    assert result.skip_reason.skip_message == "; ".join(said)
+    assert told_by(result) == "tickets: 2 waited, 1 seen and cleared, 3 told in 3 events"
+    others = {flow: a_tick(context, flow) for flow in OTHERS}
+    assert {flow: told_by(other) for flow, other in others.items()} == {
+        flow: f"{flow}: nothing waits" for flow in OTHERS
+    }
+    assert [event for other in others.values() for event in other.asset_events] == []
 
 
 def test_conservation_fails_where_a_row_is_lost(bridge: Bridge, context: dg.SensorEvaluationContext) -> None:
@@ -313,22 +318,24 @@ def test_the_metric_is_published_and_its_failure_stops_nothing(
     bridge: Bridge, context: dg.SensorEvaluationContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bridge.ledger.record(a_receipt(1, datetime.now(UTC).date()))
-    published: list[tuple[str, int]] = []
+    published: list[tuple[str, str, int]] = []
 
-    def publish(_: object, flow: str, waiting: int) -> None:
-        published.append((flow, waiting))
+    def put(_: object, metric: str, flow: str, waiting: int) -> None:
+        published.append((metric, flow, waiting))
         raise EndpointConnectionError(endpoint_url="https://monitoring.example")
 
-    monkeypatch.setattr(sensors.LedgerResource, "publish_waiting", publish)
+    monkeypatch.setattr(MetricsResource, "put", put)
     assert len(a_tick(context).asset_events) == 6
-    assert published == [("tickets", 1), *((flow, 0) for flow in OTHERS)]
+    for flow in OTHERS:
+        assert a_tick(context, flow).asset_events == []
+    assert published == [("PendingReceipts", "tickets", 1), *(("PendingReceipts", flow, 0) for flow in OTHERS)]
     monkeypatch.undo()
 
 
 def test_the_number_of_waiting_receipts_reaches_cloudwatch(bridge: Bridge, context: dg.SensorEvaluationContext) -> None:
     bridge.ledger.record(a_receipt(1, datetime.now(UTC).date()))
     a_tick(context)
-    cloudwatch = sensors._cloudwatch()  # noqa: SLF001
+    cloudwatch = resources._cloudwatch()  # noqa: SLF001
     names = [metric["MetricName"] for metric in cloudwatch.list_metrics(Namespace="Cesta")["Metrics"]]
     assert "PendingReceipts" in names
 
@@ -348,5 +355,42 @@ def test_without_its_environment_a_tick_names_the_missing_variable(
 ) -> None:
     assert os.environ["LEDGER_TABLE"] == bridge.table
     monkeypatch.delenv("LEDGER_TABLE")
-    with pytest.raises(MissingSettingError, match="LEDGER_TABLE is not set"):
+    with pytest.raises(dg.DagsterInvalidConfigError, match='"LEDGER_TABLE" which is not set'):
         a_tick(context)
+
+
+DYNAMIC = """
+import dagster as dg
+
+from pipeline_assets import definitions as product
+
+tenants = dg.AssetSpec(["search", "index"], partitions_def=dg.DynamicPartitionsDefinition(name="tenant"))
+defs = dg.Definitions.merge(product.defs, dg.Definitions(assets=[tenants]))
+"""
+
+
+def test_receipts_of_a_new_tenant_are_shown_under_a_partition_that_was_added_for_them(
+    bridge: Bridge, tmp_path: Path
+) -> None:
+    """The daemon and the code server as they are in production; the asset of tenants is the test's own."""
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    tenants = [f"tenant-{number}" for number in range(3)]
+    receipts = [a_receipt(number, yesterday, ("search/index", tenants[number % 3])) for number in range(6)]
+    unfit = a_receipt(9, yesterday, ("search/index", "a...z"))
+    for receipt in [*receipts, unfit]:
+        bridge.ledger.record(receipt)
+    module = tmp_path / "with_tenants.py"
+    module.write_text(DYNAMIC)
+
+    bridge.start_daemon("-f", str(module))
+    until(lambda: not bridge.ledger.pending("tickets", limit=1), 60, "no receipt waits")
+    bridge.kill_daemon()
+
+    with bridge.instance() as instance:
+        assert sorted(instance.get_dynamic_partitions("tenant")) == tenants
+        assert [entry[:2] for entry in rejected_since(instance, ANCHOR, 0.0)] == [["search/index", "a...z"]]
+    expected = [(tenants[number % 3], receipt.report_id) for number, receipt in enumerate(receipts)]
+    assert ids_of(bridge.stored("search/index")) == Counter(expected)
+    assert len(ids_of(bridge.stored(LANDED))) == 7
+    failed = {tick.instigator_name for tick in bridge.ticks() if tick.error}
+    assert failed.isdisjoint(f"{row.name}_bridge" for row in FLOWS), "the watches have no lake here, the bridges do"

@@ -12,9 +12,9 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from deploy.local.access import Access
 from pipeline_assets.lake.layout import LoadName
 from pipeline_assets.lineage.metadata import data_version
+from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.assets import ExportStoresResource, exported
 from tests.worlds.source import NOON, SqliteDatabase, orders
 
@@ -44,7 +44,7 @@ def shop(tmp_path: Path, bare_cloud: Access, monkeypatch: pytest.MonkeyPatch) ->
 def run(instance: dg.DagsterInstance, *, table: str = "orders") -> dg.ExecuteInProcessResult:
     job = dg.Definitions(
         assets=[exported],
-        resources={"export_stores": ExportStoresResource()},
+        resources={"export_stores": ExportStoresResource.of_environment()},
         jobs=[dg.define_asset_job("days", dg.AssetSelection.assets(dg.AssetKey(["raw", table])))],
     ).resolve_job_def("days")
     tags = {"dagster/asset_partition_range_start": DAYS[0], "dagster/asset_partition_range_end": DAYS[-1]}

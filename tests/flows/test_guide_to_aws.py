@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.access import Access
 from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.packaging import ROOT, build_packages, package_key
 from deploy.stack import TEMPLATE
+from pipeline_assets.operations.access import Access
 
 GUIDE = ROOT / "docs" / "guides" / "deploy.md"
 PASSWORD = 'corn-flakes & "milk"'

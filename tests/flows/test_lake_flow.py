@@ -17,10 +17,8 @@ import pytest
 from deploy.cli.commands import Where
 from deploy.cli.deployment import deployment_of
 from deploy.cli.state import print_status
-from deploy.local.access import Access
-from deploy.local.flows import flow_status, messages_in
 from deploy.local.outputs import environment_contract
-from deploy.local.reconciliation import announce_lost
+from pipeline_assets.curation.assets import CurationStoresResource
 from pipeline_assets.curation.sensors import loads_watch
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, QUERY_LOG
 from pipeline_assets.events.dead_letters import DeadLetters
@@ -29,8 +27,13 @@ from pipeline_assets.events.s3_events import notification
 from pipeline_assets.flows import flow_row, queued_flows
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of, quarantine_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
+from pipeline_assets.lineage.resources import MetricsResource
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.reconcile import announce_lost
+from pipeline_assets.operations.status import flow_status, messages_in
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
 from pipeline_assets.storage.documents import to_json
+from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.stack import RunningStack
 from tests.worlds.waiting import until
@@ -243,7 +246,11 @@ class TestLoads:
 
     @staticmethod
     def watched() -> str:
-        said = loads_watch(dg.build_sensor_context())
+        said = loads_watch(
+            dg.build_sensor_context(),
+            curation_stores=CurationStoresResource.of_environment(),
+            metrics=MetricsResource.of_environment(),
+        )
         assert isinstance(said, dg.SkipReason)
         return str(said.skip_message)
 
@@ -311,7 +318,7 @@ def test_no_number_is_anywhere_but_in_the_inbox(lake: Lake) -> None:
     found = [
         finding
         for bucket in (lake.raw, lake.curated, lake.quarantine)
-        for finding in scan_bucket(lake.s3, bucket, CANARIES)
+        for finding in scan_bucket(S3Bucket(lake.s3, bucket), CANARIES)
     ]
     found += scan_text("ledger", said_in_the_ledger(lake), CANARIES)
     found += scan_text("logs", said_in_logs(lake.access), CANARIES)

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy.local.access import Access
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.shares import account_key
 from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.operations.access import Access
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError
 

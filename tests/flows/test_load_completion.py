@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.local.access import Access
 from pipeline_assets.curation.completion import loads_of, open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName
+from pipeline_assets.operations.access import Access
 from tests.worlds.curation import DAY, ORDERS, STORES, CurationWorld, frame, load_id, row
 
 

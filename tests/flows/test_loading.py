@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from deploy.cli import loading
-from deploy.local.access import Access
 from deploy.local.errors import LocalStackError
-from deploy.local.following import Progress, follow
-from deploy.local.tickets_load import TicketFile, put_ticket_file, standing_at, tickets_leaving
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import notification
 from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.following import NotThroughError, Progress, follow
+from pipeline_assets.tickets.files import TicketFile, TicketFileError, put_ticket_file, standing_at, tickets_leaving
 from tests.worlds.stack import RunningStack
 from tests.worlds.ticket_cloud import HEADER, row
 
@@ -122,7 +122,7 @@ class TestReplacing:
             cloud.access.s3.delete_object(Bucket=bucket, Key=key)
         write(file.path, "L9")
         assert there
-        with pytest.raises(LocalStackError, match="nothing was replaced"):
+        with pytest.raises(TicketFileError, match="nothing was replaced"):
             put_ticket_file(cloud.access, file, replace(there, same=False))
 
     def test_what_changes_while_it_is_compared_is_other_content(self, cloud: RunningStack, here: Path) -> None:
@@ -140,13 +140,13 @@ class TestReplacing:
             events.unregister("before-call.s3.GetObject", somebody_else)
         assert there
         assert not there.same
-        with pytest.raises(LocalStackError, match="nothing was replaced"):
+        with pytest.raises(TicketFileError, match="nothing was replaced"):
             put_ticket_file(cloud.access, file, there)
 
     def test_what_came_in_between_is_not_replaced_either(self, cloud: RunningStack, here: Path) -> None:
         file = TicketFile(write(here / "first.csv", "L10"), "loading/first.csv")
         put_ticket_file(cloud.access, file)
-        with pytest.raises(LocalStackError, match=r"somebody else put or deleted loading/first\.csv"):
+        with pytest.raises(TicketFileError, match=r"somebody else put or deleted loading/first\.csv"):
             put_ticket_file(cloud.access, file, None)
 
 
@@ -181,7 +181,7 @@ class TestWaiting:
     def test_tells_when_its_own_file_was_given_up(self, cloud: RunningStack) -> None:
         mine = ObjectVersion(cloud.access.bucket("tickets"), "mine.csv", "v", "", 1, "2026-11-20T10:00:00.000Z", "")
         cloud.access.sqs.send_message(QueueUrl=cloud.access.queue("tickets-dlq"), MessageBody=notification(mine))
-        with pytest.raises(LocalStackError, match="1 of 1 files were dead-lettered and lie in the queue tickets-dlq"):
+        with pytest.raises(NotThroughError, match="1 of 1 files were dead-lettered and lie in the queue tickets-dlq"):
             follow(cloud.access, [mine.id], "tickets", tell=lambda _: None, patience=30)
 
     @pytest.mark.usefixtures("others")
@@ -189,12 +189,12 @@ class TestWaiting:
         mine = ObjectVersion(cloud.access.bucket("tickets"), "long.csv", "v", "", 1, "2026-11-20T10:00:00.000Z", "")
         sqs, url = cloud.access.sqs, cloud.access.queue("tickets")
         EventQueue(sqs, url).give_up(notification(mine), "it has no end")
-        with pytest.raises(LocalStackError, match="1 of 1 files were dead-lettered"):
+        with pytest.raises(NotThroughError, match="1 of 1 files were dead-lettered"):
             follow(cloud.access, [mine.id], "tickets", tell=lambda _: None, patience=30)
         letters = DeadLetters(sqs, url).look(limit=10)
         assert sorted(letter.why for letter in letters) == ["", "it has no end"]
 
     def test_dagster_is_waited_for_too(self, cloud: RunningStack, here: Path) -> None:
         receipt = put_ticket_file(cloud.access, TicketFile(write(here / "w2.csv", "W2"), "wait/w2.csv"))
-        with pytest.raises(LocalStackError, match="1 of 1 files are in, 1 receipts of them not in Dagster"):
+        with pytest.raises(NotThroughError, match="1 of 1 files are in, 1 receipts of them not in Dagster"):
             follow(cloud.access, [receipt], "tickets", tell=lambda _: None, patience=8)

@@ -13,11 +13,12 @@ import pytest
 from botocore.client import BaseClient
 
 from deploy.cli.prices import print_prices
-from deploy.local.flows import flow_status
 from deploy.local.outputs import environment_contract
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.lineage.resources import LedgerResource
+from pipeline_assets.operations.status import flow_status
 from pipeline_assets.stocks.assets import StockStoresResource, stocks, stocks_landed
 from pipeline_assets.stocks.checks import STOCK_CHECKS
 from pipeline_assets.stocks.feed import as_csv, minute_files, write_minute
@@ -80,7 +81,7 @@ def test_a_minute_of_the_market_that_is_written_twice_comes_in_once(cloud: Runni
     ledger = Ledger(cloud.access.dynamodb, cloud.access.table("ledger"))
     before = ledger.totals("stocks")
     for _ in range(2):
-        write_minute(cloud.access.s3, cloud.access.bucket("stocks"), MINUTE)
+        write_minute(cloud.access.open_bucket("stocks"), MINUTE)
     until(lambda: ledger.totals("stocks").objects >= before.objects + 50)
     files = dict(minute_files(MINUTE))
     (told,) = [bars for key, bars in files.items() if key.endswith("_03.csv")]
@@ -127,7 +128,7 @@ class TestInDagster:
     def test_a_day_is_redone_with_the_same_result_and_a_picture(self, cloud: RunningStack) -> None:
         ledger = Ledger(cloud.access.dynamodb, cloud.access.table("ledger"))
         minute, before = MINUTE.replace(month=5), ledger.totals("stocks")
-        write_minute(cloud.access.s3, cloud.access.bucket("stocks"), minute, files=3)
+        write_minute(cloud.access.open_bucket("stocks"), minute, files=3)
         until(lambda: ledger.totals("stocks").objects == before.objects + 3)
         held, account = prices(cloud, "CSTA"), ledger.account("stocks", "2026-05-01")
         done, checks = materialized("2026-05-01")
@@ -161,7 +162,10 @@ def materialized(day: str) -> tuple[Mapping[str, dg.MetadataValue[Any]], dict[st
         [stocks_landed, stocks, *STOCK_CHECKS],
         selection=dg.AssetSelection.assets(stocks),
         partition_key=day,
-        resources={"stock_stores": StockStoresResource()},
+        resources={
+            "stock_stores": StockStoresResource.of_environment(),
+            "ledger": LedgerResource.of_environment(),
+        },
         raise_on_error=False,
     )
     (done,) = result.asset_materializations_for_node("stocks")

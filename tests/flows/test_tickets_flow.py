@@ -10,14 +10,14 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from deploy.local.flows import flow_status
-from deploy.local.reconciliation import announce_lost
 from pipeline_assets.errors import TimeBudgetReachedError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.s3_events import object_versions
 from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.reconcile import announce_lost
 from pipeline_assets.operations.replay import replay_message
+from pipeline_assets.operations.status import flow_status
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import BATCH_ROWS, TICKET_FLOW
@@ -187,9 +187,9 @@ def test_an_enveloped_message_that_was_kept_is_put_into_the_queue_again(tickets:
     receipt = tickets.receipt(key, version)
     body = json.dumps(in_sns(in_event_bridge(tickets.bucket, key, version)))
     with tickets.stores() as stores:
-        stores.quarantine.keep_message("kept-message", body, "foreign_message", "it has no list 'Records'")
+        stores.quarantine.messages.keep("kept-message", body, "foreign_message", "it has no list 'Records'")
         assert replay_message("kept-message", stores, EventQueue(tickets.access.sqs, tickets.access.queue("tickets")))
-        assert stores.quarantine.message("kept-message") is None
+        assert stores.quarantine.messages.read("kept-message") is None
     tickets.wait(lambda: tickets.ledger.deliveries(receipt.id) == 2)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.local.reconciliation import announce_lost
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.reconcile import announce_lost
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.worlds.graph_picture import picture
 from tests.worlds.stack import RunningStack

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deploy.local.access import Access
 from deploy.local.board import holder
-from deploy.local.flows import flow_status
 from deploy.local.instance import PORT_NAMES, port_is_free
 from deploy.local.processes import started_at
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.status import flow_status
 from tests.worlds.commands import Command, processes_under
 from tests.worlds.stack import running_stack
 from tests.worlds.waiting import eventually

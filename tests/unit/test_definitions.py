@@ -1,5 +1,6 @@
 """What Dagster is told, and that telling it needs no environment."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import dagster as dg
 import pytest
@@ -17,18 +18,23 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import PartitionAccount
+from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.ledger import FlowTotals
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.flows import FLOWS
 from pipeline_assets.lineage import redo as file_assets
 from pipeline_assets.lineage.bridge import Place, Standing
-from pipeline_assets.lineage.checks import CONSERVATION, FLOWS, RECEIPTS_KNOWN
-from pipeline_assets.lineage.foreign_messages import QuarantineResource, foreign_messages_watch
-from pipeline_assets.lineage.sensors import standing_in
+from pipeline_assets.lineage.checks import RECEIPTS_KNOWN
+from pipeline_assets.lineage.conservation import CONSERVATION
+from pipeline_assets.lineage.places import standing_in
+from pipeline_assets.lineage.resources import EnvironmentResource, LedgerResource, QuarantineResource
+from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.operations.reprocess import PartitionReload
 from pipeline_assets.tickets import assets as ticket_assets
-from pipeline_assets.tickets.assets import TicketStoresResource, arrival_days, purchase_days
+from pipeline_assets.tickets import graph_assets
+from pipeline_assets.tickets.assets import TicketStoresResource
 from pipeline_assets.tickets.catch_up import CatchUp
 from pipeline_assets.tickets.graph_assets import GraphWork
 from pipeline_assets.tickets.rebuild import ObjectsGoneError, Rebuild
@@ -36,6 +42,7 @@ from pipeline_assets.tickets.rebuild import ObjectsGoneError, Rebuild
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
 LANDED, SOLD, GRAPH = dg.AssetKey(["tickets", "landed"]), dg.AssetKey(["tickets"]), dg.AssetKey(["purchase_graph"])
 TODAY = datetime.now(UTC).date()
+ANCHORS = {row.name: dg.AssetKey.from_user_string(row.anchor) for row in FLOWS}
 
 
 def described() -> Iterator[str]:
@@ -53,11 +60,19 @@ def described() -> Iterator[str]:
         yield f"  partitions  {partitions_of(node.partitions_def)}"
         yield f"  backfill    {node.backfill_policy.policy_type.name if node.backfill_policy else 'one run'}"
         yield f"  metadata    {', '.join(sorted(node.metadata))}"
+        yield f"  freshness   {freshness_of(node.freshness_policy)}"
         for check in sorted(node.check_keys):
             blocking = " (blocking)" if graph.get(check).blocking else ""
             yield f"  check       {check.name}{blocking}"
     for sensor in defs.sensors or ():
         yield f"sensor {sensor.name} every {sensor.minimum_interval_seconds} s, {sensor.default_status.name}"
+
+
+def freshness_of(policy: Any) -> str:
+    if policy is None:
+        return "none"
+    warns, fails = (window.to_timedelta() for window in (policy.warn_window, policy.fail_window))
+    return f"warns after {warns}, fails after {fails}"
 
 
 def partitions_of(partitions: dg.PartitionsDefinition[Any] | None) -> str:
@@ -82,7 +97,16 @@ def test_definitions_load_without_an_environment_and_pass_dagsters_own_validatio
     assert (answer.returncode, answer.stdout + answer.stderr) == (0, "")
 
 
+def test_dagster_finds_the_definitions_of_the_module() -> None:
+    """It takes a module that holds several for a mistake."""
+    module = vars(importlib.import_module("pipeline_assets.definitions"))
+    assert [name for name, value in module.items() if isinstance(value, dg.Definitions)] == ["defs"]
+
+
 def test_today_is_an_arrival_day_and_tomorrow_a_purchase_day() -> None:
+    arrival_days, purchase_days = (defs.resolve_assets_def(key).partitions_def for key in (LANDED, SOLD))
+    assert arrival_days
+    assert purchase_days
     assert arrival_days.get_last_partition_key() == TODAY.isoformat()
     assert purchase_days.get_last_partition_key() == (TODAY + timedelta(days=1)).isoformat()
     assert arrival_days.get_first_partition_key() == "2015-01-01"
@@ -102,7 +126,7 @@ def test_the_columns_and_their_lineage_come_from_the_spec() -> None:
 def test_the_bridge_finds_the_checks_it_reports() -> None:
     checks = {(check.asset_key, check.name) for check in defs.resolve_asset_graph().asset_check_keys}
     assert {(LANDED, CONSERVATION), (SOLD, CONSERVATION)} <= checks
-    assert {(home, RECEIPTS_KNOWN) for home in FLOWS.values()} <= checks
+    assert {(anchor, RECEIPTS_KNOWN) for anchor in ANCHORS.values()} <= checks
 
 
 @pytest.mark.parametrize(
@@ -125,7 +149,8 @@ def test_the_bridge_finds_the_checks_it_reports() -> None:
     ],
 )
 def test_the_bridge_knows_which_places_there_are(asset: str, partition: str, expected: Standing) -> None:
-    assert standing_in(defs.resolve_asset_graph())(Place(asset, partition)) is expected
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert standing_in(defs.get_repository_def(), instance)(Place(asset, partition)) is expected
 
 
 ROWS = Counts(received=10, accepted=7, quarantined=1, duplicate=1, superseded=1)
@@ -169,16 +194,28 @@ class FakeStores(TicketStoresResource):
     def open(self) -> Iterator[Any]:
         yield SimpleNamespace(ledger=FakeLedger(), graph=FakeGraph())
 
-    def catch_up(self, progress: Callable[[str], None]) -> CatchUp:
-        progress("one file of one")
-        return CatchUp(known=2, restored=(a_receipt(DAYS[0]),), missing=(), seconds=0.5)
 
-    def rebuild(self, progress: Callable[[str], None], *, force: bool) -> Rebuild:
-        progress("files worked in: 2 of 2")
-        if not force:
-            raise ObjectsGoneError({"s3://inbox/gone.csv": 3})
-        sizes = FakeGraph().sizes()
-        return Rebuild(2, ROWS, 100, 0, sizes, sizes, same=None, missing=("s3://inbox/gone.csv",), seconds=0.5)
+class FakeLedgerResource(LedgerResource):
+    """The fake ledger."""
+
+    def open(self) -> Any:
+        return FakeLedger()
+
+
+def caught_up(stores: object, *, progress: Callable[[str], None]) -> CatchUp:
+    del stores
+    progress("one file of one")
+    return CatchUp(known=2, restored=(a_receipt(DAYS[0]),), missing=(), seconds=0.5)
+
+
+def rebuilt(stores: object, bucket: str, *, force: bool, progress: Callable[[str, int, int], None]) -> Rebuild:
+    assert stores
+    assert bucket == "inbox"
+    progress("files worked in", 2, 2)
+    if not force:
+        raise ObjectsGoneError({"s3://inbox/gone.csv": 3})
+    sizes = FakeGraph().sizes()
+    return Rebuild(2, ROWS, 100, 0, sizes, sizes, same=None, missing=("s3://inbox/gone.csv",), seconds=0.5)
 
 
 class FakeQuarantine(QuarantineResource):
@@ -209,6 +246,20 @@ def reload_nothing(
     return PartitionReload((a_receipt(partition, refused),), ROWS, state, 100, 0.1)
 
 
+FAKES: dict[str, EnvironmentResource] = {
+    "stores": FakeStores(
+        neo4j_uri="bolt://127.0.0.1:1",
+        neo4j_password="none",
+        tickets_queue_url="none",
+        quarantine_bucket="none",
+        ledger_table="none",
+        tickets_bucket="inbox",
+    ),
+    "ledger": FakeLedgerResource(ledger_table="none"),
+    "quarantine": FakeQuarantine(quarantine_bucket="none"),
+}
+
+
 def run_of(
     key: dg.AssetKey,
     instance: dg.DagsterInstance,
@@ -222,7 +273,7 @@ def run_of(
         assets=defs.assets,
         asset_checks=defs.asset_checks,
         jobs=[job],
-        resources={**(defs.resources or {}), "stores": FakeStores(), "quarantine": FakeQuarantine()},
+        resources={**(defs.resources or {}), **FAKES},
     )
     return resolved.resolve_job_def("by_hand").execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
@@ -230,6 +281,8 @@ def run_of(
 @pytest.fixture
 def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     monkeypatch.setattr(file_assets, "reload_partition", reload_nothing)
+    monkeypatch.setattr(graph_assets, "catch_up", caught_up)
+    monkeypatch.setattr(graph_assets, "rebuild_graph", rebuilt)
     with dg.DagsterInstance.ephemeral() as ephemeral:
         yield ephemeral
 
@@ -264,23 +317,25 @@ def test_a_range_of_days_is_one_run_and_each_day_tells_its_own_numbers(
 def test_messages_that_announce_nothing_are_shown_where_files_arrive_once_their_number_changes(
     instance: dg.DagsterInstance, kept: int
 ) -> None:
-    def look(quarantine: FakeQuarantine) -> list[dg.AssetCheckEvaluation]:
+    watch = defs.resolve_sensor_def("foreign_messages_watch")
+
+    def look(kept: int) -> list[dg.AssetCheckEvaluation]:
         with dg.build_sensor_context(instance=instance) as context:
-            found = foreign_messages_watch(context, quarantine=quarantine)
+            found = watch(context, quarantine=FakeQuarantine(quarantine_bucket="none", kept=kept))
         assert isinstance(found, dg.SensorResult)
         told = [event for event in found.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
         for event in told:
             instance.report_runless_asset_event(event)
         return told
 
-    first = look(FakeQuarantine(kept=kept))
+    first = look(kept)
     assert {event.asset_key: event.passed for event in first} == {
-        home: not kept for flow, home in FLOWS.items() if flow != "loads"
+        anchor: not kept for flow, anchor in ANCHORS.items() if flow != "loads"
     }
     assert all(event.severity is dg.AssetCheckSeverity.WARN for event in first)
     assert [event.metadata["foreign_messages"].value for event in first] == [kept] * 4
-    assert look(FakeQuarantine(kept=kept)) == []
-    assert len(look(FakeQuarantine(kept=kept + 1))) == 4
+    assert look(kept) == []
+    assert len(look(kept + 1)) == 4
 
 
 def test_a_single_day_carries_its_own_data_version(instance: dg.DagsterInstance) -> None:
@@ -340,14 +395,101 @@ def test_a_key_on_two_nodes_fails_its_check(instance: dg.DagsterInstance, monkey
     assert checks["keys_unique"].description == "keys that stand on more than one node: 3 of Ticket"
 
 
-def test_a_store_that_does_not_answer_makes_the_step_wait_and_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def closed(_: object) -> NoReturn:
+def test_a_store_that_does_not_answer_makes_the_step_wait_and_try_again(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+
+    @contextmanager
+    def closed_at_first(settings: object) -> Iterator[Any]:
+        opened.append(settings)
+        if len(opened) < 3:
+            raise TransientError("the purchase graph did not take the work")
+        yield SimpleNamespace(ledger=FakeLedger(), graph=FakeGraph())
+
+    monkeypatch.setattr(ticket_assets, "open_stores", closed_at_first)
+    monkeypatch.setattr(FakeStores, "open", TicketStoresResource.open)
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
+    result = run_of(SOLD, instance, {"dagster/partition": DAYS[0]})
+    assert result.success
+    assert result.retry_attempts_for_node("tickets") == 2
+
+
+def test_every_step_that_opens_stores_is_tried_again() -> None:
+    defined = [
+        each for each in (*(defs.assets or ()), *(defs.asset_checks or ())) if isinstance(each, dg.AssetsDefinition)
+    ]
+    steps = [each.node_def for each in defined if each.required_resource_keys - {"io_manager"}]
+    assert len(steps) > 30
+    assert {step.retry_policy for step in steps if isinstance(step, dg.OpDefinition)} == {RETRIES}
+
+
+def test_a_rebuild_that_breaks_off_is_not_tried_again(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object, **__: object) -> NoReturn:
         raise TransientError("the purchase graph did not take the work")
 
-    monkeypatch.setattr(ticket_assets, "open_stores", closed)
-    monkeypatch.setattr(ticket_assets, "TicketSettings", SimpleNamespace(from_environment=lambda: None))
-    with pytest.raises(dg.RetryRequested), TicketStoresResource().open():
-        pass
+    monkeypatch.setattr(graph_assets, "rebuild_graph", breaks)
+    result = rebuild_with(instance, force=True)
+    assert not result.success
+    assert "materialize purchase_graph to bring in what it lacks" in str(result.failure_data_for_node("purchase_graph"))
+    assert result.retry_attempts_for_node("purchase_graph") == 0
+
+
+def test_the_page_of_resources_tells_the_variables_of_each() -> None:
+    resources = defs.get_repository_def().get_top_level_resources()
+    assert resources.keys() == {
+        "stores",
+        "stock_stores",
+        "export_stores",
+        "curation_stores",
+        "ledger",
+        "quarantine",
+        "metrics",
+    }
+    shown = {key: resource.config_schema.default_value for key, resource in resources.items()}
+    for fields in shown.values():
+        assert fields == {name: {"env": name.upper()} for name in fields}
+    assert shown["ledger"].keys() == {"ledger_table"}
+    assert {"neo4j_uri", "neo4j_password", "ledger_table"} <= shown["stores"].keys()
+
+
+class TestFields:
+    """What a resource is given as fields, and what it takes from the environment."""
+
+    GIVEN: ClassVar = {
+        "neo4j_uri": "bolt://10.0.0.7:7687",
+        "neo4j_password": "none",
+        "tickets_queue_url": "none",
+        "quarantine_bucket": "none",
+        "ledger_table": "receipts",
+    }
+
+    def test_a_field_counts_more_than_its_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LEDGER_TABLE", "another")
+        assert TicketStoresResource(**self.GIVEN).settings.ledger_table == "receipts"
+
+    def test_an_optional_one_left_empty_is_as_its_variable_says(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TICKETS_BUCKET", "files")
+        monkeypatch.delenv("NEO4J_USER", raising=False)
+        settings = TicketStoresResource(**self.GIVEN).settings
+        assert (settings.bucket, settings.neo4j_user) == ("files", "neo4j")
+
+    def test_a_variable_that_is_missing_is_named_before_anything_is_opened(
+        self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("LEDGER_TABLE", raising=False)
+        checks = dg.Definitions(assets=defs.assets, asset_checks=defs.asset_checks, resources=defs.resources)
+        with pytest.raises(dg.DagsterInvalidConfigError, match='"LEDGER_TABLE" which is not set'):
+            checks.resolve_implicit_global_asset_job_def().execute_in_process(
+                instance=instance, asset_selection=[SOLD], partition_key=DAYS[0]
+            )
+
+    def test_a_variable_that_is_empty_is_named_with_its_meaning(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("LEDGER_TABLE", raising=False)
+        with pytest.raises(MissingSettingError, match="LEDGER_TABLE is not set: it must hold"):
+            LedgerResource(ledger_table="").open()
 
 
 if __name__ == "__main__":

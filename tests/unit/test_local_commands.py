@@ -25,17 +25,17 @@ from deploy.cli.loading import counted
 from deploy.cli.main import app
 from deploy.cli.questions import answer_table, print_rows
 from deploy.local import engine_environment, processes
-from deploy.local.access import Access
 from deploy.local.board import Board, Condition
 from deploy.local.cloud_host import is_from_a_program
 from deploy.local.engine_environment import EngineEnvironment, install_engines, require_uv
 from deploy.local.errors import LocalStackError
-from deploy.local.flows import FlowStatus
-from deploy.local.following import Progress, _take_out, follow
 from deploy.local.instance import PROJECT, Instance
 from deploy.local.outputs import save_outputs
-from deploy.local.tickets_load import TicketFile, passed_over, ticket_files
+from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.following import NotThroughError, Progress, _take_out, follow
+from pipeline_assets.operations.status import FlowStatus
 from pipeline_assets.queries.cypher import query
+from pipeline_assets.tickets.files import TicketFile, TicketFileError, passed_over, ticket_files
 from tests.worlds.outputs import STACK_OUTPUTS
 
 STACK_OUTPUTS_OF_NOBODY = {
@@ -269,7 +269,7 @@ class TestTicketFiles:
         files = ticket_files(Path())
         assert [file.key for file in files] == ["day.csv"]
         assert passed_over(Path(), files) == 1
-        with pytest.raises(LocalStackError, match=r"would get the key .* such objects are left alone"):
+        with pytest.raises(TicketFileError, match=r"would get the key .* such objects are left alone"):
             ticket_files(Path(name))
 
     def test_a_folder_within_a_hidden_one_is_not_loaded_for_nothing(
@@ -278,7 +278,7 @@ class TestTicketFiles:
         (tmp_path / ".exports" / "store1").mkdir(parents=True)
         (tmp_path / ".exports" / "store1" / "a.csv").touch()
         monkeypatch.chdir(tmp_path)
-        with pytest.raises(LocalStackError, match=r"the key \.exports/store1/a\.csv"):
+        with pytest.raises(TicketFileError, match=r"the key \.exports/store1/a\.csv"):
             ticket_files(Path(".exports"))
         monkeypatch.chdir(tmp_path / ".exports")
         assert [file.key for file in ticket_files(Path("store1"))] == ["store1/a.csv"]
@@ -310,7 +310,7 @@ class TestTicketFiles:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
         monkeypatch.chdir(tmp_path)
-        with pytest.raises(LocalStackError, match=r"not UTF-8 or has more than 1,024 bytes") as raised:
+        with pytest.raises(TicketFileError, match=r"not UTF-8 or has more than 1,024 bytes") as raised:
             ticket_files(path)
         assert str(raised.value).encode()
 
@@ -323,7 +323,7 @@ class TestTicketFiles:
         assert ticket_files(file, tmp_path) == [TicketFile(file, "tickets.txt")]
 
     def test_folder_without_any_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(LocalStackError, match=r"holds no \.csv or \.csv\.gz file"):
+        with pytest.raises(TicketFileError, match=r"holds no \.csv or \.csv\.gz file"):
             ticket_files(tmp_path)
 
 
@@ -371,7 +371,7 @@ class TestQuestions:
 def test_a_cloud_that_does_not_answer_is_waited_for() -> None:
     nobody = {**STACK_OUTPUTS_OF_NOBODY, "tables": {"ledger": "l"}, "queues": {"tickets": "q", "tickets-dlq": "d"}}
     looks: list[Progress] = []
-    with pytest.raises(LocalStackError, match="nothing moved for 0 s: 0 of 1 files are in"):
+    with pytest.raises(NotThroughError, match="nothing moved for 0 s: 0 of 1 files are in"):
         follow(Access(nobody), ["some-id"], "tickets", tell=looks.append, patience=0.1)
     assert looks == [Progress()] * len(looks)
 

@@ -13,8 +13,7 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.bridge import Place, Shown
-from pipeline_assets.lineage.checks import FLOWS, RECEIPTS
-from pipeline_assets.lineage.sensors import _shown
+from pipeline_assets.lineage.shown import RECEIPTS, look_up
 
 
 def test_a_receipt_that_was_recorded_again_hours_after_is_not_told_again() -> None:
@@ -27,5 +26,5 @@ def test_a_receipt_that_was_recorded_again_hours_after_is_not_told_again() -> No
     with dg.DagsterInstance.ephemeral() as instance:
         told = {RECEIPTS: dg.MetadataValue.json([receipt.report_id])}
         instance.report_runless_asset_event(dg.AssetMaterialization("tickets", partition="2026-11-14", metadata=told))
-        shown = _shown(instance, [PendingReport("key", again)], FLOWS["tickets"])
-    assert shown == {Shown(Place("tickets", "2026-11-14"), receipt.report_id)}
+        found = look_up(instance, [PendingReport("key", again)], dg.AssetKey(["tickets", "landed"]))
+    assert found.shown == {Shown(Place("tickets", "2026-11-14"), receipt.report_id)}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from deploy.local.following import PATIENCE_SECONDS
 from deploy.packaging import PACKAGES
 from deploy.stack import outputs_by_kind
 from pipeline_assets.events.queue import back_off_seconds
 from pipeline_assets.flows import FunctionPackage as Package
+from pipeline_assets.operations.following import PATIENCE_SECONDS
 from pipeline_assets.stocks.feed import FeedSettings
 from pipeline_assets.stocks.stores import StockSettings
 from pipeline_assets.tickets.stores import TicketSettings

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.local.access import Access
 from deploy.local.board import Picture
 from deploy.local.instance import PROJECT, Instance
+from pipeline_assets.operations.access import Access
 
 #: What a person may have set for other work: a proxy at which nobody listens, a profile that is not there.
 SURROUNDINGS = {

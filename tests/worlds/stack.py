@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deploy.local.access import Access
 from deploy.local.board import Board
 from deploy.local.engine_environment import install_engines
 from deploy.local.instance import PORT_NAMES, GraphEngine, Instance, port_is_free
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack, local_stack
 from deploy.packaging import OUT, build_packages
+from pipeline_assets.operations.access import Access
 
 if TYPE_CHECKING:
     from neo4j import Driver

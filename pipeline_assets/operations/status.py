@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
-from deploy.local.access import Access
+from pipeline_assets.events.foreign_messages import ForeignMessages
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.flows import flow_row
-
-if TYPE_CHECKING:
-    from pipeline_assets.curation.completion import OpenLoad
+from pipeline_assets.operations.access import Access
 
 _IN_QUEUE = {
     "ApproximateNumberOfMessages",
@@ -63,20 +59,8 @@ def flow_status(access: Access, flow: str) -> FlowStatus:
         objects=totals.objects,
         refused=totals.refused,
         queued=queued,
-        foreign_messages=Quarantine(access.s3, access.bucket("quarantine"), flow).foreign_messages(),
+        foreign_messages=ForeignMessages(access.open_bucket("quarantine"), flow).count(),
     )
-
-
-def loads_on_their_way(access: Access) -> list[OpenLoad]:
-    """The loads of the lake that have no completion marker, and what each lacks."""
-    from pipeline_assets.curation.completion import open_loads  # noqa: PLC0415 - Polars takes half a second
-    from pipeline_assets.curation.quarantine import LakeQuarantine  # noqa: PLC0415
-    from pipeline_assets.curation.stores import FLOW, CurationStores  # noqa: PLC0415
-    from pipeline_assets.lake.parquet_objects import ParquetObjects  # noqa: PLC0415
-
-    raw, curated = (ParquetObjects(access.s3, access.bucket(name)) for name in ("raw", "curated"))
-    quarantine = LakeQuarantine(access.s3, access.bucket("quarantine"), FLOW)
-    return list(open_loads(CurationStores(raw, curated, quarantine, Ledger(access.dynamodb, access.table("ledger")))))
 
 
 def messages_in(access: Access, queue: str) -> int:

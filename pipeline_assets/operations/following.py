@@ -11,15 +11,14 @@ from typing import TypeVar
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.exceptions import HTTPClientError
 
-from deploy.local.access import Access
-from deploy.local.errors import LocalStackError
-from deploy.local.flows import messages_in
-from pipeline_assets.errors import TransientError
+from pipeline_assets.errors import TransientError, UserError
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.backlog import what_waits
+from pipeline_assets.operations.status import messages_in
 
 #: Nothing moved for so long: something is wrong. The back-off after a failure is at most a minute, and what an
 #: invocation had that crashed before it came to itself comes again after six, the queue's visibility timeout.
@@ -30,6 +29,10 @@ _IN_VAIN = 25
 
 OneT = TypeVar("OneT")
 OtherT = TypeVar("OtherT")
+
+
+class NotThroughError(UserError):
+    """Objects that are followed do not come through: one was dead-lettered, or nothing moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,28 @@ def follow(
 ) -> None:
     """Wait until every object with one of these receipt ids has its receipt, and Dagster has all of them.
 
-    What else is in the queue, or was dead-lettered, is not waited for. `tell` is called with every look, `check` too
-    and may raise. Raises `LocalStackError` when the event of one of the objects is dead-lettered, or when nothing moves
-    for `patience` seconds; a local cloud that does not answer, since it is started again, is one where nothing moves.
+    What else is in the queue, or was dead-lettered, is not waited for.
+
+    Parameters
+    ----------
+    access
+        Clients of the stack.
+    wanted
+        Ids of receipts; one that is given twice counts once.
+    flow
+        Name of the flow.
+    tell
+        Called with every look.
+    check
+        Called before every look; it may raise.
+    patience
+        Seconds without any movement after which it is given up, above 0.
+
+    Raises
+    ------
+    NotThroughError
+        The event of one of the objects is dead-lettered, or nothing moves for `patience` seconds; a local cloud that
+        does not answer, since it is started again, is one where nothing moves.
     """
     ids = tuple(dict.fromkeys(wanted))
     followed = _Followed(access, flow, ids, deque(ids))
@@ -70,7 +92,7 @@ def follow(
         if now != last:
             last, moved = now, time.monotonic()
         elif time.monotonic() - moved > patience:
-            raise LocalStackError(
+            raise NotThroughError(
                 f"nothing moved for {patience:.0f} s: {now.done} of {len(followed.wanted)} files are in, "
                 f"{now.done - now.shown} receipts of them not in Dagster; `cesta doctor` says what is wrong."
             )
@@ -91,7 +113,7 @@ class _Followed:
     letters: int = 0
 
     def look(self) -> Progress:
-        """How far the objects are; raises `LocalStackError` when one was dead-lettered."""
+        """How far the objects are; raises `NotThroughError` when one was dead-lettered."""
         ledger = Ledger(self.access.dynamodb, self.access.table("ledger"))
         _take_out(self.awaited, ledger.receipt, self.recorded)
         _take_out(self.recorded, lambda receipt: None if ledger.is_pending(receipt) else receipt, deque())
@@ -105,7 +127,7 @@ class _Followed:
         if there != self.letters:
             waiting = what_waits(DeadLetters(self.access.sqs, self.access.queue(queue)), self.flow)
             if mine := waiting.announced.keys() & set(self.awaited):
-                raise LocalStackError(
+                raise NotThroughError(
                     f"{len(mine)} of {len(self.wanted)} files were dead-lettered and lie in the queue {queue}-dlq: "
                     "the file logs/cloud.log of the state directory says why."
                 )

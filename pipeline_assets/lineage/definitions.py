@@ -1,0 +1,29 @@
+"""What lineage defines: for each flow its bridge and the checks at its anchor, and what all rooms share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from pipeline_assets.lineage.checks import receipts_known_check
+from pipeline_assets.lineage.flows import BridgedFlow
+from pipeline_assets.lineage.foreign_messages import foreign_messages_check, foreign_messages_sensor
+from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
+from pipeline_assets.lineage.sensors import bridge_sensor
+
+
+def bridged(flows: Sequence[BridgedFlow]) -> dg.Definitions:
+    """The bridges of some flows, one sensor each, and their checks."""
+    queued = [flow for flow in flows if flow.queue]
+    return dg.Definitions(
+        asset_checks=[*map(receipts_known_check, flows), *map(foreign_messages_check, queued)],
+        sensors=[*map(bridge_sensor, flows), foreign_messages_sensor(queued)],
+        resources={
+            "ledger": LedgerResource.of_environment(),
+            "quarantine": QuarantineResource.of_environment(),
+            "metrics": MetricsResource.of_environment(),
+        },
+        # A run holds one to three steps that follow each other: a process for each would only cost six seconds.
+        executor=dg.in_process_executor,
+    )

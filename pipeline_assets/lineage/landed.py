@@ -1,0 +1,112 @@
+"""The two assets of a flow of files: what landed, by day of arrival, and what was accepted of it, by its own day.
+
+Materializing a day of either works the files behind it through again, by the very function that a Lambda calls.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import dagster as dg
+
+from pipeline_assets import __version__
+from pipeline_assets.csv_files.ingest import CsvFlow, StoresT
+from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
+from pipeline_assets.lineage.conservation import conservation_check
+from pipeline_assets.lineage.partitions import ONE_RUN, days_since
+from pipeline_assets.lineage.redo import redo_days
+from pipeline_assets.lineage.retries import RETRIES
+
+
+class FileAssets(NamedTuple):
+    """The assets of a flow of files, and the check `conservation` of each."""
+
+    landed: dg.AssetsDefinition
+    accepted: dg.AssetsDefinition
+    checks: list[dg.AssetChecksDefinition]
+
+
+def landed_and_accepted(
+    flow: CsvFlow[Any, StoresT],
+    *,
+    stores: str,
+    target: str,
+    target_kind: str,
+    description: str,
+    first_day: str,
+    tags: dict[str, str] | None = None,
+    afterwards: Callable[[dg.AssetExecutionContext, StoresT], None] = lambda *_: None,
+) -> FileAssets:
+    """The assets of a flow of files.
+
+    Parameters
+    ----------
+    flow
+        The flow; its dataset says columns, rules and owner.
+    stores
+        The key of the resource that opens its stores.
+    target
+        What accepted rows end in, as in "leaves the same graph".
+    target_kind
+        The kind of the target, which Dagster draws beside the asset.
+    description
+        What the accepted asset is, in full sentences.
+    first_day
+        The first day of either asset, ``YYYY-MM-DD``.
+    tags
+        Tags of both assets beside their flow and layer.
+    afterwards
+        What is done with the stores once the days of a run of the accepted asset are worked through again.
+    """
+    dataset = flow.dataset
+    landed_key, accepted_key = dg.AssetKey.from_user_string(flow.landed), dg.AssetKey.from_user_string(flow.name)
+    schema = schema_of(dataset.columns)
+    # A row may be of up to one day after its file's arrival.
+    arrival_days, own_days = days_since(first_day), days_since(first_day, with_tomorrow=True)
+
+    @dg.asset(
+        key=landed_key,
+        partitions_def=arrival_days,
+        backfill_policy=ONE_RUN,
+        retry_policy=RETRIES,
+        required_resource_keys={stores},
+        group_name=flow.name,
+        kinds={"s3", "csv"},
+        owners=[dataset.owner],
+        code_version=__version__,
+        tags={"flow": flow.name, "layer": "landed", **(tags or {})},
+        description=f"{dataset.description} By the UTC day they arrived in S3; every row received is accounted for "
+        f"here. Materializing a day works its files through again, which leaves the same {target}.",
+        metadata={"dagster/column_schema": schema, "rules": rules_table(dataset)},
+    )
+    def landed(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with getattr(context.resources, stores).open() as opened:
+            return redo_days(context, flow, flow.landed, opened)
+
+    @dg.asset(
+        key=accepted_key,
+        # A file may bring rows of any day, so every arrival day feeds every day. What this costs and what it spares is
+        # in docs/adr/0003-receipts-bridge.md.
+        deps=[dg.AssetDep(landed_key, partition_mapping=dg.AllPartitionMapping())],
+        partitions_def=own_days,
+        backfill_policy=ONE_RUN,
+        retry_policy=RETRIES,
+        required_resource_keys={stores},
+        group_name=flow.name,
+        kinds={"lambda", target_kind},
+        owners=[dataset.owner],
+        code_version=__version__,
+        tags={"flow": flow.name, "layer": "accepted", **(tags or {})},
+        description=description,
+        metadata={"dagster/column_schema": schema, **lineage_of(dataset.columns, landed_key)},
+    )
+    def accepted(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with getattr(context.resources, stores).open() as opened:
+            result = redo_days(context, flow, flow.name, opened)
+            afterwards(context, opened)
+        return result
+
+    checks = [
+        conservation_check(landed_key, arrival_days, flow.name),
+        conservation_check(accepted_key, own_days, flow.name),
+    ]
+    return FileAssets(landed, accepted, checks)

@@ -1,0 +1,74 @@
+"""Which assets and partitions the definitions have, and which of them are made of which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+import dagster as dg
+
+from pipeline_assets.lineage.bridge import Place, Standing
+from pipeline_assets.lineage.metadata import STALE_BY_VERSION
+
+#: What Dagster takes in no partition key, by the error it raises elsewhere.
+_UNFIT = ("...", *"\a\b\f\n\r\t\v\0")
+_LONGEST_KEY = 255
+
+
+def standing_in(repository: dg.RepositoryDefinition, instance: dg.DagsterInstance) -> Callable[[Place], Standing]:
+    """How to tell whether the definitions, and the instance for dynamic partitions, have a place."""
+    graph = repository.asset_graph
+
+    def has(place: Place, at: datetime) -> bool:
+        key = dg.AssetKey.from_user_string(place.asset)
+        if not graph.has(key):
+            return False
+        partitions = graph.get(key).partitions_def
+        if partitions is None:
+            return not place.partition
+        with dg.partition_loading_context(effective_dt=at, dynamic_partitions_store=instance):
+            return partitions.has_partition_key(place.partition)
+
+    def standing(place: Place) -> Standing:
+        now = datetime.now(UTC)
+        if has(place, now):
+            return Standing.KNOWN
+        if dynamic_name(repository, place) and _fit(place.partition):
+            return Standing.NEW
+        return Standing.EARLY if has(place, now + timedelta(days=1)) else Standing.UNKNOWN
+
+    return standing
+
+
+def _fit(partition: str) -> bool:
+    return 0 < len(partition) <= _LONGEST_KEY and not any(text in partition for text in _UNFIT)
+
+
+def dynamic_name(repository: dg.RepositoryDefinition, place: Place) -> str:
+    """The name of the dynamic partitions of a place's asset; empty where the asset has other partitions or none."""
+    graph, key = repository.asset_graph, dg.AssetKey.from_user_string(place.asset)
+    partitions = graph.get(key).partitions_def if graph.has(key) else None
+    return partitions.name or "" if isinstance(partitions, dg.DynamicPartitionsDefinition) else ""
+
+
+def requests_for(
+    places: Iterable[Place], repository: dg.RepositoryDefinition
+) -> Iterator[dg.AddDynamicPartitionsRequest]:
+    """The requests that add the dynamic partitions of some places, each key once."""
+    named = sorted({(dynamic_name(repository, place), place.partition) for place in places})
+    for name, keys in groupby(named, key=lambda each: each[0]):
+        yield dg.AddDynamicPartitionsRequest(name, [key for _, key in keys])
+
+
+def made_of_in(repository: dg.RepositoryDefinition) -> Callable[[Place], Collection[Place]]:
+    """What each partition is made of, where Dagster tells by versions whether it is stale."""
+    graph = repository.asset_graph
+
+    def made_of(place: Place) -> Collection[Place]:
+        key = dg.AssetKey.from_user_string(place.asset)
+        if not graph.has(key) or STALE_BY_VERSION.items() - graph.get(key).tags.items():
+            return ()
+        return [Place(parent.to_user_string(), place.partition) for parent in graph.get(key).parent_keys]
+
+    return made_of

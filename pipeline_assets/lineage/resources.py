@@ -1,0 +1,121 @@
+"""What assets, checks and sensors open, with fields that Dagster's page of resources shows.
+
+A field bears the name of its variable in the environment contract, in lower case. `of_environment` fills the required
+ones with `dagster.EnvVar`: they are looked up when a run or a tick begins, so that loading definitions reads no
+environment. An optional field that is left empty is what its variable says at that time, if there is one. The settings
+of a room read both, and say what is missing or wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Self
+
+import boto3
+import dagster as dg
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import Field
+
+from pipeline_assets.events.foreign_messages import ForeignMessages
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.settings import LedgerSettings, quarantine_bucket
+from pipeline_assets.lineage.tick_time import METRIC_IN_TICK, STORE_IN_TICK
+from pipeline_assets.storage.s3 import open_storage
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+_NAMESPACE = "Cesta"
+
+
+class EnvironmentResource(dg.ConfigurableResource["EnvironmentResource"]):
+    """A resource whose fields are variables of the environment contract."""
+
+    @classmethod
+    def of_environment(cls) -> Self:
+        """The resource whose required fields are the variables of their names, looked up when it is used."""
+        required = [name for name, field in cls.model_fields.items() if field.is_required()]
+        return cls(**{name: dg.EnvVar(name.upper()) for name in required})
+
+    def variables(self) -> dict[str, str]:
+        """The environment as the settings of a room read it: that of the process, and over it the fields."""
+        fields = {name.upper(): str(getattr(self, name)) for name in type(self).model_fields}
+        return {**os.environ, **{name: value for name, value in fields.items() if value}}
+
+
+def required(meaning: str) -> str:
+    """A field that has to be given."""
+    field: str = Field(description=meaning)
+    return field
+
+
+def optional(meaning: str) -> str:
+    """A field that may be left empty, where the variable of its name counts, if it is set."""
+    field: str = Field(default="", description=f"{meaning}. Empty: as the variable of this name says, if it is set.")
+    return field
+
+
+class LedgerResource(EnvironmentResource):
+    """The ledger of receipts."""
+
+    ledger_table: str = required("The name of the DynamoDB table of receipts")
+
+    def open(self) -> Ledger:
+        """The ledger; raises `MissingSettingError` when its variable is empty."""
+        return _ledger(LedgerSettings.from_environment(self.variables()).ledger_table)
+
+
+class QuarantineResource(EnvironmentResource):
+    """The bucket of what was rejected."""
+
+    quarantine_bucket: str = required("The name of the bucket for rejected rows")
+
+    def foreign_messages(self, flow: str) -> int:
+        """How many messages of a flow lie there; raises `TransientError`, and `MissingSettingError`."""
+        return _messages(quarantine_bucket(self.variables()), flow).count()
+
+
+class MetricsResource(EnvironmentResource):
+    """CloudWatch, where alarms watch what the sensors count."""
+
+    ledger_table: str = required("The name of the DynamoDB table of receipts, by which a deployment's metrics are told")
+
+    def put(self, metric: str, flow: str, value: int) -> None:
+        """Put a number of a flow; raises what the client raises."""
+        table = LedgerSettings.from_environment(self.variables()).ledger_table
+        _cloudwatch().put_metric_data(
+            Namespace=_NAMESPACE,
+            MetricData=[
+                {
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": "Flow", "Value": flow}, {"Name": "Ledger", "Value": table}],
+                    "Value": value,
+                    "Unit": "Count",
+                }
+            ],
+        )
+
+    def publish(self, metric: str, flow: str, value: int, log: Logger) -> None:
+        """Put a number of a flow; nothing depends on it, so a failure is only a warning."""
+        try:
+            self.put(metric, flow, value)
+        except (BotoCoreError, ClientError) as error:
+            log.warning("%s of %s was not published: %s", metric, flow, error)
+
+
+@cache
+def _ledger(table: str) -> Ledger:
+    return Ledger(boto3.client("dynamodb", config=STORE_IN_TICK), table)
+
+
+@cache
+def _messages(bucket: str, flow: str) -> ForeignMessages:
+    return ForeignMessages(open_storage(STORE_IN_TICK).bucket(bucket), flow)
+
+
+@cache
+def _cloudwatch() -> CloudWatchClient:
+    return boto3.client("cloudwatch", config=METRIC_IN_TICK)
