@@ -9,8 +9,11 @@ import dagster as dg
 from pipeline_assets.curation import definitions as curation
 from pipeline_assets.flows import FLOWS
 from pipeline_assets.lineage.definitions import bridged
+from pipeline_assets.lineage.policies import with_policies
 from pipeline_assets.raw import definitions as raw
 from pipeline_assets.stocks import definitions as stocks
 from pipeline_assets.tickets import definitions as tickets
 
-defs = dg.Definitions.merge(tickets.defs, stocks.defs, raw.defs, curation.defs, bridged(FLOWS))
+defs = dg.Definitions.merge(
+    tickets.defs, stocks.defs, raw.defs, curation.defs, bridged(FLOWS)
+).permissive_map_resolved_asset_specs(with_policies, selection=None)

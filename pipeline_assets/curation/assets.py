@@ -28,6 +28,7 @@ from pipeline_assets.lineage.metadata import (
     work_figures,
 )
 from pipeline_assets.lineage.partitions import ONE_RUN, load_days
+from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.retries import RETRIES
 
@@ -63,7 +64,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         kinds={"lambda", "parquet", "s3"},
         owners=[dataset.owner],
         code_version=code_version(dataset),
-        tags={"flow": CURATION_FLOW.name, "layer": "curated", **STALE_BY_VERSION},
+        tags={"flow": CURATION_FLOW.name, "layer": "curated", **STALE_BY_VERSION, **EVERY_OPEN_DAY},
         description=f"{dataset.description} What was loaded on a day, judged by the rules, the latest row of each key. "
         "Materializing a day works it out again from its raw objects.",
         metadata={
@@ -140,7 +141,7 @@ def _rules_broken(account: DayAccount | None) -> str:
     group_name="curated",
     kinds={"lambda", "s3"},
     owners=["team:commerce"],
-    tags={"flow": CURATION_FLOW.name, "layer": "curated"},
+    tags={"flow": CURATION_FLOW.name, "layer": "curated", **EVERY_OPEN_DAY},
     description="The loads of a day that are whole: every object of the manifest is curated and few enough rows were "
     "rejected. Each then has a completion marker, from which on other things are made of it. Materializing a day looks "
     "at all its loads again.",

@@ -1,7 +1,7 @@
 """The time of one sensor tick: the daemon gives up a tick after 60 seconds, and with it all that it returns.
 
 Every part of a tick has its own end, counted from the tick's beginning, so that no part eats up the time of those after
-it. What is begun just before an end may take as long as a store needs to be found hanging, 27 seconds, and still ends
+it. What is begun just before an end may take as long as a store needs to be found hanging, 24 seconds, and still ends
 within the 60.
 """
 
@@ -23,11 +23,11 @@ CLEARING_ENDS: Final = 20.0
 STATES_END: Final = 26.0
 #: Until when events are made of them.
 EVENTS_END: Final = 31.0
-#: How the stores are asked within a tick: at most two attempts of 13 seconds, so that one that hangs fails the tick
+#: How the stores are asked within a tick: at most two attempts of 11 seconds, so that one that hangs fails the tick
 #: with its own error instead of the daemon's time-out.
-STORE_IN_TICK: Final = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 2})
+STORE_IN_TICK: Final = Config(connect_timeout=3, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2})
 #: A metric is worth no wait.
-METRIC_IN_TICK: Final = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 1})
+METRIC_IN_TICK: Final = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 class TickTime:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from pipeline_assets.lineage.landed import landed_and_accepted
+from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rows import FIRST_DAY
@@ -46,4 +47,5 @@ landed, tickets, TICKET_CHECKS = landed_and_accepted(
     description="The purchase tickets in the graph by the UTC day of the purchase; rows whose time could not be read "
     "are in tickets/landed only. Materializing a day works every file that has rows of it through again.",
     first_day=FIRST_DAY.isoformat(),
+    tags=EVERY_OPEN_DAY,
 )

@@ -11,6 +11,7 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lineage.metadata import flow_state, sources_table, state_figures, work_figures
+from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.redo import now_and_then
 from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.tickets.assets import SOLD_KEY, TicketStoresResource
@@ -63,7 +64,7 @@ class GraphWork(dg.Config):
     owners=[TICKETS.owner],
     code_version=__version__,
     retry_policy=RETRIES,
-    tags={"flow": _FLOW, "layer": "graph"},
+    tags={"flow": _FLOW, "layer": "graph", **EVERY_OPEN_DAY},
     description="Who bought what, when, where and together: tickets, baskets, products, categories and stores. "
     "Materializing it brings in every file that the ledger knows and the graph lacks, so a lost graph is built anew. "
     "The job rebuild_purchase_graph empties it first and goes by the bucket instead of the ledger.",

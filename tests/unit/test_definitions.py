@@ -60,11 +60,19 @@ def described() -> Iterator[str]:
         yield f"  partitions  {partitions_of(node.partitions_def)}"
         yield f"  backfill    {node.backfill_policy.policy_type.name if node.backfill_policy else 'one run'}"
         yield f"  metadata    {', '.join(sorted(node.metadata))}"
+        yield f"  freshness   {freshness_of(node.freshness_policy)}"
         for check in sorted(node.check_keys):
             blocking = " (blocking)" if graph.get(check).blocking else ""
             yield f"  check       {check.name}{blocking}"
     for sensor in defs.sensors or ():
         yield f"sensor {sensor.name} every {sensor.minimum_interval_seconds} s, {sensor.default_status.name}"
+
+
+def freshness_of(policy: Any) -> str:
+    if policy is None:
+        return "none"
+    warns, fails = (window.to_timedelta() for window in (policy.warn_window, policy.fail_window))
+    return f"warns after {warns}, fails after {fails}"
 
 
 def partitions_of(partitions: dg.PartitionsDefinition[Any] | None) -> str:

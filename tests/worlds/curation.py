@@ -26,8 +26,8 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
-from pipeline_assets.lake.parquet_objects import ParquetObjects
 from pipeline_assets.operations.access import Access
+from pipeline_assets.storage.s3 import S3Bucket, S3Storage
 from tests.worlds.frames import DATASETS, made, parquet
 from tests.worlds.mortality import Fate, Mortal
 from tests.worlds.stores import make_bucket, make_table
@@ -140,9 +140,10 @@ class CurationWorld:
         curated: Any = Held(s3, "put_object", before_day) if before_day else s3
         dynamodb = Held(dynamodb, *before_ledger) if before_ledger else dynamodb
         return CurationStores(
-            ParquetObjects(s3, self.raw),
-            ParquetObjects(curated, self.curated),
-            LakeQuarantine(s3, self.quarantine, FLOW),
+            S3Storage(s3),
+            S3Bucket(s3, self.raw),
+            S3Bucket(curated, self.curated),
+            LakeQuarantine(S3Bucket(s3, self.quarantine), FLOW),
             Ledger(dynamodb, self.ledger),
         )
 
@@ -218,5 +219,5 @@ class CurationWorld:
 
     def marker(self, load: int = 0, day: str = DAY) -> dict[str, Any] | None:
         """The completion marker of a load, or None while there is none."""
-        text = self.stores().curated.text(LoadName(day, load_id(load)).key)
+        text = self.stores().curated.read(LoadName(day, load_id(load)).key)
         return json.loads(text) if text else None

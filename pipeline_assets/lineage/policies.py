@@ -1,0 +1,42 @@
+"""Policies that hold for all assets, applied by one map over their specs.
+
+An asset of which data are expected every open day bears the tag `calendar`. It is warned of once a day and a half have
+passed without an event of it, and fails once more has passed than the longest closure of its calendar explains: so a
+closed day is at most a warning. An asset that never had an event is of unknown freshness, which Dagster shows in grey.
+Freshness is of the asset, whatever partition an event is of.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import dagster as dg
+
+from pipeline_assets.datasets.calendar import CALENDARS, RETAIL, Calendar
+
+_CALENDAR = "calendar"
+#: The tags of assets of which data are expected on every day that shops are open.
+EVERY_OPEN_DAY: Final = {_CALENDAR: RETAIL.name}
+#: A day's data come in the course of the next day.
+_EXPECTED_WITHIN = timedelta(hours=36)
+_OWNER = "team:platform"
+
+
+def calendar_of(spec: dg.AssetSpec) -> Calendar | None:
+    """The calendar by which data of an asset are expected; None where nobody promises a day."""
+    return CALENDARS.get(spec.tags.get(_CALENDAR, ""))
+
+
+def freshness_by(calendar: Calendar) -> dg.FreshnessPolicy:
+    """The freshness of what comes on every day that a calendar expects."""
+    fails = _EXPECTED_WITHIN + calendar.longest_closure
+    warns = _EXPECTED_WITHIN if calendar.longest_closure else None
+    return dg.FreshnessPolicy.time_window(fail_window=fails, warn_window=warns)
+
+
+def with_policies(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """An asset with the policies that follow from its tags, and with an owner."""
+    calendar = calendar_of(spec)
+    owned = spec if spec.owners else spec.replace_attributes(owners=[_OWNER])
+    return owned.replace_attributes(freshness_policy=freshness_by(calendar)) if calendar else owned

@@ -1,0 +1,282 @@
+"""A tick of a flow's bridge: its time, its own trouble, and partitions that come into being with the receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.accounts import PartitionAccount
+from pipeline_assets.events.ledger import FlowTotals, PendingReport
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import PartitionCounts, Receipt
+from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.flows import FlowRow
+from pipeline_assets.lineage.bridge import Place
+from pipeline_assets.lineage.definitions import bridged
+from pipeline_assets.lineage.places import requests_for
+from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
+from pipeline_assets.lineage.sensors import run_tick
+from pipeline_assets.lineage.shown import RECEIPTS, look_up
+from pipeline_assets.lineage.tick_time import (
+    CLEARING_ENDS,
+    EVENTS_END,
+    LOOK_UP_ENDS,
+    STATES_END,
+    STORE_IN_TICK,
+    TickTime,
+)
+
+ROWS = Counts(received=10, accepted=9, quarantined=1)
+NOW = datetime.now(UTC)
+YESTERDAY = (NOW - timedelta(days=1)).date().isoformat()
+FILES, INDEXES = FlowRow("files", anchor="files/landed"), FlowRow("indexes", anchor="index")
+LANDED = dg.AssetKey(["files", "landed"])
+defs = dg.Definitions.merge(
+    dg.Definitions(
+        assets=[
+            dg.AssetSpec(LANDED, partitions_def=dg.DailyPartitionsDefinition("2020-01-01", timezone="UTC")),
+            dg.AssetSpec("index", partitions_def=dg.DynamicPartitionsDefinition(name="tenant")),
+            dg.AssetSpec("whole"),
+        ]
+    ),
+    bridged([FILES, INDEXES]),
+)
+
+
+class Clock:
+    """Seconds that pass only when somebody works."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class FakeLedger:
+    """What waits of each flow; every answer takes some seconds of the clock."""
+
+    waiting: dict[str, list[PendingReport]]
+    clock: Clock = field(default_factory=Clock)
+    seconds: float = 0.0
+    broken: str = ""
+
+    def pending(self, flow: str, *, limit: int) -> list[PendingReport]:
+        if flow == self.broken:
+            raise TransientError("the ledger could not query pending items")
+        return self.waiting.get(flow, [])[:limit]
+
+    def reported(self, flow: str, reports: Iterable[PendingReport]) -> None:
+        self.clock.now += self.seconds
+        for report in reports:
+            self.waiting[flow].remove(report)
+
+    def totals(self, flow: str) -> FlowTotals:
+        del flow
+        return FlowTotals(ROWS, objects=1, refused=0)
+
+    def account(self, asset: str, partition: str) -> PartitionAccount:
+        self.clock.now += self.seconds
+        return PartitionAccount.of({f"{asset} {partition}": ROWS})
+
+
+class NoMetrics(MetricsResource):
+    def put(self, metric: str, flow: str, value: int) -> None:
+        assert (metric, value) == ("PendingReceipts", value)
+        assert flow
+
+
+METRICS = NoMetrics(ledger_table="none")
+
+
+def a_report(number: int, flow: str, *places: tuple[str, str], recorded: datetime = NOW) -> PendingReport:
+    at = (recorded + timedelta(milliseconds=number)).isoformat()
+    source = ObjectVersion("b", f"{number:03}", f"v{number}", "e", 100, at, "1")
+    parts = tuple(PartitionCounts(asset, partition, ROWS) for asset, partition in places)
+    receipt = Receipt(flow, source, 1, ROWS, parts, 100, 0.1, "1.0", at)
+    return PendingReport(f"{at}#{receipt.report_id}", receipt)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+@pytest.fixture
+def tick(instance: dg.DagsterInstance) -> Callable[..., dg.SensorResult]:
+    """A tick whose result is stored as the daemon stores it: events first, then partitions."""
+
+    def tick_of(flow: FlowRow, ledger: FakeLedger) -> dg.SensorResult:
+        with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
+            result = run_tick(flow, context, ledger, METRICS, TickTime(ledger.clock))  # type: ignore[arg-type]
+        for event in result.asset_events:
+            instance.report_runless_asset_event(event)
+        for request in result.dynamic_partitions_requests or ():
+            instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+        return result
+
+    return tick_of
+
+
+def materialized(result: dg.SensorResult) -> list[str]:
+    return [event.partition or "" for event in result.asset_events if isinstance(event, dg.AssetMaterialization)]
+
+
+def said(result: dg.SensorResult) -> str:
+    assert result.skip_reason
+    return str(result.skip_reason.skip_message)
+
+
+def test_a_new_tenant_is_requested_and_told_of_by_the_next_tick(
+    instance: dg.DagsterInstance, tick: Callable[..., dg.SensorResult]
+) -> None:
+    reports = [a_report(number, "indexes", ("index", f"tenant-{number % 2}")) for number in range(4)]
+    ledger = FakeLedger({"indexes": reports})
+    first = tick(INDEXES, ledger)
+    assert first.asset_events == []
+    assert first.dynamic_partitions_requests == [dg.AddDynamicPartitionsRequest("tenant", ["tenant-0", "tenant-1"])]
+    assert said(first) == "indexes: 4 waited, 0 seen and cleared, 2 new partitions requested, 4 left for later"
+    second = tick(INDEXES, ledger)
+    assert materialized(second) == ["tenant-0", "tenant-1"]
+    assert second.dynamic_partitions_requests == []
+    third = tick(INDEXES, ledger)
+    assert (third.asset_events, ledger.waiting["indexes"]) == ([], [])
+    assert instance.get_dynamic_partitions("tenant") == ["tenant-0", "tenant-1"]
+
+
+def test_a_daemon_that_dies_before_it_adds_the_partitions_is_asked_again(instance: dg.DagsterInstance) -> None:
+    ledger = FakeLedger({"indexes": [a_report(1, "indexes", ("index", "tenant"))]})
+    with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
+        for _ in range(2):
+            result = run_tick(INDEXES, context, ledger, METRICS)  # type: ignore[arg-type]
+            assert result.dynamic_partitions_requests == [dg.AddDynamicPartitionsRequest("tenant", ["tenant"])]
+            assert result.asset_events == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("", id="none"),
+        pytest.param("a...b", id="what Dagster takes for a range"),
+        pytest.param("a\nb", id="a line break"),
+        pytest.param("a" * 256, id="too long"),
+    ],
+)
+def test_a_key_that_no_partition_may_have_is_rejected_and_stops_nothing(
+    key: str, tick: Callable[..., dg.SensorResult]
+) -> None:
+    ledger = FakeLedger({"indexes": [a_report(1, "indexes", ("index", key)), a_report(2, "indexes", ("whole", ""))]})
+    result = tick(INDEXES, ledger)
+    assert materialized(result) == [""]
+    assert result.dynamic_partitions_requests == []
+    [observed] = [event for event in result.asset_events if isinstance(event, dg.AssetObservation)]
+    assert observed.asset_key == dg.AssetKey("index")
+    tick(INDEXES, ledger)
+    assert ledger.waiting["indexes"] == []
+
+
+def test_partitions_of_several_definitions_are_requested_each_under_its_own() -> None:
+    more = dg.Definitions.merge(
+        defs, dg.Definitions(assets=[dg.AssetSpec("other", partitions_def=dg.DynamicPartitionsDefinition(name="kind"))])
+    )
+    places = [Place("other", "b"), Place("index", "b"), Place("index", "a"), Place("other", "b")]
+    assert list(requests_for(places, more.get_repository_def())) == [
+        dg.AddDynamicPartitionsRequest("kind", ["b"]),
+        dg.AddDynamicPartitionsRequest("tenant", ["a", "b"]),
+    ]
+
+
+def test_trouble_of_one_flow_is_its_own(tick: Callable[..., dg.SensorResult]) -> None:
+    ledger = FakeLedger({"files": [a_report(1, "files", ("files/landed", YESTERDAY))]}, broken="indexes")
+    with pytest.raises(TransientError):
+        tick(INDEXES, ledger)
+    assert materialized(tick(FILES, ledger)) == [YESTERDAY]
+
+
+class TestTime:
+    """The daemon gives up a tick after 60 seconds."""
+
+    def test_what_is_begun_just_before_the_last_end_is_over_in_time(self) -> None:
+        assert LOOK_UP_ENDS < CLEARING_ENDS < STATES_END < EVENTS_END
+        store: Any = STORE_IN_TICK
+        hangs = store.retries["total_max_attempts"] * (store.connect_timeout + store.read_timeout)
+        between_attempts = 5
+        assert EVENTS_END + hangs + between_attempts < 60
+
+    def test_partitions_that_take_long_are_told_tick_by_tick(self, tick: Callable[..., dg.SensorResult]) -> None:
+        days = [(NOW - timedelta(days=back)).date().isoformat() for back in range(1, 11)]
+        ledger = FakeLedger(
+            {"files": [a_report(number, "files", ("files/landed", day)) for number, day in enumerate(days)]}, seconds=5
+        )
+        told: list[str] = []
+        for _ in range(20):
+            ledger.clock.now = 0.0
+            told += materialized(tick(FILES, ledger))
+            assert ledger.clock.now <= EVENTS_END + 5
+            if not ledger.waiting["files"]:
+                break
+        assert sorted(told) == sorted(days)
+        assert ledger.waiting["files"] == []
+
+    def test_even_a_tick_that_has_no_time_gets_on(self, tick: Callable[..., dg.SensorResult]) -> None:
+        ledger = FakeLedger(
+            {"files": [a_report(n, "files", ("files/landed", YESTERDAY)) for n in range(3)]}, seconds=99
+        )
+        tick(FILES, ledger)
+        tick(FILES, ledger)
+        assert ledger.waiting["files"] == []
+
+    def test_what_was_not_looked_up_in_time_waits_and_what_was_is_told(self, instance: dg.DagsterInstance) -> None:
+        """An asset with so many events that the time ends within its newest page: nothing older is known of it."""
+        for number in range(5):
+            listed = {RECEIPTS: dg.MetadataValue.json([f"stored-{number}"])}
+            instance.report_runless_asset_event(dg.AssetMaterialization("index", partition="t", metadata=listed))
+        clock = Clock()
+        old = a_report(1, "indexes", ("index", "t"), recorded=NOW - timedelta(hours=6))
+        new = a_report(2, "indexes", ("whole", ""), recorded=NOW)
+        late = look_up(instance, [old, new], dg.AssetKey("index"), TickTime(_Slow(clock, LOOK_UP_ENDS)))
+        assert late.reports == [new]
+        whole = look_up(instance, [old, new], dg.AssetKey("index"), TickTime(clock))
+        assert whole.reports == [old, new]
+        assert len(whole.shown) == 5
+
+    def test_time_is_shared_evenly_and_what_one_part_leaves_the_next_may_use(self) -> None:
+        clock = Clock()
+        ends: list[float] = []
+        for _, end in TickTime(clock).shares("abc", 12.0):
+            ends.append(end)
+            clock.now += 1.0
+        assert ends == [4.0, 6.5, 12.0]
+
+
+@dataclass
+class _Slow:
+    """A clock by which every look at it costs time."""
+
+    clock: Clock
+    seconds: float
+
+    def __call__(self) -> float:
+        self.clock.now += self.seconds
+        return self.clock.now
+
+
+def test_the_sensor_opens_its_own_ledger_and_is_one_per_flow(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = FakeLedger({"files": [a_report(1, "files", ("files/landed", YESTERDAY))]})
+    monkeypatch.setattr(LedgerResource, "open", lambda _: ledger)
+    told: dict[str, Sequence[str]] = {}
+    for name in ("files_bridge", "indexes_bridge"):
+        with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
+            result = defs.resolve_sensor_def(name)(context, ledger=LedgerResource(ledger_table="t"), metrics=METRICS)
+            assert isinstance(result, dg.SensorResult)
+            told[name] = materialized(result)
+    assert told == {"files_bridge": [YESTERDAY], "indexes_bridge": []}
