@@ -15,6 +15,9 @@ PORT_BASE ?=
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := $(UV) run --frozen --all-extras
 CESTA := $(RUN) cesta
+# Tests of one instance stay on one worker, the longest first; most of them wait, so there are more workers than cores.
+WORKERS ?= 3
+BESIDE := $(RUN) pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 INSTANCE := $(if $(STATE),--state $(STATE)) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 SYNCED := .venv/synced
 
@@ -48,8 +51,18 @@ down: $(SYNCED) ## Stop what `make up` started; the next one goes on where it wa
 	@$(CESTA) down $(INSTANCE)
 
 .PHONY: test
-test: $(SYNCED) ## Run the tests
-	$(RUN) pytest
+test: $(SYNCED) ## Run the tests, in WORKERS processes side by side; then, with nothing beside them, those that measure time
+	$(BESIDE) -m "not alone"
+	$(RUN) pytest -m alone
+
+.PHONY: test-slow
+test-slow: $(SYNCED) ## Run the tests with those that wait as long as production does
+	$(BESIDE) --slow -m "not alone"
+	$(RUN) pytest --slow -m alone
+
+.PHONY: engines
+engines: $(SYNCED) ## Fetch what the tests start: the local engines, Neo4j (152 MB), MariaDB (149 MB), the functions' packages
+	$(RUN) python -m tests.engines
 
 .PHONY: spark
 spark: $(SYNCED) ## Add Spark (490 MB) for the tests that run the rules on it; it needs a Java from 17 on

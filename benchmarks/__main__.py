@@ -31,7 +31,7 @@ from deploy.local.stack import local_stack
 from lambdas._runtime.queue_handler import keep_what_is_loaded
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access
 from pipeline_assets.stocks.stores import StockSettings, open_stores
@@ -180,12 +180,12 @@ def _scratch() -> Iterator[Path]:
 @contextmanager
 def _stores(access: Access) -> Iterator[TicketStores]:
     graph = access.document["graph"]
-    quarantine = Quarantine(access.s3, access.bucket("quarantine"), "tickets")
+    quarantine = JsonLinesQuarantine(access.open_bucket("quarantine"), "tickets")
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     with PurchaseGraph.connect(graph["uri"], graph["user"], graph["password"]) as purchases:
         purchases.ensure_schema()
         keep_what_is_loaded()
-        yield TicketStores(access.s3, ledger, purchases, quarantine)
+        yield TicketStores(access.storage, ledger, purchases, quarantine)
 
 
 def _table(results: dict[str, Comparison], unit: str) -> str:

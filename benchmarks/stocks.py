@@ -76,9 +76,9 @@ class StockRace:
     def _put(self) -> tuple[ObjectVersion, list[Bar]]:
         bars, key = next(self.files), f"bench/{uuid4().hex}.csv"
         content = as_csv(bars)
-        put = self.stores.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+        put = self.stores.storage.bucket(self.bucket).put(key, content)
         now = iso_utc(datetime.now(UTC))
-        return ObjectVersion(self.bucket, key, put.get("VersionId", ""), put["ETag"], len(content), now, "1"), bars
+        return ObjectVersion(self.bucket, key, put.version_id, put.etag, len(content), now, "1"), bars
 
 
 def _item(version: ObjectVersion, row: int, bar: Bar) -> dict[str, Any]:

@@ -107,9 +107,9 @@ class TicketRace:
     def _put(self) -> tuple[ObjectVersion, list[Batch]]:
         """A new object, and its rows for those who are given them: all sides come to a graph that rested as long."""
         content, key = next(self.files), f"bench/{uuid4().hex}.csv"
-        put = self.stores.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+        put = self.stores.storage.bucket(self.bucket).put(key, content)
         now = iso_utc(datetime.now(UTC))
-        version = ObjectVersion(self.bucket, key, put.get("VersionId", ""), put["ETag"], len(content), now, "1")
+        version = ObjectVersion(self.bucket, key, put.version_id, put.etag, len(content), now, "1")
         return version, _batches(version, content)
 
 

@@ -80,7 +80,7 @@ def print_list(
         shown = list(islice(files, limit or None))
         more = bool(limit) and next(files, None) is not None
     messages = sorted(contents.messages, key=lambda each: contents.messages[each], reverse=True)
-    kept = [deployment.stores.quarantine.message(each) for each in ([] if key else messages[: limit or None])]
+    kept = [deployment.stores.quarantine.messages.read(each) for each in ([] if key else messages[: limit or None])]
     foreign = [message for message in kept if message and (rule is None or message["rule"] == rule)]
     if as_json:
         print_json({"files": [file.as_dict() for file in shown], "messages": foreign, "more": more})
@@ -145,7 +145,7 @@ def named(deployment: Deployment[Any], name: str) -> list[RejectedFile]:
 
 def print_documents(deployment: Deployment[Any], name: str, *, rule: str | None, limit: int, as_json: bool) -> None:
     """Print the rejected rows of the newest version of a file, or a foreign message."""
-    message = deployment.stores.quarantine.message(name)
+    message = deployment.stores.quarantine.messages.read(name)
     if message:
         print_json(message)
         return

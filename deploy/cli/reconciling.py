@@ -16,7 +16,7 @@ def reconcile(where: Where, flow: FlowArgument, *, as_json: JsonOption = False) 
     with deployment_of(flow, where) as deployment:
         stores, bucket = deployment.stores, deployment.require_bucket()
         with console.status("comparing the bucket with the ledger …"):
-            found = announce_unknown(flow_row(flow), stores.ledger, stores.s3, bucket, deployment.queue)
+            found = announce_unknown(flow_row(flow), stores.ledger, stores.storage.bucket(bucket), deployment.queue)
     if as_json:
         print_json(asdict(found))
         return

@@ -72,7 +72,7 @@ def replay(deployment: Deployment[Any], names: Sequence[str], *, rule: str | Non
         files = {file.receipt.id: file for file in found if rule is None or rule in file.rules}
         messages = list(deployment.stores.quarantine.contents().messages) if rule in {None, FOREIGN} else []
     for name in names:
-        if deployment.stores.quarantine.message(name):
+        if deployment.stores.quarantine.messages.read(name):
             messages.append(name)
         else:
             files |= {file.receipt.id: file for file in _still_open(named(deployment, name), name)}

@@ -56,7 +56,7 @@ def write_minutes(access: Access, minutes: int, progress: Progress, *, seed: int
     bar = progress.add_task("minutes of the market", total=minutes)
     written: list[WrittenMinute] = []
     for ago in range(minutes - 1, -1, -1):
-        written.append(write_minute(access.s3, access.bucket("stocks"), newest - timedelta(minutes=ago), seed=seed))
+        written.append(write_minute(access.open_bucket("stocks"), newest - timedelta(minutes=ago), seed=seed))
         progress.advance(bar)
     return written
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import Instance, write_private
+from pipeline_assets.storage.documents import from_json, to_json
 
 _NOTES_KEPT = 50
 
@@ -61,11 +61,9 @@ class Picture:
     def read(cls, instance: Instance) -> Picture | None:
         """The last picture that a supervisor of this instance wrote, or None."""
         try:
-            document: dict[str, Any] = json.loads(instance.board_file.read_text(encoding="utf-8"))
+            return from_json(instance.board_file.read_bytes(), cls)
         except (OSError, ValueError):
             return None
-        parts = tuple(Part(**{**part, "condition": Condition(part["condition"])}) for part in document["parts"])
-        return cls(document["pid"], Condition(document["phase"]), parts, tuple(document["notes"]), document["failure"])
 
 
 @dataclass(slots=True)
@@ -126,7 +124,7 @@ class Board:
     def _write(self) -> None:
         # It informs and controls nothing: a full disk must not end what is running. The next change is written again.
         with suppress(OSError):
-            write_private(self.path, json.dumps(asdict(self.picture)))
+            write_private(self.path, to_json(self.picture).decode())
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def queue_handler(
             for outcome in work_message(message, flow, stores, queue, lambda: _seconds_left(lambda_context)):
                 _tell(outcome)
         except Exception as error:
-            _tell_failure(error, receive_count)
+            _tell_failure(error, flow.name, receive_count)
             raise
 
     @logger.inject_lambda_context
@@ -119,8 +119,8 @@ def _tell_receipt(receipt: Receipt) -> None:
         metrics.add_metric(name=f"Rows{outcome.title()}", unit=MetricUnit.Count, value=rows)
 
 
-def _tell_failure(error: Exception, receive_count: int) -> None:
+def _tell_failure(error: Exception, flow: str, receive_count: int) -> None:
     known = isinstance(error, IngestError)
-    attributes = error.attributes() if isinstance(error, IngestError) else {}
+    attributes = {**(error.attributes() if isinstance(error, IngestError) else {}), "flow": flow}
     logger.warning("to be delivered again", exc_info=not known, extra={"receive_count": receive_count, **attributes})
     metrics.add_metric(name="MessagesRetried", unit=MetricUnit.Count, value=1)

@@ -6,33 +6,34 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from pipeline_assets.stocks.feed import FeedSettings, scheduled_minute, write_minute
+from pipeline_assets.storage.bucket import Bucket
+from pipeline_assets.storage.s3 import open_storage
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-    from mypy_boto3_s3 import S3Client
 
 logger = Logger()
 metrics = Metrics()
 
 
 @cache
-def _opened() -> tuple[S3Client, FeedSettings]:
-    """The client and the settings, made at the first event and kept while the process lives."""
-    return boto3.client("s3"), FeedSettings.from_environment()
+def _opened() -> tuple[Bucket, FeedSettings]:
+    """The bucket and the settings, made at the first event and kept while the process lives."""
+    settings = FeedSettings.from_environment()
+    return open_storage().bucket(settings.bucket), settings
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, str | int]:  # noqa: ARG001 - Lambda's signature
     """Write the files of the scheduled minute; any payload that is no scheduled event stands for this very minute."""
-    s3, settings = _opened()
+    bucket, settings = _opened()
     minute = scheduled_minute(event, datetime.now(UTC))
-    written = write_minute(s3, settings.bucket, minute, files=settings.files, rows=settings.rows, seed=settings.seed)
+    written = write_minute(bucket, minute, files=settings.files, rows=settings.rows, seed=settings.seed)
     told: dict[str, str | int] = {
         "minute": minute.isoformat(),
         "files": written.put,

@@ -20,9 +20,10 @@ from pipeline_assets.csv_files.download import downloaded
 from pipeline_assets.csv_files.reading import CsvFile, RefusedFileError, open_csv
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.flow import Attempt, ObjectFlow, Preview, StoresT
+from pipeline_assets.events.flow import Attempt, FlowStores, ObjectFlow, Preview
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts, OvertakenError
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.events.sources import ObjectVersion
@@ -56,7 +57,16 @@ class Load(Protocol):
         """The rows of this run by outcome."""
 
 
+class CsvStores(FlowStores, Protocol):
+    """Stores of a flow of CSV files: its rejected rows are kept as text."""
+
+    @property
+    def quarantine(self) -> JsonLinesQuarantine:
+        """What the flow rejects."""
+
+
 LoadT = TypeVar("LoadT", bound=Load)
+StoresT = TypeVar("StoresT", bound=CsvStores)
 
 
 class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
@@ -248,7 +258,7 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
             check = partial(budget.check, self.name, version.uri)
             fault = partial(self.header_fault, version=version)
             with (
-                downloaded(stores.s3, version, budget, self.dataset) as path,
+                downloaded(stores.storage, version, budget, self.dataset) as path,
                 open_csv(
                     path, version.key, self.dataset, check, header_fault=fault, measure=load.next_row == 1
                 ) as file,

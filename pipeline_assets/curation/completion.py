@@ -21,9 +21,9 @@ from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, LoadName, RawObject, raw_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
-from pipeline_assets.lake.parquet_objects import ParquetObjects
 
 if TYPE_CHECKING:
     from pipeline_assets.operations.access import Access
@@ -68,7 +68,7 @@ def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
     """
     manifest = _manifest(name, stores)
     if manifest is None:
-        return OpenLoad(name, manifest=False) if stores.raw.text(name.abandoned_key) is None else None
+        return OpenLoad(name, manifest=False) if stores.raw.head(name.abandoned_key) is None else None
     receipts: dict[str, Receipt] = {}
     # The last objects first: while a load is on its way, these are the ones that are missing.
     for loaded in reversed(manifest.objects):
@@ -79,7 +79,7 @@ def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
     counts, held = _gate(manifest, receipts)
     if held:
         return OpenLoad(name, held=held)
-    stores.curated.put_if(name.key, _marker(manifest, counts).encode(), None)
+    stores.curated.put_if_match(name.key, _marker(manifest, counts).encode(), None)
     _record(name, stores)
     return None
 
@@ -91,18 +91,19 @@ def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
     is closed. One that is whole gets its marker here, if whoever should have put it died. Raises `TransientError`.
     """
     after = f"load={since}"
-    marked = set(stores.curated.keys(LOADS, f"{LOADS}{after}"))
+    marked = {found.key for found in stores.curated.objects(LOADS, after=f"{LOADS}{after}")}
     places = ((prefix, f"{prefix}{after}") for prefix in (LOADS, *(f"{dataset}/" for dataset in _DATASETS)))
-    for name in _names(key for place in places for key in stores.raw.keys(*place)):
+    for name in _names(found.key for prefix, first in places for found in stores.raw.objects(prefix, after=first)):
         if name.key not in marked and (still := _looked_into(name, stores)):
             yield still
 
 
 def loads_on_their_way(access: Access) -> list[OpenLoad]:
     """The loads of a deployed stack that have no completion marker, and what each lacks."""
-    raw, curated = (ParquetObjects(access.s3, access.bucket(name)) for name in ("raw", "curated"))
-    quarantine = LakeQuarantine(access.s3, access.bucket("quarantine"), FLOW)
-    return list(open_loads(CurationStores(raw, curated, quarantine, Ledger(access.dynamodb, access.table("ledger")))))
+    raw, curated = (access.open_bucket(name) for name in ("raw", "curated"))
+    quarantine = LakeQuarantine(access.open_bucket("quarantine"), FLOW)
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    return list(open_loads(CurationStores(access.storage, raw, curated, quarantine, ledger)))
 
 
 def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad | None]]:
@@ -111,7 +112,7 @@ def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad 
     Without those that were abandoned. Raises `TransientError`.
     """
     prefixes = (f"{LOADS}load={day}/", *(raw_prefix(dataset, day) for dataset in _DATASETS))
-    names = _names(key for prefix in prefixes for key in stores.raw.keys(prefix))
+    names = _names(found.key for prefix in prefixes for found in stores.raw.objects(prefix))
     return [(name, _looked_into(name, stores)) for name in names]
 
 
@@ -134,7 +135,7 @@ def _names(keys: Iterable[str]) -> list[LoadName]:
 
 def _record(name: LoadName, stores: CurationStores) -> None:
     """Leave the receipt of a manifest once its load is whole; the rows are told of by the receipts of its objects."""
-    for version in stores.raw.current(name.key):
+    for version in current_versions(stores.raw, name.key):
         if stores.ledger.receipt(version.id) is None:
             stores.ledger.record(
                 Receipt(
@@ -165,14 +166,14 @@ def _looked_into(name: LoadName, stores: CurationStores) -> OpenLoad | None:
 
 def _manifest(name: LoadName, stores: CurationStores) -> Manifest | None:
     try:
-        text = stores.raw.text(name.key)
-        return Manifest.from_json(text) if text is not None else None
+        content = stores.raw.read(name.key)
+        return Manifest.from_json(content.decode()) if content is not None else None
     except (ValueError, KeyError, TypeError) as error:
         raise ManifestError(f"{name.key} is no manifest: {type(error).__name__}") from error
 
 
 def _id(loaded: LoadedObject, stores: CurationStores) -> str:
-    return ObjectVersion(stores.raw.bucket, loaded.key, loaded.version_id, "", 0, "", "").id
+    return ObjectVersion(stores.raw.name, loaded.key, loaded.version_id, "", 0, "", "").id
 
 
 def _gate(manifest: Manifest, receipts: dict[str, Receipt]) -> tuple[dict[str, Counts], tuple[str, ...]]:

@@ -33,9 +33,11 @@ from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, is_bookkeeping, raw_prefix
-from pipeline_assets.lake.parquet_objects import GoneError
+from pipeline_assets.lake.parquet_tail import parquet_tail
+from pipeline_assets.storage.bucket import GoneError
 
 DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 #: A day is worked out in one go: no attempt begins with less than this many seconds left.
@@ -147,7 +149,7 @@ def recurate_day(
     # One piece of work for all of them: each has its share.
     seconds = _since(started) / max(len(account.sources), 1)
     receipts: list[Receipt] = []
-    for version in stores.raw.current(raw_prefix(dataset.name, day)):
+    for version in current_versions(stores.raw, raw_prefix(dataset.name, day)):
         source, raw = account.source(version), RawObject.of(version.key)
         if source is None or raw is None:
             continue  # put since the day was listed; its own event is on its way
@@ -178,8 +180,8 @@ def _recount(name: str, day: str, stores: CurationStores, told: DayAccount | Non
 
 def account_of(dataset: Dataset, day: str, stores: CurationStores) -> DayAccount | None:
     """What a curated day says of itself now, or None while there is none."""
-    standing = stores.curated.standing(curated_key(dataset.name, day))
-    return DayAccount.of_parquet(standing.tail) if standing else None
+    standing = parquet_tail(stores.curated, curated_key(dataset.name, day))
+    return DayAccount.of_parquet(standing.content) if standing else None
 
 
 def code_version(dataset: Dataset) -> str:

@@ -17,11 +17,14 @@ from typing import Any
 import polars as pl
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.events.quarantine import Contents, Quarantine
+from pipeline_assets.events.foreign_messages import ForeignMessages
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.events.quarantine import Contents
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject, quarantine_prefix
 from pipeline_assets.privacy.cards import without_numbers
+from pipeline_assets.storage.bucket import Bucket
 
 #: Where the refusals of objects lie whose keys name no dataset.
 UNKNOWN = "unknown"
@@ -29,38 +32,55 @@ _SUFFIX = ".parquet"
 _DATASETS = frozenset(dataset.name for dataset in ECOMMERCE)
 
 
-class LakeQuarantine(Quarantine):
-    """Where rejected rows, refused objects and foreign messages of the lake are kept."""
+class LakeQuarantine:
+    """Where rejected rows, refused objects and foreign messages of the lake are kept.
+
+    A foreign message may hold anything, so it is kept without numbers.
+    """
+
+    def __init__(self, bucket: Bucket, flow: str) -> None:
+        self._bucket = bucket
+        self._flow = flow
+        self._messages = ForeignMessages(bucket, flow, without_numbers)
+
+    @property
+    def messages(self) -> ForeignMessages:
+        """The messages that announced no object."""
+        return self._messages
 
     def keep(self, version: ObjectVersion, run: int, rejected: pl.DataFrame) -> None:
-        """Keep the rejected rows of a raw object in place of what an earlier run left; none at all for no rows."""
+        """Keep the rejected rows of a raw object in place of what an earlier run left; none at all for no rows.
+
+        Parameters
+        ----------
+        version
+            The raw object.
+        run
+            Which run of it, from 1.
+        rejected
+            Columns of `curation.source.QUARANTINED`.
+        """
         key = _key(version)
         if rejected.is_empty():
-            self._delete([key])
+            self._bucket.delete_all([key])
             return
         rows = rejected.with_columns(
             pl.lit(run, dtype=pl.Int64).alias("run"),
             pl.lit(datetime.now(UTC)).cast(pl.Datetime("us", "UTC")).alias("quarantined_at"),
         )
-        with tempfile.TemporaryFile() as file:
-            rows.write_parquet(file, compression="zstd")
-            file.seek(0)
-            with self._reached(key):
-                self._client.put_object(Bucket=self._bucket, Key=key, Body=file)
-
-    def keep_message(self, message_id: str, body: str, rule: str, reason: str) -> None:
-        """Keep a message that announces no object; it may hold anything, so it is kept without numbers."""
-        super().keep_message(message_id, without_numbers(body), rule, without_numbers(reason))
+        with tempfile.TemporaryDirectory(prefix="cesta-") as directory:
+            path = Path(directory) / "rejected"
+            rows.write_parquet(path, compression="zstd")
+            self._bucket.put(key, path)
 
     def contents(self) -> Contents:
         """What lies there, whatever became of it since, in no particular order."""
         found = Contents()
-        for key, moment in self._list(f"{self._flow}/"):
-            name = Path(key)
-            if key.endswith(_SUFFIX):
-                found.receipts[name.stem] = moment
-            elif key.startswith(self._message_key("").removesuffix(".jsonl")):
-                found.messages[name.stem] = moment
+        for kept in self._bucket.objects(f"{self._flow}/"):
+            if kept.key.endswith(_SUFFIX):
+                found.receipts[Path(kept.key).stem] = iso_utc(kept.modified)
+            elif message_id := self._messages.id_of(kept.key):
+                found.messages[message_id] = iso_utc(kept.modified)
         return found
 
     def documents(self, receipt: Receipt) -> Iterator[dict[str, Any]]:
@@ -75,12 +95,8 @@ class LakeQuarantine(Quarantine):
             yield document
 
     def _rows(self, key: str) -> Iterator[dict[str, Any]]:
-        with self._reached(key):
-            try:
-                body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-            except self._client.exceptions.NoSuchKey:
-                return
-        yield from pl.read_parquet(io.BytesIO(body)).iter_rows(named=True)
+        if body := self._bucket.read(key):
+            yield from pl.read_parquet(io.BytesIO(body)).iter_rows(named=True)
 
 
 def _key(version: ObjectVersion) -> str:

@@ -10,8 +10,9 @@ import polars as pl
 
 from pipeline_assets.curation.stores import CurationStores
 from pipeline_assets.datasets.spec import Dataset, References
+from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.lake.layout import curated_key
-from pipeline_assets.lake.parquet_objects import GoneError
+from pipeline_assets.storage.bucket import GoneError
 
 _SHOWN = 5
 
@@ -54,7 +55,7 @@ class Keys:
         key = self._datasets[name].key[0]
         prefix = curated_key(name, "")[: -len("/part.parquet")]
         series = []
-        for place in self._stores.curated.keys(prefix):
+        for place in (found.key for found in self._stores.curated.objects(prefix)):
             if place > curated_key(name, day):
                 break
             if place not in self._read:
@@ -66,7 +67,7 @@ class Keys:
         return pl.concat(series) if series else pl.Series(key, [], dtype=pl.Int64)
 
     def _columns(self, place: str, columns: list[str], *, deleted: bool = False) -> pl.DataFrame | None:
-        current = [each for each in self._stores.curated.current(place) if each.key == place]
+        current = [each for each in current_versions(self._stores.curated, place) if each.key == place]
         if not current:
             return None
         with tempfile.TemporaryDirectory(prefix="cesta-") as directory:

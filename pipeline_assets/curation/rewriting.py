@@ -19,9 +19,11 @@ from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import RawObject, curated_key, raw_prefix
-from pipeline_assets.lake.parquet_objects import GoneError, WithheldError
+from pipeline_assets.lake.parquet_tail import parquet_tail
+from pipeline_assets.storage.bucket import GoneError, WithheldError
 
 #: Tells the run of a raw object that its rejected rows are kept with.
 RunOf = Callable[[ObjectVersion], int]
@@ -47,15 +49,16 @@ def rewritten(
     """
     key = curated_key(dataset.name, day)
     for _ in range(_ATTEMPTS):
-        standing = stores.curated.standing(key)
-        account = DayAccount.of_parquet(standing.tail) if standing else None
+        standing = parquet_tail(stores.curated, key)
+        account = DayAccount.of_parquet(standing.content) if standing else None
         known = account if account and account.fingerprint == dataset.fingerprint else None
         if known and wanted and known.source(wanted) and not anew:
             return known
-        versions = [each for each in stores.raw.current(raw_prefix(dataset.name, day)) if RawObject.of(each.key)]
+        below = current_versions(stores.raw, raw_prefix(dataset.name, day))
+        versions = [each for each in below if RawObject.of(each.key)]
         if not any(_same(each, wanted) for each in versions) if wanted else not (versions or standing):
             return None
-        budget.check(FLOW, f"s3://{stores.curated.bucket}/{key}")
+        budget.check(FLOW, f"s3://{stores.curated.name}/{key}")
         in_place = None if anew else known
         with tempfile.TemporaryDirectory(prefix="cesta-") as name, suppress(GoneError):
             directory = Path(name)
@@ -64,7 +67,7 @@ def rewritten(
             for version in versions:
                 if not (in_place and in_place.source(version)):
                     stores.quarantine.keep(version, run_of(version), result.rejected[version.id])
-            if stores.curated.put_if(key, written(result, directory), standing.etag if standing else None):
+            if stores.curated.put_if_match(key, written(result, directory), standing.etag if standing else None):
                 return result.account
     raise TransientError(f"{key} was rewritten by others {_ATTEMPTS} times", flow=FLOW)
 

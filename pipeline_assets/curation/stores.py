@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import boto3
 from botocore.config import Config
@@ -14,11 +14,9 @@ from pipeline_assets.curation.quarantine import LakeQuarantine
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.settings import ledger_table, quarantine_bucket
-from pipeline_assets.lake.parquet_objects import ParquetObjects
 from pipeline_assets.lake.tables import Catalogue, LakeBucket
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Bucket, Storage
+from pipeline_assets.storage.s3 import open_storage
 
 FLOW = "ecommerce"
 _RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=30)
@@ -71,27 +69,24 @@ class Tables(Protocol):
 class CurationStores:
     """Where raw objects come from and what they end in; `tables` is None where nobody asks with SQL."""
 
-    raw: ParquetObjects
-    curated: ParquetObjects
+    storage: Storage
+    raw: Bucket
+    curated: Bucket
     quarantine: LakeQuarantine
     ledger: Ledger
     tables: Tables | None = None
-
-    @property
-    def s3(self) -> S3Client:
-        """The buckets."""
-        return self.raw.s3
 
 
 @contextmanager
 def open_stores(settings: CurationSettings) -> Iterator[CurationStores]:
     """Open the stores that `settings` names; nothing of them has to be closed."""
-    s3 = boto3.client("s3", config=_RETRYING)
+    storage = open_storage(_RETRYING)
     buckets: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
     yield CurationStores(
-        ParquetObjects(s3, settings.raw_bucket),
-        ParquetObjects(s3, settings.curated_bucket),
-        LakeQuarantine(s3, settings.quarantine_bucket, FLOW),
+        storage,
+        storage.bucket(settings.raw_bucket),
+        storage.bucket(settings.curated_bucket),
+        LakeQuarantine(storage.bucket(settings.quarantine_bucket), FLOW),
         Ledger(boto3.client("dynamodb", config=_RETRYING), settings.ledger_table),
         Catalogue(boto3.client("glue", config=_RETRYING), settings.lake_database, buckets)
         if settings.lake_database

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, runtime_checkable
+from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from pipeline_assets.events.environment import Environment
 from pipeline_assets.events.ledger import Ledger
@@ -20,16 +20,14 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import RESERVE_SECONDS, TimeBudget
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Storage
 
 
 class FlowStores(Protocol):
     """Stores that every flow has: where its objects come from, and where what is known of them is kept."""
 
     @property
-    def s3(self) -> S3Client:
+    def storage(self) -> Storage:
         """The buckets."""
 
     @property

@@ -67,7 +67,7 @@ def work_message(
     failures: list[Exception] = []
     if faults:
         try:
-            stores.quarantine.keep_message(message.id, message.body, faults[0].rule, "; ".join(map(str, faults)))
+            stores.quarantine.messages.keep(message.id, message.body, faults[0].rule, "; ".join(map(str, faults)))
         except TransientError as error:
             failures.append(error)
     unfinished: TimeBudgetReachedError | None = None

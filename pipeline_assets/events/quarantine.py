@@ -1,8 +1,8 @@
-"""The quarantine: rejected rows as JSON lines in S3, each with its rule, its reason and its place.
+"""The quarantine: a port, and its form for rows of text, which is JSON lines in S3.
 
 Layout: ``<flow>/<receipt id>/<run>/<first rejected record of a batch>.jsonl``. A batch always covers the same
-records, so writing it again after a crash writes the same object. A file that is refused whole leaves ``file.jsonl``,
-a message that is no S3 notification ``<flow>/messages/<message id>.jsonl``.
+records, so writing it again after a crash writes the same object. A file that is refused whole leaves ``file.jsonl``.
+Each document has its rule, its reason and its place. Foreign messages lie beside: see `events.foreign_messages`.
 
 The run that the receipt names is the one that counts. What earlier runs left goes once the receipt of a later one is
 recorded; a process that dies in between leaves it to the next run, and nobody reads it.
@@ -10,25 +10,17 @@ recorded; a process that dies in between leaves it to the next run, and nobody r
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pipeline_assets.errors import TransientError
+from pipeline_assets.events.foreign_messages import ForeignMessages
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.events.sources import ObjectVersion
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-_MESSAGES = "messages"
-_DELETED_AT_ONCE = 1_000
+from pipeline_assets.storage.bucket import Bucket
+from pipeline_assets.storage.json_lines import json_lines, put_json_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +31,57 @@ class Contents:
     messages: dict[str, str] = field(default_factory=dict)
 
 
-class Quarantine:
-    """Where rejected rows, refused files and foreign messages of one flow are kept."""
+class Quarantine(Protocol):
+    """Where what a flow rejects is kept, in whatever form; every method raises `TransientError` on failure."""
 
-    def __init__(self, client: S3Client, bucket: str, flow: str) -> None:
-        self._client = client
+    @property
+    def messages(self) -> ForeignMessages:
+        """The messages that announced no object."""
+
+    def contents(self) -> Contents:
+        """What lies there, whatever became of it since, in no particular order."""
+
+    def documents(self, receipt: Receipt) -> Iterator[dict[str, Any]]:
+        """What the run of a receipt left, in the order of the rows, a refusal of the whole last."""
+
+
+class JsonLinesQuarantine:
+    """Quarantine of one flow as JSON lines.
+
+    Parameters
+    ----------
+    bucket
+        The bucket of the quarantine.
+    flow
+        Name of the flow.
+    masked
+        What foreign messages go through before they are kept.
+    """
+
+    def __init__(self, bucket: Bucket, flow: str, masked: Callable[[str], str] = str) -> None:
         self._bucket = bucket
         self._flow = flow
+        self._messages = ForeignMessages(bucket, flow, masked)
+
+    @property
+    def messages(self) -> ForeignMessages:
+        """The messages that announced no object."""
+        return self._messages
 
     def keep_rows(self, version: ObjectVersion, run: int, header: Sequence[str], rows: Sequence[Rejection]) -> None:
-        """Keep the rejected rows of one batch; nothing is written for none."""
+        """Keep the rejected rows of one batch; nothing is written for none.
+
+        Parameters
+        ----------
+        version
+            The object version that they are of.
+        run
+            Which run of it, from 1.
+        header
+            Names of its columns.
+        rows
+            The rejected rows, in their order.
+        """
         if not rows:
             return
         documents = (
@@ -62,107 +95,50 @@ class Quarantine:
             }
             for row in rows
         )
-        self._put(f"{self._prefix(version.id, run)}/{rows[0].number:012d}.jsonl", documents)
+        put_json_lines(self._bucket, f"{self._prefix(version.id, run)}{rows[0].number:012d}.jsonl", documents)
 
     def keep_file(self, version: ObjectVersion, run: int, rule: str, reason: str, shown: str) -> None:
-        """Keep the refusal of a whole file, with what was seen of it; its bytes stay where they arrived."""
-        document = {**_place(version), "rule": rule, "reason": reason, "shown": shown}
-        self._put(f"{self._prefix(version.id, run)}/file.jsonl", [document])
+        """Keep the refusal of a whole file; its bytes stay where they arrived.
 
-    def keep_message(self, message_id: str, body: str, rule: str, reason: str) -> None:
-        """Keep a message that announces no object."""
-        self._put(
-            self._message_key(message_id),
-            [{"message_id": message_id, "rule": rule, "reason": reason, "body": body}],
-        )
+        Parameters
+        ----------
+        version
+            The object version.
+        run
+            Which run of it, from 1.
+        rule, reason
+            Which rule it broke, and the sentence about it.
+        shown
+            What was seen of it.
+        """
+        document = {**_place(version), "rule": rule, "reason": reason, "shown": shown}
+        put_json_lines(self._bucket, f"{self._prefix(version.id, run)}file.jsonl", [document])
 
     def contents(self) -> Contents:
         """What lies there, whatever became of it since, in no particular order."""
         found = Contents()
-        for key, moment in self._list(f"{self._flow}/"):
-            _, place, *rest = key.split("/")
-            if place == _MESSAGES:
-                found.messages[rest[-1].removesuffix(".jsonl")] = moment
+        for kept in self._bucket.objects(f"{self._flow}/"):
+            moment = iso_utc(kept.modified)
+            if message_id := self._messages.id_of(kept.key):
+                found.messages[message_id] = moment
             else:
-                found.receipts[place] = max(moment, found.receipts.get(place, ""))
+                receipt_id = kept.key.split("/")[1]
+                found.receipts[receipt_id] = max(moment, found.receipts.get(receipt_id, ""))
         return found
 
     def documents(self, receipt: Receipt) -> Iterator[dict[str, Any]]:
         """What the run of a receipt left, in the order of the rows, a refusal of the whole last."""
-        for key in sorted(key for key, _ in self._list(f"{self._prefix(receipt.id, receipt.run)}/")):
-            yield from self._read(key)
-
-    def message(self, message_id: str) -> dict[str, Any] | None:
-        """A foreign message with its rule and reason, or None when it is not kept."""
-        key = self._message_key(message_id)
-        return next(self._read(key), None) if any(found == key for found, _ in self._list(key)) else None
-
-    def foreign_messages(self) -> int:
-        """How many messages lie there that announce no object."""
-        return sum(1 for _ in self._list(f"{self._flow}/{_MESSAGES}/"))
-
-    def drop_message(self, message_id: str) -> None:
-        """Take a foreign message out, once it is in a queue again."""
-        self._delete([self._message_key(message_id)])
+        for kept in self._bucket.objects(self._prefix(receipt.id, receipt.run)):
+            yield from json_lines(self._bucket, kept.key)
 
     def drop_earlier_runs(self, version: ObjectVersion, run: int) -> None:
         """Take out what the runs before `run` left, once the receipt of `run` is recorded."""
-        kept_from = f"{self._prefix(version.id, run)}/"
-        earlier = [key for key, _ in self._list(f"{self._flow}/{version.id}/") if key < kept_from]
-        for first in range(0, len(earlier), _DELETED_AT_ONCE):
-            self._delete(earlier[first : first + _DELETED_AT_ONCE])
-
-    def _list(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """Keys, each with when it was written, in UTC."""
-        with self._reached(prefix):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-            for page in pages:
-                yield from ((item["Key"], iso_utc(item["LastModified"])) for item in page.get("Contents", []))
-
-    def _read(self, key: str) -> Iterator[dict[str, Any]]:
-        with self._reached(key):
-            try:
-                body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
-            except self._client.exceptions.NoSuchKey:
-                return  # a later run has just taken it out
-            for line in body.iter_lines():
-                yield json.loads(line)
-
-    def _delete(self, keys: Sequence[str]) -> None:
-        with self._reached(keys[0]):
-            answer = self._client.delete_objects(
-                Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
-            )
-        if refused := answer.get("Errors"):
-            raise self._failure(keys[0], f"{refused[0].get('Code')} for {len(refused)} of {len(keys)} deletions")
-
-    def _put(self, key: str, documents: Iterable[dict[str, Any]]) -> None:
-        lines = (json.dumps(document, ensure_ascii=False) + "\n" for document in documents)
-        body = b"".join(line.encode("utf-8", "backslashreplace") for line in lines)
-        with self._reached(key):
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=body,
-                ContentType="application/x-ndjson",
-            )
-
-    @contextmanager
-    def _reached(self, key: str) -> Iterator[None]:
-        try:
-            yield
-        except (BotoCoreError, ClientError) as error:
-            raise self._failure(key, str(error)) from error
+        kept_from = self._prefix(version.id, run)
+        listed = self._bucket.objects(f"{self._flow}/{version.id}/")
+        self._bucket.delete_all([kept.key for kept in listed if kept.key < kept_from])
 
     def _prefix(self, receipt_id: str, run: int) -> str:
-        return f"{self._flow}/{receipt_id}/{run:04d}"
-
-    def _message_key(self, message_id: str) -> str:
-        return f"{self._flow}/{_MESSAGES}/{message_id}.jsonl"
-
-    def _failure(self, key: str, why: str) -> TransientError:
-        message = f"the quarantine bucket {self._bucket} did not answer for {key}: {why}"
-        return TransientError(message, flow=self._flow, object_uri=f"s3://{self._bucket}/{key}")
+        return f"{self._flow}/{receipt_id}/{run:04d}/"
 
 
 def _named(header: Sequence[str], fields: Sequence[str]) -> dict[str, str] | Sequence[str]:

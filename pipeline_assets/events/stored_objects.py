@@ -12,21 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
 from msgspec.structs import replace
 
-from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.names import is_left_alone
 from pipeline_assets.events.sources import ObjectVersion
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
-
-_NO_VERSION = "null"
+from pipeline_assets.storage.bucket import Bucket, ListedVersion
 
 
 def _in_silence(_: ObjectVersion) -> None:
@@ -34,23 +26,39 @@ def _in_silence(_: ObjectVersion) -> None:
 
 
 def stored_versions(
-    s3: S3Client,
-    bucket: str,
+    bucket: Bucket,
     known: Callable[[ObjectVersion], ObjectVersion | None],
     prefix: str = "",
     leave_alone: Callable[[ObjectVersion], None] = _in_silence,
 ) -> Iterator[ObjectVersion]:
-    """Every version of every object below a prefix, delete markers left out: keys in order, oldest versions first.
+    """List every version of every object below a prefix, without deletions, each in its place in the order.
 
-    `known` gives a version as it was first announced (its receipt's source, say), or None. It is asked by the `id`
-    alone, which for a versioned object depends on no time. Objects without a version id come as well, but an event
-    names their versions otherwise than a listing can: `known` does not find them. What is no data by its name does not
-    come; `leave_alone` is told of it.
+    The listing is not one moment: what is put meanwhile may be in it or not. Objects without a version id come as well,
+    but an event names their versions otherwise than a listing can: `known` does not find them.
 
-    The listing is not one moment: what is put meanwhile may be in it or not. Raises `TransientError` when the bucket
-    cannot be listed.
+    Parameters
+    ----------
+    bucket
+        The bucket.
+    known
+        Gives a version as it was first announced (its receipt's source, say), or None. It is asked by the `id` alone,
+        which for a versioned object depends on no time.
+    prefix
+        Beginning of the keys.
+    leave_alone
+        Told of what is no data by its name, and so does not come.
+
+    Returns
+    -------
+    iterator of ObjectVersion
+        By key, of one key the oldest first.
+
+    Raises
+    ------
+    TransientError
+        The bucket cannot be listed.
     """
-    for key, versions in groupby(_listed(s3, bucket, prefix), key=attrgetter("key")):
+    for key, versions in groupby(_listed(bucket, prefix), key=attrgetter("key")):
         listed = list(versions)[::-1]
         if is_left_alone(key):
             for version in listed:
@@ -59,28 +67,48 @@ def stored_versions(
             yield from _placed([(version, known(version)) for version in listed])
 
 
-def _listed(s3: S3Client, bucket: str, prefix: str) -> Iterator[ObjectVersion]:
-    """The versions as S3 lists them: by key, the newest first; those of one key may come on several pages."""
-    try:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-            for version in page.get("Versions", []):
-                yield _as_listed(bucket, version)
-    except (BotoCoreError, ClientError) as error:
-        raise TransientError(f"the bucket {bucket} could not be listed: {error}") from error
+def current_versions(bucket: Bucket, prefix: str) -> list[ObjectVersion]:
+    """List the current version of every object below a prefix.
+
+    Parameters
+    ----------
+    bucket
+        The bucket.
+    prefix
+        Beginning of the keys.
+
+    Returns
+    -------
+    list of ObjectVersion
+        In the order of their keys. Times are those of the listing; ids are those of the events where the bucket keeps
+        versions.
+
+    Raises
+    ------
+    TransientError
+        The bucket cannot be listed.
+    """
+    versions = bucket.versions(prefix)
+    return [_as_listed(bucket.name, each, "") for each in versions if each.latest and not each.marker]
 
 
-def _as_listed(bucket: str, version: ObjectVersionTypeDef) -> ObjectVersion:
-    version_id = version.get("VersionId") or _NO_VERSION
-    modified = version["LastModified"]
+def _listed(bucket: Bucket, prefix: str) -> Iterator[ObjectVersion]:
+    """The versions by key, the newest first."""
+    for version in bucket.versions(prefix):
+        if not version.marker:
+            # Far below any sequencer of S3, so that of one moment an event is the later; other for each time put.
+            yield _as_listed(bucket.name, version, f"{int(version.modified.timestamp() * 1000):X}")
+
+
+def _as_listed(bucket: str, version: ListedVersion, sequencer: str) -> ObjectVersion:
     return ObjectVersion(
         bucket=bucket,
-        key=version["Key"],
-        version_id="" if version_id == _NO_VERSION else version_id,
-        etag=version["ETag"].strip('"'),
-        size=version["Size"],
-        event_time=iso_utc(modified),
-        # Far below any sequencer of S3, so that of one moment an event is the later; other for each time put.
-        sequencer=f"{int(modified.timestamp() * 1000):X}",
+        key=version.key,
+        version_id=version.version_id,
+        etag=version.etag,
+        size=version.size,
+        event_time=iso_utc(version.modified),
+        sequencer=sequencer,
     )
 
 

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.csv_files.ingest import CsvFlow
-from pipeline_assets.events.flow import StoresT
+from pipeline_assets.csv_files.ingest import CsvFlow, StoresT
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.conservation import conservation_check
 from pipeline_assets.lineage.partitions import ONE_RUN, days_since

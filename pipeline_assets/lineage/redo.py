@@ -7,8 +7,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.csv_files.ingest import CsvFlow
-from pipeline_assets.events.flow import StoresT
+from pipeline_assets.csv_files.ingest import CsvFlow, StoresT
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.metadata import data_version, partition_state, sources_table, state_figures, work_figures

@@ -17,10 +17,11 @@ import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field
 
+from pipeline_assets.events.foreign_messages import ForeignMessages
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.settings import LedgerSettings, quarantine_bucket
 from pipeline_assets.lineage.tick_time import METRIC_IN_TICK, STORE_IN_TICK
+from pipeline_assets.storage.s3 import open_storage
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -89,7 +90,7 @@ class QuarantineResource(EnvironmentResource):
 
     def foreign_messages(self, flow: str) -> int:
         """How many messages of a flow lie there; raises `TransientError`, and `MissingSettingError`."""
-        return _quarantine(self.settings, flow).foreign_messages()
+        return _messages(self.settings, flow).count()
 
     @property
     def settings(self) -> str:
@@ -137,8 +138,8 @@ def _ledger(table: str) -> Ledger:
 
 
 @cache
-def _quarantine(bucket: str, flow: str) -> Quarantine:
-    return Quarantine(boto3.Session().client("s3", config=STORE_IN_TICK), bucket, flow)
+def _messages(bucket: str, flow: str) -> ForeignMessages:
+    return ForeignMessages(open_storage(STORE_IN_TICK, session=boto3.Session()).bucket(bucket), flow)
 
 
 @cache

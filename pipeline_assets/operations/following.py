@@ -54,9 +54,28 @@ def follow(
 ) -> None:
     """Wait until every object with one of these receipt ids has its receipt, and Dagster has all of them.
 
-    What else is in the queue, or was dead-lettered, is not waited for. `tell` is called with every look, `check` too
-    and may raise. Raises `NotThroughError` when the event of one of the objects is dead-lettered, or when nothing moves
-    for `patience` seconds; a local cloud that does not answer, since it is started again, is one where nothing moves.
+    What else is in the queue, or was dead-lettered, is not waited for.
+
+    Parameters
+    ----------
+    access
+        Clients of the stack.
+    wanted
+        Ids of receipts; one that is given twice counts once.
+    flow
+        Name of the flow.
+    tell
+        Called with every look.
+    check
+        Called before every look; it may raise.
+    patience
+        Seconds without any movement after which it is given up, above 0.
+
+    Raises
+    ------
+    NotThroughError
+        The event of one of the objects is dead-lettered, or nothing moves for `patience` seconds; a local cloud that
+        does not answer, since it is started again, is one where nothing moves.
     """
     ids = tuple(dict.fromkeys(wanted))
     followed = _Followed(access, flow, ids, deque(ids))

@@ -1,4 +1,4 @@
-"""What in the quarantine still waits for somebody: rejected rows and refused files that nothing newer has settled.
+"""Contents of the quarantine by file: rejected rows and refused files, and whether something newer settled them.
 
 A file is *open* while its rejected rows, or the whole of it, are missing from the graph. It is *replaced* when a newer
 version of it was taken, and *mended* when its last run rejected nothing any more.
@@ -24,13 +24,25 @@ Progress = Callable[[int, int], None]
 T = TypeVar("T")
 R = TypeVar("R")
 _RECEIPT_ID = re.compile("[0-9a-f]{8,32}")
-#: Looked at side by side, and no further ahead of whoever takes the results than this.
+#: Size of the thread pool, and how many items are read ahead of whoever takes the results.
 _SIDE_BY_SIDE, _AHEAD = 8, 64
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedFile:
-    """An object version of which rows are in the quarantine; `rules` counts those of its last run, by rule."""
+    """Object version of which something is in the quarantine.
+
+    Parameters
+    ----------
+    receipt
+        Its receipt.
+    kept_at
+        When something of it was last put into the quarantine.
+    standing
+        Whether it still waits for somebody.
+    rules
+        Rejected rows of its last run by rule, the most first.
+    """
 
     receipt: Receipt
     kept_at: str
@@ -56,13 +68,26 @@ class RejectedFile:
 def rejected_files(
     stores: FlowStores, contents: Contents, *, progress: Progress = lambda *_: None
 ) -> Iterator[RejectedFile]:
-    """The files of which something is in the quarantine, the one that was last added to first, settled ones too.
+    """List the files of the quarantine, settled ones too.
 
-    Those that are still worked on for the first time have no receipt yet and are passed over.
+    Parameters
+    ----------
+    stores
+        Stores of the flow.
+    contents
+        Listing of its quarantine.
+    progress
+        Called with how many of how many were looked at.
+
+    Yields
+    ------
+    RejectedFile
+        The one that was last added to first. Those that are still worked on for the first time have no receipt yet and
+        are passed over.
     """
     ids = sorted(contents.receipts, key=lambda each: (contents.receipts[each], each), reverse=True)
     refused: dict[str, str] = {}
-    for number, file in enumerate(together(lambda each: rejected_file(each, stores, contents), ids), 1):
+    for number, file in enumerate(side_by_side(lambda each: rejected_file(each, stores, contents), ids), 1):
         progress(number, len(ids))
         if file is None:
             continue
@@ -76,7 +101,22 @@ def rejected_files(
 
 
 def rejected_file(receipt_id: str, stores: FlowStores, contents: Contents) -> RejectedFile | None:
-    """What is in the quarantine of one object version, or None while it has no receipt."""
+    """Look up one object version in the quarantine.
+
+    Parameters
+    ----------
+    receipt_id
+        Id of its receipt.
+    stores
+        Stores of the flow.
+    contents
+        Listing of its quarantine.
+
+    Returns
+    -------
+    RejectedFile or None
+        None while it has no receipt.
+    """
     receipt = stores.ledger.receipt(receipt_id)
     if receipt is None:
         return None
@@ -86,34 +126,50 @@ def rejected_file(receipt_id: str, stores: FlowStores, contents: Contents) -> Re
 
 
 def files_named(name: str, bucket: str, key: str, stores: FlowStores, contents: Contents) -> list[RejectedFile]:
-    """The files of which something is in the quarantine under a name, oldest first.
+    """Look up a person's name of a file in the quarantine.
 
-    The name is a receipt id, or at least eight digits of its beginning; else all versions of the object are meant.
+    Parameters
+    ----------
+    name
+        A receipt id, or at least eight digits of its beginning; anything else means all versions of the object.
+    bucket, key
+        The object.
+    stores
+        Stores of the flow.
+    contents
+        Listing of its quarantine.
+
+    Returns
+    -------
+    list of RejectedFile
+        Oldest first; empty where nothing is known under the name.
     """
     ids = [each for each in contents.receipts if each.startswith(name)] if _RECEIPT_ID.fullmatch(name) else []
     if not ids:
         newest = stores.ledger.newest(f"s3://{bucket}/{key}")
-        stored = {version_id_of(bucket, key, each.version_id) for each in listed_versions(stores.s3, bucket, key)}
+        stored = {
+            version_id_of(bucket, key, each.version_id) for each in listed_versions(stores.storage.bucket(bucket), key)
+        }
         ids = [each for each in {*stored, *([newest.id] if newest else [])} if each in contents.receipts]
     found = (rejected_file(each, stores, contents) for each in ids)
     return sorted((file for file in found if file), key=lambda file: file.receipt.source.stamp)
 
 
 def rules_broken(stores: FlowStores, receipt: Receipt) -> dict[str, int]:
-    """How many documents the last run of an object version left in the quarantine, by rule, the most first."""
+    """Rejections of the last run of an object version by rule, the most first."""
     documents = stores.quarantine.documents(receipt)
     return dict(Counter(document["rule"] for document in documents).most_common())
 
 
 def standing_of(receipt: Receipt, newest: Receipt | None) -> Standing:
-    """How a rejected file stands, `newest` being the newest version of its object that was not refused whole."""
+    """Decide whether a rejected file is open; `newest` is the newest version of its object not refused whole."""
     if newest and newest.source.stamp > receipt.source.stamp:
         return "replaced"
     return "open" if receipt.refused or receipt.counts.quarantined else "mended"
 
 
-def together(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-    """The results in the order of the items, worked out side by side and only a little ahead."""
+def side_by_side(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+    """Map over items in threads, reading ahead only a little; yields the results in the order of the items."""
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
         for first in range(0, len(items), _AHEAD):
             yield from pool.map(work, items[first : first + _AHEAD])

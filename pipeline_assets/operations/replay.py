@@ -1,4 +1,4 @@
-"""Working through again what lies in the quarantine: with today's rules, or with a mended file in place of the old."""
+"""Replay of the quarantine: rejected files by today's rules, or with a corrected file in place of the old."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.errors import TransientError, UserError
 from pipeline_assets.events.flow import Correctable, Flow, FlowStores, Preview, StoresT
@@ -27,7 +25,7 @@ class MendError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of one file: its receipt before, and after unless the work failed."""
+    """Outcome of the replay of one file: its receipt before, and after unless it failed."""
 
     before: Receipt
     after: Receipt | None = None
@@ -35,9 +33,21 @@ class Replayed:
 
 
 def replay_files(files: Iterable[RejectedFile], flow: Flow[StoresT], stores: StoresT) -> Iterator[Replayed]:
-    """Work files through again, the oldest first, and yield what became of each.
+    """Replay files by today's rules, the oldest first.
 
-    A file that fails stays as it was. After three failures in a row the rest is left alone.
+    Parameters
+    ----------
+    files
+        Files of the quarantine.
+    flow
+        Their flow.
+    stores
+        Its stores.
+
+    Yields
+    ------
+    Replayed
+        What became of each. A file that fails stays as it was; after three failures in a row the rest is left alone.
     """
     in_a_row = 0
     for file in sorted(files, key=lambda each: each.receipt.source.stamp):
@@ -52,20 +62,54 @@ def replay_files(files: Iterable[RejectedFile], flow: Flow[StoresT], stores: Sto
 
 
 def replay_message(message_id: str, stores: FlowStores, queue: EventQueue) -> bool:
-    """Put a foreign message on the queue again, then take it out of the quarantine; False when it is not there.
+    """Put a foreign message on the queue again, then take it out of the quarantine.
 
     A crash in between leaves it in both: the event then comes twice, which changes nothing.
+
+    Parameters
+    ----------
+    message_id
+        Id of the message.
+    stores
+        Stores of the flow.
+    queue
+        Its queue.
+
+    Returns
+    -------
+    bool
+        False when it is not in the quarantine.
     """
-    kept = stores.quarantine.message(message_id)
+    kept = stores.quarantine.messages.read(message_id)
     if kept is None:
         return False
     queue.send(kept["body"])
-    stores.quarantine.drop_message(message_id)
+    stores.quarantine.messages.drop(message_id)
     return True
 
 
 def read_mended(path: Path, key: str, flow: Correctable) -> Preview:
-    """Read a mended file by today's rules, as if it arrived now under `key`; raises `MendError` when it is refused."""
+    """Judge a corrected file by today's rules; nothing is put.
+
+    Parameters
+    ----------
+    path
+        The file.
+    key
+        The key under which it is to be put.
+    flow
+        Its flow.
+
+    Returns
+    -------
+    Preview
+        Its rows, and those that would be rejected.
+
+    Raises
+    ------
+    MendError
+        The whole file would be refused.
+    """
     preview = flow.preview(path, key)
     if preview.refused:
         raise MendError(f"{path} would be refused: {preview.refused}")
@@ -73,7 +117,24 @@ def read_mended(path: Path, key: str, flow: Correctable) -> Preview:
 
 
 def refuse_fewer_rows(mended: Preview, replaced: Receipt, path: Path, flow: Correctable) -> None:
-    """Raise `MendError` when a mended file has fewer rows than what it replaces: it may be the rejected rows alone."""
+    """Refuse a corrected file that may be the rejected rows alone.
+
+    Parameters
+    ----------
+    mended
+        The corrected file, judged.
+    replaced
+        Receipt of the version that it replaces.
+    path
+        Where it lies, for the message.
+    flow
+        Its flow.
+
+    Raises
+    ------
+    MendError
+        It has fewer rows than what it replaces.
+    """
     if mended.rows < replaced.counts.received:
         raise MendError(
             f"{path} has {mended.rows} row{'s' * (mended.rows != 1)} and the file that it replaces has "
@@ -83,19 +144,57 @@ def refuse_fewer_rows(mended: Preview, replaced: Receipt, path: Path, flow: Corr
 
 
 def put_mended(path: Path, bucket: str, key: str, stores: FlowStores) -> str:
-    """Put a mended file under its key, and return the id that its receipt will have; its own event does the work."""
-    try:
-        with path.open("rb") as body:
-            version = stores.s3.put_object(Bucket=bucket, Key=key, Body=body).get("VersionId")
-    except (BotoCoreError, ClientError) as error:
-        raise TransientError(f"s3://{bucket}/{key} could not be put: {error}") from error
+    """Put a corrected file under its key; its own event does the work.
+
+    Parameters
+    ----------
+    path
+        The file.
+    bucket, key
+        Where it is put.
+    stores
+        Stores of the flow.
+
+    Returns
+    -------
+    str
+        The id that its receipt will have.
+
+    Raises
+    ------
+    TransientError
+        It could not be put.
+    MendError
+        The bucket keeps no versions, so nothing tells which receipt is its.
+    """
+    version = stores.storage.bucket(bucket).put(key, path).version_id
     if not version:
         raise MendError(f"s3://{bucket}/{key} is in the bucket; the bucket keeps no versions, so `cesta trace` tells.")
     return version_id_of(bucket, key, version)
 
 
 def receipt_within(receipt_id: str, stores: FlowStores, seconds: float) -> Receipt:
-    """The receipt of an object version, waited for at most so long; raises `MendError` when it does not come."""
+    """Wait for a receipt.
+
+    Parameters
+    ----------
+    receipt_id
+        Its id.
+    stores
+        Stores of the flow.
+    seconds
+        How long at most.
+
+    Returns
+    -------
+    Receipt
+        The receipt.
+
+    Raises
+    ------
+    MendError
+        It did not come in time.
+    """
     deadline = time.monotonic() + seconds
     while (receipt := stores.ledger.receipt(receipt_id)) is None:
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Working the files of a partition through again."""
+"""Reprocessing of a partition: its objects by today's code."""
 
 from __future__ import annotations
 
@@ -19,9 +19,20 @@ def _silent(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PartitionReload:
-    """What working a partition's objects through again did: `counts` of this redo, `state` of the partition after it.
+    """Outcome of the reprocessing of a partition.
 
-    `size` is in bytes.
+    Parameters
+    ----------
+    receipts
+        Receipts of its objects.
+    counts
+        Rows of these that are of the partition.
+    state
+        Account of the partition afterwards.
+    size
+        Bytes of the objects.
+    seconds
+        How long it took.
     """
 
     receipts: tuple[Receipt, ...]
@@ -39,7 +50,24 @@ def reload_partition(
     *,
     progress: Callable[[str], None] = _silent,
 ) -> PartitionReload:
-    """Work every object of a partition through again with `redo`, in the order of their stamps."""
+    """Reprocess every object of a partition, in the order of their stamps.
+
+    Parameters
+    ----------
+    asset, partition
+        Key of the asset, with slashes, and the partition.
+    ledger
+        Where its objects are known.
+    redo
+        Brings one object version in again.
+    progress
+        Called with a line for each object.
+
+    Returns
+    -------
+    PartitionReload
+        What came of it.
+    """
     started = time.monotonic()
     receipts: list[Receipt] = []
     sources = ledger.sources(asset, partition)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from pipeline_assets.events.foreign_messages import ForeignMessages
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.flows import flow_row
 from pipeline_assets.operations.access import Access
 
@@ -59,7 +59,7 @@ def flow_status(access: Access, flow: str) -> FlowStatus:
         objects=totals.objects,
         refused=totals.refused,
         queued=queued,
-        foreign_messages=Quarantine(access.s3, access.bucket("quarantine"), flow).foreign_messages(),
+        foreign_messages=ForeignMessages(access.open_bucket("quarantine"), flow).count(),
     )
 
 

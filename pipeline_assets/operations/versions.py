@@ -1,26 +1,36 @@
-"""The versions of one object as its bucket lists them, deletions included."""
+"""Versions of an object as its bucket lists them, deletions included."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.sources import ObjectVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import DeleteMarkerEntryTypeDef, ObjectVersionTypeDef
+    from pipeline_assets.storage.bucket import Bucket
 
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """A version of an object as its bucket lists it; `marker` says that it is a deletion. `size` is in bytes."""
+    """Version of an object as its bucket lists it.
+
+    Parameters
+    ----------
+    version_id
+        Empty in a bucket without versions.
+    stored_at
+        ISO-8601, UTC.
+    size
+        Bytes.
+    latest
+        Whether it is the current one.
+    marker
+        Whether it is a deletion.
+    """
 
     version_id: str
     stored_at: str
@@ -38,31 +48,40 @@ def split_uri(name: str, bucket: str) -> tuple[str, str]:
 
 
 def version_id_of(bucket: str, key: str, version_id: str) -> str:
-    """The id of the receipt that a version of an object has or will have."""
+    """Id of the receipt that a version of an object has or will have.
+
+    Parameters
+    ----------
+    bucket, key, version_id
+        The object version.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
     return ObjectVersion(bucket, key, version_id, "", 0, "", "").id
 
 
-def listed_versions(s3: S3Client, bucket: str, key: str) -> Iterator[StoredVersion]:
-    """All versions of an object, newest first; raises `TransientError` when the bucket cannot be listed."""
-    try:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
-            entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            for entry in entries:
-                if entry["Key"] == key:
-                    yield _stored(entry)
-            if entries and all(entry["Key"] > key for entry in entries):
-                return  # keys come in order, and others may begin like this one
-    except (BotoCoreError, ClientError) as error:
-        message = f"the versions of s3://{bucket}/{key} could not be listed: {error}"
-        raise TransientError(message, object_uri=f"s3://{bucket}/{key}") from error
+def listed_versions(bucket: Bucket, key: str) -> Iterator[StoredVersion]:
+    """List all versions of an object.
 
+    Parameters
+    ----------
+    bucket
+        Bucket of the object.
+    key
+        Its key.
 
-def _stored(entry: ObjectVersionTypeDef | DeleteMarkerEntryTypeDef) -> StoredVersion:
-    version = entry["VersionId"]
-    return StoredVersion(
-        "" if version == "null" else version,
-        iso_utc(entry["LastModified"]),
-        int(str(entry.get("Size", 0))),
-        entry["IsLatest"],
-        "Size" not in entry,
-    )
+    Yields
+    ------
+    StoredVersion
+        Newest first.
+
+    Raises
+    ------
+    TransientError
+        The bucket cannot be listed.
+    """
+    for listed in bucket.versions_of(key):
+        yield StoredVersion(listed.version_id, iso_utc(listed.modified), listed.size, listed.latest, listed.marker)

@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import unquote_plus
 
 import polars as pl
@@ -34,9 +34,7 @@ from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.privacy.context import MASKED, something_else, within
 from pipeline_assets.privacy.digits import as_ascii, digits_of, is_card_number, is_rather_else
 from pipeline_assets.privacy.masking import holds_security_code
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Bucket
 
 Kind = Literal["card_number", "ssn", "canary", "security_code_column"]
 
@@ -171,13 +169,13 @@ def scan_folder(folder: Path, canaries: Canaries = NONE_PLANTED) -> list[Finding
     return found
 
 
-def scan_bucket(s3: S3Client, bucket: str, canaries: Canaries = NONE_PLANTED, prefix: str = "") -> list[Finding]:
+def scan_bucket(bucket: Bucket, canaries: Canaries = NONE_PLANTED, prefix: str = "") -> list[Finding]:
     """Scan every version of every object of a bucket, with its key and its own metadata.
 
     Parameters
     ----------
-    s3, bucket
-        Client, and name of the bucket.
+    bucket
+        The bucket, which may keep versions or not.
     canaries
         Planted values that count wherever they stand.
     prefix
@@ -189,12 +187,11 @@ def scan_bucket(s3: S3Client, bucket: str, canaries: Canaries = NONE_PLANTED, pr
         One for each place and kind; empty where there is nothing.
     """
     found: list[Finding] = []
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        for version in page.get("Versions", []):
-            answer = s3.get_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
-            place = f"s3://{bucket}/{version['Key']}"
-            found += scan_text(place, f"{version['Key']} {answer['Metadata']}", canaries)
-            found += scan_bytes(place, answer["Body"].read(), canaries)
+    for version in bucket.versions(prefix):
+        if not version.marker and (head := bucket.head(version)):
+            place = f"s3://{bucket.name}/{version.key}"
+            found += scan_text(place, f"{version.key} {dict(head.metadata)}", canaries)
+            found += scan_bytes(place, b"".join(bucket.chunks(version)), canaries)
     return found
 
 

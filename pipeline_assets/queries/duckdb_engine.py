@@ -12,11 +12,10 @@ import time
 import warnings
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import duckdb
 import sqlglot
-from botocore.exceptions import BotoCoreError, ClientError
 from sqlglot.errors import SqlglotError
 
 from pipeline_assets.datasets.spec import Column
@@ -28,9 +27,7 @@ from pipeline_assets.queries.named_query import NamedQuery, QueryError
 from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.portable import PortabilityWarning, faults
 from pipeline_assets.queries.sql import placeholders
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Bucket
 
 _ATTEMPTS: Final = 5
 #: DuckDB's names of types where Athena has another one.
@@ -49,16 +46,13 @@ class DuckDbEngine:
 
     Parameters
     ----------
-    s3
-        Client that reads the buckets.
     buckets
-        Names of the lake's buckets.
+        The lake's buckets by their logical names.
     database
         Name of the lake in SQL; where it is empty, any name is taken for it.
     """
 
-    def __init__(self, s3: S3Client, buckets: Mapping[LakeBucket, str], database: str = "") -> None:
-        self._s3 = s3
+    def __init__(self, buckets: Mapping[LakeBucket, Bucket], database: str = "") -> None:
         self._buckets = buckets
         self._database = database
 
@@ -95,11 +89,11 @@ class DuckDbEngine:
                 answer = self._answer(asked, values, reading, began)
             except (SqlglotError, UnknownNameError) as error:
                 raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
-            except (BotoCoreError, ClientError, duckdb.Error, OSError) as error:
+            except (TransientError, duckdb.Error, OSError) as error:
                 if reading.changed:
                     continue
-                if fault := (error if isinstance(error, BotoCoreError | ClientError) else reading.fault):
-                    raise TransientError(f"the lake could not be read: {fault}") from error
+                if fault := (error if isinstance(error, TransientError) else reading.fault):
+                    raise TransientError(f"the lake could not be read: {fault}") from (error.__cause__ or error)
                 raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
             _warn_of_faults(asked)
             return answer
@@ -126,7 +120,7 @@ class DuckDbEngine:
 
     def _create_view(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
         """Let a connection see a table, with the types that Glue has for it."""
-        objects = table_dataset(table, self._s3, self._buckets[table.bucket], reading)
+        objects = table_dataset(table, self._buckets[table.bucket], reading)
         columns = [*(_typed(column) for column in table.columns), *(f'"{name}"' for name in table.partitions)]
         connection.from_arrow(objects).project(", ".join(columns)).create_view(table.name)
 

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -18,11 +18,7 @@ import pyarrow.dataset as ds
 from pipeline_assets.datasets.spec import ColumnType
 from pipeline_assets.events.names import is_left_alone
 from pipeline_assets.lake.tables import LakeTable
-from pipeline_assets.storage.answers import refusal
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
+from pipeline_assets.storage.bucket import Bucket, GoneError, StoredObject, WithheldError
 
 _ARROW_TYPES: Final[Mapping[ColumnType, pa.DataType]] = {
     "text": pa.string(),
@@ -66,17 +62,15 @@ class Reading:
             self.scanned_bytes += size
 
 
-def table_dataset(table: LakeTable, s3: S3Client, bucket: str, reading: Reading) -> ds.Dataset:
+def table_dataset(table: LakeTable, bucket: Bucket, reading: Reading) -> ds.Dataset:
     """Open a table of the lake, with the objects that it has now.
 
     Parameters
     ----------
     table
         Table to open.
-    s3
-        Client that reads its objects.
     bucket
-        Bucket that they are in.
+        Bucket that its objects are in.
     reading
         Account to which every fetch is added.
 
@@ -93,20 +87,19 @@ def table_dataset(table: LakeTable, s3: S3Client, bucket: str, reading: Reading)
         ]
     )
     fragments = [
-        parquet.make_fragment(_LakeObject(s3, bucket, listed, reading), partition_expression=_condition(values))
-        for listed, values in _list_objects(table, s3, bucket)
+        parquet.make_fragment(_LakeObject(bucket, listed, reading), partition_expression=_condition(values))
+        for listed, values in _list_objects(table, bucket)
     ]
     return ds.FileSystemDataset(fragments, schema, parquet)
 
 
-def _list_objects(table: LakeTable, s3: S3Client, bucket: str) -> Iterator[tuple[ObjectTypeDef, dict[str, str]]]:
+def _list_objects(table: LakeTable, bucket: Bucket) -> Iterator[tuple[StoredObject, dict[str, str]]]:
     """List the table's objects with the values of their partitions, but for names that Athena takes for hidden."""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=table.prefix):
-        for listed in page.get("Contents", []):
-            place = listed["Key"].removeprefix(table.prefix)
-            values = dict(folder.split("=", 1) for folder in place.split("/")[:-1] if "=" in folder)
-            if tuple(values) == table.partitions and not is_left_alone(place):
-                yield listed, values
+    for listed in bucket.objects(table.prefix):
+        place = listed.key.removeprefix(table.prefix)
+        values = dict(folder.split("=", 1) for folder in place.split("/")[:-1] if "=" in folder)
+        if tuple(values) == table.partitions and not is_left_alone(place):
+            yield listed, values
 
 
 def _condition(values: Mapping[str, str]) -> ds.Expression:
@@ -123,10 +116,10 @@ class _LakeObject(io.RawIOBase):
     Its end, which is read first for the footer, is kept: of a small object that is most of it.
     """
 
-    def __init__(self, s3: S3Client, bucket: str, listed: ObjectTypeDef, reading: Reading) -> None:
+    def __init__(self, bucket: Bucket, listed: StoredObject, reading: Reading) -> None:
         super().__init__()
-        self._s3, self._bucket, self._reading = s3, bucket, reading
-        self._key, self._etag, self._size = listed["Key"], listed["ETag"], listed["Size"]
+        self._bucket, self._listed, self._reading = bucket, listed, reading
+        self._size = listed.size
         self._place = 0
         self._end, self._end_begins = b"", self._size
 
@@ -155,15 +148,13 @@ class _LakeObject(io.RawIOBase):
 
     def _fetch(self, begin: int, end: int) -> bytes:
         """Fetch the bytes from `begin` up to `end`."""
-        span = f"bytes={begin}-{end - 1}"
         try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=self._key, IfMatch=self._etag, Range=span)
-            found = answer["Body"].read()
+            found = self._bucket.read_range(self._listed, begin, end)
         except Exception as error:
             # Arrow and DuckDB make a text of it on the way; whoever asked wants to know what it was.
             self._reading.fault = error
             # Replaced or deleted since it was listed.
-            if (why := refusal(error)) and why.gone:
+            if isinstance(error, GoneError) and not isinstance(error, WithheldError):
                 self._reading.changed = True
             raise
         self._reading.add(len(found))

@@ -102,9 +102,9 @@ def open_engine(settings: QuerySettings) -> SqlEngine:
         from pipeline_assets.queries.athena import AthenaEngine  # noqa: PLC0415
 
         return AthenaEngine(database=settings.database, workgroup=settings.workgroup)
-    import boto3  # noqa: PLC0415
-
     from pipeline_assets.queries.duckdb_engine import DuckDbEngine  # noqa: PLC0415
+    from pipeline_assets.storage.s3 import open_storage  # noqa: PLC0415
 
-    buckets: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
-    return DuckDbEngine(boto3.client("s3"), buckets, settings.database)
+    storage = open_storage()
+    names: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
+    return DuckDbEngine({bucket: storage.bucket(name) for bucket, name in names.items()}, settings.database)

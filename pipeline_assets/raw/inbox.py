@@ -19,7 +19,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import structs
 
 from pipeline_assets import __version__
@@ -34,13 +33,13 @@ from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName, RawObject
 from pipeline_assets.lake.manifest import Manifest
-from pipeline_assets.lake.parquet_objects import GoneError, ParquetObjects
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.context import MASKED
 from pipeline_assets.privacy.masking import UnmaskableError, mask
 from pipeline_assets.raw.hive_paths import PathError, columns_of, with_columns
 from pipeline_assets.raw.loads import Begun
 from pipeline_assets.raw.stores import INBOX, InboxStores
+from pipeline_assets.storage.bucket import GoneError
 
 #: Accounts for what arrived, by the day it arrived.
 LANDED = "inbox/landed"
@@ -151,7 +150,7 @@ def _opened(version: ObjectVersion, told: ObjectVersion, stores: InboxStores) ->
     with tempfile.TemporaryDirectory(prefix="cesta-inbox-") as directory:
         path = Path(directory) / "file.parquet"
         try:
-            ParquetObjects(stores.s3, version.bucket).download(version, path)
+            stores.storage.bucket(version.bucket).download(version, path)
         except TransientError as error:
             raise TransientError(without_numbers(str(error)), flow=INBOX, object_uri=told.uri) from None
         with _readable():
@@ -223,10 +222,7 @@ def _done(receipt: Receipt, source: ObjectVersion, stores: InboxStores, *, repor
     # Without a version, what would be deleted may be a newer file: it is left to expire.
     if not receipt.refused and source.version_id:
         try:
-            stores.s3.delete_object(Bucket=source.bucket, Key=source.key, VersionId=source.version_id)
-        except (BotoCoreError, ClientError) as error:
-            uri = receipt.source.uri
-            raise TransientError(
-                f"{uri} could not be deleted: {without_numbers(str(error))}", flow=INBOX, object_uri=uri
-            ) from None
+            stores.storage.bucket(source.bucket).delete(source.key, source.version_id)
+        except TransientError as error:
+            raise TransientError(without_numbers(str(error)), flow=INBOX, object_uri=receipt.source.uri) from None
     return receipt

@@ -13,25 +13,19 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
-from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, MANIFEST, LoadName, RawObject, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, LoadMode, Manifest
 from pipeline_assets.raw.clocks import Mark
-from pipeline_assets.storage.conditional_puts import put_if_absent
+from pipeline_assets.storage.bucket import Bucket
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-_ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 #: Loads that may begin at the same microsecond.
 _CLAIMS = 1_000
 
@@ -95,8 +89,7 @@ class Part:
 class Loads:
     """The loads of one raw bucket; every method raises `TransientError` when the bucket does not answer."""
 
-    def __init__(self, s3: S3Client, bucket: str) -> None:
-        self._s3 = s3
+    def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
     def begin(self, begun: Begun, moment: datetime) -> Begun:
@@ -104,7 +97,7 @@ class Loads:
         for later in range(_CLAIMS):
             load_id = load_id_of(moment + timedelta(microseconds=later))
             claimed = replace(begun, name=LoadName(begun.name.day, load_id))
-            if self._put_if_absent(claimed.name.begun_key, claimed.to_json().encode()) is not None:
+            if self._bucket.put_if_absent(claimed.name.begun_key, claimed.to_json().encode()):
                 return claimed
             there = self.begun(claimed.name)
             # Or it is this very claim, put again by the client since the first answer did not come.
@@ -123,7 +116,7 @@ class Loads:
             if there.asks_for_the_same(wanted):
                 if there.goes_with(wanted):
                     return there
-                self._put_if_absent(name.abandoned_key, wanted.to_json().encode())
+                self._bucket.put_if_absent(name.abandoned_key, wanted.to_json().encode())
         return None
 
     def marks(self, datasets: tuple[str, ...]) -> dict[str, Mark]:
@@ -145,23 +138,17 @@ class Loads:
 
     def part(self, raw: RawObject) -> Part | None:
         """A part that is there already, or None."""
-        with self._reached(raw.key):
-            try:
-                answer = self._s3.head_object(Bucket=self._bucket, Key=raw.key)
-            except ClientError as error:
-                if error.response["Error"].get("Code") in _ABSENT:
-                    return None
-                raise
-        said = answer["Metadata"]
-        version = _version(answer.get("VersionId"))
-        return Part(LoadedObject(raw.dataset, raw.key, version, int(said["rows"])), tuple(json.loads(said["last"])))
+        there = self._bucket.head(raw.key)
+        if there is None:
+            return None
+        rows, last = int(there.metadata["rows"]), tuple(json.loads(there.metadata["last"]))
+        return Part(LoadedObject(raw.dataset, raw.key, there.version_id, rows), last)
 
     def put_part(self, raw: RawObject, frame: pl.DataFrame, last: tuple[int, ...] = ()) -> Part:
         """Put rows as a part, and return what lies there: these rows, or those of whoever was quicker."""
         said = {"rows": str(frame.height), "last": json.dumps(last)}
-        version = self._put_if_absent(raw.key, parquet(frame), said)
-        if version is not None:
-            return Part(LoadedObject(raw.dataset, raw.key, version, frame.height), last)
+        if put := self._bucket.put_if_absent(raw.key, parquet(frame), metadata=said):
+            return Part(LoadedObject(raw.dataset, raw.key, put.version_id, frame.height), last)
         there = self.part(raw)
         if there is None:
             raise TransientError(f"{raw.key} was there and is gone again")
@@ -169,13 +156,13 @@ class Loads:
 
     def finish(self, manifest: Manifest) -> Manifest:
         """Put the manifest, and return the one that lies there."""
-        if self._put_if_absent(manifest.name.key, manifest.to_json().encode()) is not None:
+        if self._bucket.put_if_absent(manifest.name.key, manifest.to_json().encode()):
             return manifest
         return Manifest.from_json(self._text(manifest.name.key))
 
     def put_frame(self, key: str, frame: pl.DataFrame) -> None:
         """Put a frame that belongs to no table, unless its key is taken."""
-        self._put_if_absent(key, parquet(frame))
+        self._bucket.put_if_absent(key, parquet(frame))
 
     def kept(self, key: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         """The frame of a key: the one that lies there, or one that is made and put now."""
@@ -194,9 +181,7 @@ class Loads:
 
     def keys(self, prefix: str) -> list[str]:
         """The keys below a prefix, in order."""
-        with self._reached(prefix):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-            return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return [found.key for found in self._bucket.objects(prefix)]
 
     def finished(self) -> set[str]:
         """The ids of the loads that are finished, and were not abandoned before."""
@@ -219,21 +204,10 @@ class Loads:
         return self._content(key).decode()
 
     def _content(self, key: str) -> bytes:
-        with self._reached(key):
-            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-
-    def _put_if_absent(self, key: str, body: bytes, said: dict[str, str] | None = None) -> str | None:
-        """Put an object and return its version, empty in a bucket without versions; None when the key is taken."""
-        with self._reached(key):
-            answer = put_if_absent(self._s3, Bucket=self._bucket, Key=key, Body=body, Metadata=said or {})
-        return _version(answer.get("VersionId")) if answer is not None else None
-
-    @contextmanager
-    def _reached(self, key: str) -> Iterator[None]:
-        try:
-            yield
-        except (BotoCoreError, ClientError) as error:
-            raise TransientError(f"the raw bucket {self._bucket} did not answer for {key}: {error}") from error
+        content = self._bucket.read(key)
+        if content is None:
+            raise TransientError(f"{key} is not in the raw bucket {self._bucket.name}, where it was a moment ago")
+        return content
 
 
 def parquet(frame: pl.DataFrame) -> bytes:
@@ -245,7 +219,3 @@ def parquet(frame: pl.DataFrame) -> bytes:
 
 def _by_id(name: LoadName) -> str:
     return name.load_id
-
-
-def _version(version_id: str | None) -> str:
-    return "" if version_id in {None, "null"} else str(version_id)

@@ -8,22 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.loads import Loads
 from pipeline_assets.raw.source import SourceDatabase
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Bucket, Storage
+from pipeline_assets.storage.s3 import open_storage
 
 #: The flow of files that others deliver.
 INBOX = "inbox"
@@ -102,21 +100,18 @@ class ExportStores:
     key: TokenKey
 
 
-class InboxQuarantine(Quarantine):
+def inbox_quarantine(bucket: Bucket) -> JsonLinesQuarantine:
     """The quarantine of the inbox: a foreign message may hold anything, so it is kept without numbers."""
-
-    def keep_message(self, message_id: str, body: str, rule: str, reason: str) -> None:
-        """Keep a message that announces no object."""
-        super().keep_message(message_id, without_numbers(body), rule, without_numbers(reason))
+    return JsonLinesQuarantine(bucket, INBOX, without_numbers)
 
 
 @dataclass(frozen=True, slots=True)
 class InboxStores:
     """Where foreign files come from, where they go, and the key of the tokens."""
 
-    s3: S3Client
+    storage: Storage
     ledger: Ledger
-    quarantine: InboxQuarantine
+    quarantine: JsonLinesQuarantine
     loads: Loads
     key: TokenKey
 
@@ -125,7 +120,7 @@ def open_stores(settings: ExportSettings) -> ExportStores:
     """The stores of an export; nothing of them has to be closed. Raises `SourceError` and `TokenKeyError`."""
     return ExportStores(
         SourceDatabase(settings.source_database_url),
-        Loads(boto3.client("s3", config=_RETRYING), settings.raw_bucket),
+        Loads(open_storage(_RETRYING).bucket(settings.raw_bucket)),
         TokenKey.from_text(settings.card_token_key_id, settings.card_token_key),
     )
 
@@ -133,12 +128,12 @@ def open_stores(settings: ExportSettings) -> ExportStores:
 @contextmanager
 def open_inbox_stores(settings: InboxSettings) -> Iterator[InboxStores]:
     """Open the stores of the inbox; nothing of them has to be closed. Raises `TokenKeyError`."""
-    s3 = boto3.client("s3", config=_RETRYING)
+    storage = open_storage(_RETRYING)
     dynamodb = boto3.client("dynamodb", config=_RETRYING)
     yield InboxStores(
-        s3,
+        storage,
         Ledger(dynamodb, settings.ledger_table),
-        InboxQuarantine(s3, settings.quarantine_bucket, INBOX),
-        Loads(s3, settings.raw_bucket),
+        inbox_quarantine(storage.bucket(settings.quarantine_bucket)),
+        Loads(storage.bucket(settings.raw_bucket)),
         TokenKey.from_text(settings.card_token_key_id, settings.card_token_key),
     )

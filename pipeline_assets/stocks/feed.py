@@ -9,15 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.stocks.companies import COMPANIES
 from pipeline_assets.stocks.market import Bar, minute_bars
-from pipeline_assets.storage.conditional_puts import put_if_absent
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Bucket
 
 PREFIX = "stocks/"
 COLUMNS = ("ticker", "timestamp", "open", "high", "low", "close", "volume")
@@ -97,7 +93,7 @@ class WrittenMinute:
 
 
 def write_minute(
-    s3: S3Client, bucket: str, minute: datetime, *, files: int = len(COMPANIES), rows: int = ROWS, seed: int = SEED
+    bucket: Bucket, minute: datetime, *, files: int = len(COMPANIES), rows: int = ROWS, seed: int = SEED
 ) -> WrittenMinute:
     """Put the files of one minute, one company each; those that are there are left alone and make no event.
 
@@ -105,8 +101,8 @@ def write_minute(
 
     Parameters
     ----------
-    s3, bucket
-        Client, and name of the bucket.
+    bucket
+        Where the files go.
     minute
         A whole minute, with its zone.
     files
@@ -125,17 +121,17 @@ def write_minute(
     ------
     ValueError
         `minute` is no whole minute, `files` not between 1 and 50, or `rows` no divisor of 60.
-    ClientError
-        S3 refused a file; doing it again puts those that are missing.
+    TransientError
+        S3 did not take a file; doing it again puts those that are missing.
     """
     there = written = 0
     put: list[tuple[str, str]] = []
     for key, bars in minute_files(minute, files=files, rows=rows, seed=seed):
-        answer = put_if_absent(s3, Bucket=bucket, Key=key, Body=as_csv(bars), ContentType="text/csv")
+        answer = bucket.put_if_absent(key, as_csv(bars), content_type="text/csv")
         if answer is None:
             there += 1
         else:
-            put.append((key, answer.get("VersionId", "")))
+            put.append((key, answer.version_id))
             written += len(bars)
     return WrittenMinute(minute, len(put), there, written, tuple(put))
 

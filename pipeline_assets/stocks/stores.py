@@ -13,15 +13,16 @@ from botocore.config import Config
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.stocks.load import Loads
 from pipeline_assets.stocks.table import AT_A_TIME, StockTable
 from pipeline_assets.stocks.tickers import Tickers
+from pipeline_assets.storage.bucket import Storage
+from pipeline_assets.storage.s3 import open_storage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
 
 _RETRYING = Config(
     retries={"mode": "standard", "max_attempts": 4},
@@ -63,21 +64,23 @@ class StockSettings:
 class StockStores:
     """Where price files come from and what they end in."""
 
-    s3: S3Client
+    storage: Storage
     ledger: Ledger
     loads: Loads
     tickers: Tickers
     table: StockTable
-    quarantine: Quarantine
+    quarantine: JsonLinesQuarantine
 
     @classmethod
-    def of(cls, s3: S3Client, dynamodb: DynamoDBClient, settings: StockSettings) -> StockStores:
+    def of(cls, storage: Storage, dynamodb: DynamoDBClient, settings: StockSettings) -> StockStores:
         """Build the stores on clients that are open.
 
         Parameters
         ----------
-        s3, dynamodb
-            Clients.
+        storage
+            The buckets.
+        dynamodb
+            Client of the tables.
         settings
             Names of tables and buckets.
 
@@ -88,18 +91,17 @@ class StockStores:
         """
         ledger = settings.ledger_table
         return cls(
-            s3,
+            storage,
             Ledger(dynamodb, ledger),
             Loads(dynamodb, ledger),
             Tickers(dynamodb, ledger),
             StockTable(dynamodb, settings.stock_table),
-            Quarantine(s3, settings.quarantine_bucket, STOCKS.name),
+            JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), STOCKS.name),
         )
 
 
 @contextmanager
 def open_stores(settings: StockSettings) -> Iterator[StockStores]:
     """Open the stores that `settings` names; nothing of them has to be closed."""
-    s3 = boto3.client("s3", config=_RETRYING)
     dynamodb = boto3.client("dynamodb", config=_RETRYING)
-    yield StockStores.of(s3, dynamodb, settings)
+    yield StockStores.of(open_storage(_RETRYING), dynamodb, settings)

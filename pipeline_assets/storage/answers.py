@@ -106,7 +106,13 @@ def refusal(error: Exception) -> Refusal | None:
     return TERMINAL.get(code)
 
 
-def put_conflict(error: ClientError) -> PutConflict | None:
+def is_gone(error: Exception) -> bool:
+    """Whether the object or the version that was asked for is not there."""
+    found = refusal(error)
+    return found is not None and found.gone
+
+
+def put_conflict(error: Exception) -> PutConflict | None:
     """What a conditional put met, or None for any other error."""
     return _CONFLICTS.get(error_code(error))
 

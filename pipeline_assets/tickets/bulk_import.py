@@ -100,12 +100,12 @@ def _read(load: Load, number: int, stores: TicketStores, lines: Path) -> Load | 
     """The load that a version comes to, its accepted lines put into `lines`; None where it is refused whole."""
     version, counted = load.version, set[TicketKey]()
     try:
-        with downloaded(stores.s3, version, TimeBudget(), TICKETS) as path:
+        with downloaded(stores.storage, version, TimeBudget(), TICKETS) as path:
             while True:
                 try:
                     with open_csv(path, version.key, TICKETS) as file:
                         load = _read_rows(file, load, number, lines, counted, day_begins=stores.day_begins)
-                    return replace(load, emptied=load.next_row == 1 and is_meant_to_be_empty(stores.s3, version))
+                    return replace(load, emptied=load.next_row == 1 and is_meant_to_be_empty(stores.storage, version))
                 except _CrowdedError as crowded:
                     counted |= crowded.tickets
                     _remove(lines.glob(f"{number}-*.parquet"))

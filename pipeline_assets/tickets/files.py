@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError
 
 from pipeline_assets.errors import UserError
 from pipeline_assets.events.ledger import Ledger
@@ -17,16 +14,12 @@ from pipeline_assets.events.names import is_left_alone
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.versions import version_id_of
-from pipeline_assets.storage.answers import put_conflict, refusal
+from pipeline_assets.storage.bucket import GoneError, StoredObject, WithheldError
 from pipeline_assets.tickets.replacing import tickets_left_out
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 FLOW = "tickets"
 #: Files of a folder that are taken to be tickets; a file that is named itself is loaded whatever its suffix.
 SUFFIXES = (".csv", ".csv.gz")
-_CHUNK = 1 << 20
 _KEY_BYTES = 1_024
 
 
@@ -98,21 +91,18 @@ def passed_over(path: Path, files: list[TicketFile]) -> int:
 
 def standing_at(access: Access, file: TicketFile) -> Standing | None:
     """What lies under the key of a file, or None while there is nothing."""
-    bucket, ledger = access.bucket(FLOW), Ledger(access.dynamodb, access.table("ledger"))
-    try:
-        head = access.s3.head_object(Bucket=bucket, Key=file.key)
-    except ClientError as error:
-        if (found := refusal(error)) and found.gone:
-            return None
-        raise
-    receipt_id = version_id_of(bucket, file.key, head.get("VersionId", ""))
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    head = access.open_bucket(FLOW).head(file.key)
+    if head is None:
+        return None
+    receipt_id = version_id_of(access.bucket(FLOW), file.key, head.version_id)
     receipt = ledger.receipt(receipt_id)
     return Standing(
         receipt_id,
-        head["ETag"],
-        iso_utc(head["LastModified"]),
+        head.etag,
+        iso_utc(head.modified),
         receipt.counts.accepted if receipt else None,
-        _same(access, bucket, file, head),
+        _same(access, file, head),
     )
 
 
@@ -140,21 +130,12 @@ def put_ticket_file(access: Access, file: TicketFile, there: Standing | None = N
     """
     if there and there.same:
         return there.receipt_id
-    bucket = access.bucket(FLOW)
-    with file.path.open("rb") as body:
-        try:
-            if there:
-                put = access.s3.put_object(Bucket=bucket, Key=file.key, Body=body, IfMatch=there.etag)
-            else:
-                put = access.s3.put_object(Bucket=bucket, Key=file.key, Body=body, IfNoneMatch="*")
-        except ClientError as error:
-            found = refusal(error)
-            if put_conflict(error) or (found and found.gone):
-                raise TicketFileError(
-                    f"somebody else put or deleted {file.key} at this moment: nothing was replaced; load it again."
-                ) from error
-            raise
-    return version_id_of(bucket, file.key, put["VersionId"])
+    put = access.open_bucket(FLOW).put_if_match(file.key, file.path, there.etag if there else None)
+    if put is None:
+        raise TicketFileError(
+            f"somebody else put or deleted {file.key} at this moment: nothing was replaced; load it again."
+        )
+    return version_id_of(access.bucket(FLOW), file.key, put.version_id)
 
 
 def _is_ticket_file(file: Path, folder: Path) -> bool:
@@ -177,14 +158,15 @@ def _key(file: Path, base: Path) -> str:
     return (whole.relative_to(base) if near else whole.relative_to(whole.anchor)).as_posix()
 
 
-def _same(access: Access, bucket: str, file: TicketFile, head: HeadObjectOutputTypeDef) -> bool:
-    if head["ContentLength"] != file.path.stat().st_size:
+def _same(access: Access, file: TicketFile, head: StoredObject) -> bool:
+    if head.size != file.path.stat().st_size:
         return False
+    # By its etag: what stands is compared, and nothing else once somebody has put another one.
+    standing = replace(head, version_id="")
     try:
-        stored = access.s3.get_object(Bucket=bucket, Key=file.key, IfMatch=head["ETag"])["Body"]
-    except ClientError as error:
-        if (found := refusal(error)) and found.gone:
-            return False  # by now it is another one: whoever puts over it is told
-        raise
-    with file.path.open("rb") as mine:
-        return all(chunk == mine.read(len(chunk)) for chunk in stored.iter_chunks(_CHUNK))
+        with file.path.open("rb") as mine:
+            return all(chunk == mine.read(len(chunk)) for chunk in access.open_bucket(FLOW).chunks(standing))
+    except WithheldError as error:
+        raise TicketFileError(f"{file.key} is in the bucket and cannot be compared: {error}.") from error
+    except GoneError:
+        return False  # by now it is another one: whoever puts over it is told

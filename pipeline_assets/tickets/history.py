@@ -37,7 +37,7 @@ def known_versions(stores: TicketStores, bucket: str, key: str) -> tuple[list[Kn
 
     One that is gone from the bucket and was lost to the graph is known only where it is the newest that was taken.
     """
-    listed = list(listed_versions(stores.s3, bucket, key))
+    listed = list(listed_versions(stores.storage.bucket(bucket), key))
     stored = {version_id_of(bucket, key, each.version_id): each for each in listed if not each.marker}
     loads = {load.id: load for load in loads_of_object(stores.graph, f"s3://{bucket}/{key}")}
     newest = stores.ledger.newest(f"s3://{bucket}/{key}")

@@ -60,7 +60,7 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
             load = stores.graph.write(load, batch)
             rules.crowded = load.crowded
             budget.moved_on()
-        emptied = load.next_row == 1 and is_meant_to_be_empty(stores.s3, load.version)
+        emptied = load.next_row == 1 and is_meant_to_be_empty(stores.storage, load.version)
         return replace(load, cut=file.cut, emptied=emptied)
 
     def refused(self, load: Load) -> Load:

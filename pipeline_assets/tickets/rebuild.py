@@ -161,7 +161,7 @@ def stored_in_order(stores: TicketStores, bucket: str, loads: Mapping[str, Known
         load = loads.get(version.id)
         return version.at(load.load.version.stamp) if load else sources.get(version.id)
 
-    return tuple(sorted(stored_versions(stores.s3, bucket, known), key=lambda version: version.stamp))
+    return tuple(sorted(stored_versions(stores.storage.bucket(bucket), known), key=lambda version: version.stamp))
 
 
 def _work_in(versions: Iterable[ObjectVersion], stores: TicketStores, done: _Done, progress: Progress) -> None:

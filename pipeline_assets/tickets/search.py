@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline_assets.datasets.text import clean, clean_id
 from pipeline_assets.events.quarantine import Contents
-from pipeline_assets.operations.rejected import Progress, standing_of, together
+from pipeline_assets.operations.rejected import Progress, side_by_side, standing_of
 from pipeline_assets.tickets.stores import TicketStores
 
 #: The rows of one file that a search gives back.
@@ -37,7 +37,7 @@ def rows_of_ticket(
 
     ids = sorted(contents.receipts)
     rows: list[dict[str, Any]] = []
-    for number, found in enumerate(together(search, ids), 1):
+    for number, found in enumerate(side_by_side(search, ids), 1):
         progress(number, len(ids))
         rows += found
     return rows

@@ -7,19 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 
 from pipeline_assets.events.environment import Environment, MissingSettingError, UnknownSettingError, optional, required
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.graph.store import PurchaseGraph
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline_assets.storage.bucket import Storage
+from pipeline_assets.storage.s3 import open_storage
 
 #: A store that hangs has to be found out within what a function keeps in reserve.
 _RETRYING = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=3, read_timeout=8)
@@ -80,18 +78,18 @@ class TicketStores:
     `day_begins` is how long after midnight UTC the day begins that a purchase belongs to.
     """
 
-    s3: S3Client
+    storage: Storage
     ledger: Ledger
     graph: PurchaseGraph
-    quarantine: Quarantine
+    quarantine: JsonLinesQuarantine
     day_begins: timedelta = timedelta()
 
 
 @contextmanager
 def open_stores(settings: TicketSettings) -> Iterator[TicketStores]:
     """Open the stores that `settings` names; the graph's connections are closed at the end."""
-    s3 = boto3.client("s3", config=_RETRYING)
+    storage = open_storage(_RETRYING)
     ledger = Ledger(boto3.client("dynamodb", config=_RETRYING), settings.ledger_table)
-    quarantine = Quarantine(s3, settings.quarantine_bucket, "tickets")
+    quarantine = JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), "tickets")
     with PurchaseGraph.connect(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password) as graph:
-        yield TicketStores(s3, ledger, graph, quarantine, settings.day_begins)
+        yield TicketStores(storage, ledger, graph, quarantine, settings.day_begins)

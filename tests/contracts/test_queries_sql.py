@@ -33,11 +33,11 @@ from tests.worlds.athena_stand_in import AthenaStandIn, athena_stand_in
 from tests.worlds.lake_days import at, put_day, put_rejected
 from tests.worlds.sql import (
     ANSWERS,
-    BUCKETS,
     CURATED,
     DAY,
     QUARANTINE,
     customer,
+    lake_buckets,
     line,
     moment,
     order,
@@ -91,7 +91,7 @@ def s3(bare_cloud: Access) -> S3Client:
 
 @pytest.fixture(scope="module")
 def duck(s3: S3Client) -> DuckDbEngine:
-    return DuckDbEngine(s3, cast("Any", BUCKETS))
+    return DuckDbEngine(lake_buckets(s3))
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_row_counts_on_its_day_and_no_other(s3: S3Client, loaded: str, happene
     put_day(s3, bucket, "order_lines", loaded, [line(1, 1, 5, "9.99", **when)])
     put_day(s3, bucket, "payments", loaded, [payment(1, "9.99", paid_at=at(happened), **when)])
     put_day(s3, bucket, "query_log", loaded, [question(1, "search", "1.00", asked_at=at(happened), **when)])
-    engine = DuckDbEngine(s3, {"curated": bucket, "quarantine": QUARANTINE})
+    engine = DuckDbEngine(lake_buckets(s3, curated=bucket))
     for name in ("daily_sales", "payments_by_issuer", "questions_by_system", "top_products"):
         for day in (DAY(counts_on) + timedelta(days=days) for days in (-1, 0, 1)):
             rows = engine.run(query(name), {"first_day": day, "last_day": day}).rows
@@ -157,7 +157,7 @@ def test_a_mean_is_that_of_the_exact_sum(s3: S3Client) -> None:
     s3.create_bucket(Bucket="sql-means")
     rows = [question(n, "search", text) for n, text in enumerate(["7.67", "6.42", "1.29", "9.60"])]
     put_day(s3, "sql-means", "query_log", "2026-03-01", rows)
-    engine = DuckDbEngine(s3, {"curated": "sql-means", "quarantine": QUARANTINE})
+    engine = DuckDbEngine(lake_buckets(s3, curated="sql-means"))
     day = {"first_day": DAY("2026-03-01"), "last_day": DAY("2026-03-01")}
     ((_, _, _, mean, _),) = engine.run(query("questions_by_system"), day).rows
     assert mean == 6.25
@@ -188,11 +188,11 @@ class TestNames:
     )
     @pytest.mark.parametrize("database", ["", "cesta_dev_lake"], ids=["any database", "a database"])
     def test_a_table_is_found_by_any_of_its_names(self, s3: S3Client, source: str, database: str) -> None:
-        engine = DuckDbEngine(s3, cast("Any", BUCKETS), database)
+        engine = DuckDbEngine(lake_buckets(s3), database)
         assert engine.run(free(f"SELECT count(ORDER_ID) AS n FROM {source}"), {}).rows == ((14,),)  # noqa: S608 - ours
 
     def test_a_column_may_be_named_with_all_it_is_in(self, s3: S3Client) -> None:
-        engine = DuckDbEngine(s3, cast("Any", BUCKETS), "lake")
+        engine = DuckDbEngine(lake_buckets(s3), "lake")
         text = "SELECT max(awsdatacatalog.lake.orders.Order_Id) AS n FROM awsdatacatalog.lake.orders"
         assert engine.run(free(text), {}).rows == ((10,),)
 
@@ -210,7 +210,7 @@ class TestNames:
         ],
     )
     def test_a_name_that_is_not_there_is_told_with_those_that_are(self, s3: S3Client, source: str, said: str) -> None:
-        engine = DuckDbEngine(s3, cast("Any", BUCKETS), "lake")
+        engine = DuckDbEngine(lake_buckets(s3), "lake")
         with pytest.raises(QueryError, match=f"`free` could not be answered: {said}"):
             engine.run(free(f"SELECT count(*) AS n FROM {source}"), {})  # noqa: S608 - ours
 
@@ -306,7 +306,7 @@ class TestDuckDb:
     def test_a_day_that_is_rewritten_under_a_query_is_read_again(self, s3: S3Client) -> None:
         put_day(s3, CURATED, "customers", "2018-02-01", [customer(1, "US")])
         rewriting = _Rewriting(s3, lambda: put_day(s3, CURATED, "customers", "2018-02-01", [customer(1, "GB")]))
-        engine = DuckDbEngine(cast("S3Client", rewriting), cast("Any", BUCKETS))
+        engine = DuckDbEngine(lake_buckets(cast("S3Client", rewriting)))
         assert engine.run(query("customers_by_country"), {"as_of": DAY("2018-02-01")}).rows == (("GB", 1, 2),)
         s3.delete_object(Bucket=CURATED, Key=curated_key("customers", "2018-02-01"))
 
@@ -314,7 +314,7 @@ class TestDuckDb:
         put_day(s3, CURATED, "customers", "2018-02-01", [customer(1, "US")])
         numbers = iter(range(2, 1000))
         again = lambda: put_day(s3, CURATED, "customers", "2018-02-01", [customer(next(numbers), "GB")])  # noqa: E731
-        engine = DuckDbEngine(cast("S3Client", _Rewriting(s3, again, times=1000)), cast("Any", BUCKETS))
+        engine = DuckDbEngine(lake_buckets(cast("S3Client", _Rewriting(s3, again, times=1000))))
         with pytest.raises(TransientError, match="were rewritten 5 times"):
             engine.run(query("customers_by_country"), {"as_of": DAY("2018-02-01")})
         s3.delete_object(Bucket=CURATED, Key=curated_key("customers", "2018-02-01"))
@@ -326,7 +326,7 @@ class TestDuckDb:
         s3.delete_object(Bucket=CURATED, Key=curated_key("customers", "2017-01-01"))
 
     def test_a_lake_that_is_not_there_is_told(self, s3: S3Client) -> None:
-        engine = DuckDbEngine(s3, {"curated": "no-such-bucket", "quarantine": QUARANTINE})
+        engine = DuckDbEngine(lake_buckets(s3, curated="no-such-bucket"))
         with pytest.raises(TransientError, match=r"the lake could not be read: .*NoSuchBucket"):
             engine.run(query("customers_by_country"), {})
 

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,7 +23,7 @@ from pipeline_assets.queries.named_query import NamedQuery, Value
 from pipeline_assets.queries.sql import placeholders, queries
 from tests.worlds.athena_stand_in import filled
 from tests.worlds.lake_days import put_day
-from tests.worlds.sql import ANSWERS, BUCKETS, CURATED, order, put_lake
+from tests.worlds.sql import ANSWERS, CURATED, lake_buckets, order, put_lake
 from tests.worlds.sql_members import NAMED, TAKEN
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def duck(bare_cloud: Access) -> DuckDbEngine:
         order(22, "2026-12-31 23:59:59.999", "99999999999.99", customer_id=20),
     ]
     put_day(s3, CURATED, "orders", "2026-02-20", awkward)
-    return DuckDbEngine(s3, cast("Any", BUCKETS), DATABASE)
+    return DuckDbEngine(lake_buckets(s3), DATABASE)
 
 
 @pytest.fixture(scope="module")

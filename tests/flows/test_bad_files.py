@@ -36,7 +36,7 @@ def tickets(cloud: RunningStack) -> TicketCloud:
     return TicketCloud(cloud)
 
 
-def test_one_upload_of_everything_that_is_bad(tickets: TicketCloud) -> None:
+def test_one_upload_of_everything_that_is_bad(tickets: TicketCloud, subtests: pytest.Subtests) -> None:
     for body in [*FOREIGN, *NOTHING_ANNOUNCED]:
         tickets.send(body)
     gone = tickets.notification(GONE, "no-such-version", moment="2026-11-20T10:00:00.000Z", sequencer="1")
@@ -46,12 +46,12 @@ def test_one_upload_of_everything_that_is_bad(tickets: TicketCloud) -> None:
     receipts = _receipts(tickets, dict(zip([*keys, GONE], [*versions, "no-such-version"], strict=True)))
 
     assert receipts[GONE].refused.startswith(f"{GONE}: this version is no longer in the bucket; expected the object")
-    for key, case in zip(keys, CASES, strict=True):
-        _check(tickets, receipts[key], key, case)
     lines = picture(tickets.cloud.graph)["CONTAINS"]
-    for number, case in enumerate(CASES):
-        of_case = [ticket for ticket, _, _ in lines if ticket.split("-")[0] == f"bad{number}"]
-        assert len(of_case) == case.accepted, case.item
+    for number, (key, case) in enumerate(zip(keys, CASES, strict=True)):
+        with subtests.test(f"{case.item} {case.name}"):
+            _check(tickets, receipts[key], key, case)
+            of_case = [ticket for ticket, _, _ in lines if ticket.split("-")[0] == f"bad{number}"]
+            assert len(of_case) == case.accepted
 
     tickets.wait(lambda: {kept["body"] for kept in tickets.quarantined("tickets/messages/")} >= set(FOREIGN))
     tickets.wait(lambda: messages_in(tickets.access, "tickets") == 0)
@@ -77,9 +77,9 @@ def _receipts(tickets: TicketCloud, versions: dict[str, str]) -> dict[str, Recei
 def _check(tickets: TicketCloud, receipt: Receipt, key: str, case: Case) -> None:
     bad = len(case.rejected) + case.lost
     whole = Counts(case.accepted + bad + case.duplicate, case.accepted, quarantined=bad, duplicate=case.duplicate)
-    assert (receipt.refused, receipt.counts) == (case.refusal(key), whole), case.item
+    assert (receipt.refused, receipt.counts) == (case.refusal(key), whole)
     reasons = [bad.reason for bad in case.rejected] or [case.refusal(key)] * bool(case.refused)
-    assert [kept["reason"] for kept in tickets.quarantined(f"tickets/{receipt.id}/")] == reasons, case.item
+    assert [kept["reason"] for kept in tickets.quarantined(f"tickets/{receipt.id}/")] == reasons
 
 
 def test_a_placeholder_instead_of_the_ticket_s_number_does_not_grow_for_ever(

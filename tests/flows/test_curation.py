@@ -20,11 +20,13 @@ from pipeline_assets.datasets.spec import Between, Rule
 from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snapshot
+from pipeline_assets.lake.parquet_tail import parquet_tail
 from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.rejected import rejected_file, rejected_files
 from pipeline_assets.operations.replay import MendError, replay_files
-from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, load_id, parquet, row
+from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, load_id, row
+from tests.worlds.frames import parquet
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.withheld import withheld
 
@@ -55,9 +57,9 @@ def test_a_raw_object_becomes_a_curated_day_with_an_account_in_its_footer(world:
 def test_a_repeated_delivery_changes_nothing(world: CurationWorld) -> None:
     version = world.put(STORES, frame(STORES, [row(STORES, 1), row(STORES, 2, country="x")]))
     first = world.ingest(version)
-    etag = world.stores().curated.standing(curated_key("stores", DAY))
+    etag = parquet_tail(world.stores().curated, curated_key("stores", DAY))
     assert [world.ingest(version) for _ in range(3)] == [first] * 3
-    assert world.stores().curated.standing(curated_key("stores", DAY)) == etag
+    assert parquet_tail(world.stores().curated, curated_key("stores", DAY)) == etag
     ledger = world.stores().ledger
     assert ledger.deliveries(version.id) == 4
     assert ledger.totals("ecommerce").counts == first.counts
@@ -239,7 +241,7 @@ class TestBadInput:
         version = world.put(STORES, frame(STORES, [row(STORES, 1)]))
         with pytest.raises(TimeBudgetReachedError):
             CURATION_FLOW.ingest(version, world.stores(), seconds_left=lambda: 60)
-        assert world.stores().curated.standing(curated_key("stores", DAY)) is None
+        assert parquet_tail(world.stores().curated, curated_key("stores", DAY)) is None
 
 
 class TestReplay:
@@ -295,4 +297,4 @@ class TestReplay:
 
     def test_a_day_of_nothing_stays_nothing(self, world: CurationWorld) -> None:
         assert recurate_day(STORES, DAY, world.stores()) == []
-        assert world.stores().curated.standing(curated_key("stores", DAY)) is None
+        assert parquet_tail(world.stores().curated, curated_key("stores", DAY)) is None

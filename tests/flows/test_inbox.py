@@ -30,8 +30,10 @@ from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw import inbox
 from pipeline_assets.raw.inbox import INBOX_FLOW
 from pipeline_assets.raw.loads import Loads
-from pipeline_assets.raw.stores import INBOX, InboxQuarantine, InboxStores
+from pipeline_assets.raw.stores import INBOX, InboxStores, inbox_quarantine
 from pipeline_assets.storage.documents import to_json
+from pipeline_assets.storage.s3 import S3Bucket
+from tests.worlds.frames import parquet
 from tests.worlds.number_spellings import DIGITS, SEPARATORS, spelled
 from tests.worlds.source import frame_of
 from tests.worlds.stores import make_bucket, make_table
@@ -52,8 +54,8 @@ class InboxWorld:
         for bucket in (self.inbox, self.raw, self.kept):
             make_bucket(self.s3, bucket)
         make_table(access.dynamodb, table)
-        ledger, quarantine = Ledger(access.dynamodb, table), InboxQuarantine(self.s3, self.kept, INBOX)
-        self.stores = InboxStores(self.s3, ledger, quarantine, Loads(self.s3, self.raw), KEY)
+        ledger, quarantine = Ledger(access.dynamodb, table), inbox_quarantine(S3Bucket(self.s3, self.kept))
+        self.stores = InboxStores(access.storage, ledger, quarantine, Loads(S3Bucket(self.s3, self.raw)), KEY)
 
     def deliver(self, key: str, content: bytes) -> ObjectVersion:
         """Put a file into the inbox; the version that its event announces."""
@@ -81,7 +83,9 @@ class InboxWorld:
         return [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]  # type: ignore[list-item]
 
     def leaks(self) -> list[object]:
-        return [finding for bucket in (self.raw, self.kept) for finding in scan_bucket(self.s3, bucket, CANARIES)]
+        return [
+            finding for bucket in (self.raw, self.kept) for finding in scan_bucket(S3Bucket(self.s3, bucket), CANARIES)
+        ]
 
 
 @pytest.fixture
@@ -92,12 +96,6 @@ def world(bare_cloud: Access) -> InboxWorld:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "PART_ROWS", 2)
-
-
-def parquet(frame: pl.DataFrame) -> bytes:
-    content = io.BytesIO()
-    frame.write_parquet(content)
-    return content.getvalue()
 
 
 def source(dataset: Dataset, *rows: dict[str, object]) -> pl.DataFrame:
@@ -427,7 +425,7 @@ class TestRefused:
         INBOX_FLOW.ingest(version, world.stores)
         again = INBOX_FLOW.ingest(version, world.stores, redo=True)
         # The role of the function may put there and nothing else.
-        monkeypatch.setattr(InboxQuarantine, "_list", None, raising=False)
+        monkeypatch.setattr(S3Bucket, "objects", None)
         assert INBOX_FLOW.ingest(version, world.stores) == again
 
     def test_one_that_expired_has_an_end(self, world: InboxWorld) -> None:
@@ -451,8 +449,8 @@ class TestRefused:
         assert INBOX_FLOW.ingest(version, world.stores, redo=True).counts == Counts(received=1, accepted=1)
 
     def test_a_foreign_message_is_kept_without_numbers(self, world: InboxWorld) -> None:
-        world.stores.quarantine.keep_message("m-1", f"card {CARD}", "s3_event", f"not JSON: {CARD}")
-        assert world.stores.quarantine.message("m-1") is not None
+        world.stores.quarantine.messages.keep("m-1", f"card {CARD}", "s3_event", f"not JSON: {CARD}")
+        assert world.stores.quarantine.messages.read("m-1") is not None
         assert world.leaks() == []
 
 

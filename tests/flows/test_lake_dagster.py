@@ -27,6 +27,7 @@ from pipeline_assets.definitions import defs
 from pipeline_assets.lake.layout import LoadName, RawObject
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_folder, scan_text
 from pipeline_assets.raw.assets import exported
+from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.stack import RunningStack
 from tests.worlds.waiting import until
@@ -188,4 +189,4 @@ def test_no_number_gets_into_dagsters_storage(stack: RunningStack, lake: Lake, i
     assert scan_folder(stack.instance.dagster_home, planted) == []
     assert scan_text("what was printed", again.stdout + again.stderr + exported_day.stderr, planted) == []
     buckets = [lake.raw, lake.curated, lake.quarantine]
-    assert [finding for bucket in buckets for finding in scan_bucket(lake.s3, bucket, planted)] == []
+    assert [finding for bucket in buckets for finding in scan_bucket(S3Bucket(lake.s3, bucket), planted)] == []

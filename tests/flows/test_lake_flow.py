@@ -33,6 +33,7 @@ from pipeline_assets.operations.reconcile import announce_lost
 from pipeline_assets.operations.status import flow_status, messages_in
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
 from pipeline_assets.storage.documents import to_json
+from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.stack import RunningStack
 from tests.worlds.waiting import until
@@ -317,7 +318,7 @@ def test_no_number_is_anywhere_but_in_the_inbox(lake: Lake) -> None:
     found = [
         finding
         for bucket in (lake.raw, lake.curated, lake.quarantine)
-        for finding in scan_bucket(lake.s3, bucket, CANARIES)
+        for finding in scan_bucket(S3Bucket(lake.s3, bucket), CANARIES)
     ]
     found += scan_text("ledger", said_in_the_ledger(lake), CANARIES)
     found += scan_text("logs", said_in_logs(lake.access), CANARIES)

@@ -19,11 +19,12 @@ from deploy.local.outputs import environment_contract
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.operations.rejected import RejectedFile, rejected_files
 from pipeline_assets.operations.replay import replay_files, replay_message
+from pipeline_assets.storage.s3 import S3Bucket
 from pipeline_assets.tickets import rows
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.trace import FileTrace, TicketTrace, trace_file, trace_ticket
@@ -61,8 +62,8 @@ class Desk(TicketCloud):
     def open(self) -> list[str]:
         return [file.receipt.version.key for file in self.rejected() if file.standing == "open"]
 
-    def quarantine(self) -> Quarantine:
-        return Quarantine(self.access.s3, self.access.bucket("quarantine"), "tickets")
+    def quarantine(self) -> JsonLinesQuarantine:
+        return JsonLinesQuarantine(self.access.open_bucket("quarantine"), "tickets")
 
     def runs(self, receipt: Receipt) -> set[str]:
         listed = self.access.s3.list_objects_v2(
@@ -126,7 +127,7 @@ def test_a_replay_that_dies_before_it_has_tidied_up_leaves_a_right_state(
     receipt = desk.file("dies", row("D1"), row("D2", "Bread", 0))
     monkeypatch.setattr(rows, "SMALLEST_QUANTITY", Decimal(0))
     with desk.stores() as stores, monkeypatch.context() as patched:
-        patched.setattr(Quarantine, "_delete", _dead)
+        patched.setattr(S3Bucket, "delete_all", _dead)
         with pytest.raises(TransientError, match="died"):
             TICKET_FLOW.ingest(receipt.version, stores, redo=True)
     assert desk.runs(receipt) == {"0001"}
@@ -190,14 +191,14 @@ def test_a_foreign_message_goes_back_into_the_queue(desk: Desk, monkeypatch: pyt
     queue = EventQueue(desk.access.sqs, desk.access.queue("tickets"))
     with desk.stores() as stores:
         with monkeypatch.context() as patched:
-            patched.setattr(Quarantine, "_delete", _dead)
+            patched.setattr(S3Bucket, "delete_all", _dead)
             with pytest.raises(TransientError, match="died"):
                 replay_message(first, stores, queue)
         assert replay_message(first, stores, queue)
         assert not replay_message(first, stores, queue)
     again = desk.wait(lambda: len(found := desk.quarantine().contents().messages.keys() - before) == 2 and found)
     assert first not in again
-    assert {desk.quarantine().message(each)["body"] for each in again} == {f"not for us: {desk.folder}"}  # type: ignore[index]
+    assert {desk.quarantine().messages.read(each)["body"] for each in again} == {f"not for us: {desk.folder}"}  # type: ignore[index]
 
 
 def test_a_dead_letter_comes_back_and_its_file_into_the_graph(desk: Desk) -> None:

@@ -14,6 +14,7 @@ import pytest
 from deploy import packaging
 from deploy.packaging import LOCKS, PACKAGES, ROOT, PackagingError, Target, build_package, package_key
 from pipeline_assets.flows import FunctionPackage as Package
+from tests.worlds.stack import built_packages
 
 #: Heavy libraries that no ingest function may carry: frames and models belong to functions and assets of their own.
 HEAVY = ("dagster", "polars", "pandas", "pyarrow", "sklearn", "scipy", "numpy", "duckdb")
@@ -37,8 +38,8 @@ print(json.dumps({"seconds": seconds, "files": files, "heavy": found, "callable"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return packaging.build_packages(tmp_path_factory.mktemp("packages"))
+def built() -> dict[str, Path]:
+    return built_packages()
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ class TestTheGenerator:
 
     def test_a_minute_that_was_cut_short_is_completed(self, cloud: RunningStack) -> None:
         minute = MINUTE.replace(minute=31)
-        write_minute(cloud.access.s3, cloud.access.bucket("stocks"), minute, files=20)
+        write_minute(cloud.access.open_bucket("stocks"), minute, files=20)
         told = invoke(cloud, {**SCHEDULED, "time": minute.isoformat()})
         assert (told["files"], told["there"]) == (30, 20)
         assert set(versions(cloud, "stocks/20260302T1431").values()) == {1}
@@ -92,7 +92,7 @@ class TestTheGenerator:
         minute = MINUTE.replace(minute=32)
         cloud.access.s3.put_object(Bucket=bucket, Key="elsewhere/20260302T1432.csv", Body=b"not below stocks/")
         for _ in range(2):
-            write_minute(cloud.access.s3, bucket, minute)
+            write_minute(cloud.access.storage.bucket(bucket), minute)
 
         def told() -> Counter[str]:
             receipts = [report.receipt for report in ledger.pending("stocks", limit=10_000)]

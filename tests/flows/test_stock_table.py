@@ -217,23 +217,31 @@ class TestOnTheWay:
         assert loads.load(version) == again
 
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-    def test_it_may_die_at_any_call(self, world: StockWorld, *, after: bool) -> None:
+    def test_it_may_die_at_any_call(self, world: StockWorld, subtests: pytest.Subtests, *, after: bool) -> None:
         """Killed before or after each call in turn, and delivered again: items, counts and quarantine are the same."""
-        for at in range(1, 100):
-            version = world.put(f"{at}.csv", *self.ROWS)
-            fate = Fate(at, after)
-            with suppress(DeadError):
-                STOCK_FLOW.ingest(version, world.stores(fate))
-            if fate.calls < at:
-                break
-            receipt = world.ingest(version)
-            assert receipt.counts == Counts(received=10, accepted=7, duplicate=1, quarantined=2)
-            assert world.rejected(receipt) == [(9, "one_price"), (10, "price_positive")]
-            assert {item["owner"].split("/")[-3] for item in world.items()} == {version.id}
-        assert at > 20
+        calls = self._calls(world)
+        for at, name in enumerate(calls, 1):
+            with subtests.test(f"{'after' if after else 'before'} call {at}, {name}"):
+                version = world.put(f"{at}.csv", *self.ROWS)
+                fate = Fate(at, after)
+                with suppress(DeadError):
+                    STOCK_FLOW.ingest(version, world.stores(fate))
+                assert fate.calls == at
+                receipt = world.ingest(version)
+                assert receipt.counts == Counts(received=10, accepted=7, duplicate=1, quarantined=2)
+                assert world.rejected(receipt) == [(9, "one_price"), (10, "price_positive")]
+                assert {item["owner"].split("/")[-3] for item in world.items()} == {version.id}
         assert len(world.items()) == 7
-        totals = world.ledger.totals("stocks")
-        assert (totals.objects, totals.counts.received) == (at, 10 * at)
+        totals, files = world.ledger.totals("stocks"), len(calls) + 2
+        assert (totals.objects, totals.counts.received) == (files, 10 * files)
+
+    def _calls(self, world: StockWorld) -> list[str]:
+        """The names of the calls that a file makes which takes over what another one said."""
+        world.load("first.csv", *self.ROWS)
+        undisturbed = Fate()
+        STOCK_FLOW.ingest(world.put("second.csv", *self.ROWS), world.stores(undisturbed))
+        assert len(undisturbed.made) > 20
+        return undisturbed.made
 
     def test_of_two_workers_one_goes_on(self, world: StockWorld) -> None:
         version = world.put("a.csv", *self.ROWS)
@@ -243,24 +251,26 @@ class TestOnTheWay:
         assert world.ledger.totals("stocks").objects == 1
 
     @pytest.mark.parametrize("redo", [False, True], ids=["the same event", "a redo"])
-    def test_somebody_else_may_do_all_of_it_at_any_moment(self, world: StockWorld, *, redo: bool) -> None:
+    def test_somebody_else_may_do_all_of_it_at_any_moment(
+        self, world: StockWorld, subtests: pytest.Subtests, *, redo: bool
+    ) -> None:
         """Before each call in turn another worker does the whole object: nothing is counted twice or undone."""
-        for at in range(1, 100):
-            version = world.put(f"{at}.csv", *self.ROWS)
-            company = Company(at, meanwhile=partial(world.ingest, version, redo=redo))
-            with suppress(TransientError):
-                STOCK_FLOW.ingest(version, world.stores(company))
-            if company.calls < at:
-                break
-            receipt = world.ingest(version)
-            assert receipt.counts == Counts(received=10, accepted=7, duplicate=1, quarantined=2)
-            assert world.rejected(receipt) == [(9, "one_price"), (10, "price_positive")]
-            assert {item["owner"].rpartition("/")[0] for item in world.items()} == {
-                f"{version.stamp}/{version.id}/{receipt.run:06d}"
-            }
-        assert at > 20
-        totals = world.ledger.totals("stocks")
-        assert (totals.objects, totals.counts.received) == (at, 10 * at)
+        calls = self._calls(world)
+        for at, name in enumerate(calls, 1):
+            with subtests.test(f"before call {at}, {name}"):
+                version = world.put(f"{at}.csv", *self.ROWS)
+                company = Company(at, meanwhile=partial(world.ingest, version, redo=redo))
+                with suppress(TransientError):
+                    STOCK_FLOW.ingest(version, world.stores(company))
+                assert company.calls >= at
+                receipt = world.ingest(version)
+                assert receipt.counts == Counts(received=10, accepted=7, duplicate=1, quarantined=2)
+                assert world.rejected(receipt) == [(9, "one_price"), (10, "price_positive")]
+                assert {item["owner"].rpartition("/")[0] for item in world.items()} == {
+                    f"{version.stamp}/{version.id}/{receipt.run:06d}"
+                }
+        totals, files = world.ledger.totals("stocks"), len(calls) + 2
+        assert (totals.objects, totals.counts.received) == (files, 10 * files)
 
     def _through(self, world: StockWorld) -> Receipt:
         return world.ingest(world.versions[-1])

@@ -81,7 +81,7 @@ def test_a_minute_of_the_market_that_is_written_twice_comes_in_once(cloud: Runni
     ledger = Ledger(cloud.access.dynamodb, cloud.access.table("ledger"))
     before = ledger.totals("stocks")
     for _ in range(2):
-        write_minute(cloud.access.s3, cloud.access.bucket("stocks"), MINUTE)
+        write_minute(cloud.access.open_bucket("stocks"), MINUTE)
     until(lambda: ledger.totals("stocks").objects >= before.objects + 50)
     files = dict(minute_files(MINUTE))
     (told,) = [bars for key, bars in files.items() if key.endswith("_03.csv")]
@@ -128,7 +128,7 @@ class TestInDagster:
     def test_a_day_is_redone_with_the_same_result_and_a_picture(self, cloud: RunningStack) -> None:
         ledger = Ledger(cloud.access.dynamodb, cloud.access.table("ledger"))
         minute, before = MINUTE.replace(month=5), ledger.totals("stocks")
-        write_minute(cloud.access.s3, cloud.access.bucket("stocks"), minute, files=3)
+        write_minute(cloud.access.open_bucket("stocks"), minute, files=3)
         until(lambda: ledger.totals("stocks").objects == before.objects + 3)
         held, account = prices(cloud, "CSTA"), ledger.account("stocks", "2026-05-01")
         done, checks = materialized("2026-05-01")

@@ -23,9 +23,10 @@ from deploy.local.engine_environment import install_engines
 from deploy.local.instance import Instance, port_answers
 from deploy.local.processes import end_group, kill_group, start
 from deploy.local.stack import cloud_session
-from deploy.packaging import build_packages
+from deploy.packaging import OUT
 from deploy.stack import TEMPLATE, DeployError, deploy_stack, outputs_by_kind, stack_outputs
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from tests.worlds.stack import built_packages
 
 if TYPE_CHECKING:
     import boto3
@@ -78,10 +79,9 @@ class Cloud:
 
 
 @pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("packages")
-    build_packages(folder)
-    return folder
+def packages() -> Path:
+    built_packages()
+    return OUT
 
 
 @pytest.fixture(scope="module")

@@ -187,9 +187,9 @@ def test_an_enveloped_message_that_was_kept_is_put_into_the_queue_again(tickets:
     receipt = tickets.receipt(key, version)
     body = json.dumps(in_sns(in_event_bridge(tickets.bucket, key, version)))
     with tickets.stores() as stores:
-        stores.quarantine.keep_message("kept-message", body, "foreign_message", "it has no list 'Records'")
+        stores.quarantine.messages.keep("kept-message", body, "foreign_message", "it has no list 'Records'")
         assert replay_message("kept-message", stores, EventQueue(tickets.access.sqs, tickets.access.queue("tickets")))
-        assert stores.quarantine.message("kept-message") is None
+        assert stores.quarantine.messages.read("kept-message") is None
     tickets.wait(lambda: tickets.ledger.deliveries(receipt.id) == 2)
 
 

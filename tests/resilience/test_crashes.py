@@ -126,17 +126,18 @@ def _chosen(world: TwoVersions, calls: list[tuple[int, str]]) -> list[tuple[int,
     return [(at, call) for at, call in numbered if calls.index(call) == at - 1]
 
 
-def test_a_death_in_a_redo_is_mended_by_the_next_one(world: TwoVersions) -> None:
+def test_a_death_in_a_redo_is_mended_by_the_next_one(world: TwoVersions, subtests: pytest.Subtests) -> None:
     older, _ = world.versions
     world.work(older, Fate())
     before, told = world.state()
     for at in range(1, 20):
-        try:
-            world.work(older, Fate(at), redo=True)
-        except DeadError:
-            world.work(older, Fate(), redo=True)
-        drawn, now = world.state()
-        assert drawn == before
-        assert {name: now[name] for name in ("totals", "landed", "days")} == {
-            name: told[name] for name in ("totals", "landed", "days")
-        }
+        with subtests.test(f"before call {at}"):
+            try:
+                world.work(older, Fate(at), redo=True)
+            except DeadError:
+                world.work(older, Fate(), redo=True)
+            drawn, now = world.state()
+            assert drawn == before
+            assert {name: now[name] for name in ("totals", "landed", "days")} == {
+                name: told[name] for name in ("totals", "landed", "days")
+            }

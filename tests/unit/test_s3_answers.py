@@ -20,12 +20,13 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import RawObject
-from pipeline_assets.lake.parquet_objects import GoneError, ParquetObjects, WithheldError
 from pipeline_assets.raw.loads import Loads
 from pipeline_assets.stocks.feed import write_minute
-from pipeline_assets.storage import conditional_puts
+from pipeline_assets.storage import s3 as s3_bucket
 from pipeline_assets.storage.answers import DENIED, DENIED_AT_RECEIVE, TERMINAL, received
-from pipeline_assets.storage.conditional_puts import put_if_absent
+from pipeline_assets.storage.bucket import GoneError, WithheldError
+from pipeline_assets.storage.retries import ATTEMPTS
+from pipeline_assets.storage.s3 import S3Bucket, S3Storage
 
 VERSION = ObjectVersion("bucket", "2026/t.csv", "v1", "abc", 12, "2026-11-20T09:30:00.000Z", "0A1")
 
@@ -79,12 +80,12 @@ def answering(code: str, status: int = 400, times: int = 1, operation: str = "ge
 
 
 def fetch_file(s3: S3Client, version: ObjectVersion) -> None:
-    with downloaded(s3, version, TimeBudget(), TICKETS):
+    with downloaded(S3Storage(s3), version, TimeBudget(), TICKETS):
         pass
 
 
 def fetch_parquet(s3: S3Client, version: ObjectVersion) -> None:
-    ParquetObjects(s3, version.bucket).download(version, Path("/dev/null"))
+    S3Bucket(s3, version.bucket).download(version, Path("/dev/null"))
 
 
 #: All places that download what an event announced, with what each raises for what is given up.
@@ -156,12 +157,12 @@ def test_a_name_that_no_object_can_have_is_given_up_at_once(
 
 
 def put_minute(s3: S3Client) -> object:
-    return write_minute(s3, "bucket", datetime(2026, 11, 20, 9, 30, tzinfo=UTC), files=1).put
+    return write_minute(S3Bucket(s3, "bucket"), datetime(2026, 11, 20, 9, 30, tzinfo=UTC), files=1).put
 
 
 def put_load(s3: S3Client) -> object:
     raw = RawObject("orders", "2026-11-20", "20261120T191500123456Z", "0001")
-    return Loads(s3, "bucket").put_part(raw, pl.DataFrame({"order_id": [1]})).stored.rows
+    return Loads(S3Bucket(s3, "bucket")).put_part(raw, pl.DataFrame({"order_id": [1]})).stored.rows
 
 
 BUSY = ["ConditionalRequestConflict", "OperationAborted", "409"]
@@ -172,7 +173,7 @@ BUSY = ["ConditionalRequestConflict", "OperationAborted", "409"]
 def test_who_puts_where_somebody_else_is_putting_tries_again(
     put: Callable[[S3Client], object], code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conditional_puts, "_PAUSE", 0)
+    monkeypatch.setattr(s3_bucket, "_REST", 0)
     client = client_of_nobody()
     with Stubber(client) as stub:
         stub.add_client_error("put_object", code, "busy", 409)
@@ -185,16 +186,19 @@ def test_who_puts_where_somebody_else_is_putting_tries_again(
 @pytest.mark.parametrize("code", [*BUSY, "PreconditionFailed", "412"])
 def test_a_day_that_somebody_else_is_putting_is_looked_at_again(code: str) -> None:
     with answering(code, 409, operation="put_object") as s3:
-        assert ParquetObjects(s3, "bucket").put_if("k", b"x", None) is False
+        assert S3Bucket(s3, "bucket").put_if_match("k", b"x", None) is None
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailed", "412"])
 def test_what_is_there_is_left_alone(code: str) -> None:
     with answering(code, 412, operation="put_object") as s3:
-        assert put_if_absent(s3, Bucket="bucket", Key="k", Body=b"x") is None
+        assert S3Bucket(s3, "bucket").put_if_absent("k", b"x") is None
 
 
 def test_who_is_busy_for_ever_is_an_error_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conditional_puts, "_PAUSE", 0)
-    with answering("OperationAborted", 409, 5, "put_object") as s3, pytest.raises(TransientError, match="own words"):
+    monkeypatch.setattr(s3_bucket, "_REST", 0)
+    with (
+        answering("OperationAborted", 409, ATTEMPTS, "put_object") as s3,
+        pytest.raises(TransientError, match="own words"),
+    ):
         put_load(s3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
+from pipeline_assets.storage.s3 import S3Bucket
 
 _START = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
@@ -33,13 +34,13 @@ class Bucket:
     def get_paginator(self, _: str) -> Bucket:
         return self
 
-    def paginate(self, **_: str) -> list[dict[str, Any]]:
+    def paginate(self, **_: object) -> list[dict[str, Any]]:
         starts = range(0, len(self._versions), self._page)
         return [{"Versions": self._versions[at : at + self._page]} for at in starts] or [{}]
 
 
 def listed(bucket: Bucket, known: dict[str, ObjectVersion] | None = None) -> list[ObjectVersion]:
-    return list(stored_versions(bucket, "b", lambda version: (known or {}).get(version.id)))  # type: ignore[arg-type]
+    return list(stored_versions(S3Bucket(cast("Any", bucket), "b"), lambda version: (known or {}).get(version.id)))
 
 
 def test_versions_of_one_second_stay_in_the_order_of_the_listing() -> None:
@@ -84,7 +85,7 @@ def test_what_is_no_data_does_not_come_and_is_told() -> None:
     told: list[ObjectVersion] = []
     for number, key in enumerate(["2026/", "_SUCCESS", "a.csv", "out/_temporary/0/a.csv", "z/.a.csv.crc"]):
         bucket.put(key, _START, f"v{number}")
-    found = stored_versions(bucket, "b", lambda _: None, leave_alone=told.append)  # type: ignore[arg-type]
+    found = stored_versions(S3Bucket(cast("Any", bucket), "b"), lambda _: None, leave_alone=told.append)
     assert [version.key for version in found] == ["a.csv"]
     assert [version.key for version in told] == ["2026/", "_SUCCESS", "out/_temporary/0/a.csv", "z/.a.csv.crc"]
 

@@ -18,24 +18,22 @@ from pipeline_assets.curation.day import schema_of
 from pipeline_assets.curation.ingest import CURATION_FLOW, account_of
 from pipeline_assets.curation.quarantine import LakeQuarantine
 from pipeline_assets.curation.stores import FLOW, CurationStores
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
-from pipeline_assets.lake.parquet_objects import ParquetObjects
 from pipeline_assets.operations.access import Access
+from pipeline_assets.storage.s3 import S3Bucket, S3Storage
+from tests.worlds.frames import DATASETS, made, parquet
 from tests.worlds.mortality import Fate, Mortal
 from tests.worlds.stores import make_bucket, make_table
 
 DAY = "2026-03-02"
 MORNING = datetime(2026, 3, 2, 6, tzinfo=UTC)
-DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 STORES, ORDERS, PAYMENTS = DATASETS["stores"], DATASETS["orders"], DATASETS["payments"]
 _SOUND: dict[str, dict[str, Any]] = {
     "stores": {"name": "Shop", "region": "North", "country": "US", "time_zone": "America/Chicago"},
@@ -69,15 +67,7 @@ def row(dataset: Dataset, key: int, **changed: Any) -> dict[str, Any]:
 
 def frame(dataset: Dataset, rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     """Rows as the export writes them."""
-    schema = {column.name: FRAME_TYPES[column.type] for column in stored_columns(dataset)}
-    return pl.DataFrame([{name: each.get(name) for name in schema} for each in rows], schema=schema, orient="row")
-
-
-def parquet(content: pl.DataFrame) -> bytes:
-    """A frame as the bytes of an object."""
-    buffer = io.BytesIO()
-    content.write_parquet(buffer, compression="zstd")
-    return buffer.getvalue()
+    return made(stored_columns(dataset), rows)
 
 
 def load_id(number: int) -> str:
@@ -150,9 +140,10 @@ class CurationWorld:
         curated: Any = Held(s3, "put_object", before_day) if before_day else s3
         dynamodb = Held(dynamodb, *before_ledger) if before_ledger else dynamodb
         return CurationStores(
-            ParquetObjects(s3, self.raw),
-            ParquetObjects(curated, self.curated),
-            LakeQuarantine(s3, self.quarantine, FLOW),
+            S3Storage(s3),
+            S3Bucket(s3, self.raw),
+            S3Bucket(curated, self.curated),
+            LakeQuarantine(S3Bucket(s3, self.quarantine), FLOW),
             Ledger(dynamodb, self.ledger),
         )
 
@@ -228,5 +219,5 @@ class CurationWorld:
 
     def marker(self, load: int = 0, day: str = DAY) -> dict[str, Any] | None:
         """The completion marker of a load, or None while there is none."""
-        text = self.stores().curated.text(LoadName(day, load_id(load)).key)
+        text = self.stores().curated.read(LoadName(day, load_id(load)).key)
         return json.loads(text) if text else None

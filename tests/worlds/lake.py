@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.operations.versions import version_id_of
+from tests.worlds.frames import DATASETS, made, parquet
 from tests.worlds.waiting import until
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PATIENCE = 90.0
-SPECS = {dataset.name: dataset for dataset in ECOMMERCE}
 #: What a column holds where a row does not say and the column's rules want more than a value of its type.
 SOUND = {
     "country": "MX",
@@ -62,25 +60,14 @@ def sound(column: Column) -> Any:
     return None if column.nullable else SOUND.get(column.name, _VALUES[column.type])
 
 
-def parquet(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows, each of which says only what its test is about."""
-    frame = pl.DataFrame(
-        [{column.name: row.get(column.name, sound(column)) for column in columns} for row in rows],
-        schema={column.name: FRAME_TYPES[column.type] for column in columns},
-    )
-    written = io.BytesIO()
-    frame.write_parquet(written, compression="zstd")
-    return written.getvalue()
-
-
 def stored(dataset: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
     """A raw object's bytes."""
-    return parquet(stored_columns(SPECS[dataset]), rows)
+    return parquet(made(stored_columns(DATASETS[dataset]), rows, sound))
 
 
 def foreign(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> bytes:
     """A file from elsewhere, with the columns of the source, personal data and all."""
-    return parquet(dataset.columns, rows)
+    return parquet(made(dataset.columns, rows, sound))
 
 
 class Lake:
@@ -106,8 +93,9 @@ class Lake:
 
     def put_deleted(self, raw: RawObject, rows: Sequence[Mapping[str, Any]]) -> str:
         """Put the keys of rows that are gone, each with its `deleted_at`; the id that the receipt will have."""
-        key_columns = [SPECS[raw.dataset].column(name) for name in SPECS[raw.dataset].key]
-        return self.put(raw.key, parquet([*key_columns, Column("deleted_at", "datetime", "when it went")], rows))
+        key_columns = [DATASETS[raw.dataset].column(name) for name in DATASETS[raw.dataset].key]
+        columns = [*key_columns, Column("deleted_at", "datetime", "when it went")]
+        return self.put(raw.key, parquet(made(columns, rows, sound)))
 
     def finish(self, name: LoadName, objects: Sequence[LoadedObject]) -> None:
         """Put the manifest of a load."""

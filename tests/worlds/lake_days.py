@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Column
-from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.lake.tables import REJECTED_ROWS, LakeTable, curated_table
+from tests.worlds.frames import made, parquet
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,16 +34,9 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def parquet(table: LakeTable, rows: Sequence[Mapping[str, Any]], *, without: Sequence[str] = ()) -> bytes:
+def _object(table: LakeTable, rows: Sequence[Mapping[str, Any]], *, without: Sequence[str] = ()) -> bytes:
     """An object of a table; `without` leaves columns out, as an object from before they were added."""
-    columns = [column for column in table.columns if column.name not in without]
-    frame = pl.DataFrame(
-        [{column.name: row.get(column.name, default(column)) for column in columns} for row in rows],
-        schema={column.name: FRAME_TYPES[column.type] for column in columns},
-    )
-    written = io.BytesIO()
-    frame.write_parquet(written, compression="zstd")
-    return written.getvalue()
+    return parquet(made([column for column in table.columns if column.name not in without], rows, default))
 
 
 def default(column: Column) -> Any:
@@ -57,7 +47,7 @@ def put_day(
     s3: S3Client, bucket: str, dataset: str, day: str, rows: Sequence[Mapping[str, Any]], *, without: Sequence[str] = ()
 ) -> int:
     """Put a curated day and return its size in bytes."""
-    body = parquet(TABLES[dataset], rows, without=without)
+    body = _object(TABLES[dataset], rows, without=without)
     s3.put_object(Bucket=bucket, Key=curated_key(dataset, day), Body=body)
     return len(body)
 
@@ -67,4 +57,4 @@ def put_rejected(
 ) -> None:
     """Put the rejected rows of one raw object."""
     key = f"{quarantine_prefix(dataset, day)}{receipt}.parquet"
-    s3.put_object(Bucket=bucket, Key=key, Body=parquet(REJECTED_ROWS, rows))
+    s3.put_object(Bucket=bucket, Key=key, Body=_object(REJECTED_ROWS, rows))

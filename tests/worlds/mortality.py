@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.graph.store import PurchaseGraph
+from pipeline_assets.storage.s3 import S3Storage
 from pipeline_assets.tickets.stores import TicketStores
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def mortal_stores(cloud: RunningStack, table: str, fate: Fate) -> TicketStores:
     dynamodb = Mortal(
         cloud.access.dynamodb, fate, ("batch_write_item", "transact_write_items", "update_item", "get_item")
     )
-    s3 = Mortal(cloud.access.s3, fate, ("get_object", "head_object", "put_object", "delete_objects"))
+    s3: Any = Mortal(cloud.access.s3, fate, ("get_object", "head_object", "put_object", "delete_objects"))
+    storage = S3Storage(s3)
     graph = Mortal(PurchaseGraph(cloud.graph), fate, ("load", "write", "finish", "known", "told"))
-    quarantine = Quarantine(s3, cloud.access.bucket("quarantine"), "tickets")  # type: ignore[arg-type]
-    return TicketStores(s3, Ledger(dynamodb, table), graph, quarantine)  # type: ignore[arg-type]
+    quarantine = JsonLinesQuarantine(storage.bucket(cloud.access.bucket("quarantine")), "tickets")
+    return TicketStores(storage, Ledger(dynamodb, table), graph, quarantine)  # type: ignore[arg-type]

@@ -8,19 +8,18 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
-import polars as pl
-
 from deploy.samples import shop_database
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Column, Dataset
-from pipeline_assets.lake.frame_types import FRAME_TYPES
 from tests.engines import shop_mariadb
 from tests.engines.mariadb_server import MariaDbServer
+from tests.worlds.frames import DATASETS, made
 
-SPECS = {dataset.name: dataset for dataset in ECOMMERCE}
+if TYPE_CHECKING:
+    import polars as pl
+
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _VALUES: Mapping[str, Any] = {
     "text": "x",
@@ -53,7 +52,7 @@ class SqliteDatabase:
 
     def put(self, dataset: str, rows: Sequence[Mapping[str, Any]]) -> None:
         with closing(sqlite3.connect(self._path)) as database:
-            shop_database.put_rows(database, SPECS[dataset], frame_of(SPECS[dataset], rows))
+            shop_database.put_rows(database, DATASETS[dataset], frame_of(DATASETS[dataset], rows))
             database.commit()
 
     def run(self, statement: str) -> None:
@@ -70,7 +69,7 @@ class MariaDbDatabase:
         self.url = shop_mariadb.make_tables(server, self._name, {})
 
     def put(self, dataset: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        shop_mariadb.put_rows(self._server, self._name, SPECS[dataset], frame_of(SPECS[dataset], rows))
+        shop_mariadb.put_rows(self._server, self._name, DATASETS[dataset], frame_of(DATASETS[dataset], rows))
 
     def run(self, statement: str) -> None:
         self._server.run(statement, self._name)
@@ -78,10 +77,7 @@ class MariaDbDatabase:
 
 def frame_of(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Rows with all columns of the source."""
-    return pl.DataFrame(
-        [{column.name: row.get(column.name, _sound(column)) for column in dataset.columns} for row in rows],
-        schema={column.name: FRAME_TYPES[column.type] for column in dataset.columns},
-    )
+    return made(dataset.columns, rows, _sound)
 
 
 def orders(first: int, number: int, at: datetime = NOON, **values: object) -> list[dict[str, object]]:

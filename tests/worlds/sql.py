@@ -6,6 +6,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from pipeline_assets.lake.tables import LakeBucket
+from pipeline_assets.storage.bucket import Bucket
+from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.lake_days import at, put_day, put_rejected
 
 if TYPE_CHECKING:
@@ -46,6 +49,11 @@ def customer(number: int, country: str, **more: Any) -> dict[str, Any]:
 def question(number: int, system: str, seconds: str | None, **more: Any) -> dict[str, Any]:
     values = {"query_id": number, "system": system, "asked_at": at("2026-03-01 10:00"), "text": "my card question"}
     return {**values, "seconds": seconds and Decimal(seconds), "asked_by": "p1", "_load_id": "L1", **more}
+
+
+def lake_buckets(s3: S3Client, curated: str = CURATED) -> dict[LakeBucket, Bucket]:
+    """The buckets of a lake as an engine takes them."""
+    return {"curated": S3Bucket(s3, curated), "quarantine": S3Bucket(s3, QUARANTINE)}
 
 
 def put_lake(s3: S3Client) -> None:

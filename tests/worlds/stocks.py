@@ -15,6 +15,7 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.stocks.ingest import STOCK_FLOW
 from pipeline_assets.stocks.stores import StockSettings, StockStores
+from pipeline_assets.storage.s3 import S3Storage
 from tests.worlds.mortality import Fate, Mortal
 from tests.worlds.stores import ledger_table, make_bucket, make_table
 
@@ -47,7 +48,7 @@ class StockWorld:
         mortal_s3: Any = Mortal(s3, fate or Fate(), ("get_object", "put_object", "delete_objects"))
         mortal_dynamodb: Any = Mortal(dynamodb, fate or Fate(), _WRITES)
         settings = StockSettings("", self.cloud.access.bucket("quarantine"), self.ledger_table, self.table)
-        return StockStores.of(mortal_s3, mortal_dynamodb, settings)
+        return StockStores.of(S3Storage(mortal_s3), mortal_dynamodb, settings)
 
     @property
     def ledger(self) -> Ledger:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets.stores import TicketStores
@@ -81,8 +81,8 @@ class TicketCloud:
     @contextmanager
     def stores(self) -> Iterator[TicketStores]:
         """The stores of the instance, for work that no function does."""
-        quarantine = Quarantine(self.access.s3, self.access.bucket("quarantine"), "tickets")
-        yield TicketStores(self.access.s3, self.ledger, PurchaseGraph(self.cloud.graph), quarantine)
+        quarantine = JsonLinesQuarantine(self.access.open_bucket("quarantine"), "tickets")
+        yield TicketStores(self.access.storage, self.ledger, PurchaseGraph(self.cloud.graph), quarantine)
 
     def wait(self, look: Any) -> Any:
         """What `look` returns, as soon as it is something."""

@@ -14,7 +14,7 @@ from uuid import uuid4
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets.ingest import TICKET_FLOW
@@ -46,9 +46,9 @@ class TicketWorld:
 
     def stores(self, graph: Any = None) -> TicketStores:
         access = self.cloud.access
-        quarantine = Quarantine(access.s3, access.bucket("quarantine"), "tickets")
+        quarantine = JsonLinesQuarantine(access.open_bucket("quarantine"), "tickets")
         ledger = Ledger(access.dynamodb, self.table)
-        return TicketStores(access.s3, ledger, graph or PurchaseGraph(self.cloud.graph), quarantine)
+        return TicketStores(access.storage, ledger, graph or PurchaseGraph(self.cloud.graph), quarantine)
 
     def put(
         self, key: str, *rows: str, header: str = HEADER, cut: bool = False, emptied: bool = False
