@@ -17,10 +17,30 @@ from pipeline_assets.storage.bucket import GoneError, Storage
 
 @contextmanager
 def downloaded(storage: Storage, version: ObjectVersion, budget: TimeBudget, dataset: Dataset) -> Iterator[Path]:
-    """The object's bytes in a temporary file of its own, which is removed afterwards.
+    """Download an object into a temporary file of its own, which is removed afterwards.
 
-    Raises `RefusedFileError` when the version is too large or can never be had, `TransientError` when it cannot be read
-    now.
+    Parameters
+    ----------
+    storage
+        Where the object is.
+    version
+        The object version.
+    budget
+        The time that there is; it is looked at between chunks.
+    dataset
+        What the object is of: its name is that of the flow, its rules say why a file is refused.
+
+    Yields
+    ------
+    Path
+        The file.
+
+    Raises
+    ------
+    RefusedFileError
+        The version is too large, or can never be had.
+    TransientError
+        It cannot be read now.
     """
     if version.size > LARGEST_OBJECT:
         raise refused(dataset, "size", version.key, f"it has {version.size} bytes")

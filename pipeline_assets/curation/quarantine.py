@@ -49,7 +49,17 @@ class LakeQuarantine:
         return self._messages
 
     def keep(self, version: ObjectVersion, run: int, rejected: pl.DataFrame) -> None:
-        """Keep the rejected rows of a raw object in place of what an earlier run left; none at all for no rows."""
+        """Keep the rejected rows of a raw object in place of what an earlier run left; none at all for no rows.
+
+        Parameters
+        ----------
+        version
+            The raw object.
+        run
+            Which run of it, from 1.
+        rejected
+            Columns of `curation.source.QUARANTINED`.
+        """
         key = _key(version)
         if rejected.is_empty():
             self._bucket.delete_all([key])

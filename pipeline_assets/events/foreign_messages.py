@@ -15,7 +15,17 @@ _SUFFIX = ".jsonl"
 
 
 class ForeignMessages:
-    """Foreign messages of one flow; `masked` is what their text goes through before it is kept."""
+    """Foreign messages of one flow.
+
+    Parameters
+    ----------
+    bucket
+        The bucket of the quarantine.
+    flow
+        Name of the flow.
+    masked
+        What the text of a message goes through before it is kept.
+    """
 
     def __init__(self, bucket: Bucket, flow: str, masked: Callable[[str], str] = str) -> None:
         self._bucket = bucket
@@ -23,7 +33,22 @@ class ForeignMessages:
         self._masked = masked
 
     def keep(self, message_id: str, body: str, rule: str, reason: str) -> None:
-        """Keep a message that announces no object; raises `TransientError` when it cannot be kept now."""
+        """Keep a message that announces no object.
+
+        Parameters
+        ----------
+        message_id
+            Id of the message in its queue.
+        body
+            Its text.
+        rule, reason
+            Which rule it broke, and the sentence about it.
+
+        Raises
+        ------
+        TransientError
+            It cannot be kept now.
+        """
         document = {
             "message_id": message_id,
             "rule": rule,

@@ -46,7 +46,17 @@ class Quarantine(Protocol):
 
 
 class JsonLinesQuarantine:
-    """The quarantine of one flow as JSON lines; `masked` is what foreign messages go through before they are kept."""
+    """Quarantine of one flow as JSON lines.
+
+    Parameters
+    ----------
+    bucket
+        The bucket of the quarantine.
+    flow
+        Name of the flow.
+    masked
+        What foreign messages go through before they are kept.
+    """
 
     def __init__(self, bucket: Bucket, flow: str, masked: Callable[[str], str] = str) -> None:
         self._bucket = bucket
@@ -59,7 +69,19 @@ class JsonLinesQuarantine:
         return self._messages
 
     def keep_rows(self, version: ObjectVersion, run: int, header: Sequence[str], rows: Sequence[Rejection]) -> None:
-        """Keep the rejected rows of one batch; nothing is written for none."""
+        """Keep the rejected rows of one batch; nothing is written for none.
+
+        Parameters
+        ----------
+        version
+            The object version that they are of.
+        run
+            Which run of it, from 1.
+        header
+            Names of its columns.
+        rows
+            The rejected rows, in their order.
+        """
         if not rows:
             return
         documents = (
@@ -76,7 +98,19 @@ class JsonLinesQuarantine:
         put_json_lines(self._bucket, f"{self._prefix(version.id, run)}{rows[0].number:012d}.jsonl", documents)
 
     def keep_file(self, version: ObjectVersion, run: int, rule: str, reason: str, shown: str) -> None:
-        """Keep the refusal of a whole file, with what was seen of it; its bytes stay where they arrived."""
+        """Keep the refusal of a whole file; its bytes stay where they arrived.
+
+        Parameters
+        ----------
+        version
+            The object version.
+        run
+            Which run of it, from 1.
+        rule, reason
+            Which rule it broke, and the sentence about it.
+        shown
+            What was seen of it.
+        """
         document = {**_place(version), "rule": rule, "reason": reason, "shown": shown}
         put_json_lines(self._bucket, f"{self._prefix(version.id, run)}file.jsonl", [document])
 

@@ -31,15 +31,32 @@ def stored_versions(
     prefix: str = "",
     leave_alone: Callable[[ObjectVersion], None] = _in_silence,
 ) -> Iterator[ObjectVersion]:
-    """Every version of every object below a prefix, delete markers left out: keys in order, oldest versions first.
+    """List every version of every object below a prefix, without deletions, each in its place in the order.
 
-    `known` gives a version as it was first announced (its receipt's source, say), or None. It is asked by the `id`
-    alone, which for a versioned object depends on no time. Objects without a version id come as well, but an event
-    names their versions otherwise than a listing can: `known` does not find them. What is no data by its name does not
-    come; `leave_alone` is told of it.
+    The listing is not one moment: what is put meanwhile may be in it or not. Objects without a version id come as well,
+    but an event names their versions otherwise than a listing can: `known` does not find them.
 
-    The listing is not one moment: what is put meanwhile may be in it or not. Raises `TransientError` when the bucket
-    cannot be listed.
+    Parameters
+    ----------
+    bucket
+        The bucket.
+    known
+        Gives a version as it was first announced (its receipt's source, say), or None. It is asked by the `id` alone,
+        which for a versioned object depends on no time.
+    prefix
+        Beginning of the keys.
+    leave_alone
+        Told of what is no data by its name, and so does not come.
+
+    Returns
+    -------
+    iterator of ObjectVersion
+        By key, of one key the oldest first.
+
+    Raises
+    ------
+    TransientError
+        The bucket cannot be listed.
     """
     for key, versions in groupby(_listed(bucket, prefix), key=attrgetter("key")):
         listed = list(versions)[::-1]
@@ -51,10 +68,25 @@ def stored_versions(
 
 
 def current_versions(bucket: Bucket, prefix: str) -> list[ObjectVersion]:
-    """The current version of every object below a prefix, in the order of their keys.
+    """List the current version of every object below a prefix.
 
-    Times are those of a listing. The ids are those of the events where the bucket keeps versions. Raises
-    `TransientError` when the bucket cannot be listed.
+    Parameters
+    ----------
+    bucket
+        The bucket.
+    prefix
+        Beginning of the keys.
+
+    Returns
+    -------
+    list of ObjectVersion
+        In the order of their keys. Times are those of the listing; ids are those of the events where the bucket keeps
+        versions.
+
+    Raises
+    ------
+    TransientError
+        The bucket cannot be listed.
     """
     versions = bucket.versions(prefix)
     return [_as_listed(bucket.name, each, "") for each in versions if each.latest and not each.marker]

@@ -12,9 +12,24 @@ _TRAILER: Final = 8
 
 
 def parquet_tail(bucket: Bucket, key: str) -> Tail | None:
-    """The last bytes of an object, the whole footer among them, or None while there is none.
+    """Read the last bytes of a Parquet object, the whole footer among them.
 
-    Raises `TransientError` when the bucket does not answer.
+    Parameters
+    ----------
+    bucket
+        The bucket.
+    key
+        Key of the object.
+
+    Returns
+    -------
+    Tail or None
+        None while there is no object.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
     """
     tail = bucket.tail(key, _TAIL_BYTES)
     if tail is None:

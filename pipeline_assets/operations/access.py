@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 
 from pipeline_assets.storage.bucket import Bucket
-from pipeline_assets.storage.s3 import S3Storage
+from pipeline_assets.storage.s3 import S3Storage, open_storage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from neo4j import Driver
+
+    from pipeline_assets.storage.s3 import S3Client
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,17 @@ class Access:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - its type follows from the name
         """A boto3 client of any service."""
-        session = boto3.Session(region_name=self.document["region"], **self.document["credentials"])
-        return session.client(cast("Any", service), endpoint_url=self.document["endpoint_url"])
-
-    @cached_property
-    def s3(self) -> S3Client:
-        """Client of the buckets."""
-        return cast("S3Client", self.client("s3"))
+        return self._session().client(cast("Any", service), endpoint_url=self.document["endpoint_url"])
 
     @cached_property
     def storage(self) -> S3Storage:
         """The buckets."""
-        return S3Storage(self.s3)
+        return open_storage(session=self._session(), endpoint_url=self.document["endpoint_url"])
+
+    @property
+    def s3(self) -> S3Client:
+        """Client of the buckets, for what is about a bucket itself."""
+        return self.storage.client
 
     def open_bucket(self, name: str) -> Bucket:
         """The bucket with this logical name."""
@@ -62,6 +62,9 @@ class Access:
         return GraphDatabase.driver(
             graph["uri"], auth=(graph["user"], graph["password"]), notifications_min_severity="OFF"
         )
+
+    def _session(self) -> boto3.Session:
+        return boto3.Session(region_name=self.document["region"], **self.document["credentials"])
 
     def bucket(self, name: str) -> str:
         """Name of the bucket with this logical name."""

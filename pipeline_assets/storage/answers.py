@@ -112,7 +112,7 @@ def is_gone(error: Exception) -> bool:
     return found is not None and found.gone
 
 
-def put_conflict(error: ClientError) -> PutConflict | None:
+def put_conflict(error: Exception) -> PutConflict | None:
     """What a conditional put met, or None for any other error."""
     return _CONFLICTS.get(error_code(error))
 

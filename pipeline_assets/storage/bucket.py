@@ -59,8 +59,8 @@ class StoredObject:
 class ListedVersion:
     """A version of an object as its bucket lists it, `marker` saying that it is a deletion.
 
-    `version_id` is empty for what was put while the bucket kept no versions, `etag` and `size` (bytes) of a deletion
-    are empty; `modified` is in UTC, on S3 to the second.
+    `version_id` is empty for what was put while the bucket kept no versions; a deletion has no etag and no bytes;
+    `modified` is in UTC, on S3 to the second.
     """
 
     key: str
@@ -93,27 +93,48 @@ def pass_on() -> None:
 
 
 class Bucket(Protocol):
-    """The objects of one bucket."""
+    """Objects of one bucket; every method raises `TransientError` when the store does not answer now."""
 
     @property
     def name(self) -> str:
         """The name of the bucket."""
 
     def objects(self, prefix: str = "", *, after: str = "") -> Iterator[StoredObject]:
-        """List the objects below a prefix whose keys are greater than `after`, in the order of their keys."""
+        """List objects, in the order of their keys.
+
+        Parameters
+        ----------
+        prefix
+            Beginning of the keys.
+        after
+            Key that all of them are greater than.
+
+        Returns
+        -------
+        iterator of StoredObject
+            Without version ids and metadata, which no listing of objects tells.
+        """
 
     def versions(self, prefix: str = "") -> Iterator[ListedVersion]:
-        """List all versions below a prefix, deletions included.
+        """List all versions, deletions included.
 
-        Versions come in the order of their keys and of one key the newest first, and so do deletions; which of a
-        version and a deletion of one key comes first is not said.
+        Parameters
+        ----------
+        prefix
+            Beginning of the keys.
+
+        Returns
+        -------
+        iterator of ListedVersion
+            Versions come in the order of their keys and of one key the newest first, and so do deletions; which of a
+            version and a deletion of one key comes first is not said.
         """
 
     def versions_of(self, key: str) -> Iterator[ListedVersion]:
-        """List the versions of one object, as `versions` does."""
+        """List the versions of one object, deletions included, as `versions` does."""
 
     def head(self, of: str | Version) -> StoredObject | None:
-        """Tell of an object or a version without its content; None when it is not there."""
+        """Tell of an object, or of a version, without its content; None when it is not there."""
 
     def read(self, key: str) -> bytes | None:
         """Read a small object whole; None when it is not there."""
@@ -122,46 +143,144 @@ class Bucket(Protocol):
         """Stream an object line by line, without line ends; no lines when it is not there."""
 
     def tail(self, key: str, size: int) -> Tail | None:
-        """Read the last bytes of an object, all of one that has no more than `size`; None when it is not there."""
+        """Read the end of an object.
+
+        Parameters
+        ----------
+        key
+            Key of the object.
+        size
+            How many bytes at most.
+
+        Returns
+        -------
+        Tail or None
+            All of an object that has no more; None when it is not there.
+        """
 
     def read_range(self, version: Version, begin: int, end: int) -> bytes:
-        """Read the bytes of a version from `begin` up to `end`.
+        """Read a part of a version.
+
+        Parameters
+        ----------
+        version
+            What to read.
+        begin, end
+            First byte, and the one after the last.
+
+        Returns
+        -------
+        bytes
+            The part.
 
         Raises
         ------
         GoneError
-            It is not there any more, or `WithheldError`: it can never be had as things are.
+            It is not there any more, or, as a `WithheldError`, can never be had as things are.
         """
 
     def chunks(self, version: Version) -> Iterator[bytes]:
-        """Stream a version in chunks of a few MiB; raises like `read_range`."""
+        """Stream a version.
+
+        Parameters
+        ----------
+        version
+            What to read.
+
+        Returns
+        -------
+        iterator of bytes
+            Chunks of a few MiB.
+
+        Raises
+        ------
+        GoneError
+            It is not there any more, or, as a `WithheldError`, can never be had as things are.
+        """
 
     def download(self, version: Version, path: Path, between: Callable[[], None] = pass_on) -> None:
-        """Write a version to a file, chunk by chunk, calling `between` after each; raises like `read_range`."""
+        """Write a version to a file, chunk by chunk.
+
+        Parameters
+        ----------
+        version
+            What to read.
+        path
+            The file; what it holds is replaced.
+        between
+            Called after each chunk; what it raises ends the download.
+
+        Raises
+        ------
+        GoneError
+            It is not there any more, or, as a `WithheldError`, can never be had as things are.
+        """
 
     def put(
         self, key: str, body: bytes | Path, *, content_type: str = "", metadata: Mapping[str, str] | None = None
     ) -> Put:
-        """Put an object, of bytes or of a file, whatever is there."""
+        """Put an object, whatever is there.
+
+        Parameters
+        ----------
+        key
+            Key of the object.
+        body
+            Content, or the file that has it.
+        content_type
+            Media type that is kept with it.
+        metadata
+            The object's own words, kept with it.
+
+        Returns
+        -------
+        Put
+            What was put.
+        """
 
     def put_if_absent(
         self, key: str, body: bytes | Path, *, content_type: str = "", metadata: Mapping[str, str] | None = None
     ) -> Put | None:
-        """Put an object where there is none; None when there is one.
+        """Put an object where there is none: the first to come wins.
 
         Where somebody else is putting one at this moment, it is tried again for some seconds.
+
+        Parameters
+        ----------
+        key, body, content_type, metadata
+            As of `put`.
+
+        Returns
+        -------
+        Put or None
+            None when there is an object.
         """
 
     def put_if_match(self, key: str, body: bytes | Path, etag: str | None) -> Put | None:
-        """Put an object in place of the one with `etag`, or of none where that is None.
+        """Put an object in place of the one that was seen.
 
-        None when something else is there by now, or somebody is putting it at this moment: look again.
+        Parameters
+        ----------
+        key, body
+            As of `put`.
+        etag
+            Etag of what was seen; None where there was no object.
+
+        Returns
+        -------
+        Put or None
+            None when something else is there by now, or somebody is putting it at this moment: look again.
         """
 
     def delete(self, key: str, version_id: str = "") -> None:
-        """Delete an object, which in a bucket with versions hides it, or one version of it for good.
+        """Delete an object, or one version of it for good; what is not there is passed over.
 
-        What is not there is passed over.
+        Parameters
+        ----------
+        key
+            Key of the object.
+        version_id
+            The version; without it the object goes, which in a bucket with versions hides it.
         """
 
     def delete_all(self, keys: Iterable[str]) -> None:

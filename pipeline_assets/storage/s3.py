@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,25 +24,48 @@ from pipeline_assets.storage.bucket import (
     WithheldError,
     pass_on,
 )
+from pipeline_assets.storage.retries import retries
 
 if TYPE_CHECKING:
     from botocore.config import Config
-    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3 import S3Client as S3Client  # noqa: PLC0414 - the type of a client, for others to name
     from mypy_boto3_s3.type_defs import DeleteMarkerEntryTypeDef, ObjectVersionTypeDef
 
 _CHUNK_BYTES: Final = 4 << 20
 _DELETED_AT_ONCE: Final = 1_000
-#: How often, and seconds apart, to put what somebody else is putting at the same time; the client does not by itself.
-_TRIES, _PAUSE = 5, 0.5
+#: Seconds of the first rest and the longest one before what somebody else is putting at the same time is put again;
+#: the client does not by itself.
+_REST, _LONGEST_REST = 0.5, 2.0
 _NO_VERSION: Final = "null"
 #: What a request raises; reading may break off later, and what is read may not fit on the disk.
 _NO_ANSWER: Final = (ClientError, BotoCoreError)
 _NO_CONTENT: Final = (*_NO_ANSWER, OSError)
 
 
-def open_storage(config: Config | None = None) -> S3Storage:
-    """S3 as the environment has it, with a client of its own."""
-    return S3Storage(boto3.client("s3", config=config))
+class _BusyError(TransientError):
+    """Somebody else is putting an object under the key at this moment."""
+
+
+def open_storage(
+    config: Config | None = None, *, session: boto3.Session | None = None, endpoint_url: str | None = None
+) -> S3Storage:
+    """Open S3 with a client of its own.
+
+    Parameters
+    ----------
+    config
+        Time-outs and retries of the client.
+    session
+        Region and credentials; those of the environment where it is not given.
+    endpoint_url
+        Address of what speaks S3; as the environment or AWS has it where it is not given.
+
+    Returns
+    -------
+    S3Storage
+        Its buckets.
+    """
+    return S3Storage((session or boto3).client("s3", config=config, endpoint_url=endpoint_url))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +174,14 @@ class S3Bucket:
         self, key: str, body: bytes | Path, *, content_type: str = "", metadata: Mapping[str, str] | None = None
     ) -> Put | None:
         """Put an object where there is none; None when there is one."""
-        with self._asked("put", key):
-            for left in reversed(range(_TRIES)):
+        for attempt in retries(_BusyError, first=_REST, longest=_LONGEST_REST):
+            with attempt, self._asked("put", key):
                 try:
                     return self._put(key, body, IfNoneMatch="*", **_described(content_type, metadata))
                 except ClientError as error:
-                    conflict = put_conflict(error)
-                    if conflict is PutConflict.TAKEN:
+                    if put_conflict(error) is PutConflict.TAKEN:
                         return None
-                    if conflict is None or not left:
-                        raise
-                    time.sleep(_PAUSE)
+                    raise
         return None
 
     def put_if_match(self, key: str, body: bytes | Path, etag: str | None) -> Put | None:
@@ -232,11 +251,14 @@ class S3Bucket:
         except faults as error:
             if final and (found := refusal(error)):
                 raise (GoneError if found.gone else WithheldError)(found.reason) from error
-            raise self._failure(doing, key, error) from error
+            kind = _BusyError if put_conflict(error) is PutConflict.BUSY else TransientError
+            raise self._failure(doing, key, error, kind) from error
 
-    def _failure(self, doing: str, key: str, why: object) -> TransientError:
+    def _failure(
+        self, doing: str, key: str, why: object, kind: type[TransientError] = TransientError
+    ) -> TransientError:
         uri = f"s3://{self.name}/{key}"
-        return TransientError(f"{uri} could not be {doing}: {why}", object_uri=uri)
+        return kind(f"{uri} could not be {doing}: {why}", object_uri=uri)
 
 
 def _listed(page: Mapping[str, Any]) -> Iterator[ListedVersion]:

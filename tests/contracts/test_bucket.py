@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -282,6 +283,17 @@ class TestPutting:
         tail = bucket.tail("a", 8)
         assert tail is not None
         assert bucket.put_if_match("a", b"3", tail.etag) is not None
+
+    def test_of_many_that_put_at_once_one_is_the_first(self, bucket: Bucket) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            puts = list(threads.map(lambda n: bucket.put_if_absent("a", str(n).encode()), range(16)))
+        (first,) = (n for n, put in enumerate(puts) if put)
+        assert bucket.read("a") == str(first).encode()
+        etag = (bucket.head("a") or pytest.fail("it is there")).etag
+        with ThreadPoolExecutor(8) as threads:
+            puts = list(threads.map(lambda n: bucket.put_if_match("a", f"again {n}".encode(), etag), range(16)))
+        (second,) = (n for n, put in enumerate(puts) if put)
+        assert bucket.read("a") == f"again {second}".encode()
 
     def test_an_object_that_went_away_is_not_replaced(self, bucket: Bucket) -> None:
         put = bucket.put("a", b"1")

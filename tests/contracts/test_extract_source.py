@@ -21,7 +21,6 @@ from pipeline_assets.raw.engines import told
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.mysql import MySql
 from pipeline_assets.raw.source import SourceDatabase, SourceError, Window
-from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.extracts import ALL_ORDERS, CANARIES, CARD, CODE, DATABASES, SSN, ExtractWorld, ids, world_of
 from tests.worlds.source import MariaDbDatabase, SqliteDatabase, orders
 
@@ -51,7 +50,7 @@ class TestColumnsThatCame:
             "pays with [card ending 1111]",
             "XL",
         )
-        assert scan_bucket(S3Bucket(world.s3, world.bucket), CANARIES) == []
+        assert scan_bucket(world.bucket, CANARIES) == []
 
     @pytest.mark.parametrize("name", ["cvv", "CVC2", "card_security_code_2", "security_code"])
     @pytest.mark.parametrize("dataset", [CUSTOMERS, PAYMENTS, QUERY_LOG], ids=lambda each: each.name)
@@ -71,7 +70,7 @@ class TestColumnsThatCame:
         frame = world.frame(export(Request("full", datasets=(dataset,)), world.stores), dataset.name)
         assert not {name.lower(), name} & set(frame.columns)
         assert name not in str(read)
-        assert scan_bucket(S3Bucket(world.s3, world.bucket), CANARIES) == []
+        assert scan_bucket(world.bucket, CANARIES) == []
 
     def test_a_discarding_one_says_so(self, world: ExtractWorld) -> None:
         world.database.put("query_log", [{"query_id": 1}])

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.extract import Request, export
-from tests.worlds.extracts import ALL_ORDERS, DATABASES, NEW_ORDERS, ExtractWorld, ids, world_of
+from tests.worlds.extracts import ALL_ORDERS, DATABASES, NEW_ORDERS, ExtractWorld, ids, quick_world_of
 from tests.worlds.source import NOON, MariaDbDatabase, orders
 
 KEYS = replace(NEW_ORDERS, keys=True)
 
 
 @pytest.fixture(params=DATABASES)
-def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> ExtractWorld:
-    return world_of(request, tmp_path, bare_cloud)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> ExtractWorld:
+    return quick_world_of(request, tmp_path)
 
 
 def ago(hours: float) -> datetime:
@@ -80,7 +79,7 @@ class TestOtherClocks:
         world.database.put("orders", orders(1, 4, ago(0)))
         export(ALL_ORDERS, world.stores)
         for key in world.keys("_keys/recent/"):
-            world.s3.delete_object(Bucket=world.bucket, Key=key)
+            world.bucket.delete(key)
         world.database.put("orders", orders(5, 1, ago(5)))
         manifest = export(NEW_ORDERS, world.stores)
         assert ids(world.frame(manifest)) == [1, 2, 3, 4, 5]

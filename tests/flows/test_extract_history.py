@@ -13,10 +13,9 @@ import pytest
 
 from pipeline_assets.datasets.ecommerce import ORDERS
 from pipeline_assets.lake.manifest import Manifest
-from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.source import SourceDatabase
-from tests.worlds.extracts import ExtractWorld, world_of
+from tests.worlds.extracts import ExtractWorld, quick_world_of
 from tests.worlds.source import orders
 
 #: As the guide on SQL has it.
@@ -105,8 +104,8 @@ class Shop:
 
 
 @pytest.fixture
-def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> ExtractWorld:
-    return world_of(request, tmp_path, bare_cloud)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> ExtractWorld:
+    return quick_world_of(request, tmp_path)
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)

@@ -19,7 +19,6 @@ from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.extract import ExportMode, Request, export
 from pipeline_assets.raw.loads import Part
 from pipeline_assets.raw.source import SourceError
-from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.extracts import (
     ALL_ORDERS,
     CANARIES,
@@ -62,7 +61,7 @@ class TestWhole:
     def test_the_manifest_lies_in_the_bucket_and_says_the_same(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 1))
         manifest = export(ALL_ORDERS, world.stores)
-        body = world.s3.get_object(Bucket=world.bucket, Key=manifest.name.key)["Body"].read()
+        body = world.s3.get_object(Bucket=world.bucket.name, Key=manifest.name.key)["Body"].read()
         assert Manifest.from_json(body.decode()) == manifest
 
     def test_what_does_not_fit_its_type_stays_as_it_was(self, world: ExtractWorld) -> None:
@@ -95,7 +94,7 @@ class TestWhole:
         assert world.frame(manifest, "customers").select("ssn_last_four", "first_name").row(0) == ("6789", "Ada")
         assert "[card ending 1111]" in world.frame(manifest, "query_log")["text"][0]
         assert "123" not in world.frame(manifest, "query_log")["text"][0]
-        assert scan_bucket(S3Bucket(world.s3, world.bucket), CANARIES) == []
+        assert scan_bucket(world.bucket, CANARIES) == []
 
     def test_another_key_gives_other_tokens(self, world: ExtractWorld) -> None:
         world.database.put("payments", [{"payment_id": 1, "card_number": CARD}])
@@ -114,7 +113,7 @@ class TestWhole:
             world.database.run("UPDATE `query_log` SET `text` = UNHEX('ff41') WHERE `query_id` = 1")
         manifest = export(Request("full", datasets=(QUERY_LOG,)), world.stores)
         assert world.frame(manifest, "query_log")["text"][1] == "card [card ending 1111]"
-        assert scan_bucket(S3Bucket(world.s3, world.bucket), CANARIES) == []
+        assert scan_bucket(world.bucket, CANARIES) == []
 
 
 class TestIncremental:

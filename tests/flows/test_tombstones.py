@@ -11,7 +11,6 @@ import pytest
 
 from pipeline_assets.datasets.ecommerce import ORDERS, QUERY_LOG
 from pipeline_assets.lake.manifest import Manifest
-from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.loads import Part
 from pipeline_assets.raw.source import SourceError
@@ -21,14 +20,14 @@ from tests.worlds.extracts import (
     Dying,
     ExtractWorld,
     ids,
-    world_of,
+    quick_world_of,
 )
 from tests.worlds.source import NOON, MariaDbDatabase, orders
 
 
 @pytest.fixture(params=DATABASES)
-def world(request: pytest.FixtureRequest, tmp_path: Path, bare_cloud: Access) -> ExtractWorld:
-    return world_of(request, tmp_path, bare_cloud)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> ExtractWorld:
+    return quick_world_of(request, tmp_path)
 
 
 class TestDeletions:

@@ -47,7 +47,9 @@ class TestResuming:
         world.database.put("orders", orders(1, 8))
         with pytest.raises(KeyboardInterrupt):
             export(ALL_ORDERS, world.stores, Dying(parts))
-        put = {key: world.s3.head_object(Bucket=world.bucket, Key=key)["VersionId"] for key in world.keys("orders/")}
+        put = {
+            key: world.s3.head_object(Bucket=world.bucket.name, Key=key)["VersionId"] for key in world.keys("orders/")
+        }
         assert len(put) == parts
         # What changed meanwhile neither makes a gap nor moves what is there.
         world.database.put("orders", orders(1, 1, datetime.now(UTC), status="shipped"))
@@ -95,7 +97,7 @@ class TestResuming:
             )
         for manifest in manifests:
             assert world.frame(manifest)["order_id"].to_list() == list(range(1, 41))
-        versions = world.s3.list_object_versions(Bucket=world.bucket)["Versions"]
+        versions = world.s3.list_object_versions(Bucket=world.bucket.name)["Versions"]
         assert len({each["Key"] for each in versions}) == len(versions)  # nothing was ever replaced
 
     def test_what_the_database_says_is_told_without_its_password(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +121,7 @@ class TestResuming:
     def test_what_is_put_at_the_same_time_is_put_again(
         self, world: ExtractWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(s3_bucket, "_PAUSE", 0)
+        monkeypatch.setattr(s3_bucket, "_REST", 0)
         answers = ["ConditionalRequestConflict"] * 2
 
         def answer(request: AWSRequest, **_: object) -> Any:

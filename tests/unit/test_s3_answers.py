@@ -25,6 +25,7 @@ from pipeline_assets.stocks.feed import write_minute
 from pipeline_assets.storage import s3 as s3_bucket
 from pipeline_assets.storage.answers import DENIED, DENIED_AT_RECEIVE, TERMINAL, received
 from pipeline_assets.storage.bucket import GoneError, WithheldError
+from pipeline_assets.storage.retries import ATTEMPTS
 from pipeline_assets.storage.s3 import S3Bucket, S3Storage
 
 VERSION = ObjectVersion("bucket", "2026/t.csv", "v1", "abc", 12, "2026-11-20T09:30:00.000Z", "0A1")
@@ -172,7 +173,7 @@ BUSY = ["ConditionalRequestConflict", "OperationAborted", "409"]
 def test_who_puts_where_somebody_else_is_putting_tries_again(
     put: Callable[[S3Client], object], code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_bucket, "_PAUSE", 0)
+    monkeypatch.setattr(s3_bucket, "_REST", 0)
     client = client_of_nobody()
     with Stubber(client) as stub:
         stub.add_client_error("put_object", code, "busy", 409)
@@ -195,6 +196,9 @@ def test_what_is_there_is_left_alone(code: str) -> None:
 
 
 def test_who_is_busy_for_ever_is_an_error_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3_bucket, "_PAUSE", 0)
-    with answering("OperationAborted", 409, 5, "put_object") as s3, pytest.raises(TransientError, match="own words"):
+    monkeypatch.setattr(s3_bucket, "_REST", 0)
+    with (
+        answering("OperationAborted", 409, ATTEMPTS, "put_object") as s3,
+        pytest.raises(TransientError, match="own words"),
+    ):
         put_load(s3)

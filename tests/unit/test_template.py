@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -52,6 +53,9 @@ PERMISSIONS = {
 }
 #: The objects of a bucket, a resource by its ARN, or what Glue looks at to allow something on the lake's tables.
 NAMED = re.compile(r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{LakeDatabase\}(/\*)?)"')
+SESSION = botocore.session.get_session()
+#: The one module that asks S3.
+S3_BUCKET = ROOT / "pipeline_assets" / "storage" / "s3.py"
 STATEFUL = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::Logs::LogGroup")
 
 
@@ -66,16 +70,41 @@ def role_statements() -> list[Any]:
 
 def called_actions(package: FunctionPackage) -> set[str]:
     """Actions that the package's own code calls, page by page or at once."""
-    source = "".join(file.read_text() for file in first_party_files(package.handler, import_graph()).values())
+    files = first_party_files(package.handler, import_graph()).values()
+    source = "".join(file.read_text() for file in files if file != S3_BUCKET)
     return actions_in(source, package.services) - NOT_ITS_OWN.get(package.name, set())
 
 
+def requests_of_methods() -> dict[str, set[str]]:
+    """What each method of a bucket asks S3, by way of the bucket's other methods too: the names of the requests."""
+    (bucket,) = (
+        n for n in ast.parse(S3_BUCKET.read_text()).body if isinstance(n, ast.ClassDef) and n.name == "S3Bucket"
+    )
+    methods = {each.name: ast.unparse(each) for each in bucket.body if isinstance(each, ast.FunctionDef)}
+    asked = {name: set(re.findall(r"self\.client\.(\w+)\(|'(list_\w+)'", code)) for name, code in methods.items()}
+    found = {name: {request for pair in pairs for request in pair if request} for name, pairs in asked.items()}
+    for _ in methods:
+        for name, code in methods.items():
+            found[name] |= {r for other in methods if f"self.{other}(" in code for r in found[other]}
+    return {name: requests - {"get_paginator"} for name, requests in found.items() if not name.startswith("_")}
+
+
+#: Who asks a bucket: a name or an attribute that holds one, or the storage that gives it.
+ASKED_OF_A_BUCKET = re.compile(r"(?:\bbucket|_bucket|\bstores\.(?:raw|curated)|\.bucket\([^()]*\))\.(\w+)\(")
+
+
+def s3_actions_in(source: str) -> set[str]:
+    requests = requests_of_methods()
+    asked = {request for method in ASKED_OF_A_BUCKET.findall(source) for request in requests.get(method, set())}
+    return {f"s3:{name}" for name in SESSION.get_service_model("s3").operation_names if xform_name(name) in asked}
+
+
 def actions_in(source: str, services: Iterable[str]) -> set[str]:
-    session = botocore.session.get_session()
-    called = {
+    called = s3_actions_in(source) if "s3" in services else set()
+    called |= {
         f"{service}:{operation}"
         for service in services
-        for operation in session.get_service_model(service).operation_names
+        for operation in SESSION.get_service_model(service).operation_names
         if f".{xform_name(operation)}(" in source or f'get_paginator("{xform_name(operation)}")' in source
     }
     return {action for call in called for action in PERMISSIONS.get(call, {call})}
@@ -102,6 +131,12 @@ def test_cfn_lint_finds_nothing() -> None:
 
 
 class TestWhoMayDoWhat:
+    def test_no_method_of_a_bucket_escapes_who_looks_for_its_callers(self) -> None:
+        code = [file.read_text() for file in (ROOT / "pipeline_assets").rglob("*.py") if file != S3_BUCKET]
+        requests = requests_of_methods()
+        assert all(requests.values())
+        assert {*requests} <= {method for each in code for method in ASKED_OF_A_BUCKET.findall(each)}
+
     @pytest.mark.parametrize("statement", role_statements())
     def test_a_role_names_its_actions_and_resources(self, statement: dict[str, Any]) -> None:
         assert not [action for action in as_list(statement["Action"]) if "*" in action]

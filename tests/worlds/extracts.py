@@ -24,7 +24,9 @@ from pipeline_assets.raw.extract import Request
 from pipeline_assets.raw.loads import Loads, Part
 from pipeline_assets.raw.source import SourceDatabase
 from pipeline_assets.raw.stores import ExportStores
+from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.s3 import S3Bucket
+from tests.worlds.memory_storage import MemoryBucket
 from tests.worlds.source import Database, MariaDbDatabase, SqliteDatabase
 from tests.worlds.stores import make_bucket
 
@@ -52,9 +54,15 @@ NEW_ORDERS = Request("incremental", datasets=(ORDERS,), part_rows=3)
 class ExtractWorld:
     """A shop's database, a raw bucket, and what exports between them."""
 
-    def __init__(self, database: Database, s3: S3Client, bucket: str) -> None:
-        self.database, self.s3, self.bucket = database, s3, bucket
-        self.stores = ExportStores(SourceDatabase(database.url), Loads(S3Bucket(s3, bucket)), KEY)
+    def __init__(self, database: Database, bucket: Bucket) -> None:
+        self.database, self.bucket = database, bucket
+        self.stores = ExportStores(SourceDatabase(database.url), Loads(bucket), KEY)
+
+    @property
+    def s3(self) -> S3Client:
+        """The client of a world whose bucket is on the local cloud."""
+        assert isinstance(self.bucket, S3Bucket)
+        return self.bucket.client
 
     def frame(self, manifest: Manifest, dataset: str = "orders", *, deleted: bool = False) -> pl.DataFrame:
         """The rows of a load, or its tombstones."""
@@ -63,7 +71,7 @@ class ExtractWorld:
         return pl.concat([self.read(key) for raw, key in named if raw.deletes is deleted])
 
     def read(self, key: str) -> pl.DataFrame:
-        return pl.read_parquet(io.BytesIO(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()))
+        return pl.read_parquet(io.BytesIO(self.bucket.read(key) or b""))
 
     def curated(self, dataset: Dataset, manifests: Sequence[Manifest], directory: Path) -> dict[str, CuratedDay]:
         """What becomes of the rows of some loads, by day."""
@@ -74,7 +82,7 @@ class ExtractWorld:
                 path = directory / f"{number}.parquet"
                 self.read(stored.key).write_parquet(path)
                 version = ObjectVersion(
-                    self.bucket, stored.key, stored.version_id, "e", 1, "2026-03-02T06:00:00.000Z", ""
+                    self.bucket.name, stored.key, stored.version_id, "e", 1, "2026-03-02T06:00:00.000Z", ""
                 )
                 files.setdefault(raw.day, []).append(RawFile(version, raw, path))
         return {day: curate(dataset, day, each) for day, each in files.items()}
@@ -84,12 +92,18 @@ class ExtractWorld:
 
 
 def world_of(request: pytest.FixtureRequest, tmp_path: Path, access: Access) -> ExtractWorld:
-    """A world with the database that the fixture's parameter names."""
-    bucket = f"raw-{uuid4().hex[:12]}"
-    make_bucket(access.s3, bucket)
+    """A world with the database that the fixture's parameter names, its bucket on the local cloud."""
+    bucket = S3Bucket(access.s3, make_bucket(access.s3, f"raw-{uuid4().hex[:12]}"))
     if request.param == "mariadb":
-        return ExtractWorld(MariaDbDatabase(request.getfixturevalue("mariadb")), access.s3, bucket)
-    return ExtractWorld(SqliteDatabase(tmp_path / "shop.db"), access.s3, bucket)
+        return ExtractWorld(MariaDbDatabase(request.getfixturevalue("mariadb")), bucket)
+    return ExtractWorld(SqliteDatabase(tmp_path / "shop.db"), bucket)
+
+
+def quick_world_of(request: pytest.FixtureRequest, tmp_path: Path) -> ExtractWorld:
+    """A world as `world_of` has it, but with SQLite goes a bucket in memory: for what is about the database alone."""
+    if request.param == "mariadb":
+        return world_of(request, tmp_path, request.getfixturevalue("bare_cloud"))
+    return ExtractWorld(SqliteDatabase(tmp_path / "shop.db"), MemoryBucket("raw"))
 
 
 def ids(frame: pl.DataFrame, column: str = "order_id") -> list[int]:

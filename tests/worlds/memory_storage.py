@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from threading import RLock
 
 from pipeline_assets.errors import TransientError
 from pipeline_assets.storage.bucket import GoneError, ListedVersion, Put, StoredObject, Tail, Version, pass_on
@@ -38,6 +39,8 @@ class MemoryBucket:
     _versions: dict[str, list[_Kept]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
     _clock: datetime = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    #: Conditional puts are atomic, as S3's are.
+    _turn: RLock = field(default_factory=RLock, repr=False)
 
     def objects(self, prefix: str = "", *, after: str = "") -> Iterator[StoredObject]:
         self._answer("listed", prefix)
@@ -99,11 +102,13 @@ class MemoryBucket:
     def put_if_absent(
         self, key: str, body: bytes | Path, *, content_type: str = "", metadata: Mapping[str, str] | None = None
     ) -> Put | None:
-        return None if self._standing(key) else self.put(key, body, content_type=content_type, metadata=metadata)
+        with self._turn:
+            return None if self._standing(key) else self.put(key, body, content_type=content_type, metadata=metadata)
 
     def put_if_match(self, key: str, body: bytes | Path, etag: str | None) -> Put | None:
-        kept = self._standing(key)
-        return self.put(key, body) if (kept.listed.etag if kept else None) == (etag or None) else None
+        with self._turn:
+            kept = self._standing(key)
+            return self.put(key, body) if (kept.listed.etag if kept else None) == (etag or None) else None
 
     def delete(self, key: str, version_id: str = "") -> None:
         self._answer("deleted", key)
