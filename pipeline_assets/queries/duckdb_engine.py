@@ -42,6 +42,10 @@ _SETTINGS: Final = (
 )
 
 
+class _RewrittenError(Exception):
+    """A day was rewritten while it was read."""
+
+
 class DuckDbEngine:
     """Engine that answers over the buckets of one lake.
 
