@@ -68,22 +68,23 @@ def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, ref
 
 
 def state_figures(partition: str, state: State, *, of_arrival: bool = False) -> dict[str, int | str]:
-    """Figures of what a place holds now, under the names they carry in Dagster.
+    """Metadata of what a place holds now.
 
     Parameters
     ----------
     partition
-        Its partition; a place without partitions has no row count, since what a whole flow accepted is not what is left
-        of it.
+        Key of the partition; empty for a place without partitions.
     state
-        What it holds.
+        What the place holds, by the ledger.
     of_arrival
-        Whether it accounts for what arrived: its rows are all that were received, and else what was accepted.
+        Whether the place accounts for what arrived, so that its rows are all that were received; elsewhere they are
+        those that were accepted.
 
     Returns
     -------
     dict[str, int | str]
-        Metadata of a materialization.
+        By the names that Dagster shows. Without a partition there is no row count: what a whole flow accepted is not
+        what is left of it.
     """
     rows = state.counts.received if of_arrival else state.counts.accepted
     return {
