@@ -100,7 +100,7 @@ def cloud(request: pytest.FixtureRequest) -> RunningStack:
     """An instance without Dagster: cloud, graph and template; receipts stay pending in its ledger.
 
     Its graph is Neo4j, as in production. A test marked `every_engine` runs on the embedded one as well; one marked
-    `any_engine`, whose subject the graph is not, on the embedded one alone.
+    `any_engine`, to which the engine makes no difference, on the embedded one alone.
     """
     found: RunningStack = request.getfixturevalue(f"{request.param}_cloud")
     return found

@@ -20,7 +20,7 @@ from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.flow import Flow, StoresT
 from pipeline_assets.events.queue import EventQueue
-from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion, Source
 from pipeline_assets.flows import flow_row
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.open_flow import open_flow
@@ -31,7 +31,18 @@ if TYPE_CHECKING:
 
 
 def access_to(instance: Instance) -> Access:
-    """Clients of a running instance; raises `LocalStackError` when it does not run."""
+    """Clients of a running instance.
+
+    Returns
+    -------
+    Access
+        Clients, made from its outputs.
+
+    Raises
+    ------
+    LocalStackError
+        It does not run.
+    """
     document = read_outputs(instance)
     if holder(instance) is None:
         raise LocalStackError(
@@ -42,7 +53,19 @@ def access_to(instance: Instance) -> Access:
 
 @dataclass(frozen=True, slots=True)
 class Deployment(Generic[StoresT]):
-    """Queue and stores of one flow in a deployment; `bucket` is that of its files, empty where it is not set."""
+    """Queue and stores of one flow in a deployment.
+
+    Parameters
+    ----------
+    flow
+        The flow.
+    stores
+        Its stores, open.
+    sqs, queue_url
+        Client, and address of its queue.
+    bucket
+        Name of the bucket of its files; empty where it is not set.
+    """
 
     flow: Flow[StoresT]
     stores: StoresT
@@ -66,15 +89,26 @@ class Deployment(Generic[StoresT]):
         return split_uri(name, self.bucket)
 
     def require_bucket(self) -> str:
-        """The name of the bucket of the flow's files; raises `MissingSettingError` when it is not set."""
+        """Name of the bucket of the flow's files.
+
+        Returns
+        -------
+        str
+            The name.
+
+        Raises
+        ------
+        MissingSettingError
+            It is not set.
+        """
         if not self.bucket:
             name = flow_row(self.flow.name).bucket_variable
             raise MissingSettingError(name, f"the name of the bucket of {self.flow.name}; or name a file as s3://…")
         return self.bucket
 
-    def name_of(self, source: ObjectVersion) -> str:
-        """Shortest name of a file that `object` takes: its key where it lies in that bucket."""
-        return source.key if source.bucket == self.bucket else source.uri
+    def name_of(self, source: Source) -> str:
+        """Shortest name of a source, one that `object` takes: a file's key where it lies in that bucket."""
+        return source.key if isinstance(source, ObjectVersion) and source.bucket == self.bucket else source.uri
 
 
 @contextmanager

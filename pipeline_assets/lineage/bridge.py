@@ -95,7 +95,7 @@ class PartitionEvent:
         self.seconds += receipt.seconds
         self.refused += bool(receipt.refused)
         self.report_ids.append(receipt.report_id)
-        self.sources.append(receipt.version)
+        self.sources.append(receipt.source)
         self.code_versions.append(receipt.code_version)
         self.oldest = self.oldest or receipt.recorded_at
 
@@ -154,6 +154,11 @@ def plan(
         The most events of the tick, above zero.
     receipts_per_event
         The most receipts one event names, above zero; also the most rejections of the tick.
+
+    Returns
+    -------
+    Plan
+        What to clear, to store and to request, and how much is left for later.
     """
     seen: list[PendingReport] = []
     made_of = cache(made_of)
