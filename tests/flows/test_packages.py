@@ -82,11 +82,11 @@ class TestPackage:
 
     def test_it_knows_the_services_that_its_code_calls(self, package: Package, unpacked: Path) -> None:
         clients = {
-            line.partition('boto3.client("')[2].partition('"')[0]
+            line.partition('.client("')[2].partition('"')[0]
             for folder in packaging.FIRST_PARTY
             for file in (unpacked / folder).rglob("*.py")
             for line in file.read_text().splitlines()
-            if 'boto3.client("' in line
+            if '.client("' in line
         }
         assert clients == package.services
 
