@@ -17,7 +17,7 @@ from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.engine_environment import install_engines
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import GraphEngine, Instance
-from deploy.local.neo4j_jars import neo4j_jars
+from deploy.local.neo4j_server import neo4j_jars
 from deploy.local.supervisor import Supervisor
 from pipeline_assets.operations.access import Access
 from tests.engines.mariadb_server import MariaDbServer, mariadb_home, running_mariadb

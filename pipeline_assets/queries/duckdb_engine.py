@@ -28,6 +28,7 @@ from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.portable import PortabilityWarning, faults
 from pipeline_assets.queries.sql import placeholders
 from pipeline_assets.storage.bucket import Bucket
+from pipeline_assets.storage.retries import retries
 
 _ATTEMPTS: Final = 5
 #: DuckDB's names of types where Athena has another one.
@@ -39,6 +40,10 @@ _SETTINGS: Final = (
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
+
+
+class _DayRewrittenError(Exception):
+    """An object was replaced or deleted after it had been listed for a query."""
 
 
 class DuckDbEngine:
@@ -83,21 +88,29 @@ class DuckDbEngine:
         bound = asked.bind(parameters)
         values = [_bindable(bound[name]) for name in placeholders(asked)]
         began = time.perf_counter()
-        for _ in range(_ATTEMPTS):
-            reading = Reading()
-            try:
-                answer = self._answer(asked, values, reading, began)
-            except (SqlglotError, UnknownNameError) as error:
-                raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
-            except (TransientError, duckdb.Error, OSError) as error:
-                if reading.changed:
-                    continue
-                if fault := (error if isinstance(error, TransientError) else reading.fault):
-                    raise TransientError(f"the lake could not be read: {fault}") from (error.__cause__ or error)
-                raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
-            _warn_of_faults(asked)
-            return answer
-        raise TransientError(f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them")
+        try:
+            for attempt in retries(_DayRewrittenError, attempts=_ATTEMPTS):
+                with attempt:
+                    answer = self._attempt(asked, values, began)
+        except _DayRewrittenError as error:
+            raise TransientError(
+                f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them"
+            ) from error
+        _warn_of_faults(asked)
+        return answer
+
+    def _attempt(self, asked: NamedQuery, values: list[object], began: float) -> Answer:
+        reading = Reading()
+        try:
+            return self._answer(asked, values, reading, began)
+        except (SqlglotError, UnknownNameError) as error:
+            raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
+        except (TransientError, duckdb.Error, OSError) as error:
+            if reading.changed:
+                raise _DayRewrittenError from error
+            if fault := (error if isinstance(error, TransientError) else reading.fault):
+                raise TransientError(f"the lake could not be read: {fault}") from (error.__cause__ or error)
+            raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
 
     def _answer(self, asked: NamedQuery, values: list[object], reading: Reading, began: float) -> Answer:
         parsed = sqlglot.parse_one(asked.statement, dialect="athena")

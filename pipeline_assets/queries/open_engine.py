@@ -15,7 +15,19 @@ from pipeline_assets.queries.named_query import NamedQuery
 
 @dataclass(frozen=True, slots=True)
 class QuerySettings:
-    """How SQL on the lake is answered: by Athena in a workgroup, or by DuckDB over the buckets."""
+    """Settings of the SQL engine.
+
+    Parameters
+    ----------
+    engine
+        ``athena`` or ``duckdb``.
+    database
+        Name of the lake in SQL, a Glue database in a cloud; for DuckDB any where it is empty.
+    workgroup
+        Athena's workgroup.
+    curated_bucket, quarantine_bucket
+        Buckets that DuckDB reads.
+    """
 
     engine: str
     database: str = ""
@@ -25,19 +37,24 @@ class QuerySettings:
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> QuerySettings:
-        """Read what the engine needs from the environment, or from a mapping like it.
+        """Read the settings of the engine that the environment names.
+
+        Parameters
+        ----------
+        environment
+            Variables; those of the process where it is None.
 
         Returns
         -------
         QuerySettings
-            Of the engine that ``SQL_ENGINE`` names, Athena without it.
+            What that engine needs.
 
         Raises
         ------
         MissingSettingError
-            A variable is absent; the message names the first one.
+            A variable is absent; the first one is named.
         UnknownSettingError
-            ``SQL_ENGINE`` names no engine.
+            There is no engine of that name.
         """
         engine = optional(environment, "SQL_ENGINE", "athena")
         if engine == "athena":
