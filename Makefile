@@ -16,7 +16,7 @@ UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := $(UV) run --frozen --all-extras
 CESTA := $(RUN) cesta
 # Tests of one instance stay on one worker, the longest first; most of them wait, so there are more workers than cores.
-WORKERS ?= 3
+WORKERS ?= 4
 BESIDE := $(RUN) pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 INSTANCE := $(if $(STATE),--state $(STATE)) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 SYNCED := .venv/synced

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from botocore.exceptions import ClientError, WaiterError
 
 from deploy.packaging import PACKAGES, ROOT, package_key
-from deploy.survivors import Survivor, adoption_template, find_survivors
+from deploy.retained import RetainedResource, find_retained, import_template
 from pipeline_assets.errors import UserError
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def deploy_stack(
     chosen = {"Stage": stage, "ArtifactBucket": bucket, **_upload_packages(s3, bucket, account, packages), **parameters}
     stack = _Stack(session, f"cesta-{stage}", endpoint_url)
     names = {"Stage": stage, "AWS::AccountId": account, "AWS::Region": session.region_name}
-    survivors = partial(find_survivors, session, TEMPLATE.read_text(), names, endpoint_url)
-    stack.deploy(_upload_template(s3, bucket, account), chosen, survivors)
+    retained = partial(find_retained, session, TEMPLATE.read_text(), names, endpoint_url)
+    stack.deploy(_upload_template(s3, bucket, account), chosen, retained)
     return stack.outputs()
 
 
@@ -137,14 +137,16 @@ class _Stack:
         stack = self._cloud.describe_stacks(StackName=self._name)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
-    def deploy(self, template_url: str, parameters: Mapping[str, str], survivors: Callable[[], list[Survivor]]) -> None:
+    def deploy(
+        self, template_url: str, parameters: Mapping[str, str], retained: Callable[[], list[RetainedResource]]
+    ) -> None:
         status = self._status()
         if status == "ROLLBACK_COMPLETE":
             self._cloud.delete_stack(StackName=self._name)
             self._cloud.get_waiter("stack_delete_complete").wait(StackName=self._name, WaiterConfig=self._wait)
             status = None
-        if status is None and (found := survivors()):
-            bare, wanted = adoption_template(found), [survivor.to_import for survivor in found]
+        if status is None and (found := retained()):
+            bare, wanted = import_template(found), [each.to_import for each in found]
             self._change({**self._request("IMPORT"), "TemplateBody": bare, "ResourcesToImport": wanted})
             status = "IMPORT_COMPLETE"
         if status is not None and status not in _READY:

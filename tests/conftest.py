@@ -17,7 +17,7 @@ from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.engine_environment import install_engines
 from deploy.local.errors import LocalStackError
 from deploy.local.instance import GraphEngine, Instance
-from deploy.local.neo4j_jars import neo4j_jars
+from deploy.local.neo4j_server import neo4j_jars
 from deploy.local.supervisor import Supervisor
 from pipeline_assets.operations.access import Access
 from tests.engines.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
@@ -100,7 +100,7 @@ def cloud(request: pytest.FixtureRequest) -> RunningStack:
     """An instance without Dagster: cloud, graph and template; receipts stay pending in its ledger.
 
     Its graph is Neo4j, as in production. A test marked `every_engine` runs on the embedded one as well; one marked
-    `any_engine`, whose subject the graph is not, on the embedded one alone.
+    `any_engine`, to which the engine makes no difference, on the embedded one alone.
     """
     found: RunningStack = request.getfixturevalue(f"{request.param}_cloud")
     return found

@@ -31,7 +31,18 @@ _OLD = timedelta(minutes=1)
 
 
 def days_named(day: str | None, days: str | None) -> list[date]:
-    """The days of ``--day D`` or ``--days FIRST..LAST``; raises `SourceError`."""
+    """Parse the days of ``--day D`` or ``--days FIRST..LAST``.
+
+    Returns
+    -------
+    list of date
+        In order, at least one.
+
+    Raises
+    ------
+    SourceError
+        No day, both, or a text that is none.
+    """
     first, dots, last = (days or day or "").partition("..")
     try:
         if (day and days) or bool(dots) is not bool(days):
@@ -47,7 +58,29 @@ def days_named(day: str | None, days: str | None) -> list[date]:
 
 
 def requests(mode: ExportMode, day: str | None, days: str | None, *, keys: bool, many_deleted: bool) -> list[Request]:
-    """What a person asked for; raises `SourceError` for what makes no sense."""
+    """Requests that the options of a command come to.
+
+    Parameters
+    ----------
+    mode
+        Which rows.
+    day, days
+        Texts of ``--day`` and ``--days``, for the mode of days.
+    keys
+        Find deleted rows too.
+    many_deleted
+        More than a fifth of a table's rows may be gone.
+
+    Returns
+    -------
+    list of Request
+        One for each load.
+
+    Raises
+    ------
+    SourceError
+        The options do not go together.
+    """
     if mode == "day":
         return [Request("day", each, keys=keys, many_deleted=many_deleted) for each in days_named(day, days)]
     if day or days:
@@ -72,7 +105,7 @@ def export_source(
 
 
 def run_export(instance: Instance | None, requested: Sequence[Request]) -> None:
-    """Export into an instance, or with None into what the environment names, and say what came of it."""
+    """Export into an instance, or with None into what the environment names, and print the outcome."""
     now = datetime.now(UTC)
     manifests = export_with_progress(stores_of(instance), requested)
     say(f"{described(manifests)}.")
@@ -145,7 +178,18 @@ def described(manifests: Sequence[Manifest]) -> str:
 
 
 def stores_of(instance: Instance | None) -> ExportStores:
-    """The stores to export with, of an instance or those that the environment names; raises `LocalStackError`."""
+    """Open the stores to export with: those of an instance, or with None those that the environment names.
+
+    Returns
+    -------
+    ExportStores
+        Source and bucket.
+
+    Raises
+    ------
+    LocalStackError
+        The instance does not run, or has no source database yet.
+    """
     if instance is not None:
         enter(instance)
         if not instance.source_database.exists():

@@ -67,10 +67,27 @@ def load(
 
 
 def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, root: Path | None = None) -> None:
-    """Load a ticket file or a folder of them; with `root` the keys are the paths from there.
+    """Put a ticket file or a folder of them into the ticket bucket.
 
-    What would take the place of another file is told before anything is put. It goes ahead with `replace`, or when a
-    person at a terminal says so; raises `LocalStackError` otherwise.
+    What would take the place of another file is told before anything is put.
+
+    Parameters
+    ----------
+    instance
+        A running instance.
+    path
+        File or folder.
+    wait
+        Return when all of it is in the graph and in Dagster.
+    replace
+        Take the place of other files without asking.
+    root
+        Where the keys begin; the working directory when None.
+
+    Raises
+    ------
+    LocalStackError
+        A file would take the place of another one and nobody said that it may, or one was refused.
     """
     access = access_to(instance)
     files = ticket_files(path, root)
@@ -92,7 +109,13 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
 
 
 def report_refusals(access: Access, receipts: Iterable[str]) -> None:
-    """Print which of these objects were refused whole; raises `LocalStackError` when one was."""
+    """Print which of these objects were refused whole.
+
+    Raises
+    ------
+    LocalStackError
+        At least one was.
+    """
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     refused = [found.refused for receipt in receipts if (found := ledger.receipt(receipt)) and found.refused]
     for sentence in refused[:_SHOWN]:
@@ -109,9 +132,21 @@ def replaced(files: Iterable[TicketFile], standing: Mapping[str, Standing]) -> l
 
 
 def confirm_replacements(standing: Mapping[str, Standing], leaving: Mapping[str, int], *, replace: bool) -> None:
-    """Name the files that would take the place of others and ask; raises `LocalStackError` unless that is wanted.
+    """Name the files that would take the place of others, and ask a person at a terminal.
 
-    `standing` is by key what is in the bucket now, `leaving` how many tickets of it the new file does not have.
+    Parameters
+    ----------
+    standing
+        By key, what is in the bucket now.
+    leaving
+        By key, how many tickets of that the new file does not have.
+    replace
+        Do not ask: they may.
+
+    Raises
+    ------
+    LocalStackError
+        They may not.
     """
     others = {key: held for key, held in standing.items() if not held.same}
     if not others:
@@ -135,7 +170,19 @@ def counted(files: int) -> str:
 
 
 def load_sample(instance: Instance, days: int, *, original_dates: bool, wait: bool, replace: bool) -> None:
-    """Load the last days of the sample purchases."""
+    """Put the last days of the sample purchases into the ticket bucket.
+
+    Parameters
+    ----------
+    instance
+        A running instance.
+    days
+        Calendar days, 1 to 366.
+    original_dates
+        Keep the dates of 2017.
+    wait, replace
+        As for `load_tickets`.
+    """
     access_to(instance)
     with tempfile.TemporaryDirectory(prefix="cesta-sample-") as directory:
         with console.status(f"writing {days} days of purchases …"):
@@ -157,7 +204,24 @@ def describe(summary: SampleSummary) -> str:
 def put_with_progress(
     access: Access, files: Sequence[TicketFile], standing: Mapping[str, Standing], progress: Progress
 ) -> list[str]:
-    """Upload files in the place of what stands under their keys, with a bar; returns the ids of their receipts."""
+    """Upload files in the place of what stands under their keys, with a bar.
+
+    Parameters
+    ----------
+    access
+        Clients of the instance.
+    files
+        What is put.
+    standing
+        By key, what is in the bucket now; another state of it is left alone.
+    progress
+        Where the bar is shown.
+
+    Returns
+    -------
+    list of str
+        Ids of their receipts.
+    """
     bar = progress.add_task("files put into S3", total=len(files))
     receipts = []
     for file in files:

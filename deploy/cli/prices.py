@@ -61,9 +61,24 @@ def print_prices(
 
 
 def period(begin: str | None, end: str | None, now: datetime) -> tuple[str, str]:
-    """The first and the last time that is asked for, as the table writes them: the last hour where neither is given.
+    """Parse the period of a query; the last hour where neither end is given.
 
-    Times without a zone are UTC. A day alone begins at its midnight and, as `end`, is meant whole.
+    Parameters
+    ----------
+    begin, end
+        Times or days, UTC where they have no zone. A day begins at its midnight and, as `end`, is meant whole.
+    now
+        The end where none is given.
+
+    Returns
+    -------
+    tuple of str
+        First and last time, as the table writes them.
+
+    Raises
+    ------
+    PeriodError
+        A text is no time, or the first comes after the last.
     """
     last = _moment(end, "--to", whole_day=True) if end else now
     first = _moment(begin, "--from", whole_day=False) if begin else max(last, _FIRST) - timedelta(hours=1)

@@ -71,7 +71,23 @@ def show_quarantine(
 def print_list(
     deployment: Deployment[Any], *, settled: bool, rule: str | None, key: str, limit: int, as_json: bool
 ) -> None:
-    """Print a line per file and per foreign message, and how much is not shown."""
+    """Print a line per file and per foreign message, and how much is not shown.
+
+    Parameters
+    ----------
+    deployment
+        Deployment of the flow.
+    settled
+        Also files that newer versions and later runs settled.
+    rule
+        Only what broke this rule.
+    key
+        Only files whose key begins like this.
+    limit
+        The most that is shown; 0 shows all.
+    as_json
+        Print a document instead of tables.
+    """
     require_rule(deployment, rule)
     contents = deployment.stores.quarantine.contents()
     seen: Counter[str] = Counter()
@@ -121,21 +137,38 @@ def open_files(deployment: Deployment[Any]) -> list[RejectedFile]:
 
 
 def none_matches(waiting: int, *, settled: bool = False) -> str:
-    """What is said where no file was found though `waiting` files are open."""
+    """Sentence for a search that found no file, although `waiting` files are open."""
     if settled:
         return f"No file matches; {number_of(waiting, 'file')} of all are open."
     return f"No open file matches; open: {number_of(waiting, 'file')}." if waiting else "No file is open."
 
 
 def require_rule(deployment: Deployment[Any], name: str | None) -> None:
-    """Raise `MendError` for a rule that nothing in the quarantine can have broken."""
+    """Refuse a rule that nothing in the quarantine can have broken.
+
+    Raises
+    ------
+    MendError
+        The flow has no such rule; names those that it has.
+    """
     known = [*deployment.flow.rule_names, FOREIGN]
     if name is not None and name not in known:
         raise MendError(f"{deployment.flow.name} have no rule {name}; there are {', '.join(known)}.")
 
 
 def named(deployment: Deployment[Any], name: str) -> list[RejectedFile]:
-    """The files in the quarantine that a person named; raises `MendError` when there is none."""
+    """Look up the files in the quarantine that a person named.
+
+    Returns
+    -------
+    list of RejectedFile
+        Oldest first, at least one.
+
+    Raises
+    ------
+    MendError
+        There is none.
+    """
     bucket, key = deployment.object(name)
     found = files_named(name, bucket, key, deployment.stores, deployment.stores.quarantine.contents())
     if not found:
@@ -144,7 +177,21 @@ def named(deployment: Deployment[Any], name: str) -> list[RejectedFile]:
 
 
 def print_documents(deployment: Deployment[Any], name: str, *, rule: str | None, limit: int, as_json: bool) -> None:
-    """Print the rejected rows of the newest version of a file, or a foreign message."""
+    """Print the rejected rows of the newest version of a file, or a foreign message.
+
+    Parameters
+    ----------
+    deployment
+        Deployment of the flow.
+    name
+        Name of the file or message.
+    rule
+        Only what broke this rule.
+    limit
+        The most rows that are shown; 0 shows all.
+    as_json
+        Print one line of JSON per row.
+    """
     message = deployment.stores.quarantine.messages.read(name)
     if message:
         print_json(message)
@@ -173,7 +220,24 @@ def print_documents(deployment: Deployment[Any], name: str, *, rule: str | None,
 
 
 def write_rejected_rows(deployment: Deployment[Any], name: str, *, rule: str | None, path: Path) -> None:
-    """Write the rejected rows of the newest version of a file as a CSV with its header."""
+    """Write the rejected rows of the newest version of a file as a CSV with its header.
+
+    Parameters
+    ----------
+    deployment
+        Deployment of the flow.
+    name
+        Name of the file.
+    rule
+        Only what broke this rule.
+    path
+        Where it is written.
+
+    Raises
+    ------
+    MendError
+        The file was refused whole, so no row of it was read.
+    """
     require_rule(deployment, rule)
     file = named(deployment, name)[-1]
     rows = [row for row in _rows(deployment, file, rule) if "fields" in row]

@@ -69,7 +69,16 @@ def described(one: NamedQuery) -> dict[str, object]:
 def print_answer(instance: Instance, name: str, given: Sequence[str], *, as_json: bool) -> None:
     """Ask a question and print the answer as a table or as JSON.
 
-    Raises `QueryError` for an unknown question or parameter, naming those that there are.
+    Parameters
+    ----------
+    instance
+        A running instance.
+    name
+        Name of the question.
+    given
+        Parameters, as NAME=VALUE.
+    as_json
+        Print a document instead of a table.
     """
     asked = query(name)
     parameters = asked.read(named_values(given))
@@ -83,7 +92,17 @@ def print_answer(instance: Instance, name: str, given: Sequence[str], *, as_json
 
 
 def print_rows(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
-    """Print an answer as a table or, where the terminal is too narrow for one, as a block of lines per row."""
+    """Print an answer as a table or, where the terminal is too narrow for one, as a block of lines per row.
+
+    Parameters
+    ----------
+    title
+        What stands above it.
+    columns
+        Names of the columns that are shown.
+    rows
+        Cells by name.
+    """
     table = answer_table(title, columns, rows)
     if console.measure(table, options=console.options.update(max_width=_ANY_WIDTH)).minimum <= console.width:
         console.print(table)
@@ -98,7 +117,22 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, o
 
 
 def answer_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Table:
-    """An answer as a table of some of its columns; nothing is cut off, long texts are folded."""
+    """Table of some columns of an answer; nothing is cut off, long texts are folded.
+
+    Parameters
+    ----------
+    title
+        What stands above it.
+    columns
+        Names of the columns that are shown.
+    rows
+        Cells by name.
+
+    Returns
+    -------
+    Table
+        With numbers to the right.
+    """
     table = Table(title=title, title_justify="left")
     for name in columns:
         header = name.replace("_", " ")
@@ -113,7 +147,23 @@ def answer_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str,
 
 
 def named_values(given: Sequence[str]) -> dict[str, str]:
-    """The values of `--param NAME=VALUE` by name; raises `QueryError` for what has not this form."""
+    """Parse the values of ``--param NAME=VALUE``.
+
+    Returns
+    -------
+    dict of str to str
+        Values by name.
+
+    Raises
+    ------
+    QueryError
+        One has not this form.
+
+    Examples
+    --------
+    >>> named_values(["limit=5", "store=S=1"])
+    {'limit': '5', 'store': 'S=1'}
+    """
     for text in given:
         if "=" not in text:
             raise QueryError(f"--param {text} is not of the form NAME=VALUE.")

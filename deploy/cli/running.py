@@ -46,7 +46,10 @@ def up(
 def run_in_foreground(instance: Instance, work: Callable[[LocalStack], None]) -> None:
     """Bring an instance up, do some work with it, then stop it; Ctrl-C and SIGTERM end it in order.
 
-    Raises `LocalStackError` when it cannot be brought up or cannot go on.
+    Raises
+    ------
+    LocalStackError
+        It cannot be brought up or cannot go on.
     """
     with ending_on_signal(), local_stack(instance) as stack:
         try:
@@ -68,9 +71,12 @@ def stay(stack: LocalStack) -> None:
 
 
 def run_in_background(instance: Instance) -> None:
-    """Start the supervisor as a process of its own; returns when all is healthy.
+    """Start the supervisor as a process of its own, and wait until all is healthy.
 
-    Raises `LocalStackError` with the supervisor's reason when it gives up.
+    Raises
+    ------
+    LocalStackError
+        The state is held already, or the supervisor ended; with its reason.
     """
     instance.prepare()
     if holder(instance) is not None:

@@ -42,7 +42,17 @@ def trace(
 
 
 def print_trace(deployment: Deployment[TicketStores], name: str, *, as_json: bool) -> None:
-    """Trace a receipt id, a file by its address or key, else a ticket by its id."""
+    """Trace a receipt id, a file by its address or key, else a ticket by its id, and print it.
+
+    Parameters
+    ----------
+    deployment
+        Deployment of the ticket flow.
+    name
+        What is looked for.
+    as_json
+        Print a document instead of tables.
+    """
     file = _file_named(deployment, name)
     if file is None:
         with search_bar("quarantine searched") as report:

@@ -78,7 +78,7 @@ def may_change(scope: Message) -> bool:
 
 
 @dataclass(slots=True)
-class Keeper:
+class StateWriter:
     """Writes the state of the cloud soon after each change.
 
     `write` writes all of it, each file at once or not at all, and raises where something was not written; `at_rest`
@@ -88,12 +88,12 @@ class Keeper:
     write: Callable[[], None]
     at_rest: Callable[[], bool]
     changed: bool = False
-    _copy: BaseProcess | None = None
+    _child: BaseProcess | None = None
     _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin; to be called in the event loop."""
-        self._task = asyncio.create_task(self._keep())
+        self._task = asyncio.create_task(self._write_changes())
 
     async def stop(self) -> None:
         """End; after this no copy writes any more."""
@@ -101,18 +101,18 @@ class Keeper:
             return
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        if self._copy is not None and self._copy.is_alive():
-            self._copy.kill()
-            self._copy.join()
+        if self._child is not None and self._child.is_alive():
+            self._child.kill()
+            self._child.join()
 
-    async def _keep(self) -> None:
+    async def _write_changes(self) -> None:
         pause = _PAUSE_SECONDS
         while True:
             await asyncio.sleep(pause)
             if not (self.changed and self.at_rest()):
                 continue
             self.changed, began = False, time.monotonic()
-            failure = await self._write_in_a_copy()
+            failure = await self._write_in_child()
             if failure:
                 self.changed, pause = True, _PAUSE_SECONDS
                 with suppress(OSError):  # the disk may be full
@@ -120,22 +120,22 @@ class Keeper:
             else:
                 pause = max(_PAUSE_SECONDS, _PAUSES_PER_WRITING * (time.monotonic() - began))
 
-    async def _write_in_a_copy(self) -> str:
+    async def _write_in_child(self) -> str:
         """Write everything; returns why it was not written, empty when it was.
 
         The copy is made between two steps of the event loop, hence never in the middle of a table's transaction.
         """
-        self._copy = get_context("fork").Process(target=write_alone, args=(self.write,), daemon=True)
+        self._child = get_context("fork").Process(target=write_in_child, args=(self.write,), daemon=True)
         try:
-            self._copy.start()
+            self._child.start()
         except OSError as error:
             return str(error)
-        while self._copy.is_alive():  # noqa: ASYNC110 - it is another process
+        while self._child.is_alive():  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(0.01)
-        return f"exit code {self._copy.exitcode}" if self._copy.exitcode else ""
+        return f"exit code {self._child.exitcode}" if self._child.exitcode else ""
 
 
-def write_alone(write: Callable[[], None]) -> None:
+def write_in_child(write: Callable[[], None]) -> None:
     """What the copy does: it has this one thread and all of the memory as it was at that moment."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_LONGEST_WRITING_SECONDS)
@@ -159,31 +159,31 @@ def errors_raised(logger: logging.Logger) -> Iterator[None]:
         raise OSError(errors.buffer[0].getMessage())
 
 
-def kept(application: Application, keeper: Keeper) -> Application:
+def with_state_written(application: Application, writer: StateWriter) -> Application:
     """The application with its state kept; an orderly end that finds it not at rest leaves what was written last."""
 
-    async def keeping(scope: Message, receive: Receive, send: Send) -> None:
-        async def hear() -> Message:
+    async def written(scope: Message, receive: Receive, send: Send) -> None:
+        async def receive_watched() -> Message:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
-                await keeper.stop()
-                if not keeper.at_rest():
+                await writer.stop()
+                if not writer.at_rest():
                     os._exit(0)
             return message
 
-        async def tell(message: Message) -> None:
+        async def send_watched(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                keeper.start()
+                writer.start()
             await send(message)
 
         if scope["type"] == "lifespan":
-            await application(scope, hear, tell)
+            await application(scope, receive_watched, send_watched)
             return
         await application(scope, receive, send)
         if may_change(scope):
-            keeper.changed = True
+            writer.changed = True
 
-    return keeping
+    return written
 
 
 def take_over(state: Path, now: float) -> None:
@@ -233,7 +233,7 @@ def main() -> None:
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
     config.keep_alive_timeout = 75
-    asyncio.run(serve(for_programs_only(kept(cloud.app, Keeper(write, at_rest))), config))
+    asyncio.run(serve(for_programs_only(with_state_written(cloud.app, StateWriter(write, at_rest))), config))
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.errors import LocalStackError
+from deploy.local.instance import write_private
 from deploy.local.processes import inherited_environment
 from deploy.packaging import find_uv
 
@@ -38,6 +40,12 @@ class EngineEnvironment:
     def java(self) -> Path:
         """The Java runtime that comes with the graph's wheel."""
         return self.arcadedb / "jre" / "bin" / "java"
+
+    def java_command(self, arguments: Sequence[str], file: Path) -> tuple[str, str]:
+        """A command of Java, its arguments in a file of mode 0600: they hold a password, and `ps` shows arguments."""
+        escaped = (argument.replace("\\", "\\\\").replace('"', '\\"') for argument in arguments)
+        write_private(file, "".join(f'"{argument}"\n' for argument in escaped))
+        return str(self.java), f"@{file}"
 
     def is_current(self) -> bool:
         """Whether it was made from the lock file as it is now, for this version of Python, and is all there."""

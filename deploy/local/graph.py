@@ -16,7 +16,6 @@ import urllib3
 from deploy.local.child import Child
 from deploy.local.engine_environment import EngineEnvironment
 from deploy.local.instance import GRAPH_USER, HOST, GraphEngine, Instance, port_answers
-from deploy.local.java import java_command
 from deploy.local.neo4j_server import server_arguments
 from deploy.local.processes import inherited_environment
 
@@ -38,14 +37,14 @@ def graph_child(instance: Instance, engines: EngineEnvironment) -> Child:
     """
     directory = instance.state / "graph"
     if instance.graph_engine is GraphEngine.NEO4J:
-        arguments = server_arguments(instance, engines.java)
+        arguments = server_arguments(instance, engines)
     else:
         arguments = _embedded_arguments(instance, engines)
     heap = f"-Xmx{os.environ.get(HEAP_VARIABLE, '2g')}"
     return Child(
         name="graph",
         title="purchase graph",
-        command=java_command(engines.java, [heap, *arguments], directory / "java-arguments"),
+        command=engines.java_command([heap, *arguments], directory / "java-arguments"),
         environment=inherited_environment(),
         directory=directory,
         log=instance.logs / "graph.log",

@@ -11,7 +11,7 @@ from deploy.local.errors import LocalStackError
 from deploy.local.instance import GRAPH_USER, Instance, write_private
 from deploy.local.processes import direct_addresses
 from deploy.stack import outputs_by_kind
-from pipeline_assets.flows import FLOWS
+from pipeline_assets import flows
 
 
 def outputs_document(instance: Instance, stack: Mapping[str, str]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dic
         **{name.upper(): value for name, value in document["credentials"].items()},
         "AWS_EC2_METADATA_DISABLED": "true",
         **direct_addresses(),
-        **{name: _at(place, places) for row in FLOWS for name, place in row.environment.items()},
+        **{name: _at(place, places) for row in flows.FLOWS for name, place in row.environment.items()},
         "SOURCE_DATABASE_URL": f"sqlite:///{instance.source_database}",
         "ATHENA_WORKGROUP": document["workgroups"]["lake"],
         # The local cloud's own Athena reads neither partitions nor Athena's dialect.

@@ -6,12 +6,15 @@ from typing import Any
 import dagster as dg
 
 from pipeline_assets.curation.assets import CurationStoresResource
+from pipeline_assets.curation.completion import LOADS_ASSET
 from pipeline_assets.curation.references import Dangling, Keys
 from pipeline_assets.curation.stores import FLOW
+from pipeline_assets.datasets.calendar import RETAIL
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.lineage.asset_keys import curated_key, raw_key
 from pipeline_assets.lineage.conservation import conservation_check, days_of
+from pipeline_assets.lineage.expected_days import last_day_check
 from pipeline_assets.lineage.metadata import cell
 from pipeline_assets.lineage.partitions import load_days
 from pipeline_assets.lineage.retries import RETRIES
@@ -94,6 +97,7 @@ def _table(head: str, line: str, rows: Sequence[str]) -> dg.MetadataValue[Any]:
 
 CURATION_CHECKS = [
     *(conservation_check(key(dataset), load_days, FLOW) for dataset in ECOMMERCE for key in (raw_key, curated_key)),
+    last_day_check(dg.AssetKey.from_user_string(LOADS_ASSET), RETAIL),
     *(_few_rejected(dataset) for dataset in ECOMMERCE),
     *(_references(dataset) for dataset in ECOMMERCE if dataset.references),
 ]

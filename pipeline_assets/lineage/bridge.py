@@ -154,6 +154,11 @@ def plan(
         The most events of the tick, above zero.
     receipts_per_event
         The most receipts one event names, above zero; also the most rejections of the tick.
+
+    Returns
+    -------
+    Plan
+        What to clear, to store and to request, and how much is left for later.
     """
     seen: list[PendingReport] = []
     made_of = cache(made_of)

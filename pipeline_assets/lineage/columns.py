@@ -35,9 +35,12 @@ def _table_column(column: Column) -> dg.TableColumn:
 
 
 def lineage_of(columns: Sequence[Column], source: dg.AssetKey) -> Mapping[str, Any]:
-    """The metadata that tells of every column that it comes from the column of the same name in `source`.
+    """Column lineage of an asset whose columns come from those of the same names in `source`.
 
-    It comes twice, once for programs and once for people: the open-source pages do not draw column lineage.
+    Returns
+    -------
+    Mapping[str, Any]
+        Metadata for programs and a table for people: the open-source pages do not draw column lineage.
     """
     came = source.to_user_string()
     rows = [f"| {column.name} | {came}: {column.name} | {column.meaning} |" for column in columns]

@@ -67,10 +67,15 @@ def _states(places: Iterable[Place], ledger: Ledger, flow_now: State, tick: Tick
 
 
 def _versions(event: PartitionEvent, made_of: Collection[Place], instance: dg.DagsterInstance) -> dict[str, str]:
-    """The versions of its code and of what it is made of, by which Dagster calls an event's partition stale.
+    """Tags with the versions of an event's code and inputs, by which Dagster calls its partition stale.
 
     Without them it compares times. It wants all of them or none, and compares what a partition is made of by the number
     of the event that told it.
+
+    Returns
+    -------
+    dict[str, str]
+        The tags; empty for a place that is not told stale by versions.
     """
     tags: dict[str, str] = {}
     for place in made_of:
@@ -122,9 +127,14 @@ def _conservation(key: dg.AssetCheckKey, found: Conservation) -> dg.AssetCheckEv
 def rejection_events(
     instance: dg.DagsterInstance, decided: Plan, anchor: dg.AssetKey
 ) -> Iterator[dg.AssetCheckEvaluation | dg.AssetObservation]:
-    """How the last days' rejections stand and, as what makes a new one seen, an observation of it.
+    """Events of unknown targets: the check of the last days and, where a tick has new ones, an observation of them.
 
-    The ledger keeps the receipts themselves.
+    The observation is what makes them seen; the ledger keeps the receipts themselves.
+
+    Yields
+    ------
+    dg.AssetCheckEvaluation | dg.AssetObservation
+        The check first, both at the anchor of the flow.
     """
     if not decided.events and not decided.rejections:
         return

@@ -56,6 +56,11 @@ def landed_and_accepted(
         Tags of both assets beside their flow and layer.
     afterwards
         What is done with the stores once the days of a run of the accepted asset are worked through again.
+
+    Returns
+    -------
+    FileAssets
+        Both assets, partitioned by day, and their checks.
     """
     dataset = flow.dataset
     landed_key, accepted_key = dg.AssetKey.from_user_string(flow.landed), dg.AssetKey.from_user_string(flow.name)

@@ -68,10 +68,23 @@ def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, ref
 
 
 def state_figures(partition: str, state: State, *, of_arrival: bool = False) -> dict[str, int | str]:
-    """What a place holds now, under the names it carries in Dagster.
+    """Metadata of what a place holds now.
 
-    Its rows are all that were received where it accounts for what arrived, and what was accepted everywhere else. A
-    place without partitions has no row count here: what a whole flow accepted is not what is left of it.
+    Parameters
+    ----------
+    partition
+        Key of the partition; empty for a place without partitions.
+    state
+        What the place holds, by the ledger.
+    of_arrival
+        Whether the place accounts for what arrived, so that its rows are all that were received; elsewhere they are
+        those that were accepted.
+
+    Returns
+    -------
+    dict[str, int | str]
+        By the names that Dagster shows. Without a partition there is no row count: what a whole flow accepted is not
+        what is left of it.
     """
     rows = state.counts.received if of_arrival else state.counts.accepted
     return {

@@ -15,9 +15,10 @@ import dagster as dg
 
 from pipeline_assets.datasets.calendar import CALENDARS, RETAIL, Calendar
 
-_CALENDAR = "calendar"
+#: The tag that names the calendar by which data of an asset are expected.
+CALENDAR: Final = "calendar"
 #: The tags of assets of which data are expected on every day that shops are open.
-EVERY_OPEN_DAY: Final = {_CALENDAR: RETAIL.name}
+EVERY_OPEN_DAY: Final = {CALENDAR: RETAIL.name}
 #: A day's data come in the course of the next day.
 _EXPECTED_WITHIN = timedelta(hours=36)
 _OWNER = "team:platform"
@@ -25,7 +26,7 @@ _OWNER = "team:platform"
 
 def calendar_of(spec: dg.AssetSpec) -> Calendar | None:
     """The calendar by which data of an asset are expected; None where nobody promises a day."""
-    return CALENDARS.get(spec.tags.get(_CALENDAR, ""))
+    return CALENDARS.get(spec.tags.get(CALENDAR, ""))
 
 
 def freshness_by(calendar: Calendar) -> dg.FreshnessPolicy:

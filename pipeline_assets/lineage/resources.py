@@ -106,9 +106,10 @@ class MetricsResource(EnvironmentResource):
             log.warning("%s of %s was not published: %s", metric, flow, error)
 
 
+# Sensors tick side by side in the threads of one process, and the default session makes clients for one at a time.
 @cache
 def _ledger(table: str) -> Ledger:
-    return Ledger(boto3.client("dynamodb", config=STORE_IN_TICK), table)
+    return Ledger(boto3.Session().client("dynamodb", config=STORE_IN_TICK), table)
 
 
 @cache
@@ -118,4 +119,4 @@ def _messages(bucket: str, flow: str) -> ForeignMessages:
 
 @cache
 def _cloudwatch() -> CloudWatchClient:
-    return boto3.client("cloudwatch", config=METRIC_IN_TICK)
+    return boto3.Session().client("cloudwatch", config=METRIC_IN_TICK)

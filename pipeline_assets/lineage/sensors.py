@@ -57,9 +57,33 @@ def run_tick(
     metrics: MetricsResource,
     tick: TickTime | None = None,
 ) -> dg.SensorResult:
-    """Clear the receipts that Dagster shows already and return the events of those that it does not.
+    """Clear the receipts that Dagster shows already, and make the events of those that it does not.
 
-    Raises `TransientError` when the ledger does not answer: then nothing of the tick is stored.
+    Parameters
+    ----------
+    flow
+        The flow whose receipts are told.
+    context
+        The tick, with the instance and the definitions that it runs in.
+    ledger
+        Where receipts wait, and what partitions hold.
+    metrics
+        Where the number of waiting receipts is published, once a minute.
+    tick
+        The time of the tick; begins now by default.
+
+    Returns
+    -------
+    dg.SensorResult
+        Events in the order in which they have to be stored, requests for new dynamic partitions, and a sentence of what
+        the tick did.
+
+    Raises
+    ------
+    DagsterInvariantViolationError
+        The tick runs outside of definitions.
+    TransientError
+        The ledger does not answer; nothing of the tick is stored then.
     """
     tick = tick or TickTime()
     repository = context.repository_def

@@ -38,10 +38,24 @@ class LookUp:
 def stored_since(
     fetch: Callable[..., dg.EventRecordsResult], key: dg.AssetKey, since: float
 ) -> Iterator[dg.EventLogRecord]:
-    """The events of an asset stored after a time (seconds since 1970), newest first.
+    """The events of an asset that were stored after a time.
 
     Read page by page down to that time: a filter on the time would make the database read every event the asset ever
     had, as its index goes by event id.
+
+    Parameters
+    ----------
+    fetch
+        A method of the instance that gives events of an asset page by page, the newest first.
+    key
+        The asset.
+    since
+        Seconds since 1970.
+
+    Yields
+    ------
+    dg.EventLogRecord
+        The events, newest first.
     """
     cursor: str | None = None
     while True:
@@ -75,10 +89,24 @@ def rejected_since(instance: dg.DagsterInstance, anchor: dg.AssetKey, since: flo
 def look_up(
     instance: dg.DagsterInstance, reports: Sequence[PendingReport], anchor: dg.AssetKey, tick: TickTime | None = None
 ) -> LookUp:
-    """What Dagster shows of waiting reports: everything stored since the oldest of them can have been told.
+    """Look up what Dagster shows of waiting reports: all that was stored since the oldest of them can have been told.
 
-    Where so much was stored since that the time does not suffice, the reports are left out that can have been told
-    before the time down to which was read.
+    Parameters
+    ----------
+    instance
+        Dagster's instance.
+    reports
+        The receipts that wait.
+    anchor
+        The asset whose observations tell what was rejected.
+    tick
+        The time of the tick; begins now by default.
+
+    Returns
+    -------
+    LookUp
+        The reports of which everything is known, and what is shown. Where so much was stored that the time does not
+        suffice, reports are left out that can have been told before the time down to which was read.
     """
     tick = tick or TickTime()
     if not reports:
@@ -119,10 +147,15 @@ def _shown_by(record: dg.EventLogRecord, asset: str | None) -> Iterator[Shown]:
 
 
 def _told_since(receipt: Receipt) -> datetime:
-    """When Dagster can have been told of a receipt at the earliest.
+    """The earliest time at which Dagster can have been told of a receipt.
 
     A ledger that lost its last writes records a receipt again, under its old name at a new time; so for the first run
     of an object it is the arrival of the object that counts, as far back as a tick can read.
+
+    Returns
+    -------
+    datetime
+        With its zone, no later than the receipt was recorded.
     """
     recorded = datetime.fromisoformat(receipt.recorded_at)
     if receipt.run > 1 or receipt.revision:

@@ -1,4 +1,4 @@
-"""Following objects that somebody put until each of them is through, whatever else a flow has to do."""
+"""Following of objects until each of them is through: it has its receipt, and Dagster shows it."""
 
 from __future__ import annotations
 
@@ -52,30 +52,30 @@ def follow(
     check: Callable[[], None] = lambda: None,
     patience: float = PATIENCE_SECONDS,
 ) -> None:
-    """Wait until every object with one of these receipt ids has its receipt, and Dagster has all of them.
+    """Wait until objects have their receipts, and Dagster shows all of them.
 
     What else is in the queue, or was dead-lettered, is not waited for.
 
     Parameters
     ----------
     access
-        Clients of the stack.
+        Clients of the deployed stack.
     wanted
-        Ids of receipts; one that is given twice counts once.
+        Receipt ids of the objects.
     flow
-        Name of the flow.
+        Name of their flow.
     tell
-        Called with every look.
+        Called with the progress at every look.
     check
-        Called before every look; it may raise.
+        Called at every look; may raise.
     patience
-        Seconds without any movement after which it is given up, above 0.
+        Seconds for which nothing may move. A local cloud that does not answer, since it is started again, is one where
+        nothing moves.
 
     Raises
     ------
     NotThroughError
-        The event of one of the objects is dead-lettered, or nothing moves for `patience` seconds; a local cloud that
-        does not answer, since it is started again, is one where nothing moves.
+        The event of one of the objects was dead-lettered, or nothing moves.
     """
     ids = tuple(dict.fromkeys(wanted))
     followed = _Followed(access, flow, ids, deque(ids))

@@ -37,19 +37,24 @@ class QuerySettings:
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> QuerySettings:
-        """Read what the engine needs from the environment, or from a mapping like it.
+        """Read the settings of the engine that the environment names.
+
+        Parameters
+        ----------
+        environment
+            Variables; those of the process where it is None.
 
         Returns
         -------
         QuerySettings
-            Of the engine that ``SQL_ENGINE`` names, Athena without it.
+            What that engine needs.
 
         Raises
         ------
         MissingSettingError
-            A variable is absent; the message names the first one.
+            A variable is absent; the first one is named.
         UnknownSettingError
-            ``SQL_ENGINE`` names no engine.
+            There is no engine of that name.
         """
         engine = optional(environment, "SQL_ENGINE", "athena")
         if engine == "athena":

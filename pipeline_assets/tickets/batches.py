@@ -1,4 +1,4 @@
-"""The records of a ticket file in batches, each of which goes into the graph in one transaction."""
+"""Batches of a ticket file, each of which goes into the graph in one transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,22 @@ from pipeline_assets.tickets.rows import RowRules
 
 
 def batches(file: CsvFile, rules: RowRules, size: int) -> Iterator[tuple[Batch, list[Rejection]]]:
-    """The records that are left of a file, `size` in a batch, and those of them that were rejected."""
+    """Batches of the records that are left of a file.
+
+    Parameters
+    ----------
+    file
+        Opened, and set to its first record that is not in yet.
+    rules
+        Row rules of this file.
+    size
+        Records of a batch, at least 1; the last batch may have fewer.
+
+    Yields
+    ------
+    tuple of Batch and list of Rejection
+        A batch, and those of its records that were rejected.
+    """
     lines: list[Line] = []
     rejections: list[Rejection] = []
     number = 0

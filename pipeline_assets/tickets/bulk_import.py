@@ -1,4 +1,4 @@
-"""The ticket files of a bucket as files for ``neo4j-admin database import full``: the same graph, made all at once.
+"""Bulk import: the ticket files of a bucket as files for ``neo4j-admin database import full``, the same graph at once.
 
 Neither graph nor ledger is changed, nor is anything put into quarantine: what is rejected is only counted.
 """
@@ -47,9 +47,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What was written: `files` with the number of nodes or relationships in each, out of so many objects and rows.
+    """Outcome of an export.
 
-    `refused` counts the versions that were refused whole, or cannot be read any more.
+    Parameters
+    ----------
+    directory
+        Where it was written.
+    files
+        Nodes or relationships of each file, by its name.
+    objects
+        Object versions that were read.
+    refused
+        Of these, refused whole or not to be read any more.
+    rows
+        Records of the others.
+    seconds
+        How long it took.
     """
 
     directory: Path
@@ -71,8 +84,30 @@ class _CrowdedError(Exception):
 def export_graph(stores: TicketStores, bucket: str, directory: Path, *, progress: Progress) -> Export:
     """Write the graph that the files in the bucket make, as CSV files with a script that imports them.
 
-    Versions that the ledger knows keep their places in the order. `directory` is made when missing and must be empty;
-    the lines are kept beside the files while they are worked on. Raises `FileExistsError` and `TransientError`.
+    Versions that the ledger knows keep their places in the order.
+
+    Parameters
+    ----------
+    stores
+        Stores of the ticket flow; neither graph nor ledger is changed.
+    bucket
+        Name of the bucket of ticket files.
+    directory
+        Made when missing; the lines are kept in it while they are worked on.
+    progress
+        Called with what is done, how much of it and how much there is.
+
+    Returns
+    -------
+    Export
+        What was written.
+
+    Raises
+    ------
+    FileExistsError
+        `directory` is not empty.
+    TransientError
+        A store does not answer.
     """
     started = time.monotonic()
     directory.mkdir(parents=True, exist_ok=True)

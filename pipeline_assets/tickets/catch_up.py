@@ -19,10 +19,19 @@ _PAUSES = (0.5, 1, 2, 4, 8, 16)
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """What a catch-up found: `known` objects of the ledger, of which `restored` were not in the graph.
+    """Outcome of a catch-up.
 
-    `missing` ones are neither in the graph nor in S3 any more, and no newer version has replaced them: what they held
-    is lost to the graph.
+    Parameters
+    ----------
+    known
+        Objects of the ledger that were not refused.
+    restored
+        Those that were not in the graph, and are now.
+    missing
+        Those that are neither in the graph nor in S3 any more, and that no newer version has replaced: what they held
+        is lost to the graph.
+    seconds
+        How long it took.
     """
 
     known: int
@@ -34,8 +43,13 @@ class CatchUp:
 def catch_up(stores: TicketStores, *, progress: Callable[[str], None] = lambda _: None) -> CatchUp:
     """Bring every object that the ledger knows and the graph lacks into the graph; an empty graph is filled anew.
 
-    Where the graph is ahead of the ledger, since a process died between the two, the ledger is told; also of a version
-    that was refused when its receipt was written and was begun again since.
+    Where the graph is ahead of the ledger, since a process died between the two, the ledger is written; also for a
+    version that was refused when its receipt was written and was begun again since.
+
+    Returns
+    -------
+    CatchUp
+        What was brought in.
     """
     started = time.monotonic()
     stores.graph.ensure_schema()
@@ -58,10 +72,19 @@ def catch_up(stores: TicketStores, *, progress: Callable[[str], None] = lambda _
 
 
 def restore_patiently(version: ObjectVersion, stores: TicketStores) -> Receipt:
-    """Work a version in, waiting where a store does not answer or another worker is on it.
+    """Bring a version in again, waiting where a store does not answer or another worker is on it.
 
-    One that the graph has never seen is a redo, so that the ledger tells what today's rules made of it. Raises
-    `TransientError` when it takes too long.
+    One that the graph has never seen is a new run, so that the ledger says what today's rules made of it.
+
+    Returns
+    -------
+    Receipt
+        Its receipt; without partitions where the version is gone.
+
+    Raises
+    ------
+    TransientError
+        It takes too long.
     """
     for pause in _PAUSES:
         try:

@@ -13,7 +13,18 @@ SIGN: Final = ("cesta-empty", "yes")
 
 
 def is_meant_to_be_empty(storage: Storage, version: ObjectVersion) -> bool:
-    """Whether the object carries the sign; raises `TransientError` when S3 does not answer."""
+    """Whether an object carries the sign that it is meant to be empty.
+
+    Returns
+    -------
+    bool
+        By its user metadata.
+
+    Raises
+    ------
+    TransientError
+        S3 does not answer.
+    """
     head = storage.bucket(version.bucket).head(version)
     if head is None:
         message = f"{version.uri} went away while its metadata was asked for"

@@ -1,4 +1,4 @@
-"""Putting ticket files into the bucket: which files, under which keys, and in the place of what."""
+"""Upload of ticket files: which files, under which keys, and in the place of what."""
 
 from __future__ import annotations
 
@@ -37,9 +37,20 @@ class TicketFile:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What lies in the bucket under the key of a file: `rows` of it are in the graph, unless nobody knows yet.
+    """What lies in the bucket under the key of a file.
 
-    `same` says that it has the very content of the file. `put_at` is ISO-8601 UTC.
+    Parameters
+    ----------
+    receipt_id
+        Id of its receipt.
+    etag
+        With the quotation marks that S3 puts.
+    put_at
+        ISO-8601, UTC.
+    rows
+        Rows of it that were accepted; None where it has no receipt yet.
+    same
+        It has the very content of the file.
     """
 
     receipt_id: str
@@ -57,11 +68,20 @@ class Standing:
 
 
 def ticket_files(path: Path, root: Path | None = None) -> list[TicketFile]:
-    """The ticket files at a path: the file itself, or those in a folder, in the order of names.
+    """Find the ticket files at a path: the file itself, or those in a folder.
 
     A key is the path from `root`, or else from the working directory; of a file outside of that, the whole path. So the
-    same path gives the same key, and no two files of one command meet in one. Raises `TicketFileError` when there is
-    none, or when the key of one would be that of no data or none that S3 takes.
+    same path gives the same key, and no two files of one command meet in one.
+
+    Returns
+    -------
+    list of TicketFile
+        In the order of names, at least one.
+
+    Raises
+    ------
+    TicketFileError
+        There is none, or the key of one would be that of no data or none that S3 takes.
     """
     base = root or Path.cwd()
     if path.is_file():
@@ -85,12 +105,12 @@ def ticket_files(path: Path, root: Path | None = None) -> list[TicketFile]:
 
 
 def passed_over(path: Path, files: list[TicketFile]) -> int:
-    """How many files of a folder are not among the ticket files found in it."""
+    """Number of files of a folder that are not among the ticket files found in it."""
     return sum(file.is_file() for file in path.rglob("*")) - len(files) if path.is_dir() else 0
 
 
 def standing_at(access: Access, file: TicketFile) -> Standing | None:
-    """What lies under the key of a file, or None while there is nothing."""
+    """Look up what lies under the key of a file; None while there is nothing."""
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     head = access.open_bucket(FLOW).head(file.key)
     if head is None:
@@ -107,7 +127,7 @@ def standing_at(access: Access, file: TicketFile) -> Standing | None:
 
 
 def tickets_leaving(access: Access, files: Sequence[TicketFile]) -> dict[str, int]:
-    """By key, how many tickets the graph has of what these files replace that they do not have themselves."""
+    """Count, by key, the tickets that would leave the graph because these files replace what lies there."""
     if not files:
         return {}
     bucket, now = access.bucket(FLOW), datetime.now(UTC)
@@ -124,9 +144,28 @@ def tickets_leaving(access: Access, files: Sequence[TicketFile]) -> dict[str, in
 
 
 def put_ticket_file(access: Access, file: TicketFile, there: Standing | None = None) -> str:
-    """Upload a file in the place of what is there, and return the id of the receipt that it will have.
+    """Upload a file in the place of what is there; what has the same content stays.
 
-    What has the same content stays. Raises `TicketFileError` when something else is there by now.
+    Parameters
+    ----------
+    access
+        Clients of the deployed stack.
+    file
+        The file and its key.
+    there
+        What lies under the key, as it was looked up; None for nothing.
+
+    Returns
+    -------
+    str
+        Id of the receipt that the object has or will have.
+
+    Raises
+    ------
+    TicketFileError
+        Something else is there by now; nothing was replaced.
+    ClientError
+        S3 refused the file otherwise.
     """
     if there and there.same:
         return there.receipt_id

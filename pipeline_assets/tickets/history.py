@@ -1,4 +1,4 @@
-"""Every version of one ticket file that the bucket, the ledger or the graph knows."""
+"""History of a ticket file: every version that the bucket, the ledger or the graph knows."""
 
 from __future__ import annotations
 
@@ -33,9 +33,22 @@ class KnownVersion:
 
 
 def known_versions(stores: TicketStores, bucket: str, key: str) -> tuple[list[KnownVersion], bool]:
-    """The versions of a file, oldest first, and whether the file is deleted in its bucket.
+    """Look up the versions of a file.
 
-    One that is gone from the bucket and was lost to the graph is known only where it is the newest that was taken.
+    Parameters
+    ----------
+    stores
+        Stores of the ticket flow.
+    bucket, key
+        The file.
+
+    Returns
+    -------
+    list of KnownVersion
+        Oldest first. One that is gone from the bucket and was lost to the graph is known only where it is the newest
+        that was taken.
+    bool
+        Whether the file is deleted in its bucket.
     """
     listed = list(listed_versions(stores.storage.bucket(bucket), key))
     stored = {version_id_of(bucket, key, each.version_id): each for each in listed if not each.marker}

@@ -34,7 +34,7 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
     left_out = "tickets that it no longer carries leave the graph"
 
     def known(self, version: ObjectVersion, stores: TicketStores) -> Load | None:
-        """Where the graph stands with an object version."""
+        """Read the progress of an object version from the graph."""
         return stores.graph.load(version)
 
     def begin(self, version: ObjectVersion, run: int) -> Load:
@@ -42,12 +42,29 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
         return Load(version, run)
 
     def judge(self, file: CsvFile, version: ObjectVersion) -> Iterator[Line | Rejection]:
-        """The line that each record stands for, or why there is none."""
+        """Apply the row rules to each record: its line, or its rejection."""
         rules = RowRules(file.header, datetime.fromisoformat(version.event_time))
         return (rules.line(number, fields) for number, fields in file.records())
 
     def put_rows(self, file: CsvFile, load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
-        """Batch by batch into the graph, what is rejected into the quarantine first."""
+        """Write batch by batch into the graph, what is rejected into the quarantine first.
+
+        Parameters
+        ----------
+        file
+            Opened, before its first record.
+        load
+            Progress of the object version.
+        stores
+            Where lines and rejections go.
+        budget
+            Time that is left; asked before every batch.
+
+        Returns
+        -------
+        Load
+            Progress at the end of the file.
+        """
         rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time), stores.day_begins)
         rules.crowded = load.crowded
         if load.next_row > 1:
@@ -68,7 +85,22 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
         return replace(load, refused=True)
 
     def finish(self, load: Load, stores: TicketStores, budget: TimeBudget) -> Load:
-        """Let the version that stands for the key have the only claims of it, and the ledger know whom that changed."""
+        """Take back the claims of the key's other versions, and write to the ledger the counts that this changed.
+
+        Parameters
+        ----------
+        load
+            Progress at the end of the file.
+        stores
+            Graph, ledger and quarantine.
+        budget
+            Time that is left; asked before every transaction.
+
+        Returns
+        -------
+        Load
+            `done`.
+        """
         while not load.done:
             budget.check(self.name, load.version.uri)
             load = stores.graph.finish(load)
@@ -103,6 +135,15 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
         """Look once more whether other objects have changed the counts since they were read for the receipt.
 
         And work in the version that stands instead, where this one has left its key to one whose claims are gone.
+
+        Parameters
+        ----------
+        receipt
+            Receipt that was written.
+        stores
+            Graph, ledger and quarantine.
+        budget
+            Time that is left.
         """
         known = stores.graph.known(receipt.id)
         if known is None:
@@ -115,7 +156,7 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
             self._work_in_again(known, receipt, stores, budget)
 
     def revise(self, receipt_id: str, stores: TicketStores) -> None:
-        """Have the ledger say what the graph says of a load whose counts other objects have changed since.
+        """Update the receipt of a load whose counts other objects have changed since, from the graph.
 
         Nothing is done where there is no receipt yet: whoever writes it looks again afterwards (`follow_up`).
         """

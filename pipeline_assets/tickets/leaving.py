@@ -20,16 +20,28 @@ _NAMED = 5
 def told_what_leaves(
     graph: PurchaseGraph, load: Load, header: Sequence[str], rejections: Sequence[Rejection]
 ) -> list[Rejection]:
-    """The rejections of a batch, each with what the file had of its ticket before; raises `TransientError`.
+    """Complete the rejections of a batch by what the file had of their tickets before.
 
     Parameters
     ----------
+    graph
+        The graph.
     load
         The version that rejects the rows, on its way; before it there was an earlier version or an earlier run.
     header
         The columns of the file; a row with too few fields has those that it has.
     rejections
         The rejected rows of the batch.
+
+    Returns
+    -------
+    list of Rejection
+        In the same order; the reasons name the lines that leave.
+
+    Raises
+    ------
+    TransientError
+        The graph does not answer.
     """
     stamps = {known.load.version.stamp for known in graph.open_loads_of(load.version.uri) if known.load.stands}
     stamps.discard(load.version.stamp)

@@ -1,4 +1,4 @@
-"""Building the purchase graph anew from the ticket files in S3, with today's rules, while new files go on arriving.
+"""Rebuild of the purchase graph from the ticket files in S3, by today's rules, while new files go on arriving.
 
 The bucket is what counts, not the ledger: versions that the ledger lacks are brought in and get their receipts. What
 becomes of a rebuild that is killed is told in `graph.emptying`: another one, or a catch-up, brings in the rest.
@@ -45,9 +45,16 @@ class ObjectsGoneError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class RebuildPlan:
-    """What a rebuild has before it: the stored versions, oldest first, and the loads that the graph knows by id.
+    """Plan of a rebuild.
 
-    `lost` holds, by load id, how many tickets come from versions that are not stored any more.
+    Parameters
+    ----------
+    versions
+        Stored versions, oldest first.
+    loads
+        Loads that the graph knows, by id.
+    lost
+        By load id, how many tickets come from versions that are not stored any more.
     """
 
     versions: tuple[ObjectVersion, ...]
@@ -82,10 +89,26 @@ class _Done:
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """What a rebuild did: object versions worked in, those refused whole, rows by outcome, bytes and seconds.
+    """Outcome of a rebuild.
 
-    `before` and `after` are the graph's sizes; `same` says whether it says the same as before, None when that cannot be
-    told since the files were not the same. `missing` names objects whose tickets the graph had and the bucket has not.
+    Parameters
+    ----------
+    objects
+        Object versions that were brought in.
+    counts
+        Their rows by outcome.
+    size
+        Their bytes.
+    refused
+        Of these versions, refused whole.
+    before, after
+        Sizes of the graph.
+    same
+        Whether it says the same as before; None when that cannot be told since the files were not the same.
+    missing
+        Objects whose tickets the graph had and the bucket has not.
+    seconds
+        How long it took.
     """
 
     objects: int
@@ -100,7 +123,7 @@ class Rebuild:
 
 
 def plan_rebuild(stores: TicketStores, bucket: str) -> RebuildPlan:
-    """Look at bucket, ledger and graph; changes nothing."""
+    """Plan a rebuild by bucket, ledger and graph; changes nothing."""
     loads = known_loads(stores.graph)
     versions = stored_in_order(stores, bucket, loads)
     stored = {version.id for version in versions}
@@ -109,10 +132,30 @@ def plan_rebuild(stores: TicketStores, bucket: str) -> RebuildPlan:
 
 
 def rebuild_graph(stores: TicketStores, bucket: str, *, force: bool = False, progress: Progress) -> Rebuild:
-    """Empty the graph and work every stored version of every ticket file in again, oldest first.
+    """Empty the graph and bring in every stored version of every ticket file again, oldest first.
 
-    Raises `ObjectsGoneError`, having changed nothing, when tickets would be lost and `force` is not given, and
-    `TransientError` when a store does not answer; whatever was begun is mended by another rebuild or by a catch-up.
+    Parameters
+    ----------
+    stores
+        Stores of the ticket flow.
+    bucket
+        Name of the bucket of ticket files.
+    force
+        Go on although tickets of files that are gone would be lost.
+    progress
+        Called with what is done, how much of it and how much there is.
+
+    Returns
+    -------
+    Rebuild
+        What came of it.
+
+    Raises
+    ------
+    ObjectsGoneError
+        Tickets would be lost and `force` is not given; nothing was changed.
+    TransientError
+        A store does not answer; another rebuild or a catch-up completes what was begun.
     """
     started = time.monotonic()
     graph = stores.graph
@@ -154,7 +197,22 @@ def _empty(stores: TicketStores, plan: RebuildPlan, tickets: int, progress: Prog
 
 
 def stored_in_order(stores: TicketStores, bucket: str, loads: Mapping[str, KnownLoad]) -> tuple[ObjectVersion, ...]:
-    """The versions in the bucket in their order: where the graph has them, else where the ledger knows them."""
+    """List the versions in the bucket in their order.
+
+    Parameters
+    ----------
+    stores
+        Stores of the ticket flow.
+    bucket
+        Name of the bucket.
+    loads
+        Loads that the graph knows, by id.
+
+    Returns
+    -------
+    tuple of ObjectVersion
+        Oldest first: with the stamp that the graph has, else that of the ledger, else that of the listing.
+    """
     sources = {receipt.id: receipt.version for receipt in stores.ledger.receipts(TICKET_FLOW.name)}
 
     def known(version: ObjectVersion) -> ObjectVersion | None:

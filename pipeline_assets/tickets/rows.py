@@ -1,4 +1,4 @@
-"""The row rules of ticket files: a CSV record becomes a line or a rejection that says what was wrong, and where."""
+"""Row rules of ticket files: a CSV record becomes a line or a rejection that says what was wrong, and where."""
 
 from __future__ import annotations
 

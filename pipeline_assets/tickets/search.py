@@ -1,4 +1,4 @@
-"""Searching the quarantine for a ticket."""
+"""Search of the quarantine for a ticket."""
 
 from __future__ import annotations
 
@@ -17,9 +17,24 @@ _ROWS_TOLD = 20
 def rows_of_ticket(
     ticket_id: str, stores: TicketStores, contents: Contents, *, progress: Progress = lambda *_: None
 ) -> list[dict[str, Any]]:
-    """The rejected rows of open files that carry a ticket, at most 20 of a file, and the refusals of whole files.
+    """Search the open files of the quarantine for a ticket.
 
-    Those files were never read row by row, so nobody knows whether they carry it; their documents have no `row`.
+    Parameters
+    ----------
+    ticket_id
+        Number of the ticket.
+    stores
+        Stores of the ticket flow.
+    contents
+        Listing of the quarantine.
+    progress
+        Called with how many of how many files were looked at.
+
+    Returns
+    -------
+    list of dict
+        Documents of rejected rows that carry the ticket, at most 20 of a file, and of all files that were refused
+        whole: these were never read row by row, so nobody knows whether they carry it, and theirs have no `row`.
     """
     wanted = clean_id(ticket_id) or clean(ticket_id)
 

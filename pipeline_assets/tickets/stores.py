@@ -57,7 +57,18 @@ class TicketSettings:
         )
 
     def require_bucket(self) -> str:
-        """The name of the bucket of ticket files; raises `MissingSettingError` when it was not set."""
+        """Name of the bucket of ticket files.
+
+        Returns
+        -------
+        str
+            The name.
+
+        Raises
+        ------
+        MissingSettingError
+            It was not set.
+        """
         if not self.bucket:
             raise MissingSettingError("TICKETS_BUCKET", "the name of the bucket of ticket files")
         return self.bucket

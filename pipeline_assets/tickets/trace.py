@@ -1,4 +1,4 @@
-"""Where a ticket file or a ticket is: all that bucket, queue, ledger, graph and quarantine know, and one sentence."""
+"""Trace of a ticket file or a ticket: all that bucket, queue, ledger, graph and quarantine know, and a verdict."""
 
 from __future__ import annotations
 
@@ -158,7 +158,22 @@ class TicketTrace:
 
 
 def trace_file(bucket: str, key: str, stores: TicketStores, letters: DeadLetters) -> FileTrace:
-    """All that is known of a ticket file."""
+    """Trace a ticket file.
+
+    Parameters
+    ----------
+    bucket, key
+        The file.
+    stores
+        Stores of the ticket flow.
+    letters
+        Dead letters of its queue.
+
+    Returns
+    -------
+    FileTrace
+        All that is known of it.
+    """
     versions, deleted = known_versions(stores, bucket, key)
     waiting = what_waits(letters, "tickets")
     traced = tuple(_traced(known, stores, waiting) for known in versions)
@@ -168,7 +183,24 @@ def trace_file(bucket: str, key: str, stores: TicketStores, letters: DeadLetters
 def trace_ticket(
     ticket_id: str, stores: TicketStores, letters: DeadLetters, *, progress: Progress = lambda *_: None
 ) -> TicketTrace:
-    """All that is known of a ticket; reads the quarantine of all open files, which `progress` follows."""
+    """Trace a ticket; reads the quarantine of all open files.
+
+    Parameters
+    ----------
+    ticket_id
+        Number of the ticket.
+    stores
+        Stores of the ticket flow.
+    letters
+        Dead letters of its queue.
+    progress
+        Called with how many of how many files of the quarantine were looked at.
+
+    Returns
+    -------
+    TicketTrace
+        All that is known of it.
+    """
     ticket_id = clean_id(ticket_id) or clean(ticket_id)
     purchases = tuple(_purchase(found, stores) for found in tickets_numbered(stores.graph, [ticket_id]))
     rows = rows_of_ticket(ticket_id, stores, stores.quarantine.contents(), progress=progress)

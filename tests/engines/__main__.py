@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from deploy.local.neo4j_jars import neo4j_jars
+from deploy.local.neo4j_server import neo4j_jars
 from tests.engines.mariadb_server import mariadb_home
 from tests.worlds.stack import built_packages
 

@@ -23,7 +23,7 @@ from deploy.local import processes
 from deploy.local.engine_environment import engine_environment
 from deploy.local.graph import graph_child, graph_is_ready
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance
-from deploy.local.neo4j_jars import neo4j_jars
+from deploy.local.neo4j_server import neo4j_jars
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets import ingest

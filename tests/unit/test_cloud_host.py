@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from deploy.local import cloud_host
-from deploy.local.cloud_host import Keeper, errors_raised, take_over
+from deploy.local.cloud_host import StateWriter, errors_raised, take_over
 from deploy.local.processes import started_at
 
 
@@ -22,13 +22,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cloud_host, "_PAUSE_SECONDS", 0.02)
 
 
-def kept(keeper: Keeper, work: Callable[[], Awaitable[None]]) -> None:
-    """Do some work while a keeper keeps."""
+def while_it_writes(writer: StateWriter, work: Callable[[], Awaitable[None]]) -> None:
+    """Do some work while a writer writes."""
 
     async def main() -> None:
-        keeper.start()
+        writer.start()
         await work()
-        await keeper.stop()
+        await writer.stop()
 
     asyncio.run(main())
 
@@ -50,21 +50,21 @@ def add_line(file: Path, text: str) -> None:
 
 def test_each_change_is_written_by_a_copy_once_all_is_at_rest(tmp_path: Path) -> None:
     written, at_rest = tmp_path / "written", False
-    keeper = Keeper(lambda: add_line(written, str(os.getpid())), lambda: at_rest)
+    writer = StateWriter(lambda: add_line(written, str(os.getpid())), lambda: at_rest)
 
     async def work() -> None:
         nonlocal at_rest
-        keeper.changed = True
+        writer.changed = True
         await asyncio.sleep(0.2)
         assert lines(written) == []
         at_rest = True
         await eventually(lambda: len(lines(written)) == 1)
         await asyncio.sleep(0.2)
         assert len(lines(written)) == 1
-        keeper.changed = True
+        writer.changed = True
         await eventually(lambda: len(lines(written)) == 2)
 
-    kept(keeper, work)
+    while_it_writes(writer, work)
     assert str(os.getpid()) not in lines(written)
 
 
@@ -78,8 +78,8 @@ def test_what_was_not_written_is_tried_again_at_once(tmp_path: Path, capfd: pyte
             raise OSError(errno.ENOSPC, "full")
         add_line(tried, str(time.monotonic()))
 
-    keeper = Keeper(write, lambda: True, changed=True)
-    kept(keeper, lambda: eventually(lambda: len(lines(tried)) == 2))
+    writer = StateWriter(write, lambda: True, changed=True)
+    while_it_writes(writer, lambda: eventually(lambda: len(lines(tried)) == 2))
     failed, succeeded = map(float, lines(tried))
     assert succeeded - failed < 4, "not nine times as long as the failure took"
     assert "the state was not written (exit code 1); it is tried again" in capfd.readouterr().err
@@ -96,8 +96,8 @@ def test_a_copy_that_cannot_be_made_is_tried_again(tmp_path: Path, monkeypatch: 
         return fork()
 
     monkeypatch.setattr(os, "fork", refusing)
-    keeper = Keeper((tmp_path / "written").touch, lambda: True, changed=True)
-    kept(keeper, lambda: eventually((tmp_path / "written").exists))
+    writer = StateWriter((tmp_path / "written").touch, lambda: True, changed=True)
+    while_it_writes(writer, lambda: eventually((tmp_path / "written").exists))
     assert refused
 
 
@@ -109,19 +109,19 @@ def test_the_end_kills_a_copy_that_is_stuck(tmp_path: Path) -> None:
         time.sleep(30)
 
     began = time.monotonic()
-    kept(Keeper(write, lambda: True, changed=True), lambda: eventually(lambda: bool(lines(stuck))))
+    while_it_writes(StateWriter(write, lambda: True, changed=True), lambda: eventually(lambda: bool(lines(stuck))))
     assert time.monotonic() - began < 10
     assert started_at(int(lines(stuck)[0])) is None
 
 
-def test_the_end_is_orderly_though_the_keeper_broke() -> None:
+def test_the_end_is_orderly_though_the_writer_broke() -> None:
     asked: list[bool] = []
 
     def at_rest() -> bool:
         asked.append(True)
         raise KeyError("stacks")
 
-    kept(Keeper(lambda: None, at_rest, changed=True), lambda: eventually(lambda: bool(asked)))
+    while_it_writes(StateWriter(lambda: None, at_rest, changed=True), lambda: eventually(lambda: bool(asked)))
 
 
 def test_an_error_that_is_only_logged_counts() -> None:

@@ -12,8 +12,11 @@ from msgspec.structs import replace
 
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.events.stored_objects import stored_versions
+from pipeline_assets.events.stored_objects import current_versions, stored_versions
+from pipeline_assets.operations.versions import listed_versions
+from pipeline_assets.privacy.leaks import scan_bucket
 from pipeline_assets.storage.s3 import S3Bucket
+from tests.worlds.memory_storage import MemoryBucket
 
 _START = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
@@ -108,3 +111,35 @@ def test_whatever_is_known_the_order_of_every_key_is_that_of_the_listing(seed: i
     for key in ("a.csv", "b.csv"):
         stamps = [version.stamp for version in found if version.key == key]
         assert stamps == sorted(set(stamps))
+
+
+def test_the_current_versions_are_those_that_stand() -> None:
+    bucket = MemoryBucket("b")
+    for key in ("a/1", "a/2", "a/3", "b/1"):
+        bucket.put(key, b"old")
+    newer = bucket.put("a/2", b"newer")
+    bucket.delete("a/3")
+    first, second = current_versions(bucket, "a/")
+    assert (first.key, first.bucket, first.size, first.sequencer) == ("a/1", "b", 3, "")
+    assert (second.key, second.version_id, second.etag, second.size) == ("a/2", newer.version_id, newer.etag, 5)
+
+
+def test_the_versions_of_one_object_are_told_with_its_deletion() -> None:
+    bucket = MemoryBucket("b")
+    ids = [bucket.put("a.csv", body).version_id for body in (b"1", b"22")]
+    bucket.put("a.csv.gz", b"x")
+    bucket.delete("a.csv")
+    marker, *versions = listed_versions(bucket, "a.csv")
+    assert (marker.marker, marker.latest, marker.size) == (True, True, 0)
+    assert [(each.version_id, each.size, each.latest) for each in versions] == [(ids[1], 2, False), (ids[0], 1, False)]
+    assert marker.stored_at > versions[0].stored_at > versions[1].stored_at
+
+
+def test_a_scan_looks_into_all_that_was_ever_put_and_its_metadata() -> None:
+    bucket, card = MemoryBucket("b"), "4111111111111111"
+    bucket.put("a", f"paid with {card}".encode())
+    bucket.put("a", b"nothing")
+    bucket.put("b", b"nothing", metadata={"by": f"card {card}"})
+    bucket.delete("a")
+    assert sorted(finding.place for finding in scan_bucket(bucket)) == ["s3://b/a", "s3://b/b"]
+    assert [finding.place for finding in scan_bucket(bucket, prefix="b")] == ["s3://b/b"]

@@ -35,7 +35,7 @@ _ABSENT: Final = ("ResourceNotFoundException", "AWS.SimpleQueueService.NonExiste
 
 
 @dataclass(frozen=True)
-class Survivor:
+class RetainedResource:
     """A resource of the template that exists without a stack, and how CloudFormation identifies it."""
 
     logical_id: str
@@ -52,20 +52,20 @@ class Survivor:
         }
 
 
-def find_survivors(
+def find_retained(
     session: boto3.Session, template: str, names: Mapping[str, str], endpoint_url: str | None
-) -> list[Survivor]:
+) -> list[RetainedResource]:
     """Find the retained resources of `template` that exist already; `names` fills in the `${...}` of their names."""
     return [
-        Survivor(logical_id, resource, identifier)
+        RetainedResource(logical_id, resource, identifier)
         for logical_id, resource in _retained(template, names)
         if (identifier := _identify(session, endpoint_url, resource)) is not None
     ]
 
 
-def adoption_template(survivors: list[Survivor]) -> str:
+def import_template(retained: list[RetainedResource]) -> str:
     """Write the template of an import: these resources, named and otherwise bare."""
-    return json.dumps({"Resources": {survivor.logical_id: survivor.resource for survivor in survivors}})
+    return json.dumps({"Resources": {found.logical_id: found.resource for found in retained}})
 
 
 def _retained(template: str, names: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
