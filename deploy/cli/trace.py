@@ -49,7 +49,17 @@ def trace(
 
 
 def print_object(deployment: Deployment[Any], name: str, *, as_json: bool) -> None:
-    """Trace an object of any flow by a receipt id, its address or its key."""
+    """Trace an object of any flow by a receipt id, its address or its key, and print it.
+
+    Parameters
+    ----------
+    deployment
+        Deployment of the flow.
+    name
+        What is looked for.
+    as_json
+        Print a document instead of a table.
+    """
     receipt = _receipt_named(deployment, name) if _RECEIPT_ID.fullmatch(name) else None
     place = (receipt.version.bucket, receipt.version.key) if receipt else deployment.object(name)
     found = trace_object(deployment.flow.name, place, deployment.stores, deployment.dead_letters())

@@ -173,6 +173,15 @@ def known_versions(
 ) -> tuple[list[KnownVersion], bool]:
     """Find the versions of an object that bucket, ledger or target know.
 
+    Parameters
+    ----------
+    stores
+        Stores of the flow.
+    bucket, key
+        The object.
+    places
+        What the flow's target tells of the versions.
+
     Returns
     -------
     list of KnownVersion
