@@ -19,7 +19,7 @@ from tests.worlds.stack import built_packages
 #: Heavy libraries that no ingest function may carry: frames and models belong to functions and assets of their own.
 HEAVY = ("dagster", "polars", "pandas", "pyarrow", "sklearn", "scipy", "numpy", "duckdb")
 #: The functions that work on frames, and the one library that they may do it with.
-FRAMES = {"raw-to-curated": ["polars"], "inbox-to-raw": ["polars"]}
+FRAMES = {package.name: [package.frames] for package in PACKAGES if package.frames}
 #: Of the processor, not of the clock, which counts other work on the machine; measured 0.9 s and 613 modules.
 MOST_SECONDS, MOST_MODULES = 4.0, 800
 
