@@ -31,7 +31,7 @@ class Fate:
 
     def call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         self.calls += 1
-        self.made.append(function.__name__)
+        self.made.append(getattr(function, "__name__", "?"))
         if self.calls == self.at and not self.after:
             raise DeadError
         result = function(*args, **kwargs)

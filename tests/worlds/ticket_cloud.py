@@ -9,33 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets.stores import TicketStores
+from tests.worlds import ticket_files
 from tests.worlds.graph_picture import picture
 from tests.worlds.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
 
-HEADER = ",".join(TICKETS.column_names) + "\n"
+HEADER = ticket_files.HEAD
 PATIENCE = 60.0
 
 
 def row(ticket: str, product: str = "Bread", quantity: object = 1, **changes: str) -> str:
-    values = {
-        "ticket_id": ticket,
-        "product": product,
-        "basket_id": f"B-{ticket}",
-        "timestamp": "2026-11-14 18:00:00",
-        "category": "Bakery",
-        "quantity": str(quantity),
-        "store": "S1",
-    } | changes
-    return ",".join(values.values()) + "\n"
+    """A good row of a ticket with a basket of its own."""
+    values = {"product": product, "quantity": str(quantity), "basket_id": f"B-{ticket}"}
+    return ticket_files.row(ticket, **values | changes)
 
 
 class TicketCloud:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
@@ -20,18 +19,19 @@ from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import Rebuild, rebuild_graph
 from pipeline_assets.tickets.stores import TicketStores
+from tests.worlds import ticket_cloud
 from tests.worlds.graph_picture import Picture, picture
 from tests.worlds.stores import ledger_table, make_bucket
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack
 
-HEADER = ",".join(TICKETS.column_names)
+HEADER = ticket_cloud.HEADER.rstrip("\n")
 Rows = list[str]
 
 
 def row(ticket: str, product: str = "Bread", quantity: object = 1, category: str = "Bakery", store: str = "S1") -> str:
-    return f"{ticket},{product},B-{ticket},2026-11-14 18:00:00,{category},{quantity},{store}"
+    return ticket_cloud.row(ticket, product, quantity, category=category, store=store).rstrip("\n")
 
 
 @dataclass
