@@ -16,8 +16,9 @@ with its receipt, since the next delivery may be cut otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline_assets.errors import TransientError
@@ -165,12 +166,12 @@ class Ledger:
 
     def pending(self, flow: str, *, limit: int) -> list[PendingReport]:
         """The receipts that wait to be reported to Dagster, oldest first, at most `limit`."""
-        found: list[PendingReport] = []
-        for item in self._table.query(f"pending#{flow}", page=limit):
-            found.append(PendingReport(item["sk"]["S"], Receipt.unpacked(item["body"]["B"])))
-            if len(found) == limit:
-                break
-        return found
+        return list(self.each_pending(flow, limit=limit))
+
+    def each_pending(self, flow: str, *, limit: int) -> Iterator[PendingReport]:
+        """The same one by one, read on page by page: for whoever may stop before the end."""
+        for item in islice(self._table.query(f"pending#{flow}", page=limit), limit):
+            yield PendingReport(item["sk"]["S"], Receipt.unpacked(item["body"]["B"]))
 
     def pending_count(self, flow: str) -> int:
         """How many receipts wait to be reported to Dagster."""

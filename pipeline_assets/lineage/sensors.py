@@ -17,12 +17,13 @@ from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
 from pipeline_assets.lineage.places import made_of_in, requests_for, standing_in
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
 from pipeline_assets.lineage.shown import look_up
-from pipeline_assets.lineage.tick_time import CLEARING_ENDS, TickTime
+from pipeline_assets.lineage.tick_time import CLEARING_ENDS, READING_ENDS, TickTime
 
 #: The metric that an alarm watches: how many receipts of a flow wait for Dagster.
 PENDING_RECEIPTS: Final = "PendingReceipts"
 _WAITING_LIMIT = 20_000
-_CLEARED_AT_ONCE = 1_000
+#: One request to the ledger, so that the time is looked at before each.
+_CLEARED_AT_ONCE = 25
 _METRIC_EVERY = 60.0
 
 
@@ -90,7 +91,7 @@ def run_tick(
     if repository is None:
         message = "the receipts bridge needs the definitions it runs in, to know which assets there are"
         raise dg.DagsterInvariantViolationError(message)
-    reports = ledger.pending(flow.name, limit=_WAITING_LIMIT)
+    reports = list(tick.while_left(ledger.each_pending(flow.name, limit=_WAITING_LIMIT), READING_ENDS))
     looked = look_up(context.instance, reports, anchor_of(flow), tick)
     standing = standing_in(repository, context.instance)
     decided = plan(looked.reports, looked.shown, standing, made_of=made_of_in(repository))

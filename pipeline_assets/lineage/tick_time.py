@@ -15,7 +15,9 @@ from botocore.config import Config
 
 T = TypeVar("T")
 
-#: Until when Dagster is asked what it shows already, in seconds since the tick began.
+#: Until when waiting receipts are read, oldest first, in seconds since the tick began; the rest is for later ticks.
+READING_ENDS: Final = 6.0
+#: Until when Dagster is asked what it shows already.
 LOOK_UP_ENDS: Final = 14.0
 #: Until when receipts that are seen are taken out of the pending ones.
 CLEARING_ENDS: Final = 20.0

@@ -27,6 +27,7 @@ from pipeline_assets.lineage.tick_time import (
     CLEARING_ENDS,
     EVENTS_END,
     LOOK_UP_ENDS,
+    READING_ENDS,
     STATES_END,
     STORE_IN_TICK,
     TickTime,
@@ -58,6 +59,14 @@ class Clock:
         return self.now
 
 
+class Looked(Clock):
+    """A clock by which no two looks see the same time."""
+
+    def __call__(self) -> float:
+        self.now += 0.001
+        return self.now
+
+
 @dataclass
 class FakeLedger:
     """What waits of each flow; every answer takes some seconds of the clock."""
@@ -66,15 +75,22 @@ class FakeLedger:
     clock: Clock = field(default_factory=Clock)
     seconds: float = 0.0
     broken: str = ""
+    #: Seconds that it takes to read one waiting report.
+    reading: float = 0.0
+    #: Seconds that it takes to take one out.
+    seconds_for_each: float = 0.0
 
-    def pending(self, flow: str, *, limit: int) -> list[PendingReport]:
+    def each_pending(self, flow: str, *, limit: int) -> Iterator[PendingReport]:
         if flow == self.broken:
             raise TransientError("the ledger could not query pending items")
-        return self.waiting.get(flow, [])[:limit]
+        for report in self.waiting.get(flow, [])[:limit]:
+            self.clock.now += self.reading
+            yield report
 
     def reported(self, flow: str, reports: Iterable[PendingReport]) -> None:
         self.clock.now += self.seconds
         for report in reports:
+            self.clock.now += self.seconds_for_each
             self.waiting[flow].remove(report)
 
     def totals(self, flow: str) -> FlowTotals:
@@ -204,7 +220,7 @@ class TestTime:
     """The daemon gives up a tick after 60 seconds."""
 
     def test_what_is_begun_just_before_the_last_end_is_over_in_time(self) -> None:
-        assert LOOK_UP_ENDS < CLEARING_ENDS < STATES_END < EVENTS_END
+        assert READING_ENDS < LOOK_UP_ENDS < CLEARING_ENDS < STATES_END < EVENTS_END
         store: Any = STORE_IN_TICK
         hangs = store.retries["total_max_attempts"] * (store.connect_timeout + store.read_timeout)
         between_attempts = 5
@@ -232,6 +248,28 @@ class TestTime:
         tick(FILES, ledger)
         tick(FILES, ledger)
         assert ledger.waiting["files"] == []
+
+    def test_a_backlog_that_takes_long_to_read_is_told_all_the_same(
+        self, instance: dg.DagsterInstance, tick: Callable[..., dg.SensorResult]
+    ) -> None:
+        instance.report_runless_asset_event(dg.AssetMaterialization(LANDED, partition=YESTERDAY))
+        waiting = [a_report(number, "files", ("files/landed", YESTERDAY)) for number in range(100)]
+        ledger = FakeLedger({"files": waiting}, Looked(), reading=LOOK_UP_ENDS / 50)
+        assert materialized(tick(FILES, ledger)) == [YESTERDAY]
+        ledger.clock.now = 0.0
+        tick(FILES, ledger)
+        assert len(ledger.waiting["files"]) < 100
+
+    def test_what_is_seen_is_cleared_piece_by_piece_while_there_is_time(
+        self, tick: Callable[..., dg.SensorResult]
+    ) -> None:
+        waiting = [a_report(number, "files", ("files/landed", YESTERDAY)) for number in range(500)]
+        ledger = FakeLedger({"files": waiting})
+        tick(FILES, ledger)
+        ledger.seconds_for_each = 0.1
+        tick(FILES, ledger)
+        assert ledger.clock.now < CLEARING_ENDS + 5
+        assert 100 < len(ledger.waiting["files"]) < 400
 
     def test_what_was_not_looked_up_in_time_waits_and_what_was_is_told(self, instance: dg.DagsterInstance) -> None:
         """An asset with so many events that the time ends within its newest page: nothing older is known of it."""
