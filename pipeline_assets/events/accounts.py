@@ -190,13 +190,17 @@ class Accounts:
     def _replace(self, receipt: Receipt) -> None:
         versions = _versions(receipt.source.uri)
         self._table.put_all([key(versions, receipt.source.stamp) | {"body": {"B": receipt.packed()}}])
-        *replaced, newest = (Receipt.unpacked(item["body"]["B"]) for item in self._table.query(versions))
-        self._settle(
-            _exit(part, older)
+        known = [Receipt.unpacked(item["body"]["B"]) for item in self._table.query(versions)]
+        # None is left where another worker has found meanwhile that this version decides nothing.
+        *replaced, newest = known or [receipt]
+        # Each once: where workers died, one version may be known in two places of the order.
+        exits = {
+            (older.id, _place(part)): _exit(part, older)
             for older in replaced
             for part in older.partitions
             if part.partition and not part.of_arrival and older.id != newest.id
-        )
+        }
+        self._settle(exits.values())
         self._table.delete_all(key(versions, older.source.stamp) for older in replaced)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from pipeline_assets.events.shares import account_key
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.access import Access
 from tests.worlds.ledger_accounts import source_ids
-from tests.worlds.mortality import DeadError
+from tests.worlds.mortality import DeadError, Fate, Mortal
 from tests.worlds.stores import make_table
 
 DAYS = ("2026-11-18", "2026-11-19")
@@ -71,6 +72,39 @@ class TestAccounts:
         assert ledger.account("tickets", DAYS[0]).counts == Counts()
         assert source_ids(ledger, "tickets", DAYS[1]) == (new.id,)
         assert source_ids(ledger, "tickets/landed", ARRIVED) == (old.id, new.id)
+
+    def test_a_version_that_is_known_in_two_places_of_the_order_is_replaced_once(
+        self, ledger: Ledger, bare_cloud: Access
+    ) -> None:
+        """Two workers die, the first before the receipt, the second before it takes the first one's place out."""
+        table = ledger._table.name  # noqa: SLF001 - for workers of their own
+        listed = msgspec.structs.replace(version("a", 1), event_time=f"{ARRIVED}T10:00:01.500Z")
+        for source, call in ((version("a", 1), ("transact_write_items", 2)), (listed, ("batch_write_item", 2))):
+            client: Any = Mortal(bare_cloud.dynamodb, Fate(call[1]), (call[0],))
+            with pytest.raises(DeadError):
+                Ledger(client, table).record(receipt(source, {DAYS[0]: 3}))
+        new = receipt(version("a", 2), {DAYS[1]: 4})
+        assert ledger.record(new) == "recorded"
+        assert source_ids(ledger, "tickets", DAYS[0]) == ()
+        assert source_ids(ledger, "tickets", DAYS[1]) == (new.id,)
+
+    def test_a_version_that_another_worker_refuses_meanwhile_decides_nothing(
+        self, ledger: Ledger, bare_cloud: Access
+    ) -> None:
+        refused = receipt(version("a", 1), {}, run=2, refused="whole")
+
+        class Overtaken:
+            refuse: list[Callable[[], object]] = [lambda: ledger.record(refused)]  # noqa: RUF012 - once
+
+            def __getattr__(self, name: str) -> Any:
+                if name == "get_paginator" and self.refuse:
+                    self.refuse.pop()()
+                return getattr(bare_cloud.dynamodb, name)
+
+        late = Ledger(Overtaken(), ledger._table.name)  # type: ignore[arg-type] # noqa: SLF001
+        assert late.record(receipt(version("a", 1), {DAYS[0]: 3})) == "redelivered"
+        assert (ledger.receipt(refused.id), ledger.newest(refused.version.uri)) == (refused, None)
+        assert source_ids(ledger, "tickets", DAYS[0]) == ()
 
     def test_a_later_run_and_a_revision_change_shares_and_sums_by_the_difference(self, ledger: Ledger) -> None:
         source = version("a", 1)
