@@ -151,7 +151,7 @@ class JsonLinesQuarantine:
     def documents(self, receipt: Receipt) -> Iterator[dict[str, Any]]:
         """What the run of a receipt left, in the order of the rows, a refusal of the whole last."""
         for kept in self._bucket.objects(self._prefix(receipt.id, receipt.run)):
-            yield from json_lines(self._bucket, kept.key)
+            yield from (each for each in json_lines(self._bucket, kept.key) if _is_of(receipt.source, each))
 
     def drop_earlier_runs(self, source: Source, run: int) -> None:
         """Take out what the runs before `run` left, once the receipt of `run` is recorded."""
@@ -167,6 +167,13 @@ def _named(header: Sequence[str], fields: Sequence[str]) -> dict[str, str] | Seq
     """Fields by their columns, where each has one of its own."""
     fits = len(fields) == len(header) == len(set(header))
     return dict(zip(header, fields, strict=True)) if fits else fields
+
+
+def _is_of(source: Source, document: dict[str, Any]) -> bool:
+    """Whether a source has the record of a document: a batch that died may have come again with fewer."""
+    if not isinstance(source, StreamBatch):
+        return True
+    return padded_sequence_number(document["sequence_number"]) <= source.last
 
 
 def _place(source: Source) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -15,8 +15,8 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.quarantine import JsonLinesQuarantine, Quarantine
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.events.rejection import Rejection
-from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.rejection import RejectedChange, Rejection
+from pipeline_assets.events.sources import ObjectVersion, StreamBatch
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.raw.stores import inbox_quarantine
@@ -190,6 +190,21 @@ def test_where_a_message_may_hold_anything_its_numbers_are_masked(
     assert kept is not None
     assert (kept["body"], kept["reason"]) == (without_numbers(f"card {CARD}"), without_numbers(f"not JSON: {CARD}"))
     assert CARD.encode() not in b"".join(bucket.read(found.key) or b"" for found in bucket.objects())
+
+
+def test_a_batch_that_died_and_came_again_in_halves_tells_of_the_records_of_its_half(bucket: MemoryBucket) -> None:
+    """What the whole left at the beginning of the first half is told by the second, which has it of its own."""
+    quarantine, keys = JsonLinesQuarantine(bucket, FLOW), {"id": "8"}
+    rejected = RejectedChange("8", "REMOVE", keys, keys, None, "total_positive", "-1 is below 0")
+    for numbers in (range(1, 11), range(6, 11)):
+        quarantine.keep_changes(batch_of(numbers), 1, [rejected])
+    halves = [replace(receipt(1), source=batch_of(numbers)) for numbers in (range(1, 6), range(6, 11))]
+    assert [[row["sequence_number"] for row in quarantine.documents(half)] for half in halves] == [[], ["8"]]
+
+
+def batch_of(numbers: Sequence[int]) -> StreamBatch:
+    at = "2026-11-20T09:30:00.000Z"
+    return StreamBatch.of(FLOW, "arn:aws:dynamodb:x:1:table/t/stream/1", list(map(str, numbers)), [at])
 
 
 def test_a_run_reads_its_own_documents_alone(bucket: MemoryBucket) -> None:
