@@ -110,7 +110,7 @@ class Ledger:
             The numbers are not those of the batch.
         """
         batch = receipt.source if isinstance(receipt.source, StreamBatch) else None
-        if batch and self._record_batch(receipt, batch, sequence_numbers, report=report):
+        if batch and self._record_batch(receipt, batch, sequence_numbers):
             return "recorded"
         put = False
         while not ((earlier := self.receipt(receipt.id)) and earlier.edition >= receipt.edition):
@@ -223,9 +223,7 @@ class Ledger:
         objects, refused = sums.pop("objects"), sums.pop("refused")
         return FlowTotals(Counts(**sums), objects, refused)
 
-    def _record_batch(
-        self, receipt: Receipt, batch: StreamBatch, sequence_numbers: Sequence[str], *, report: bool
-    ) -> bool:
+    def _record_batch(self, receipt: Receipt, batch: StreamBatch, sequence_numbers: Sequence[str]) -> bool:
         """Put the first receipt of a batch with its shares and the records it covers; False where there is one."""
         from pipeline_assets.events.coverage import coverage  # noqa: PLC0415 - for flows of streams only
 
@@ -234,7 +232,7 @@ class Ledger:
             shares = self._accounts.entries(receipt)
             with_it = actions(shares[:_WITH_RECEIPT], self._table.name)
             with_it += coverage(batch, sequence_numbers, self._table.name)
-            if self._put_receipt(receipt, None, report=report, with_it=with_it):
+            if self._put_receipt(receipt, None, report=True, with_it=with_it):
                 if len(shares) > _WITH_RECEIPT:
                     self.reinstate(receipt.id)
                 return True

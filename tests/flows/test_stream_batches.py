@@ -169,6 +169,14 @@ class TestDeliveries:
         assert flow.recorded() == ["1-2 x1"]
         assert source_ids(flow.ledger, "compras/landed", DAY) == (batch([1]).id,)
 
+    def test_one_that_was_never_recorded_is_told_to_dagster_whoever_records_it(self, flow: Flow) -> None:
+        """As that of an object version is: nobody can have told of it before."""
+        first, again = flow.receipt([4, 5]), replace(flow.receipt([4, 5]), run=2)
+        assert flow.ledger.record(first, report=False, sequence_numbers=["4", "5"]) == "recorded"
+        assert [report.receipt for report in flow.ledger.pending(FLOW, limit=10)] == [first]
+        assert flow.ledger.record(again, report=False, sequence_numbers=["4", "5"]) == "recorded"
+        assert [report.receipt for report in flow.ledger.pending(FLOW, limit=10)] == [first]
+
     def test_the_numbers_have_to_be_those_of_the_batch(self, flow: Flow) -> None:
         with pytest.raises(ValueError, match="not those of the batch"):
             flow.ledger.record(flow.receipt([1, 2]), sequence_numbers=["1", "3"])
