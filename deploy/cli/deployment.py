@@ -20,7 +20,7 @@ from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.flow import Flow, StoresT
 from pipeline_assets.events.queue import EventQueue
-from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.sources import ObjectVersion, Source
 from pipeline_assets.flows import flow_row
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.open_flow import open_flow
@@ -106,9 +106,9 @@ class Deployment(Generic[StoresT]):
             raise MissingSettingError(name, f"the name of the bucket of {self.flow.name}; or name a file as s3://…")
         return self.bucket
 
-    def name_of(self, source: ObjectVersion) -> str:
-        """Shortest name of a file that `object` takes: its key where it lies in that bucket."""
-        return source.key if source.bucket == self.bucket else source.uri
+    def name_of(self, source: Source) -> str:
+        """Shortest name of a source, one that `object` takes: a file's key where it lies in that bucket."""
+        return source.key if isinstance(source, ObjectVersion) and source.bucket == self.bucket else source.uri
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def _chosen(  # the choice is made before the limit counts
     for file in rejected_files(deployment.stores, contents, progress=report):
         seen[file.standing] += 1
         chosen = (settled or file.standing == "open") and (rule is None or rule in file.rules)
-        if chosen and file.receipt.version.key.startswith(key):
+        if chosen and str(file.receipt.source.place.get("key", "")).startswith(key):
             yield file
 
 
@@ -210,10 +210,11 @@ def print_documents(deployment: Deployment[Any], name: str, *, rule: str | None,
     for column in table.columns[1:]:
         column.overflow = "fold"
     for row in shown:
-        fields = row.get("fields", row.get("shown", ""))
-        values = fields.values() if isinstance(fields, dict) else fields
+        fields = row.get("fields", row.get("shown", row.get("new") or row.get("old") or ""))
+        values = map(str, fields.values()) if isinstance(fields, dict) else fields
         text = fields if isinstance(fields, str) else ",".join(values)
-        table.add_row(str(row.get("row", "file")), row["rule"], escape(row["reason"]), escape(text))
+        place = row.get("row", row.get("sequence_number", "file"))
+        table.add_row(str(place), row["rule"], escape(row["reason"]), escape(text))
     console.print(table)
     if left := sum(1 for _ in rows):
         say(f"Not shown: {number_of(left, 'more row')}; --limit 0 shows all, --csv FILE writes them.")
@@ -242,7 +243,7 @@ def write_rejected_rows(deployment: Deployment[Any], name: str, *, rule: str | N
     file = named(deployment, name)[-1]
     rows = [row for row in _rows(deployment, file, rule) if "fields" in row]
     if not rows:
-        raise MendError(f"{file.receipt.version.key} was refused whole: no row of it was read.")
+        raise MendError(f"{deployment.name_of(file.receipt.source)} was refused whole: no row of it was read.")
     named_fields = (list(row["fields"]) for row in rows if isinstance(row["fields"], dict))
     correctable = capability(deployment.flow, Correctable)
     header = next(named_fields, correctable.column_names if correctable else ())
@@ -274,7 +275,7 @@ def print_files(deployment: Deployment[Any], files: Sequence[RejectedFile]) -> N
         settled = f"\n[dim]{file.standing}[/]" if file.standing != "open" else ""
         refused = "\n[red]refused whole[/]" if receipt.refused else ""
         table.add_row(
-            f"{escape(deployment.name_of(receipt.version))}{refused}{settled}",
+            f"{escape(deployment.name_of(receipt.source))}{refused}{settled}",
             receipt.source.event_time[:19],
             f"{counts.quarantined:,} of {counts.received:,}",
             escape(rules),

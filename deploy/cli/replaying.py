@@ -189,7 +189,7 @@ def _print_replayed(deployment: Deployment[Any], done: Sequence[Replayed], asked
         now = _numbers(each.after) if each.after else ("failed", "")
         before = f"{each.before.counts.quarantined:,}"
         table.add_row(
-            escape(deployment.name_of(each.before.version)), before, *now, (each.after or each.before).id[:DIGITS]
+            escape(deployment.name_of(each.before.source)), before, *now, (each.after or each.before).id[:DIGITS]
         )
     console.print(table)
     worked = [each for each in done if each.after]

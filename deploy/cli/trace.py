@@ -9,19 +9,22 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from deploy.cli.commands import JsonOption, Where
+from deploy.cli.commands import FlowOption, JsonOption, Where
 from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.deployment import Deployment, deployment_of
 from deploy.cli.quarantine import DIGITS, search_bar
+from pipeline_assets.events.flow import StoresT
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.graph.lookups import LoadPlace
 from pipeline_assets.operations.replay import MendError
+from pipeline_assets.operations.trace import ObjectTrace, Place, VersionTrace, trace_object
 from pipeline_assets.tickets.stores import TicketStores
-from pipeline_assets.tickets.trace import FileTrace, PurchaseTrace, TicketTrace, VersionTrace, trace_file, trace_ticket
+from pipeline_assets.tickets.trace import FileTrace, PurchaseTrace, TicketTrace, trace_file, trace_ticket
 
 #: A receipt id, or the beginning of one: tickets may have such ids too.
 _RECEIPT_ID = re.compile("[0-9a-f]{8,32}")
 _WHOLE_ID = 32
+#: The one flow of which things inside a file can be traced, too: its tickets.
+_TICKETS = "tickets"
 #: So much of a version id tells the few versions of a file apart.
 _VERSION_DIGITS = 8
 
@@ -32,13 +35,38 @@ def trace(
         str, typer.Argument(help="A key, an s3:// address, a receipt id or its beginning, or a ticket's id.")
     ],
     *,
+    flow: FlowOption = _TICKETS,
     as_json: JsonOption = False,
 ) -> None:
     """Tell where a file or a ticket is: bucket, queue, ledger, graph, Dagster, quarantine."""
     if not name.strip():
         raise typer.BadParameter("give a NAME")
-    with deployment_of("tickets", where) as deployment:
-        print_trace(deployment, name, as_json=as_json)
+    with deployment_of(flow, where) as deployment:
+        if flow == _TICKETS:
+            print_trace(deployment, name, as_json=as_json)
+        else:
+            print_object(deployment, name, as_json=as_json)
+
+
+def print_object(deployment: Deployment[Any], name: str, *, as_json: bool) -> None:
+    """Trace an object of any flow by a receipt id, its address or its key, and print it.
+
+    Parameters
+    ----------
+    deployment
+        Deployment of the flow.
+    name
+        What is looked for.
+    as_json
+        Print a document instead of a table.
+    """
+    receipt = _receipt_named(deployment, name) if _RECEIPT_ID.fullmatch(name) else None
+    place = (receipt.version.bucket, receipt.version.key) if receipt else deployment.object(name)
+    found = trace_object(deployment.flow.name, place, deployment.stores, deployment.dead_letters())
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        _print_file(found)
 
 
 def print_trace(deployment: Deployment[TicketStores], name: str, *, as_json: bool) -> None:
@@ -78,7 +106,7 @@ def _file_named(deployment: Deployment[TicketStores], name: str) -> FileTrace | 
     return file if known else None
 
 
-def _receipt_named(deployment: Deployment[TicketStores], digits: str) -> Receipt | None:
+def _receipt_named(deployment: Deployment[StoresT], digits: str) -> Receipt | None:
     """The receipt with this id; by the beginning of its id only where something of it is in the quarantine."""
     if len(digits) == _WHOLE_ID:
         return deployment.stores.ledger.receipt(digits)
@@ -88,24 +116,25 @@ def _receipt_named(deployment: Deployment[TicketStores], digits: str) -> Receipt
     return deployment.stores.ledger.receipt(ids[0]) if ids else None
 
 
-def _print_file(trace: FileTrace) -> None:
-    table = Table("version", "in the bucket", "receipt", "in the graph", "in Dagster", "rejected")
+def _print_file(trace: ObjectTrace) -> None:
+    target = [f"in the {trace.target}"] if trace.target else []
+    table = Table("version", "in the bucket", "receipt", *target, "in Dagster", "rejected")
     for column in table.columns:
         column.overflow = "fold"
     for number in (0, 1, 2):
         table.columns[number].no_wrap = True
     for version in trace.versions:
-        table.add_row(*(escape(cell) for cell in _cells(version)))
+        table.add_row(*(escape(cell) for cell in _cells(version, trace.target)))
     if trace.versions:
         console.print(table)
     _print_waiting(trace)
     say(trace.verdict, style="bold")
 
 
-def _cells(trace: VersionTrace) -> tuple[str, ...]:
+def _cells(trace: VersionTrace, target: str) -> tuple[str, ...]:
     known = trace.known
     stored, receipt, load = known.stored, known.receipt, known.load
-    graph = _in_graph(load) if load else "no"
+    progress = _progress(load) if load else "no"
     recorded = "no"
     if receipt:
         rows = [f"{number:,} {outcome}" for outcome, number in receipt.counts.as_dict().items() if number]
@@ -118,13 +147,13 @@ def _cells(trace: VersionTrace) -> tuple[str, ...]:
         (known.version_id or known.id)[:_VERSION_DIGITS],
         "\n".join([in_bucket, *letters]),
         recorded,
-        graph,
+        *([progress] if target else []),
         {None: "", True: "yes", False: "not yet"}[trace.in_dagster],
         "\n".join(f"{number:,} {rule}" for rule, number in trace.rules.items()),
     )
 
 
-def _in_graph(load: LoadPlace) -> str:
+def _progress(load: Place) -> str:
     if not load.done:
         return f"rows before {load.next_row}"
     return "all rows" if load.stands else "no: taken back, or another version stands"
@@ -168,7 +197,7 @@ def _rejected(row: dict[str, Any]) -> tuple[str, ...]:
     return f"s3://{row['bucket']}/{row['key']}", str(row.get("row", "")), row["rule"], row["reason"]
 
 
-def _print_waiting(trace: FileTrace | TicketTrace) -> None:
+def _print_waiting(trace: ObjectTrace | TicketTrace) -> None:
     waiting = trace.waiting
     if waiting.queued or waiting.dead:
         events, letters = number_of(waiting.queued, "event"), number_of(waiting.dead, "dead letter")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.storage.documents import from_json
 
 #: The name of the entry in the footer's key-value metadata.
 FOOTER_KEY = "cesta"
@@ -65,26 +64,10 @@ class DayAccount:
         """The account of a raw object's version, or None where the day was made without it."""
         return next((source for source in self.sources if source.is_of(version)), None)
 
-    def to_json(self) -> str:
-        """The footer's text."""
-        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> DayAccount:
-        """The inverse of `to_json`; raises ValueError, KeyError or TypeError for anything else."""
-        document: dict[str, Any] = json.loads(text)
-        sources = tuple(_source(each) for each in document.pop("sources"))
-        return cls(**document, sources=sources)
-
     @classmethod
     def of_parquet(cls, tail: bytes) -> DayAccount | None:
         """What the end of a curated object says, or None where it says nothing that this code can read."""
         try:
-            return cls.from_json(pl.read_parquet_metadata(io.BytesIO(tail))[FOOTER_KEY])
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, KeyError, TypeError):
+            return from_json(pl.read_parquet_metadata(io.BytesIO(tail))[FOOTER_KEY], cls)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, KeyError):
             return None
-
-
-def _source(document: dict[str, Any]) -> SourceAccount:
-    counts, dropped = Counts(**document.pop("counts")), tuple(document.pop("unknown_dropped"))
-    return SourceAccount(**document, counts=counts, unknown_dropped=dropped)

@@ -43,10 +43,15 @@ class CurationStoresResource(EnvironmentResource):
     lake_database: str = optional("The name of the lake's SQL database, whose tables are told of new days")
     raw_queue_url: str = optional("The address of the queue of raw objects")
 
+    @property
+    def settings(self) -> CurationSettings:
+        """What the fields say; raises `MissingSettingError`."""
+        return CurationSettings.from_environment(self.variables())
+
     @contextmanager
     def open(self) -> Iterator[CurationStores]:
         """Open all stores; raises `MissingSettingError`."""
-        with open_stores(CurationSettings.from_environment(self.variables())) as stores:
+        with open_stores(self.settings) as stores:
             yield stores
 
 

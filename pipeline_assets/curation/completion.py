@@ -24,6 +24,7 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, LoadName, RawObject, raw_prefix
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
+from pipeline_assets.storage.documents import from_json
 
 if TYPE_CHECKING:
     from pipeline_assets.operations.access import Access
@@ -167,8 +168,8 @@ def _looked_into(name: LoadName, stores: CurationStores) -> OpenLoad | None:
 def _manifest(name: LoadName, stores: CurationStores) -> Manifest | None:
     try:
         content = stores.raw.read(name.key)
-        return Manifest.from_json(content.decode()) if content is not None else None
-    except (ValueError, KeyError, TypeError) as error:
+        return from_json(content, Manifest) if content is not None else None
+    except ValueError as error:
         raise ManifestError(f"{name.key} is no manifest: {type(error).__name__}") from error
 
 

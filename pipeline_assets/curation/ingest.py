@@ -22,13 +22,13 @@ from pipeline_assets.curation.contract import OBJECT_RULES, RefusedObjectError
 from pipeline_assets.curation.quarantine import UNKNOWN
 from pipeline_assets.curation.rewriting import rewritten
 from pipeline_assets.curation.rules import DELETED_AT
-from pipeline_assets.curation.runs import Runs
 from pipeline_assets.curation.source import JudgedSource, RawFile, judged_source, refused_source
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.stored import stored_columns
 from pipeline_assets.events.flow import Attempt, ObjectFlow
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
@@ -43,6 +43,27 @@ DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 #: A day is worked out in one go: no attempt begins with less than this many seconds left.
 _RESERVE_SECONDS = 120.0
 _PLACE = "<dataset>/load=<day>/<load id>-<part>.parquet"
+
+
+class Runs:
+    """The run of each object: the next one after that of the ledger, for `only` or, where it is None, for all."""
+
+    def __init__(self, ledger: Ledger, only: ObjectVersion | None = None) -> None:
+        self._ledger = ledger
+        self._only = only
+        self._receipts: dict[str, Receipt | None] = {}
+
+    def earlier(self, version: ObjectVersion) -> Receipt | None:
+        """The receipt that an object had before."""
+        if version.id not in self._receipts:
+            self._receipts[version.id] = self._ledger.receipt(version.id)
+        return self._receipts[version.id]
+
+    def run_of(self, version: ObjectVersion) -> int:
+        """The run that an object is in."""
+        recorded = earlier.run if (earlier := self.earlier(version)) else 0
+        again = self._only is None or self._only.id == version.id
+        return recorded + 1 if again else max(recorded, 1)
 
 
 class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
@@ -68,7 +89,7 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
             return None
         if load := LoadName.of(version.key):
             return self._manifest(version, load, stores, report=attempt.report)
-        raw, told = RawObject.of(version.key), None
+        raw = RawObject.of(version.key)
         earlier = stores.ledger.receipt(version.id)
         if earlier and not attempt.redo:
             stores.ledger.record(earlier)
@@ -78,10 +99,12 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
             if earlier and receipt.run == earlier.run:
                 return receipt
             # Before the receipt too: from then on the bridge tells what the day holds.
-            told = _recount(raw.dataset, raw.day, stores) if raw else None
+            if raw:
+                _restate(raw.dataset, raw.day, stores)
             stores.ledger.record(receipt, report=attempt.report)
         if raw:
-            _recount(raw.dataset, raw.day, stores, told)
+            # Whoever overtook this object until now could not tell what it counts since: its receipt was not there.
+            _restate(raw.dataset, raw.day, stores)
             _complete(LoadName(raw.day, raw.load_id), stores)
         return receipt
 
@@ -159,23 +182,21 @@ def recurate_day(
         receipt = _receipt(known, runs.run_of(version), source, seconds, raw)
         stores.ledger.record(receipt, report=report)
         receipts.append(receipt)
-    _recount(dataset.name, day, stores)
+    _restate(dataset.name, day, stores)
     for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.version.key))}):
         _complete(LoadName(day, load_id), stores)
     return receipts
 
 
-def _recount(name: str, day: str, stores: CurationStores, told: DayAccount | None = None) -> DayAccount | None:
+def _restate(name: str, day: str, stores: CurationStores) -> None:
     """Tell the ledger what each object of a day counts by now: others supersede its rows, or give them back.
 
-    `told` is what it was told before, if anything; the answer is what it knows now. Whoever tells looks again
-    afterwards: so the last one to tell has told what stands, however many do it at once.
+    Whoever tells looks again afterwards: so the last one to tell has told what stands, however many do it at once.
     """
-    dataset = DATASETS.get(name)
+    dataset, told = DATASETS.get(name), None
     while dataset and (account := account_of(dataset, day, stores)) and account != told:
         stores.ledger.restate(f"curated/{name}", day, {source.id: source.counts for source in account.sources})
         told = account
-    return told
 
 
 def account_of(dataset: Dataset, day: str, stores: CurationStores) -> DayAccount | None:

@@ -24,6 +24,7 @@ from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import RawObject, curated_key, raw_prefix
 from pipeline_assets.lake.parquet_tail import parquet_tail
 from pipeline_assets.storage.bucket import GoneError, WithheldError
+from pipeline_assets.storage.documents import to_json
 
 #: Tells the run of a raw object that its rejected rows are kept with.
 RunOf = Callable[[ObjectVersion], int]
@@ -95,7 +96,7 @@ def _downloaded(
 def written(result: CuratedDay, directory: Path) -> Path:
     """The object of a day as a file, its account in the footer."""
     path = directory / "part.parquet"
-    footer = {FOOTER_KEY: result.account.to_json()}
+    footer = {FOOTER_KEY: to_json(result.account).decode()}
     # More than level 1 costs more time than it spares room.
     result.rows.sink_parquet(path, compression="zstd", compression_level=1, metadata=footer)
     return path

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.shares import (
@@ -33,7 +34,7 @@ from pipeline_assets.events.shares import (
     sums_of,
 )
 from pipeline_assets.events.sources import ObjectVersion, Source
-from pipeline_assets.events.table import CONDITION_FAILED, BusyError, Item, Table, key
+from pipeline_assets.events.table import CONDITION_FAILED, Item, Table, key
 from pipeline_assets.storage.retries import retries
 
 #: Shares that change in one transaction, each with a sum of its own in the worst case.
@@ -61,6 +62,10 @@ class PartitionAccount:
         """The account that says these sums."""
         counts = {name: number for name, number in sums.items() if name not in {SOURCES, FINGERPRINT}}
         return cls(Counts(**counts), sums[SOURCES], sums[FINGERPRINT])
+
+
+class _ChangedError(TransientError):
+    """Others changed a share, or a sum, between a look at it and its change."""
 
 
 class Accounts:
@@ -109,7 +114,7 @@ class Accounts:
         """Set the running sum of a partition to what its shares come to, whoever changes them meanwhile."""
         account = asset, partition
         for digit in DIGITS:
-            for attempt in retries(BusyError):
+            for attempt in retries(_ChangedError):
                 with attempt:
                     self._mend(account, digit)
 
@@ -144,12 +149,12 @@ class Accounts:
     def _settle(self, changes: Iterable[Change]) -> None:
         remaining = iter(changes)
         while group := list(islice(remaining, _TOGETHER)):
-            for attempt in retries(BusyError):
+            for attempt in retries(_ChangedError):
                 with attempt:
                     # Twice without a rest: what a share was taken for at first may have been a guess.
                     group = self._settled(self._settled(group))
                     if group:
-                        raise BusyError(f"others change {len(group)} shares of the same partitions")
+                        raise _ChangedError(f"others change {len(group)} shares of the same partitions")
 
     def _settled(self, group: list[Change]) -> list[Change]:
         """Make the changes that are due; the answer is what has to be sent again, as it is taken for now."""
@@ -176,7 +181,7 @@ class Accounts:
             put["ExpressionAttributeNames"] = {"#changes": CHANGES}
             put["ExpressionAttributeValues"] = {":changes": {"N": str(changes)}}
         if self._table.transact([{"Put": put}]) is not None:
-            raise BusyError(f"others change the account of {' '.join(account)} all the time")
+            raise _ChangedError(f"others change the account of {' '.join(account)} all the time")
 
     def _shares_of(self, account: tuple[str, str], digit: str = "") -> dict[str, Counts]:
         items = self._table.query(share_key(account), only="sk, counts", begins=digit)

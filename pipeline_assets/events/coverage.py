@@ -49,9 +49,26 @@ def covered(batch: StreamBatch, sequence_numbers: Sequence[str], table: Table) -
 
 
 def coverage(batch: StreamBatch, sequence_numbers: Iterable[str], table: str) -> list[Item]:
-    """The actions of a transaction by which the records of a batch have a receipt, which they had not before.
+    """Actions of a transaction by which the records of a batch have a receipt, which they had not before.
 
-    Raises ValueError where the numbers are not those of the batch.
+    Parameters
+    ----------
+    batch
+        The batch.
+    sequence_numbers
+        Those of its records.
+    table
+        Name of the ledger's table.
+
+    Returns
+    -------
+    list[Item]
+        A conditional put for each hour that the records are of.
+
+    Raises
+    ------
+    ValueError
+        The numbers are not those of the batch.
     """
     numbers = sorted(map(padded_sequence_number, sequence_numbers))
     if (numbers[:1], numbers[-1:], len(numbers)) != ([batch.first], [batch.last], batch.records):

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import Accounts, PartitionAccount
-from pipeline_assets.events.coverage import Covered, coverage, covered
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.shares import DIGITS, actions
@@ -31,6 +30,8 @@ from pipeline_assets.events.table import CONDITION_FAILED, Item, Table, key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from pipeline_assets.events.coverage import Covered
 
 _RECEIPT = "receipt"
 _COUNTED = ("received", "accepted", "quarantined", "duplicate", "superseded", "objects", "refused")
@@ -81,12 +82,31 @@ class Ledger:
     def record(
         self, receipt: Receipt, *, report: bool = True, delivery: bool = True, sequence_numbers: Sequence[str] = ()
     ) -> Literal["recorded", "redelivered"]:
-        """Put the receipt, if absent or an earlier one; `report` says whether Dagster has yet to be told.
+        """Put a receipt, if absent or an earlier one; one that is there already only counts one more delivery.
 
-        A receipt that is there already as it is, or as a later one, only counts one more delivery, unless there was no
-        `delivery` of it: another object has changed its counts. For a batch of a stream the `sequence_numbers` of its
-        records are needed; raises `TransientError` when some of them have got a receipt meanwhile, so that the event is
-        delivered again and what is left of it is recorded.
+        Parameters
+        ----------
+        receipt
+            What is recorded; of two editions of one receipt the later one stands.
+        report
+            Whether Dagster has yet to be told.
+        delivery
+            Whether an event of its source was delivered; where another object changed its counts there was none.
+        sequence_numbers
+            For a batch of a stream, those of its records.
+
+        Returns
+        -------
+        Literal["recorded", "redelivered"]
+            Which of the two it came to.
+
+        Raises
+        ------
+        TransientError
+            The table does not answer, or records of the batch have got a receipt meanwhile: the event is delivered
+            again, and what is left of it is recorded then.
+        ValueError
+            The numbers are not those of the batch.
         """
         batch = receipt.source if isinstance(receipt.source, StreamBatch) else None
         if batch and self._record_batch(receipt, batch, sequence_numbers, report=report):
@@ -108,11 +128,23 @@ class Ledger:
         return self._count_delivery(receipt.id) if delivery else "redelivered"
 
     def covered(self, batch: StreamBatch, sequence_numbers: Sequence[str]) -> Covered:
-        """Which records of a delivered batch have no receipt yet, and the receipts of the others.
+        """Tell the records of a delivered batch that have a receipt from those that have none.
 
-        What is left is a batch of its own (`StreamBatch.of`); once it is worked through, the others are told of their
-        delivery (`redelivered`).
+        Parameters
+        ----------
+        batch
+            The batch as it was delivered.
+        sequence_numbers
+            Those of its records.
+
+        Returns
+        -------
+        Covered
+            The numbers left, which are a batch of their own (`StreamBatch.of`), and the receipts of the others, which
+            are told of their delivery (`redelivered`) once it is worked through.
         """
+        from pipeline_assets.events.coverage import covered  # noqa: PLC0415 - for flows of streams only
+
         return covered(batch, sequence_numbers, self._table)
 
     def redelivered(self, receipt_ids: Iterable[str]) -> None:
@@ -194,6 +226,8 @@ class Ledger:
         self, receipt: Receipt, batch: StreamBatch, sequence_numbers: Sequence[str], *, report: bool
     ) -> bool:
         """Put the first receipt of a batch with its shares and the records it covers; False where there is one."""
+        from pipeline_assets.events.coverage import coverage  # noqa: PLC0415 - for flows of streams only
+
         there = self.receipt(receipt.id)
         if there is None:
             shares = self._accounts.entries(receipt)

@@ -1,7 +1,8 @@
 """The quarantine: a port, and its form for rows of text, which is JSON lines in S3.
 
-Layout: ``<flow>/<receipt id>/<run>/<first rejected record of a batch>.jsonl``. A batch always covers the same
-records, so writing it again after a crash writes the same object. A file that is refused whole leaves ``file.jsonl``.
+Layout: ``<flow>/<receipt id>/<run>/<first rejected record of a batch>.jsonl``, records of streams by their padded
+sequence numbers. A batch always covers the same records, so writing it again after a crash writes the same object. A
+file that is refused whole leaves ``file.jsonl``.
 Each document has its rule, its reason and its place. Foreign messages lie beside: see `events.foreign_messages`.
 
 The run that the receipt names is the one that counts. What earlier runs left goes once the receipt of a later one is
@@ -17,8 +18,8 @@ from typing import Any, Protocol
 from pipeline_assets.events.foreign_messages import ForeignMessages
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.events.rejection import Rejection
-from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.events.rejection import RejectedChange, Rejection
+from pipeline_assets.events.sources import ObjectVersion, Source, StreamBatch, padded_sequence_number
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.json_lines import json_lines, put_json_lines
 
@@ -97,6 +98,27 @@ class JsonLinesQuarantine:
         )
         put_json_lines(self._bucket, f"{self._prefix(version.id, run)}{rows[0].number:012d}.jsonl", documents)
 
+    def keep_changes(self, batch: StreamBatch, run: int, changes: Sequence[RejectedChange]) -> None:
+        """Keep the rejected records of a batch of a stream, which block nothing; nothing is written for none."""
+        if not changes:
+            return
+        place = _place(batch)
+        documents = (
+            {
+                **place,
+                "sequence_number": change.sequence_number,
+                "event_name": change.event_name,
+                "rule": change.rule,
+                "reason": change.reason,
+                "keys": change.keys,
+                "old": change.old,
+                "new": change.new,
+            }
+            for change in changes
+        )
+        first = padded_sequence_number(changes[0].sequence_number)
+        put_json_lines(self._bucket, f"{self._prefix(batch.id, run)}{first}.jsonl", documents)
+
     def keep_file(self, version: ObjectVersion, run: int, rule: str, reason: str, shown: str) -> None:
         """Keep the refusal of a whole file; its bytes stay where they arrived.
 
@@ -131,10 +153,10 @@ class JsonLinesQuarantine:
         for kept in self._bucket.objects(self._prefix(receipt.id, receipt.run)):
             yield from json_lines(self._bucket, kept.key)
 
-    def drop_earlier_runs(self, version: ObjectVersion, run: int) -> None:
+    def drop_earlier_runs(self, source: Source, run: int) -> None:
         """Take out what the runs before `run` left, once the receipt of `run` is recorded."""
-        kept_from = self._prefix(version.id, run)
-        listed = self._bucket.objects(f"{self._flow}/{version.id}/")
+        kept_from = self._prefix(source.id, run)
+        listed = self._bucket.objects(f"{self._flow}/{source.id}/")
         self._bucket.delete_all([kept.key for kept in listed if kept.key < kept_from])
 
     def _prefix(self, receipt_id: str, run: int) -> str:
@@ -147,10 +169,5 @@ def _named(header: Sequence[str], fields: Sequence[str]) -> dict[str, str] | Seq
     return dict(zip(header, fields, strict=True)) if fits else fields
 
 
-def _place(version: ObjectVersion) -> dict[str, Any]:
-    return {
-        "bucket": version.bucket,
-        "key": version.key,
-        "version_id": version.version_id,
-        "event_time": version.event_time,
-    }
+def _place(source: Source) -> dict[str, Any]:
+    return {**source.place, "event_time": source.event_time}

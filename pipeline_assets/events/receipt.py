@@ -27,13 +27,32 @@ class PartitionCounts:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One receipt.
+    """Receipt of one source.
 
-    `run` numbers the times this version was worked through from its beginning, from 1; `refused` is the sentence that
-    tells why the object was refused whole, empty when it was not; `size` is in bytes, `seconds` the time the work took;
-    `effects` counts what changed in the target; `recorded_at` is ISO-8601 UTC, for people and for ordering the queue
-    of reports, never for deciding what wins; `revision` counts how often other sources changed what became of the rows
-    of this run, since the receipt was first written.
+    Parameters
+    ----------
+    flow
+        Name of the flow that worked it in.
+    source
+        The object version or the batch of a stream.
+    run
+        How often it was worked through from its beginning, from 1.
+    counts
+        Its rows by outcome.
+    partitions
+        What it counts in each partition of each asset.
+    size, seconds
+        Bytes read, and the time that the work took.
+    code_version
+        Version of the code that did it.
+    recorded_at
+        ISO-8601 UTC, for people and for ordering the queue of reports, never for deciding what wins.
+    refused
+        Sentence that tells why it was refused whole; empty when it was not.
+    effects
+        What changed in the target, counted by name.
+    revision
+        How often other sources changed what became of the rows of this run since the receipt was first written.
     """
 
     flow: str
@@ -65,9 +84,17 @@ class Receipt:
         return self.run, self.revision
 
     def revising(self, earlier: Receipt) -> Receipt:
-        """What there is to report of a revision: the places whose counts it changed, and not one row or byte more.
+        """Report of a revision: the places whose counts it changed, and not one row or byte more.
 
-        One that left all counts as they were is told where the object arrived.
+        Parameters
+        ----------
+        earlier
+            The receipt of the same run before.
+
+        Returns
+        -------
+        Receipt
+            Without counts and bytes; one that left all counts as they were names where its source arrived.
         """
         was = {(part.asset, part.partition): part for part in earlier.partitions}
         now = {(part.asset, part.partition): part for part in self.partitions}

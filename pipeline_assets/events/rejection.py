@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline_assets.datasets.spec import Dataset
 
@@ -24,6 +25,23 @@ class Rejection:
     reason: str
     fields: tuple[str, ...]
     day: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedChange:
+    """A record of a stream that broke a rule: the change of one item of the table.
+
+    `event_name` is ``INSERT``, ``MODIFY`` or ``REMOVE``; `old` and `new` are the images of the item before and after,
+    None where there is none. Keys and images come masked: what must not be kept is replaced before.
+    """
+
+    sequence_number: str
+    event_name: str
+    keys: Mapping[str, Any]
+    old: Mapping[str, Any] | None
+    new: Mapping[str, Any] | None
+    rule: str
+    reason: str
 
 
 class UnreadableRecord(list[str]):

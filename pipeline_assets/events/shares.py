@@ -38,9 +38,22 @@ def fingerprint(receipt_ids: Iterable[str]) -> int:
 
 @dataclass(slots=True)
 class Change:
-    """A share as it is to be: `counts`, or None for none; `seen` is what it is taken to be now.
+    """Change of one share under the condition that it is what it is taken for.
 
-    Without a `source` the share is changed only where there is one. `sure` says that `seen` was read.
+    Parameters
+    ----------
+    account
+        Asset and partition.
+    receipt_id
+        Id of the receipt whose source it is of.
+    counts
+        What it is to count; None takes it out.
+    source
+        The source; without one the share is changed only where it is there.
+    seen, seen_source
+        What it is taken to count, None where it is taken to be missing, and the source it is taken to be of.
+    sure
+        Whether that was read, and is no guess.
     """
 
     account: tuple[str, str]

@@ -23,10 +23,20 @@ _SEQUENCE_DIGITS = 40
 
 
 class ObjectVersion(Struct, frozen=True, dict=True, tag_field="kind", tag="object_version"):
-    """An object version and its place in the order of all versions.
+    """Version of an object, and its place in the order of all versions.
 
-    `event_time` is S3's own ISO-8601 UTC text with milliseconds (``2026-11-20T09:30:00.000Z``), `sequencer` S3's
-    hexadecimal text, `version_id` empty for an unversioned bucket, `size` in bytes.
+    Parameters
+    ----------
+    bucket, key
+        Where the object is.
+    version_id
+        Empty for an unversioned bucket.
+    etag, size
+        As S3 tells them; the size is in bytes.
+    event_time
+        S3's own ISO-8601 UTC text with milliseconds (``2026-11-20T09:30:00.000Z``).
+    sequencer
+        S3's hexadecimal text.
     """
 
     bucket: str
@@ -86,13 +96,22 @@ class ObjectVersion(Struct, frozen=True, dict=True, tag_field="kind", tag="objec
 
 
 class StreamBatch(Struct, frozen=True, dict=True, tag_field="kind", tag="stream_batch"):
-    """Consecutive records of one shard of a table's stream, as far as one receipt accounts for them.
+    """Batch of consecutive records of one shard of a table's stream, as far as one receipt accounts for them.
 
-    `consumer` is the flow that reads them: each consumer of a stream is given batches that are cut for it alone.
-    `stream` is the ARN, `shard` the shard's id, empty where the event does not name it (DynamoDB's does not). `epoch`
-    tells a stream from the one that it replaced and compares as text; by default it is the label of the stream, which
-    is the time it was made. `first` and `last` are padded sequence numbers, `records` how many there are, `event_time`
-    and `until` the approximate times of the earliest and the latest of them, ISO-8601 UTC with milliseconds.
+    Parameters
+    ----------
+    consumer
+        The flow that reads them: each consumer of a stream is given batches that are cut for it alone.
+    stream, shard
+        ARN of the stream, and id of the shard, empty where the event does not name it: DynamoDB's does not.
+    epoch
+        What tells the stream from the one that it replaced, and compares as text: its label, the time it was made.
+    first, last
+        Sequence numbers of the first and the last record, padded so that they compare as text.
+    records
+        How many there are.
+    event_time, until
+        Approximate times of the earliest and the latest record, ISO-8601 UTC with milliseconds.
     """
 
     consumer: str
@@ -116,7 +135,27 @@ class StreamBatch(Struct, frozen=True, dict=True, tag_field="kind", tag="stream_
         shard: str = "",
         epoch: str = "",
     ) -> StreamBatch:
-        """The batch of these records, given in the order of the shard; raises ValueError for none."""
+        """Make the batch of some records of a shard.
+
+        Parameters
+        ----------
+        consumer, stream, shard
+            As the batch has them.
+        sequence_numbers, times
+            Those of the records, as the event has them; the times as ISO-8601 UTC with milliseconds.
+        epoch
+            The label of the stream unless given.
+
+        Returns
+        -------
+        StreamBatch
+            From the least number to the greatest.
+
+        Raises
+        ------
+        ValueError
+            There is no record.
+        """
         numbers = sorted(map(padded_sequence_number, sequence_numbers))
         if not numbers:
             raise ValueError("a batch of a stream has at least one record")

@@ -67,9 +67,23 @@ class Table:
     def query(
         self, pk: str, *, page: int | None = None, only: str = "", begins: str = "", since: str = ""
     ) -> Iterator[Item]:
-        """The items of a partition key in the order of their sort keys, `page` at a time; `only` these attributes.
+        """Query the items of a partition key.
 
-        Those whose sort key `begins` so, or is not below `since`, where either is given.
+        Parameters
+        ----------
+        pk
+            The partition key.
+        page
+            How many to read at a time; as many as fit into an answer unless given.
+        only
+            Attributes to read, separated by commas; all unless given.
+        begins, since
+            What the sort keys begin with, or what they are not below; at most one of the two.
+
+        Yields
+        ------
+        Item
+            In the order of the sort keys.
         """
         chosen: dict[str, Any] = {"Limit": page} if page else {}
         if only:
@@ -145,10 +159,25 @@ class Table:
 
 
 def transact(client: DynamoDBClient, actions: Sequence[Item]) -> Sequence[Reason] | None:
-    """Send one transaction once; None when it is in, else why each of its actions was refused.
+    """Send one transaction, once.
 
-    Reasons tell of conditions that did not hold and of what is worth sending again. Raises `BusyError` where the whole
-    request is, and `TransientError` for anything else.
+    Parameters
+    ----------
+    client
+        Client of the tables.
+    actions
+        At most a hundred.
+
+    Returns
+    -------
+    Sequence[Reason] | None
+        None when it is in; else why each action was refused: a condition that did not hold, or what is worth sending
+        again.
+
+    Raises
+    ------
+    TransientError
+        The table does not answer, or takes no such transaction; `BusyError` where it is worth sending again.
     """
     try:
         client.transact_write_items(TransactItems=cast("Any", list(actions)))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from pipeline_assets.events.outcomes import Counts, OvertakenError
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.ownership import Line, owner_of
+from pipeline_assets.storage.documents import from_json, to_json
 
 if TYPE_CHECKING:
     from neo4j import ManagedTransaction, Record
@@ -53,6 +53,24 @@ class Batch:
     unread_time: int
     unusual: int
     position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the ledger node of a load keeps in one text: fields of the `Load` that no statement looks at."""
+
+    days: dict[str, Counts]
+    unread_time: int
+    unusual: int
+    effects: dict[str, int]
+    crowded: frozenset[str]
+    position: int
+    refused: bool
+    cut: str
+    emptied: bool
+    yields: bool
+    overtaken: bool
+    touched: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,21 +166,7 @@ class Load:
     @property
     def tally(self) -> str:
         """What was counted so far, as its ledger node keeps it."""
-        tally: dict[str, Any] = {
-            "days": {day: counts.as_dict() for day, counts in sorted(self.days.items())},
-            "unread_time": self.unread_time,
-            "unusual": self.unusual,
-            "effects": self.effects,
-            "crowded": sorted(self.crowded),
-            "position": self.position,
-            "refused": self.refused,
-            "cut": self.cut,
-            "emptied": self.emptied,
-            "yields": self.yields,
-            "overtaken": self.overtaken,
-            "touched": sorted(self.touched),
-        }
-        return json.dumps(tally)
+        return to_json(Tally(**{each.name: getattr(self, each.name) for each in fields(Tally)})).decode()
 
     def follows(self, known: Load | None) -> bool:
         """Whether this is the progress that the graph has, or the beginning of a run after it."""
@@ -286,27 +290,16 @@ def read_load(tx: ManagedTransaction, version: ObjectVersion) -> Load | None:
 
 def known_load(record: Record) -> KnownLoad:
     """Parse a row of one of the statements that read loads."""
-    tally = json.loads(record["tally"])
+    tally = from_json(record["tally"], Tally)
     load = Load(
         _version_at(record["uri"], record["stamp"]),
         run=record["run"],
         next_row=record["next_row"],
         done=record["state"] == "done",
-        days={day: Counts(**counts) for day, counts in tally["days"].items()},
-        unread_time=tally["unread_time"],
-        unusual=tally["unusual"],
-        effects=tally["effects"],
-        crowded=frozenset(tally["crowded"]),
-        position=tally["position"],
-        refused=tally["refused"],
-        cut=tally["cut"],
-        emptied=tally["emptied"],
         stands=record["stands"],
-        yields=tally["yields"],
-        overtaken=tally["overtaken"],
         revision=record["revision"],
         untold=record["untold"],
-        touched=frozenset(tally["touched"]),
+        **{each.name: getattr(tally, each.name) for each in fields(Tally)},
     )
     return KnownLoad(record["id"], record["uri"], load)
 

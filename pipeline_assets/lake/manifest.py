@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 from pipeline_assets.lake.layout import LoadName
 
@@ -41,22 +40,3 @@ class Manifest:
     watermarks: dict[str, str]
     newest: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-
-    def to_json(self) -> str:
-        """The document that lies in the bucket."""
-        return json.dumps({**asdict(self.name), **{k: v for k, v in asdict(self).items() if k != "name"}}, indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> Manifest:
-        """The inverse of `to_json`; raises ValueError, KeyError or TypeError for anything else."""
-        document: dict[str, Any] = json.loads(text)
-        return cls(
-            name=LoadName(document["day"], document["load_id"]),
-            mode=document["mode"],
-            finished_at=document["finished_at"],
-            datasets=tuple(document["datasets"]),
-            objects=tuple(LoadedObject(**each) for each in document["objects"]),
-            watermarks=dict(document["watermarks"]),
-            newest=dict(document.get("newest", {})),
-            warnings=tuple(document.get("warnings", ())),
-        )

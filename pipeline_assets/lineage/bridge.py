@@ -95,7 +95,7 @@ class PartitionEvent:
         self.seconds += receipt.seconds
         self.refused += bool(receipt.refused)
         self.report_ids.append(receipt.report_id)
-        self.sources.append(receipt.version)
+        self.sources.append(receipt.source)
         self.code_versions.append(receipt.code_version)
         self.oldest = self.oldest or receipt.recorded_at
 

@@ -40,6 +40,16 @@ class EnvironmentResource(dg.ConfigurableResource["EnvironmentResource"]):
         required = [name for name, field in cls.model_fields.items() if field.is_required()]
         return cls(**{name: dg.EnvVar(name.upper()) for name in required})
 
+    @property
+    def settings(self) -> object:
+        """What the fields say; raises `MissingSettingError`."""
+        return None
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Read the settings, so that a wrong one is told before a run or a tick begins and not tried again."""
+        del context
+        _ = self.settings
+
     def variables(self) -> dict[str, str]:
         """The environment as the settings of a room read it: that of the process, and over it the fields."""
         fields = {name.upper(): str(getattr(self, name)) for name in type(self).model_fields}
@@ -65,7 +75,12 @@ class LedgerResource(EnvironmentResource):
 
     def open(self) -> Ledger:
         """The ledger; raises `MissingSettingError` when its variable is empty."""
-        return _ledger(LedgerSettings.from_environment(self.variables()).ledger_table)
+        return _ledger(self.settings.ledger_table)
+
+    @property
+    def settings(self) -> LedgerSettings:
+        """Where the receipts are; raises `MissingSettingError`."""
+        return LedgerSettings.from_environment(self.variables())
 
 
 class QuarantineResource(EnvironmentResource):
@@ -75,7 +90,12 @@ class QuarantineResource(EnvironmentResource):
 
     def foreign_messages(self, flow: str) -> int:
         """How many messages of a flow lie there; raises `TransientError`, and `MissingSettingError`."""
-        return _messages(quarantine_bucket(self.variables()), flow).count()
+        return _messages(self.settings, flow).count()
+
+    @property
+    def settings(self) -> str:
+        """The name of the bucket; raises `MissingSettingError`."""
+        return quarantine_bucket(self.variables())
 
 
 class MetricsResource(EnvironmentResource):
@@ -85,7 +105,7 @@ class MetricsResource(EnvironmentResource):
 
     def put(self, metric: str, flow: str, value: int) -> None:
         """Put a number of a flow; raises what the client raises."""
-        table = LedgerSettings.from_environment(self.variables()).ledger_table
+        table = self.settings.ledger_table
         _cloudwatch().put_metric_data(
             Namespace=_NAMESPACE,
             MetricData=[
@@ -97,6 +117,11 @@ class MetricsResource(EnvironmentResource):
                 }
             ],
         )
+
+    @property
+    def settings(self) -> LedgerSettings:
+        """Whose metrics they are; raises `MissingSettingError`."""
+        return LedgerSettings.from_environment(self.variables())
 
     def publish(self, metric: str, flow: str, value: int, log: Logger) -> None:
         """Put a number of a flow; nothing depends on it, so a failure is only a warning."""
@@ -114,7 +139,7 @@ def _ledger(table: str) -> Ledger:
 
 @cache
 def _messages(bucket: str, flow: str) -> ForeignMessages:
-    return ForeignMessages(open_storage(STORE_IN_TICK).bucket(bucket), flow)
+    return ForeignMessages(open_storage(STORE_IN_TICK, session=boto3.Session()).bucket(bucket), flow)
 
 
 @cache

@@ -50,7 +50,7 @@ def reload_partition(
     *,
     progress: Callable[[str], None] = _silent,
 ) -> PartitionReload:
-    """Reprocess every object of a partition, in the order of their stamps.
+    """Reprocess every object of a partition, in the order of their stamps, and add the partition up anew.
 
     Parameters
     ----------
@@ -78,6 +78,7 @@ def reload_partition(
         progress(
             f"{asset} {partition}: {number} of {len(versions)} objects, {receipt.counts.received} rows: {version.key}"
         )
+    ledger.mend(asset, partition)
     return PartitionReload(
         receipts=tuple(receipts),
         counts=sum((_of_partition(receipt, asset, partition) for receipt in receipts), Counts()),

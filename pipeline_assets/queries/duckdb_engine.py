@@ -42,8 +42,8 @@ _SETTINGS: Final = (
 )
 
 
-class _DayRewrittenError(Exception):
-    """An object was replaced or deleted after it had been listed for a query."""
+class _RewrittenError(Exception):
+    """A day was rewritten while it was read."""
 
 
 class DuckDbEngine:
@@ -89,17 +89,14 @@ class DuckDbEngine:
         values = [_bindable(bound[name]) for name in placeholders(asked)]
         began = time.perf_counter()
         try:
-            for attempt in retries(_DayRewrittenError, attempts=_ATTEMPTS):
-                with attempt:
-                    answer = self._attempt(asked, values, began)
-        except _DayRewrittenError as error:
-            raise TransientError(
-                f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them"
-            ) from error
+            answer = retries(_RewrittenError, attempts=_ATTEMPTS)(self._read, asked, values, began)
+        except _RewrittenError as error:
+            message = f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them"
+            raise TransientError(message) from error
         _warn_of_faults(asked)
         return answer
 
-    def _attempt(self, asked: NamedQuery, values: list[object], began: float) -> Answer:
+    def _read(self, asked: NamedQuery, values: list[object], began: float) -> Answer:
         reading = Reading()
         try:
             return self._answer(asked, values, reading, began)
@@ -107,7 +104,7 @@ class DuckDbEngine:
             raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
         except (TransientError, duckdb.Error, OSError) as error:
             if reading.changed:
-                raise _DayRewrittenError from error
+                raise _RewrittenError from error
             if fault := (error if isinstance(error, TransientError) else reading.fault):
                 raise TransientError(f"the lake could not be read: {fault}") from (error.__cause__ or error)
             raise QueryError(f"`{asked.name}` could not be answered: {error}") from error

@@ -32,10 +32,15 @@ class ExportStoresResource(EnvironmentResource):
     card_token_key_id: str = required("The id of the key of card tokens")
     card_token_key: str = required("The key of card tokens: 32 bytes in hexadecimal or base64")
 
+    @property
+    def settings(self) -> ExportSettings:
+        """What the fields say; raises `MissingSettingError`."""
+        return ExportSettings.from_environment(self.variables())
+
     @contextmanager
     def open(self) -> Iterator[ExportStores]:
         """All of them; raises `MissingSettingError`, and `TerminalError` for an address or a key that cannot be."""
-        yield open_stores(ExportSettings.from_environment(self.variables()))
+        yield open_stores(self.settings)
 
 
 def _spec(dataset: Dataset) -> dg.AssetSpec:

@@ -14,9 +14,8 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import polars as pl
 
@@ -25,6 +24,7 @@ from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, MANIFEST, LoadN
 from pipeline_assets.lake.manifest import LoadedObject, LoadMode, Manifest
 from pipeline_assets.raw.clocks import Mark
 from pipeline_assets.storage.bucket import Bucket
+from pipeline_assets.storage.documents import from_json, to_json
 
 #: Loads that may begin at the same microsecond.
 _CLAIMS = 1_000
@@ -53,19 +53,6 @@ class Begun:
     late: dict[str, str] = field(default_factory=dict)
     newest: dict[str, str] = field(default_factory=dict)
     said: tuple[str, ...] = ()
-
-    def to_json(self) -> str:
-        """The document that lies in the bucket."""
-        return json.dumps(asdict(self), indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> Begun:
-        """The inverse of `to_json`."""
-        document: dict[str, Any] = json.loads(text)
-        document["name"] = LoadName(**document["name"])
-        document["datasets"] = tuple(document["datasets"])
-        document["said"] = tuple(document.get("said", ()))
-        return cls(**document)
 
     def asks_for_the_same(self, other: Begun) -> bool:
         """Whether both are loads of the same kind and the same tables, and of the same day where they are of one."""
@@ -97,7 +84,7 @@ class Loads:
         for later in range(_CLAIMS):
             load_id = load_id_of(moment + timedelta(microseconds=later))
             claimed = replace(begun, name=LoadName(begun.name.day, load_id))
-            if self._bucket.put_if_absent(claimed.name.begun_key, claimed.to_json().encode()):
+            if self._bucket.put_if_absent(claimed.name.begun_key, _document(claimed)):
                 return claimed
             there = self.begun(claimed.name)
             # Or it is this very claim, put again by the client since the first answer did not come.
@@ -116,7 +103,7 @@ class Loads:
             if there.asks_for_the_same(wanted):
                 if there.goes_with(wanted):
                     return there
-                self._bucket.put_if_absent(name.abandoned_key, wanted.to_json().encode())
+                self._bucket.put_if_absent(name.abandoned_key, _document(wanted))
         return None
 
     def marks(self, datasets: tuple[str, ...]) -> dict[str, Mark]:
@@ -126,7 +113,7 @@ class Loads:
         for name in sorted(finished - abandoned, key=_by_id, reverse=True):
             if found.keys() >= set(datasets):
                 break
-            manifest = Manifest.from_json(self._text(name.key))
+            manifest = from_json(self._text(name.key), Manifest)
             for dataset, began in manifest.watermarks.items():
                 newest = manifest.newest.get(dataset)
                 mark = Mark(
@@ -156,9 +143,9 @@ class Loads:
 
     def finish(self, manifest: Manifest) -> Manifest:
         """Put the manifest, and return the one that lies there."""
-        if self._bucket.put_if_absent(manifest.name.key, manifest.to_json().encode()):
+        if self._bucket.put_if_absent(manifest.name.key, _document(manifest)):
             return manifest
-        return Manifest.from_json(self._text(manifest.name.key))
+        return from_json(self._text(manifest.name.key), Manifest)
 
     def put_frame(self, key: str, frame: pl.DataFrame) -> None:
         """Put a frame that belongs to no table, unless its key is taken."""
@@ -198,7 +185,7 @@ class Loads:
 
     def begun(self, name: LoadName) -> Begun:
         """What a load that was begun is of."""
-        return Begun.from_json(self._text(name.begun_key))
+        return from_json(self._text(name.begun_key), Begun)
 
     def _text(self, key: str) -> str:
         return self._content(key).decode()
@@ -215,6 +202,11 @@ def parquet(frame: pl.DataFrame) -> bytes:
     content = io.BytesIO()
     frame.write_parquet(content, compression="zstd", compression_level=1)
     return content.getvalue()
+
+
+def _document(said: Begun | Manifest) -> bytes:
+    """What lies in the bucket for people to read as well."""
+    return to_json(said, indent=1)
 
 
 def _by_id(name: LoadName) -> str:

@@ -24,10 +24,15 @@ class StockStoresResource(EnvironmentResource):
     table_name: str = optional("The name of the DynamoDB table of prices")
     stocks_bucket: str = optional("The name of the bucket of price files")
 
+    @property
+    def settings(self) -> StockSettings:
+        """What the fields say; raises `MissingSettingError`."""
+        return StockSettings.from_environment(self.variables())
+
     @contextmanager
     def open(self) -> Iterator[StockStores]:
         """Open all stores; raises `MissingSettingError`."""
-        with open_stores(StockSettings.from_environment(self.variables())) as stores:
+        with open_stores(self.settings) as stores:
             yield stores
 
 

@@ -7,7 +7,6 @@ counted it: of two workers on a file one goes on, and the counts are those of on
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_assets.events.outcomes import Counts, OvertakenError
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.table import Table, key, transient
+from pipeline_assets.storage.documents import from_json, to_json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -86,6 +86,17 @@ class Load:
         return replace(self, next_row=next_row, position=position, days=days, unread_time=unread, effects=effects)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What the item of a load holds beside what its conditions look at."""
+
+    stamp: str
+    position: int
+    days: dict[str, Counts]
+    unread_time: int
+    effects: dict[str, int]
+
+
 @dataclass(slots=True)
 class Tally:
     """Tally of a batch: rows by day, rejected rows without a readable time, and what changed in the table."""
@@ -117,10 +128,16 @@ class Loads:
         item = self._table.get(f"load#{version.id}", _LOAD)
         if item is None:
             return None
-        body: dict[str, Any] = json.loads(zlib.decompress(item["body"]["B"]))
-        days = {day: Counts(*numbers) for day, numbers in body.pop("days").items()}
-        started = version.at(body.pop("stamp"))
-        return Load(started, int(item["run"]["N"]), int(item["next_row"]["N"]), days=days, **body)
+        kept = from_json(zlib.decompress(item["body"]["B"]), _Kept)
+        return Load(
+            version.at(kept.stamp),
+            int(item["run"]["N"]),
+            int(item["next_row"]["N"]),
+            kept.position,
+            kept.days,
+            kept.unread_time,
+            kept.effects,
+        )
 
     def put(self, load: Load, before: Load) -> None:
         """Write the progress of an object version after a batch that went on from `before`.
@@ -130,18 +147,12 @@ class Loads:
         OvertakenError
             Another worker has counted that batch, or a later run has begun; nothing was written.
         """
-        body = {
-            "stamp": load.version.stamp,
-            "position": load.position,
-            "days": {day: list(counts.as_dict().values()) for day, counts in load.days.items()},
-            "unread_time": load.unread_time,
-            "effects": dict(load.effects),
-        }
+        kept = _Kept(load.version.stamp, load.position, dict(load.days), load.unread_time, dict(load.effects))
         put: dict[str, Any] = {
             "TableName": self._table.name,
             "Item": key(f"load#{load.version.id}", _LOAD)
             | {"run": {"N": str(load.run)}, "next_row": {"N": str(load.next_row)}}
-            | {"body": {"B": zlib.compress(json.dumps(body).encode())}},
+            | {"body": {"B": zlib.compress(to_json(kept))}},
             "ConditionExpression": "attribute_not_exists(pk) OR run < :run",
             "ExpressionAttributeValues": {":run": {"N": str(load.run)}},
         }

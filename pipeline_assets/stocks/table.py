@@ -9,37 +9,28 @@ items that stood in its way; each is judged, and what is left of the transaction
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.table import CONDITION_FAILED, TRANSACTION, BusyError, Item, told, transact
 from pipeline_assets.stocks.ownership import Fate, OwnedPrice, Owner, Settled, judge
 from pipeline_assets.stocks.rows import Price
+from pipeline_assets.storage.retries import retries
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-Item = dict[str, Any]
-#: The most that DynamoDB takes in one transaction.
-TRANSACTION = 100
 #: Transactions at a time; the client of the table needs as many connections.
 AT_A_TIME = 4
 _PRICES = ("open", "high", "low", "close")
 _PUTS = (Fate.REWRITTEN, Fate.OVERWRITTEN)
-_CONDITION = "ConditionalCheckFailed"
-#: Reasons to send the same again after a rest: another writer has an item in hand, or the table is throttled.
-_BUSY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-_ATTEMPTS = 6
-#: Seconds; all rests of a transaction together stay well below what a batch may take.
-_FIRST_REST, _LONGEST_REST = 0.05, 1.0
 
 
 class StockTable:
@@ -112,39 +103,20 @@ class StockTable:
         settled: dict[int, Settled] = {}
         held: dict[int, Settled] = {}
         waiting = list(range(len(prices)))
-        why = ""
-        for attempt in range(_ATTEMPTS):
-            reasons = self._put([self._request(prices[n], held.get(n)) for n in waiting])
-            for n, reason in zip(waiting, reasons or [{}] * len(waiting), strict=True):
-                if reasons is None:
-                    settled[n] = Settled(held[n].fate if n in held else Fate.WRITTEN, prices[n])
-                elif reason.get("Code") == _CONDITION:
-                    held.pop(n, None)
-                    if reason.get("Item"):
-                        other = _owned(reason["Item"])
-                        fate = judge(prices[n], other)
-                        (held if fate in _PUTS else settled)[n] = Settled(fate, other)
-            waiting = [n for n in waiting if n not in settled]
-            if not waiting:
-                return [settled[n] for n in range(len(prices))]
-            why = _told(reasons or ())
-            if any(reason.get("Code") in _BUSY for reason in reasons or ()):
-                _rest(attempt)
-        raise self._failure(f"{len(waiting)} prices were refused {_ATTEMPTS} times: {why}")
-
-    def _put(self, requests: Sequence[Item]) -> Sequence[Item] | None:
-        """Send one transaction; why each of its items was refused, or None when all are in."""
         try:
-            self._client.transact_write_items(TransactItems=cast("Any", [{"Put": request} for request in requests]))
-        except self._client.exceptions.TransactionCanceledException as cancelled:
-            reasons = cast("list[Item]", cancelled.response.get("CancellationReasons", []))
-            known = {_CONDITION, *_BUSY, "None", None}
-            if len(reasons) != len(requests) or any(reason.get("Code") not in known for reason in reasons):
-                raise self._failure(_told(reasons) or str(cancelled)) from cancelled
-            return reasons
-        except (BotoCoreError, ClientError) as error:
+            for attempt in retries(BusyError):
+                with attempt:
+                    # What a first try finds in its way is taken from its owner, where it may be, without a rest.
+                    for _ in range(2):
+                        reasons = transact(self._client, [self._request(prices[n], held.get(n)) for n in waiting])
+                        _judge_refused(prices, waiting, reasons, settled, held)
+                        if not (waiting := [n for n in waiting if n not in settled]):
+                            break
+                    else:
+                        raise BusyError(f"{len(waiting)} prices were refused: {told(reasons or ())}")
+        except TransientError as error:
             raise self._failure(str(error)) from error
-        return None
+        return [settled[n] for n in range(len(prices))]
 
     def _request(self, price: OwnedPrice, seen: Settled | None) -> Item:
         """A put of what is not there or, where it was `seen` with an owner to take it from, is still that owner's."""
@@ -158,7 +130,7 @@ class StockTable:
             put["ConditionExpression"] = "attribute_not_exists(PK) OR #owner = :seen"
             put["ExpressionAttributeNames"] = {"#owner": "owner"}
             put["ExpressionAttributeValues"] = {":seen": {"S": str(seen.price.owner)}}
-        return put
+        return {"Put": put}
 
     def _failure(self, why: str) -> TransientError:
         return TransientError(f"the table {self._name} did not take or give prices: {why}", flow=STOCKS.name)
@@ -183,10 +155,20 @@ def _owned(item: Item) -> OwnedPrice:
     return OwnedPrice(Owner.of(item["owner"]["S"]), price)
 
 
-def _rest(attempt: int) -> None:
-    """Wait, longer each time and never as long as another writer that waits for the same."""
-    time.sleep(min(_LONGEST_REST, _FIRST_REST * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311 - no secret
-
-
-def _told(reasons: Sequence[Item]) -> str:
-    return ", ".join(sorted({str(reason.get("Code")) for reason in reasons} - {"None"}))
+def _judge_refused(
+    prices: Sequence[OwnedPrice],
+    waiting: Sequence[int],
+    reasons: Sequence[Item] | None,
+    settled: dict[int, Settled],
+    held: dict[int, Settled],
+) -> None:
+    """Settle the prices that are in, or that what stood in their way forbids; hold against whom others are to go on."""
+    for n, reason in zip(waiting, reasons or [{}] * len(waiting), strict=True):
+        if reasons is None:
+            settled[n] = Settled(held[n].fate if n in held else Fate.WRITTEN, prices[n])
+        elif reason.get("Code") == CONDITION_FAILED:
+            held.pop(n, None)
+            if reason.get("Item"):
+                other = _owned(reason["Item"])
+                fate = judge(prices[n], other)
+                (held if fate in _PUTS else settled)[n] = Settled(fate, other)

@@ -10,9 +10,19 @@ T = TypeVar("T")
 
 
 def to_json(record: object, *, indent: int = 0) -> bytes:
-    """A record as JSON in UTF-8: fields in their order, sets sorted; `indent` spaces for each level, none on one line.
+    """Write a record as JSON in UTF-8: fields in their order, names of dictionaries and sets sorted.
 
-    Raises ValueError for text that no UTF-8 can hold.
+    Parameters
+    ----------
+    record
+        A dataclass or struct.
+    indent
+        Spaces for each level; all on one line unless given.
+
+    Returns
+    -------
+    bytes
+        The same for equal records.
     """
     document = msgspec.json.encode(record, order="deterministic")
     return msgspec.json.format(document, indent=indent) if indent else document

@@ -65,7 +65,9 @@ def open_storage(
     S3Storage
         Its buckets.
     """
-    return S3Storage((session or boto3).client("s3", config=config, endpoint_url=endpoint_url))
+    if session:
+        return S3Storage(session.client("s3", config=config, endpoint_url=endpoint_url))
+    return S3Storage(boto3.client("s3", config=config, endpoint_url=endpoint_url))
 
 
 @dataclass(frozen=True, slots=True)

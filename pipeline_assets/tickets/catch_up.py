@@ -10,11 +10,12 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.flow import Attempt
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.storage.retries import retries
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.stores import TicketStores
 
-#: Another worker may be on an object, or keep the turn: seconds before each further attempt.
-_PAUSES = (0.5, 1, 2, 4, 8, 16)
+#: Another worker may be on an object, or keep the turn: half a minute of rests, in seconds, between all attempts.
+_ATTEMPTS, _FIRST_REST, _LONGEST_REST = 7, 1.0, 32.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,8 @@ def restore_patiently(version: ObjectVersion, stores: TicketStores) -> Receipt:
     TransientError
         It takes too long.
     """
-    for pause in _PAUSES:
-        try:
-            return _restored(version, stores)
-        except TransientError:
-            time.sleep(pause)
-    return _restored(version, stores)
+    patiently = retries(TransientError, attempts=_ATTEMPTS, first=_FIRST_REST, longest=_LONGEST_REST)
+    return patiently(_restored, version, stores)
 
 
 def _restored(version: ObjectVersion, stores: TicketStores) -> Receipt:

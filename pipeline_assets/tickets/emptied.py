@@ -23,7 +23,7 @@ def is_meant_to_be_empty(storage: Storage, version: ObjectVersion) -> bool:
     Raises
     ------
     TransientError
-        S3 does not answer.
+        S3 does not answer, or the object went away meanwhile.
     """
     head = storage.bucket(version.bucket).head(version)
     if head is None:

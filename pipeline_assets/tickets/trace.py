@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline_assets.datasets.text import clean, clean_id
 from pipeline_assets.events.dead_letters import DeadLetters
-from pipeline_assets.events.names import LEFT_ALONE, is_left_alone
 from pipeline_assets.graph.lookups import FoundTicket, LoadPlace, load_of_owner, loads_of_object, tickets_numbered
 from pipeline_assets.graph.ownership import Content, TicketKey, content
 from pipeline_assets.operations.backlog import Waiting, what_waits
-from pipeline_assets.operations.rejected import Progress, rules_broken
-from pipeline_assets.operations.versions import split_uri
-from pipeline_assets.tickets.history import KnownVersion, known_versions
+from pipeline_assets.operations.rejected import Progress
+from pipeline_assets.operations.trace import ObjectTrace, Place, trace_object
 from pipeline_assets.tickets.search import rows_of_ticket
 from pipeline_assets.tickets.stores import TicketStores
 
@@ -26,59 +23,25 @@ _NEVER = (
 _PURCHASES_TOLD = 5
 
 
-@dataclass(frozen=True, slots=True)
-class VersionTrace:
-    """One version of a file; `in_dagster` is None before there is a receipt, `rules` counts its rejected rows."""
-
-    known: KnownVersion
-    deliveries: int
-    in_dagster: bool | None
-    rules: dict[str, int]
-    dead_letters: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """The trace of the version as a program reads it."""
-        known = self.known
-        receipt = known.receipt
-        return {
-            "version_id": known.version_id,
-            "receipt": known.id,
-            "in_bucket": known.stored and asdict(known.stored),
-            "recorded_at": receipt.recorded_at if receipt else None,
-            "counts": receipt.counts.as_dict() if receipt else None,
-            "refused": receipt.refused if receipt else "",
-            "in_graph": known.load and asdict(known.load),
-            "deliveries": self.deliveries,
-            "in_dagster": self.in_dagster,
-            "rules": self.rules,
-            "dead_letters": self.dead_letters,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class FileTrace:
+@dataclass(frozen=True)
+class FileTrace(ObjectTrace):
     """A ticket file with all its versions, oldest first; `deleted` says that its bucket holds a deletion of it."""
 
-    uri: str
-    versions: tuple[VersionTrace, ...]
-    deleted: bool
-    waiting: Waiting
+    target = "graph"
+    never = _NEVER
+    kept = " What the version before it brought stays in the graph."
+    undeleted = " It is deleted in the bucket; that takes no tickets out of the graph."
 
-    @property
-    def verdict(self) -> str:
-        """Where the file is, in one sentence."""
-        return file_verdict(self)
+    def under_way(self, load: Place) -> str:
+        """What is said of a version without a receipt that the graph knows."""
+        if load.done:
+            return "is in the graph, its receipt is not written yet."
+        return f"is being loaded: {load.next_row - 1} rows are in the graph.{self.waiting.sentence}"
 
-    def as_dict(self) -> dict[str, Any]:
-        """The trace as a program reads it."""
-        return {
-            "file": self.uri,
-            "verdict": self.verdict,
-            "deleted": self.deleted,
-            "versions": [version.as_dict() for version in self.versions],
-            "queued": self.waiting.queued,
-            "dead_letters": self.waiting.dead,
-        }
+    def lost(self, load: Place | None) -> str:
+        """What is said, after a space, of a version with a receipt that the graph does not hold whole."""
+        whole = load and load.done
+        return "" if whole else " The graph has lost it: materialize purchase_graph to bring it in again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +137,9 @@ def trace_file(bucket: str, key: str, stores: TicketStores, letters: DeadLetters
     FileTrace
         All that is known of it.
     """
-    versions, deleted = known_versions(stores, bucket, key)
-    waiting = what_waits(letters, "tickets")
-    traced = tuple(_traced(known, stores, waiting) for known in versions)
-    return FileTrace(f"s3://{bucket}/{key}", traced, deleted, waiting)
+    places = loads_of_object(stores.graph, f"s3://{bucket}/{key}")
+    found = trace_object("tickets", (bucket, key), stores, letters, places)
+    return FileTrace(found.uri, found.versions, found.deleted, found.waiting)
 
 
 def trace_ticket(
@@ -237,17 +199,6 @@ def _claim(owner: str, found: FoundTicket, standing: Content | None, stores: Tic
     )
 
 
-def file_verdict(trace: FileTrace) -> str:
-    """Where a file is, by its newest version."""
-    if is_left_alone(split_uri(trace.uri, "")[1]) and not any(version.known.receipt for version in trace.versions):
-        return f"{trace.uri}: {'' if trace.versions else 'not in the bucket, and it '}{LEFT_ALONE}"
-    if not trace.versions:
-        return f"{trace.uri}: {_NEVER}{trace.waiting.sentence}"
-    newest = trace.versions[-1]
-    deleted = " It is deleted in the bucket; that takes no tickets out of the graph." if trace.deleted else ""
-    return f"{trace.uri}: {_of_version(newest, trace.versions, trace.waiting)}{deleted}"
-
-
 def ticket_verdict(trace: TicketTrace) -> str:
     """Where a ticket is: in the graph, taken back, rejected, or never seen."""
     said = [_in_graph(purchase, alone=len(trace.purchases) == 1) for purchase in trace.purchases[:_PURCHASES_TOLD]]
@@ -261,47 +212,6 @@ def ticket_verdict(trace: TicketTrace) -> str:
         unread = f" It may be in a file that was refused whole: {files}." if files else ""
         return f"{trace.ticket_id}: {_NEVER}{unread}{trace.waiting.sentence}"
     return f"{trace.ticket_id}: " + " ".join(said)
-
-
-def _traced(known: KnownVersion, stores: TicketStores, waiting: Waiting) -> VersionTrace:
-    receipt = known.receipt
-    return VersionTrace(
-        known,
-        stores.ledger.deliveries(known.id) if receipt else 0,
-        not stores.ledger.is_pending(receipt) if receipt else None,
-        rules_broken(stores, receipt) if receipt else {},
-        waiting.announced.get(known.id, 0),
-    )
-
-
-def _of_version(trace: VersionTrace, versions: Sequence[VersionTrace], waiting: Waiting) -> str:
-    known = trace.known
-    receipt, load = known.receipt, known.load
-    which = f"version {known.version_id or known.id}"
-    if receipt is None:
-        return f"{which} {_not_through(trace, waiting)}"
-    if receipt.refused:
-        kept = any(v.known.receipt and not v.known.receipt.refused for v in versions)
-        still = " What the version before it brought stays in the graph." if kept else ""
-        return f"{which} was refused: {receipt.refused}.{still}"
-    rows = ", ".join(f"{number} {outcome}" for outcome, number in receipt.counts.as_dict().items() if number)
-    rejected = f" Rejected: {', '.join(f'{n} by {rule}' for rule, n in trace.rules.items())}." if trace.rules else ""
-    shown = "Dagster shows it" if trace.in_dagster else "Dagster has yet to show it"
-    lost = "" if load and load.done else " The graph has lost it: materialize purchase_graph to bring it in again."
-    return f"{which} is through since {receipt.recorded_at} ({rows or 'no rows'}); {shown}.{rejected}{lost}"
-
-
-def _not_through(trace: VersionTrace, waiting: Waiting) -> str:
-    load = trace.known.load
-    if trace.dead_letters:
-        return "was dead-lettered: mend the cause, then `cesta redrive`."
-    if load and not load.done:
-        return f"is being loaded: {load.next_row - 1} rows are in the graph.{waiting.sentence}"
-    if load:
-        return "is in the graph, its receipt is not written yet."
-    if waiting.queued:
-        return f"has not been worked through: its event should be among the {waiting.queued} in the queue."
-    return "is in the bucket, but no event announces it: put it again."
 
 
 def _in_graph(purchase: PurchaseTrace, *, alone: bool) -> str:

@@ -175,7 +175,12 @@ def test_it_is_worked_asked_about_and_mended_like_any_other(readings: Readings) 
     assert replayed["files"][0]["after"] == Counts(received=2, accepted=1, quarantined=1).as_dict()
     assert readings.cesta("redrive", NAME, "--dry-run") == {"letters": [], "moved": 0, "left": 0}
 
+    traced = readings.cesta("trace", "a.csv", "--flow", NAME)
+    assert "is through since" in traced["verdict"]
+    assert traced["versions"][0]["rules"] == {"value_whole": 1}
+
     readings.put("lost.csv", "s3,7")
+    assert "no event announces it" in readings.cesta("trace", "lost.csv", "--flow", NAME)["verdict"]
     assert readings.cesta("reconcile", NAME)["announced"] == 1
     readings.invoke()
     assert announce_lost(readings.access, ROW).announced == 0

@@ -19,6 +19,7 @@ from pipeline_assets.privacy.tokens import TokenKey
 from pipeline_assets.raw.extract import ExportMode, Request, export
 from pipeline_assets.raw.loads import Part
 from pipeline_assets.raw.source import SourceError
+from pipeline_assets.storage.documents import from_json
 from tests.worlds.extracts import (
     ALL_ORDERS,
     CANARIES,
@@ -62,7 +63,7 @@ class TestWhole:
         world.database.put("orders", orders(1, 1))
         manifest = export(ALL_ORDERS, world.stores)
         body = world.s3.get_object(Bucket=world.bucket.name, Key=manifest.name.key)["Body"].read()
-        assert Manifest.from_json(body.decode()) == manifest
+        assert from_json(body, Manifest) == manifest
 
     def test_what_does_not_fit_its_type_stays_as_it_was(self, world: ExtractWorld) -> None:
         world.database.put("orders", orders(1, 2))

@@ -31,7 +31,7 @@ from pipeline_assets.raw import inbox
 from pipeline_assets.raw.inbox import INBOX_FLOW
 from pipeline_assets.raw.loads import Loads
 from pipeline_assets.raw.stores import INBOX, InboxStores, inbox_quarantine
-from pipeline_assets.storage.documents import to_json
+from pipeline_assets.storage.documents import from_json, to_json
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.frames import parquet
 from tests.worlds.number_spellings import DIGITS, SEPARATORS, spelled
@@ -65,7 +65,7 @@ class InboxWorld:
 
     def manifests(self) -> list[Manifest]:
         keys = [key for key in self.stores.loads.keys("_loads/") if key.endswith(".json")]
-        return [Manifest.from_json(self.body(self.raw, key).decode()) for key in keys]
+        return [from_json(self.body(self.raw, key), Manifest) for key in keys]
 
     def frame(self, manifest: Manifest) -> pl.DataFrame:
         return pl.concat([pl.read_parquet(io.BytesIO(self.body(self.raw, each.key))) for each in manifest.objects])

@@ -32,7 +32,7 @@ from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.reconcile import announce_lost
 from pipeline_assets.operations.status import flow_status, messages_in
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_bytes, scan_text
-from pipeline_assets.storage.documents import to_json
+from pipeline_assets.storage.documents import from_json, to_json
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.stack import RunningStack
@@ -272,7 +272,7 @@ class TestInbox:
         (token,) = frame["card_token"].unique()
         assert token.startswith("local-1:")
         manifests = [key for key in lake.keys(lake.raw, "_loads/") if key.endswith(".json")]
-        loads = [Manifest.from_json((lake.body(lake.raw, key) or b"").decode()) for key in manifests]
+        loads = [from_json(lake.body(lake.raw, key) or b"", Manifest) for key in manifests]
         assert any(each.dataset == "payments" for load in loads for each in load.objects)
 
     def test_a_bad_row_of_it_is_kept_without_its_numbers(self, lake: Lake) -> None:

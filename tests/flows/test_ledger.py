@@ -21,6 +21,7 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.access import Access
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError
+from tests.worlds.stores import make_table
 
 DAYS = ("2026-11-18", "2026-11-19")
 ARRIVED = "2026-11-20"
@@ -34,12 +35,7 @@ def ledger(bare_cloud: Access) -> Ledger:
 
 def new_table(cloud: Access) -> str:
     name = f"ledger-{uuid4().hex}"
-    cloud.dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk")],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    make_table(cloud.dynamodb, name)
     return name
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deploy.local.board import Condition
 from deploy.local.instance import PORT_NAMES
+from pipeline_assets.flows import queued_flows
 from tests.worlds.commands import Command, processes_under
 from tests.worlds.waiting import eventually
 
@@ -26,7 +27,7 @@ class TestUp:
         rows = ("received", "accepted", "quarantined", "duplicate", "superseded")
         events = ("pending", "dead_lettered", "objects", "refused", "foreign_messages")
         nothing = dict.fromkeys((*rows, *events), 0)
-        flows = dict.fromkeys(("tickets", "stocks", "inbox", "ecommerce"), nothing)
+        flows = dict.fromkeys((row.name for row in queued_flows()), nothing)
         # At first the message with which each bucket tests its queue is pending.
         assert eventually(lambda: json.loads(cesta("status", "--json").stdout) == flows)
 

@@ -20,6 +20,7 @@ from pipeline_assets.curation.source import RawFile
 from pipeline_assets.datasets.ecommerce import STORES
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import DELETED, RawObject
+from pipeline_assets.storage.documents import to_json
 from tests.worlds.curation_rows import DAY, rows_of
 
 _MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
@@ -165,7 +166,7 @@ def test_a_day_of_no_objects_is_empty(tmp_path: Path) -> None:
 def test_the_account_comes_back_from_the_end_of_the_object(tmp_path: Path) -> None:
     day = work_out([Put(load, part, (Row(1, 1, bad=True),)) for load in _LOADS for part in ("0001", DELETED)], tmp_path)
     path = tmp_path / "part.parquet"
-    day.rows.sink_parquet(path, metadata={FOOTER_KEY: day.account.to_json()})
+    day.rows.sink_parquet(path, metadata={FOOTER_KEY: to_json(day.account).decode()})
     assert DayAccount.of_parquet(path.read_bytes()[-20_000:]) == day.account
     assert DayAccount.of_parquet(b"no parquet") is None
     day.rows.sink_parquet(path)

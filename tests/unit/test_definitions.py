@@ -491,6 +491,18 @@ class TestFields:
         with pytest.raises(MissingSettingError, match="LEDGER_TABLE is not set: it must hold"):
             LedgerResource(ledger_table="").open()
 
+    def test_one_that_is_empty_fails_the_run_before_its_first_step(
+        self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("NEO4J_URI", "NEO4J_PASSWORD", "TICKETS_QUEUE_URL", "QUARANTINE_BUCKET"):
+            monkeypatch.setenv(name, "none")
+        monkeypatch.setenv("LEDGER_TABLE", "")
+        job = dg.define_asset_job("by_hand", dg.AssetSelection.assets(SOLD).without_checks())
+        resolved = dg.Definitions(assets=defs.assets, jobs=[job], resources=defs.resources).resolve_job_def("by_hand")
+        with pytest.raises(dg.DagsterResourceFunctionError) as raised:
+            resolved.execute_in_process(instance=instance, partition_key=DAYS[0])
+        assert "LEDGER_TABLE is not set: it must hold" in str(raised.value.__cause__)
+
 
 if __name__ == "__main__":
     SNAPSHOT.write_text("\n".join(described()) + "\n")

@@ -63,3 +63,8 @@ def test_reading_the_registry_loads_no_library() -> None:
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True, cwd=ROOT)
     for library in ("boto3", "botocore", "polars", "neo4j", "dagster", "msgspec", "narwhals"):
         assert f"'{library}'" not in done.stdout
+
+
+def test_the_functions_that_work_on_frames_are_those_of_the_lake() -> None:
+    framed = {row.name: row.package.frames for row in queued_flows() if row.package and row.package.frames}
+    assert framed == {"inbox": "polars", "ecommerce": "polars"}

@@ -18,10 +18,10 @@ from pipeline_assets.graph.lookups import LoadPlace
 from pipeline_assets.graph.ownership import TicketKey
 from pipeline_assets.operations.backlog import Waiting
 from pipeline_assets.operations.replay import MendError, read_mended, refuse_fewer_rows
+from pipeline_assets.operations.trace import KnownVersion, VersionTrace
 from pipeline_assets.operations.versions import StoredVersion, split_uri
-from pipeline_assets.tickets.history import KnownVersion
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from pipeline_assets.tickets.trace import ClaimTrace, FileTrace, PurchaseTrace, TicketTrace, VersionTrace
+from pipeline_assets.tickets.trace import ClaimTrace, FileTrace, PurchaseTrace, TicketTrace
 
 HEADER = ",".join(TICKETS.column_names)
 GOOD = "T1,Bread,B1,2026-11-20 09:00:00,Bakery,1,S1"

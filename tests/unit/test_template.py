@@ -18,7 +18,7 @@ from deploy.packaging import ROOT, first_party_files, import_graph
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.flows import FunctionPackage, packages
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
-from tests.worlds.template_reading import READ, RESOURCES, as_list, of_type, statements
+from tests.worlds.template_reading import FED_BY_QUEUES, READ, RESOURCES, as_list, of_type, statements
 
 #: Statements that name every resource because AWS takes no narrower one, with the reason; only ever in a VPC.
 EVERY_RESOURCE = {
@@ -200,13 +200,7 @@ class TestWhoMayDoWhat:
         assert permission["SourceArn"] == {"Fn::GetAtt": ["GeneratorSchedule", "Arn"]}
 
     @pytest.mark.parametrize(
-        ("policy", "bucket"),
-        [
-            ("TicketsQueuePolicy", "TicketsBucket"),
-            ("StockQueuePolicy", "StockBucket"),
-            ("RawQueuePolicy", "RawBucket"),
-            ("InboxQueuePolicy", "InboxBucket"),
-        ],
+        ("policy", "bucket"), [(f"{row.resources}QueuePolicy", f"{row.resources}Bucket") for row in FED_BY_QUEUES]
     )
     def test_only_our_own_bucket_in_our_own_account_puts_messages_into_the_queue(
         self, policy: str, bucket: str
@@ -322,13 +316,7 @@ class TestWhatSurvives:
         assert {a["AttributeType"] for a in table["AttributeDefinitions"]} == {"S"}
 
     @pytest.mark.parametrize(
-        ("name", "letters"),
-        [
-            ("TicketsQueue", "TicketsDeadLetters"),
-            ("StockQueue", "StockDeadLetters"),
-            ("RawQueue", "RawDeadLetters"),
-            ("InboxQueue", "InboxDeadLetters"),
-        ],
+        ("name", "letters"), [(f"{row.resources}Queue", f"{row.resources}DeadLetters") for row in FED_BY_QUEUES]
     )
     def test_dead_letters_are_kept_longer_than_messages(self, name: str, letters: str) -> None:
         queue, dead = RESOURCES[name]["Properties"], RESOURCES[letters]["Properties"]

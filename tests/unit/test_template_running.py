@@ -14,7 +14,7 @@ from pipeline_assets.operations.following import PATIENCE_SECONDS
 from pipeline_assets.stocks.feed import FeedSettings
 from pipeline_assets.stocks.stores import StockSettings
 from pipeline_assets.tickets.stores import TicketSettings
-from tests.worlds.template_reading import READ, RESOURCES, as_list, of_type, statements
+from tests.worlds.template_reading import FED_BY_QUEUES, READ, RESOURCES, as_list, of_type, statements
 
 #: Variables that do not take any text.
 _OF_A_FORM = {"TICKETS_DAY_BEGINS"}
@@ -23,25 +23,14 @@ _OF_A_FORM = {"TICKETS_DAY_BEGINS"}
 class TestHowItRuns:
     @pytest.mark.parametrize(
         ("function", "queue"),
-        [
-            ("TicketsIngestion", "TicketsQueue"),
-            ("ConsumerLambda", "StockQueue"),
-            ("RawToCurated", "RawQueue"),
-            ("InboxToRaw", "InboxQueue"),
-        ],
+        [(row.package.logical_id, f"{row.resources}Queue") for row in FED_BY_QUEUES if row.package],
     )
     def test_a_message_stays_hidden_for_six_timeouts(self, function: str, queue: str) -> None:
         timeout = RESOURCES[function]["Properties"]["Timeout"]
         assert RESOURCES[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
 
     @pytest.mark.parametrize(
-        ("queue", "alarm"),
-        [
-            ("TicketsQueue", "TicketsDeadLettersAlarm"),
-            ("StockQueue", "StockDeadLettersAlarm"),
-            ("RawQueue", "RawDeadLettersAlarm"),
-            ("InboxQueue", "InboxDeadLettersAlarm"),
-        ],
+        ("queue", "alarm"), [(f"{row.resources}Queue", f"{row.resources}DeadLettersAlarm") for row in FED_BY_QUEUES]
     )
     def test_half_an_hour_without_the_target_makes_no_dead_letters(self, queue: str, alarm: str) -> None:
         receives = RESOURCES[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"]

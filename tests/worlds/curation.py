@@ -27,6 +27,7 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.operations.access import Access
+from pipeline_assets.storage.documents import to_json
 from pipeline_assets.storage.s3 import S3Bucket, S3Storage
 from tests.worlds.frames import DATASETS, made, parquet
 from tests.worlds.mortality import Fate, Mortal
@@ -180,7 +181,7 @@ class CurationWorld:
         name = LoadName(day, load_id(load))
         names = tuple(dict.fromkeys(each.dataset for each in objects))
         manifest = Manifest(name, "full", "2026-03-02T07:00:00.000Z", names, objects, {})
-        return self.put_key(name.key, manifest.to_json().encode())
+        return self.put_key(name.key, to_json(manifest))
 
     def ingest(self, version: ObjectVersion, *, redo: bool = False) -> Receipt:
         """Work an event off and return the receipt, which has to balance."""

@@ -19,6 +19,7 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.operations.versions import version_id_of
+from pipeline_assets.storage.documents import to_json
 from tests.worlds.frames import DATASETS, made, parquet
 from tests.worlds.waiting import until
 
@@ -101,7 +102,7 @@ class Lake:
         """Put the manifest of a load."""
         datasets = tuple(dict.fromkeys(each.dataset for each in objects))
         manifest = Manifest(name, "full", "2026-03-01T00:00:00.000Z", datasets, tuple(objects), {})
-        self.s3.put_object(Bucket=self.raw, Key=name.key, Body=manifest.to_json().encode())
+        self.s3.put_object(Bucket=self.raw, Key=name.key, Body=to_json(manifest))
 
     def id_of(self, stored: LoadedObject) -> str:
         """The id of an object's receipt."""

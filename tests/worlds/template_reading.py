@@ -8,9 +8,13 @@ from typing import Any
 from cfnlint.decode import decode  # type: ignore[import-untyped]
 
 from deploy.stack import TEMPLATE
+from pipeline_assets.flows import FLOWS
 
 READ: dict[str, Any] = decode(str(TEMPLATE))[0]
 RESOURCES: dict[str, dict[str, Any]] = READ["Resources"]
+
+#: Rows of the flows that have a queue, each with the resources around it.
+FED_BY_QUEUES = [row for row in FLOWS if row.queue]
 
 
 def of_type(kind: str) -> dict[str, dict[str, Any]]:
