@@ -73,6 +73,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.xdist_group(group))
     yield
     if hasattr(config, "workerinput"):
+        if getattr(config.option, "loadgroup", False) and not all(
+            item.nodeid.endswith(f"@{groups[item]}") for item in items
+        ):
+            raise pytest.UsageError("pytest-xdist does not keep the tests of a group together with this pytest")
         places = {group: place for place, group in enumerate(_LONGEST)}
         items.sort(key=lambda item: places.get(groups[item], len(places)))
 
