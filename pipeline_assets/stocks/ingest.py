@@ -73,7 +73,7 @@ class StockFlow(CsvFlow[Load, StockStores]):
         """
         rules = _rules(file, load.version)
         if load.next_row > 1:
-            file.go_on(load.next_row, load.position)
+            file.resume_at(load.next_row, load.position)
         for batch in batches(file, rules, BATCH_ROWS):
             budget.check(self.name, load.version.uri)
             tally, rejections = write_batch(batch, load, stores.table)
@@ -130,7 +130,7 @@ class StockFlow(CsvFlow[Load, StockStores]):
 
 def _rules(file: CsvFile, version: ObjectVersion) -> PriceRules:
     """The rules of a file that was opened, before any of its records is read."""
-    return PriceRules(file.header, datetime.fromisoformat(version.event_time), version.key, file.first(_ROWS_LOOKED_AT))
+    return PriceRules(file.header, datetime.fromisoformat(version.event_time), version.key, file.peek(_ROWS_LOOKED_AT))
 
 
 STOCK_FLOW = StockFlow()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline_assets.csv_files.download import downloaded
+from pipeline_assets.csv_files.download import temporary_download
 from pipeline_assets.csv_files.reading import CsvFile, RefusedFileError, open_csv
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.outcomes import Counts
@@ -135,7 +135,7 @@ def _read(load: Load, number: int, stores: TicketStores, lines: Path) -> Load | 
     """The load that a version comes to, its accepted lines put into `lines`; None where it is refused whole."""
     version, counted = load.version, set[TicketKey]()
     try:
-        with downloaded(stores.storage, version, TimeBudget(), TICKETS) as path:
+        with temporary_download(stores.storage, version, TimeBudget(), TICKETS) as path:
             while True:
                 try:
                     with open_csv(path, version.key, TICKETS) as file:

@@ -68,7 +68,7 @@ class TicketFlow(CsvFlow[Load, TicketStores]):
         rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time), stores.day_begins)
         rules.crowded = load.crowded
         if load.next_row > 1:
-            file.go_on(load.next_row, load.position)
+            file.resume_at(load.next_row, load.position)
         for batch, rejections in batches(file, rules, BATCH_ROWS):
             budget.check(self.name, load.version.uri)
             if rejections:
