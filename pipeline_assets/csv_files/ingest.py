@@ -33,7 +33,7 @@ from pipeline_assets.events.time_budget import TimeBudget
 _SHOWN = 20
 
 
-class Load(Protocol):
+class Ingestion(Protocol):
     """Progress of one run of an object version; all records before `next_row` are in and counted."""
 
     @property
@@ -65,11 +65,11 @@ class CsvStores(FlowStores, Protocol):
         """Quarantine of the flow."""
 
 
-LoadT = TypeVar("LoadT", bound=Load)
+IngestionT = TypeVar("IngestionT", bound=Ingestion)
 StoresT = TypeVar("StoresT", bound=CsvStores)
 
 
-class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
+class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[IngestionT, StoresT]):
     """Flow of CSV files: its dataset, its rules and its target."""
 
     dataset: Dataset
@@ -97,11 +97,11 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
         return f"{self.name}/landed"
 
     @abstractmethod
-    def known(self, version: ObjectVersion, stores: StoresT) -> LoadT | None:
+    def known(self, version: ObjectVersion, stores: StoresT) -> IngestionT | None:
         """Read the progress of an object version from the target; None when nothing of it is known there."""
 
     @abstractmethod
-    def begin(self, version: ObjectVersion, run: int) -> LoadT:
+    def begin(self, version: ObjectVersion, run: int) -> IngestionT:
         """Progress of a run before its first row."""
 
     @abstractmethod
@@ -109,14 +109,14 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
         """Apply the row rules to each record of a file: a row or a `Rejection`; changes nothing."""
 
     @abstractmethod
-    def put_rows(self, file: CsvFile, load: LoadT, stores: StoresT, budget: TimeBudget) -> LoadT:
-        """Write the records from `load.next_row` on into the target.
+    def put_rows(self, file: CsvFile, ingestion: IngestionT, stores: StoresT, budget: TimeBudget) -> IngestionT:
+        """Write the records from `ingestion.next_row` on into the target.
 
         Parameters
         ----------
         file
             The file, before its first record.
-        load
+        ingestion
             Progress of the run.
         stores
             Stores of the flow.
@@ -125,7 +125,7 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
 
         Returns
         -------
-        LoadT
+        IngestionT
             Progress at the end of the file.
 
         Raises
@@ -135,16 +135,16 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
         """
 
     @abstractmethod
-    def refused(self, load: LoadT) -> LoadT:
+    def refused(self, ingestion: IngestionT) -> IngestionT:
         """Progress of a refused file: it decides nothing."""
 
     @abstractmethod
-    def finish(self, load: LoadT, stores: StoresT, budget: TimeBudget) -> LoadT:
+    def finish(self, ingestion: IngestionT, stores: StoresT, budget: TimeBudget) -> IngestionT:
         """Do what is left once all records are in.
 
         Parameters
         ----------
-        load
+        ingestion
             Progress at the end of the file.
         stores
             Stores of the flow.
@@ -153,7 +153,7 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
 
         Returns
         -------
-        LoadT
+        IngestionT
             Progress with nothing left to do.
 
         Raises
@@ -163,11 +163,11 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
         """
 
     @abstractmethod
-    def partitions(self, load: LoadT, counts: Counts) -> tuple[PartitionCounts, ...]:
+    def partitions(self, ingestion: IngestionT, counts: Counts) -> tuple[PartitionCounts, ...]:
         """Counts of the receipt by asset and partition, beside those of `landed`."""
 
     @abstractmethod
-    def effects(self, load: LoadT) -> dict[str, int]:
+    def effects(self, ingestion: IngestionT) -> dict[str, int]:
         """Changes of the target, by name."""
 
     @abstractmethod
@@ -184,17 +184,17 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
             Time that is left.
         """
 
-    def revision(self, load: LoadT) -> int:  # noqa: ARG002 - for flows in which it happens
+    def revision(self, ingestion: IngestionT) -> int:  # noqa: ARG002 - for flows in which it happens
         """Number of changes to the outcome of the rows by work on other objects, from 0."""
         return 0
 
-    def refusal(self, load: LoadT) -> str:
+    def refusal(self, ingestion: IngestionT) -> str:
         """Why a file that was read to its end counts as refused; empty when it does not."""
-        received = load.counts.received
-        if not received or received > load.counts.quarantined:
+        received = ingestion.counts.received
+        if not received or received > ingestion.counts.quarantined:
             return ""
         expected = self.dataset.rule("some_row_valid").expected
-        return f"{load.version.key}: all {received} rows were rejected; expected {expected}"
+        return f"{ingestion.version.key}: all {received} rows were rejected; expected {expected}"
 
     def header_fault(self, header: Sequence[str], version: ObjectVersion) -> str:  # noqa: ARG002 - for flows that ask
         """Validate a header, in lower case: why it is not the dataset's; empty when it is."""
@@ -290,32 +290,32 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
         # A hanging target takes seconds to time out: not every message of a batch may wait for it.
         budget.check(self.name, version.uri)
         try:
-            load = self._start(version, stores, earlier, redo=attempt.redo)
+            ingestion = self._start(version, stores, earlier, redo=attempt.redo)
             try:
-                load = self._put_file(load, stores, budget)
-                counts, refused = load.counts, self.refusal(load)
+                ingestion = self._put_file(ingestion, stores, budget)
+                counts, refused = ingestion.counts, self.refusal(ingestion)
             except RefusedFileError as error:
                 refused = str(error)
                 if error.rule == "present" and earlier and not earlier.refused:
                     return replace(earlier, counts=Counts(), partitions=(), refused=refused)
-                stores.quarantine.keep_file(version, load.run, error.rule, refused, error.shown)
-                load, counts = self._refuse(load, error, stores, budget)
+                stores.quarantine.keep_file(version, ingestion.run, error.rule, refused, error.shown)
+                ingestion, counts = self._refuse(ingestion, error, stores, budget)
         except OvertakenError as error:
             message = f"another worker is on the object: {error}"
             raise TransientError(message, flow=self.name, object_uri=version.uri) from error
-        receipt = self.receipt(load, counts, refused, time.monotonic() - started)
+        receipt = self.receipt(ingestion, counts, refused, time.monotonic() - started)
         stores.ledger.record(receipt, report=attempt.report)
         self.follow_up(receipt, stores, budget)
-        if earlier and earlier.run < load.run:
-            stores.quarantine.drop_earlier_runs(version, load.run)
+        if earlier and earlier.run < ingestion.run:
+            stores.quarantine.drop_earlier_runs(version, ingestion.run)
         return receipt
 
-    def receipt(self, load: LoadT, counts: Counts, refused: str, seconds: float) -> Receipt:
+    def receipt(self, ingestion: IngestionT, counts: Counts, refused: str, seconds: float) -> Receipt:
         """Receipt of a run that is at its end.
 
         Parameters
         ----------
-        load
+        ingestion
             Progress of the run.
         counts
             Rows by outcome.
@@ -329,24 +329,24 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
         Receipt
             Not yet recorded.
         """
-        version = load.version
+        version = ingestion.version
         landed = PartitionCounts(self.landed, version.arrival_day, counts, of_arrival=True)
         return Receipt(
             flow=self.name,
             source=version,
-            run=load.run,
+            run=ingestion.run,
             counts=counts,
-            partitions=(landed, *self.partitions(load, counts)),
+            partitions=(landed, *self.partitions(ingestion, counts)),
             size=version.size,
             seconds=round(seconds, 3),
             code_version=__version__,
             recorded_at=iso_utc(datetime.now(UTC)),
             refused=refused,
-            effects=self.effects(load),
-            revision=self.revision(load),
+            effects=self.effects(ingestion),
+            revision=self.revision(ingestion),
         )
 
-    def _start(self, version: ObjectVersion, stores: StoresT, receipt: Receipt | None, *, redo: bool) -> LoadT:
+    def _start(self, version: ObjectVersion, stores: StoresT, receipt: Receipt | None, *, redo: bool) -> IngestionT:
         """Resume at the progress in the target, or for a redo begin a run that neither target nor ledger has seen."""
         known = self.known(version, stores)
         recorded = receipt.run if receipt else 0
@@ -356,8 +356,8 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
         return self.begin(begun, max(known.run if known else 0, recorded) + 1)
 
     def _refuse(
-        self, load: LoadT, error: RefusedFileError, stores: StoresT, budget: TimeBudget
-    ) -> tuple[LoadT, Counts]:
+        self, ingestion: IngestionT, error: RefusedFileError, stores: StoresT, budget: TimeBudget
+    ) -> tuple[IngestionT, Counts]:
         """End the run of a file that is refused as a whole.
 
         The flow decides what becomes of rows that are in already: of a file that vanished halfway, or of an earlier
@@ -365,26 +365,26 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
 
         Returns
         -------
-        tuple of (LoadT, Counts)
+        tuple of (IngestionT, Counts)
             Progress at its end, and the rows by outcome.
         """
-        if load.next_row > 1:
-            load = self.finish(self.refused(load), stores, budget)
-            return load, load.counts
-        if load.run > 1 and self.known(load.version, stores):
-            load = self.finish(self.refused(load), stores, budget)
-        return load, Counts(received=error.rows, quarantined=error.rows)
+        if ingestion.next_row > 1:
+            ingestion = self.finish(self.refused(ingestion), stores, budget)
+            return ingestion, ingestion.counts
+        if ingestion.run > 1 and self.known(ingestion.version, stores):
+            ingestion = self.finish(self.refused(ingestion), stores, budget)
+        return ingestion, Counts(received=error.rows, quarantined=error.rows)
 
-    def _put_file(self, load: LoadT, stores: StoresT, budget: TimeBudget) -> LoadT:
-        version = load.version
-        if not load.done:
+    def _put_file(self, ingestion: IngestionT, stores: StoresT, budget: TimeBudget) -> IngestionT:
+        version = ingestion.version
+        if not ingestion.done:
             check = partial(budget.check, self.name, version.uri)
             fault = partial(self.header_fault, version=version)
             with (
                 temporary_download(stores.storage, version, budget, self.dataset) as path,
                 open_csv(
-                    path, version.key, self.dataset, check, header_fault=fault, measure=load.next_row == 1
+                    path, version.key, self.dataset, check, header_fault=fault, measure=ingestion.next_row == 1
                 ) as file,
             ):
-                load = self.put_rows(file, load, stores, budget)
-        return self.finish(load, stores, budget)
+                ingestion = self.put_rows(file, ingestion, stores, budget)
+        return self.finish(ingestion, stores, budget)
