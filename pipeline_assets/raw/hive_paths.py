@@ -59,15 +59,15 @@ def with_columns(file: pl.LazyFrame, columns: dict[str, str | None]) -> pl.LazyF
     PathError
         A row has another value than the key.
     """
-    there = file.collect_schema()
-    for name in columns.keys() & set(there):
-        if there[name].is_nested() or not _agrees(file, name, columns[name]):
+    schema = file.collect_schema()
+    for name in columns.keys() & set(schema):
+        if schema[name].is_nested() or not _agrees(file, name, columns[name]):
             raise PathError(
                 f"its name says {without_numbers(name)}, and rows of it say another value; expected the same, or only "
                 "one of both"
             )
     return file.with_columns(
-        pl.lit(value, dtype=pl.String).alias(name) for name, value in columns.items() if name not in there
+        pl.lit(value, dtype=pl.String).alias(name) for name, value in columns.items() if name not in schema
     )
 
 
@@ -76,7 +76,7 @@ def _agrees(file: pl.LazyFrame, name: str, value: str | None) -> bool:
     if value is None:
         return bool(file.select(column.is_null().all()).collect().item())
     kind = file.collect_schema()[name]
-    said = pl.lit(value, dtype=pl.String)
+    expected = pl.lit(value, dtype=pl.String)
     # 07 is 7 where the column has numbers.
-    same = column == said.cast(kind, strict=False) if kind.is_numeric() else column.cast(pl.String) == said
+    same = column == expected.cast(kind, strict=False) if kind.is_numeric() else column.cast(pl.String) == expected
     return bool(file.select(same.fill_null(value=False).all()).collect().item())

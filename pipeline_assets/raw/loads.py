@@ -132,7 +132,7 @@ class Loads:
                 return earlier
         raise TransientError(f"{_CLAIMS} loads have begun at {moment.isoformat()}")
 
-    def unfinished(self, wanted: LoadPlan) -> LoadPlan | None:
+    def unfinished(self, plan: LoadPlan) -> LoadPlan | None:
         """Find the oldest unfinished load of the same request that can be resumed; abandon those that no longer can.
 
         Returns
@@ -143,10 +143,10 @@ class Loads:
         begun, finished, abandoned = self._names()
         for name in sorted(begun - finished - abandoned, key=_by_id):
             earlier = self.plan(name)
-            if earlier.requests_the_same(wanted):
-                if earlier.can_be_resumed_by(wanted):
+            if earlier.requests_the_same(plan):
+                if earlier.can_be_resumed_by(plan):
                     return earlier
-                self._bucket.put_if_absent(name.abandoned_key, _document(wanted))
+                self._bucket.put_if_absent(name.abandoned_key, _document(plan))
         return None
 
     def watermarks(self, datasets: tuple[str, ...]) -> dict[str, Watermark]:

@@ -135,8 +135,8 @@ class MySql:
 
     def columns(self, table: str) -> list[SourceColumn]:
         """Read the columns of a table, in order."""
-        wanted = ("column_name", "column_type", "is_nullable")
-        listed = ", ".join(f"CAST({name} AS CHAR) AS c{place}" for place, name in enumerate(wanted))
+        fields = ("column_name", "column_type", "is_nullable")
+        listed = ", ".join(f"CAST({name} AS CHAR) AS c{place}" for place, name in enumerate(fields))
         statement = (
             f"SELECT {listed} FROM information_schema.columns WHERE table_schema = DATABASE() "  # noqa: S608
             f"AND table_name = '{table}' ORDER BY ordinal_position"

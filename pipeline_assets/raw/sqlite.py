@@ -69,11 +69,13 @@ class Sqlite:
                     raise
                 return self._run(statement, _text_or_bytes)
         except sqlite3.Error as error:
-            said = f"{type(error).__name__}: {redact_message(str(error), statement)}"
+            message = f"{type(error).__name__}: {redact_message(str(error), statement)}"
             # The lowest byte of a code is its class.
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in self._passing:
-                raise TransientError(f"the source database did not answer for {subject} as it should: {said}") from None
-            raise SourceError(f"the source database does not give {subject}: {said}") from None
+                raise TransientError(
+                    f"the source database did not answer for {subject} as it should: {message}"
+                ) from None
+            raise SourceError(f"the source database does not give {subject}: {message}") from None
 
     def _run(self, statement: str, read: Callable[[bytes], str | bytes]) -> pl.DataFrame:
         with closing(sqlite3.connect(self._uri, uri=True)) as database:

@@ -47,8 +47,8 @@ class Statements:
         #: Columns of times that can be read as microseconds since 1970, each with its expression.
         self.moments = {
             column.name: expression
-            for column, there in table.known
-            if column.type == "datetime" and (expression := engine.microseconds(there))
+            for column, source in table.known
+            if column.type == "datetime" and (expression := engine.microseconds(source))
         }
         #: Sort key: an expression for each column of the key.
         self.order = [engine.sort_key(table.source_column(name), table.dataset.name) for name in table.dataset.key]

@@ -32,19 +32,19 @@ def cast_lossless(values: pl.Series, column: Column) -> pl.Series:
     if values.dtype == pl.Float32:
         # By way of the shortest text: 12.3 and not 12.300000190734863.
         values = values.cast(pl.String).cast(pl.Float64)
-    wanted = FRAME_TYPES[column.type]
-    if values.dtype == wanted:
+    dtype = FRAME_TYPES[column.type]
+    if values.dtype == dtype:
         return values
     if values.dtype == pl.String:
         return _from_text(values, column.type)
-    if wanted.is_temporal() and values.dtype != pl.Null:
+    if dtype.is_temporal() and values.dtype != pl.Null:
         return values  # a number is no time: nothing says of which unit, or since when
     with suppress(pl.exceptions.PolarsError):
-        made = values.cast(wanted)
-        off = made.cast(pl.Float64) - values if values.dtype.is_float() else None
-        kept = made.cast(values.dtype) == values if off is None else off.abs() < _MOST_OFF
+        cast = values.cast(dtype)
+        off = cast.cast(pl.Float64) - values if values.dtype.is_float() else None
+        kept = cast.cast(values.dtype) == values if off is None else off.abs() < _MOST_OFF
         if kept.all():
-            return made
+            return cast
     return values
 
 
@@ -61,13 +61,13 @@ def _decode(values: pl.Series) -> pl.Series:
         return values
 
 
-def _from_text(values: pl.Series, wanted: ColumnType) -> pl.Series:
-    if wanted == "datetime":
-        made = values.str.to_datetime(_AS_TEXT, time_unit="us", time_zone="UTC", strict=False, cache=False)
-    elif wanted == "date":
-        made = values.str.to_date("%Y-%m-%d", strict=False)
-    elif wanted in _WRITTEN and values.str.contains(_WRITTEN[wanted]).all():
-        made = values.cast(FRAME_TYPES[wanted], strict=False)
+def _from_text(values: pl.Series, kind: ColumnType) -> pl.Series:
+    if kind == "datetime":
+        cast = values.str.to_datetime(_AS_TEXT, time_unit="us", time_zone="UTC", strict=False, cache=False)
+    elif kind == "date":
+        cast = values.str.to_date("%Y-%m-%d", strict=False)
+    elif kind in _WRITTEN and values.str.contains(_WRITTEN[kind]).all():
+        cast = values.cast(FRAME_TYPES[kind], strict=False)
     else:
         return values
-    return made if made.null_count() == values.null_count() else values
+    return cast if cast.null_count() == values.null_count() else values
