@@ -16,7 +16,7 @@ from deploy.local.instance import Instance
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.graph.lookups import loads_of_object
+from pipeline_assets.graph.lookups import ingestions_of_object
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access
 
@@ -50,7 +50,7 @@ def pass_through(instance: Instance, access: Access, directory: Path, rows: int,
     with access.graph() as graph:
         while (after := ledger.totals("tickets")).objects == before.objects:
             peak = max(peak, *map(_peak_bytes, _functions(instance)), 0)
-            places = loads_of_object(PurchaseGraph(graph), f"s3://{access.bucket('tickets')}/{path.name}")
+            places = ingestions_of_object(PurchaseGraph(graph), f"s3://{access.bucket('tickets')}/{path.name}")
             progress.update(bar, completed=places[0].next_row - 1 if places else 0)
             time.sleep(_LOOK_SECONDS)
     return Passage(after.counts - before.counts, path.stat().st_size, time.perf_counter() - started, peak)

@@ -25,7 +25,7 @@ from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import apply
-from pipeline_assets.graph.load import Batch, Load, write_load
+from pipeline_assets.graph.ingestion import Batch, Ingestion, write_ingestion
 from pipeline_assets.graph.lock import in_turn
 from pipeline_assets.graph.ownership import settle
 from pipeline_assets.tickets import ingest
@@ -75,19 +75,19 @@ class TicketRace:
         version, parsed = self._put()
         started = time.perf_counter()
         self.stores.ledger.receipt(version.id)
-        load = Load(version)
+        ingestion = Ingestion(version)
         for batch in parsed:
-            load = self.stores.graph.write(load, batch)
-        load = self.stores.graph.finish(load)
-        self.stores.ledger.record(ingest.TICKET_FLOW.receipt(load, load.counts, "", 0.0))
-        return load.counts.received / (time.perf_counter() - started)
+            ingestion = self.stores.graph.write(ingestion, batch)
+        ingestion = self.stores.graph.finish(ingestion)
+        self.stores.ledger.record(ingest.TICKET_FLOW.receipt(ingestion, ingestion.counts, "", 0.0))
+        return ingestion.counts.received / (time.perf_counter() - started)
 
     def prepared(self, _: int) -> float:
         """Rows per second of sending the same statements and the same receipt, made beforehand."""
         version, parsed = self._put()
         transactions = _transactions(version, parsed)
-        load = transactions[-1].after
-        receipt = ingest.TICKET_FLOW.receipt(load, load.counts, "", 0.0)
+        ingestion = transactions[-1].after
+        receipt = ingest.TICKET_FLOW.receipt(ingestion, ingestion.counts, "", 0.0)
         started = time.perf_counter()
         for transaction in transactions:
             in_turn(self.stores.graph.driver, transaction.send)
@@ -127,24 +127,24 @@ def _merge(tx: ManagedTransaction, row: dict[str, Any]) -> None:
 class _Transaction:
     """One transaction of our writer, whose statements are known before it begins."""
 
-    load: Load
-    after: Load
+    ingestion: Ingestion
+    after: Ingestion
     tickets: list[str]
     changes: list[tuple[LiteralString, dict[str, Any]]]
 
     def send(self, tx: ManagedTransaction) -> None:
         """Send what our writer sends, and read the answers it reads."""
-        version = self.load.version
-        tx.run(statements.READ_LOAD, id=version.id).single()
+        version = self.ingestion.version
+        tx.run(statements.READ_INGESTION, id=version.id).single()
         if self.tickets:
             list(tx.run(statements.READ_TICKETS, keys=self.tickets))
             tx.run(statements.NEWER_VERSION, uri=version.uri, stamp=version.stamp, whole=2).single()
         else:
-            list(tx.run(statements.READ_UNDECIDED_LOADS, uri=version.uri, whole=2))
-            list(tx.run(statements.READ_NEWEST_WHOLE_LOADS, uri=version.uri, whole=2))
+            list(tx.run(statements.READ_UNDECIDED_INGESTIONS, uri=version.uri, whole=2))
+            list(tx.run(statements.READ_NEWEST_WHOLE_INGESTIONS, uri=version.uri, whole=2))
         for text, parameters in self.changes:
             tx.run(text, parameters).consume()
-        write_load(tx, self.after)
+        write_ingestion(tx, self.after)
 
 
 @dataclass(slots=True)
@@ -163,16 +163,16 @@ class _Recorder:
 
 def _transactions(version: ObjectVersion, parsed: list[Batch]) -> list[_Transaction]:
     """What our writer sends for a file of which the graph knows nothing."""
-    load, made = Load(version), []
+    ingestion, made = Ingestion(version), []
     for batch in parsed:
-        settlement = settle(batch.lines, {}, version.stamp, load.run, outdated=False)
+        settlement = settle(batch.lines, {}, version.stamp, ingestion.run, outdated=False)
         recorder = _Recorder()
         effects = apply(cast("ManagedTransaction", recorder), settlement)
-        after = load.with_batch(batch, settlement.days, effects)
+        after = ingestion.with_batch(batch, settlement.days, effects)
         tickets = sorted(ticket.text for ticket in settlement.changes)
-        made.append(_Transaction(load, after, tickets, recorder.taken))
-        load = after
-    return [*made, _Transaction(load, replace(load, done=True), [], [])]
+        made.append(_Transaction(ingestion, after, tickets, recorder.taken))
+        ingestion = after
+    return [*made, _Transaction(ingestion, replace(ingestion, done=True), [], [])]
 
 
 def _batches(version: ObjectVersion, content: bytes) -> list[Batch]:

@@ -143,7 +143,7 @@ def _complete(instance: Instance) -> Finding:
         access = Access(read_outputs(instance))
         totals = Ledger(access.dynamodb, access.table("ledger")).totals("tickets")
         with access.graph() as driver:
-            lacking = totals.objects - totals.refused - PurchaseGraph(driver).finished_loads()
+            lacking = totals.objects - totals.refused - PurchaseGraph(driver).finished_ingestions()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         return Finding(name, f"not to be told: {error}", "see the parts above")
     if lacking > 0:

@@ -161,8 +161,8 @@ def export_with_progress(stores: ExportStores, requested: Sequence[Request]) -> 
         loads = progress.add_task("loads exported", total=len(requested))
         tables = progress.add_task("tables of the load", total=len(names))
         for request in requested:
-            tell = lambda part: progress.update(tables, completed=names.index(part.stored.dataset))  # noqa: E731
-            manifests.append(export(request, stores, tell))
+            on_part = lambda part: progress.update(tables, completed=names.index(part.stored.dataset))  # noqa: E731
+            manifests.append(export(request, stores, on_part))
             progress.update(tables, completed=len(names))
             progress.advance(loads)
     return manifests

@@ -1,4 +1,4 @@
-"""An object's bytes in a temporary file."""
+"""Download of an object into a temporary file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from pipeline_assets.csv_files.reading import LARGEST_OBJECT, refused
+from pipeline_assets.csv_files.reading import LARGEST_OBJECT, refusal
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget
@@ -16,7 +16,9 @@ from pipeline_assets.storage.bucket import GoneError, Storage
 
 
 @contextmanager
-def downloaded(storage: Storage, version: ObjectVersion, budget: TimeBudget, dataset: Dataset) -> Iterator[Path]:
+def temporary_download(
+    storage: Storage, version: ObjectVersion, budget: TimeBudget, dataset: Dataset
+) -> Iterator[Path]:
     """Download an object into a temporary file of its own, which is removed afterwards.
 
     Parameters
@@ -26,9 +28,9 @@ def downloaded(storage: Storage, version: ObjectVersion, budget: TimeBudget, dat
     version
         The object version.
     budget
-        The time that there is; it is looked at between chunks.
+        Time that is left; asked between chunks.
     dataset
-        What the object is of: its name is that of the flow, its rules say why a file is refused.
+        Dataset of the flow; its rules say why a file is refused.
 
     Yields
     ------
@@ -38,17 +40,17 @@ def downloaded(storage: Storage, version: ObjectVersion, budget: TimeBudget, dat
     Raises
     ------
     RefusedFileError
-        The version is too large, or can never be had.
+        The version is too large, or is gone for good.
     TransientError
         It cannot be read now.
-    """
+    """  # noqa: DOC501 - `refusal` makes the error
     if version.size > LARGEST_OBJECT:
-        raise refused(dataset, "size", version.key, f"it has {version.size} bytes")
+        raise refusal(dataset, "size", version.key, f"it has {version.size} bytes")
     with tempfile.TemporaryDirectory(prefix="cesta-") as directory:
         path = Path(directory) / "object"
         try:
             check = partial(budget.check, dataset.name, version.uri)
             storage.bucket(version.bucket).download(version, path, between=check)
         except GoneError as error:
-            raise refused(dataset, "present", version.key, str(error)) from error
+            raise refusal(dataset, "present", version.key, str(error)) from error
         yield path

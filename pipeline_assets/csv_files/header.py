@@ -1,4 +1,4 @@
-"""Where the header of a CSV file is: mostly its first line, in some files below a title, in others over three lines."""
+"""Header detection: mostly the first line, in some files below a title, in others over three lines."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline_assets.csv_files.shape import has_value, unwrapped
+from pipeline_assets.csv_files.shape import has_value, unquote_line
 from pipeline_assets.datasets.text import clean_column
 from pipeline_assets.events.rejection import UnreadableRecord, readable
 
-#: What keeps a header, in lower case, from being a dataset's; empty when nothing does.
+#: Validator: why a header, in lower case, is not that of a dataset; empty when it is.
 HeaderFault = Callable[[Sequence[str]], str]
-#: So many lines with something in them are looked at.
+#: Non-empty lines that are searched for a header.
 _MOST_LINES = 20
-#: What Excel takes, and writes, above a header; whether it is true is seen of the header.
+#: Separator line that Excel reads and writes above a header; the header itself shows whether it is true.
 _SEPARATOR_LINE = re.compile(r"\W*sep=.?\s*", re.IGNORECASE)
-#: The lines of a header that pandas writes of columns with two levels.
+#: Lines of a header that pandas writes for columns with two levels.
 _LEVELS = 3
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _SHOWN_CHARACTERS = 200
@@ -24,7 +24,17 @@ _LONGEST_NAME = 500
 
 
 class HeaderError(Exception):
-    """Raised when no line is the header; `shown` is the line that was taken for it, `rows` those read after it."""
+    """Raised when no line is the header.
+
+    Parameters
+    ----------
+    fault
+        Why.
+    shown
+        Line that was taken for the header.
+    rows
+        Number of lines read after it.
+    """
 
     def __init__(self, fault: str, shown: str = "", rows: int = 0) -> None:
         super().__init__(fault)
@@ -34,19 +44,26 @@ class HeaderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The names of a file's columns, in lower case; the last ones are of columns whose values are `given` for all rows.
+    """Header of a file.
 
-    `shown` is the line as it stands.
+    Parameters
+    ----------
+    names
+        Names of the columns, in lower case; the last ones are those of `constants`.
+    shown
+        The line as it stands.
+    constants
+        Values that the header has for all rows.
     """
 
     names: tuple[str, ...]
     shown: str
-    given: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line with something in it, from its number in the file."""
+    """Non-empty line, with its number in the file."""
 
     number: int
     fields: list[str]
@@ -61,23 +78,33 @@ class _Line:
 
     @property
     def is_note(self) -> bool:
-        """Whether it can be no row: a comment, or one value alone, such as a title."""
+        """Whether it cannot be a row: a comment, or one value alone, such as a title."""
         if isinstance(self.fields, UnreadableRecord):
             return False
         return self.fields[0].lstrip().startswith("#") or sum(has_value([field]) for field in self.fields) <= 1
 
 
-def found_header(records: Iterator[list[str]], fault: HeaderFault) -> Header:
-    """The header among the first records of a file, of which no more are read; raises `HeaderError`.
+def find_header(records: Iterator[list[str]], fault: HeaderFault) -> Header:
+    """Find the header among the first records of a file; no record after it is read.
 
-    Only what can be no row is passed over before it: rows must not be lost because a header comes late.
+    Only lines that cannot be rows are skipped: no row is lost because a header comes late.
+
+    Returns
+    -------
+    Header
+        Its columns.
+
+    Raises
+    ------
+    HeaderError
+        There is none among the first 20 lines, or rows come before it.
     """
     lines: list[_Line] = []
     for number, fields in enumerate(records, 1):
         blank = not has_value(fields) and not isinstance(fields, UnreadableRecord)
         if blank or (not lines and _SEPARATOR_LINE.fullmatch(",".join(fields))):
             continue
-        lines.append(_Line(number, unwrapped(fields)))
+        lines.append(_Line(number, unquote_line(fields)))
         header, height = _header_at_end(lines, fault)
         if header:
             _refuse_rows_before(lines[:-height], lines[-height], fault)
@@ -95,7 +122,13 @@ def found_header(records: Iterator[list[str]], fault: HeaderFault) -> Header:
 
 
 def _header_at_end(lines: Sequence[_Line], fault: HeaderFault) -> tuple[Header | None, int]:
-    """The header that the last lines are, if they are one, and how many lines it takes."""
+    """Header in the last lines, if there is one, and its height.
+
+    Returns
+    -------
+    tuple of (Header or None, int)
+        None where the last lines are no header; the height is in lines.
+    """
     last = lines[-1]
     if not _fault(last, fault):
         return Header(last.names, last.shown), 1
@@ -104,9 +137,14 @@ def _header_at_end(lines: Sequence[_Line], fault: HeaderFault) -> tuple[Header |
 
 
 def _stacked(first: _Line, second: _Line, third: _Line) -> Header | None:
-    """The header that pandas writes of columns with two levels: names, values, and below them the index's own name.
+    """Header of three lines, as pandas writes columns of two levels: names, values, the name of the index.
 
-    One level says the same of all columns, as in ``Ticker,AAPL,AAPL``: that is a column which all rows share.
+    One level is the same in all columns, as in ``Ticker,AAPL,AAPL``: that is a column with one value for all rows.
+
+    Returns
+    -------
+    Header or None
+        None where the lines are no such header.
     """
     if _have_levels(first, second, third):
         for names, values in ((first, second), (second, first)):
@@ -117,10 +155,10 @@ def _stacked(first: _Line, second: _Line, third: _Line) -> Header | None:
 
 
 def _side_by_side(first: _Line, second: _Line, third: _Line) -> str:
-    """What is said of a header of two levels in which neither says the same of all columns."""
+    """Fault of a header of two levels in which neither is the same in all columns; empty for any other."""
     if not _have_levels(first, second, third):
         return ""
-    # What a refusal says is told everywhere, so nothing of the lines is in it.
+    # A refusal is logged and shown everywhere, so it quotes nothing of the lines.
     return f"lines {first.number} to {third.number} are a header of two levels, with several of each side by side"
 
 

@@ -1,7 +1,7 @@
-"""Ingest of one CSV file into its target, up to its receipt: what every flow of CSV files does the same way.
+"""Ingestion of one CSV file into its target, up to its receipt: the template of all flows of CSV files.
 
-A flow says what a file's rows are and where they go (`CsvFlow`); the order of the steps, on which it depends that
-nothing is lost or doubled whenever a process dies, is here.
+A flow defines the rows and where they go (`CsvFlow`); the crash-safe order of the steps, by which no row is lost or
+doubled whenever a process dies, is here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from pipeline_assets import __version__
-from pipeline_assets.csv_files.download import downloaded
+from pipeline_assets.csv_files.download import temporary_download
 from pipeline_assets.csv_files.reading import CsvFile, RefusedFileError, open_csv
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.errors import TransientError
@@ -33,20 +33,20 @@ from pipeline_assets.events.time_budget import TimeBudget
 _SHOWN = 20
 
 
-class Load(Protocol):
-    """How far one run of an object version has come; all records before `next_row` are in and counted."""
+class Ingestion(Protocol):
+    """Progress of one run of an object version; all records before `next_row` are in and counted."""
 
     @property
     def version(self) -> ObjectVersion:
-        """The object version, in the place in the order that it was begun with."""
+        """Object version, with the stamp that it was begun with."""
 
     @property
     def run(self) -> int:
-        """How often the version was begun from row 1."""
+        """Number of the run, from 1."""
 
     @property
     def next_row(self) -> int:
-        """The first record not yet in."""
+        """Number of the first record that is not in yet, from 1."""
 
     @property
     def done(self) -> bool:
@@ -54,36 +54,36 @@ class Load(Protocol):
 
     @property
     def counts(self) -> Counts:
-        """The rows of this run by outcome."""
+        """Rows of this run by outcome."""
 
 
 class CsvStores(FlowStores, Protocol):
-    """Stores of a flow of CSV files: its rejected rows are kept as text."""
+    """Stores of a flow of CSV files: rejected rows are quarantined as text."""
 
     @property
     def quarantine(self) -> JsonLinesQuarantine:
-        """What the flow rejects."""
+        """Quarantine of the flow."""
 
 
-LoadT = TypeVar("LoadT", bound=Load)
+IngestionT = TypeVar("IngestionT", bound=Ingestion)
 StoresT = TypeVar("StoresT", bound=CsvStores)
 
 
-class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
-    """Flow of CSV files: its dataset, and what becomes of the rows."""
+class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[IngestionT, StoresT]):
+    """Flow of CSV files: its dataset, its rules and its target."""
 
     dataset: Dataset
-    #: What becomes of what a newer version of a file leaves out, after "and".
+    #: Clause, after "and", on rows that a newer version of a file leaves out.
     left_out: str
 
     @property
     def name(self) -> str:
-        """The flow's name, which is its dataset's."""
+        """Name of the flow: that of its dataset."""
         return self.dataset.name
 
     @property
     def rule_names(self) -> tuple[str, ...]:
-        """The rules that what lies in the quarantine may have broken."""
+        """Rules that quarantine a row or a file."""
         return tuple(rule.name for rule in self.dataset.rules if rule.severity != "warn")
 
     @property
@@ -93,63 +93,130 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
 
     @property
     def landed(self) -> str:
-        """The asset that accounts for what arrived, by the day it arrived."""
+        """Asset of the files that arrived, by UTC day of arrival."""
         return f"{self.name}/landed"
 
     @abstractmethod
-    def known(self, version: ObjectVersion, stores: StoresT) -> LoadT | None:
-        """Where an object version stands in the target, or None when nothing of it is known there."""
+    def known(self, version: ObjectVersion, stores: StoresT) -> IngestionT | None:
+        """Read the progress of an object version from the target; None when nothing of it is known there."""
 
     @abstractmethod
-    def begin(self, version: ObjectVersion, run: int) -> LoadT:
-        """A run of an object version before its first row."""
+    def begin(self, version: ObjectVersion, run: int) -> IngestionT:
+        """Progress of a run before its first row."""
 
     @abstractmethod
     def judge(self, file: CsvFile, version: ObjectVersion) -> Iterator[object]:
-        """What each record of a file is by the row rules, a `Rejection` or a row; changes nothing."""
+        """Apply the row rules to each record of a file: a row or a `Rejection`; changes nothing."""
 
     @abstractmethod
-    def put_rows(self, file: CsvFile, load: LoadT, stores: StoresT, budget: TimeBudget) -> LoadT:
-        """Bring in the records from where `load` stands; raises `OvertakenError` when another worker is further."""
+    def put_rows(self, file: CsvFile, ingestion: IngestionT, stores: StoresT, budget: TimeBudget) -> IngestionT:
+        """Write the records from `ingestion.next_row` on into the target.
+
+        Parameters
+        ----------
+        file
+            The file, before its first record.
+        ingestion
+            Progress of the run.
+        stores
+            Stores of the flow.
+        budget
+            Time that is left; asked before every batch.
+
+        Returns
+        -------
+        IngestionT
+            Progress at the end of the file.
+
+        Raises
+        ------
+        OvertakenError
+            Another worker is further.
+        """
 
     @abstractmethod
-    def refused(self, load: LoadT) -> LoadT:
-        """The same load for a file that was refused: it decides nothing."""
+    def refused(self, ingestion: IngestionT) -> IngestionT:
+        """Progress of a refused file: it decides nothing."""
 
     @abstractmethod
-    def finish(self, load: LoadT, stores: StoresT, budget: TimeBudget) -> LoadT:
-        """What is left to do once all records are in; raises `OvertakenError` as `put_rows`."""
+    def finish(self, ingestion: IngestionT, stores: StoresT, budget: TimeBudget) -> IngestionT:
+        """Do what is left once all records are in.
+
+        Parameters
+        ----------
+        ingestion
+            Progress at the end of the file.
+        stores
+            Stores of the flow.
+        budget
+            Time that is left.
+
+        Returns
+        -------
+        IngestionT
+            Progress with nothing left to do.
+
+        Raises
+        ------
+        OvertakenError
+            Another worker is further.
+        """
 
     @abstractmethod
-    def partitions(self, load: LoadT, counts: Counts) -> tuple[PartitionCounts, ...]:
-        """What the receipt says beside what landed."""
+    def partitions(self, ingestion: IngestionT, counts: Counts) -> tuple[PartitionCounts, ...]:
+        """Counts of the receipt by asset and partition, beside those of `landed`."""
 
     @abstractmethod
-    def effects(self, load: LoadT) -> dict[str, int]:
-        """What changed in the target, by name."""
+    def effects(self, ingestion: IngestionT) -> dict[str, int]:
+        """Changes of the target, by name."""
 
     @abstractmethod
     def follow_up(self, receipt: Receipt, stores: StoresT, budget: TimeBudget) -> None:
-        """What is left to do once the receipt is recorded, also by an earlier delivery that died right after it."""
+        """Do what is left once the receipt is recorded, also where an earlier delivery died right after that.
 
-    def revision(self, load: LoadT) -> int:  # noqa: ARG002 - for flows in which it happens
-        """How often work on other objects has changed what became of the rows."""
+        Parameters
+        ----------
+        receipt
+            The receipt, as it is in the ledger.
+        stores
+            Stores of the flow.
+        budget
+            Time that is left.
+        """
+
+    def revision(self, ingestion: IngestionT) -> int:  # noqa: ARG002 - for flows in which it happens
+        """Number of changes to the outcome of the rows by work on other objects, from 0."""
         return 0
 
-    def refusal(self, load: LoadT) -> str:
-        """Why a file of which every record was read counts as refused; empty when it does not."""
-        received = load.counts.received
-        if not received or received > load.counts.quarantined:
+    def refusal(self, ingestion: IngestionT) -> str:
+        """Why a file that was read to its end counts as refused; empty when it does not."""
+        received = ingestion.counts.received
+        if not received or received > ingestion.counts.quarantined:
             return ""
         expected = self.dataset.rule("some_row_valid").expected
-        return f"{load.version.key}: all {received} rows were rejected; expected {expected}"
+        return f"{ingestion.version.key}: all {received} rows were rejected; expected {expected}"
 
     def header_fault(self, header: Sequence[str], version: ObjectVersion) -> str:  # noqa: ARG002 - for flows that ask
-        """What keeps a header, in lower case, from being the dataset's; empty when nothing does."""
+        """Validate a header, in lower case: why it is not the dataset's; empty when it is."""
         return self.dataset.header_fault(header)
 
     def work(self, version: ObjectVersion, stores: StoresT, attempt: Attempt) -> Receipt:
-        """Make one attempt at a file, unless its receipt is there and it is not to be worked through again."""
+        """Ingest a file, unless it has a receipt and is not to be reprocessed.
+
+        Parameters
+        ----------
+        version
+            The object version.
+        stores
+            Stores of the flow.
+        attempt
+            Time budget and options.
+
+        Returns
+        -------
+        Receipt
+            Its receipt, the earlier one where there is nothing left to do.
+        """
         receipt = stores.ledger.receipt(version.id)
         if receipt and not attempt.redo:
             self.follow_up(receipt, stores, attempt.budget)
@@ -158,15 +225,27 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
         return self.work_from(version, stores, receipt, attempt)
 
     def restore(self, version: ObjectVersion, stores: StoresT, attempt: Attempt) -> Receipt:
-        """Work a file in whatever the ledger says: for a target that does not hold what the ledger knows.
+        """Ingest a file whether or not it has a receipt, into a target that has lost what the ledger knows.
 
-        An object that the ledger knows but that is no longer in its bucket changes nothing; the receipt that comes back
-        says so, counts no rows and names no partition.
+        Parameters
+        ----------
+        version
+            The object version.
+        stores
+            Stores of the flow.
+        attempt
+            Time budget and options.
+
+        Returns
+        -------
+        Receipt
+            Its receipt. Where the ledger knows the object and it is gone from its bucket, nothing changes, and the
+            receipt says so, without rows and partitions.
         """
         return self.work_from(version, stores, stores.ledger.receipt(version.id), attempt)
 
     def preview(self, path: Path, key: str) -> Preview:
-        """Judge a file by today's rules as if it arrived now under `key`; changes nothing."""
+        """Dry run: judge a file by today's rules as if it arrived now under `key`; changes nothing."""
         version = ObjectVersion("", key, "", "", 0, iso_utc(datetime.now(UTC)), "")
         fault = partial(self.header_fault, version=version)
         rows = rejected = 0
@@ -183,53 +262,92 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
         return Preview(rows, rejected, tuple(first))
 
     def work_from(self, version: ObjectVersion, stores: StoresT, earlier: Receipt | None, attempt: Attempt) -> Receipt:
-        """Make one attempt at a file, `earlier` being the receipt that it has."""
+        """Ingest a file from where the target has it.
+
+        Parameters
+        ----------
+        version
+            The object version.
+        stores
+            Stores of the flow.
+        earlier
+            Receipt that it has; None for none.
+        attempt
+            Time budget and options.
+
+        Returns
+        -------
+        Receipt
+            The receipt, as it is recorded.
+
+        Raises
+        ------
+        TransientError
+            Another worker is on the object, a store does not answer, or the time is over.
+        """
         started = time.monotonic()
         budget = attempt.budget
-        # A target that hangs takes seconds to be found out: the messages of a batch must not all wait for it.
+        # A hanging target takes seconds to time out: not every message of a batch may wait for it.
         budget.check(self.name, version.uri)
         try:
-            load = self._start(version, stores, earlier, redo=attempt.redo)
+            ingestion = self._start(version, stores, earlier, redo=attempt.redo)
             try:
-                load = self._bring_in(load, stores, budget)
-                counts, refused = load.counts, self.refusal(load)
+                ingestion = self._put_file(ingestion, stores, budget)
+                counts, refused = ingestion.counts, self.refusal(ingestion)
             except RefusedFileError as error:
                 refused = str(error)
                 if error.rule == "present" and earlier and not earlier.refused:
                     return replace(earlier, counts=Counts(), partitions=(), refused=refused)
-                stores.quarantine.keep_file(version, load.run, error.rule, refused, error.shown)
-                load, counts = self._refuse(load, error, stores, budget)
+                stores.quarantine.keep_file(version, ingestion.run, error.rule, refused, error.shown)
+                ingestion, counts = self._refuse(ingestion, error, stores, budget)
         except OvertakenError as error:
             message = f"another worker is on the object: {error}"
             raise TransientError(message, flow=self.name, object_uri=version.uri) from error
-        receipt = self.receipt(load, counts, refused, time.monotonic() - started)
+        receipt = self.receipt(ingestion, counts, refused, time.monotonic() - started)
         stores.ledger.record(receipt, report=attempt.report)
         self.follow_up(receipt, stores, budget)
-        if earlier and earlier.run < load.run:
-            stores.quarantine.drop_earlier_runs(version, load.run)
+        if earlier and earlier.run < ingestion.run:
+            stores.quarantine.drop_earlier_runs(version, ingestion.run)
         return receipt
 
-    def receipt(self, load: LoadT, counts: Counts, refused: str, seconds: float) -> Receipt:
-        """The receipt of a load that has come to its end; `seconds` is the time the work took."""
-        version = load.version
+    def receipt(self, ingestion: IngestionT, counts: Counts, refused: str, seconds: float) -> Receipt:
+        """Receipt of a run that is at its end.
+
+        Parameters
+        ----------
+        ingestion
+            Progress of the run.
+        counts
+            Rows by outcome.
+        refused
+            Why the whole file is refused; empty when it is not.
+        seconds
+            Time that the work took.
+
+        Returns
+        -------
+        Receipt
+            Not yet recorded.
+        """
+        version = ingestion.version
         landed = PartitionCounts(self.landed, version.arrival_day, counts, of_arrival=True)
         return Receipt(
             flow=self.name,
             source=version,
-            run=load.run,
+            run=ingestion.run,
             counts=counts,
-            partitions=(landed, *self.partitions(load, counts)),
+            partitions=(landed, *self.partitions(ingestion, counts)),
             size=version.size,
             seconds=round(seconds, 3),
             code_version=__version__,
             recorded_at=iso_utc(datetime.now(UTC)),
             refused=refused,
-            effects=self.effects(load),
-            revision=self.revision(load),
+            effects=self.effects(ingestion),
+            revision=self.revision(ingestion),
         )
 
-    def _start(self, version: ObjectVersion, stores: StoresT, receipt: Receipt | None, *, redo: bool) -> LoadT:
-        """Where to go on: where the target stands, or for a redo a run that neither target nor ledger has seen."""
+    def _start(self, version: ObjectVersion, stores: StoresT, receipt: Receipt | None, *, redo: bool) -> IngestionT:
+        """Resume at the progress in the target, or for a redo begin a run that neither target nor ledger has seen."""
         known = self.known(version, stores)
         recorded = receipt.run if receipt else 0
         if not redo:
@@ -238,30 +356,35 @@ class CsvFlow(ObjectFlow[StoresT, Receipt], Generic[LoadT, StoresT]):
         return self.begin(begun, max(known.run if known else 0, recorded) + 1)
 
     def _refuse(
-        self, load: LoadT, error: RefusedFileError, stores: StoresT, budget: TimeBudget
-    ) -> tuple[LoadT, Counts]:
-        """The end of a file that is refused whole, which decides nothing.
+        self, ingestion: IngestionT, error: RefusedFileError, stores: StoresT, budget: TimeBudget
+    ) -> tuple[IngestionT, Counts]:
+        """End the run of a file that is refused as a whole.
 
-        What becomes of the rows of one that went away in the middle, or that an earlier run had accepted, is the
-        flow's to say.
+        The flow decides what becomes of rows that are in already: of a file that vanished halfway, or of an earlier
+        run.
+
+        Returns
+        -------
+        tuple of (IngestionT, Counts)
+            Progress at its end, and the rows by outcome.
         """
-        if load.next_row > 1:
-            load = self.finish(self.refused(load), stores, budget)
-            return load, load.counts
-        if load.run > 1 and self.known(load.version, stores):
-            load = self.finish(self.refused(load), stores, budget)
-        return load, Counts(received=error.rows, quarantined=error.rows)
+        if ingestion.next_row > 1:
+            ingestion = self.finish(self.refused(ingestion), stores, budget)
+            return ingestion, ingestion.counts
+        if ingestion.run > 1 and self.known(ingestion.version, stores):
+            ingestion = self.finish(self.refused(ingestion), stores, budget)
+        return ingestion, Counts(received=error.rows, quarantined=error.rows)
 
-    def _bring_in(self, load: LoadT, stores: StoresT, budget: TimeBudget) -> LoadT:
-        version = load.version
-        if not load.done:
+    def _put_file(self, ingestion: IngestionT, stores: StoresT, budget: TimeBudget) -> IngestionT:
+        version = ingestion.version
+        if not ingestion.done:
             check = partial(budget.check, self.name, version.uri)
             fault = partial(self.header_fault, version=version)
             with (
-                downloaded(stores.storage, version, budget, self.dataset) as path,
+                temporary_download(stores.storage, version, budget, self.dataset) as path,
                 open_csv(
-                    path, version.key, self.dataset, check, header_fault=fault, measure=load.next_row == 1
+                    path, version.key, self.dataset, check, header_fault=fault, measure=ingestion.next_row == 1
                 ) as file,
             ):
-                load = self.put_rows(file, load, stores, budget)
-        return self.finish(load, stores, budget)
+                ingestion = self.put_rows(file, ingestion, stores, budget)
+        return self.finish(ingestion, stores, budget)

@@ -1,4 +1,4 @@
-"""Opening a CSV file: plain or gzip, UTF-8 with or without marks, columns in any order, records one by one."""
+"""CSV reader: plain or gzip, UTF-8 with or without byte-order marks, columns in any order, records one by one."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pipeline_assets.csv_files.header import HeaderError, HeaderFault, found_header
+from pipeline_assets.csv_files.header import HeaderError, HeaderFault, find_header
 from pipeline_assets.csv_files.records import BROKEN_GZIP, Records
 from pipeline_assets.csv_files.shape import has_value, shape_of
 from pipeline_assets.datasets.spec import Dataset
 
-#: Bytes; the function's temporary storage holds 2 GiB, and what is packed in a small object may be without an end.
+#: Bytes, unpacked too: a function's temporary storage holds 2 GiB, and a small object may be a gzip bomb.
 LARGEST_OBJECT = 1_500_000_000
 _GZIP_MAGIC = b"\x1f\x8b"
 _UTF8_MARK = b"\xef\xbb\xbf"
-#: Deflate packs no better than this, so a smaller file need not be measured.
+#: Best ratio of deflate: a file that is smaller by this need not be measured.
 _BEST_GZIP_RATIO = 1_032
-#: How files begin that are often taken for CSV.
+#: First bytes of other formats that are often taken for CSV.
 _OTHER_KINDS = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
@@ -33,16 +33,24 @@ _OTHER_KINDS = {
     **dict.fromkeys((b"[{", b"[[", b'["', b"[\n", b"[\r", b"[ "), "JSON"),
     _GZIP_MAGIC: "gzip inside gzip",
 }
-#: The rows of a refused file are counted to here: nobody needs them exactly, and a file may be large.
+#: Rows of a refused file are counted up to here.
 _MOST_COUNTED = 50_000
 _SCANNED_BYTES = 1 << 20
 
 
 class RefusedFileError(Exception):
-    """Raised when no row of a file can be read; the message names the file, what was there and what was expected.
+    """Raised when no row of a file can be read; the message names the file, what was found and what was expected.
 
-    `rows` is how many records the file has, as far as that can be told and at most 50,000. `shown` is text of the
-    file itself, which may be anything: it belongs into the quarantine, never into a receipt or a log.
+    Parameters
+    ----------
+    rule
+        Rule of the dataset that it breaks.
+    message
+        One sentence that quotes nothing of the file.
+    rows
+        Records of the file as far as they can be counted, from 0 to 50,000.
+    shown
+        Text of the file itself: for the quarantine, never for a receipt or a log.
     """
 
     def __init__(self, rule: str, message: str, rows: int = 0, shown: str = "") -> None:
@@ -53,10 +61,22 @@ class RefusedFileError(Exception):
 
 
 class CsvFile:
-    """A CSV file opened for reading; `header` are the names of its columns, clean and in lower case.
+    """CSV file that is open for reading; `header` has the names of its columns, clean and in lower case.
 
-    `check` is called now and then while the file is read, and may raise. `fault` tells what keeps a header from being
-    the dataset's.
+    Parameters
+    ----------
+    name
+        Name of the file, in errors.
+    dataset
+        Its dataset.
+    binary
+        The file, unpacked.
+    start
+        Byte at which the header begins.
+    check
+        Called regularly while the file is read; may raise.
+    fault
+        Validates the header.
     """
 
     def __init__(
@@ -72,52 +92,56 @@ class CsvFile:
         self.name = name
         self._records = Records(binary, start, check)
         try:
-            header = found_header((fields for _, fields in self._records.read()), fault)
+            header = find_header((fields for _, fields in self._records.read()), fault)
         except HeaderError as error:
             rows = min(error.rows + self._rows_left(), _MOST_COUNTED)
-            raise refused(dataset, "header", name, str(error), rows=rows, shown=error.shown) from None
+            raise refusal(dataset, "header", name, str(error), rows=rows, shown=error.shown) from None
         self.header = header.names
-        shape = shape_of(dataset, header.names, header.given)
+        shape = shape_of(dataset, header.names, header.constants)
         lines = self._records.lines
-        if len(lines) > 1 and (why := shape.doubt(lines, list(header.names[: shape.width]))):
+        if len(lines) > 1 and (why := shape.multiline_fault(lines, list(header.names[: shape.width]))):
             rows = min(len(lines) - 1 + self._rows_left(), _MOST_COUNTED)
-            raise refused(dataset, "header", name, f"row 0 has {why}", rows=rows, shown=header.shown)
+            raise refusal(dataset, "header", name, f"row 0 has {why}", rows=rows, shown=header.shown)
         self._records.shape = shape
         self._numbered = self._records.read()
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
-        """The records after the header with their numbers from 1; lines without any value are no records.
+        """Iterate over the records after the header; lines without any value are skipped.
 
-        A line that is no CSV comes as an `UnreadableRecord`. A quotation mark that is not closed in place costs its own
-        line: the next ones are read as if it were not there.
+        A quotation mark that is not closed in place costs its own line: the next ones are read as if it were not there.
+
+        Returns
+        -------
+        iterator of (int, list of str)
+            Number of the record from 1, and its fields; an `UnreadableRecord` for a line that is not CSV.
         """
         return self._numbered
 
-    def first(self, most: int) -> list[list[str]]:
-        """At most so many records from where the file stands, which are read again by whoever reads on."""
+    def peek(self, most: int) -> list[list[str]]:
+        """Read at most so many records from the present position, and go back to it."""
         position = self.position
         found = [fields for _, fields in islice(self._numbered, most)]
-        self.go_on(1, position)
+        self.resume_at(1, position)
         return found
 
     def _rows_left(self) -> int:
-        """How many records are left, counted as far as anybody needs it."""
+        """Count the records that are left, up to 50,000."""
         left = (fields for _, fields in self._records.read() if has_value(fields))
         return sum(1 for _ in islice(left, _MOST_COUNTED))
 
     @property
     def cut(self) -> str:
-        """Why the end of the file was not reached, in words; empty when it was, and until all records are read."""
+        """Why the file is truncated, in words; empty when it is not, and until all records are read."""
         return self._records.cut
 
     @property
     def position(self) -> int:
-        """The byte of the unpacked file at which the record begins that comes after the last one."""
+        """Byte of the unpacked file at which the next record begins."""
         return self._records.position
 
-    def go_on(self, row: int, position: int) -> None:
-        """Go on with record `row`, which begins at `position`: what comes before it is not read again."""
-        self._records.go_on(position)
+    def resume_at(self, row: int, position: int) -> None:
+        """Resume at record `row`, which begins at byte `position`."""
+        self._records.resume_at(position)
         self._numbered = self._records.read(row)
 
 
@@ -131,15 +155,36 @@ def open_csv(
     header_fault: HeaderFault | None = None,
     measure: bool = True,
 ) -> Iterator[CsvFile]:
-    """Open a file of a dataset that lies at `path` and is called `name`; raises `RefusedFileError`.
+    """Open a CSV file.
 
-    `check` is called now and then while it is read, and may raise. `header_fault` tells what keeps a header from being
-    the dataset's, where the dataset itself cannot. `measure` makes sure that what is packed is not too large; it may be
-    left out for a file that was opened before.
-    """
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        Its key, in errors; ends with ``.csv`` or ``.csv.gz``.
+    dataset
+        Its dataset.
+    check
+        Called regularly while the file is read; may raise.
+    header_fault
+        Validates the header; None for the dataset's own validator.
+    measure
+        Unpack a gzip file once to refuse one that is too large; not needed for a file that was opened before.
+
+    Yields
+    ------
+    CsvFile
+        The file, before its first record.
+
+    Raises
+    ------
+    RefusedFileError
+        No row of it can be read: its name, format, size or header.
+    """  # noqa: DOC501 - `refusal` makes the error
     if not name.lower().endswith((".csv", ".csv.gz")):
         found = name.rsplit("/", 1)[-1]
-        raise refused(dataset, "readable", name, f"its name is {found!r}")
+        raise refusal(dataset, "readable", name, f"its name is {found!r}")
     with path.open("rb") as raw:
         packed = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
         raw.seek(0)
@@ -149,13 +194,13 @@ def open_csv(
         try:
             start = cast("io.BufferedReader", binary).peek(4096)[:4096]
         except BROKEN_GZIP as error:
-            raise refused(dataset, "readable", name, f"its gzip data is broken ({error})") from error
+            raise refusal(dataset, "readable", name, f"its gzip data is broken ({error})") from error
         _refuse_other_kinds(start, name, dataset)
         yield CsvFile(name, dataset, binary, _marks(start), check=check, fault=header_fault or dataset.header_fault)
 
 
 def _marks(start: bytes) -> int:
-    """The bytes of the marks of UTF-8 at the beginning; what was written in two steps may have two."""
+    """Length in bytes of the UTF-8 byte-order marks at the beginning; a file written in two steps may have two."""
     rest = start
     while rest.startswith(_UTF8_MARK):
         rest = rest[len(_UTF8_MARK) :]
@@ -170,20 +215,41 @@ def _refuse_huge(path: Path, name: str, dataset: Dataset, check: Callable[[], No
                 check()
                 unpacked += len(piece)
                 if unpacked > LARGEST_OBJECT:
-                    raise refused(dataset, "size", name, f"its gzip data unpacks to more than {LARGEST_OBJECT} bytes")
+                    raise refusal(dataset, "size", name, f"its gzip data unpacks to more than {LARGEST_OBJECT} bytes")
         except BROKEN_GZIP:
-            return  # the rows before the break are read all the same
+            return  # the rows before the break are read nevertheless
 
 
 def _refuse_other_kinds(start: bytes, name: str, dataset: Dataset) -> None:
     for magic, kind in _OTHER_KINDS.items():
         if start.startswith(magic):
-            raise refused(dataset, "readable", name, f"it begins as {kind} does")
+            raise refusal(dataset, "readable", name, f"it begins as {kind} does")
     header = start.split(b"\n", 1)[0]
     if b"\x00" in header:
-        raise refused(dataset, "readable", name, f"byte {header.index(0) + 1} is NUL, as in UTF-16 or a binary file")
+        raise refusal(dataset, "readable", name, f"byte {header.index(0) + 1} is NUL, as in UTF-16 or a binary file")
 
 
-def refused(dataset: Dataset, rule: str, name: str, found: str, *, rows: int = 0, shown: str = "") -> RefusedFileError:
-    """The refusal of a file by a rule of its dataset; `found` completes "<file>: ..."."""
+def refusal(dataset: Dataset, rule: str, name: str, found: str, *, rows: int = 0, shown: str = "") -> RefusedFileError:
+    """Refusal of a file by a rule of its dataset.
+
+    Parameters
+    ----------
+    dataset
+        Dataset of the file.
+    rule
+        Name of the rule, which says what was expected.
+    name
+        Name of the file.
+    found
+        What was found, without the file's own text.
+    rows
+        Records of the file, from 0 to 50,000.
+    shown
+        Text of the file, for the quarantine alone.
+
+    Returns
+    -------
+    RefusedFileError
+        To be raised.
+    """
     return RefusedFileError(rule, f"{name}: {found}; expected {dataset.rule(rule).expected}", rows, shown)

@@ -1,4 +1,4 @@
-"""The records of a CSV file: a quotation mark that is not closed in place costs its own line and no other."""
+"""Record parser: a quotation mark that is not closed in place costs its own line and no other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 from pipeline_assets.csv_files.shape import Shape
 from pipeline_assets.events.rejection import UnreadableRecord
 
-#: What reading a packed file raises where its data is broken.
+#: Errors of reading a gzip file whose data is broken.
 BROKEN_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)
 _WIDEST_FIELD = 100_000
 csv.field_size_limit(_WIDEST_FIELD)
@@ -25,28 +25,36 @@ _MOST_LINES = 100
 _CHECKED_RECORDS = 10_000
 _LINE_ENDS = ("\n", "\r")
 _MARK = "\ufeff"
-#: Bytes; as much of a file's end is looked at where its last record was read by somebody else.
+#: Bytes at the end of a file that are searched where another run has read its last record.
 _TAIL = 1 << 20
 
 
 class Records:
-    """The records of a file, from a byte on; a line that is no CSV comes as an `UnreadableRecord`.
+    """Records of a file, from a byte on.
 
-    A record over several lines is believed when `shape`, once it is known, believes it; else only its first line is
-    one, and the next ones are read as if the quotation mark were not there. `check` is called now and then, and may
-    raise.
+    A record over several lines has to pass `shape`, once that is known. One that does not is an `UnreadableRecord` of
+    its first line, and the others are read as if the quotation mark were not there.
+
+    Parameters
+    ----------
+    binary
+        The file, unpacked.
+    start
+        Byte at which the first record begins.
+    check
+        Called regularly while records are read; may raise.
     """
 
     def __init__(self, binary: BinaryIO, start: int, check: Callable[[], None]) -> None:
         self.shape: Shape | None = None
-        #: Why the end of the file was not reached; known once all records are read, empty when it was.
+        #: Why the file is truncated; known once all records are read, empty when it is not.
         self.cut = ""
         self._check = check
         self._binary = binary
         self._text = _text(binary, start)
-        #: The byte of the unpacked file at which the record begins that comes after the last one.
+        #: Byte of the unpacked file at which the next record begins.
         self.position = start
-        #: The lines of the record that is being read, and those that have to be read once more.
+        #: Lines of the present record, and lines that are pushed back to be read once more.
         self._span: list[str] = []
         self._again: deque[str] = deque()
         self._break = ""
@@ -54,66 +62,69 @@ class Records:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The lines of the record that was read last."""
+        """Lines of the record that was read last."""
         return tuple(self._span)
 
-    def go_on(self, position: int) -> None:
-        """Go on at the record that begins at `position`: what comes before it is not read again."""
+    def resume_at(self, position: int) -> None:
+        """Resume at the record that begins at byte `position`."""
         self._again.clear()
         self._break = self.cut = self._last_piece = ""
         self.position = position
         try:
             self._text = _text(cast("BinaryIO", self._text.detach()), position)
         except BROKEN_GZIP as error:
-            self.cut = _broken(error)
+            self.cut = _gzip_fault(error)
 
     def read(self, number: int = 1) -> Iterator[tuple[int, list[str]]]:
-        """The records that are left with their numbers, from `number` on; those without any value are none.
+        """Iterate over the records that are left; those without any value are skipped once the shape is known.
 
-        Before the shape is known every line is one.
+        Yields
+        ------
+        (int, list of str)
+            Number of the record, from `number` on, and its fields; an `UnreadableRecord` for a line that is not CSV.
         """
         if self.cut:
             return
         span, shape = self._span, self.shape
         span.clear()
-        # Records that have the shape, and begin with a plain character, need no look at every field.
-        width = shape.width if shape and not shape.given else -1
+        # Fast path: records of the right width that begin with a plain character.
+        width = shape.width if shape and not shape.constants else -1
         fields: list[str] = []
         while True:
             try:
                 for count, fields in enumerate(csv.reader(self._lines(), strict=True, skipinitialspace=True), 1):
                     if count % _CHECKED_RECORDS == 0:
                         self._check()
-                    if len(span) > 1 and shape and (why := shape.doubt(span, fields)):
+                    if len(span) > 1 and shape and (why := shape.multiline_fault(span, fields)):
                         break
                     if (len(fields) == width and "!" <= fields[0] < "\x7f") or not shape:
                         yield number, fields
                         number += 1
-                    elif fitted := self._fitted(shape, fields):
+                    elif fitted := self._fit(shape, fields):
                         yield number, fitted
                         number += 1
                     span.clear()
                 else:
                     break
             except csv.Error as error:
-                why = _complaint(error)
+                why = _csv_fault(error)
             self._check()
-            fields = self._take_back(why)
+            fields = self._push_back(why)
             yield number, fields
             number += 1
         if self._break:
-            # What comes after the break cannot be reached, and what came before it is not read again.
+            # The rest after the break cannot be read, and what came before it is not read again.
             self.position = self._binary.tell() + 1
             yield number, UnreadableRecord("", self._break)
-        self.cut = self._break or self._cut(fields)
+        self.cut = self._break or self._truncation(fields)
 
-    def _fitted(self, shape: Shape, fields: list[str]) -> list[str]:
-        """A record as the shape has it; what a file may have been cut off of is not filled up."""
+    def _fit(self, shape: Shape, fields: list[str]) -> list[str]:
+        """Fit a record to the shape; one at which the file may be truncated is not padded."""
         may_be_cut = not self._span[-1].endswith(_LINE_ENDS) and not shape.is_whole(fields)
-        return fields if may_be_cut else shape.fitted(fields)
+        return fields if may_be_cut else shape.fit(fields)
 
-    def _take_back(self, why: str) -> UnreadableRecord:
-        """The first line of what was read as one record; the others are to be read again."""
+    def _push_back(self, why: str) -> UnreadableRecord:
+        """Push all lines but the first back to be read again; the first as an unreadable record."""
         first, *rest = self._span
         self.position -= sum(map(_length, rest))
         self._again.extendleft(reversed(rest))
@@ -123,7 +134,7 @@ class Records:
     def _lines(self) -> Iterator[str]:
         span, again = self._span, self._again
         put_back = iter(lambda: again.popleft() if again else "", "")
-        # In pieces: a line without an end would otherwise be held in memory whole.
+        # In pieces: a line without an end would otherwise fill the memory.
         fresh = iter(partial(self._text.readline, _LONGEST_LINE), "")
         piece = ""
         try:
@@ -134,17 +145,17 @@ class Records:
                     raise csv.Error(message)
                 self.position += len(piece) if piece.isascii() else _length(piece)
                 span.append(piece)
-                # Where files were put together, a mark of byte order would hide a quotation mark after it.
+                # Where files were concatenated, a byte-order mark would hide a quotation mark after it.
                 yield piece if piece[0] != _MARK else piece.lstrip(_MARK)
             self._last_piece = piece or self._last_piece
         except BROKEN_GZIP as error:
-            self._break = _broken(error)
+            self._break = _gzip_fault(error)
 
-    def _cut(self, fields: list[str]) -> str:
-        """Why the end of a plain file is not that of its last record, which has these fields; empty when it is."""
+    def _truncation(self, fields: list[str]) -> str:
+        """Why a plain file is truncated within its last record, which has these fields; empty when it is not."""
         last = self._last_piece
         if not last:
-            last, fields = self._end_before()
+            last, fields = self._last_record()
         if last.rstrip("\r\n").endswith("\x00"):
             return "it ends with NUL characters, where a disk was not written"
         if "\udc80" <= last[-1:] <= "\udcff":
@@ -153,8 +164,8 @@ class Records:
             return ""
         return "its last line has no end and is no whole row"
 
-    def _end_before(self) -> tuple[str, list[str]]:
-        """The last line before the place where reading began, and the record that it ends."""
+    def _last_record(self) -> tuple[str, list[str]]:
+        """Read the last line before the present position, and the record that ends with it."""
         start = max(0, self.position - _TAIL)
         self._binary.seek(start)
         tail = io.StringIO(
@@ -169,7 +180,7 @@ class Records:
                 continue
             if len(records) != 1 or not self.shape:
                 continue
-            if len(lines) - first > 1 and self.shape.doubt(lines[first:], records[0]):
+            if len(lines) - first > 1 and self.shape.multiline_fault(lines[first:], records[0]):
                 continue
             alone = records[0]
             if self.shape.is_whole(alone):
@@ -178,22 +189,22 @@ class Records:
 
 
 def _text(binary: BinaryIO, start: int) -> io.TextIOWrapper:
-    """The text from byte `start` on."""
+    """Text of the file from byte `start` on."""
     binary.seek(start)
     return io.TextIOWrapper(binary, encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def _length(piece: str) -> int:
-    """The bytes of a piece in the file."""
+    """Length of a piece of the file in bytes."""
     return len(piece.encode("utf-8", "surrogateescape"))
 
 
-def _broken(error: Exception) -> str:
+def _gzip_fault(error: Exception) -> str:
     return f"gzip data that breaks off ({error})"
 
 
-def _complaint(error: csv.Error) -> str:
-    """What the CSV reader did not like, in words that help somebody with the file open."""
+def _csv_fault(error: csv.Error) -> str:
+    """Message of the CSV parser, in words that help somebody who has the file open."""
     text = str(error)
     if "expected after" in text:
         return "text after a closing quotation mark"

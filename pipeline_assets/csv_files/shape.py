@@ -1,4 +1,4 @@
-"""What the records below a header look like, and which of those that look otherwise are records all the same."""
+"""Record shape: the fields that a header calls for, and the deviations that are repaired."""
 
 from __future__ import annotations
 
@@ -14,51 +14,69 @@ from pipeline_assets.events.rejection import UnreadableRecord
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The shape of the records of a file.
+    """Shape of the records of a file.
 
-    A record has `width` fields. It may end after `least`, when only columns follow that may be empty, and is known to
-    be whole after `named`, when only columns without a name follow. `given` are the values that the header has for all
-    records, `counted` the places of times and numbers.
+    Parameters
+    ----------
+    width
+        Fields of a record, from 1.
+    least
+        Fields after which a record may end, since only columns follow that may be empty.
+    named
+        Fields after which a record is known to be complete, since only columns without a name follow.
+    counted
+        Indexes of the columns of times and numbers.
+    constants
+        Values that the header has for all records.
     """
 
     width: int
     least: int
     named: int
     counted: tuple[int, ...] = ()
-    given: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
 
-    def fitted(self, fields: list[str]) -> list[str]:
-        """A record with the fields of the header where it differs from that by empty ones or by marks around the line.
+    def fit(self, fields: list[str]) -> list[str]:
+        """Pad, cut or unquote a record that differs from the header by empty fields or by quotes around the line.
 
-        No fields where it has no value at all; any other record as it is.
+        Returns
+        -------
+        list of str
+            The fields of the header, its constants last; none where the record has no value at all; any other record
+            unchanged.
         """
         if isinstance(fields, UnreadableRecord):
             return fields
         if not has_value(fields):
             return []
-        bare = unwrapped(fields)
+        bare = unquote_line(fields)
         if len(bare) > self.width and not has_value(bare[self.width :]):
             bare = bare[: self.width]
         elif self.least <= len(bare) < self.width:
             bare = [*bare, *[""] * (self.width - len(bare))]
-        return [*bare, *self.given] if len(bare) == self.width else fields
+        return [*bare, *self.constants] if len(bare) == self.width else fields
 
     def is_whole(self, fields: list[str]) -> bool:
-        """Whether nothing is missing at the end of the last record of a file."""
+        """Whether the last record of a file is complete."""
         if isinstance(fields, UnreadableRecord):
             return False
-        return not has_value(fields) or len(unwrapped(fields)) >= self.named
+        return not has_value(fields) or len(unquote_line(fields)) >= self.named
 
-    def doubt(self, lines: Sequence[str], fields: list[str]) -> str:
-        """Why a record over several lines is not believed; empty when it is.
+    def multiline_fault(self, lines: Sequence[str], fields: list[str]) -> str:
+        """Validate a record over several lines: a stray quotation mark may have swallowed other rows.
 
-        Its number of fields is right also where a mark was opened by mistake and closed in the same column of a row
-        below. The lines between are rows of their own then. Where there are none, what ends with the line of the mark
-        is a whole row without it, and the last lines are one; the lines of a value are not.
+        The number of fields is right, too, where a stray mark is closed in the same column of a row below. Then the
+        lines between are rows of their own; or, where there are none, the first lines are a row without the mark and
+        the last ones are a row. Lines of a quoted value are neither.
+
+        Returns
+        -------
+        str
+            Why it is not one record; empty when it is.
         """
         between = lines[1:-1]
         where = f"a quotation mark that is closed {len(lines) - 1} line{'s' * bool(between)} below"
-        fitted = self.fitted(fields)
+        fitted = self.fit(fields)
         if fitted and not self._has_shape(fitted):
             return f"{where}, in a row of {len(fields)}"
         if any(self._is_row([line]) for line in between) or self._ends_as_row(lines):
@@ -66,24 +84,24 @@ class Shape:
         return ""
 
     def _ends_as_row(self, lines: Sequence[str]) -> bool:
-        """Whether some first lines would be a row but for a mark that is left open, and some last ones are a row."""
+        """Whether the first lines are a row without the mark that they leave open, and the last ones are a row."""
         opened = (place for place, line in enumerate(lines[:-1], 1) if '"' in line)
         below = next((place for place in opened if self._has_shape(self._without_mark(lines[:place]))), len(lines))
         if any(self._is_row(lines[place:]) for place in range(below, len(lines))):
             return True
-        # What closes may stand alone in its field, where it opens one when its line is read by itself.
+        # The closing mark may stand alone in its field, where it opens one when its line is read by itself.
         return below < len(lines) and self._has_digits(self._without_mark(lines[-1:]))
 
     def _is_row(self, lines: Sequence[str]) -> bool:
-        """Whether lines are a record by themselves; where all times and numbers lack digits, they are of some text."""
+        """Whether lines are a record by themselves, with a digit in a time or number; without one they are text."""
         try:
-            records = [self.fitted(fields) for fields in csv.reader(lines, strict=True, skipinitialspace=True)]
+            records = [self.fit(fields) for fields in csv.reader(lines, strict=True, skipinitialspace=True)]
         except csv.Error:
             return False
         return len(records) == 1 and self._has_digits(records[0])
 
     def _without_mark(self, lines: Sequence[str]) -> list[str]:
-        """The record that lines would be without the mark that is left open in the last one; no fields if none is."""
+        """Parse lines without the mark that the last one leaves open; no fields where none is open."""
         try:
             *closed, opened = next(csv.reader(lines, skipinitialspace=True), [""])
         except csv.Error:
@@ -91,33 +109,48 @@ class Shape:
         opened = opened.rstrip("\r\n")
         if "\n" in opened or "\r" in opened:
             return []
-        return self.fitted([*closed, *(next(csv.reader([opened], quoting=csv.QUOTE_NONE)) or [""])])
+        return self.fit([*closed, *(next(csv.reader([opened], quoting=csv.QUOTE_NONE)) or [""])])
 
     def _has_shape(self, fields: list[str]) -> bool:
-        return len(fields) == self.width + len(self.given)
+        return len(fields) == self.width + len(self.constants)
 
     def _has_digits(self, fields: list[str]) -> bool:
         values = [fields[place] for place in self.counted] if self._has_shape(fields) else [""]
         return not values or any(map(_has_digit, values))
 
 
-def shape_of(dataset: Dataset, header: Sequence[str], given: Sequence[str] = ()) -> Shape:
-    """The shape of records below a header; the last names are those of the columns that are `given`."""
-    names = header[: len(header) - len(given)]
+def shape_of(dataset: Dataset, header: Sequence[str], constants: Sequence[str] = ()) -> Shape:
+    """Shape of the records below a header.
+
+    Parameters
+    ----------
+    dataset
+        Dataset of the file.
+    header
+        Names of the columns, in lower case; those of `constants` last.
+    constants
+        Values that the header has for all records.
+
+    Returns
+    -------
+    Shape
+        What a record has to look like.
+    """
+    names = header[: len(header) - len(constants)]
     places = {place: dataset.column(name) for name, place in dataset.places(header).items() if place < len(names)}
     named = _end(names, {place for place, name in enumerate(names) if not name})
     least = _end(names, {place for place, name in enumerate(names) if not name or _may_be_empty(place, places)})
     counted = tuple(sorted(place for place, column in places.items() if column.type != "text"))
-    return Shape(len(names), least, named, counted, tuple(given))
+    return Shape(len(names), least, named, counted, tuple(constants))
 
 
 def has_value(fields: Sequence[str]) -> bool:
-    """Whether any field is more than blanks and invisible characters."""
+    """Whether any field has more than blanks and invisible characters."""
     return any(map(clean, fields))
 
 
-def unwrapped(fields: list[str]) -> list[str]:
-    """The fields of a line that was put into quotation marks as a whole; any other record as it is."""
+def unquote_line(fields: list[str]) -> list[str]:
+    """Fields of a line that was quoted as a whole; any other record unchanged."""
     if len(fields) != 1 or "," not in fields[0]:
         return fields
     try:
@@ -132,7 +165,7 @@ def _may_be_empty(place: int, places: dict[int, Column]) -> bool:
 
 
 def _end(names: Sequence[str], may_lack: set[int]) -> int:
-    """The number of names without those at the end that may be lacking; at least one."""
+    """Number of names without those at the end that may be lacking, from 1."""
     end = len(names)
     while end > 1 and end - 1 in may_lack:
         end -= 1

@@ -1,4 +1,4 @@
-"""The timestamps of a file: ISO-8601 in its common forms, as UTC text."""
+"""Timestamp parser: ISO-8601 in its common forms, as UTC text."""
 
 from __future__ import annotations
 
@@ -9,20 +9,28 @@ from pipeline_assets.datasets.text import clean
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.rejection import BrokenRuleError
 
-#: What `datetime.fromisoformat` takes beyond this is a guess: any character before the time, weeks without a day.
+#: Beyond this `datetime.fromisoformat` guesses: any character before the time, weeks without a day.
 _DATE_THEN_TIME = re.compile(r"\d{4}(-?)\d\d\1\d\d(?:[T ]|$)", re.ASCII)
-#: A fraction that milliseconds cannot hold: cut off, two times would become one.
+#: Fraction finer than milliseconds: cut off, two times would become one.
 _FINER = re.compile(r"[.,]\d{3}\d*[1-9]", re.ASCII)
 _REMEMBERED = 50_000
 
 
 class Times(dict[str, tuple[str, str]]):
-    """Looks a timestamp's text up as UTC text in milliseconds and its day; rows repeat it, so it is remembered.
+    """Cache of parsed timestamps: from a text to its UTC text in milliseconds and its day.
 
-    Times without a zone are UTC. `first` to `last` is the range that is believed; `exact` refuses fractions that
-    milliseconds cannot hold. A day begins `day_begins` after midnight UTC. `of_days` says that midnight stands for its
-    day and not for an instant: with whatever offset, it is that day at midnight UTC. A text that breaks a rule raises
-    `BrokenRuleError`.
+    Times without a zone are in UTC. A lookup raises `BrokenRuleError` for a text that breaks a rule.
+
+    Parameters
+    ----------
+    first, last
+        Range of times that are valid, both included.
+    exact
+        Reject fractions finer than milliseconds.
+    of_days
+        Midnight stands for its day and not for an instant: with whatever offset, it is that day at midnight UTC.
+    day_begins
+        Beginning of a day after midnight UTC.
     """
 
     def __init__(

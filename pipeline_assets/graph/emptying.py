@@ -1,11 +1,11 @@
 """Emptying of the purchase graph, so that every object version can be worked in anew, at any moment and by anyone.
 
-Writers go on meanwhile, and the emptying may be killed between any two transactions. Therefore a load is first begun
-again: its ledger node says the next run and row 1, as a redo would. Only then what its earlier runs wrote is deleted.
-So no ledger node ever says that something is in which was deleted; whoever works on the object finds itself behind; and
-what is left of the earlier runs when the new one ends is retired by it, as after every redo.
+Writers go on meanwhile, and the emptying may be killed between any two transactions. Therefore an ingestion is first
+begun again: its ledger node says the next run and row 1, as a redo would. Only then what its earlier runs wrote is
+deleted. So no ledger node ever says that something is in which was deleted; whoever works on the object finds itself
+behind; and what is left of the earlier runs when the new one ends is retired by it, as after every redo.
 
-Loads that are not begun again keep their claims, and with them what no stored object version could bring back.
+Ingestions that are not begun again keep their claims, and with them what no stored object version could bring back.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import statements
-from pipeline_assets.graph.load import KnownLoad, Load, known_load
+from pipeline_assets.graph.ingestion import Ingestion, KnownIngestion, known_ingestion
 from pipeline_assets.graph.ownership import TicketKey, owner_of
 from pipeline_assets.graph.standing import take_back
 from pipeline_assets.graph.store import PurchaseGraph
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 #: Tickets and other nodes of one transaction; what is seen takes a second at most.
 BATCH = 5_000
-#: Nobody's load: on its behalf claims are withdrawn for which no object takes the place.
-_NOBODY: Final = Load(ObjectVersion("", "", "", "", 0, "", ""))
+#: Nobody's ingestion: on its behalf claims are withdrawn for which no object takes the place.
+_NOBODY: Final = Ingestion(ObjectVersion("", "", "", "", 0, "", ""))
 _BEGIN_AGAIN: Final = """
 UNWIND $ids AS id
 MATCH (load:TicketLoad {id: id})
@@ -95,36 +95,36 @@ _DELETE_LEFTOVERS: Final[tuple[LiteralString, ...]] = (
 _T = TypeVar("_T")
 
 
-def known_loads(graph: PurchaseGraph) -> dict[str, KnownLoad]:
-    """Every load that the graph knows, by the id of its object version."""
-    return {known.id: known for known in graph.read(_all_loads)}
+def known_ingestions(graph: PurchaseGraph) -> dict[str, KnownIngestion]:
+    """Every ingestion that the graph knows, by the id of its object version."""
+    return {known.id: known for known in graph.read(_all_ingestions)}
 
 
-def owned_tickets(graph: PurchaseGraph, loads: Collection[KnownLoad]) -> dict[str, int]:
-    """Number of tickets that each of these loads has a claim on, by its id; those with none are left out."""
-    load_of = {owner: known.id for known in loads for owner in known.load.owners}
+def owned_tickets(graph: PurchaseGraph, ingestions: Collection[KnownIngestion]) -> dict[str, int]:
+    """Number of tickets that each of these ingestions has a claim on, by its id; those with none are left out."""
+    ingestion_of = {owner: known.id for known in ingestions for owner in known.ingestion.owners}
     owned: Counter[str] = Counter()
-    for owners in _in_batches(list(load_of)):
+    for owners in _in_batches(list(ingestion_of)):
         for text in _COUNT_OWNED:
             for owner, tickets in graph.read(partial(_rows, text=text, owners=owners)):
-                owned[load_of[owner]] += tickets
+                owned[ingestion_of[owner]] += tickets
     return dict(owned)
 
 
-def empty(graph: PurchaseGraph, loads: Collection[KnownLoad], progress: Callable[[int], None]) -> None:
-    """Begin loads again and delete what they wrote, what nobody knows the load of, and what nothing supports.
+def empty(graph: PurchaseGraph, ingestions: Collection[KnownIngestion], progress: Callable[[int], None]) -> None:
+    """Begin ingestions again and delete what they wrote, what nobody knows the ingestion of, and what nothing supports.
 
     Parameters
     ----------
     graph
         The graph; it is emptied in bounded transactions, each under the writers' lock.
-    loads
-        Loads that are begun again.
+    ingestions
+        Ingestions that are begun again.
     progress
         Called with the number of nodes that each transaction deleted.
     """
     runs: dict[str, int] = {}
-    for ids in _in_batches([load.id for load in loads]):
+    for ids in _in_batches([ingestion.id for ingestion in ingestions]):
         runs |= graph.in_turn(None, partial(_begin_again, ids=ids))
     owners = [owner_of(stamp, run) for stamp, begun in runs.items() for run in range(1, begun)]
     for some in _in_batches(owners):
@@ -139,15 +139,15 @@ def empty(graph: PurchaseGraph, loads: Collection[KnownLoad], progress: Callable
         _until_none(graph, text, progress)
 
 
-def _all_loads(tx: ManagedTransaction) -> list[KnownLoad]:
-    return [known_load(record) for record in tx.run(statements.READ_LOADS)]
+def _all_ingestions(tx: ManagedTransaction) -> list[KnownIngestion]:
+    return [known_ingestion(record) for record in tx.run(statements.READ_INGESTIONS)]
 
 
 def _stale(graph: PurchaseGraph, text: LiteralString, runs: Mapping[str, int]) -> list[list[str]]:
-    """Keys and owners of what belongs to an earlier run of a load that was begun again, or to no load at all."""
-    # The loads are read after what they own: of what a writer has just put, the load is in the graph by then.
+    """Keys and owners of what belongs to no ingestion, or to an earlier run of one that was begun again."""
+    # The ingestions are read after what they own: of what a writer has just put, the ingestion is in the graph by then.
     found = graph.read(partial(_rows, text=text))
-    known = {each.load.version.stamp for each in known_loads(graph).values()}
+    known = {each.ingestion.version.stamp for each in known_ingestions(graph).values()}
     return [[key, owner] for key, owner in found if _is_stale(owner, runs, known)]
 
 

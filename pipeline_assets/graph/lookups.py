@@ -1,4 +1,4 @@
-"""Lookups in the graph for a trace: its loads by object, and tickets with the claims on them."""
+"""Lookups in the graph for a trace: its ingestions by object, and tickets with the claims on them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, LiteralString
 
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import read_claims
-from pipeline_assets.graph.load import KnownLoad, known_load
+from pipeline_assets.graph.ingestion import KnownIngestion, known_ingestion
 from pipeline_assets.graph.ownership import Claims, TicketKey, owner_of
 from pipeline_assets.graph.store import PurchaseGraph
 
@@ -28,7 +28,7 @@ RETURN r.key AS key, r.owner AS owner ORDER BY key
 
 
 @dataclass(frozen=True, slots=True)
-class LoadPlace:
+class IngestionPlace:
     """Progress of an object version in the graph.
 
     Parameters
@@ -68,17 +68,17 @@ class FoundTicket:
     owners: tuple[str, ...]
 
 
-def loads_of_object(graph: PurchaseGraph, uri: str) -> list[LoadPlace]:
+def ingestions_of_object(graph: PurchaseGraph, uri: str) -> list[IngestionPlace]:
     """The versions of an object that the graph knows, oldest first; raises `TransientError`."""
-    return [place(known) for known in graph.loads_of(uri)]
+    return [place(known) for known in graph.ingestions_of(uri)]
 
 
-def load_of_owner(graph: PurchaseGraph, owner: str) -> LoadPlace | None:
-    """The load that an owner names, or None when the graph does not know it; raises `TransientError`."""
+def ingestion_of_owner(graph: PurchaseGraph, owner: str) -> IngestionPlace | None:
+    """The ingestion that an owner names, or None when the graph does not know it; raises `TransientError`."""
     stamp, _, _ = owner.rpartition("/")
 
-    def read(tx: ManagedTransaction) -> list[KnownLoad]:
-        return [known_load(record) for record in tx.run(statements.READ_LOADS_OF_STAMPS, stamps=[stamp])]
+    def read(tx: ManagedTransaction) -> list[KnownIngestion]:
+        return [known_ingestion(record) for record in tx.run(statements.READ_INGESTIONS_OF_STAMPS, stamps=[stamp])]
 
     return next(map(place, graph.read(read)), None)
 
@@ -96,10 +96,10 @@ def tickets_numbered(graph: PurchaseGraph, numbers: Sequence[str]) -> list[Found
     return graph.read(read)
 
 
-def place(known: KnownLoad) -> LoadPlace:
-    """How far a load is, without its counts."""
-    load = known.load
-    return LoadPlace(known.id, known.uri, load.version.stamp, load.run, load.next_row, load.done, load.stands)
+def place(known: KnownIngestion) -> IngestionPlace:
+    """How far an ingestion is, without its counts."""
+    at = known.ingestion
+    return IngestionPlace(known.id, known.uri, at.version.stamp, at.run, at.next_row, at.done, at.stands)
 
 
 def _owners(claims: Claims) -> tuple[str, ...]:

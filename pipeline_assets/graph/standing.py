@@ -1,7 +1,7 @@
 """Choice of the version that stands for a key, and what becomes of the claims and the counts of the others.
 
-All of it happens inside the transaction of the version that comes to its end. The counts of other loads that change by
-it are written with a higher revision; whoever changed them writes them to the ledger.
+All of it happens inside the transaction of the version that comes to its end. The counts of other ingestions that
+change by it are written with a higher revision; whoever changed them writes them to the ledger.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import apply, read_claims
-from pipeline_assets.graph.load import KnownLoad, Load, Rank, known_load, standing, write_known
+from pipeline_assets.graph.ingestion import Ingestion, KnownIngestion, Rank, known_ingestion, standing, write_known
 from pipeline_assets.graph.ownership import Settlement, TicketKey, withdraw
 
 if TYPE_CHECKING:
@@ -34,24 +34,24 @@ class Losing:
     """
 
     owners: frozenset[str]
-    others: tuple[KnownLoad, ...] = ()
-    stands: KnownLoad | None = None
+    others: tuple[KnownIngestion, ...] = ()
+    stands: KnownIngestion | None = None
 
-    def close(self, tx: ManagedTransaction, ended: Load) -> Load:
-        """Write the new state of the other versions; returns that of the load that ended."""
+    def close(self, tx: ManagedTransaction, ended: Ingestion) -> Ingestion:
+        """Write the new state of the other versions; returns that of the ingestion that ended."""
         ended = replace(ended, done=True, overtaken=False, stands=self.stands is None and bool(ended.rank))
         if self.stands:
-            again = replace(self.stands, load=self.stands.load.begun_again())
-            if not self.stands.load.stands:
+            again = replace(self.stands, ingestion=self.stands.ingestion.begun_again())
+            if not self.stands.ingestion.stands:
                 write_known(tx, again)
                 ended = ended.touching([again.id], {})
-            return ended if ended.refused else ended.displaced(self.stands.load)
+            return ended if ended.refused else ended.displaced(self.stands.ingestion)
         for other in self.others:
-            write_known(tx, replace(other, load=other.load.displaced(ended)))
+            write_known(tx, replace(other, ingestion=other.ingestion.displaced(ended)))
         return ended.touching([other.id for other in self.others], {})
 
 
-def settle_standing(ended: Load, known: Collection[KnownLoad]) -> Losing:
+def settle_standing(ended: Ingestion, known: Collection[KnownIngestion]) -> Losing:
     """Decide which version of a key stands once `ended` is at its end, from `deciding_loads` of the key.
 
     Versions that are still on their way and newer are left alone: they decide when they come to their end.
@@ -61,17 +61,17 @@ def settle_standing(ended: Load, known: Collection[KnownLoad]) -> Losing:
     Losing
         The claims that go; nothing is written by it.
     """
-    mine = KnownLoad(ended.version.id, ended.version.uri, replace(ended, done=True))
+    mine = KnownIngestion(ended.version.id, ended.version.uri, replace(ended, done=True))
     others = [each for each in known if each.id != mine.id]
     best = standing([mine, *others])
     if best is not mine:
         return Losing(frozenset(ended.owners), stands=best)
-    losing = tuple(each for each in others if each.load.stands or _changes(each.load, ended))
-    earlier = {owner for each in losing for owner in each.load.owners} | set(ended.owners[:-1])
+    losing = tuple(each for each in others if each.ingestion.stands or _changes(each.ingestion, ended))
+    earlier = {owner for each in losing for owner in each.ingestion.owners} | set(ended.owners[:-1])
     return Losing(frozenset(earlier), losing)
 
 
-def _changes(load: Load, ended: Load) -> bool:
+def _changes(ingestion: Ingestion, ended: Ingestion) -> bool:
     """Whether the state of a version that does not stand changes, now that `ended` does.
 
     Returns
@@ -80,21 +80,23 @@ def _changes(load: Load, ended: Load) -> bool:
         True for an older one on its way, which can no longer stand; for an older one that had yielded, which is
         superseded as if it came now; and for a newer one without rows that does not say that this is meant: it yields.
     """
-    if load.version.stamp < ended.version.stamp:
-        return load.yields or (not load.done and ended.rank is Rank.WHOLE)
-    return load.done and load.next_row == 1 and not (load.emptied or load.refused or load.yields)
+    if ingestion.version.stamp < ended.version.stamp:
+        return ingestion.yields or (not ingestion.done and ended.rank is Rank.WHOLE)
+    return (
+        ingestion.done and ingestion.next_row == 1 and not (ingestion.emptied or ingestion.refused or ingestion.yields)
+    )
 
 
-def loads_of_object(tx: ManagedTransaction, uri: str) -> list[KnownLoad]:
+def ingestions_of_object(tx: ManagedTransaction, uri: str) -> list[KnownIngestion]:
     """The versions of an object that the graph knows, oldest first."""
-    return [known_load(record) for record in tx.run(statements.READ_LOADS_OF_OBJECT, uri=uri)]
+    return [known_ingestion(record) for record in tx.run(statements.READ_INGESTIONS_OF_OBJECT, uri=uri)]
 
 
-def deciding_loads(tx: ManagedTransaction, uri: str) -> list[KnownLoad]:
+def deciding_ingestions(tx: ManagedTransaction, uri: str) -> list[KnownIngestion]:
     """Versions of an object that decide which one stands: of a key that is put every hour a few of thousands."""
     bound = {"uri": uri, "whole": int(Rank.WHOLE)}
-    texts = (statements.READ_UNDECIDED_LOADS, statements.READ_NEWEST_WHOLE_LOADS)
-    found = [known_load(record) for text in texts for record in list(tx.run(text, bound))]
+    texts = (statements.READ_UNDECIDED_INGESTIONS, statements.READ_NEWEST_WHOLE_INGESTIONS)
+    found = [known_ingestion(record) for text in texts for record in list(tx.run(text, bound))]
     return list({known.id: known for known in found}.values())
 
 
@@ -145,7 +147,9 @@ def claimed_tickets(tx: ManagedTransaction, owners: Collection[str], limit: int)
     return [TicketKey.read(key) for key in dict.fromkeys(keys[:limit])]
 
 
-def take_back(tx: ManagedTransaction, tickets: Collection[TicketKey], owners: Collection[str], load: Load) -> Load:
+def take_back(
+    tx: ManagedTransaction, tickets: Collection[TicketKey], owners: Collection[str], ingestion: Ingestion
+) -> Ingestion:
     """Withdraw claims in the graph.
 
     Parameters
@@ -154,25 +158,25 @@ def take_back(tx: ManagedTransaction, tickets: Collection[TicketKey], owners: Co
         Transaction that writes.
     tickets, owners
         The claims: of these owners, on these tickets.
-    load
+    ingestion
         On whose behalf.
 
     Returns
     -------
-    Load
-        `load` with the effects, and the other loads whose counts changed.
+    Ingestion
+        `ingestion` with the effects, and the other ingestions whose counts changed.
     """
     if not tickets:
-        return load
+        return ingestion
     settlement = withdraw(read_claims(tx, tickets), owners)
     effects = apply(tx, settlement)
-    return recount_others(tx, settlement, load).touching((), effects)
+    return recount_others(tx, settlement, ingestion).touching((), effects)
 
 
-def recount_others(tx: ManagedTransaction, settlement: Settlement, load: Load) -> Load:
-    """Write the counts of the loads of whose rows some are superseded now, or stand again.
+def recount_others(tx: ManagedTransaction, settlement: Settlement, ingestion: Ingestion) -> Ingestion:
+    """Write the counts of the ingestions of whose rows some are superseded now, or stand again.
 
-    Rows of an earlier run of a load that was begun again are in no count any more.
+    Rows of an earlier run of an ingestion that was begun again are in no count any more.
 
     Parameters
     ----------
@@ -180,23 +184,23 @@ def recount_others(tx: ManagedTransaction, settlement: Settlement, load: Load) -
         Transaction that writes.
     settlement
         What changed; `moved` says of whom how many rows.
-    load
+    ingestion
         On whose behalf.
 
     Returns
     -------
-    Load
-        `load` with the ids of the others, and with its own counts changed where it is among them.
+    Ingestion
+        `ingestion` with the ids of the others, and with its own counts changed where it is among them.
     """
     moved = {owner: rows for owner, rows in settlement.moved.items() if any(rows.values())}
-    if mine := moved.pop(load.owner, None):
-        load = replace(load.moved(mine), revision=load.revision, untold=load.untold)
+    if mine := moved.pop(ingestion.owner, None):
+        ingestion = replace(ingestion.moved(mine), revision=ingestion.revision, untold=ingestion.untold)
     if not moved:
-        return load
+        return ingestion
     stamps = sorted({owner.rpartition("/")[0] for owner in moved})
     recounted = []
-    for known in [known_load(record) for record in tx.run(statements.READ_LOADS_OF_STAMPS, stamps=stamps)]:
-        if rows := moved.get(known.load.owner):
-            write_known(tx, replace(known, load=known.load.moved(rows)))
+    for known in [known_ingestion(record) for record in tx.run(statements.READ_INGESTIONS_OF_STAMPS, stamps=stamps)]:
+        if rows := moved.get(known.ingestion.owner):
+            write_known(tx, replace(known, ingestion=known.ingestion.moved(rows)))
             recounted.append(known.id)
-    return load.touching(recounted, {})
+    return ingestion.touching(recounted, {})

@@ -62,27 +62,27 @@ RETURN load.id AS id, load.uri AS uri, load.stamp AS stamp, load.run AS run, loa
        load.state AS state, load.rank AS rank, load.stands AS stands, load.revision AS revision, load.untold AS untold,
        load.tally AS tally
 """
-READ_LOAD: Final = f"MATCH (load:TicketLoad {{id: $id}}) {_LOAD}"
-READ_LOADS: Final = f"MATCH (load:TicketLoad) {_LOAD}"
-READ_LOADS_OF_OBJECT: Final = f"MATCH (load:TicketLoad {{uri: $uri}}) {_LOAD} ORDER BY stamp"
+READ_INGESTION: Final = f"MATCH (load:TicketLoad {{id: $id}}) {_LOAD}"
+READ_INGESTIONS: Final = f"MATCH (load:TicketLoad) {_LOAD}"
+READ_INGESTIONS_OF_OBJECT: Final = f"MATCH (load:TicketLoad {{uri: $uri}}) {_LOAD} ORDER BY stamp"
 #: Of the versions of an object those that may stand or be told otherwise; of the many that were replaced, the newest.
-READ_UNDECIDED_LOADS: Final = f"""
+READ_UNDECIDED_INGESTIONS: Final = f"""
 MATCH (load:TicketLoad {{uri: $uri}})
 WHERE load.stands OR load.state <> 'done' OR load.rank < $whole
 {_LOAD}
 """
 #: What stands of an object, and what is on its way to.
-READ_OPEN_LOADS: Final = f"""
+READ_OPEN_INGESTIONS: Final = f"""
 MATCH (load:TicketLoad {{uri: $uri}})
 WHERE load.stands OR load.state <> 'done'
 {_LOAD} ORDER BY stamp
 """
-READ_NEWEST_WHOLE_LOADS: Final = f"""
+READ_NEWEST_WHOLE_INGESTIONS: Final = f"""
 MATCH (load:TicketLoad {{uri: $uri}})
 WHERE load.rank = $whole
 {_LOAD} ORDER BY stamp DESC LIMIT 2
 """
-READ_LOADS_OF_STAMPS: Final = f"UNWIND $stamps AS of MATCH (load:TicketLoad {{stamp: of}}) {_LOAD}"
+READ_INGESTIONS_OF_STAMPS: Final = f"UNWIND $stamps AS of MATCH (load:TicketLoad {{stamp: of}}) {_LOAD}"
 
 NEWER_VERSION: Final = """
 MATCH (load:TicketLoad {uri: $uri})
@@ -90,13 +90,13 @@ WHERE load.rank = $whole AND load.stamp > $stamp
 RETURN count(load) AS newer
 """
 
-WRITE_LOAD: Final = """
+WRITE_INGESTION: Final = """
 MERGE (load:TicketLoad {id: $id})
 SET load.uri = $uri, load.stamp = $stamp, load.run = $run, load.next_row = $next_row, load.state = $state,
     load.rank = $rank, load.stands = $stands, load.revision = $revision, load.untold = $untold, load.tally = $tally
 """
 
-READ_UNTOLD_LOADS: Final = f"UNWIND $ids AS id MATCH (load:TicketLoad {{id: id}}) WHERE load.untold {_LOAD}"
+READ_UNTOLD_INGESTIONS: Final = f"UNWIND $ids AS id MATCH (load:TicketLoad {{id: id}}) WHERE load.untold {_LOAD}"
 
 SET_TOLD: Final = """
 MATCH (load:TicketLoad {id: $id})

@@ -18,13 +18,22 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import statements
 from pipeline_assets.graph.changes import apply, read_claims
-from pipeline_assets.graph.load import Batch, BehindError, KnownLoad, Load, Rank, known_load, read_load, write_load
+from pipeline_assets.graph.ingestion import (
+    Batch,
+    BehindError,
+    Ingestion,
+    KnownIngestion,
+    Rank,
+    known_ingestion,
+    read_ingestion,
+    write_ingestion,
+)
 from pipeline_assets.graph.lock import LockTimeoutError, NoLockError, in_turn
 from pipeline_assets.graph.ownership import TicketKey, settle, ticket_of
 from pipeline_assets.graph.standing import (
     claimed_tickets,
-    deciding_loads,
-    loads_of_object,
+    deciding_ingestions,
+    ingestions_of_object,
     recount_others,
     settle_standing,
     take_back,
@@ -85,51 +94,51 @@ class PurchaseGraph:
                 self._schema(f"CREATE INDEX {name} IF NOT EXISTS FOR (n:{label}) ON (n.{key})")
             self.driver.execute_query(statements.MAKE_LOCK)
 
-    def load(self, version: ObjectVersion) -> Load | None:
+    def ingestion(self, version: ObjectVersion) -> Ingestion | None:
         """Progress of an object version, or None when it was never begun."""
         with _transient(version), self.driver.session() as session:
-            return session.execute_read(read_load, version)
+            return session.execute_read(read_ingestion, version)
 
-    def write(self, load: Load, batch: Batch) -> Load:
+    def write(self, ingestion: Ingestion, batch: Batch) -> Ingestion:
         """Write one batch, and the place where the next one begins, in one transaction.
 
         Parameters
         ----------
-        load
+        ingestion
             Progress of the object before the batch.
         batch
             Its next records.
 
         Returns
         -------
-        Load
+        Ingestion
             Progress after it.
 
         Raises
         ------
         BehindError
-            The object is not where `load` says; nothing was changed.
+            The object is not where `ingestion` says; nothing was changed.
         TransientError
             The graph did not take the work.
         """
 
-        def work(tx: ManagedTransaction) -> Load:
-            known = read_load(tx, load.version)
-            if not load.follows(known):
-                raise BehindError(load.version, known)
+        def work(tx: ManagedTransaction) -> Ingestion:
+            known = read_ingestion(tx, ingestion.version)
+            if not ingestion.follows(known):
+                raise BehindError(ingestion.version, known)
             held = read_claims(tx, {TicketKey(*ticket) for ticket in set(map(ticket_of, batch.lines))})
-            outdated = _outdated(tx, load.version)
-            settlement = settle(batch.lines, held, load.version.stamp, load.run, outdated=outdated)
+            outdated = _outdated(tx, ingestion.version)
+            settlement = settle(batch.lines, held, ingestion.version.stamp, ingestion.run, outdated=outdated)
             effects = apply(tx, settlement)
-            after = load.counting_on(known).with_batch(batch, settlement.days, effects, settlement.crowded)
+            after = ingestion.counting_on(known).with_batch(batch, settlement.days, effects, settlement.crowded)
             after = replace(after, overtaken=after.overtaken or (outdated and bool(batch.lines)))
             after = recount_others(tx, settlement, after)
-            write_load(tx, after)
+            write_ingestion(tx, after)
             return after
 
-        return self.in_turn(load.version, work)
+        return self.in_turn(ingestion.version, work)
 
-    def finish(self, load: Load) -> Load:
+    def finish(self, ingestion: Ingestion) -> Ingestion:
         """Take back the claims of all versions of this object's key but the one that stands; call it until `done`.
 
         Where the standing version is one whose claims were taken back before, it is begun again: whoever calls this has
@@ -137,12 +146,12 @@ class PurchaseGraph:
 
         Parameters
         ----------
-        load
+        ingestion
             Progress of a version that was read to its end.
 
         Returns
         -------
-        Load
+        Ingestion
             `done` when no claim is left that has to go; one transaction takes back a limited number.
 
         Raises
@@ -154,53 +163,55 @@ class PurchaseGraph:
             The graph did not take the work.
         """
 
-        def work(tx: ManagedTransaction) -> Load:
-            known = read_load(tx, load.version)
-            if not load.follows(known):
-                raise BehindError(load.version, known)
-            ended = load.counting_on(known)
-            losing = settle_standing(ended, deciding_loads(tx, load.version.uri))
+        def work(tx: ManagedTransaction) -> Ingestion:
+            known = read_ingestion(tx, ingestion.version)
+            if not ingestion.follows(known):
+                raise BehindError(ingestion.version, known)
+            ended = ingestion.counting_on(known)
+            losing = settle_standing(ended, deciding_ingestions(tx, ingestion.version.uri))
             if ended.overtaken and ended.rank and not losing.stands:
-                write_load(tx, again := ended.begun_again())
+                write_ingestion(tx, again := ended.begun_again())
                 return again
             tickets = claimed_tickets(tx, losing.owners, RETIRE_BATCH)
             after = take_back(tx, tickets, losing.owners, ended)
             if len(tickets) < RETIRE_BATCH:
                 after = losing.close(tx, after)
-            write_load(tx, after)
+            write_ingestion(tx, after)
             return after
 
-        after = self.in_turn(load.version, work)
-        if after.run > load.run:
-            raise BehindError(load.version, after)
+        after = self.in_turn(ingestion.version, work)
+        if after.run > ingestion.run:
+            raise BehindError(ingestion.version, after)
         return after
 
-    def known(self, receipt_id: str) -> KnownLoad | None:
+    def known(self, receipt_id: str) -> KnownIngestion | None:
         """What the graph keeps of a version by its receipt's id, or None when it was never begun."""
         with _transient(), self.driver.session() as session:
-            record = session.execute_read(lambda tx: tx.run(statements.READ_LOAD, id=receipt_id).single())
-        return known_load(record) if record else None
+            record = session.execute_read(lambda tx: tx.run(statements.READ_INGESTION, id=receipt_id).single())
+        return known_ingestion(record) if record else None
 
-    def unreported_loads(self, receipt_ids: Collection[str]) -> list[KnownLoad]:
-        """Those of these loads whose counts have changed since the ledger was written."""
+    def unreported_ingestions(self, receipt_ids: Collection[str]) -> list[KnownIngestion]:
+        """Those of these ingestions whose counts have changed since the ledger was written."""
         bound = {"ids": sorted(receipt_ids)}
-        return self.read(lambda tx: [known_load(record) for record in tx.run(statements.READ_UNTOLD_LOADS, bound)])
+        return self.read(
+            lambda tx: [known_ingestion(record) for record in tx.run(statements.READ_UNTOLD_INGESTIONS, bound)]
+        )
 
-    def mark_reported(self, known: KnownLoad) -> None:
-        """Mark a load's counts as written to the ledger, unless they have changed since."""
-        bound = {"id": known.id, "run": known.load.run, "revision": known.load.revision}
+    def mark_reported(self, known: KnownIngestion) -> None:
+        """Mark an ingestion's counts as written to the ledger, unless they have changed since."""
+        bound = {"id": known.id, "run": known.ingestion.run, "revision": known.ingestion.revision}
         self.in_turn(None, lambda tx: tx.run(statements.SET_TOLD, bound).consume())
 
-    def loads_of(self, uri: str) -> list[KnownLoad]:
+    def ingestions_of(self, uri: str) -> list[KnownIngestion]:
         """The versions of an object that the graph knows, oldest first."""
         with _transient(), self.driver.session() as session:
-            return session.execute_read(loads_of_object, uri)
+            return session.execute_read(ingestions_of_object, uri)
 
-    def open_loads_of(self, uri: str) -> list[KnownLoad]:
+    def open_ingestions_of(self, uri: str) -> list[KnownIngestion]:
         """The version of an object that stands and those that are on their way, oldest first."""
         with _transient(), self.driver.session() as session:
-            records = session.execute_read(lambda tx: list(tx.run(statements.READ_OPEN_LOADS, uri=uri)))
-        return [known_load(record) for record in records]
+            records = session.execute_read(lambda tx: list(tx.run(statements.READ_OPEN_INGESTIONS, uri=uri)))
+        return [known_ingestion(record) for record in records]
 
     def sizes(self) -> dict[str, int]:
         """Nodes per label and relationships per type."""
@@ -212,7 +223,7 @@ class PurchaseGraph:
                 sizes[kind] = self._count(f"MATCH ()-[r:{kind}]->() RETURN count(r) AS n")
         return sizes
 
-    def finished_loads(self) -> int:
+    def finished_ingestions(self) -> int:
         """How many object versions are in the graph to their last row, those of which no row counts left out."""
         with _transient():
             return self._count(

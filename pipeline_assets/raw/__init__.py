@@ -1,1 +1,1 @@
-"""From the source database, and from files that others deliver, to raw objects without personal data."""
+"""Raw layer: extracts of the source database and files delivered to an inbox, without personal data."""

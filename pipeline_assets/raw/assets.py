@@ -1,4 +1,4 @@
-"""The exported tables as assets: materializing a day exports what the source last changed on it."""
+"""Raw tables as assets: materializing a day exports the rows last changed on it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from pipeline_assets.raw.stores import ExportSettings, ExportStores, open_stores
 
 
 class ExportStoresResource(EnvironmentResource):
-    """The source database, the bucket its exports go to, and the key of their tokens."""
+    """Resource of an export: source database, raw bucket, token key."""
 
     raw_bucket: str = required("The name of the bucket of raw objects")
     source_database_url: str = required("The address of the source database, its user and password in it")
@@ -34,12 +34,12 @@ class ExportStoresResource(EnvironmentResource):
 
     @property
     def settings(self) -> ExportSettings:
-        """What the fields say; raises `MissingSettingError`."""
+        """Settings from the fields; raises `MissingSettingError`."""
         return ExportSettings.from_environment(self.variables())
 
     @contextmanager
     def open(self) -> Iterator[ExportStores]:
-        """All of them; raises `MissingSettingError`, and `TerminalError` for an address or a key that cannot be."""
+        """Open the stores; raises `MissingSettingError`, and `TerminalError` for an address or a key that cannot be."""
         yield open_stores(self.settings)
 
 
@@ -65,14 +65,14 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
     backfill_policy=ONE_RUN,
     retry_policy=RETRIES,
 )
-def exported(
+def export_day(
     context: dg.AssetExecutionContext, export_stores: ExportStoresResource
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """The days of the run, each one load; the days of which a table has no row are materialized as well."""
+    """Export the days of the run, a load for each; a day without rows is materialized as well."""
     chosen = [dataset for dataset in ECOMMERCE if raw_key(dataset) in context.selected_asset_keys]
     try:
         with export_stores.open() as stores:
-            loads = [_export_day(context, day, chosen, stores) for day in context.partition_keys]
+            loads = [_export_load(context, day, chosen, stores) for day in context.partition_keys]
     except TerminalError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     version = data_version(manifest.name.load_id for manifest in loads)
@@ -80,10 +80,10 @@ def exported(
         yield dg.MaterializeResult(asset_key=raw_key(dataset), data_version=dg.DataVersion(version))
 
 
-def _export_day(
+def _export_load(
     context: dg.AssetExecutionContext, day: str, datasets: Sequence[Dataset], stores: ExportStores
 ) -> Manifest:
-    """Export a day as one load, and tell of it at each table's partition."""
+    """Export a day as one load, and add its figures to each table's partition."""
     manifest = export(Request("day", date.fromisoformat(day), datasets=datasets), stores)
     for dataset in datasets:
         context.add_asset_metadata(metadata=_metadata(manifest, dataset), asset_key=raw_key(dataset), partition_key=day)
@@ -108,7 +108,7 @@ def _metadata(manifest: Manifest, dataset: Dataset) -> dict[str, str | int]:
     }
 
 
-#: Accounts for the files that others deliver; their rows go on as a load of their own.
+#: Files that others deliver; each becomes a load of its own.
 INBOX_LANDED = dg.AssetSpec(
     dg.AssetKey.from_user_string(LANDED),
     partitions_def=load_days,

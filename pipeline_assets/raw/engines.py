@@ -1,11 +1,11 @@
-"""The databases that a source may be, each with its own SQL: what its columns are, how each is read, what it answers.
+"""SQL dialects of the source databases: catalogue, expressions to read columns, errors.
 
-Every column is read in a form that no value of it can upset: what the driver of MySQL cannot give for every value, such
-as times and decimals, comes as text; the values of SQLite, where each has a type of its own, come one by one.
+Columns are read so that no value can fail the statement: what the MySQL driver cannot return for every value, such as
+times and decimals, comes as text; the values of SQLite, which have types of their own, come one by one.
 
-Who does not answer is tried again (`TransientError`); whoever answers that it will not, or gives what its driver cannot
-read, will do so the next time (`SourceError`). That is told by the codes of the engines' own protocols, and where there
-is none by asking again: a database that answers other questions and twice not this one never will.
+An engine that cannot be reached raises `TransientError`; one that refuses a statement, or returns what its driver
+cannot read, raises `SourceError`. The error codes of the protocol decide. Where there is no code the statement is tried
+again: a database that answers others and fails this one twice never will answer it.
 """
 
 from __future__ import annotations
@@ -20,72 +20,104 @@ from pipeline_assets.privacy.cards import without_numbers
 if TYPE_CHECKING:
     import polars as pl
 
-#: In the order of the keys, the place of what is no whole number: nearly the least of 64 bits.
+#: Sort key of values that are no whole number: nearly the least of 64 bits.
 NO_KEY = -(2**63) + 1
 _QUOTED = re.compile(r"'[^']*'|`[^`]*`|\"[^\"]*\"")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceColumn:
-    """A column of a table: its name in lower case and as it is written there, and its declared type in lower case."""
+    """Column of a source table.
+
+    Parameters
+    ----------
+    name
+        Name in lower case.
+    source_name
+        Name as the source spells it.
+    type
+        Declared type in lower case.
+    nullable
+        It may be null.
+    """
 
     name: str
-    written: str
+    source_name: str
     type: str
     nullable: bool
 
     @property
     def base(self) -> str:
-        """The type without what is in parentheses or follows them."""
+        """Type without its parentheses and what follows them."""
         return re.split(r"[\s(]", self.type, maxsplit=1)[0]
 
 
 class Engine(Protocol):
-    """One kind of database."""
+    """Dialect and driver of one kind of database."""
 
-    #: Its clock as text, in UTC, and the seconds that its own zone is ahead of UTC.
+    #: SQL expressions: its clock in UTC as text, and the seconds that its own zone is ahead of UTC.
     now: str
-    ahead: str
+    zone_offset: str
 
-    def read(self, statement: str, asked: str) -> pl.DataFrame:
-        """What a statement gives; `asked` names it in errors. Raises `TransientError` and `SourceError`."""
+    def read(self, statement: str, subject: str) -> pl.DataFrame:
+        """Run a query.
+
+        Parameters
+        ----------
+        statement
+            SQL without parameters.
+        subject
+            What is asked for, in errors.
+
+        Returns
+        -------
+        polars.DataFrame
+            The columns of the statement, in the types of the driver.
+
+        Raises
+        ------
+        TransientError
+            The database cannot be reached, or passes through a state that ends.
+        SourceError
+            It refuses the statement, or returns what its driver cannot read.
+        """
 
     def columns(self, table: str) -> list[SourceColumn]:
-        """The columns of a table, in order; none where there is no such table."""
+        """Read the columns of a table, in order; none where there is no such table."""
 
     def read_as(self, column: SourceColumn) -> str:
-        """The expression by which a column is read whatever is in it."""
+        """Expression that reads a column whatever values it has."""
 
     def as_text(self, column: SourceColumn) -> str:
-        """The expression for the values of a column as text."""
+        """Expression for the values of a column as text."""
 
     def microseconds(self, column: SourceColumn) -> str | None:
-        """The expression for a time as microseconds since 1970, null where it is of no calendar; None where none is."""
+        """Expression for a time as microseconds since 1970, null for days of no calendar; None where there is none."""
 
-    def in_order(self, column: SourceColumn, table: str) -> str:
-        """The expression of whole numbers, never null, by which rows are ordered and pages begin."""
+    def sort_key(self, column: SourceColumn, table: str) -> str:
+        """Sort key of rows and pages: an expression of whole numbers, never null."""
 
     def untimed(self, column: SourceColumn) -> str:
-        """The condition of a row that says no time at which it was changed."""
+        """Condition of rows without a readable time of change."""
 
-    def among(self, columns: Sequence[str], keys: Sequence[Sequence[int]]) -> str:
-        """The condition that a row has one of some keys."""
+    def has_key(self, columns: Sequence[str], keys: Sequence[Sequence[int]]) -> str:
+        """Condition of rows that have one of some keys."""
 
 
 def quoted(name: str) -> str:
-    """A name as it stands in a statement; both kinds of database take it between backticks."""
+    """Quote an identifier; both kinds of database take backticks."""
     return "`{}`".format(name.replace("`", "``"))
 
 
-def told(said: str, statement: str) -> str:
-    """What a database said, without numbers of persons and with nothing in quotes but what the statement has too."""
+def redact_message(message: str, statement: str) -> str:
+    """Redact a database's message: no personal numbers, and nothing in quotes but what the statement has too."""
 
     def known(found: re.Match[str]) -> str:
         return found[0] if found[0][1:-1].rpartition(".")[2] in statement else "'…'"
 
-    return without_numbers(_QUOTED.sub(known, said))
+    return without_numbers(_QUOTED.sub(known, message))
 
 
 def tuples(keys: Sequence[Sequence[int]]) -> str:
-    """Keys as they stand in a statement."""
+    """Keys as a list of SQL tuples."""
     return ", ".join(f"({', '.join(str(int(each)) for each in key)})" for key in keys)

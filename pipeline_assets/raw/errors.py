@@ -1,4 +1,4 @@
-"""What ends an export for good, whatever part of it finds out."""
+"""Terminal error of an export."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from pipeline_assets.errors import TerminalError
 
 
 class SourceError(TerminalError):
-    """The source database, or a dataset, is not such that it could be exported; no retry helps."""
+    """Raised when the source database, or a dataset, cannot be exported as it is; no retry helps."""

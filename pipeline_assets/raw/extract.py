@@ -1,4 +1,4 @@
-"""From the source database to raw objects: one load of its tables, by full, incremental or day."""
+"""Extract of the source database into raw objects: one load, full, incremental or of a day."""
 
 from __future__ import annotations
 
@@ -15,30 +15,48 @@ from pipeline_assets.errors import TerminalError
 from pipeline_assets.lake.layout import LoadName, RawObject
 from pipeline_assets.lake.manifest import LoadedObject, Manifest
 from pipeline_assets.privacy.masking import mask
-from pipeline_assets.raw.clocks import Times, said_of, said_of_zone
+from pipeline_assets.raw.clocks import ChangeTimes, clock_warnings, zone_warnings
 from pipeline_assets.raw.errors import SourceError
-from pipeline_assets.raw.late import Late, late_rows
-from pipeline_assets.raw.loads import Begun, Part
+from pipeline_assets.raw.late import LateRows, find_late_rows
+from pipeline_assets.raw.loads import LoadPlan, Part
 from pipeline_assets.raw.source import Window
 from pipeline_assets.raw.stores import ExportStores
 from pipeline_assets.raw.tables import SourceTable
-from pipeline_assets.raw.tombstones import bury_deleted
+from pipeline_assets.raw.tombstones import put_tombstones
 
 ExportMode = Literal["full", "incremental", "day"]
-#: Rows of a part: what one function takes at a time.
+#: Rows of a part: what one function can hold.
 PART_ROWS = 1_000_000
-#: A row whose change was committed this much later than `updated_at` says is still found by the next load.
+#: A change that was committed this much later than its `updated_at` is still found by the next load.
 LAG = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to export.
+    """Request of a load.
 
-    full: every row of each table. incremental: rows changed since the last full or incremental load, and once more
-    those of the `lag` before it. day: rows last changed on the UTC day `day`, which is then the day of the load.
-    `keys` looks for deleted rows as well; a day cannot tell of any. `many_deleted` lets more than a fifth of the rows
-    of a table be gone.
+    Parameters
+    ----------
+    mode
+        full: every row of each table. incremental: rows changed since the last full or incremental load, and once more
+        those of the `lag` before it. day: rows last changed on `day`.
+    day
+        UTC day of the load, for the mode day alone.
+    keys
+        Find deleted rows too, in the modes full and incremental.
+    many_deleted
+        More than a hundred and more than a fifth of a table's rows may be gone.
+    datasets
+        Tables.
+    lag
+        How much later than `updated_at` a change may be committed.
+    part_rows
+        Most rows of a part, from 1.
+
+    Raises
+    ------
+    SourceError
+        The options do not go together.
     """
 
     mode: ExportMode
@@ -60,70 +78,92 @@ class Request:
             )
 
 
-#: Told of every part that is in the bucket.
-Tell = Callable[[Part], None]
+#: Called with every part that is in the bucket.
+OnPart = Callable[[Part], None]
 
 
-def export(request: Request, stores: ExportStores, tell: Tell = lambda _: None) -> Manifest:
-    """Export one load and return its manifest, which is put last.
+def export(request: Request, stores: ExportStores, on_part: OnPart = lambda _: None) -> Manifest:
+    """Export one load: its parts, then its manifest.
 
-    It goes on with an unfinished load of the same kind that began on the same UTC day with the same key of tokens; an
-    older one is abandoned. An incremental load relies on finished loads only, so it finds what an abandoned one left.
+    An unfinished load of the same request, UTC day and token key is resumed; an older one is abandoned. Incremental
+    loads start at the watermark of a finished one, so they find what an abandoned one left out.
 
-    Rows that change while this runs are not lost: what the next incremental load relies on is the time at which this
-    one began, by the clock of the database. No later load looks at a day again, so where one of a day was begun before
-    that was over, and then gone on with, another follows. Raises `SourceError`, and `TransientError` when a store does
-    not answer.
+    Rows that change while this runs are not lost: the watermark is the time at which the load began, by the clock of
+    the database. No later load reads a day again, so a load of a day that began before the day was over, and is
+    resumed, is followed by another.
+
+    Parameters
+    ----------
+    request
+        What to export.
+    stores
+        Source database, loads of the raw bucket, token key.
+    on_part
+        Called with every part that is in the bucket.
+
+    Returns
+    -------
+    Manifest
+        The manifest of the load, as it is in the bucket.
+
+    Raises
+    ------
+    SourceError
+        A table cannot be exported; the others are in the bucket, and the load can be resumed.
+    TransientError
+        A store does not answer.
     """
     while True:
-        begun, resumed = _begin(request, stores)
-        manifest = _load(begun, request, stores, tell, resumed=resumed)
-        if not (resumed and begun.mode == "day" and begun.begun_at[: len(begun.name.day)] <= begun.name.day):
+        plan, resumed = _begin_or_resume(request, stores)
+        manifest = _put_load(plan, request, stores, on_part, resumed=resumed)
+        if not (resumed and plan.mode == "day" and plan.begun_at[: len(plan.name.day)] <= plan.name.day):
             return manifest
 
 
-def _load(begun: Begun, request: Request, stores: ExportStores, tell: Tell, *, resumed: bool) -> Manifest:
-    """Put what is not there yet of a load, its manifest last; a table that cannot be exported holds up no other."""
+def _put_load(plan: LoadPlan, request: Request, stores: ExportStores, on_part: OnPart, *, resumed: bool) -> Manifest:
+    """Put the missing parts of a load, its manifest last; a table that cannot be exported does not stop the others."""
     objects: list[LoadedObject] = []
     failed: dict[str, TerminalError] = {}
-    tables = _tables(request, stores, failed)
-    said = [*begun.said, *(each for table in tables for each in table.said)]
-    graves: dict[str, Part] = {}
-    if begun.keys:
-        sound = [table.dataset for table in tables]
-        graves = bury_deleted(stores.source, stores.loads, sound, begun, many=request.many_deleted)
+    tables = _readable_tables(request, stores, failed)
+    warnings = [*plan.warnings, *(each for table in tables for each in table.warnings)]
+    tombstones: dict[str, Part] = {}
+    if plan.keys:
+        readable = [table.dataset for table in tables]
+        tombstones = put_tombstones(stores.source, stores.loads, readable, plan, many=request.many_deleted)
     for dataset in (table.dataset for table in tables):
         try:
             late = (
-                late_rows(stores.source, stores.loads, dataset, begun, request.lag) if begun.mode != "day" else Late()
+                find_late_rows(stores.source, stores.loads, dataset, plan, request.lag)
+                if plan.mode != "day"
+                else LateRows()
             )
-            said += late.said
-            rows = _table(dataset, begun, late, request, stores, resumed=resumed)
-            grave = late.graves or graves.get(dataset.name)
-            for part in chain([grave] if grave else [], rows):
+            warnings += late.warnings
+            rows = _put_table(dataset, plan, late, request, stores, resumed=resumed)
+            deleted = late.tombstones or tombstones.get(dataset.name)
+            for part in chain([deleted] if deleted else [], rows):
                 objects.append(part.stored)
-                tell(part)
+                on_part(part)
         except TerminalError as error:
             failed[dataset.name] = error
     if failed:
-        raise SourceError(_said(begun, failed))
-    promises = begun.begun_at if request.mode != "day" else None
+        raise SourceError(_incomplete(plan, failed))
+    watermark = plan.begun_at if request.mode != "day" else None
     return stores.loads.finish(
         Manifest(
-            name=begun.name,
-            mode=begun.mode,
-            finished_at=_text(stores.source.now()),
-            datasets=begun.datasets,
+            name=plan.name,
+            mode=plan.mode,
+            finished_at=_iso(stores.source.now()),
+            datasets=plan.datasets,
             objects=tuple(objects),
-            watermarks=dict.fromkeys(begun.datasets, promises) if promises else {},
-            newest=begun.newest,
-            warnings=tuple(said),
+            watermarks=dict.fromkeys(plan.datasets, watermark) if watermark else {},
+            newest=plan.newest,
+            warnings=tuple(warnings),
         )
     )
 
 
-def _tables(request: Request, stores: ExportStores, failed: dict[str, TerminalError]) -> list[SourceTable]:
-    """The tables that can be read, as they are by now; the others are noted with why they cannot."""
+def _readable_tables(request: Request, stores: ExportStores, failed: dict[str, TerminalError]) -> list[SourceTable]:
+    """Read the columns of the tables; those that cannot be exported go into `failed`."""
     tables = []
     for dataset in request.datasets:
         try:
@@ -133,55 +173,55 @@ def _tables(request: Request, stores: ExportStores, failed: dict[str, TerminalEr
     return tables
 
 
-def _said(begun: Begun, failed: Mapping[str, TerminalError]) -> str:
+def _incomplete(plan: LoadPlan, failed: Mapping[str, TerminalError]) -> str:
     each = "; ".join(str(error) if name in str(error) else f"{name}: {error}" for name, error in failed.items())
-    load = f"the load {begun.name.load_id} of {begun.name.day}"
+    load = f"the load {plan.name.load_id} of {plan.name.day}"
     return f"{load} is not complete, as not all of its tables could be exported ({each}). Mend it, and export again"
 
 
-def _begin(request: Request, stores: ExportStores) -> tuple[Begun, bool]:
-    """The load to work on, and whether it was begun before."""
+def _begin_or_resume(request: Request, stores: ExportStores) -> tuple[LoadPlan, bool]:
+    """Find the load to resume, or begin one; whether it is resumed."""
     now = stores.source.now()
     if request.day and request.day > now.date():
         raise SourceError(f"the day {request.day} has not begun")
     day = request.day or now.date()
     names = tuple(dataset.name for dataset in request.datasets)
-    begun = Begun(
-        LoadName(day.isoformat(), ""), request.mode, names, _text(now), keys=request.keys, token_key=stores.key.id
+    plan = LoadPlan(
+        LoadName(day.isoformat(), ""), request.mode, names, _iso(now), keys=request.keys, token_key=stores.key.id
     )
-    if unfinished := stores.loads.unfinished(begun):
+    if unfinished := stores.loads.unfinished(plan):
         return unfinished, True
-    times, marks = dict(_times(request, stores, now)), stores.loads.marks(names)
-    said = [each for name, of in times.items() for each in said_of(name, of, now, marks.get(name))]
-    said += said_of_zone([name for name, of in times.items() if of.local], stores.source.seconds_ahead())
-    newest = {name: _text(of.past) for name, of in times.items() if of.past}
-    begun = replace(begun, newest=newest, said=tuple(said))
+    times, watermarks = dict(_times(request, stores, now)), stores.loads.watermarks(names)
+    warnings = [each for name, of in times.items() for each in clock_warnings(name, of, now, watermarks.get(name))]
+    warnings += zone_warnings([name for name, of in times.items() if of.local], stores.source.seconds_ahead())
+    newest = {name: _iso(of.past) for name, of in times.items() if of.past}
+    plan = replace(plan, newest=newest, warnings=tuple(warnings))
     if request.mode != "day":
-        since = {name: _text(mark.began - request.lag) for name, mark in marks.items()}
-        begun = replace(
-            begun,
+        since = {name: _iso(watermark.began - request.lag) for name, watermark in watermarks.items()}
+        plan = replace(
+            plan,
             since=since if request.mode == "incremental" else {},
-            follows={name: mark.load_id for name, mark in marks.items()},
-            late={name: _text(mark.late_from(request.lag)) for name, mark in marks.items()},
+            follows={name: watermark.load_id for name, watermark in watermarks.items()},
+            late={name: _iso(watermark.late_from(request.lag)) for name, watermark in watermarks.items()},
         )
-    return stores.loads.begin(begun, now), False
+    return stores.loads.begin(plan, now), False
 
 
-def _times(request: Request, stores: ExportStores, now: datetime) -> Iterator[tuple[str, Times]]:
-    """What the times of each table are like, but of those that cannot be read: that is told when they are to be."""
+def _times(request: Request, stores: ExportStores, now: datetime) -> Iterator[tuple[str, ChangeTimes]]:
+    """Read the figures of `updated_at` of each table; one that cannot be read fails later, when it is exported."""
     for dataset in request.datasets:
         with suppress(SourceError):
             yield dataset.name, stores.source.times(dataset, now)
 
 
-def _table(
-    dataset: Dataset, begun: Begun, late: Late, request: Request, stores: ExportStores, *, resumed: bool
+def _put_table(
+    dataset: Dataset, plan: LoadPlan, late: LateRows, request: Request, stores: ExportStores, *, resumed: bool
 ) -> Iterator[Part]:
-    """Put what is not there yet of the rows of one table, and yield every part of them."""
-    window = _window(dataset, begun, late)
+    """Put the missing parts of one table, and yield all of its parts."""
+    window = _window(dataset, plan, late)
     after: tuple[int, ...] = ()
     for number in count(1):
-        raw = RawObject(dataset.name, begun.name.day, begun.name.load_id, f"{number:04d}")
+        raw = RawObject(dataset.name, plan.name.day, plan.name.load_id, f"{number:04d}")
         part, rest = (stores.loads.part(raw) if resumed else None), None
         if part is None:
             page = stores.source.rows(dataset, window, after, limit=request.part_rows)
@@ -191,17 +231,17 @@ def _table(
             rest = None if page.more else page.last
         yield part
         if part.last == rest:
-            return  # it was the rest of the table, also where it is another's page that ends there
+            return  # the end of the table, also where another worker has put that part
         after = part.last
 
 
-def _window(dataset: Dataset, begun: Begun, late: Late) -> Window:
-    if begun.mode == "day":
-        begin = datetime.combine(date.fromisoformat(begun.name.day), time(), UTC)
+def _window(dataset: Dataset, plan: LoadPlan, late: LateRows) -> Window:
+    if plan.mode == "day":
+        begin = datetime.combine(date.fromisoformat(plan.name.day), time(), UTC)
         return Window(begin, begin + timedelta(days=1))
-    since = begun.since.get(dataset.name)
+    since = plan.since.get(dataset.name)
     return Window(datetime.fromisoformat(since), also=late.keys) if since and not late.everything else Window()
 
 
-def _text(moment: datetime) -> str:
+def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")

@@ -1,7 +1,7 @@
-"""Columns whose values only the name of a file has, as Hive and Spark write them: ``country=DE/part-0.parquet``.
+"""Hive partition columns in the key of a file, as Spark writes them: ``country=DE/part-0.parquet``.
 
-Each part of a name of the form ``column=value`` is a column of one text: percent-encoded, and of Hive's own word for
-null. What the file has as well must be the same in every row.
+Each part of a key of the form ``column=value`` is a column of one text: percent-encoded, with Hive's own word for null.
+A column that the file has too must have the same value in every row.
 """
 
 from __future__ import annotations
@@ -19,11 +19,22 @@ _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 class PathError(Exception):
-    """The name of a file says what the file contradicts; quotes no value."""
+    """Raised when the key of a file contradicts itself or the file; quotes no value."""
 
 
 def columns_of(key: str) -> dict[str, str | None]:
-    """The columns that a file's name has, named as those of a file are, each with its value; raises `PathError`."""
+    """Parse the partition columns of a key.
+
+    Returns
+    -------
+    dict of str to str or None
+        Value by column, named as the columns of a file are; None for null.
+
+    Raises
+    ------
+    PathError
+        The key has several values of one column.
+    """
     found: dict[str, str | None] = {}
     for part in key.split("/")[1:-1]:
         if pair := _PAIR.fullmatch(part):
@@ -36,16 +47,27 @@ def columns_of(key: str) -> dict[str, str | None]:
 
 
 def with_columns(file: pl.LazyFrame, columns: dict[str, str | None]) -> pl.LazyFrame:
-    """The file with the columns of its name as text where it lacks them; raises `PathError` where it says otherwise."""
-    there = file.collect_schema()
-    for name in columns.keys() & set(there):
-        if there[name].is_nested() or not _agrees(file, name, columns[name]):
+    """Add the partition columns of its key to a file, as text, where it lacks them.
+
+    Returns
+    -------
+    polars.LazyFrame
+        The columns of the file, then those of its key.
+
+    Raises
+    ------
+    PathError
+        A row has another value than the key.
+    """
+    schema = file.collect_schema()
+    for name in columns.keys() & set(schema):
+        if schema[name].is_nested() or not _agrees(file, name, columns[name]):
             raise PathError(
                 f"its name says {without_numbers(name)}, and rows of it say another value; expected the same, or only "
                 "one of both"
             )
     return file.with_columns(
-        pl.lit(value, dtype=pl.String).alias(name) for name, value in columns.items() if name not in there
+        pl.lit(value, dtype=pl.String).alias(name) for name, value in columns.items() if name not in schema
     )
 
 
@@ -54,7 +76,7 @@ def _agrees(file: pl.LazyFrame, name: str, value: str | None) -> bool:
     if value is None:
         return bool(file.select(column.is_null().all()).collect().item())
     kind = file.collect_schema()[name]
-    said = pl.lit(value, dtype=pl.String)
+    expected = pl.lit(value, dtype=pl.String)
     # 07 is 7 where the column has numbers.
-    same = column == said.cast(kind, strict=False) if kind.is_numeric() else column.cast(pl.String) == said
+    same = column == expected.cast(kind, strict=False) if kind.is_numeric() else column.cast(pl.String) == expected
     return bool(file.select(same.fill_null(value=False).all()).collect().item())

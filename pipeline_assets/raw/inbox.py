@@ -1,11 +1,11 @@
-"""From a Parquet file that somebody else delivers to raw objects without personal data, as a load of its own.
+"""Inbox: Parquet files from other teams, masked and written to raw as a load of their own each.
 
-What is asked of a file here is only what masking needs: that it can be read, that it belongs to a dataset, and that its
-columns of numbers can be read as text. All else is for the rules of curation, which see rows without numbers.
+A file is refused only for what masking needs: it can be read, it belongs to a dataset, and its columns of numbers can
+be read as text. The rules of curation judge all else, on masked rows.
 
-The order of the steps is what nothing depends on being lucky for: raw objects, manifest, receipt, and only then is the
-file deleted. A delivery that finds the receipt deletes the file again. A refused file stays where it is, encrypted,
-until it expires; the quarantine has a document that says why, without a value of it.
+Crash-safe order: raw objects, manifest, receipt, and only then is the file deleted. A redelivery that finds the receipt
+deletes the file again. A refused file stays in the inbox, encrypted, until it expires; the quarantine has a document
+that says why and quotes no value.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.context import MASKED
 from pipeline_assets.privacy.masking import UnmaskableError, mask
 from pipeline_assets.raw.hive_paths import PathError, columns_of, with_columns
-from pipeline_assets.raw.loads import Begun
+from pipeline_assets.raw.loads import LoadPlan
 from pipeline_assets.raw.stores import INBOX, InboxStores
 from pipeline_assets.storage.bucket import GoneError
 
-#: Accounts for what arrived, by the day it arrived.
+#: Asset of the files that arrived, by UTC day of arrival.
 LANDED = "inbox/landed"
 PART_ROWS = 1_000_000
-#: What a file may have, in bytes; it has to fit on the disk of a function.
+#: Bytes; a file has to fit on the disk of a function.
 LARGEST_OBJECT = 1 << 30
 _DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 _PLACE = "<dataset>/<any name>.parquet"
@@ -52,7 +52,7 @@ _MICROSECONDS = 1_000
 
 
 class _RefusedError(Exception):
-    """The file cannot be masked and so goes nowhere; names no value. `rows` is how many it has, where that is known."""
+    """Raised when a file cannot be masked; quotes no value. `rows` is how many it has, 0 where that is unknown."""
 
     def __init__(self, rule: str, why: str, rows: int = 0) -> None:
         super().__init__(why)
@@ -61,48 +61,62 @@ class _RefusedError(Exception):
 
 
 class InboxFlow(ObjectFlow[InboxStores, Receipt]):
-    """Flow of foreign files."""
+    """Flow of files that others deliver."""
 
     name = INBOX
-    #: What a file can be refused by.
+    #: Rules that a file can be refused by.
     rule_names = ("place", "size", "readable", "schema", "present")
 
     def work(self, version: ObjectVersion, stores: InboxStores, attempt: Attempt) -> Receipt:
-        """Pass one file on without personal data, leave its receipt and delete it; repeated, it changes nothing.
+        """Mask one file into a load, record its receipt and delete it; idempotent.
 
-        A redo tries a refused file again, as a new run, while it is there.
+        Parameters
+        ----------
+        version
+            The object version in the inbox.
+        stores
+            Stores of the inbox.
+        attempt
+            Time budget and options. A redo replays a refused file, as a new run, while it is there.
+
+        Returns
+        -------
+        Receipt
+            Its receipt, the earlier one where there is nothing left to do.
         """
-        # Everywhere but in the inbox itself, a file goes by its name without the numbers in it, and has its id by that.
-        told = structs.replace(version, key=without_numbers(version.key))
-        earlier = stores.ledger.receipt(told.id)
+        # Everywhere but in the inbox itself a file is named without the numbers in its key, and its id is made of that.
+        masked = structs.replace(version, key=without_numbers(version.key))
+        earlier = stores.ledger.receipt(masked.id)
         if earlier and not (attempt.redo and earlier.refused):
-            return _done(earlier, version, stores, report=attempt.report)
-        attempt.budget.check(INBOX, told.uri)
+            return _record_and_delete(earlier, version, stores, report=attempt.report)
+        attempt.budget.check(INBOX, masked.uri)
         started, run = time.monotonic(), earlier.run + 1 if earlier else 1
         try:
-            rows, refused = _pass_on(version, told, stores), ""
+            rows, refused = _write_load(version, masked, stores), ""
             counts = Counts(received=rows, accepted=rows)
         except GoneError as error:
             # Another delivery may have been quicker: it deletes a file only once its receipt is there.
-            if there := stores.ledger.receipt(told.id):
-                return _done(there, version, stores, report=attempt.report)
-            refused, counts = _keep(told, run, _RefusedError("present", str(error)), stores)
+            if other := stores.ledger.receipt(masked.id):
+                return _record_and_delete(other, version, stores, report=attempt.report)
+            refused, counts = _quarantine_file(masked, run, _RefusedError("present", str(error)), stores)
         except _RefusedError as error:
-            refused, counts = _keep(told, run, error, stores)
-        receipt = _done(_receipt(told, run, counts, refused, started), version, stores, report=attempt.report)
+            refused, counts = _quarantine_file(masked, run, error, stores)
+        receipt = _record_and_delete(
+            _receipt(masked, run, counts, refused, started), version, stores, report=attempt.report
+        )
         if run > 1:
-            # Only here: a function, which never works a file through again, may not look into the quarantine.
-            stores.quarantine.drop_earlier_runs(told, run)
+            # Only then: a function, which never replays a file, may not list the quarantine.
+            stores.quarantine.drop_earlier_runs(masked, run)
         return receipt
 
 
 INBOX_FLOW = InboxFlow()
 
 
-def _pass_on(version: ObjectVersion, told: ObjectVersion, stores: InboxStores) -> int:
-    """Put the file's rows into raw as a load of its own, and return how many there are."""
+def _write_load(version: ObjectVersion, masked: ObjectVersion, stores: InboxStores) -> int:
+    """Put the file's rows into raw as a load of its own; the number of its rows."""
     if re.search(MASKED, version.key):
-        # It is looked for by what its receipt calls it, and that is the name of no object.
+        # The name in its receipt would be that of no object, and no operator would find it.
         raise _RefusedError("place", "its name is told without the number in it; deliver it again under another name")
     dataset = _DATASETS.get(version.key.partition("/")[0])
     if dataset is None or not version.key.endswith(".parquet"):
@@ -110,23 +124,23 @@ def _pass_on(version: ObjectVersion, told: ObjectVersion, stores: InboxStores) -
         raise _RefusedError("place", f"it is not where a file is looked for; expected {_PLACE}, of {known}")
     if version.size > LARGEST_OBJECT:
         raise _RefusedError("size", f"it has {version.size} bytes; expected at most {LARGEST_OBJECT}")
-    with _opened(version, told, stores) as file:
+    with _open_parquet(version, masked, stores) as file:
         rows = _rows(file)
         slices = [file.slice(first, PART_ROWS) for first in range(0, rows, PART_ROWS)]
         for rest in slices or [file]:
-            # What cannot be read or masked is found out before anything is put.
-            _masked(rest, dataset, stores, rows)
-        begun = _begin(told, dataset, stores)
+            # A file that cannot be read or masked is refused before anything is put.
+            _mask(rest, dataset, stores, rows)
+        plan = _begin_load(masked, dataset, stores)
         parts = []
         for number, part in enumerate(slices, start=1):
-            raw = RawObject(dataset.name, begun.name.day, begun.name.load_id, f"{number:04d}")
-            parts.append(stores.loads.put_part(raw, _masked(part, dataset, stores, rows)))
+            raw = RawObject(dataset.name, plan.name.day, plan.name.load_id, f"{number:04d}")
+            parts.append(stores.loads.put_part(raw, _mask(part, dataset, stores, rows)))
     stores.loads.finish(
         Manifest(
-            name=begun.name,
+            name=plan.name,
             mode="inbox",
             finished_at=iso_utc(datetime.now(UTC)),
-            datasets=begun.datasets,
+            datasets=plan.datasets,
             objects=tuple(part.stored for part in parts),
             watermarks={},
         )
@@ -134,26 +148,26 @@ def _pass_on(version: ObjectVersion, told: ObjectVersion, stores: InboxStores) -
     return rows
 
 
-def _begin(version: ObjectVersion, dataset: Dataset, stores: InboxStores) -> Begun:
-    """The file's load: its id is the time of its event, down to a millisecond, and then told by its own id."""
+def _begin_load(version: ObjectVersion, dataset: Dataset, stores: InboxStores) -> LoadPlan:
+    """Begin the file's load: its id is the time of its event to the millisecond, and three digits of the file's id."""
     moment = datetime.fromisoformat(version.event_time)
     moment = moment.replace(microsecond=moment.microsecond // _MICROSECONDS * _MICROSECONDS)
     moment += timedelta(microseconds=int(version.id[:8], 16) % _MICROSECONDS)
     day = version.arrival_day
-    begun = Begun(LoadName(day, ""), "inbox", (dataset.name,), version.event_time, source=version.id)
-    return stores.loads.begin(begun, moment)
+    plan = LoadPlan(LoadName(day, ""), "inbox", (dataset.name,), version.event_time, source=version.id)
+    return stores.loads.begin(plan, moment)
 
 
 @contextmanager
-def _opened(version: ObjectVersion, told: ObjectVersion, stores: InboxStores) -> Iterator[pl.LazyFrame]:
-    """The file as a plan to read it, its columns named as in a spec, in lower case; it is on disk meanwhile."""
+def _open_parquet(version: ObjectVersion, masked: ObjectVersion, stores: InboxStores) -> Iterator[pl.LazyFrame]:
+    """Download the file and scan it lazily, its columns named as in a spec, with those of its key."""
     with tempfile.TemporaryDirectory(prefix="cesta-inbox-") as directory:
         path = Path(directory) / "file.parquet"
         try:
             stores.storage.bucket(version.bucket).download(version, path)
         except TransientError as error:
-            raise TransientError(without_numbers(str(error)), flow=INBOX, object_uri=told.uri) from None
-        with _readable():
+            raise TransientError(without_numbers(str(error)), flow=INBOX, object_uri=masked.uri) from None
+        with _translate_errors():
             file = pl.scan_parquet(path)
             names = file.collect_schema().names()
         lower = [clean_column(name) for name in names]
@@ -161,7 +175,7 @@ def _opened(version: ObjectVersion, told: ObjectVersion, stores: InboxStores) ->
             raise _RefusedError("schema", f"it has the column {without_numbers(twice)} more than once")
         named = file.rename(dict(zip(names, lower, strict=True)))
         try:
-            with _readable():
+            with _translate_errors():
                 placed = with_columns(named, columns_of(version.key))
         except PathError as error:
             raise _RefusedError("schema", str(error), _rows(named)) from None
@@ -169,12 +183,12 @@ def _opened(version: ObjectVersion, told: ObjectVersion, stores: InboxStores) ->
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
-    """Turn what the reader says, which may quote the file, into a sentence that does not."""
+def _translate_errors() -> Iterator[None]:
+    """Translate errors of the Parquet reader, which may quote the file, into refusals that do not."""
     try:
         yield
     except pl.exceptions.DuplicateError as error:
-        # The library's words are the name of the column; a name may hold a number.
+        # The message quotes the name of the column, which may hold a number.
         name = without_numbers(str(error).partition("'")[2].rpartition("'")[0])
         raise _RefusedError("schema", f"it has the column {name} more than once") from None
     # The reader panics over some damaged files.
@@ -183,19 +197,19 @@ def _readable() -> Iterator[None]:
 
 
 def _rows(file: pl.LazyFrame) -> int:
-    with _readable():
+    with _translate_errors():
         return int(file.select(pl.len()).collect().item())
 
 
-def _masked(rows: pl.LazyFrame, dataset: Dataset, stores: InboxStores, total: int) -> pl.DataFrame:
+def _mask(rows: pl.LazyFrame, dataset: Dataset, stores: InboxStores, total: int) -> pl.DataFrame:
     try:
-        with _readable():
+        with _translate_errors():
             return mask(rows.collect(), dataset, stores.key)
     except UnmaskableError as error:
         raise _RefusedError("schema", str(error), total) from None
 
 
-def _keep(version: ObjectVersion, run: int, error: _RefusedError, stores: InboxStores) -> tuple[str, Counts]:
+def _quarantine_file(version: ObjectVersion, run: int, error: _RefusedError, stores: InboxStores) -> tuple[str, Counts]:
     refused = f"{version.key}: {error}"
     stores.quarantine.keep_file(version, run, error.rule, refused, "")
     return refused, Counts(received=error.rows, quarantined=error.rows)
@@ -216,10 +230,10 @@ def _receipt(version: ObjectVersion, run: int, counts: Counts, refused: str, sta
     )
 
 
-def _done(receipt: Receipt, source: ObjectVersion, stores: InboxStores, *, report: bool) -> Receipt:
-    """Record the receipt, and then delete this version of the file; other versions have events of their own."""
+def _record_and_delete(receipt: Receipt, source: ObjectVersion, stores: InboxStores, *, report: bool) -> Receipt:
+    """Record the receipt, then delete this version of the file; other versions have events of their own."""
     stores.ledger.record(receipt, report=report)
-    # Without a version, what would be deleted may be a newer file: it is left to expire.
+    # Without a version id the delete could hit a newer file: it is left to expire.
     if not receipt.refused and source.version_id:
         try:
             stores.storage.bucket(source.bucket).delete(source.key, source.version_id)

@@ -1,4 +1,4 @@
-"""MySQL and MariaDB as a source, read through connectorx."""
+"""MySQL and MariaDB as a source, through connectorx."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import polars as pl
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.raw.engines import NO_KEY, SourceColumn, quoted, told, tuples
+from pipeline_assets.raw.engines import NO_KEY, SourceColumn, quoted, redact_message, tuples
 from pipeline_assets.raw.errors import SourceError
 
 #: Below the years that MySQL has lie its days of no calendar, such as 0000-00-00.
@@ -18,11 +18,11 @@ _DAY = "[1-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
 
 
 class MySql:
-    """MySQL or MariaDB, through connectorx, which binds no parameters."""
+    """Engine for MySQL and MariaDB, through connectorx, which binds no parameters."""
 
     now = "DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f')"
     #: The session's zone is set to UTC, so the server's own is asked for.
-    ahead = "TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone))"
+    zone_offset = "TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone))"
     #: Each value of these types comes as it is: whole numbers, floating ones, text and bytes.
     _plain = frozenset(
         [
@@ -78,14 +78,27 @@ class MySql:
         password = urlsplit(url).password or ""
         self._url, self._secrets = url, [secret for secret in (password, unquote(password)) if secret]
 
-    def read(self, statement: str, asked: str) -> pl.DataFrame:
-        """What a statement gives."""
+    def read(self, statement: str, subject: str) -> pl.DataFrame:
+        """Run a query.
+
+        Returns
+        -------
+        polars.DataFrame
+            The columns of the statement.
+
+        Raises
+        ------
+        TransientError
+            The server cannot be reached, or says that it will answer later.
+        SourceError
+            It refuses the statement, or the driver cannot read a value.
+        """
         try:
             return self._run(statement)
         except TransientError as error:
-            raise TransientError(f"the source database did not answer for {asked} as it should: {error}") from None
+            raise TransientError(f"the source database did not answer for {subject} as it should: {error}") from None
         except SourceError as error:
-            raise SourceError(f"the source database does not give {asked}: {error}") from None
+            raise SourceError(f"the source database does not give {subject}: {error}") from None
 
     def _run(self, statement: str, *, again: bool = True) -> pl.DataFrame:
         try:
@@ -96,15 +109,15 @@ class MySql:
             # Where its Rust code gives up, connectorx raises what is no Exception.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            said = str(error)
-        if state := self._state.search(said):
+            message = str(error)
+        if state := self._state.search(message):
             passing = state[2] in self._passing_states or int(state[1]) in self._passing_errors
-            raise (TransientError if passing else SourceError)(self._told(said, statement))
+            raise (TransientError if passing else SourceError)(self._redact(message, statement))
         if again:
-            # Not a word of the server: it is gone, or there is a value that the driver cannot read.
+            # No message of the server: it is gone, or the driver cannot read a value.
             if self._answers():
                 return self._run(statement, again=False)
-            raise TransientError(self._told(said, statement))
+            raise TransientError(self._redact(message, statement))
         raise SourceError("its driver cannot read a value of it")
 
     def _answers(self) -> bool:
@@ -115,15 +128,15 @@ class MySql:
                 raise
             return False
 
-    def _told(self, said: str, statement: str) -> str:
+    def _redact(self, message: str, statement: str) -> str:
         for secret in self._secrets:
-            said = said.replace(secret, "***")
-        return told(said, statement)
+            message = message.replace(secret, "***")
+        return redact_message(message, statement)
 
     def columns(self, table: str) -> list[SourceColumn]:
-        """The columns of a table, in order."""
-        wanted = ("column_name", "column_type", "is_nullable")
-        listed = ", ".join(f"CAST({name} AS CHAR) AS c{place}" for place, name in enumerate(wanted))
+        """Read the columns of a table, in order."""
+        fields = ("column_name", "column_type", "is_nullable")
+        listed = ", ".join(f"CAST({name} AS CHAR) AS c{place}" for place, name in enumerate(fields))
         statement = (
             f"SELECT {listed} FROM information_schema.columns WHERE table_schema = DATABASE() "  # noqa: S608
             f"AND table_name = '{table}' ORDER BY ordinal_position"
@@ -132,39 +145,39 @@ class MySql:
         return [SourceColumn(name.lower(), name, kind.lower(), null == "YES") for name, kind, null in rows]
 
     def read_as(self, column: SourceColumn) -> str:
-        """The expression by which a column is read whatever is in it."""
+        """Expression that reads a column whatever values it has."""
         if column.base in self._plain:
-            return quoted(column.written)
+            return quoted(column.source_name)
         if column.base == "bit":
-            return f"CAST({quoted(column.written)} AS UNSIGNED)"
+            return f"CAST({quoted(column.source_name)} AS UNSIGNED)"
         return self.as_text(column)
 
     def as_text(self, column: SourceColumn) -> str:
-        """The expression for the values of a column as text."""
+        """Expression for the values of a column as text."""
         function = "ST_AsText({})" if column.base in self._shapes else "CAST({} AS CHAR)"
-        return function.format(quoted(column.written))
+        return function.format(quoted(column.source_name))
 
     def microseconds(self, column: SourceColumn) -> str | None:
-        """The expression for a time as microseconds since 1970: a text takes its reader a third of all time."""
-        name = quoted(column.written)
+        """Expression for a time as microseconds since 1970: parsing texts takes a third of all time."""
+        name = quoted(column.source_name)
         if column.base not in self._moments or column.nullable:
             return None
         real = f"{name} >= '{_FIRST_DAY}' AND DAY({name}) BETWEEN 1 AND DAY(LAST_DAY({name}))"
         return f"CASE WHEN {real} THEN TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {name}) END"
 
-    def in_order(self, column: SourceColumn, table: str) -> str:  # noqa: ARG002 - the types say it here
-        """The expression of whole numbers by which rows are ordered."""
+    def sort_key(self, column: SourceColumn, table: str) -> str:  # noqa: ARG002 - the types say it here
+        """Sort key of rows and pages, an expression of whole numbers."""
         if column.base in self._whole and "unsigned" not in column.type and not column.nullable:
-            return quoted(column.written)
-        return f"COALESCE(CAST({quoted(column.written)} AS SIGNED), {NO_KEY})"
+            return quoted(column.source_name)
+        return f"COALESCE(CAST({quoted(column.source_name)} AS SIGNED), {NO_KEY})"
 
     def untimed(self, column: SourceColumn) -> str:
-        """The condition of a row that says no time at which it was changed."""
-        name = quoted(column.written)
+        """Condition of rows without a readable time of change."""
+        name = quoted(column.source_name)
         if column.base in self._times:
             return f"{name} IS NULL OR {name} < '{_FIRST_DAY}'"
         return f"{name} IS NULL OR CAST({name} AS CHAR) NOT REGEXP '^{_DAY}'"
 
-    def among(self, columns: Sequence[str], keys: Sequence[Sequence[int]]) -> str:
-        """The condition that a row has one of some keys."""
+    def has_key(self, columns: Sequence[str], keys: Sequence[Sequence[int]]) -> str:
+        """Condition of rows that have one of some keys."""
         return f"({', '.join(columns)}) IN ({tuples(keys)})"

@@ -1,7 +1,7 @@
-"""Rows that say an earlier time of change than they did to a load before, as where clocks of two zones write a table.
+"""Rows whose `updated_at` went back since an earlier load, as where clocks of two zones write a table.
 
-Of two versions of a row the one with the later time counts, so what such a row says now would be outdone by what it
-said before. So its load buries what loads before have read of it, as of a row that is gone, and reads it once more.
+Of two versions of a row the one with the later time wins, so the present one would lose to the one exported before. So
+the load puts a tombstone for the earlier versions, as for a deleted row, and exports the row once more.
 """
 
 from __future__ import annotations
@@ -13,21 +13,40 @@ import polars as pl
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.layout import DELETED, RawObject, load_id_in, recent_prefix
-from pipeline_assets.raw.loads import Begun, Loads
+from pipeline_assets.raw.loads import LoadPlan, Loads
 from pipeline_assets.raw.tables import UPDATED_AT
 
 DELETED_AT = "deleted_at"
 
 
-def set_back(loads: Loads, dataset: Dataset, begun: Begun, now: pl.DataFrame, snapshot: str | None) -> pl.DataFrame:
-    """The keys, in order, of rows whose time is earlier `now` than when a load last wrote it down.
+def set_back_keys(
+    loads: Loads, dataset: Dataset, plan: LoadPlan, now: pl.DataFrame, snapshot: str | None
+) -> pl.DataFrame:
+    """Find the keys of rows whose `updated_at` is earlier now than in the latest snapshot that has them.
 
-    Loads from that of a `snapshot` of all keys on are asked, or where there is none from the one this one follows on.
+    Parameters
+    ----------
+    loads
+        Loads of the raw bucket.
+    dataset
+        The table's dataset.
+    plan
+        The load.
+    now
+        Snapshot of this load: the columns of the key (Int64), and `updated_at` (String).
+    snapshot
+        Key of the snapshot of all keys from whose load on earlier ones are read; None for the load that this one
+        follows.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of the key, in its order.
     """
-    first = load_id_in(snapshot) if snapshot else begun.follows.get(dataset.name, begun.name.load_id)
+    first = load_id_in(snapshot) if snapshot else plan.follows.get(dataset.name, plan.name.load_id)
     recent = loads.keys(recent_prefix(dataset.name))
-    asked = [key for key in recent if first <= load_id_in(key) < begun.name.load_id]
-    frames = [loads.frame(key) for key in [*([snapshot] if snapshot else []), *asked]]
+    earlier = [key for key in recent if first <= load_id_in(key) < plan.name.load_id]
+    frames = [loads.frame(key) for key in [*([snapshot] if snapshot else []), *earlier]]
     known = [frame for frame in frames if UPDATED_AT in frame.columns]
     if not known:
         return now.select(dataset.key).clear()
@@ -36,12 +55,12 @@ def set_back(loads: Loads, dataset: Dataset, begun: Begun, now: pl.DataFrame, sn
     return both.filter(pl.col(UPDATED_AT) < pl.col(f"{UPDATED_AT}_right")).select(dataset.key).sort(dataset.key)
 
 
-def tombstones(dataset: Dataset, begun: Begun) -> RawObject:
-    """The object of a load's tombstones for a table."""
-    return RawObject(dataset.name, begun.name.day, begun.name.load_id, DELETED)
+def tombstone_object(dataset: Dataset, plan: LoadPlan) -> RawObject:
+    """Raw object of a load's tombstones for a table."""
+    return RawObject(dataset.name, plan.name.day, plan.name.load_id, DELETED)
 
 
-def buried(keys: pl.DataFrame, begun: Begun) -> pl.DataFrame:
-    """Tombstones for keys, as of the second before their load began."""
-    moment = begun.name.began.replace(microsecond=0) - timedelta(microseconds=1)
+def tombstone_rows(keys: pl.DataFrame, plan: LoadPlan) -> pl.DataFrame:
+    """Tombstones for keys, as of the second before their load began: the keys, and `deleted_at` (UTC)."""
+    moment = plan.name.began.replace(microsecond=0) - timedelta(microseconds=1)
     return keys.with_columns(pl.lit(moment).cast(FRAME_TYPES["datetime"]).alias(DELETED_AT))

@@ -1,4 +1,4 @@
-"""A SQLite file as a source, read through Python's own module."""
+"""SQLite file as a source, through the standard library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.raw.engines import NO_KEY, SourceColumn, quoted, told, tuples
+from pipeline_assets.raw.engines import NO_KEY, SourceColumn, quoted, redact_message, tuples
 from pipeline_assets.raw.errors import SourceError
 
 _AT_A_TIME = 50_000
@@ -20,11 +20,11 @@ _EXACT = 2**53
 
 
 class Sqlite:
-    """A SQLite file, through Python's own module: a column has no type there, only each of its values has."""
+    """Engine for a SQLite file: types belong to values there, not to columns."""
 
     now = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
-    ahead = "0"
-    #: What another process may be at, and what a machine may lack for a while.
+    zone_offset = "0"
+    #: Error codes that pass: another process is at work, or the machine lacks something for a while.
     _passing = frozenset(
         {
             sqlite3.SQLITE_BUSY,
@@ -41,26 +41,41 @@ class Sqlite:
     def __init__(self, path: str) -> None:
         if not Path(path).is_file():
             raise SourceError(f"there is no SQLite database at {path}")
-        #: Whether a column of a table has whole numbers alone, asked once: it is a look at all of them.
+        #: Whether a column has whole numbers alone, asked once: it is a scan of all of them.
         self._whole: dict[tuple[str, str], bool] = {}
         self._uri = f"{Path(path).absolute().as_uri()}?mode=rw"
 
-    def read(self, statement: str, asked: str) -> pl.DataFrame:
-        """What a statement gives."""
+    def read(self, statement: str, subject: str) -> pl.DataFrame:
+        """Run a query.
+
+        Returns
+        -------
+        polars.DataFrame
+            The columns of the statement, each in the type that holds all of its values.
+
+        Raises
+        ------
+        TransientError
+            The file is locked, or the machine lacks what it needs for a while.
+        SourceError
+            The statement fails whenever it is run.
+        """  # noqa: DOC501 - what is raised again is caught below
         try:
             try:
                 return self._run(statement, str)
             except sqlite3.OperationalError as error:
-                # A text that is none in UTF-8 has no code of its own; told apart value by value, reading takes longer.
+                # Text that is not UTF-8 has no code of its own; to decode value by value takes longer.
                 if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in self._passing:
                     raise
                 return self._run(statement, _text_or_bytes)
         except sqlite3.Error as error:
-            said = f"{type(error).__name__}: {told(str(error), statement)}"
+            message = f"{type(error).__name__}: {redact_message(str(error), statement)}"
             # The lowest byte of a code is its class.
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in self._passing:
-                raise TransientError(f"the source database did not answer for {asked} as it should: {said}") from None
-            raise SourceError(f"the source database does not give {asked}: {said}") from None
+                raise TransientError(
+                    f"the source database did not answer for {subject} as it should: {message}"
+                ) from None
+            raise SourceError(f"the source database does not give {subject}: {message}") from None
 
     def _run(self, statement: str, read: Callable[[bytes], str | bytes]) -> pl.DataFrame:
         with closing(sqlite3.connect(self._uri, uri=True)) as database:
@@ -68,29 +83,29 @@ class Sqlite:
             cursor = database.execute(statement)
             names = [description[0] for description in cursor.description]
             frames = list(_frames(cursor, names))
-        return pl.DataFrame([_joined(name, [frame[name] for frame in frames]) for name in names])
+        return pl.DataFrame([_concat(name, [frame[name] for frame in frames]) for name in names])
 
     def columns(self, table: str) -> list[SourceColumn]:
-        """The columns of a table, in order."""
+        """Read the columns of a table, in order."""
         statement = f"SELECT name, type, \"notnull\" FROM pragma_table_xinfo('{table}') WHERE hidden IN (0, 2, 3)"  # noqa: S608
         rows = self.read(statement, f"the columns of {table}").rows()
         return [SourceColumn(name.lower(), name, kind.lower(), not given) for name, kind, given in rows]
 
     def read_as(self, column: SourceColumn) -> str:
-        """The expression by which a column is read: itself."""
-        return quoted(column.written)
+        """Expression that reads a column: its name."""
+        return quoted(column.source_name)
 
     def as_text(self, column: SourceColumn) -> str:
-        """The expression for the values of a column as text."""
-        return f"CAST({quoted(column.written)} AS TEXT)"
+        """Expression for the values of a column as text."""
+        return f"CAST({quoted(column.source_name)} AS TEXT)"
 
     def microseconds(self, column: SourceColumn) -> str | None:  # noqa: ARG002 - there are no times
-        """None: a time is text there, or whatever it is."""
+        """Nothing: SQLite has no type of times."""
         return None
 
-    def in_order(self, column: SourceColumn, table: str) -> str:
-        """The expression of whole numbers by which rows are ordered."""
-        name = quoted(column.written)
+    def sort_key(self, column: SourceColumn, table: str) -> str:
+        """Sort key of rows and pages, an expression of whole numbers."""
+        name = quoted(column.source_name)
         others = f"SELECT COUNT(*) AS n FROM {quoted(table)} WHERE typeof({name}) <> 'integer'"  # noqa: S608
         if (table, name) not in self._whole:
             self._whole[table, name] = not self.read(others, f"the keys of {table}").item()
@@ -99,15 +114,15 @@ class Sqlite:
         return f"COALESCE(CAST({name} AS INTEGER), {NO_KEY})"
 
     def untimed(self, column: SourceColumn) -> str:
-        """The condition of a row that says no time at which it was changed."""
-        # By ranges, which an index answers: what lies in none of them begins like a year, or is read as one to come.
+        """Condition of rows without a readable time of change."""
+        # By ranges, which an index answers: what lies in none of them begins like a year, or reads as a future one.
         # Numbers are before every text there, bytes behind; a bound that looks like a number would be taken for one.
-        name = quoted(column.written)
+        name = quoted(column.source_name)
         none = f"{name} IS NULL OR " if column.nullable else ""  # where there is none, it keeps SQLite from the index
         return f"{none}{name} < '19/~' OR ({name} > '1:' AND {name} < '20/~') OR {name} >= ':'"
 
-    def among(self, columns: Sequence[str], keys: Sequence[Sequence[int]]) -> str:
-        """The condition that a row has one of some keys."""
+    def has_key(self, columns: Sequence[str], keys: Sequence[Sequence[int]]) -> str:
+        """Condition of rows that have one of some keys."""
         return f"({', '.join(columns)}) IN (VALUES {tuples(keys)})"
 
 
@@ -124,7 +139,7 @@ def _frames(cursor: sqlite3.Cursor, names: Sequence[str]) -> Iterator[dict[str, 
 
 
 def _series(name: str, values: Sequence[Any]) -> pl.Series:
-    """Values of SQLite: of the type that all of them have, else numbers, else text, else bytes."""
+    """Series of SQLite's values: in the type that all of them have, else numbers, else text, else bytes."""
     kinds = set(map(type, values)) - {type(None)}
     if len(kinds) <= 1:
         return pl.Series(name, values, strict=True)
@@ -135,8 +150,8 @@ def _series(name: str, values: Sequence[Any]) -> pl.Series:
     return pl.Series(name, [None if v is None else str(v) for v in values])
 
 
-def _joined(name: str, parts: Sequence[pl.Series]) -> pl.Series:
-    """The values of a column from all its frames, in one type."""
+def _concat(name: str, parts: Sequence[pl.Series]) -> pl.Series:
+    """Concatenate the values of a column from all its frames, in one type."""
     kinds = {part.dtype for part in parts} - {pl.Null()}
     if len(kinds) > 1 and kinds <= {pl.Int64(), pl.Float64()}:
         exact = all((part.abs() <= _EXACT).all() for part in parts if part.dtype == pl.Int64)

@@ -1,7 +1,4 @@
-"""Stores of an export and of the inbox, opened once per process, and the settings that name them.
-
-Both hold the key of the tokens.
-"""
+"""Stores and settings of an export and of the inbox, opened once per process."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ _RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_time
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """The source database, where its exports go, and the key of their tokens."""
+    """Settings of an export: source database, raw bucket, token key."""
 
     raw_bucket: str
     source_database_url: str = field(repr=False)
@@ -53,9 +50,9 @@ class ExportSettings:
 
 @dataclass(frozen=True, slots=True)
 class InboxSettings:
-    """Where foreign files arrive, where they go without personal data, and the key of their tokens.
+    """Settings of the inbox: queue, buckets, ledger, token key.
 
-    `bucket` is empty where a process does not look into the inbox itself: a function is told of each file.
+    `bucket` is empty where a process does not list the inbox itself: a function is sent an event for each file.
     """
 
     queue_url: str
@@ -93,7 +90,7 @@ def _card_token_key(environment: Environment) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ExportStores:
-    """What an export reads, where it writes, and the key of its tokens."""
+    """Stores of an export: source database, loads of the raw bucket, token key."""
 
     source: SourceDatabase
     loads: Loads
@@ -101,13 +98,13 @@ class ExportStores:
 
 
 def inbox_quarantine(bucket: Bucket) -> JsonLinesQuarantine:
-    """The quarantine of the inbox: a foreign message may hold anything, so it is kept without numbers."""
+    """Quarantine of the inbox: a foreign message may hold anything, so it is kept without numbers."""
     return JsonLinesQuarantine(bucket, INBOX, without_numbers)
 
 
 @dataclass(frozen=True, slots=True)
 class InboxStores:
-    """Where foreign files come from, where they go, and the key of the tokens."""
+    """Stores of the inbox: delivered files, ledger, quarantine, loads of the raw bucket, token key."""
 
     storage: Storage
     ledger: Ledger
@@ -117,7 +114,7 @@ class InboxStores:
 
 
 def open_stores(settings: ExportSettings) -> ExportStores:
-    """The stores of an export; nothing of them has to be closed. Raises `SourceError` and `TokenKeyError`."""
+    """Open the stores of an export; none has to be closed. Raises `SourceError` and `TokenKeyError`."""
     return ExportStores(
         SourceDatabase(settings.source_database_url),
         Loads(open_storage(_RETRYING).bucket(settings.raw_bucket)),
@@ -127,7 +124,7 @@ def open_stores(settings: ExportSettings) -> ExportStores:
 
 @contextmanager
 def open_inbox_stores(settings: InboxSettings) -> Iterator[InboxStores]:
-    """Open the stores of the inbox; nothing of them has to be closed. Raises `TokenKeyError`."""
+    """Open the stores of the inbox; none has to be closed. Raises `TokenKeyError`."""
     storage = open_storage(_RETRYING)
     dynamodb = boto3.client("dynamodb", config=_RETRYING)
     yield InboxStores(

@@ -10,7 +10,7 @@ from pipeline_assets.csv_files.reading import CsvFile
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.rejection import BrokenRuleError, Rejection, rejection
-from pipeline_assets.stocks.load import Load, Tally
+from pipeline_assets.stocks.ingestion import Ingestion, Tally
 from pipeline_assets.stocks.ownership import Fate, OwnedPrice, Owner, Settled
 from pipeline_assets.stocks.rows import Price, PriceRules
 from pipeline_assets.stocks.table import StockTable
@@ -101,14 +101,14 @@ def batches(file: CsvFile, rules: PriceRules, size: int) -> Iterator[Batch]:
         yield batch
 
 
-def write_batch(batch: Batch, load: Load, table: StockTable) -> tuple[Tally, list[Rejection]]:
+def write_batch(batch: Batch, ingestion: Ingestion, table: StockTable) -> tuple[Tally, list[Rejection]]:
     """Write the prices of a batch into the table; writing them again changes nothing.
 
     Parameters
     ----------
     batch
         What is written.
-    load
+    ingestion
         Run that the batch belongs to.
     table
         Table of prices.
@@ -122,7 +122,7 @@ def write_batch(batch: Batch, load: Load, table: StockTable) -> tuple[Tally, lis
         All that was rejected, contradictory rows included, in the order of the rows.
     """
     tally, rejections = Tally(), list(batch.rejections)
-    stamp, source, run = load.version.stamp, load.version.id, load.run
+    stamp, source, run = ingestion.version.stamp, ingestion.version.id, ingestion.run
     prices = [OwnedPrice(Owner(stamp, source, run, row.number), row.price) for row in batch.rows.values()]
     standing = dict(zip(batch.rows, table.write(prices), strict=True))
     for place, row in batch.rows.items():

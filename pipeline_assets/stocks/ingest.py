@@ -14,7 +14,7 @@ from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.stocks.batches import batches, write_batch
-from pipeline_assets.stocks.load import Load
+from pipeline_assets.stocks.ingestion import Ingestion
 from pipeline_assets.stocks.rows import Price, PriceRules, header_fault
 from pipeline_assets.stocks.stores import StockStores
 
@@ -27,7 +27,7 @@ _ROWS_LOOKED_AT = 2_000
 FIRST_DAY = "2015-01-01"
 
 
-class StockFlow(CsvFlow[Load, StockStores]):
+class StockFlow(CsvFlow[Ingestion, StockStores]):
     """Price files: every batch is written into the table, then counted; both may be done again."""
 
     dataset = STOCKS
@@ -39,27 +39,27 @@ class StockFlow(CsvFlow[Load, StockStores]):
         """A file without the column of tickets may be named after its ticker."""
         return header_fault(header, version.key)
 
-    def known(self, version: ObjectVersion, stores: StockStores) -> Load | None:
+    def known(self, version: ObjectVersion, stores: StockStores) -> Ingestion | None:
         """Progress of a file of more than one batch; None where it has not begun."""
-        return stores.loads.load(version)
+        return stores.ingestions.find(version)
 
-    def begin(self, version: ObjectVersion, run: int) -> Load:
+    def begin(self, version: ObjectVersion, run: int) -> Ingestion:
         """A run before its first row."""
-        return Load(version, run)
+        return Ingestion(version, run)
 
     def judge(self, file: CsvFile, version: ObjectVersion) -> Iterator[Price | Rejection]:
         """Apply the row rules to each record: its price, or its rejection."""
         rules = _rules(file, version)
         return (rules.price(number, fields) for number, fields in file.records())
 
-    def put_rows(self, file: CsvFile, load: Load, stores: StockStores, budget: TimeBudget) -> Load:
+    def put_rows(self, file: CsvFile, ingestion: Ingestion, stores: StockStores, budget: TimeBudget) -> Ingestion:
         """Put batch by batch into the table, then its rejections into the quarantine, then its counts into the ledger.
 
         Parameters
         ----------
         file
             Opened, before its first record.
-        load
+        ingestion
             How far the object version has come.
         stores
             Where prices, rejections and counts go.
@@ -68,51 +68,53 @@ class StockFlow(CsvFlow[Load, StockStores]):
 
         Returns
         -------
-        Load
+        Ingestion
             How far it has come now: to its last record.
         """
-        rules = _rules(file, load.version)
-        if load.next_row > 1:
-            file.go_on(load.next_row, load.position)
+        rules = _rules(file, ingestion.version)
+        if ingestion.next_row > 1:
+            file.resume_at(ingestion.next_row, ingestion.position)
         for batch in batches(file, rules, BATCH_ROWS):
-            budget.check(self.name, load.version.uri)
-            tally, rejections = write_batch(batch, load, stores.table)
-            stores.quarantine.keep_rows(load.version, load.run, file.header, rejections)
+            budget.check(self.name, ingestion.version.uri)
+            tally, rejections = write_batch(batch, ingestion, stores.table)
+            stores.quarantine.keep_rows(ingestion.version, ingestion.run, file.header, rejections)
             stores.tickers.put((row.price.ticker, row.price.day) for row in batch.rows.values())
-            before, load = load, load.with_batch(tally, batch.next_row, batch.position)
+            before, ingestion = ingestion, ingestion.with_batch(tally, batch.next_row, batch.position)
             if batch.size == BATCH_ROWS:  # a shorter one is the last: the receipt itself says that it is in
-                stores.loads.put(load, before)
+                stores.ingestions.put(ingestion, before)
             budget.moved_on()
-        return load
+        return ingestion
 
-    def refused(self, load: Load) -> Load:
-        """The load itself: what an earlier run wrote stays in the table."""
-        return load
+    def refused(self, ingestion: Ingestion) -> Ingestion:
+        """The ingestion itself: what an earlier run wrote stays in the table."""
+        return ingestion
 
-    def finish(self, load: Load, stores: StockStores, budget: TimeBudget) -> Load:  # noqa: ARG002 - for other flows
+    def finish(self, ingestion: Ingestion, stores: StockStores, budget: TimeBudget) -> Ingestion:  # noqa: ARG002 - for other flows
         """Do nothing: what a file no longer names stays in the table.
 
         Parameters
         ----------
-        load, stores, budget
+        ingestion, stores, budget
             Of the object version that is at its end.
 
         Returns
         -------
-        Load
+        Ingestion
             The same.
         """
-        return load
+        return ingestion
 
-    def partitions(self, load: Load, counts: Counts) -> tuple[PartitionCounts, ...]:
+    def partitions(self, ingestion: Ingestion, counts: Counts) -> tuple[PartitionCounts, ...]:
         """The days of the prices; none for a version of rejected rows alone: the earlier one's prices still stand."""
         if counts.received == counts.quarantined:
             return ()
-        return tuple(PartitionCounts(self.name, day, load.days[day]) for day in sorted(load.days) if day >= FIRST_DAY)
+        return tuple(
+            PartitionCounts(self.name, day, ingestion.days[day]) for day in sorted(ingestion.days) if day >= FIRST_DAY
+        )
 
-    def effects(self, load: Load) -> dict[str, int]:
+    def effects(self, ingestion: Ingestion) -> dict[str, int]:
         """What changed in the table."""
-        return dict(load.effects)
+        return dict(ingestion.effects)
 
     def follow_up(self, receipt: Receipt, stores: StockStores, budget: TimeBudget) -> None:  # noqa: ARG002 - for other flows
         """Drop how far the file had come; one of less than a batch left nothing.
@@ -125,12 +127,12 @@ class StockFlow(CsvFlow[Load, StockStores]):
             Stores of the flow, and the time that is left.
         """
         if receipt.counts.received >= BATCH_ROWS:
-            stores.loads.drop(receipt.id, receipt.run)
+            stores.ingestions.drop(receipt.id, receipt.run)
 
 
 def _rules(file: CsvFile, version: ObjectVersion) -> PriceRules:
     """The rules of a file that was opened, before any of its records is read."""
-    return PriceRules(file.header, datetime.fromisoformat(version.event_time), version.key, file.first(_ROWS_LOOKED_AT))
+    return PriceRules(file.header, datetime.fromisoformat(version.event_time), version.key, file.peek(_ROWS_LOOKED_AT))
 
 
 STOCK_FLOW = StockFlow()

@@ -15,7 +15,7 @@ from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.settings import ledger_table, quarantine_bucket
-from pipeline_assets.stocks.load import Loads
+from pipeline_assets.stocks.ingestion import Ingestions
 from pipeline_assets.stocks.table import AT_A_TIME, StockTable
 from pipeline_assets.stocks.tickers import Tickers
 from pipeline_assets.storage.bucket import Storage
@@ -66,7 +66,7 @@ class StockStores:
 
     storage: Storage
     ledger: Ledger
-    loads: Loads
+    ingestions: Ingestions
     tickers: Tickers
     table: StockTable
     quarantine: JsonLinesQuarantine
@@ -93,7 +93,7 @@ class StockStores:
         return cls(
             storage,
             Ledger(dynamodb, ledger),
-            Loads(dynamodb, ledger),
+            Ingestions(dynamodb, ledger),
             Tickers(dynamodb, ledger),
             StockTable(dynamodb, settings.stock_table),
             JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), STOCKS.name),

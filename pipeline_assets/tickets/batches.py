@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pipeline_assets.csv_files.reading import CsvFile
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.rejection import Rejection
-from pipeline_assets.graph.load import Batch
+from pipeline_assets.graph.ingestion import Batch
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.tickets.rows import RowRules
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline_assets.csv_files.download import downloaded
+from pipeline_assets.csv_files.download import temporary_download
 from pipeline_assets.csv_files.reading import CsvFile, RefusedFileError, open_csv
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.outcomes import Counts
@@ -32,7 +32,7 @@ from pipeline_assets.graph.bulk_import import (
     settle_claims,
     write_import,
 )
-from pipeline_assets.graph.load import KnownLoad, Load, properties, standing
+from pipeline_assets.graph.ingestion import Ingestion, KnownIngestion, properties, standing
 from pipeline_assets.graph.ownership import MOST_TICKET_ROWS, Line, TicketKey, ticket_of
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.batches import batches
@@ -115,32 +115,34 @@ def export_graph(stores: TicketStores, bucket: str, directory: Path, *, progress
         raise FileExistsError(f"{directory} is not empty: name a new folder for the export")
     editions = {receipt.id: receipt.edition for receipt in stores.ledger.receipts(TICKET_FLOW.name)}
     versions = stored_in_order(stores, bucket, {})
-    loads: dict[int, Load] = {}
+    ingestions: dict[int, Ingestion] = {}
     with tempfile.TemporaryDirectory(prefix=".lines-", dir=directory) as folder:
         lines = Path(folder)
         for number, version in enumerate(versions):
             run, revision = editions.get(version.id, (1, 0))
-            load = _read(Load(version, run=run, revision=revision), number, stores, lines)
-            if load:
-                loads[number] = load
+            ingestion = _read(Ingestion(version, run=run, revision=revision), number, stores, lines)
+            if ingestion:
+                ingestions[number] = ingestion
             progress("files read", number + 1, len(versions))
-        claims = settle_claims(lines, pl.DataFrame(_owners(loads), OWNER_SCHEMA, orient="row"))
-        frame = pl.DataFrame(_nodes(loads, claims, lines), LOAD_SCHEMA)
+        claims = settle_claims(lines, pl.DataFrame(_owners(ingestions), OWNER_SCHEMA, orient="row"))
+        frame = pl.DataFrame(_nodes(ingestions, claims, lines), LOAD_SCHEMA)
         files = write_import(claims, frame, directory)
-    rows = sum(load.next_row - 1 for load in loads.values())
-    return Export(directory, files, len(versions), len(versions) - len(loads), rows, time.monotonic() - started)
+    rows = sum(ingestion.next_row - 1 for ingestion in ingestions.values())
+    return Export(directory, files, len(versions), len(versions) - len(ingestions), rows, time.monotonic() - started)
 
 
-def _read(load: Load, number: int, stores: TicketStores, lines: Path) -> Load | None:
-    """The load that a version comes to, its accepted lines put into `lines`; None where it is refused whole."""
-    version, counted = load.version, set[TicketKey]()
+def _read(ingestion: Ingestion, number: int, stores: TicketStores, lines: Path) -> Ingestion | None:
+    """The ingestion that a version comes to, its accepted lines put into `lines`; None where it is refused whole."""
+    version, counted = ingestion.version, set[TicketKey]()
     try:
-        with downloaded(stores.storage, version, TimeBudget(), TICKETS) as path:
+        with temporary_download(stores.storage, version, TimeBudget(), TICKETS) as path:
             while True:
                 try:
                     with open_csv(path, version.key, TICKETS) as file:
-                        load = _read_rows(file, load, number, lines, counted, day_begins=stores.day_begins)
-                    return replace(load, emptied=load.next_row == 1 and is_meant_to_be_empty(stores.storage, version))
+                        ingestion = _read_rows(file, ingestion, number, lines, counted, day_begins=stores.day_begins)
+                    return replace(
+                        ingestion, emptied=ingestion.next_row == 1 and is_meant_to_be_empty(stores.storage, version)
+                    )
                 except _CrowdedError as crowded:
                     counted |= crowded.tickets
                     _remove(lines.glob(f"{number}-*.parquet"))
@@ -150,13 +152,13 @@ def _read(load: Load, number: int, stores: TicketStores, lines: Path) -> Load | 
 
 
 def _read_rows(
-    file: CsvFile, load: Load, number: int, lines: Path, counted: set[TicketKey], *, day_begins: timedelta
-) -> Load:
-    rules = RowRules(file.header, datetime.fromisoformat(load.version.event_time), day_begins)
+    file: CsvFile, ingestion: Ingestion, number: int, lines: Path, counted: set[TicketKey], *, day_begins: timedelta
+) -> Ingestion:
+    rules = RowRules(file.header, datetime.fromisoformat(ingestion.version.event_time), day_begins)
     rows: Counter[TicketKey] = Counter()
     distinct: defaultdict[TicketKey, set[tuple[str, int]]] = defaultdict(set)
     for batch, _ in batches(file, rules, ingest.BATCH_ROWS):
-        first = load.next_row
+        first = ingestion.next_row
         _lines_frame(number, first, batch.lines).write_parquet(lines / f"{number}-{first}.parquet")
         for line in batch.lines:
             ticket = ticket_of(line)
@@ -166,9 +168,9 @@ def _read_rows(
         if suspect := {ticket for ticket, n in rows.items() if n >= MOST_TICKET_ROWS} - counted:
             raise _CrowdedError(suspect)
         crowded = {TicketKey(*key).text for key, prints in distinct.items() if len(prints) >= MOST_TICKET_ROWS}
-        load = load.with_batch(batch, {}, {}, crowded)
-        rules.crowded = load.crowded
-    return replace(load, done=True, cut=file.cut)
+        ingestion = ingestion.with_batch(batch, {}, {}, crowded)
+        rules.crowded = ingestion.crowded
+    return replace(ingestion, done=True, cut=file.cut)
 
 
 def _lines_frame(number: int, first: int, lines: Iterable[Line]) -> pl.DataFrame:
@@ -186,36 +188,41 @@ def _lines_frame(number: int, first: int, lines: Iterable[Line]) -> pl.DataFrame
     return frame.with_columns(pl.col("quantity").cast(QUANTITY))
 
 
-def _standing(loads: Mapping[int, Load]) -> dict[str, KnownLoad | None]:
+def _standing(ingestions: Mapping[int, Ingestion]) -> dict[str, KnownIngestion | None]:
     """The version that stands for each object."""
-    versions: defaultdict[str, list[KnownLoad]] = defaultdict(list)
-    for load in loads.values():
-        versions[load.version.uri].append(KnownLoad(load.version.id, load.version.uri, load))
+    versions: defaultdict[str, list[KnownIngestion]] = defaultdict(list)
+    for ingestion in ingestions.values():
+        versions[ingestion.version.uri].append(KnownIngestion(ingestion.version.id, ingestion.version.uri, ingestion))
     return {uri: standing(known) for uri, known in versions.items()}
 
 
-def _owners(loads: Mapping[int, Load]) -> list[tuple[int, str, bool]]:
+def _owners(ingestions: Mapping[int, Ingestion]) -> list[tuple[int, str, bool]]:
     """Rows of `OWNER_SCHEMA`."""
-    stands = {known.id for known in _standing(loads).values() if known}
-    return [(number, load.owner, load.version.id in stands) for number, load in loads.items()]
+    stands = {known.id for known in _standing(ingestions).values() if known}
+    return [(number, ingestion.owner, ingestion.version.id in stands) for number, ingestion in ingestions.items()]
 
 
-def _nodes(loads: Mapping[int, Load], claims: Claimed, lines: Path) -> list[dict[str, Any]]:
+def _nodes(ingestions: Mapping[int, Ingestion], claims: Claimed, lines: Path) -> list[dict[str, Any]]:
     """Rows of `LOAD_SCHEMA`: what was accepted beside what was rejected, as the live graph counts it."""
     accepted: defaultdict[int, dict[str, Counts]] = defaultdict(dict)
     for number, day, received, unique in received_rows(lines).iter_rows():
         accepted[number][day] = Counts(received, unique, duplicate=received - unique)
     for number, day, _, superseded in claims.day_counts().iter_rows():
         accepted[number][day] += Counts(accepted=-superseded, superseded=superseded)
-    stands = _standing(loads)
+    stands = _standing(ingestions)
     nodes = []
-    for number, load in loads.items():
+    for number, ingestion in ingestions.items():
         days = accepted[number]
-        every = {day: load.days.get(day, Counts()) + days.get(day, Counts()) for day in load.days.keys() | days.keys()}
-        whole, best = replace(load, days=every), stands[load.version.uri]
-        mine = best is not None and best.id == load.version.id
-        whole = replace(whole, stands=True) if mine else whole.displaced(best.load) if best else whole
-        known = KnownLoad(load.version.id, load.version.uri, replace(whole, revision=load.revision, untold=False))
+        every = {
+            day: ingestion.days.get(day, Counts()) + days.get(day, Counts())
+            for day in ingestion.days.keys() | days.keys()
+        }
+        whole, best = replace(ingestion, days=every), stands[ingestion.version.uri]
+        mine = best is not None and best.id == ingestion.version.id
+        whole = replace(whole, stands=True) if mine else whole.displaced(best.ingestion) if best else whole
+        known = KnownIngestion(
+            ingestion.version.id, ingestion.version.uri, replace(whole, revision=ingestion.revision, untold=False)
+        )
         nodes.append({"id": known.id, **properties(known)})
     return nodes
 

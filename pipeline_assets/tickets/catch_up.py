@@ -57,10 +57,10 @@ def catch_up(stores: TicketStores, *, progress: Callable[[str], None] = lambda _
     every = stores.ledger.receipts(TICKET_FLOW.name)
     brought: list[Receipt] = []
     for number, receipt in enumerate(every, 1):
-        load = stores.graph.load(receipt.version)
-        if load and load.revision > receipt.revision:
+        ingestion = stores.graph.ingestion(receipt.version)
+        if ingestion and ingestion.revision > receipt.revision:
             TICKET_FLOW.revise(receipt.id, stores)
-        lacking = not receipt.refused if load is None else not load.done or load.run > receipt.run
+        lacking = not receipt.refused if ingestion is None else not ingestion.done or ingestion.run > receipt.run
         if lacking:
             brought.append(restore_patiently(receipt.version, stores))
             progress(f"{number} of {len(every)} objects: {brought[-1].refused or f'restored {receipt.version.key}'}")
@@ -92,5 +92,5 @@ def restore_patiently(version: ObjectVersion, stores: TicketStores) -> Receipt:
 
 
 def _restored(version: ObjectVersion, stores: TicketStores) -> Receipt:
-    attempt = Attempt(redo=stores.graph.load(version) is None, report=False)
+    attempt = Attempt(redo=stores.graph.ingestion(version) is None, report=False)
     return TICKET_FLOW.restore(version, stores, attempt)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pipeline_assets.datasets.text import clean_id, clean_name
 from pipeline_assets.events.rejection import Rejection
-from pipeline_assets.graph.load import Load
+from pipeline_assets.graph.ingestion import Ingestion
 from pipeline_assets.graph.lookups import tickets_numbered
 from pipeline_assets.graph.ownership import Claim
 from pipeline_assets.graph.store import PurchaseGraph
@@ -18,7 +18,7 @@ _NAMED = 5
 
 
 def told_what_leaves(
-    graph: PurchaseGraph, load: Load, header: Sequence[str], rejections: Sequence[Rejection]
+    graph: PurchaseGraph, ingestion: Ingestion, header: Sequence[str], rejections: Sequence[Rejection]
 ) -> list[Rejection]:
     """Complete the rejections of a batch by what the file had of their tickets before.
 
@@ -26,7 +26,7 @@ def told_what_leaves(
     ----------
     graph
         The graph.
-    load
+    ingestion
         The version that rejects the rows, on its way; before it there was an earlier version or an earlier run.
     header
         The columns of the file; a row with too few fields has those that it has.
@@ -43,9 +43,13 @@ def told_what_leaves(
     TransientError
         The graph does not answer.
     """
-    stamps = {known.load.version.stamp for known in graph.open_loads_of(load.version.uri) if known.load.stands}
-    stamps.discard(load.version.stamp)
-    if not rejections or not (stamps or load.run > 1):
+    stamps = {
+        known.ingestion.version.stamp
+        for known in graph.open_ingestions_of(ingestion.version.uri)
+        if known.ingestion.stands
+    }
+    stamps.discard(ingestion.version.stamp)
+    if not rejections or not (stamps or ingestion.run > 1):
         return list(rejections)
     rows = [dict(zip(header, rejection.fields, strict=False)) for rejection in rejections]
     numbers = sorted({_cleaned(row, "ticket_id", clean_id) for row in rows} - {""})
@@ -54,7 +58,7 @@ def told_what_leaves(
         before[found.key.ticket_id] += [
             claim
             for stamp, claim in found.claims.items()
-            if stamp in stamps or (stamp == load.version.stamp and claim.run < load.run)
+            if stamp in stamps or (stamp == ingestion.version.stamp and claim.run < ingestion.run)
         ]
     return [
         _told(rejection, row, before.get(_cleaned(row, "ticket_id", clean_id), ()))

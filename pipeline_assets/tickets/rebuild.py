@@ -15,9 +15,9 @@ from pipeline_assets.errors import UserError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
-from pipeline_assets.graph.emptying import empty, known_loads, owned_tickets
+from pipeline_assets.graph.emptying import empty, known_ingestions, owned_tickets
 from pipeline_assets.graph.fingerprint import graph_fingerprint
-from pipeline_assets.graph.load import KnownLoad
+from pipeline_assets.graph.ingestion import KnownIngestion
 from pipeline_assets.tickets.catch_up import restore_patiently
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 
@@ -51,30 +51,30 @@ class RebuildPlan:
     ----------
     versions
         Stored versions, oldest first.
-    loads
-        Loads that the graph knows, by id.
+    ingestions
+        Ingestions that the graph knows, by id.
     lost
-        By load id, how many tickets come from versions that are not stored any more.
+        By ingestion id, how many tickets come from versions that are not stored any more.
     """
 
     versions: tuple[ObjectVersion, ...]
-    loads: dict[str, KnownLoad]
+    ingestions: dict[str, KnownIngestion]
     lost: dict[str, int]
 
     @property
     def lost_objects(self) -> dict[str, int]:
         """The tickets that would be lost, by the URI of their object."""
         objects: dict[str, int] = {}
-        for load_id, tickets in self.lost.items():
-            uri = self.loads[load_id].uri
+        for ingestion_id, tickets in self.lost.items():
+            uri = self.ingestions[ingestion_id].uri
             objects[uri] = objects.get(uri, 0) + tickets
         return objects
 
     @property
-    def begun_again(self) -> list[KnownLoad]:
-        """The loads to begin again: those of stored versions, and those whose tickets would stay for no reason."""
+    def begun_again(self) -> list[KnownIngestion]:
+        """The ingestions to begin again: those of stored versions, and those whose tickets would stay for no reason."""
         stored = {version.id for version in self.versions}
-        return [load for load in self.loads.values() if load.id in stored or load.id in self.lost]
+        return [known for known in self.ingestions.values() if known.id in stored or known.id in self.lost]
 
 
 @dataclass(slots=True)
@@ -124,11 +124,12 @@ class Rebuild:
 
 def plan_rebuild(stores: TicketStores, bucket: str) -> RebuildPlan:
     """Plan a rebuild by bucket, ledger and graph; changes nothing."""
-    loads = known_loads(stores.graph)
-    versions = stored_in_order(stores, bucket, loads)
+    ingestions = known_ingestions(stores.graph)
+    versions = stored_in_order(stores, bucket, ingestions)
     stored = {version.id for version in versions}
-    gone = [load for load in loads.values() if load.id not in stored and load.uri.startswith(f"s3://{bucket}/")]
-    return RebuildPlan(versions, loads, owned_tickets(stores.graph, gone))
+    others = [known for known in ingestions.values() if known.id not in stored]
+    gone = [known for known in others if known.uri.startswith(f"s3://{bucket}/")]
+    return RebuildPlan(versions, ingestions, owned_tickets(stores.graph, gone))
 
 
 def rebuild_graph(stores: TicketStores, bucket: str, *, force: bool = False, progress: Progress) -> Rebuild:
@@ -168,10 +169,14 @@ def rebuild_graph(stores: TicketStores, bucket: str, *, force: bool = False, pro
     done = _Done()
     _work_in(plan.versions, stores, done, progress)
     # What arrived meanwhile has an event of its own; this is for what had none.
-    late = [v for v in stored_in_order(stores, bucket, known_loads(graph)) if v.id not in done.worked]
+    late = [v for v in stored_in_order(stores, bucket, known_ingestions(graph)) if v.id not in done.worked]
     _work_in(late, stores, done, progress)
     counts = _counts_now(stores, done.worked)
-    same = graph_fingerprint(graph) == said_before if _settled(plan.loads) == _settled(known_loads(graph)) else None
+    same = (
+        graph_fingerprint(graph) == said_before
+        if _settled(plan.ingestions) == _settled(known_ingestions(graph))
+        else None
+    )
     return Rebuild(
         objects=len(done.worked),
         counts=counts,
@@ -196,7 +201,9 @@ def _empty(stores: TicketStores, plan: RebuildPlan, tickets: int, progress: Prog
     empty(stores.graph, plan.begun_again, tell)
 
 
-def stored_in_order(stores: TicketStores, bucket: str, loads: Mapping[str, KnownLoad]) -> tuple[ObjectVersion, ...]:
+def stored_in_order(
+    stores: TicketStores, bucket: str, ingestions: Mapping[str, KnownIngestion]
+) -> tuple[ObjectVersion, ...]:
     """List the versions in the bucket in their order.
 
     Parameters
@@ -205,8 +212,8 @@ def stored_in_order(stores: TicketStores, bucket: str, loads: Mapping[str, Known
         Stores of the ticket flow.
     bucket
         Name of the bucket.
-    loads
-        Loads that the graph knows, by id.
+    ingestions
+        Ingestions that the graph knows, by id.
 
     Returns
     -------
@@ -216,8 +223,8 @@ def stored_in_order(stores: TicketStores, bucket: str, loads: Mapping[str, Known
     sources = {receipt.id: receipt.version for receipt in stores.ledger.receipts(TICKET_FLOW.name)}
 
     def known(version: ObjectVersion) -> ObjectVersion | None:
-        load = loads.get(version.id)
-        return version.at(load.load.version.stamp) if load else sources.get(version.id)
+        known = ingestions.get(version.id)
+        return version.at(known.ingestion.version.stamp) if known else sources.get(version.id)
 
     return tuple(sorted(stored_versions(stores.storage.bucket(bucket), known), key=lambda version: version.stamp))
 
@@ -237,12 +244,12 @@ def _work_in(versions: Iterable[ObjectVersion], stores: TicketStores, done: _Don
 
 def _counts_now(stores: TicketStores, worked: set[str]) -> Counts:
     """The rows of these versions by outcome, once all of them are in: later ones superseded rows of earlier ones."""
-    for known in known_loads(stores.graph).values():
+    for known in known_ingestions(stores.graph).values():
         TICKET_FLOW.revise(known.id, stores)
     receipts = stores.ledger.receipts(TICKET_FLOW.name)
     return sum((receipt.counts for receipt in receipts if receipt.id in worked), Counts())
 
 
-def _settled(loads: dict[str, KnownLoad]) -> set[str] | None:
+def _settled(ingestions: dict[str, KnownIngestion]) -> set[str] | None:
     """The versions in the graph, or None while one of them is not all in."""
-    return set(loads) if all(known.load.done for known in loads.values()) else None
+    return set(ingestions) if all(known.ingestion.done for known in ingestions.values()) else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline_assets.csv_files.reading import RefusedFileError, open_csv
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.graph.load import Rank
+from pipeline_assets.graph.ingestion import Rank
 from pipeline_assets.graph.ownership import Line, TicketKey, ticket_of
 from pipeline_assets.graph.standing import sole_tickets
 from pipeline_assets.graph.store import PurchaseGraph
@@ -46,8 +46,8 @@ def tickets_left_out(
     TransientError
         The graph cannot be read.
     """
-    standing = [known for known in graph.open_loads_of(uri) if known.load.stands]
-    owners = {owner for known in standing for owner in known.load.owners}
+    standing = [known for known in graph.open_ingestions_of(uri) if known.ingestion.stands]
+    owners = {owner for known in standing for owner in known.ingestion.owners}
     alone = set(graph.read(partial(sole_tickets, owners=owners, limit=_ALL)))
     try:
         with open_csv(path, uri, TICKETS) as file:

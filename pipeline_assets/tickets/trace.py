@@ -7,7 +7,13 @@ from typing import Any
 
 from pipeline_assets.datasets.text import clean, clean_id
 from pipeline_assets.events.dead_letters import DeadLetters
-from pipeline_assets.graph.lookups import FoundTicket, LoadPlace, load_of_owner, loads_of_object, tickets_numbered
+from pipeline_assets.graph.lookups import (
+    FoundTicket,
+    IngestionPlace,
+    ingestion_of_owner,
+    ingestions_of_object,
+    tickets_numbered,
+)
 from pipeline_assets.graph.ownership import Content, TicketKey, content
 from pipeline_assets.operations.backlog import Waiting, what_waits
 from pipeline_assets.operations.rejected import Progress
@@ -52,7 +58,7 @@ class ClaimTrace:
     """
 
     owner: str
-    load: LoadPlace | None
+    load: IngestionPlace | None
     since: str
     lines: tuple[str, ...]
     superseded: tuple[str, ...]
@@ -73,7 +79,7 @@ class PurchaseTrace:
     key: TicketKey
     content: Content | None
     claims: tuple[ClaimTrace, ...]
-    replaced_by: LoadPlace | None
+    replaced_by: IngestionPlace | None
 
     def as_dict(self) -> dict[str, Any]:
         """The purchase as a program reads it."""
@@ -137,7 +143,7 @@ def trace_file(bucket: str, key: str, stores: TicketStores, letters: DeadLetters
     FileTrace
         All that is known of it.
     """
-    places = loads_of_object(stores.graph, f"s3://{bucket}/{key}")
+    places = ingestions_of_object(stores.graph, f"s3://{bucket}/{key}")
     found = trace_object("tickets", (bucket, key), stores, letters, places)
     return FileTrace(found.uri, found.versions, found.deleted, found.waiting)
 
@@ -179,14 +185,16 @@ def _purchase(found: FoundTicket, stores: TicketStores) -> PurchaseTrace:
     standing = content(found.claims) if found.claims else None
     claims = tuple(_claim(owner, found, standing, stores) for owner in found.owners)
     load = claims[-1].load if not standing else None
-    stands = next((each for each in loads_of_object(stores.graph, load.uri) if each.stands), None) if load else None
+    stands = (
+        next((each for each in ingestions_of_object(stores.graph, load.uri) if each.stands), None) if load else None
+    )
     newer = stands if stands and load and stands.id != load.id else None
     return PurchaseTrace(found.key, standing, claims, newer)
 
 
 def _claim(owner: str, found: FoundTicket, standing: Content | None, stores: TicketStores) -> ClaimTrace:
     stamp, _, _ = owner.rpartition("/")
-    load = load_of_owner(stores.graph, owner)
+    load = ingestion_of_owner(stores.graph, owner)
     receipt = stores.ledger.receipt(load.id) if load else None
     products = sorted(found.claims[stamp].lines) if standing else []
     stands = {product for product, (by, _) in standing.lines.items() if by == stamp} if standing else set()

@@ -17,7 +17,7 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import scan_bucket
-from pipeline_assets.raw.engines import told
+from pipeline_assets.raw.engines import redact_message
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.mysql import MySql
 from pipeline_assets.raw.source import SourceDatabase, SourceError, Window
@@ -409,4 +409,4 @@ class TestErrors:
         ],
     )
     def test_no_value_is_quoted(self, said: str, wanted: str) -> None:
-        assert told(said, "SELECT `tip` FROM `orders`") == wanted
+        assert redact_message(said, "SELECT `tip` FROM `orders`") == wanted

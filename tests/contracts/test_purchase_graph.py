@@ -14,7 +14,7 @@ from neo4j.exceptions import ConstraintError
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.graph.load import Batch, BehindError, Load
+from pipeline_assets.graph.ingestion import Batch, BehindError, Ingestion
 from pipeline_assets.graph.ownership import Content, Line, TicketKey
 from pipeline_assets.graph.store import PurchaseGraph
 from tests.worlds.graph_picture import contents, expected_picture, picture
@@ -53,19 +53,19 @@ def batch(lines: Sequence[Line], first_row: int = 1) -> Batch:
     return Batch(lines, first_row + len(lines), {}, 0, 0)
 
 
-def begun(graph: PurchaseGraph, of: ObjectVersion, *, redo: bool) -> Load:
-    known = graph.load(of)
-    return Load(of, run=known.run + 1) if known and redo else known or Load(of)
+def begun(graph: PurchaseGraph, of: ObjectVersion, *, redo: bool) -> Ingestion:
+    known = graph.ingestion(of)
+    return Ingestion(of, run=known.run + 1) if known and redo else known or Ingestion(of)
 
 
-def put(graph: PurchaseGraph, of: ObjectVersion, *batches: Sequence[Line], redo: bool = False) -> Load:
+def put(graph: PurchaseGraph, of: ObjectVersion, *batches: Sequence[Line], redo: bool = False) -> Ingestion:
     load = begun(graph, of, redo=redo)
     for lines in batches:
         load = graph.write(load, batch(lines, load.next_row))
     return end(graph, load)
 
 
-def end(graph: PurchaseGraph, load: Load) -> Load:
+def end(graph: PurchaseGraph, load: Ingestion) -> Ingestion:
     while not load.done:
         load = graph.finish(load)
     return load
@@ -164,7 +164,7 @@ def test_a_file_that_was_cut_off_takes_nothing_back_and_stands_only_where_no_who
     assert picture(graph.driver) == expected_picture(contents(whole))
     known = graph.known(version("a.csv", 2).id)
     assert known
-    assert (known.load.stands, known.load.counts) == (False, Counts(received=1, quarantined=1))
+    assert (known.ingestion.stands, known.ingestion.counts) == (False, Counts(received=1, quarantined=1))
     again = graph.write(begun(graph, version("a.csv", 3), redo=False), batch(part))
     assert end(graph, replace(again, cut="cut")).yields
     assert picture(graph.driver) == expected_picture(contents(whole))
@@ -179,12 +179,12 @@ def test_a_ticket_in_several_files_is_whole_and_each_takes_back_only_its_own(gra
     assert later.touched == {first.id}
     displaced = graph.known(first.id)
     assert displaced
-    assert (displaced.load.counts, displaced.load.revision) == (Counts(received=1, superseded=1), 1)
+    assert (displaced.ingestion.counts, displaced.ingestion.revision) == (Counts(received=1, superseded=1), 1)
     put(graph, version("b.csv", 3), [rice])
     assert picture(graph.driver) == expected_picture(contents([milk, rice]))
     restored = graph.known(first.id)
     assert restored
-    assert restored.load.counts == Counts(received=1, accepted=1)
+    assert restored.ingestion.counts == Counts(received=1, accepted=1)
     put(graph, version("a.csv", 4), [line("T9")])
     assert picture(graph.driver) == expected_picture(contents([rice, line("T9")]))
     assert graph.driver.execute_query("MATCH (c:TicketClaim) RETURN count(c) AS n").records[0]["n"] == 0
@@ -211,8 +211,8 @@ def test_a_worker_that_fell_behind_changes_nothing(graph: PurchaseGraph) -> None
     graph.write(slow, batch([line("T1")]))
     with pytest.raises(BehindError) as behind:
         graph.write(slow, batch([line("T9")]))
-    assert behind.value.load
-    assert behind.value.load.next_row == 2
+    assert behind.value.ingestion
+    assert behind.value.ingestion.next_row == 2
     put(graph, version("a.csv", 1), [line("T1")], redo=True)
     with pytest.raises(BehindError):
         graph.finish(slow)
@@ -231,7 +231,7 @@ def test_work_goes_on_at_the_first_row_that_is_not_in(graph: PurchaseGraph) -> N
 
 def test_a_graph_that_is_not_there_is_a_transient_error() -> None:
     with PurchaseGraph.connect("bolt://127.0.0.1:9", "neo4j", "x") as absent, pytest.raises(TransientError) as error:
-        absent.load(version("a.csv", 1))
+        absent.ingestion(version("a.csv", 1))
     assert error.value.object_uri == "s3://b/a.csv"
 
 

@@ -117,7 +117,7 @@ def test_counts_of_a_version_are_those_of_the_live_writer(world: TicketWorld, tm
     version = world.load("a.csv", row("T1"), row("T1"), row("T2", quantity=0), row("T3", category=""))
     export(world, tmp_path / "export")
     frame = pl.read_csv(tmp_path / "export" / "loads.csv.gz", has_header=False)
-    load = world.stores().graph.load(version)
+    load = world.stores().graph.ingestion(version)
     assert load
     assert json.loads(frame.row(0)[10]) == json.loads(replace(load, effects={}).tally)
 

@@ -36,7 +36,7 @@ def world(cloud: RunningStack) -> Iterator[TicketWorld]:
 def agreed(world: TicketWorld, version: ObjectVersion) -> Receipt:
     """The receipt of a version, whose run and counts the graph and the quarantine share."""
     stores = world.stores()
-    receipt, load = stores.ledger.receipt(version.id), stores.graph.load(version)
+    receipt, load = stores.ledger.receipt(version.id), stores.graph.ingestion(version)
     assert receipt
     assert load
     assert (load.run, load.done) == (receipt.run, True)

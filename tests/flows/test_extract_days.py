@@ -15,7 +15,7 @@ import pytest
 from pipeline_assets.lake.layout import LoadName
 from pipeline_assets.lineage.metadata import data_version
 from pipeline_assets.operations.access import Access
-from pipeline_assets.raw.assets import ExportStoresResource, exported
+from pipeline_assets.raw.assets import ExportStoresResource, export_day
 from tests.worlds.source import NOON, SqliteDatabase, orders
 
 RAW = dg.AssetKey(["raw", "orders"])
@@ -43,7 +43,7 @@ def shop(tmp_path: Path, bare_cloud: Access, monkeypatch: pytest.MonkeyPatch) ->
 
 def run(instance: dg.DagsterInstance, *, table: str = "orders") -> dg.ExecuteInProcessResult:
     job = dg.Definitions(
-        assets=[exported],
+        assets=[export_day],
         resources={"export_stores": ExportStoresResource.of_environment()},
         jobs=[dg.define_asset_job("days", dg.AssetSelection.assets(dg.AssetKey(["raw", table])))],
     ).resolve_job_def("days")

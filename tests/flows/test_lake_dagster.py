@@ -26,7 +26,7 @@ from pipeline_assets.datasets.spec import Rule
 from pipeline_assets.definitions import defs
 from pipeline_assets.lake.layout import LoadName, RawObject
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_folder, scan_text
-from pipeline_assets.raw.assets import exported
+from pipeline_assets.raw.assets import export_day
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.stack import RunningStack
@@ -88,7 +88,7 @@ def test_what_the_function_did_is_shown_and_fresh_until_rules_or_data_change(
     assert name.load_id in str(lake.marker(name))
 
     stricter = replace(ORDERS, rules=(*ORDERS.rules, Rule("another", "warn", "anything")))
-    changed = dg.Definitions(assets=[exported, curated_asset(stricter)], resources=defs.resources)
+    changed = dg.Definitions(assets=[export_day, curated_asset(stricter)], resources=defs.resources)
     status, (cause,) = standing(instance, day, changed)
     assert (status, cause.reason) == (StaleStatus.STALE, "has a new code version")
 

@@ -21,7 +21,7 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.stocks import ingest
 from pipeline_assets.stocks.ingest import STOCK_FLOW
-from pipeline_assets.stocks.load import Load
+from pipeline_assets.stocks.ingestion import Ingestion
 from tests.worlds.mortality import DeadError, Fate
 from tests.worlds.stack import RunningStack
 from tests.worlds.stocks import StockWorld, bar, stock_world
@@ -181,18 +181,18 @@ class TestOnTheWay:
         with pytest.raises(TimeBudgetReachedError) as stopped:
             STOCK_FLOW.ingest(version, stores, seconds_left=lambda: next(seconds, 1.0))
         assert stopped.value.moved
-        load = stores.loads.load(version)
+        load = stores.ingestions.find(version)
         assert load
         assert 1 < load.next_row < 11
         assert self._through(world).counts == Counts(received=10, accepted=7, duplicate=1, quarantined=2)
-        assert stores.loads.load(version) is None
+        assert stores.ingestions.find(version) is None
 
     def test_it_keeps_the_place_in_the_order_that_it_was_begun_with(self, world: StockWorld) -> None:
         """Announced again from a listing of its bucket, a version may come with another time."""
         version = world.put("a.csv", *self.ROWS)
         with pytest.raises(DeadError):
             STOCK_FLOW.ingest(version, world.stores(Fate(at=8)))
-        begun = world.stores().loads.load(version)
+        begun = world.stores().ingestions.find(version)
         assert begun
         assert begun.next_row > 1
         receipt = world.ingest(structs.replace(version, event_time="2026-11-20T23:00:00.000Z"))
@@ -200,8 +200,8 @@ class TestOnTheWay:
         assert {item["owner"].rsplit("/", 3)[0] for item in world.items()} == {version.stamp}
 
     def test_who_is_behind_counts_nothing(self, world: StockWorld) -> None:
-        loads, version = world.stores().loads, world.put("a.csv", *self.ROWS)
-        begun = Load(version)
+        loads, version = world.stores().ingestions, world.put("a.csv", *self.ROWS)
+        begun = Ingestion(version)
         third, fifth = replace(begun, next_row=3), replace(begun, next_row=5)
         loads.put(third, begun)
         with pytest.raises(OvertakenError):
@@ -214,7 +214,7 @@ class TestOnTheWay:
         with pytest.raises(OvertakenError, match="is not at row 5 of run 1 any more"):
             loads.put(replace(begun, next_row=7), fifth)
         loads.drop(version.id, 1)
-        assert loads.load(version) == again
+        assert loads.find(version) == again
 
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
     def test_it_may_die_at_any_call(self, world: StockWorld, subtests: pytest.Subtests, *, after: bool) -> None:

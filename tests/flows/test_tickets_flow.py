@@ -327,11 +327,11 @@ def test_time_that_runs_out_is_gone_on_with_where_it_stopped(tickets: TicketClou
     with tickets.stores() as stores:
 
         def seconds_left() -> float:
-            return 1.0 if stores.graph.load(version) else 100.0
+            return 1.0 if stores.graph.ingestion(version) else 100.0
 
         with pytest.raises(TimeBudgetReachedError):
             TICKET_FLOW.ingest(version, stores, seconds_left=seconds_left)
-        stopped = stores.graph.load(version)
+        stopped = stores.graph.ingestion(version)
         assert stopped
         assert (stopped.next_row, stopped.done) == (BATCH_ROWS + 1, False)
         receipt = TICKET_FLOW.ingest(version, stores)

@@ -19,7 +19,7 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import store
-from pipeline_assets.graph.load import Batch, BehindError, Load
+from pipeline_assets.graph.ingestion import Batch, BehindError, Ingestion
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets import rows
@@ -63,7 +63,7 @@ def quantities(graph: PurchaseGraph) -> dict[str, int]:
     return {record["ticket"]: record["quantity"] for record in graph.driver.execute_query(query).records}
 
 
-def finished(graph: PurchaseGraph, load: Load) -> Load:
+def finished(graph: PurchaseGraph, load: Ingestion) -> Ingestion:
     while not load.done:
         load = graph.finish(load)
     return load
@@ -77,11 +77,11 @@ def test_claims_of_two_versions_on_the_same_tickets_are_all_taken_back(
     graph = world.stores().graph
     graph.ensure_schema()
     tickets = [f"T{number}" for number in range(6)]
-    part = graph.write(Load(version(1)), batch(*map(line, tickets), next_row=7))
+    part = graph.write(Ingestion(version(1)), batch(*map(line, tickets), next_row=7))
     part = graph.write(part, batch(next_row=8, broken=True))
     finished(graph, replace(part, cut="broken off"))
-    graph.write(Load(version(0)), batch(*(line(ticket, 2) for ticket in tickets[:3]), next_row=4))
-    newest = graph.write(Load(version(2)), batch(*(line(ticket, 3) for ticket in tickets), next_row=7))
+    graph.write(Ingestion(version(0)), batch(*(line(ticket, 2) for ticket in tickets[:3]), next_row=4))
+    newest = graph.write(Ingestion(version(2)), batch(*(line(ticket, 3) for ticket in tickets), next_row=7))
     finished(graph, newest)
     assert quantities(graph) == dict.fromkeys(tickets, 3)
     claims = graph.driver.execute_query("MATCH (c:TicketClaim) RETURN c.owner AS owner").records
@@ -124,7 +124,7 @@ def test_deliveries_are_counted_also_once_another_object_has_changed_the_counts(
 def test_what_leaves_with_a_rejected_row_is_told_however_its_ticket_is_spelt(world: TicketWorld, ticket: str) -> None:
     graph = world.stores().graph
     world.load("a.csv", row("N\u00f1"))
-    load = Load(world.put("a.csv", row("N\u00f1")))
+    load = Ingestion(world.put("a.csv", row("N\u00f1")))
     (told,) = told_what_leaves(graph, load, ["ticket_id"], [Rejection(1, "quantity", "rule", "said", (ticket,), DAY)])
     assert ("before, the file had 'Bread' x 1" in told.reason) == (ticket != "\udcff")
 
@@ -133,14 +133,14 @@ def test_a_version_that_was_overtaken_on_its_way_does_not_stand_by_half(world: T
     """Its first rows met a newer version, its last ones a redo of that version, which ends with nothing."""
     graph = world.stores().graph
     graph.ensure_schema()
-    finished(graph, graph.write(Load(version(2)), batch(line("T1", 2), next_row=2)))
-    older = graph.write(Load(version(1)), batch(line("T1"), next_row=2))
-    redone = graph.write(Load(version(2), run=2), batch(line("T1", 2), next_row=2))
+    finished(graph, graph.write(Ingestion(version(2)), batch(line("T1", 2), next_row=2)))
+    older = graph.write(Ingestion(version(1)), batch(line("T1"), next_row=2))
+    redone = graph.write(Ingestion(version(2), run=2), batch(line("T1", 2), next_row=2))
     older = graph.write(older, batch(line("T2"), next_row=3))
     with pytest.raises(BehindError, match="is in run 2 at row 1"):
         finished(graph, older)
     finished(graph, replace(redone, refused=True))
-    again = graph.load(version(1))
+    again = graph.ingestion(version(1))
     assert again
     finished(graph, graph.write(again, batch(line("T1"), line("T2"), next_row=3)))
     assert quantities(graph) == {"T1": 1, "T2": 1}

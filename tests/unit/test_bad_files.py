@@ -115,7 +115,7 @@ def test_a_file_is_gone_on_with_at_any_record(tmp_path: Path, case: Case) -> Non
         whole = [(number, fields, file.position) for number, fields in file.records()]
     for done, (number, _, position) in enumerate(whole, 1):
         with open_csv(path, case.name, TICKETS) as file:
-            file.go_on(number + 1, position)
+            file.resume_at(number + 1, position)
             assert list(file.records()) == [(row, fields) for row, fields, _ in whole[done:]]
 
 
@@ -128,6 +128,6 @@ def test_who_goes_on_behind_the_last_row_of_a_cut_file_knows_that_it_was_cut(tmp
         position, cut = file.position, file.cut
     assert cut
     with open_csv(path, path.name, TICKETS) as file:
-        file.go_on(last + 1, position)
+        file.resume_at(last + 1, position)
         assert list(file.records()) == []
         assert file.cut == cut

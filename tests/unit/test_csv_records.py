@@ -357,8 +357,8 @@ class TestTheEnd:
         assert bool(cut) == bool(why)
         for done, (number, _, position, _) in enumerate(whole, 1):
             with open_csv(path, "t.csv", TICKETS) as file:
-                file.first(1)
-                file.go_on(number + 1, position)
+                file.peek(1)
+                file.resume_at(number + 1, position)
                 assert [fields for _, fields in file.records()] == [fields for _, fields, _, _ in whole[done:]]
                 assert (file.cut, file.position) == (cut, end)
 
@@ -374,7 +374,7 @@ class TestTheEnd:
         assert cut.startswith("gzip data that breaks off")
         number, _, position, _ = whole[-1]
         with open_csv(tmp_path / "f", "t.csv", TICKETS) as file:
-            file.go_on(number + 1, position)
+            file.resume_at(number + 1, position)
             assert (list(file.records()), file.cut) == ([], cut)
 
     def test_is_looked_at_in_the_last_part_of_a_long_file(
@@ -401,8 +401,8 @@ def test_whoever_goes_on_reads_what_is_left_as_it_was_read_at_once(
     *whole, (_, _, end, cut) = whole_reading(tmp_path / "f", HEAD + "".join(pieces))
     for done, (number, _, position, _) in enumerate(whole, 1):
         with open_csv(tmp_path / "f", "t.csv", TICKETS) as file:
-            file.first(most)
-            file.go_on(number + 1, position)
+            file.peek(most)
+            file.resume_at(number + 1, position)
             left = [(number, fields, file.position) for number, fields in file.records()]
             assert left == [(number, fields, position) for number, fields, position, _ in whole[done:]]
             assert (file.cut, file.position) == (cut, end)
@@ -412,6 +412,6 @@ def test_the_first_records_are_read_again(tmp_path: Path) -> None:
     for content in (two("T").encode(), gzip.compress(two("T").encode()), gzip.compress(two("T").encode())[:-8]):
         (tmp_path / "f").write_bytes(content)
         with open_csv(tmp_path / "f", "t.csv", TICKETS) as file:
-            first = file.first(100)
+            first = file.peek(100)
             assert [fields for _, fields in file.records()] == first
             assert tickets(first) == ["T-1", "T-2"]

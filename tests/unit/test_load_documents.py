@@ -6,7 +6,7 @@ import json
 
 from pipeline_assets.lake.layout import LoadName
 from pipeline_assets.lake.manifest import Manifest
-from pipeline_assets.raw.loads import Begun
+from pipeline_assets.raw.loads import LoadPlan
 from pipeline_assets.storage.documents import from_json, to_json
 
 NAME = LoadName("2026-03-01", "20260301T100000000000Z")
@@ -26,7 +26,7 @@ def test_a_manifest_without_newest_times_and_warnings() -> None:
 
 
 def test_a_beginning_without_what_it_follows() -> None:
-    begun = Begun(NAME, "incremental", ("orders",), "2026-03-01T10:00:00+00:00", since={"orders": "2026-03-01"})
-    assert from_json(without(to_json(begun), "follows", "late", "newest", "said"), Begun) == begun
-    told = Begun(NAME, "full", (), "", follows={"orders": "x"}, said=("orders: late",))
-    assert from_json(to_json(told), Begun) == told
+    plan = LoadPlan(NAME, "incremental", ("orders",), "2026-03-01T10:00:00+00:00", since={"orders": "2026-03-01"})
+    assert from_json(without(to_json(plan), "follows", "late", "newest", "warnings"), LoadPlan) == plan
+    told = LoadPlan(NAME, "full", (), "", follows={"orders": "x"}, warnings=("orders: late",))
+    assert from_json(to_json(told), LoadPlan) == told

@@ -14,7 +14,7 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.graph.lookups import LoadPlace
+from pipeline_assets.graph.lookups import IngestionPlace
 from pipeline_assets.graph.ownership import TicketKey
 from pipeline_assets.operations.backlog import Waiting
 from pipeline_assets.operations.replay import MendError, read_mended, refuse_fewer_rows
@@ -34,14 +34,14 @@ def receipt(*, refused: str = "", counts: Counts | None = None) -> Receipt:
     return Receipt("tickets", SOURCE, 1, counts, (), 10, 0.1, "1", "2026-11-20T10:00:05.000Z", refused)
 
 
-def load(*, done: bool = True, next_row: int = 3) -> LoadPlace:
-    return LoadPlace(SOURCE.id, SOURCE.uri, SOURCE.stamp, 1, next_row, done=done, stands=True)
+def load(*, done: bool = True, next_row: int = 3) -> IngestionPlace:
+    return IngestionPlace(SOURCE.id, SOURCE.uri, SOURCE.stamp, 1, next_row, done=done, stands=True)
 
 
 def verdict(
     *,
     told: Receipt | None = None,
-    place: LoadPlace | None = None,
+    place: IngestionPlace | None = None,
     letters: int = 0,
     in_dagster: bool | None = None,
     waiting: Waiting = NOTHING,
@@ -112,7 +112,7 @@ def test_data_is_not_said_to_be_left_alone(key: str) -> None:
     assert "put it again" in unseen(key, stored=True)
 
 
-def gone(replaced_by: LoadPlace | None = None) -> PurchaseTrace:
+def gone(replaced_by: IngestionPlace | None = None) -> PurchaseTrace:
     claim = ClaimTrace(f"{SOURCE.stamp}/000001", load(), "", (), ())
     return PurchaseTrace(TicketKey("S1", "T1", "B1", "2026-11-14"), None, (claim,), replaced_by)
 

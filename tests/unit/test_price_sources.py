@@ -37,7 +37,7 @@ class Reader:
     def __call__(self, content: str, name: str = "stocks/prices.csv") -> list[Price | Rejection]:
         self.path.write_text(content, encoding="utf-8")
         with open_csv(self.path, name, STOCKS, header_fault=lambda header: header_fault(header, name)) as file:
-            rules = PriceRules(file.header, ARRIVED, name, file.first(2_000))
+            rules = PriceRules(file.header, ARRIVED, name, file.peek(2_000))
             return [rules.price(number, fields) for number, fields in file.records()]
 
     def prices(self, content: str, name: str = "stocks/prices.csv") -> list[Price]:

@@ -13,7 +13,7 @@ import pytest
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
-from pipeline_assets.csv_files.download import downloaded
+from pipeline_assets.csv_files.download import temporary_download
 from pipeline_assets.csv_files.reading import RefusedFileError
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.errors import TransientError
@@ -80,7 +80,7 @@ def answering(code: str, status: int = 400, times: int = 1, operation: str = "ge
 
 
 def fetch_file(s3: S3Client, version: ObjectVersion) -> None:
-    with downloaded(S3Storage(s3), version, TimeBudget(), TICKETS):
+    with temporary_download(S3Storage(s3), version, TimeBudget(), TICKETS):
         pass
 
 

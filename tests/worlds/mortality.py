@@ -48,6 +48,10 @@ class Mortal:
     fate: Fate = field(repr=False)
     watched: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        lacking = [name for name in self.watched if not hasattr(self.inner, name)]
+        assert not lacking, f"nobody dies at {lacking}: {type(self.inner).__name__} has no such calls"
+
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.inner, name)
         if name not in self.watched:
@@ -62,6 +66,6 @@ def mortal_stores(cloud: RunningStack, table: str, fate: Fate) -> TicketStores:
     )
     s3: Any = Mortal(cloud.access.s3, fate, ("get_object", "head_object", "put_object", "delete_objects"))
     storage = S3Storage(s3)
-    graph = Mortal(PurchaseGraph(cloud.graph), fate, ("load", "write", "finish", "known", "told"))
+    graph = Mortal(PurchaseGraph(cloud.graph), fate, ("ingestion", "write", "finish", "known", "mark_reported"))
     quarantine = JsonLinesQuarantine(storage.bucket(cloud.access.bucket("quarantine")), "tickets")
     return TicketStores(storage, Ledger(dynamodb, table), graph, quarantine)  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ _LOAD = "load"
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Ingestion:
     """Progress of one run of one object version.
 
     Parameters
@@ -64,7 +64,7 @@ class Load:
         total = sum(self.days.values(), Counts(quarantined=self.unread_time))
         return replace(total, received=self.next_row - 1)
 
-    def with_batch(self, tally: Tally, next_row: int, position: int) -> Load:
+    def with_batch(self, tally: Tally, next_row: int, position: int) -> Ingestion:
         """Progress after one more batch.
 
         Parameters
@@ -76,7 +76,7 @@ class Load:
 
         Returns
         -------
-        Load
+        Ingestion
             The next state; this one stays as it is.
         """
         days = {day: self.days.get(day, Counts()) + tally.days.get(day, Counts()) for day in {*self.days, *tally.days}}
@@ -88,7 +88,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What the item of a load holds beside what its conditions look at."""
+    """What the item of an ingestion holds beside what its conditions look at."""
 
     stamp: str
     position: int
@@ -117,19 +117,19 @@ class Tally:
         self.effects[effect] = self.effects.get(effect, 0) + number
 
 
-class Loads:
+class Ingestions:
     """Repository of progress; every method raises `TransientError` when the table cannot be reached."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._table = Table(client, table)
 
-    def load(self, version: ObjectVersion) -> Load | None:
+    def find(self, version: ObjectVersion) -> Ingestion | None:
         """Read the progress of an object version, with the stamp it was begun with; None outside its work."""
         item = self._table.get(f"load#{version.id}", _LOAD)
         if item is None:
             return None
         kept = from_json(zlib.decompress(item["body"]["B"]), _Kept)
-        return Load(
+        return Ingestion(
             version.at(kept.stamp),
             int(item["run"]["N"]),
             int(item["next_row"]["N"]),
@@ -139,7 +139,7 @@ class Loads:
             kept.effects,
         )
 
-    def put(self, load: Load, before: Load) -> None:
+    def put(self, ingestion: Ingestion, before: Ingestion) -> None:
         """Write the progress of an object version after a batch that went on from `before`.
 
         Raises
@@ -147,14 +147,20 @@ class Loads:
         OvertakenError
             Another worker has counted that batch, or a later run has begun; nothing was written.
         """
-        kept = _Kept(load.version.stamp, load.position, dict(load.days), load.unread_time, dict(load.effects))
+        kept = _Kept(
+            ingestion.version.stamp,
+            ingestion.position,
+            dict(ingestion.days),
+            ingestion.unread_time,
+            dict(ingestion.effects),
+        )
         put: dict[str, Any] = {
             "TableName": self._table.name,
-            "Item": key(f"load#{load.version.id}", _LOAD)
-            | {"run": {"N": str(load.run)}, "next_row": {"N": str(load.next_row)}}
+            "Item": key(f"load#{ingestion.version.id}", _LOAD)
+            | {"run": {"N": str(ingestion.run)}, "next_row": {"N": str(ingestion.next_row)}}
             | {"body": {"B": zlib.compress(to_json(kept))}},
             "ConditionExpression": "attribute_not_exists(pk) OR run < :run",
-            "ExpressionAttributeValues": {":run": {"N": str(load.run)}},
+            "ExpressionAttributeValues": {":run": {"N": str(ingestion.run)}},
         }
         if before.next_row > 1:
             put["ConditionExpression"] = "run = :run AND next_row = :before"
@@ -164,7 +170,7 @@ class Loads:
             try:
                 client.put_item(**put)
             except client.exceptions.ConditionalCheckFailedException as error:
-                message = f"{load.version.uri} is not at row {before.next_row} of run {load.run} any more"
+                message = f"{ingestion.version.uri} is not at row {before.next_row} of run {ingestion.run} any more"
                 raise OvertakenError(message) from error
 
     def drop(self, receipt_id: str, run: int) -> None:

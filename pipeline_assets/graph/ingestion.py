@@ -57,7 +57,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the ledger node of a load keeps in one text: fields of the `Load` that no statement looks at."""
+    """What the ledger node of an ingestion keeps in one text: fields of the `Ingestion` that no statement looks at."""
 
     days: dict[str, Counts]
     unread_time: int
@@ -74,7 +74,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Ingestion:
     """Progress of one run of one object version.
 
     Parameters
@@ -112,7 +112,7 @@ class Load:
         How often the work on other objects changed the counts of this run, and whether the last time is not in the
         ledger yet.
     touched
-        Loads whose counts the work on this one changed.
+        Ingestions whose counts the work on this one changed.
     """
 
     version: ObjectVersion
@@ -168,20 +168,20 @@ class Load:
         """What was counted so far, as its ledger node keeps it."""
         return to_json(Tally(**{each.name: getattr(self, each.name) for each in fields(Tally)})).decode()
 
-    def follows(self, known: Load | None) -> bool:
+    def follows(self, known: Ingestion | None) -> bool:
         """Whether this is the progress that the graph has, or the beginning of a run after it."""
         if known is None or self.run > known.run:
             return self.next_row == 1
         return (self.run, self.next_row, self.done) == (known.run, known.next_row, known.done)
 
-    def counting_on(self, known: Load | None) -> Load:
+    def counting_on(self, known: Ingestion | None) -> Ingestion:
         """Merge in the counts that the graph has of this run: work on other objects may have changed them.
 
         Returns
         -------
-        Load
-            This progress with those counts. A later run takes on the loads that the one before it touched, which may
-            have died before it reported them.
+        Ingestion
+            This progress with those counts. A later run takes on the ingestions that the one before it touched, which
+            may have died before it reported them.
         """
         if known is None or known.run != self.run:
             return replace(self, touched=known.touched) if known else self
@@ -197,7 +197,7 @@ class Load:
 
     def with_batch(
         self, batch: Batch, days: dict[str, Counts], effects: dict[str, int], crowded: Iterable[str] = ()
-    ) -> Load:
+    ) -> Ingestion:
         """Progress after one more batch.
 
         Parameters
@@ -209,7 +209,7 @@ class Load:
 
         Returns
         -------
-        Load
+        Ingestion
             The next state; this one stays as it is.
         """
         return replace(
@@ -223,16 +223,16 @@ class Load:
             crowded=self.crowded.union(crowded),
         )
 
-    def touching(self, loads: Iterable[str], effects: dict[str, int]) -> Load:
-        """The same with these loads among those whose counts it changed, and these effects."""
-        return replace(self, touched=self.touched.union(loads), effects=_summed(self.effects, effects))
+    def touching(self, ingestions: Iterable[str], effects: dict[str, int]) -> Ingestion:
+        """The same with these ingestions among those whose counts it changed, and these effects."""
+        return replace(self, touched=self.touched.union(ingestions), effects=_summed(self.effects, effects))
 
-    def moved(self, rows: Mapping[str, int]) -> Load:
+    def moved(self, rows: Mapping[str, int]) -> Ingestion:
         """The counts after so many accepted rows of each day were superseded (below zero: were accepted again)."""
         shifts = {day: Counts(accepted=-number, superseded=number) for day, number in rows.items()}
         return replace(self, days=_added(self.days, shifts), revision=self.revision + 1, untold=True)
 
-    def displaced(self, standing: Load) -> Load:
+    def displaced(self, standing: Ingestion) -> Ingestion:
         """State once its claims are taken back, since `standing` stands for its key.
 
         A newer version supersedes its rows. Beside an older one that was read whole this one was refused, since its own
@@ -240,58 +240,60 @@ class Load:
 
         Returns
         -------
-        Load
+        Ingestion
             The next state; this one stays as it is.
         """
         accepted = {day: counts.accepted for day, counts in self.days.items() if counts.accepted}
         yields = standing.version.stamp < self.version.stamp
         return replace(self.moved(accepted), stands=False, yields=yields, overtaken=not self.done)
 
-    def begun_again(self) -> Load:
+    def begun_again(self) -> Ingestion:
         """A run of the same version that has yet to read its first row."""
-        return Load(self.version, run=self.run + 1, touched=self.touched)
+        return Ingestion(self.version, run=self.run + 1, touched=self.touched)
 
 
 class BehindError(OvertakenError):
-    """Another worker has taken this object further, or begun it again; `load` tells where it is, None if nowhere."""
+    """Another worker has taken this object further, or begun it again; `ingestion` is how far, None if nowhere."""
 
-    def __init__(self, version: ObjectVersion, load: Load | None) -> None:
-        where = f"is in run {load.run} at row {load.next_row}" if load else "is not in the graph any more"
+    def __init__(self, version: ObjectVersion, ingestion: Ingestion | None) -> None:
+        where = (
+            f"is in run {ingestion.run} at row {ingestion.next_row}" if ingestion else "is not in the graph any more"
+        )
         super().__init__(f"{version.uri} {where}")
-        self.load = load
+        self.ingestion = ingestion
 
 
 @dataclass(frozen=True, slots=True)
-class KnownLoad:
-    """A load as the graph keeps it, which knows of its object only the id of the version and the URI."""
+class KnownIngestion:
+    """An ingestion as the graph keeps it, which knows of its object only the id of the version and the URI."""
 
     id: str
     uri: str
-    load: Load
+    ingestion: Ingestion
 
     @property
     def rank(self) -> Rank:
         """What it is worth for its key; nothing before its end."""
-        return self.load.rank if self.load.done else Rank.NOTHING
+        return self.ingestion.rank if self.ingestion.done else Rank.NOTHING
 
 
-def read_load(tx: ManagedTransaction, version: ObjectVersion) -> Load | None:
+def read_ingestion(tx: ManagedTransaction, version: ObjectVersion) -> Ingestion | None:
     """Read the progress of an object version.
 
     Returns
     -------
-    Load or None
+    Ingestion or None
         None when it was never begun. Its stamp is the one that it was begun with: a version that was announced again,
         from a listing of its bucket, may come with another time.
     """
-    record = tx.run(statements.READ_LOAD, id=version.id).single()
-    return replace(known_load(record).load, version=version.at(record["stamp"])) if record else None
+    record = tx.run(statements.READ_INGESTION, id=version.id).single()
+    return replace(known_ingestion(record).ingestion, version=version.at(record["stamp"])) if record else None
 
 
-def known_load(record: Record) -> KnownLoad:
-    """Parse a row of one of the statements that read loads."""
+def known_ingestion(record: Record) -> KnownIngestion:
+    """Parse a row of one of the statements that read ingestions."""
     tally = from_json(record["tally"], Tally)
-    load = Load(
+    ingestion = Ingestion(
         _version_at(record["uri"], record["stamp"]),
         run=record["run"],
         next_row=record["next_row"],
@@ -301,51 +303,51 @@ def known_load(record: Record) -> KnownLoad:
         untold=record["untold"],
         **{each.name: getattr(tally, each.name) for each in fields(Tally)},
     )
-    return KnownLoad(record["id"], record["uri"], load)
+    return KnownIngestion(record["id"], record["uri"], ingestion)
 
 
-def write_load(tx: ManagedTransaction, load: Load) -> None:
+def write_ingestion(tx: ManagedTransaction, ingestion: Ingestion) -> None:
     """Write the progress of an object version."""
-    write_known(tx, KnownLoad(load.version.id, load.version.uri, load))
+    write_known(tx, KnownIngestion(ingestion.version.id, ingestion.version.uri, ingestion))
 
 
-def write_known(tx: ManagedTransaction, known: KnownLoad) -> None:
+def write_known(tx: ManagedTransaction, known: KnownIngestion) -> None:
     """Write the progress of a version of which only id and URI are known."""
-    tx.run(statements.WRITE_LOAD, id=known.id, **properties(known)).consume()
+    tx.run(statements.WRITE_INGESTION, id=known.id, **properties(known)).consume()
 
 
-def properties(known: KnownLoad) -> dict[str, Any]:
-    """Properties of the node of a load, its id left out."""
-    load = known.load
+def properties(known: KnownIngestion) -> dict[str, Any]:
+    """Properties of the node of an ingestion, its id left out."""
+    ingestion = known.ingestion
     return {
         "uri": known.uri,
-        "stamp": load.version.stamp,
-        "run": load.run,
-        "next_row": load.next_row,
-        "state": "done" if load.done else "loading",
+        "stamp": ingestion.version.stamp,
+        "run": ingestion.run,
+        "next_row": ingestion.next_row,
+        "state": "done" if ingestion.done else "loading",
         "rank": int(known.rank),
-        "stands": load.stands,
-        "revision": load.revision,
-        "untold": load.untold,
-        "tally": load.tally,
+        "stands": ingestion.stands,
+        "revision": ingestion.revision,
+        "untold": ingestion.untold,
+        "tally": ingestion.tally,
     }
 
 
-def standing(loads: Collection[KnownLoad]) -> KnownLoad | None:
+def standing(ingestions: Collection[KnownIngestion]) -> KnownIngestion | None:
     """Choose the version that stands for a key: the newest that was read whole; where none was, the longest part.
 
     Returns
     -------
-    KnownLoad or None
+    KnownIngestion or None
         None where no version decides anything.
     """
-    deciding = [known for known in loads if known.rank]
+    deciding = [known for known in ingestions if known.rank]
     return max(deciding, key=_precedence, default=None)
 
 
-def _precedence(known: KnownLoad) -> tuple[int, int, str]:
+def _precedence(known: KnownIngestion) -> tuple[int, int, str]:
     part = known.rank is Rank.PART
-    return known.rank, known.load.next_row if part else 0, known.load.version.stamp
+    return known.rank, known.ingestion.next_row if part else 0, known.ingestion.version.stamp
 
 
 def _version_at(uri: str, stamp: str) -> ObjectVersion:
