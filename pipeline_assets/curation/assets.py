@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from pipeline_assets.curation.account import DayAccount
 from pipeline_assets.curation.completion import LOADS_ASSET, loads_of
-from pipeline_assets.curation.ingest import CURATION_FLOW, account_of, code_version, recurate_day
+from pipeline_assets.curation.day import DayAccount
+from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, recurate_day
+from pipeline_assets.curation.publish import account_of
 from pipeline_assets.curation.stores import CurationSettings, CurationStores, open_stores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.lake.tables import ADDED_COLUMNS

@@ -16,17 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline_assets import __version__
-from pipeline_assets.curation.account import DayAccount, SourceAccount
 from pipeline_assets.curation.completion import ManifestError, complete
-from pipeline_assets.curation.contract import OBJECT_RULES, RefusedObjectError
+from pipeline_assets.curation.judge import JudgedSource, SourceAccount, judged_source, refused_source
+from pipeline_assets.curation.publish import account_of, publish_day
 from pipeline_assets.curation.quarantine import UNKNOWN
-from pipeline_assets.curation.rewriting import rewritten
+from pipeline_assets.curation.read import OBJECT_RULES, RawFile, RefusedObjectError
 from pipeline_assets.curation.rules import DELETED_AT
-from pipeline_assets.curation.source import JudgedSource, RawFile, judged_source, refused_source
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.events.flow import Attempt, ObjectFlow
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
@@ -35,8 +33,7 @@ from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.events.time_budget import TimeBudget
-from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, is_bookkeeping, raw_prefix
-from pipeline_assets.lake.parquet_tail import parquet_tail
+from pipeline_assets.lake.layout import LoadName, RawObject, is_bookkeeping, raw_prefix
 from pipeline_assets.storage.bucket import GoneError
 
 DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
@@ -88,7 +85,7 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
         if is_bookkeeping(version.key):
             return None
         if load := LoadName.of(version.key):
-            return self._manifest(version, load, stores, report=attempt.report)
+            return self._work_manifest(version, load, stores, report=attempt.report)
         raw = RawObject.of(version.key)
         earlier = stores.ledger.receipt(version.id)
         if earlier and not attempt.redo:
@@ -118,21 +115,21 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
             error = RefusedObjectError(
                 "place", f"it is no object of the lake; expected {_PLACE} of {', '.join(DATASETS)}"
             )
-            return _receipt(version, run, _kept_outside(version, error, run, stores), _since(started))
-        day = rewritten(dataset, raw.day, stores, runs.run_of, attempt.budget, wanted=version, anew=attempt.redo)
+            return _receipt(version, run, _quarantine_unplaced(version, error, run, stores), _since(started))
+        day = publish_day(dataset, raw.day, stores, runs.run_of, attempt.budget, wanted=version, anew=attempt.redo)
         try:
             found = day.source(version) if day else None
-            account = found or _kept(_replaced(dataset, version, raw, stores), version, run, stores)
+            account = found or _quarantine(_judge_replaced(dataset, version, raw, stores), version, run, stores)
         except GoneError as gone:
             error = RefusedObjectError("present", str(gone))
             if earlier:
                 return replace(earlier, counts=Counts(), partitions=(), refused=f"{version.key}: {error}")
-            account = _kept(refused_source(version, error), version, run, stores)
+            account = _quarantine(refused_source(version, error), version, run, stores)
         if stores.tables:
             stores.tables.register(dataset.name, raw.day)
         return _receipt(version, run, account, _since(started), raw)
 
-    def _manifest(
+    def _work_manifest(
         self, version: ObjectVersion, load: LoadName, stores: CurationStores, *, report: bool
     ) -> Receipt | None:
         """What the event of a manifest leads to; only one that cannot be read has a receipt."""
@@ -140,7 +137,7 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
             complete(load, stores)
         except ManifestError:
             error = RefusedObjectError("manifest", "it cannot be read; expected the manifest of a load as JSON")
-            receipt = _receipt(version, 1, _kept_outside(version, error, 1, stores), 0.0)
+            receipt = _receipt(version, 1, _quarantine_unplaced(version, error, 1, stores), 0.0)
             stores.ledger.record(receipt, report=report)
             return receipt
         return None
@@ -164,7 +161,7 @@ def recurate_day(
     """
     started = time.monotonic()
     runs = Runs(stores.ledger)
-    account = rewritten(dataset, day, stores, runs.run_of, TimeBudget(seconds_left, _RESERVE_SECONDS), anew=True)
+    account = publish_day(dataset, day, stores, runs.run_of, TimeBudget(seconds_left, _RESERVE_SECONDS), anew=True)
     if account is None:
         return []
     if stores.tables:
@@ -199,12 +196,6 @@ def _restate(name: str, day: str, stores: CurationStores) -> None:
         told = account
 
 
-def account_of(dataset: Dataset, day: str, stores: CurationStores) -> DayAccount | None:
-    """What a curated day says of itself now, or None while there is none."""
-    standing = parquet_tail(stores.curated, curated_key(dataset.name, day))
-    return DayAccount.of_parquet(standing.content) if standing else None
-
-
 def code_version(dataset: Dataset) -> str:
     """What a curated day depends on beside its raw objects: changes with the spec and with each release."""
     return f"{__version__}+{dataset.fingerprint}"
@@ -220,7 +211,7 @@ def _complete(load: LoadName, stores: CurationStores) -> None:
         complete(load, stores)
 
 
-def _replaced(dataset: Dataset, version: ObjectVersion, raw: RawObject, stores: CurationStores) -> JudgedSource:
+def _judge_replaced(dataset: Dataset, version: ObjectVersion, raw: RawObject, stores: CurationStores) -> JudgedSource:
     """An object version that is not current any more: what it holds is no part of the day."""
     with tempfile.TemporaryDirectory(prefix="cesta-") as directory:
         path = Path(directory) / "object"
@@ -229,14 +220,16 @@ def _replaced(dataset: Dataset, version: ObjectVersion, raw: RawObject, stores: 
     return replace(judged, account=judged.account.lost(0, judged.account.counts.accepted))
 
 
-def _kept(judged: JudgedSource, version: ObjectVersion, run: int, stores: CurationStores) -> SourceAccount:
+def _quarantine(judged: JudgedSource, version: ObjectVersion, run: int, stores: CurationStores) -> SourceAccount:
     stores.quarantine.keep(version, run, judged.rejected)
     return judged.account
 
 
-def _kept_outside(version: ObjectVersion, error: RefusedObjectError, run: int, stores: CurationStores) -> SourceAccount:
+def _quarantine_unplaced(
+    version: ObjectVersion, error: RefusedObjectError, run: int, stores: CurationStores
+) -> SourceAccount:
     """Keep the refusal of what lies in no place of a dataset, where SQL finds it too."""
-    account = _kept(refused_source(version, error), version, run, stores)
+    account = _quarantine(refused_source(version, error), version, run, stores)
     if stores.tables:
         stores.tables.register(UNKNOWN, version.arrival_day)
     return account

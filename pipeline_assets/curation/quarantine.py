@@ -58,7 +58,7 @@ class LakeQuarantine:
         run
             Which run of it, from 1.
         rejected
-            Columns of `curation.source.QUARANTINED`.
+            Columns of `curation.judge.QUARANTINED`.
         """
         key = _key(version)
         if rejected.is_empty():

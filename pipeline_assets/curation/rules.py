@@ -17,7 +17,6 @@ import narwhals as nw
 from pipeline_assets.datasets.spec import (
     Between,
     Column,
-    ColumnType,
     Dataset,
     IsIn,
     Matches,
@@ -25,8 +24,9 @@ from pipeline_assets.datasets.spec import (
     NotAfterLoad,
     RowTest,
     Severity,
+    stored_columns,
 )
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.privacy.suspicion import SUSPICIOUS
 
 if TYPE_CHECKING:
@@ -38,15 +38,6 @@ DELETED_AT = Column("deleted_at", "datetime", "when the source no longer had the
 NOT_SHOWN = "[not shown]"
 _QUOTED_CHARACTERS = 80
 _SECONDS, _DAYS = "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"
-_EXPECTED: dict[ColumnType, str] = {
-    "text": "text",
-    "number": "a finite number",
-    "datetime": "a time in UTC",
-    "integer": "a whole number of 64 bits",
-    "decimal": "decimal(18,2), a number of at most 16 digits and 2 after the point",
-    "date": "a day",
-    "boolean": "true or false",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +132,7 @@ def _broken(test: RowTest, day: str) -> nw.Expr:
 def _of_type(column: Column) -> Judgement:
     was = nw.col(f"{WAS}{column.name}")
     found = nw.lit(NOT_SHOWN) if column.personal != "none" else _quoted(was)
-    return Judgement("type", column.name, _EXPECTED[column.type], nw.col(MISTYPED) == column.name, found)
+    return Judgement("type", column.name, TYPES[column.type].expected, nw.col(MISTYPED) == column.name, found)
 
 
 def _given(column: Column) -> Judgement:

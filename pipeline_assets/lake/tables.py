@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Column, ColumnType, Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.spec import Column, Dataset, stored_columns
+from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TransientError
 
 if TYPE_CHECKING:
@@ -24,15 +24,6 @@ if TYPE_CHECKING:
 #: Which bucket a table's objects are in.
 LakeBucket = Literal["curated", "quarantine"]
 
-GLUE_TYPES: Final[Mapping[ColumnType, str]] = {
-    "text": "string",
-    "number": "double",
-    "integer": "bigint",
-    "decimal": "decimal(18,2)",
-    "datetime": "timestamp",
-    "date": "date",
-    "boolean": "boolean",
-}
 #: What curation adds to a dataset's columns.
 ADDED_COLUMNS: Final = (
     Column("other_columns", "text", "values of columns that the spec does not know, as JSON", nullable=True),
@@ -63,7 +54,7 @@ class LakeTable:
     def storage(self, bucket_name: str, *values: str) -> Any:  # noqa: ANN401 - Glue's own form of it
         """What Glue calls the storage descriptor, of the table or of the partition with these values."""
         folders = (f"{name}={value}/" for name, value in zip(self.partitions, values, strict=False))
-        columns = [{"Name": c.name, "Type": GLUE_TYPES[c.type], "Comment": commented(c)} for c in self.columns]
+        columns = [{"Name": c.name, "Type": TYPES[c.type].glue, "Comment": commented(c)} for c in self.columns]
         return {"Columns": columns, "Location": f"s3://{bucket_name}/{self.prefix}{''.join(folders)}", **_FORMATS}
 
 

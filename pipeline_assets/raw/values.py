@@ -7,7 +7,7 @@ from contextlib import suppress
 import polars as pl
 
 from pipeline_assets.datasets.spec import Column, ColumnType
-from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.datasets.types import frame_type
 
 _AS_TEXT = "%Y-%m-%d %H:%M:%S%.f"
 _MOST_OFF = 1e-6
@@ -26,7 +26,7 @@ def typed(values: pl.Series, column: Column) -> pl.Series:
     if values.dtype == pl.Float32:
         # The shortest text is what was meant by it: 12.3 and not 12.300000190734863.
         values = values.cast(pl.String).cast(pl.Float64)
-    wanted = FRAME_TYPES[column.type]
+    wanted = frame_type(column.type)
     if values.dtype == wanted:
         return values
     if values.dtype == pl.String:
@@ -61,7 +61,7 @@ def _from_text(values: pl.Series, wanted: ColumnType) -> pl.Series:
     elif wanted == "date":
         made = values.str.to_date("%Y-%m-%d", strict=False)
     elif wanted in _WRITTEN and values.str.contains(_WRITTEN[wanted]).all():
-        made = values.cast(FRAME_TYPES[wanted], strict=False)
+        made = values.cast(frame_type(wanted), strict=False)
     else:
         return values
     return made if made.null_count() == values.null_count() else values

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipeline_assets.curation.judge import QUARANTINED
 from pipeline_assets.curation.quarantine import LakeQuarantine
-from pipeline_assets.curation.source import QUARANTINED
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.quarantine import JsonLinesQuarantine, Quarantine

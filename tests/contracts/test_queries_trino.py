@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline_assets.lake.tables import GLUE_TYPES, LakeTable, lake_tables
+from pipeline_assets.datasets.types import TYPES
+from pipeline_assets.lake.tables import LakeTable, lake_tables
 from pipeline_assets.queries.athena import literal
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
 from pipeline_assets.queries.named_query import NamedQuery, Value
@@ -114,7 +115,7 @@ def trino(duck: DuckDbEngine, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def _rows(table: LakeTable, duck: DuckDbEngine) -> str:
-    types = {column.name: GLUE_TYPES[column.type].replace("string", "varchar") for column in table.columns}
+    types = {column.name: TYPES[column.type].glue.replace("string", "varchar") for column in table.columns}
     types |= dict.fromkeys(table.partitions, "varchar")
     rows = duck.run(NamedQuery("all", "", "", (), {}, f"SELECT * FROM {table.name}"), {}).rows  # noqa: S608 - ours
     selects = [

@@ -16,11 +16,11 @@ from deploy.cli.quarantine import print_documents, print_list, write_rejected_ro
 from deploy.cli.replaying import replace_file, replay
 from pipeline_assets.curation.completion import open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
+from pipeline_assets.curation.publish import parquet_tail
 from pipeline_assets.datasets.spec import Between, Rule
 from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snapshot
-from pipeline_assets.lake.parquet_tail import parquet_tail
 from pipeline_assets.lake.tables import Catalogue
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.rejected import rejected_file, rejected_files

@@ -14,13 +14,13 @@ from cfnlint.decode import decode  # type: ignore[import-untyped]
 from deploy.stack import TEMPLATE
 from deploy.template_blocks.lake_tables import tables_block
 from pipeline_assets.curation.day import schema_of
-from pipeline_assets.curation.source import QUARANTINED
+from pipeline_assets.curation.judge import QUARANTINED
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, ORDERS
 from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.datasets.types import TYPES, frame_type
 from pipeline_assets.errors import TransientError
-from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
-from pipeline_assets.lake.tables import GLUE_TYPES, REJECTED_ROWS, Catalogue, curated_table, lake_tables
+from pipeline_assets.lake.tables import REJECTED_ROWS, Catalogue, curated_table, lake_tables
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -76,13 +76,13 @@ def test_the_template_has_a_table_for_each_of_the_lake() -> None:
 @pytest.mark.parametrize("dataset", ECOMMERCE, ids=lambda dataset: dataset.name)
 def test_a_table_has_the_columns_of_curated_objects(dataset: Dataset) -> None:
     columns = curated_table(dataset).columns
-    assert {column.name: FRAME_TYPES[column.type] for column in columns} == dict(schema_of(dataset))
+    assert {column.name: frame_type(column.type) for column in columns} == dict(schema_of(dataset))
     assert [column.name for column in columns] == schema_of(dataset).names()
 
 
 def test_the_table_of_rejected_rows_has_the_columns_of_its_objects() -> None:
-    columns = {column.name: FRAME_TYPES[column.type] for column in REJECTED_ROWS.columns}
-    assert columns == {**QUARANTINED, "run": FRAME_TYPES["integer"], "quarantined_at": FRAME_TYPES["datetime"]}
+    columns = {column.name: frame_type(column.type) for column in REJECTED_ROWS.columns}
+    assert columns == {**QUARANTINED, "run": frame_type("integer"), "quarantined_at": frame_type("datetime")}
 
 
 @pytest.mark.parametrize("table", lake_tables(), ids=lambda table: table.name)
@@ -92,7 +92,7 @@ def test_a_table_is_one_that_glue_and_athena_take(table: Any) -> None:
     assert all(re.fullmatch(r"[a-z_][a-z0-9_]*", name) for name in names)
     storage = table.storage("bucket")
     assert all(len(column["Comment"]) <= 255 for column in storage["Columns"])
-    assert {column["Type"] for column in storage["Columns"]} <= set(GLUE_TYPES.values())
+    assert {column["Type"] for column in storage["Columns"]} <= {each.glue for each in TYPES.values()}
     assert not PERSONAL_SOURCES & set(names)
 
 

@@ -13,13 +13,12 @@ from uuid import uuid4
 
 import polars as pl
 
-from pipeline_assets.curation.account import DayAccount
-from pipeline_assets.curation.day import schema_of
-from pipeline_assets.curation.ingest import CURATION_FLOW, account_of
+from pipeline_assets.curation.day import DayAccount, schema_of
+from pipeline_assets.curation.ingest import CURATION_FLOW
+from pipeline_assets.curation.publish import account_of
 from pipeline_assets.curation.quarantine import LakeQuarantine
 from pipeline_assets.curation.stores import FLOW, CurationStores
-from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.receipt import Receipt

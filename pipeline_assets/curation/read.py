@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import polars as pl
 
+from pipeline_assets.curation.conversions import cleaned, converted, is_type, taken
 from pipeline_assets.curation.rules import DELETED_AT, MISTYPED, ROW, WAS
-from pipeline_assets.curation.types import cleaned, converted, is_type, taken
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Column, Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.spec import Column, Dataset, stored_columns
 from pipeline_assets.datasets.text import clean_column
-from pipeline_assets.lake.frame_types import FRAME_TYPES
-from pipeline_assets.privacy.cards import holds_number
-from pipeline_assets.privacy.masking import holds_security_code, mask_text
+from pipeline_assets.datasets.types import frame_type
+from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.lake.layout import RawObject
+from pipeline_assets.privacy.cards import holds_number, without_numbers
+from pipeline_assets.privacy.suspicion import holds_security_code
 
 OTHER_COLUMNS = "other_columns"
+SOURCE, LOAD_ID, DELETED = "_source", "_load_id", "_deleted"
 #: The rules by which objects are refused whole, beside those of their datasets that halt.
 OBJECT_RULES = ("place", "present", "manifest", "readable", "schema", "personal_column")
+#: What Polars raises for bytes that are no sound Parquet; a panic is one of the ways it says so.
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 #: What nobody may hand over as it is: the source columns of which only digits, tokens or nothing are stored.
 _REPLACED = frozenset(
     name
@@ -44,6 +49,16 @@ class RefusedObjectError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class RawFile:
+    """A raw object that was downloaded; `refused` says why not, where it can never be."""
+
+    version: ObjectVersion
+    raw: RawObject
+    path: Path
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """How the columns of an object become those of a frame.
 
@@ -54,6 +69,39 @@ class Reading:
     columns: tuple[pl.Expr, ...]
     converted: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+
+
+def read_schema(dataset: Dataset, file: RawFile) -> tuple[Reading, int]:
+    """How the object is read, and its number of rows."""
+    if not file.path.stat().st_size:
+        raise RefusedObjectError("readable", "it is empty, of 0 bytes; expected a Parquet file")
+    try:
+        lazy = pl.scan_parquet(file.path)
+        schema, height = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
+    except pl.exceptions.DuplicateError as error:
+        name = without_numbers(str(error).partition("'")[2].rpartition("'")[0])
+        raise RefusedObjectError("schema", f"it has the column {name} more than once") from error
+    except UNREADABLE as error:
+        raise unreadable(error) from error
+    try:
+        return (reading_of_tombstones if file.raw.deletes else reading_of)(dataset, schema), height
+    except RefusedObjectError as error:
+        error.rows = height
+        raise
+
+
+def scanned_rows(dataset: Dataset, file: RawFile, reading: Reading) -> pl.LazyFrame:
+    """The rows of an object with what curation adds to them."""
+    rows = pl.scan_parquet(file.path, row_index_name=ROW, row_index_offset=1).select(
+        *reading.columns,
+        pl.lit(value=file.raw.deletes).alias(DELETED),
+        pl.lit(file.raw.load_id).alias(LOAD_ID),
+        pl.lit(file.version.uri).alias(SOURCE),
+        pl.col(ROW).cast(pl.Int64),
+    )
+    # The moment of a tombstone is shown where rows say when they were changed; it decides nothing.
+    order = dataset.order[:1] if file.raw.deletes else ()
+    return rows.with_columns(pl.col(DELETED_AT.name).alias(name) for name in order)
 
 
 def reading_of(dataset: Dataset, schema: pl.Schema) -> Reading:
@@ -153,7 +201,7 @@ def _known(
     for column in wanted:
         place = places.get(column.name)
         if place is None:
-            yield pl.lit(None, dtype=FRAME_TYPES[column.type]).alias(column.name)
+            yield pl.lit(None, dtype=frame_type(column.type)).alias(column.name)
             continue
         make = converted if column in changed else taken
         expression = make(pl.col(place), schema[place], column.type)
@@ -184,6 +232,9 @@ def _trace(changed: Sequence[Column], places: dict[str, str], schema: pl.Schema)
 
 def _as_json(dataset: Dataset, names: Sequence[str], schema: pl.Schema) -> pl.Expr:
     """The unknown columns of a row as one JSON text of texts, without card and social security numbers."""
+    # Loaded where somebody sends unknown columns, which is seldom.
+    from pipeline_assets.privacy.masking import mask_text  # noqa: PLC0415
+
     clean = partial(mask_text, dataset=dataset)
     values = (
         _as_text(name, schema[name]).map_batches(clean, return_dtype=pl.String, is_elementwise=True) for name in names
@@ -211,3 +262,9 @@ def _named(names: Sequence[str]) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+def unreadable(error: BaseException, rows: int = 0) -> RefusedObjectError:
+    """Refusal of an object that is no sound Parquet, for what Polars raised on it."""
+    # The library's own words may quote the file; only their kind is told.
+    return RefusedObjectError("readable", f"it cannot be read ({type(error).__name__}); expected a Parquet file", rows)

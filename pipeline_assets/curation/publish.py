@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from pipeline_assets.curation.account import FOOTER_KEY, DayAccount
-from pipeline_assets.curation.day import CuratedDay, curate
-from pipeline_assets.curation.source import RawFile
+from pipeline_assets.curation.day import FOOTER_KEY, CuratedDay, DayAccount, curate
+from pipeline_assets.curation.read import RawFile
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.errors import TransientError
@@ -22,17 +22,19 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import RawObject, curated_key, raw_prefix
-from pipeline_assets.lake.parquet_tail import parquet_tail
-from pipeline_assets.storage.bucket import GoneError, WithheldError
+from pipeline_assets.storage.bucket import Bucket, GoneError, Tail, WithheldError
 from pipeline_assets.storage.documents import to_json
 
 #: Tells the run of a raw object that its rejected rows are kept with.
 RunOf = Callable[[ObjectVersion], int]
 #: In each at least one other worker has put a day: more than this many mean that something is wrong.
 _ATTEMPTS = 50
+_TAIL_BYTES: Final = 64 << 10
+#: Behind the footer: its length in four bytes, and four bytes of magic.
+_TRAILER: Final = 8
 
 
-def rewritten(
+def publish_day(
     dataset: Dataset,
     day: str,
     stores: CurationStores,
@@ -68,7 +70,7 @@ def rewritten(
             for version in versions:
                 if not (in_place and in_place.source(version)):
                     stores.quarantine.keep(version, run_of(version), result.rejected[version.id])
-            if stores.curated.put_if_match(key, written(result, directory), standing.etag if standing else None):
+            if stores.curated.put_if_match(key, write_day(result, directory), standing.etag if standing else None):
                 return result.account
     raise TransientError(f"{key} was rewritten by others {_ATTEMPTS} times", flow=FLOW)
 
@@ -93,7 +95,7 @@ def _downloaded(
             yield RawFile(version, raw, path, refused)
 
 
-def written(result: CuratedDay, directory: Path) -> Path:
+def write_day(result: CuratedDay, directory: Path) -> Path:
     """The object of a day as a file, its account in the footer."""
     path = directory / "part.parquet"
     footer = {FOOTER_KEY: to_json(result.account).decode()}
@@ -107,3 +109,37 @@ def _same(one: ObjectVersion, other: ObjectVersion) -> bool:
         other.version_id,
         other.etag if not other.version_id else "",
     )
+
+
+def account_of(dataset: Dataset, day: str, stores: CurationStores) -> DayAccount | None:
+    """What a curated day says of itself now, or None while there is none."""
+    standing = parquet_tail(stores.curated, curated_key(dataset.name, day))
+    return DayAccount.of_parquet(standing.content) if standing else None
+
+
+def parquet_tail(bucket: Bucket, key: str) -> Tail | None:
+    """Read the last bytes of a Parquet object, the whole footer among them.
+
+    Parameters
+    ----------
+    bucket
+        The bucket.
+    key
+        Key of the object.
+
+    Returns
+    -------
+    Tail or None
+        None while there is no object.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    tail = bucket.tail(key, _TAIL_BYTES)
+    if tail is None:
+        return None
+    footer = int.from_bytes(tail.content[-_TRAILER : -_TRAILER + 4], "little") + _TRAILER
+    whole = footer <= len(tail.content) or len(tail.content) < _TAIL_BYTES
+    return tail if whole else bucket.tail(key, footer)
