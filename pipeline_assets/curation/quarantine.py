@@ -12,19 +12,21 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.events.foreign_messages import ForeignMessages
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.quarantine import Contents
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject, quarantine_prefix
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.storage.bucket import Bucket
+
+if TYPE_CHECKING:
+    from pipeline_assets.events.foreign_messages import ForeignMessages
+    from pipeline_assets.events.quarantine import Contents
 
 #: Where the refusals of objects lie whose keys name no dataset.
 UNKNOWN = "unknown"
@@ -41,12 +43,14 @@ class LakeQuarantine:
     def __init__(self, bucket: Bucket, flow: str) -> None:
         self._bucket = bucket
         self._flow = flow
-        self._messages = ForeignMessages(bucket, flow, without_numbers)
 
     @property
     def messages(self) -> ForeignMessages:
         """The messages that announced no object."""
-        return self._messages
+        # Loaded where there is one, which is seldom.
+        from pipeline_assets.events.foreign_messages import ForeignMessages  # noqa: PLC0415
+
+        return ForeignMessages(self._bucket, self._flow, without_numbers)
 
     def keep(self, version: ObjectVersion, run: int, rejected: pl.DataFrame) -> None:
         """Keep the rejected rows of a raw object in place of what an earlier run left; none at all for no rows.
@@ -75,11 +79,14 @@ class LakeQuarantine:
 
     def contents(self) -> Contents:
         """What lies there, whatever became of it since, in no particular order."""
-        found = Contents()
+        # Who curates never asks for it.
+        from pipeline_assets.events.quarantine import Contents  # noqa: PLC0415
+
+        found, messages = Contents(), self.messages
         for kept in self._bucket.objects(f"{self._flow}/"):
             if kept.key.endswith(_SUFFIX):
                 found.receipts[Path(kept.key).stem] = iso_utc(kept.modified)
-            elif message_id := self._messages.id_of(kept.key):
+            elif message_id := messages.id_of(kept.key):
                 found.messages[message_id] = iso_utc(kept.modified)
         return found
 
