@@ -10,8 +10,7 @@ from pipeline_assets.curation.completion import LOADS_ASSET, loads_of
 from pipeline_assets.curation.day import DayAccount
 from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, recurate_day
 from pipeline_assets.curation.publish import account_of
-from pipeline_assets.curation.stores import CurationSettings, CurationStores, open_stores
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.curation.stores import CATALOG, CurationSettings, CurationStores, open_stores
 from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
@@ -139,7 +138,7 @@ def _rules_broken(account: DayAccount | None) -> str:
 
 @dg.asset(
     key=dg.AssetKey.from_user_string(LOADS_ASSET),
-    deps=[curated_key(dataset) for dataset in ECOMMERCE],
+    deps=[curated_key(dataset) for dataset in CATALOG],
     partitions_def=load_days,
     backfill_policy=ONE_RUN,
     retry_policy=RETRIES,
@@ -165,4 +164,4 @@ def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresReso
             context.add_asset_metadata(metadata=metadata, partition_key=day)
 
 
-CURATED = [curated_asset(dataset) for dataset in ECOMMERCE]
+CURATED = [curated_asset(dataset) for dataset in CATALOG]

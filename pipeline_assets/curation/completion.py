@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from pipeline_assets import __version__
 from pipeline_assets.curation.quarantine import LakeQuarantine
-from pipeline_assets.curation.stores import FLOW, CurationStores
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.curation.stores import CATALOG, CurationStores
+from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
@@ -29,7 +29,6 @@ from pipeline_assets.storage.documents import from_json
 if TYPE_CHECKING:
     from pipeline_assets.operations.access import Access
 
-_DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 _MOST_NAMED = 20
 #: The asset of the loads of a day, and the flow of their receipts: what the sums of the lake count is rows and objects.
 LOADS_ASSET, LOADS_FLOW = "lake/loads", "loads"
@@ -77,10 +76,10 @@ def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
         if receipt is None:
             return OpenLoad(name, missing=(loaded.key,))
         receipts[loaded.key] = receipt
-    counts, held = _gate(manifest, receipts)
+    counts, held = _gate(manifest, receipts, stores.catalog)
     if held:
         return OpenLoad(name, held=held)
-    stores.curated.put_if_match(name.key, _marker(manifest, counts).encode(), None)
+    stores.curated.put_if_match(name.key, _marker(manifest, counts, stores.catalog).encode(), None)
     _record(name, stores)
     return None
 
@@ -93,7 +92,7 @@ def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
     """
     after = f"load={since}"
     marked = {found.key for found in stores.curated.objects(LOADS, after=f"{LOADS}{after}")}
-    places = ((prefix, f"{prefix}{after}") for prefix in (LOADS, *(f"{dataset}/" for dataset in _DATASETS)))
+    places = ((prefix, f"{prefix}{after}") for prefix in (LOADS, *(f"{dataset}/" for dataset in stores.catalog.names)))
     for name in _names(found.key for prefix, first in places for found in stores.raw.objects(prefix, after=first)):
         if name.key not in marked and (still := _looked_into(name, stores)):
             yield still
@@ -102,7 +101,7 @@ def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
 def loads_on_their_way(access: Access) -> list[OpenLoad]:
     """The loads of a deployed stack that have no completion marker, and what each lacks."""
     raw, curated = (access.open_bucket(name) for name in ("raw", "curated"))
-    quarantine = LakeQuarantine(access.open_bucket("quarantine"), FLOW)
+    quarantine = LakeQuarantine(access.open_bucket("quarantine"), CATALOG)
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     return list(open_loads(CurationStores(access.storage, raw, curated, quarantine, ledger)))
 
@@ -112,7 +111,7 @@ def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad 
 
     Without those that were abandoned. Raises `TransientError`.
     """
-    prefixes = (f"{LOADS}load={day}/", *(raw_prefix(dataset, day) for dataset in _DATASETS))
+    prefixes = (f"{LOADS}load={day}/", *(raw_prefix(dataset, day) for dataset in stores.catalog.names))
     names = _names(found.key for prefix in prefixes for found in stores.raw.objects(prefix))
     return [(name, _looked_into(name, stores)) for name in names]
 
@@ -177,7 +176,9 @@ def _id(loaded: LoadedObject, stores: CurationStores) -> str:
     return ObjectVersion(stores.raw.name, loaded.key, loaded.version_id, "", 0, "", "").id
 
 
-def _gate(manifest: Manifest, receipts: dict[str, Receipt]) -> tuple[dict[str, Counts], tuple[str, ...]]:
+def _gate(
+    manifest: Manifest, receipts: dict[str, Receipt], catalog: Catalog
+) -> tuple[dict[str, Counts], tuple[str, ...]]:
     """The rows of each dataset of the load by outcome, and what is wrong with them."""
     counts: dict[str, Counts] = {name: Counts() for name in manifest.datasets}
     held: list[str] = []
@@ -189,7 +190,7 @@ def _gate(manifest: Manifest, receipts: dict[str, Receipt]) -> tuple[dict[str, C
             held.append(f"{loaded.key} has {found.received} rows; the manifest says {loaded.rows}")
         counts[loaded.dataset] = counts.get(loaded.dataset, Counts()) + found
     for name, rows in counts.items():
-        most = _DATASETS[name].most_rejected if name in _DATASETS else 0.0
+        most = catalog[name].most_rejected if name in catalog else 0.0
         if rows.quarantined > most * rows.received:
             held.append(
                 f"{rows.quarantined} of {rows.received} rows of {name} were rejected; expected at most {most:.0%}"
@@ -197,14 +198,14 @@ def _gate(manifest: Manifest, receipts: dict[str, Receipt]) -> tuple[dict[str, C
     return counts, tuple(held)
 
 
-def _marker(manifest: Manifest, counts: dict[str, Counts]) -> str:
+def _marker(manifest: Manifest, counts: dict[str, Counts], catalog: Catalog) -> str:
     document = {
         "load_id": manifest.name.load_id,
         "day": manifest.name.day,
         "mode": manifest.mode,
         "objects": len(manifest.objects),
         "datasets": {
-            name: {"fingerprint": _DATASETS[name].fingerprint if name in _DATASETS else "", **rows.as_dict()}
+            name: {"fingerprint": catalog[name].fingerprint if name in catalog else "", **rows.as_dict()}
             for name, rows in sorted(counts.items())
         },
     }

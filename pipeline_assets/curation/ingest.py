@@ -22,8 +22,8 @@ from pipeline_assets.curation.publish import account_of, publish_day
 from pipeline_assets.curation.quarantine import UNKNOWN
 from pipeline_assets.curation.read import OBJECT_RULES, RawFile, RefusedObjectError
 from pipeline_assets.curation.rules import DELETED_AT
-from pipeline_assets.curation.stores import FLOW, CurationStores
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.curation.stores import CATALOG, FLOW, CurationStores
+from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.events.flow import Attempt, ObjectFlow
 from pipeline_assets.events.ledger import Ledger
@@ -36,7 +36,6 @@ from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import LoadName, RawObject, is_bookkeeping, raw_prefix
 from pipeline_assets.storage.bucket import GoneError
 
-DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 #: A day is worked out in one go: no attempt begins with less than this many seconds left.
 _RESERVE_SECONDS = 120.0
 _PLACE = "<dataset>/load=<day>/<load id>-<part>.parquet"
@@ -69,11 +68,14 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
     name = FLOW
     reserve_seconds = _RESERVE_SECONDS
 
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
     @property
     def rule_names(self) -> tuple[str, ...]:
         """The rules that what lies in the quarantine may have broken."""
-        rules = (rule.name for dataset in ECOMMERCE for rule in dataset.rules if rule.severity != "warn")
-        columns = (column for dataset in ECOMMERCE for column in (*stored_columns(dataset), DELETED_AT))
+        rules = (rule.name for dataset in self._catalog for rule in dataset.rules if rule.severity != "warn")
+        columns = (column for dataset in self._catalog for column in (*stored_columns(dataset), DELETED_AT))
         given = (f"{column.name}_given" for column in columns if not column.nullable)
         return tuple(dict.fromkeys((*OBJECT_RULES, "type", *given, *rules)))
 
@@ -110,10 +112,10 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
         runs = Runs(stores.ledger, version)
         run, earlier = runs.run_of(version), runs.earlier(version)
         raw = RawObject.of(version.key)
-        dataset = DATASETS.get(raw.dataset) if raw else None
+        dataset = stores.catalog.get(raw.dataset) if raw else None
         if raw is None or dataset is None:
             error = RefusedObjectError(
-                "place", f"it is no object of the lake; expected {_PLACE} of {', '.join(DATASETS)}"
+                "place", f"it is no object of the lake; expected {_PLACE} of {', '.join(stores.catalog.names)}"
             )
             return _receipt(version, run, _quarantine_unplaced(version, error, run, stores), _since(started))
         day = publish_day(dataset, raw.day, stores, runs.run_of, attempt.budget, wanted=version, anew=attempt.redo)
@@ -127,7 +129,7 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
             account = _quarantine(refused_source(version, error), version, run, stores)
         if stores.tables:
             stores.tables.register(dataset.name, raw.day)
-        return _receipt(version, run, account, _since(started), raw)
+        return _receipt(version, run, account, _since(started), (dataset, raw.day))
 
     def _work_manifest(
         self, version: ObjectVersion, load: LoadName, stores: CurationStores, *, report: bool
@@ -143,7 +145,7 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
         return None
 
 
-CURATION_FLOW = CurationFlow()
+CURATION_FLOW = CurationFlow(CATALOG)
 
 
 def recurate_day(
@@ -176,7 +178,7 @@ def recurate_day(
         # A version that the ledger knows keeps the place in the order that its event gave it.
         earlier = runs.earlier(version)
         known = earlier.version if earlier else version
-        receipt = _receipt(known, runs.run_of(version), source, seconds, raw)
+        receipt = _receipt(known, runs.run_of(version), source, seconds, (dataset, day))
         stores.ledger.record(receipt, report=report)
         receipts.append(receipt)
     _restate(dataset.name, day, stores)
@@ -190,7 +192,7 @@ def _restate(name: str, day: str, stores: CurationStores) -> None:
 
     Whoever tells looks again afterwards: so the last one to tell has told what stands, however many do it at once.
     """
-    dataset, told = DATASETS.get(name), None
+    dataset, told = stores.catalog.get(name), None
     while dataset and (account := account_of(dataset, day, stores)) and account != told:
         stores.ledger.restate(f"curated/{name}", day, {source.id: source.counts for source in account.sources})
         told = account
@@ -236,21 +238,26 @@ def _quarantine_unplaced(
 
 
 def _receipt(
-    version: ObjectVersion, run: int, account: SourceAccount, seconds: float, raw: RawObject | None = None
+    version: ObjectVersion, run: int, account: SourceAccount, seconds: float, of: tuple[Dataset, str] | None = None
 ) -> Receipt:
-    """The receipt of an object; `raw` is None where its key names no place in the lake."""
+    """The receipt of an object; `of` is its dataset and day, None where its key names no place in the lake."""
     counts = account.counts
-    raw_day = raw and PartitionCounts(f"raw/{raw.dataset}", raw.day, counts, of_arrival=True)
-    curated_day = raw and PartitionCounts(f"curated/{raw.dataset}", raw.day, counts)
+    partitions: tuple[PartitionCounts, ...] = ()
+    if of:
+        dataset, day = of
+        partitions = (
+            PartitionCounts(f"raw/{dataset.name}", day, counts, of_arrival=True),
+            PartitionCounts(f"curated/{dataset.name}", day, counts),
+        )
     return Receipt(
         flow=FLOW,
         source=version,
         run=run,
         counts=counts,
-        partitions=tuple(part for part in (raw_day, curated_day) if part),
+        partitions=partitions,
         size=version.size,
         seconds=round(seconds, 3),
-        code_version=code_version(DATASETS[raw.dataset]) if raw else __version__,
+        code_version=code_version(of[0]) if of else __version__,
         recorded_at=iso_utc(datetime.now(UTC)),
         refused=account.refused,
         effects={"warned": sum(account.warned.values())} if account.warned else {},

@@ -46,7 +46,6 @@ LANDED = "inbox/landed"
 PART_ROWS = 1_000_000
 #: What a file may have, in bytes; it has to fit on the disk of a function.
 LARGEST_OBJECT = 1 << 30
-_DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 _PLACE = "<dataset>/<any name>.parquet"
 _MICROSECONDS = 1_000
 
@@ -104,9 +103,9 @@ def _pass_on(version: ObjectVersion, told: ObjectVersion, stores: InboxStores) -
     if re.search(MASKED, version.key):
         # It is looked for by what its receipt calls it, and that is the name of no object.
         raise _RefusedError("place", "its name is told without the number in it; deliver it again under another name")
-    dataset = _DATASETS.get(version.key.partition("/")[0])
+    dataset = ECOMMERCE.get(version.key.partition("/")[0])
     if dataset is None or not version.key.endswith(".parquet"):
-        known = ", ".join(_DATASETS)
+        known = ", ".join(ECOMMERCE.names)
         raise _RefusedError("place", f"it is not where a file is looked for; expected {_PLACE}, of {known}")
     if version.size > LARGEST_OBJECT:
         raise _RefusedError("size", f"it has {version.size} bytes; expected at most {LARGEST_OBJECT}")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.lake.tables import LakeTable, lake_tables
 from pipeline_assets.queries.athena import literal
@@ -105,7 +106,7 @@ def trino(duck: DuckDbEngine, tmp_path_factory: pytest.TempPathFactory) -> Itera
     trino = Trino(tmp_path_factory.mktemp("trino"))
     try:
         trino.ask(f"CREATE SCHEMA {DATABASE}")
-        for table in lake_tables():
+        for table in lake_tables(ECOMMERCE):
             for schema in ("default", DATABASE):
                 trino.ask(f"CREATE TABLE {schema}.{table.name} AS {_rows(table, duck)}")
         yield trino

@@ -17,11 +17,12 @@ from deploy.cli.replaying import replace_file, replay
 from pipeline_assets.curation.completion import open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
 from pipeline_assets.curation.publish import parquet_tail
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Between, Rule
 from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snapshot
-from pipeline_assets.lake.tables import Catalogue
+from pipeline_assets.lake.tables import GlueCatalog
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.rejected import rejected_file, rejected_files
 from pipeline_assets.operations.replay import MendError, replay_files
@@ -218,7 +219,9 @@ class TestBadInput:
     def test_what_lies_in_no_place_is_found_by_sql(self, world: CurationWorld) -> None:
         glue = world.access.client("glue")
         glue.create_database(DatabaseInput={"Name": "misplaced_rows"})
-        tables = Catalogue(glue, "misplaced_rows", {"curated": world.curated, "quarantine": world.quarantine})
+        tables = GlueCatalog(
+            glue, "misplaced_rows", {"curated": world.curated, "quarantine": world.quarantine}, ECOMMERCE
+        )
         version = world.put_key("stores.parquet", b"x")
         CURATION_FLOW.ingest(version, replace(world.stores(), tables=tables))
         (found,) = glue.get_partitions(DatabaseName="misplaced_rows", TableName="rejected_rows")["Partitions"]

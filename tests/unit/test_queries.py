@@ -10,6 +10,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.lake.tables import lake_tables
@@ -34,7 +35,7 @@ SCHEMA: dict[str, Any] = {
         **{column.name: TYPES[column.type].glue.replace("string", "varchar") for column in table.columns},
         **dict.fromkeys(table.partitions, "varchar"),
     }
-    for table in lake_tables()
+    for table in lake_tables(ECOMMERCE)
 }
 
 

@@ -12,7 +12,7 @@ from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.datasets.types import frame_type
 
-DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
+DATASETS = ECOMMERCE
 
 
 def made(
