@@ -62,9 +62,26 @@ class OpenLoad:
 
 
 def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
-    """Put the marker of a load if it is whole; None once it has one or was abandoned, else what keeps it from it.
+    """Complete a load that is whole: put its completion marker and leave the receipt of its manifest.
 
-    Raises `TransientError` and `ManifestError`.
+    Parameters
+    ----------
+    name
+        The load.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    OpenLoad or None
+        What keeps the load from its end; None once it has its marker or was abandoned.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
+    ManifestError
+        What lies where its manifest belongs is none.
     """
     manifest = _manifest(name, stores)
     if manifest is None:
@@ -85,10 +102,27 @@ def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
 
 
 def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
-    """The loads of days from `since` (ISO) on that have no completion marker, in the order of their days and ids.
+    """Look into the loads without a completion marker; one that is whole gets its marker, if whoever should have died.
 
     A load whose manifest is missing is known by the note of its beginning or by its raw objects; one that was abandoned
-    is closed. One that is whole gets its marker here, if whoever should have put it died. Raises `TransientError`.
+    is closed.
+
+    Parameters
+    ----------
+    stores
+        The stores of curation.
+    since
+        First day looked at, ISO; all days unless given.
+
+    Yields
+    ------
+    OpenLoad
+        What is open still, in the order of days and ids.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
     """
     after = f"load={since}"
     marked = {found.key for found in stores.curated.objects(LOADS, after=f"{LOADS}{after}")}
@@ -99,7 +133,13 @@ def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
 
 
 def loads_on_their_way(access: Access) -> list[OpenLoad]:
-    """The loads of a deployed stack that have no completion marker, and what each lacks."""
+    """Look into the loads of a deployed stack that have no completion marker.
+
+    Returns
+    -------
+    list of OpenLoad
+        What is open still, and what each lacks.
+    """
     raw, curated = (access.open_bucket(name) for name in ("raw", "curated"))
     quarantine = LakeQuarantine(access.open_bucket("quarantine"), CATALOG)
     ledger = Ledger(access.dynamodb, access.table("ledger"))
@@ -107,9 +147,24 @@ def loads_on_their_way(access: Access) -> list[OpenLoad]:
 
 
 def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad | None]]:
-    """The loads of a day, each with what keeps it from its end; None for one that is whole, which then has its marker.
+    """Look into the loads of a day, but for those that were abandoned; one that is whole gets its marker.
 
-    Without those that were abandoned. Raises `TransientError`.
+    Parameters
+    ----------
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    list of (LoadName, OpenLoad or None)
+        Each load with what keeps it from its end, None for one that is whole; in the order of their ids.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
     """
     prefixes = (f"{LOADS}load={day}/", *(raw_prefix(dataset, day) for dataset in stores.catalog.names))
     names = _names(found.key for prefix in prefixes for found in stores.raw.objects(prefix))
@@ -117,10 +172,7 @@ def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad 
 
 
 def _names(keys: Iterable[str]) -> list[LoadName]:
-    """The loads that notes of a beginning, manifests and raw objects are of, in the order of their days and ids.
-
-    Not those of which a note says that they were abandoned.
-    """
+    """The loads that keys name, but for abandoned ones, in the order of their days and ids."""
     names: set[LoadName] = set()
     abandoned: set[LoadName] = set()
     for key in keys:

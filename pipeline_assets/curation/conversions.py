@@ -36,7 +36,12 @@ _IS_TYPE: dict[ColumnType, Callable[[pl.DataType], bool]] = {
 def is_type(found: pl.DataType, wanted: ColumnType) -> bool:
     """Whether every value of a frame's type has its place in a column's type, so that nothing is converted.
 
-    A time without a zone is in UTC; times are kept to the microsecond. A column of nothing but nulls is of any type.
+    A time without a zone is in UTC; times are kept to the microsecond.
+
+    Returns
+    -------
+    bool
+        True of any type for a column of nothing but nulls.
     """
     if isinstance(found, pl.Null):
         return True
@@ -44,7 +49,22 @@ def is_type(found: pl.DataType, wanted: ColumnType) -> bool:
 
 
 def taken(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr:
-    """The values of a column of which `is_type` holds, in the type of a frame."""
+    """Cast a column of which `is_type` holds to the type of a frame.
+
+    Parameters
+    ----------
+    column
+        The column.
+    found
+        Its type in the object.
+    wanted
+        Its type in the spec.
+
+    Returns
+    -------
+    pl.Expr
+        The same values.
+    """
     if wanted == "datetime" and isinstance(found, pl.Datetime):
         zoned = column.dt.convert_time_zone("UTC") if found.time_zone else column.dt.replace_time_zone("UTC")
         return zoned.cast(frame_type(wanted))
@@ -52,7 +72,22 @@ def taken(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr:
 
 
 def converted(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr | None:
-    """The values that convert without loss, null for the others; None where nothing of such a type ever does."""
+    """Convert a column without loss.
+
+    Parameters
+    ----------
+    column
+        The column.
+    found
+        Its type in the object.
+    wanted
+        Its type in the spec.
+
+    Returns
+    -------
+    pl.Expr or None
+        The values that convert, null for the others; None where nothing of such a type ever does.
+    """
     if isinstance(found, pl.Object) or found.is_nested():
         return None
     if isinstance(found, pl.Binary):
@@ -68,9 +103,13 @@ def converted(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Exp
 
 
 def cleaned(text: pl.Expr, column: Column) -> pl.Expr:
-    """The values of a text column as they are compared, null where a placeholder stands for none and there may be none.
+    """Clean a text column as it is compared.
 
-    What people wrote in their own words stays as they wrote it.
+    Returns
+    -------
+    pl.Expr
+        Null where a placeholder stands for none and there may be none. What people wrote in their own words stays as
+        they wrote it.
     """
     if column.personal == "free_text":
         return text

@@ -95,6 +95,20 @@ def curate(dataset: Dataset, day: str, files: Iterable[RawFile]) -> CuratedDay:
     """Work a day out from its raw objects, whatever their order.
 
     The memory holds some rows at a time, and key and order columns of all.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    files
+        The day's raw objects.
+
+    Returns
+    -------
+    CuratedDay
+        `rows` has the columns of `schema_of`, one row per key; `rejected` those of `curation.judge.QUARANTINED`.
     """
     ordered = sorted(files, key=lambda file: file.raw.key)
     sources = [judged_source(dataset, file) for file in ordered]

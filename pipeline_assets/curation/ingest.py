@@ -82,7 +82,19 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
     def work(self, version: ObjectVersion, stores: CurationStores, attempt: Attempt) -> Receipt | None:
         """Bring one raw object into its curated day; a redo works its day out anew, as a new run of the object.
 
-        None for what holds no rows: manifests and snapshots of keys.
+        Parameters
+        ----------
+        version
+            The object.
+        stores
+            The stores of curation.
+        attempt
+            Whether it is a redo, whether its receipt has to be shown in Dagster, and the time that is left.
+
+        Returns
+        -------
+        Receipt or None
+            None for what holds no rows: manifests and snapshots of keys.
         """
         if is_bookkeeping(version.key):
             return None
@@ -156,10 +168,25 @@ def recurate_day(
     report: bool = False,
     seconds_left: Callable[[], float] | None = None,
 ) -> list[Receipt]:
-    """Work a day out anew from what is in raw, and leave a receipt of a new run for each of its objects.
+    """Reprocess a day from what is in raw, and leave a receipt of a new run for each of its objects.
 
-    There are none, and nothing is changed, for a day of which neither raw nor curated holds anything. `report` says
-    whether the receipts have to be shown in Dagster. Raises as `CurationFlow.ingest`.
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+    report
+        Whether the receipts have to be shown in Dagster.
+    seconds_left
+        Tells the seconds that are left for it; as many as it takes unless given.
+
+    Returns
+    -------
+    list of Receipt
+        None, and nothing is changed, for a day of which neither raw nor curated holds anything.
     """
     started = time.monotonic()
     runs = Runs(stores.ledger)

@@ -96,10 +96,16 @@ class JudgedSource:
 
 
 def judged_source(dataset: Dataset, file: RawFile) -> JudgedSource:
-    """Judge every row of a raw object; one that is refused whole keeps none."""
+    """Judge every row of a raw object.
+
+    Returns
+    -------
+    JudgedSource
+        Its rows and what became of them; one that is refused whole keeps none.
+    """
+    if file.refused:
+        return refused_source(file.version, RefusedObjectError("present", file.refused))
     try:
-        if file.refused:
-            raise RefusedObjectError("present", file.refused)
         reading, height = read_schema(dataset, file)
         judgements = (
             judgements_of_tombstones(dataset, converted=reading.converted)

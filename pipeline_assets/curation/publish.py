@@ -44,11 +44,35 @@ def publish_day(
     wanted: ObjectVersion | None = None,
     anew: bool = False,
 ) -> DayAccount | None:
-    """The account of a day, which is worked out and put unless it was made with `wanted` by the same spec already.
+    """Work a day out and put it, unless it was made with `wanted` by the same spec already.
 
-    None, and nothing is put, when `wanted` is not the current version of its object or the day was never heard of.
-    `anew` works the day out in any case. Raises `TransientError`, and `TimeBudgetReachedError` when there is no time
-    for another attempt.
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+    run_of
+        Tells the run of a raw object that its rejected rows are kept with.
+    budget
+        Time that is left: no attempt begins without its reserve.
+    wanted
+        The object that the day has to have; any, where it is not given.
+    anew
+        Work the day out in any case.
+
+    Returns
+    -------
+    DayAccount or None
+        Account of the day that stands. None, and nothing is put, when `wanted` is not the current version of its object
+        or the day was never heard of.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer, or others put the day again and again.
     """
     key = curated_key(dataset.name, day)
     for _ in range(_ATTEMPTS):
@@ -78,9 +102,21 @@ def publish_day(
 def _downloaded(
     versions: Sequence[ObjectVersion], stores: CurationStores, directory: Path, account: DayAccount | None
 ) -> Iterator[RawFile]:
-    """The raw objects as files; raises `GoneError` when one was replaced or deleted since it was listed.
+    """Download the raw objects.
 
-    One that S3 withholds has no rows in the day. Had it some until now, they are not taken out: `TransientError`.
+    One that S3 withholds has no rows in the day. Had it some until now, they are not taken out.
+
+    Raises
+    ------
+    GoneError
+        One was replaced or deleted since it was listed.
+    TransientError
+        One of which the day has rows is withheld.
+
+    Yields
+    ------
+    RawFile
+        Each object as a file.
     """
     for number, version in enumerate(versions):
         if raw := RawObject.of(version.key):
@@ -96,7 +132,13 @@ def _downloaded(
 
 
 def write_day(result: CuratedDay, directory: Path) -> Path:
-    """The object of a day as a file, its account in the footer."""
+    """Write the object of a day into a file of a directory, its account in the footer.
+
+    Returns
+    -------
+    Path
+        The file, ``part.parquet``.
+    """
     path = directory / "part.parquet"
     footer = {FOOTER_KEY: to_json(result.account).decode()}
     # More than level 1 costs more time than it spares room.
@@ -112,7 +154,27 @@ def _same(one: ObjectVersion, other: ObjectVersion) -> bool:
 
 
 def account_of(dataset: Dataset, day: str, stores: CurationStores) -> DayAccount | None:
-    """What a curated day says of itself now, or None while there is none."""
+    """Read what a curated day says of itself.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    DayAccount or None
+        None while there is no such day.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
     standing = parquet_tail(stores.curated, curated_key(dataset.name, day))
     return DayAccount.of_parquet(standing.content) if standing else None
 

@@ -72,7 +72,18 @@ class Reading:
 
 
 def read_schema(dataset: Dataset, file: RawFile) -> tuple[Reading, int]:
-    """How the object is read, and its number of rows."""
+    """Read the schema of an object by the contract of its dataset.
+
+    Returns
+    -------
+    tuple of Reading and int
+        How the object is read, and its number of rows.
+
+    Raises
+    ------
+    RefusedObjectError
+        It is empty or no Parquet file, or the contract refuses its columns.
+    """
     if not file.path.stat().st_size:
         raise RefusedObjectError("readable", "it is empty, of 0 bytes; expected a Parquet file")
     try:
@@ -82,7 +93,8 @@ def read_schema(dataset: Dataset, file: RawFile) -> tuple[Reading, int]:
         name = without_numbers(str(error).partition("'")[2].rpartition("'")[0])
         raise RefusedObjectError("schema", f"it has the column {name} more than once") from error
     except UNREADABLE as error:
-        raise unreadable(error) from error
+        refusal = unreadable(error)
+        raise refusal from error
     try:
         return (reading_of_tombstones if file.raw.deletes else reading_of)(dataset, schema), height
     except RefusedObjectError as error:
@@ -91,7 +103,22 @@ def read_schema(dataset: Dataset, file: RawFile) -> tuple[Reading, int]:
 
 
 def scanned_rows(dataset: Dataset, file: RawFile, reading: Reading) -> pl.LazyFrame:
-    """The rows of an object with what curation adds to them."""
+    """Scan the rows of an object, with what curation adds to them.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    file
+        The object.
+    reading
+        How its columns are read.
+
+    Returns
+    -------
+    pl.LazyFrame
+        The columns of the reading, then ``_deleted`` (Boolean), ``_load_id``, ``_source`` (String), ``_row`` (Int64).
+    """
     rows = pl.scan_parquet(file.path, row_index_name=ROW, row_index_offset=1).select(
         *reading.columns,
         pl.lit(value=file.raw.deletes).alias(DELETED),
@@ -105,7 +132,18 @@ def scanned_rows(dataset: Dataset, file: RawFile, reading: Reading) -> pl.LazyFr
 
 
 def reading_of(dataset: Dataset, schema: pl.Schema) -> Reading:
-    """How an object with this schema is read by the contract of its dataset; raises `RefusedObjectError`."""
+    """How an object with this schema is read by the contract of its dataset.
+
+    Returns
+    -------
+    Reading
+        Columns: the stored ones, ``other_columns``, and what tells values that could not be converted.
+
+    Raises
+    ------
+    RefusedObjectError
+        By the rule ``personal_column`` or ``schema``.
+    """
     _refuse_personal(schema)
     wanted = stored_columns(dataset)
     places = _places(wanted, schema)
@@ -128,7 +166,18 @@ def reading_of(dataset: Dataset, schema: pl.Schema) -> Reading:
 
 
 def reading_of_tombstones(dataset: Dataset, schema: pl.Schema) -> Reading:
-    """The same for an object of tombstones: the key columns and `deleted_at`; it may have no other column."""
+    """How an object of tombstones is read: the key columns and ``deleted_at``; it may have no other column.
+
+    Returns
+    -------
+    Reading
+        Columns: the key and ``deleted_at``, and what tells values that could not be converted.
+
+    Raises
+    ------
+    RefusedObjectError
+        By the rule ``personal_column`` or ``schema``.
+    """
     _refuse_personal(schema)
     wanted = (*(dataset.column(name) for name in dataset.key), DELETED_AT)
     places = _places(wanted, schema)

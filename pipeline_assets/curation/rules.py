@@ -55,15 +55,24 @@ class Judgement:
 
 
 def judged(frame: FrameT, judgements: Sequence[Judgement]) -> FrameT:
-    """The frame with `_rejected`: whether a row breaks any judgement."""
+    """Judge rows.
+
+    Returns
+    -------
+    FrameT
+        The frame with ``_rejected`` (Boolean): whether a row breaks any judgement.
+    """
     broken = nw.any_horizontal(*(each.broken for each in judgements), ignore_nulls=True)
     return frame.with_columns(broken.alias(REJECTED))
 
 
 def explained(rejected: FrameT, judgements: Sequence[Judgement]) -> FrameT:
-    """Rejected rows with `rule`, `column` and `reason` of the first judgement that each breaks.
+    """Explain why rows are rejected; quotes no value of a personal column and nothing that may be a card number.
 
-    A reason quotes no value of a personal column and nothing that may be a card number.
+    Returns
+    -------
+    FrameT
+        The frame with ``rule``, ``column`` and ``reason`` (String) of the first judgement that each row breaks.
     """
     return rejected.with_columns(
         _first(judgements, lambda each: nw.lit(each.rule)).alias("rule"),
@@ -73,10 +82,23 @@ def explained(rejected: FrameT, judgements: Sequence[Judgement]) -> FrameT:
 
 
 def judgements_of(dataset: Dataset, day: str, *, converted: Sequence[str] = ()) -> list[Judgement]:
-    """What rejects a row that was loaded on a day: rules that halt, values of another type, absent ones, other rules.
+    """Judgements of the rows of a load day: rules that halt, values of another type, absent ones, other rules.
 
-    A row is told the first of them that it breaks, so none hides one that halts. `converted` names the columns that the
-    contract converted.
+    A row is told the first of them that it breaks, so none hides one that halts.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    converted
+        Names of the columns that the contract converted.
+
+    Returns
+    -------
+    list of Judgement
+        In the order in which they are told.
     """
     columns = {column.name: column for column in stored_columns(dataset)}
     found = {name: _text_of(column) for name, column in columns.items()}

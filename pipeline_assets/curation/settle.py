@@ -29,11 +29,20 @@ _PLACE, _OF, _WINNER, _GONE, _COUNTS = "_place_of_key", "_rows_of_key", "_winner
 
 
 def settled(frame: FrameT, dataset: Dataset) -> FrameT:
-    """The frame with `_outcome`: accepted for the latest row of a key, for any other what the latest makes of it.
+    """Settle which row of a key stands.
 
-    It has the key, the order columns, `_deleted`, `_load_id`, `_source` and `_row`.
+    Parameters
+    ----------
+    frame
+        The key, the order columns, ``_deleted``, ``_load_id``, ``_source`` and ``_row``.
+    dataset
+        The spec, which has the key and the order.
 
-    It is duplicate where the latest is of the same object (`_source`), superseded where it is of another.
+    Returns
+    -------
+    FrameT
+        The frame with ``_outcome`` (String): accepted for the latest row of a key; of any other duplicate where the
+        latest is of the same object (``_source``), superseded where it is of another.
     """
     # What counts is later than what does not, and a row that was there afterwards than its tombstone.
     order = [_COUNTS, *dataset.order, LOAD_ID, SOURCE, ROW]
@@ -54,7 +63,23 @@ def settled(frame: FrameT, dataset: Dataset) -> FrameT:
 
 
 def lost_rows(files: Sequence[RawFile], sources: Sequence[JudgedSource], dataset: Dataset) -> pl.DataFrame:
-    """The rows that are not the latest of their keys: the place of their object, their number in it, their outcome."""
+    """Find the rows that are not the latest of their keys.
+
+    Parameters
+    ----------
+    files
+        The raw objects of a day.
+    sources
+        The same, judged.
+    dataset
+        The spec.
+
+    Returns
+    -------
+    pl.DataFrame
+        Columns: ``_object`` (Int32, place in `files` from 0), ``_row`` (Int64), ``_outcome`` (String, duplicate or
+        superseded).
+    """
     none = pl.DataFrame(schema={OBJECT: pl.Int32, ROW: pl.Int64, OUTCOME: pl.String})
     kept = [
         source.index.with_columns(pl.lit(place, dtype=pl.Int32).alias(OBJECT))
@@ -77,7 +102,22 @@ def lost_rows(files: Sequence[RawFile], sources: Sequence[JudgedSource], dataset
 
 
 def gone_keys(files: Sequence[RawFile], sources: Sequence[JudgedSource], dataset: Dataset) -> pl.DataFrame:
-    """Keys that loads of the day found gone, each with the last load that did."""
+    """Find the keys that loads of a day found gone.
+
+    Parameters
+    ----------
+    files
+        The raw objects of the day.
+    sources
+        The same, judged.
+    dataset
+        The spec.
+
+    Returns
+    -------
+    pl.DataFrame
+        Columns: the key, and ``_deleted_by`` (String), the last load that found it gone.
+    """
     none = pl.DataFrame(
         schema={**{name: frame_type(dataset.column(name).type) for name in dataset.key}, DELETED_BY: pl.String}
     )

@@ -146,7 +146,22 @@ def load_id_in(key: str) -> str:
 
 
 def quarantine_prefix(flow: str, dataset: str, day: str) -> str:
-    """What the keys of a day's rejected rows begin with."""
+    """What the keys of a day's rejected rows begin with.
+
+    Parameters
+    ----------
+    flow
+        Name of the flow.
+    dataset
+        Name of the dataset.
+    day
+        The load day, ISO.
+
+    Returns
+    -------
+    str
+        Beginning of the keys, with a slash at its end.
+    """
     return f"{flow}/dataset={dataset}/date={day}/"
 
 

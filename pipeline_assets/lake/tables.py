@@ -115,7 +115,17 @@ class GlueCatalog:
     def register(self, dataset: str, day: str) -> None:
         """Register a day of a dataset's table and of its rejected rows, unless they are; any number may do so at once.
 
-        A name that has no table has rejected rows alone. Raises `TransientError` when Glue does not take it.
+        Parameters
+        ----------
+        dataset
+            Name of the dataset; one that has no table has rejected rows alone.
+        day
+            The load day, ISO.
+
+        Raises
+        ------
+        TransientError
+            Glue does not take it.
         """
         if table := self._tables.get(dataset):
             self._register(table, day)
