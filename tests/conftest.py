@@ -68,13 +68,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--slow") and (slow := [item for item in items if item.get_closest_marker("slow")]):
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
-    groups = {item: _group_of(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
     yield
     if hasattr(config, "workerinput"):
+        if getattr(config.option, "loadgroup", False) and not all("@" in item.nodeid for item in items):
+            raise pytest.UsageError("pytest-xdist does not keep the tests of a group together with this pytest")
         places = {group: place for place, group in enumerate(_LONGEST)}
-        items.sort(key=lambda item: places.get(groups[item], len(places)))
+        items.sort(key=lambda item: places.get(_group_of(item), len(places)))
 
 
 def _group_of(item: pytest.Item) -> str:
