@@ -42,8 +42,16 @@ class ManifestError(Exception):
 class OpenLoad:
     """A load without a completion marker.
 
-    `manifest` says whether its manifest is there: an export that died leaves none. `missing` are keys of objects that
-    are not curated yet, the first twenty; `held` says why a load that is all there is not good enough.
+    Parameters
+    ----------
+    name
+        The load.
+    manifest
+        Whether its manifest is there: an export that died leaves none.
+    missing
+        Keys of objects that are not curated yet, the first twenty.
+    held
+        Why a load that is all there is not good enough.
     """
 
     name: LoadName

@@ -39,7 +39,19 @@ FOOTER_KEY = "cesta"
 
 @dataclass(frozen=True, slots=True)
 class DayAccount:
-    """The footer of a curated day; `fingerprint` is that of the spec by which it was made."""
+    """Account of a curated day, which lies in the footer of its object.
+
+    Parameters
+    ----------
+    dataset, day
+        Which day it is, ISO.
+    fingerprint
+        That of the spec by which it was made.
+    code_version
+        Release that made it.
+    sources
+        Accounts of its raw objects.
+    """
 
     dataset: str
     day: str
@@ -67,9 +79,17 @@ class DayAccount:
 
 @dataclass(frozen=True, slots=True)
 class CuratedDay:
-    """A day worked out; `rejected` are the rows to be quarantined, by the id of the raw object's receipt.
+    """A day worked out.
 
-    `rows` reads the files that the day was worked out from, which have to be there still.
+    Parameters
+    ----------
+    rows
+        Its rows, with the columns of `schema_of`; read from the files that the day was worked out from, which have to
+        be there still.
+    account
+        Its account.
+    rejected
+        Rows to be quarantined, by the id of the raw object's receipt.
     """
 
     rows: pl.LazyFrame

@@ -53,11 +53,22 @@ QUARANTINED = {
 
 @dataclass(frozen=True, slots=True)
 class SourceAccount:
-    """One raw object in a curated day.
+    """Account of one raw object in a curated day.
 
-    `rules` counts rejected rows and `warned` kept ones by the rule they broke; `unknown_dropped` names the columns that
-    the contract did not keep; `refused` is the sentence that tells why the object was refused whole, empty when it was
-    not.
+    Parameters
+    ----------
+    id
+        Id of the object's receipt.
+    key, version_id, etag
+        Which object it is.
+    counts
+        Its rows by outcome.
+    rules, warned
+        Rejected rows and kept ones by the rule they broke.
+    unknown_dropped
+        Columns that the contract did not keep.
+    refused
+        Sentence that tells why the object was refused whole; empty when it was not.
     """
 
     id: str
@@ -85,8 +96,16 @@ class SourceAccount:
 class JudgedSource:
     """A raw object after the rules, before its rows met those of other objects.
 
-    `index` has key, order columns and number of the rows that are kept, `rejected` the others as they are quarantined.
-    `rows` reads all of them from the file once more: a day may be larger than the memory.
+    Parameters
+    ----------
+    account
+        Its account.
+    index
+        Key, order columns and ``_row`` of the rows that are kept.
+    rejected
+        The other rows, with the columns of `QUARANTINED`.
+    rows
+        All rows, read from the file once more: a day may be larger than the memory.
     """
 
     account: SourceAccount

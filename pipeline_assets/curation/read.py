@@ -37,9 +37,16 @@ _REPLACED = frozenset(
 
 
 class RefusedObjectError(Exception):
-    """Raised when no row of a raw object can be taken; the message names what was there and what was expected.
+    """Raised when no row of a raw object can be taken.
 
-    `rows` is how many rows the object has, as far as that can be told.
+    Parameters
+    ----------
+    rule
+        Rule that it broke.
+    message
+        What was there and what was expected, after "it".
+    rows
+        How many rows the object has, as far as that can be told.
     """
 
     def __init__(self, rule: str, message: str, rows: int = 0) -> None:
@@ -50,7 +57,17 @@ class RefusedObjectError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """A raw object that was downloaded; `refused` says why not, where it can never be."""
+    """A raw object that was downloaded.
+
+    Parameters
+    ----------
+    version, raw
+        Which object it is, and its place in the lake.
+    path
+        The file.
+    refused
+        Why it was not downloaded, where it can never be.
+    """
 
     version: ObjectVersion
     raw: RawObject
@@ -62,8 +79,15 @@ class RawFile:
 class Reading:
     """How the columns of an object become those of a frame.
 
-    `columns` makes the stored columns, `other_columns` and, where any was `converted`, what the rules need to tell
-    whose values could not be; `dropped` names unknown columns that are not kept.
+    Parameters
+    ----------
+    columns
+        Expressions for the stored columns, ``other_columns`` and, where any was converted, what the rules need to tell
+        whose values could not be.
+    converted
+        Names of the columns that are converted.
+    dropped
+        Names of unknown columns that are not kept.
     """
 
     columns: tuple[pl.Expr, ...]

@@ -42,9 +42,18 @@ _SECONDS, _DAYS = "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One thing that rejects a row: a rule's name, its column, what it expects, and where it is broken.
+    """One thing that rejects a row.
 
-    `broken` is null or false for a row that meets it; `found` is the value as text, null for none.
+    Parameters
+    ----------
+    rule, column
+        Name of the rule, and of its column.
+    expected
+        What it expects, after "expected".
+    broken
+        Null or false for a row that meets it.
+    found
+        The value as text, null for none.
     """
 
     rule: str

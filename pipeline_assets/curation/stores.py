@@ -30,8 +30,16 @@ _RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_time
 class CurationSettings:
     """Where the raw and the curated objects of the lake are.
 
-    `lake_database` is empty where no SQL tables are to be told of new days, `queue_url` where a process does not look
-    into the queue itself: a function is handed its messages.
+    Parameters
+    ----------
+    raw_bucket, curated_bucket, quarantine_bucket
+        Names of the buckets.
+    ledger_table
+        Name of the DynamoDB table of receipts.
+    lake_database
+        Name of the SQL database; empty where no tables are to be told of new days.
+    queue_url
+        Address of the queue; empty where a process does not look into it itself: a function is handed its messages.
     """
 
     raw_bucket: str
@@ -71,9 +79,22 @@ class Tables(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CurationStores:
-    """Where raw objects come from and what they end in; `tables` is None where nobody asks with SQL.
+    """Where raw objects come from and what they end in.
 
-    `catalog` has the datasets that are curated.
+    Parameters
+    ----------
+    storage
+        All buckets.
+    raw, curated
+        Buckets of raw objects and of curated days.
+    quarantine
+        Where rejected rows are kept.
+    ledger
+        The receipts.
+    tables
+        The SQL tables; None where nobody asks with SQL.
+    catalog
+        The datasets that are curated.
     """
 
     storage: Storage

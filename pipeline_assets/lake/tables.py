@@ -51,7 +51,21 @@ _FORMATS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LakeTable:
-    """One table over Parquet objects: `prefix` is what their keys begin with, `partitions` are the names after it."""
+    """One table over Parquet objects.
+
+    Parameters
+    ----------
+    name, description
+        Of the table in Glue.
+    bucket
+        Logical name of the bucket that its objects are in.
+    prefix
+        Beginning of their keys.
+    columns
+        Columns of the objects.
+    partitions
+        Names of the partition keys, which follow the prefix in the keys of objects.
+    """
 
     name: str
     description: str
