@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from pipeline_assets.curation.completion import LOADS_ASSET, loads_of
+from pipeline_assets.curation.completion import LOADS_ASSET, complete_loads
 from pipeline_assets.curation.day import DayAccount
 from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, recurate_day
 from pipeline_assets.curation.publish import account_of
@@ -154,7 +154,7 @@ def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresReso
     """Look at the loads of the days of the run, and put the markers that are due."""
     with curation_stores.open() as stores:
         for day in context.partition_keys:
-            found = loads_of(day, stores)
+            found = complete_loads(day, stores)
             rows = [f"| {name.load_id} | {open_load.lacks if open_load else 'whole'} |" for name, open_load in found]
             metadata = {
                 "loads": len(found),

@@ -69,7 +69,7 @@ class OpenLoad:
         return f"not curated yet: {', '.join(self.missing)}"
 
 
-def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
+def complete_load(name: LoadName, stores: CurationStores) -> OpenLoad | None:
     """Complete a load that is whole: put its completion marker and leave the receipt of its manifest.
 
     Parameters
@@ -105,11 +105,11 @@ def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
     if held:
         return OpenLoad(name, held=held)
     stores.curated.put_if_match(name.key, _marker(manifest, counts, stores.catalog).encode(), None)
-    _record(name, stores)
+    _record_load(name, stores)
     return None
 
 
-def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
+def complete_open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
     """Look into the loads without a completion marker; one that is whole gets its marker, if whoever should have died.
 
     A load whose manifest is missing is known by the note of its beginning or by its raw objects; one that was abandoned
@@ -136,7 +136,7 @@ def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
     marked = {found.key for found in stores.curated.objects(LOADS, after=f"{LOADS}{after}")}
     places = ((prefix, f"{prefix}{after}") for prefix in (LOADS, *(f"{dataset}/" for dataset in stores.catalog.names)))
     for name in _names(found.key for prefix, first in places for found in stores.raw.objects(prefix, after=first)):
-        if name.key not in marked and (still := _looked_into(name, stores)):
+        if name.key not in marked and (still := _look_into(name, stores)):
             yield still
 
 
@@ -151,10 +151,10 @@ def loads_on_their_way(access: Access) -> list[OpenLoad]:
     raw, curated = (access.open_bucket(name) for name in ("raw", "curated"))
     quarantine = LakeQuarantine(access.open_bucket("quarantine"), CATALOG)
     ledger = Ledger(access.dynamodb, access.table("ledger"))
-    return list(open_loads(CurationStores(access.storage, raw, curated, quarantine, ledger)))
+    return list(complete_open_loads(CurationStores(access.storage, raw, curated, quarantine, ledger)))
 
 
-def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad | None]]:
+def complete_loads(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad | None]]:
     """Look into the loads of a day, but for those that were abandoned; one that is whole gets its marker.
 
     Parameters
@@ -176,7 +176,7 @@ def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad 
     """
     prefixes = (f"{LOADS}load={day}/", *(raw_prefix(dataset, day) for dataset in stores.catalog.names))
     names = _names(found.key for prefix in prefixes for found in stores.raw.objects(prefix))
-    return [(name, _looked_into(name, stores)) for name in names]
+    return [(name, _look_into(name, stores)) for name in names]
 
 
 def _names(keys: Iterable[str]) -> list[LoadName]:
@@ -193,7 +193,7 @@ def _names(keys: Iterable[str]) -> list[LoadName]:
     return sorted(names - abandoned, key=lambda each: each.key)
 
 
-def _record(name: LoadName, stores: CurationStores) -> None:
+def _record_load(name: LoadName, stores: CurationStores) -> None:
     """Leave the receipt of a manifest once its load is whole; the rows are told of by the receipts of its objects."""
     for version in current_versions(stores.raw, name.key):
         if stores.ledger.receipt(version.id) is None:
@@ -212,10 +212,10 @@ def _record(name: LoadName, stores: CurationStores) -> None:
             )
 
 
-def _looked_into(name: LoadName, stores: CurationStores) -> OpenLoad | None:
+def _look_into(name: LoadName, stores: CurationStores) -> OpenLoad | None:
     """What keeps a load open, with more than the first missing object named."""
     try:
-        found = complete(name, stores)
+        found = complete_load(name, stores)
     except ManifestError:
         return OpenLoad(name, manifest=False, held=("its manifest cannot be read",))
     if not found or not found.missing or not (manifest := _manifest(name, stores)):

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline_assets import __version__
-from pipeline_assets.curation.completion import ManifestError, complete
+from pipeline_assets.curation.completion import ManifestError, complete_load
 from pipeline_assets.curation.judge import JudgedSource, SourceAccount, judged_source, refused_source
 from pipeline_assets.curation.publish import account_of, publish_day
 from pipeline_assets.curation.quarantine import UNKNOWN
@@ -116,7 +116,7 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
         if raw:
             # Whoever overtook this object until now could not tell what it counts since: its receipt was not there.
             _restate(raw.dataset, raw.day, stores)
-            _complete(LoadName(raw.day, raw.load_id), stores)
+            _try_to_complete(LoadName(raw.day, raw.load_id), stores)
         return receipt
 
     def _curate(self, version: ObjectVersion, stores: CurationStores, attempt: Attempt) -> Receipt:
@@ -129,7 +129,7 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
             error = RefusedObjectError(
                 "place", f"it is no object of the lake; expected {_PLACE} of {', '.join(stores.catalog.names)}"
             )
-            return _receipt(version, run, _quarantine_unplaced(version, error, run, stores), _since(started))
+            return _receipt(version, run, _quarantine_unplaced(version, error, run, stores), _seconds_since(started))
         day = publish_day(dataset, raw.day, stores, runs.run_of, attempt.budget, wanted=version, anew=attempt.redo)
         try:
             found = day.source(version) if day else None
@@ -141,14 +141,14 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
             account = _quarantine(refused_source(version, error), version, run, stores)
         if stores.tables:
             stores.tables.register(dataset.name, raw.day)
-        return _receipt(version, run, account, _since(started), (dataset, raw.day))
+        return _receipt(version, run, account, _seconds_since(started), (dataset, raw.day))
 
     def _work_manifest(
         self, version: ObjectVersion, load: LoadName, stores: CurationStores, *, report: bool
     ) -> Receipt | None:
         """What the event of a manifest leads to; only one that cannot be read has a receipt."""
         try:
-            complete(load, stores)
+            complete_load(load, stores)
         except ManifestError:
             error = RefusedObjectError("manifest", "it cannot be read; expected the manifest of a load as JSON")
             receipt = _receipt(version, 1, _quarantine_unplaced(version, error, 1, stores), 0.0)
@@ -196,7 +196,7 @@ def recurate_day(
     if stores.tables:
         stores.tables.register(dataset.name, day)
     # One piece of work for all of them: each has its share.
-    seconds = _since(started) / max(len(account.sources), 1)
+    seconds = _seconds_since(started) / max(len(account.sources), 1)
     receipts: list[Receipt] = []
     for version in current_versions(stores.raw, raw_prefix(dataset.name, day)):
         source, raw = account.source(version), RawObject.of(version.key)
@@ -210,7 +210,7 @@ def recurate_day(
         receipts.append(receipt)
     _restate(dataset.name, day, stores)
     for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.version.key))}):
-        _complete(LoadName(day, load_id), stores)
+        _try_to_complete(LoadName(day, load_id), stores)
     return receipts
 
 
@@ -230,14 +230,14 @@ def code_version(dataset: Dataset) -> str:
     return f"{__version__}+{dataset.fingerprint}"
 
 
-def _since(started: float) -> float:
+def _seconds_since(started: float) -> float:
     return time.monotonic() - started
 
 
-def _complete(load: LoadName, stores: CurationStores) -> None:
+def _try_to_complete(load: LoadName, stores: CurationStores) -> None:
     # What is wrong with a manifest says the receipt of its own event.
     with suppress(ManifestError):
-        complete(load, stores)
+        complete_load(load, stores)
 
 
 def _judge_replaced(dataset: Dataset, version: ObjectVersion, raw: RawObject, stores: CurationStores) -> JudgedSource:

@@ -89,7 +89,7 @@ def publish_day(
         in_place = None if anew else known
         with tempfile.TemporaryDirectory(prefix="cesta-") as name, suppress(GoneError):
             directory = Path(name)
-            result = curate(dataset, day, _downloaded(versions, stores, directory, account))
+            result = curate(dataset, day, _download(versions, stores, directory, account))
             # Before the day says that it has them: what is rejected is never missing from both.
             for version in versions:
                 if not (in_place and in_place.source(version)):
@@ -99,7 +99,7 @@ def publish_day(
     raise TransientError(f"{key} was rewritten by others {_ATTEMPTS} times", flow=FLOW)
 
 
-def _downloaded(
+def _download(
     versions: Sequence[ObjectVersion], stores: CurationStores, directory: Path, account: DayAccount | None
 ) -> Iterator[RawFile]:
     """Download the raw objects.

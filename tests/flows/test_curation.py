@@ -14,7 +14,7 @@ import pytest
 from deploy.cli.deployment import Deployment
 from deploy.cli.quarantine import print_documents, print_list, write_rejected_rows
 from deploy.cli.replaying import replace_file, replay
-from pipeline_assets.curation.completion import open_loads
+from pipeline_assets.curation.completion import complete_open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
 from pipeline_assets.curation.publish import parquet_tail
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
@@ -238,7 +238,7 @@ class TestBadInput:
         assert "manifest" in receipt.refused
         rows = world.ingest(world.put(STORES, frame(STORES, [row(STORES, 1)])))
         assert rows.counts == Counts(received=1, accepted=1)
-        assert [load.held for load in open_loads(world.stores())] == [("its manifest cannot be read",)]
+        assert [load.held for load in complete_open_loads(world.stores())] == [("its manifest cannot be read",)]
 
     def test_too_little_time_changes_nothing(self, world: CurationWorld) -> None:
         version = world.put(STORES, frame(STORES, [row(STORES, 1)]))
