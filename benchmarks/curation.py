@@ -24,8 +24,8 @@ import pandas as pd  # type: ignore[import-untyped]
 import polars as pl
 
 from pipeline_assets.curation.day import curate
-from pipeline_assets.curation.rewriting import written
-from pipeline_assets.curation.source import RawFile
+from pipeline_assets.curation.publish import write_day
+from pipeline_assets.curation.read import RawFile
 from pipeline_assets.datasets.ecommerce import CURRENCIES, PAYMENTS
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject
@@ -98,7 +98,7 @@ def ours(paths: list[Path], directory: Path) -> tuple[int, int]:
         version = ObjectVersion("raw", raw.key, path.stem, "etag", path.stat().st_size, f"{DAY}T06:00:00.000Z", "1")
         files.append(RawFile(version, raw, path))
     day = curate(PAYMENTS, DAY, files)
-    written(day, directory)
+    write_day(day, directory)
     rejected = pl.concat(day.rejected.values())
     rejected.write_parquet(directory / "ours-rejected.parquet", compression="zstd")
     return day.account.counts.accepted, rejected.height

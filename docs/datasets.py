@@ -7,9 +7,8 @@ from textwrap import fill
 from typing import Final
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.datasets.spec import Column, Dataset, stored_as
 from pipeline_assets.datasets.stocks import STOCKS
-from pipeline_assets.datasets.stored import stored_as
 from pipeline_assets.datasets.text import PLACEHOLDERS
 from pipeline_assets.datasets.tickets import TICKETS
 

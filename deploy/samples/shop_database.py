@@ -11,36 +11,16 @@ from typing import Literal
 import polars as pl
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import ColumnType, Dataset
+from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.datasets.types import TYPES
 
 Dialect = Literal["sqlite", "mysql"]
-#: Of SQLite, the names by which connectorx knows a type even of an empty table; it has no decimals.
-_TYPES: dict[Dialect, dict[ColumnType, str]] = {
-    "sqlite": {
-        "text": "TEXT",
-        "number": "REAL",
-        "datetime": "DATETIME",
-        "integer": "INTEGER",
-        "decimal": "REAL",
-        "date": "DATE",
-        "boolean": "BOOLEAN",
-    },
-    "mysql": {
-        "text": "TEXT",
-        "number": "DOUBLE",
-        "datetime": "DATETIME(6)",
-        "integer": "BIGINT",
-        "decimal": "DECIMAL(18,2)",
-        "date": "DATE",
-        "boolean": "BOOLEAN",
-    },
-}
 _TIME = "%Y-%m-%d %H:%M:%S%.6f"
 
 
 def table_statements(dataset: Dataset, dialect: Dialect) -> list[str]:
     """What makes the table of a dataset, with an index for the rows that changed lately."""
-    types = _TYPES[dialect]
+    types = {column.type: getattr(TYPES[column.type], dialect) for column in dataset.columns}
     columns = [
         f"`{column.name}` {types[column.type]}{'' if column.nullable else ' NOT NULL'}" for column in dataset.columns
     ]

@@ -18,7 +18,7 @@ import polars as pl
 
 from deploy.samples.purchases import FIRST_DAY, cut_and_shift, sample_folder
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.datasets.types import frame_type
 
 #: Planted in the first customer, the first card payment and the first question: they must turn up nowhere else.
 PLANTED_CARD, PLANTED_CODE, PLANTED_SSN = "4000056655665556", "K9X7QZ", "666-45-6789"
@@ -66,7 +66,7 @@ def shop_rows(days: int, today: date | None = None, *, folder: Path | None = Non
     }
     return {
         dataset.name: made[dataset.name]
-        .select(pl.col(column.name).cast(FRAME_TYPES[column.type]) for column in dataset.columns)
+        .select(pl.col(column.name).cast(frame_type(column.type)) for column in dataset.columns)
         .sort(dataset.key)
         for dataset in ECOMMERCE
     }

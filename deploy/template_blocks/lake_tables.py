@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.lake.tables import lake_tables
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _BUCKETS: Final = {"curated": "${CuratedBucket}", "quarantine": "${QuarantineBuc
 
 def tables_block() -> str:
     """All tables of the lake, as lines of the template's section `Resources`."""
-    return "".join(f"\n{_resource(table)}" for table in lake_tables()) + "\n"
+    return "".join(f"\n{_resource(table)}" for table in lake_tables(ECOMMERCE)) + "\n"
 
 
 def _resource(table: LakeTable) -> str:

@@ -6,13 +6,12 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from pipeline_assets.curation.account import DayAccount
-from pipeline_assets.curation.completion import LOADS_ASSET, loads_of
-from pipeline_assets.curation.ingest import CURATION_FLOW, account_of, code_version, recurate_day
-from pipeline_assets.curation.stores import CurationSettings, CurationStores, open_stores
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.curation.completion import LOADS_ASSET, complete_loads
+from pipeline_assets.curation.day import DayAccount
+from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, recurate_day
+from pipeline_assets.curation.publish import account_of
+from pipeline_assets.curation.stores import CATALOG, CurationSettings, CurationStores, open_stores
+from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.lake.tables import ADDED_COLUMNS
@@ -139,7 +138,7 @@ def _rules_broken(account: DayAccount | None) -> str:
 
 @dg.asset(
     key=dg.AssetKey.from_user_string(LOADS_ASSET),
-    deps=[curated_key(dataset) for dataset in ECOMMERCE],
+    deps=[curated_key(dataset) for dataset in CATALOG],
     partitions_def=load_days,
     backfill_policy=ONE_RUN,
     retry_policy=RETRIES,
@@ -155,7 +154,7 @@ def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresReso
     """Look at the loads of the days of the run, and put the markers that are due."""
     with curation_stores.open() as stores:
         for day in context.partition_keys:
-            found = loads_of(day, stores)
+            found = complete_loads(day, stores)
             rows = [f"| {name.load_id} | {open_load.lacks if open_load else 'whole'} |" for name, open_load in found]
             metadata = {
                 "loads": len(found),
@@ -165,4 +164,4 @@ def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresReso
             context.add_asset_metadata(metadata=metadata, partition_key=day)
 
 
-CURATED = [curated_asset(dataset) for dataset in ECOMMERCE]
+CURATED = [curated_asset(dataset) for dataset in CATALOG]

@@ -8,9 +8,8 @@ import dagster as dg
 from pipeline_assets.curation.assets import CurationStoresResource
 from pipeline_assets.curation.completion import LOADS_ASSET
 from pipeline_assets.curation.references import Dangling, Keys
-from pipeline_assets.curation.stores import FLOW
+from pipeline_assets.curation.stores import CATALOG, FLOW
 from pipeline_assets.datasets.calendar import RETAIL
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.lineage.asset_keys import curated_key, raw_key
 from pipeline_assets.lineage.conservation import conservation_check, days_of
@@ -73,7 +72,7 @@ def _references(dataset: Dataset) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, curation_stores: CurationStoresResource
     ) -> dg.AssetCheckResult:
         with curation_stores.open() as opened:
-            keys = Keys({each.name: each for each in ECOMMERCE}, opened)
+            keys = Keys(opened)
             found = [each for day in days_of(context, key, load_days)[-_DAYS:] for each in keys.dangling(dataset, day)]
         rows = [_row(each) for each in found[:_LISTED]]
         return dg.AssetCheckResult(
@@ -96,8 +95,8 @@ def _table(head: str, line: str, rows: Sequence[str]) -> dg.MetadataValue[Any]:
 
 
 CURATION_CHECKS = [
-    *(conservation_check(key(dataset), load_days, FLOW) for dataset in ECOMMERCE for key in (raw_key, curated_key)),
+    *(conservation_check(key(dataset), load_days, FLOW) for dataset in CATALOG for key in (raw_key, curated_key)),
     last_day_check(dg.AssetKey.from_user_string(LOADS_ASSET), RETAIL),
-    *(_few_rejected(dataset) for dataset in ECOMMERCE),
-    *(_references(dataset) for dataset in ECOMMERCE if dataset.references),
+    *(_few_rejected(dataset) for dataset in CATALOG),
+    *(_references(dataset) for dataset in CATALOG if dataset.references),
 ]

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from pipeline_assets import __version__
 from pipeline_assets.curation.quarantine import LakeQuarantine
-from pipeline_assets.curation.stores import FLOW, CurationStores
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.curation.stores import CATALOG, CurationStores
+from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
@@ -29,7 +29,6 @@ from pipeline_assets.storage.documents import from_json
 if TYPE_CHECKING:
     from pipeline_assets.operations.access import Access
 
-_DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 _MOST_NAMED = 20
 #: The asset of the loads of a day, and the flow of their receipts: what the sums of the lake count is rows and objects.
 LOADS_ASSET, LOADS_FLOW = "lake/loads", "loads"
@@ -43,8 +42,16 @@ class ManifestError(Exception):
 class OpenLoad:
     """A load without a completion marker.
 
-    `manifest` says whether its manifest is there: an export that died leaves none. `missing` are keys of objects that
-    are not curated yet, the first twenty; `held` says why a load that is all there is not good enough.
+    Parameters
+    ----------
+    name
+        The load.
+    manifest
+        Whether its manifest is there: an export that died leaves none.
+    missing
+        Keys of objects that are not curated yet, the first twenty.
+    held
+        Why a load that is all there is not good enough.
     """
 
     name: LoadName
@@ -62,10 +69,27 @@ class OpenLoad:
         return f"not curated yet: {', '.join(self.missing)}"
 
 
-def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
-    """Put the marker of a load if it is whole; None once it has one or was abandoned, else what keeps it from it.
+def complete_load(name: LoadName, stores: CurationStores) -> OpenLoad | None:
+    """Complete a load that is whole: put its completion marker and leave the receipt of its manifest.
 
-    Raises `TransientError` and `ManifestError`.
+    Parameters
+    ----------
+    name
+        The load.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    OpenLoad or None
+        What keeps the load from its end; None once it has its marker or was abandoned.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
+    ManifestError
+        What lies where its manifest belongs is none.
     """
     manifest = _manifest(name, stores)
     if manifest is None:
@@ -77,51 +101,86 @@ def complete(name: LoadName, stores: CurationStores) -> OpenLoad | None:
         if receipt is None:
             return OpenLoad(name, missing=(loaded.key,))
         receipts[loaded.key] = receipt
-    counts, held = _gate(manifest, receipts)
+    counts, held = _gate(manifest, receipts, stores.catalog)
     if held:
         return OpenLoad(name, held=held)
-    stores.curated.put_if_match(name.key, _marker(manifest, counts).encode(), None)
-    _record(name, stores)
+    stores.curated.put_if_match(name.key, _marker(manifest, counts, stores.catalog).encode(), None)
+    _record_load(name, stores)
     return None
 
 
-def open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
-    """The loads of days from `since` (ISO) on that have no completion marker, in the order of their days and ids.
+def complete_open_loads(stores: CurationStores, since: str = "") -> Iterator[OpenLoad]:
+    """Look into the loads without a completion marker; one that is whole gets its marker, if whoever should have died.
 
     A load whose manifest is missing is known by the note of its beginning or by its raw objects; one that was abandoned
-    is closed. One that is whole gets its marker here, if whoever should have put it died. Raises `TransientError`.
+    is closed.
+
+    Parameters
+    ----------
+    stores
+        The stores of curation.
+    since
+        First day looked at, ISO; all days unless given.
+
+    Yields
+    ------
+    OpenLoad
+        What is open still, in the order of days and ids.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
     """
     after = f"load={since}"
     marked = {found.key for found in stores.curated.objects(LOADS, after=f"{LOADS}{after}")}
-    places = ((prefix, f"{prefix}{after}") for prefix in (LOADS, *(f"{dataset}/" for dataset in _DATASETS)))
+    places = ((prefix, f"{prefix}{after}") for prefix in (LOADS, *(f"{dataset}/" for dataset in stores.catalog.names)))
     for name in _names(found.key for prefix, first in places for found in stores.raw.objects(prefix, after=first)):
-        if name.key not in marked and (still := _looked_into(name, stores)):
+        if name.key not in marked and (still := _look_into(name, stores)):
             yield still
 
 
 def loads_on_their_way(access: Access) -> list[OpenLoad]:
-    """The loads of a deployed stack that have no completion marker, and what each lacks."""
-    raw, curated = (access.open_bucket(name) for name in ("raw", "curated"))
-    quarantine = LakeQuarantine(access.open_bucket("quarantine"), FLOW)
-    ledger = Ledger(access.dynamodb, access.table("ledger"))
-    return list(open_loads(CurationStores(access.storage, raw, curated, quarantine, ledger)))
+    """Look into the loads of a deployed stack that have no completion marker.
 
-
-def loads_of(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad | None]]:
-    """The loads of a day, each with what keeps it from its end; None for one that is whole, which then has its marker.
-
-    Without those that were abandoned. Raises `TransientError`.
+    Returns
+    -------
+    list of OpenLoad
+        What is open still, and what each lacks.
     """
-    prefixes = (f"{LOADS}load={day}/", *(raw_prefix(dataset, day) for dataset in _DATASETS))
+    raw, curated = (access.open_bucket(name) for name in ("raw", "curated"))
+    quarantine = LakeQuarantine(access.open_bucket("quarantine"), CATALOG)
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    return list(complete_open_loads(CurationStores(access.storage, raw, curated, quarantine, ledger)))
+
+
+def complete_loads(day: str, stores: CurationStores) -> list[tuple[LoadName, OpenLoad | None]]:
+    """Look into the loads of a day, but for those that were abandoned; one that is whole gets its marker.
+
+    Parameters
+    ----------
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    list of (LoadName, OpenLoad or None)
+        Each load with what keeps it from its end, None for one that is whole; in the order of their ids.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
+    """
+    prefixes = (f"{LOADS}load={day}/", *(raw_prefix(dataset, day) for dataset in stores.catalog.names))
     names = _names(found.key for prefix in prefixes for found in stores.raw.objects(prefix))
-    return [(name, _looked_into(name, stores)) for name in names]
+    return [(name, _look_into(name, stores)) for name in names]
 
 
 def _names(keys: Iterable[str]) -> list[LoadName]:
-    """The loads that notes of a beginning, manifests and raw objects are of, in the order of their days and ids.
-
-    Not those of which a note says that they were abandoned.
-    """
+    """The loads that keys name, but for abandoned ones, in the order of their days and ids."""
     names: set[LoadName] = set()
     abandoned: set[LoadName] = set()
     for key in keys:
@@ -134,7 +193,7 @@ def _names(keys: Iterable[str]) -> list[LoadName]:
     return sorted(names - abandoned, key=lambda each: each.key)
 
 
-def _record(name: LoadName, stores: CurationStores) -> None:
+def _record_load(name: LoadName, stores: CurationStores) -> None:
     """Leave the receipt of a manifest once its load is whole; the rows are told of by the receipts of its objects."""
     for version in current_versions(stores.raw, name.key):
         if stores.ledger.receipt(version.id) is None:
@@ -153,10 +212,10 @@ def _record(name: LoadName, stores: CurationStores) -> None:
             )
 
 
-def _looked_into(name: LoadName, stores: CurationStores) -> OpenLoad | None:
+def _look_into(name: LoadName, stores: CurationStores) -> OpenLoad | None:
     """What keeps a load open, with more than the first missing object named."""
     try:
-        found = complete(name, stores)
+        found = complete_load(name, stores)
     except ManifestError:
         return OpenLoad(name, manifest=False, held=("its manifest cannot be read",))
     if not found or not found.missing or not (manifest := _manifest(name, stores)):
@@ -177,7 +236,9 @@ def _id(loaded: LoadedObject, stores: CurationStores) -> str:
     return ObjectVersion(stores.raw.name, loaded.key, loaded.version_id, "", 0, "", "").id
 
 
-def _gate(manifest: Manifest, receipts: dict[str, Receipt]) -> tuple[dict[str, Counts], tuple[str, ...]]:
+def _gate(
+    manifest: Manifest, receipts: dict[str, Receipt], catalog: Catalog
+) -> tuple[dict[str, Counts], tuple[str, ...]]:
     """The rows of each dataset of the load by outcome, and what is wrong with them."""
     counts: dict[str, Counts] = {name: Counts() for name in manifest.datasets}
     held: list[str] = []
@@ -189,7 +250,7 @@ def _gate(manifest: Manifest, receipts: dict[str, Receipt]) -> tuple[dict[str, C
             held.append(f"{loaded.key} has {found.received} rows; the manifest says {loaded.rows}")
         counts[loaded.dataset] = counts.get(loaded.dataset, Counts()) + found
     for name, rows in counts.items():
-        most = _DATASETS[name].most_rejected if name in _DATASETS else 0.0
+        most = catalog[name].most_rejected if name in catalog else 0.0
         if rows.quarantined > most * rows.received:
             held.append(
                 f"{rows.quarantined} of {rows.received} rows of {name} were rejected; expected at most {most:.0%}"
@@ -197,14 +258,14 @@ def _gate(manifest: Manifest, receipts: dict[str, Receipt]) -> tuple[dict[str, C
     return counts, tuple(held)
 
 
-def _marker(manifest: Manifest, counts: dict[str, Counts]) -> str:
+def _marker(manifest: Manifest, counts: dict[str, Counts], catalog: Catalog) -> str:
     document = {
         "load_id": manifest.name.load_id,
         "day": manifest.name.day,
         "mode": manifest.mode,
         "objects": len(manifest.objects),
         "datasets": {
-            name: {"fingerprint": _DATASETS[name].fingerprint if name in _DATASETS else "", **rows.as_dict()}
+            name: {"fingerprint": catalog[name].fingerprint if name in catalog else "", **rows.as_dict()}
             for name, rows in sorted(counts.items())
         },
     }

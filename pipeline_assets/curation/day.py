@@ -16,30 +16,80 @@ with one row per key, in the order of the keys of the raw objects and of the row
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import narwhals as nw
 import polars as pl
 
 from pipeline_assets import __version__
-from pipeline_assets.curation.account import DayAccount
-from pipeline_assets.curation.contract import OTHER_COLUMNS
-from pipeline_assets.curation.latest import DELETED, DELETED_BY, LOAD_ID, OUTCOME, SOURCE, settled
+from pipeline_assets.curation.judge import SourceAccount, judged_source
+from pipeline_assets.curation.read import DELETED, LOAD_ID, OTHER_COLUMNS, SOURCE, RawFile
 from pipeline_assets.curation.rules import ROW
-from pipeline_assets.curation.source import JudgedSource, RawFile, judged_source
-from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.curation.settle import DELETED_BY, OBJECT, OUTCOME, gone_keys, lost_rows
+from pipeline_assets.datasets.spec import Dataset, stored_columns
+from pipeline_assets.datasets.types import frame_type
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.storage.documents import from_json
 
-_OBJECT = "_object"
+#: The name of the entry in the footer's key-value metadata.
+FOOTER_KEY = "cesta"
+
+
+@dataclass(frozen=True, slots=True)
+class DayAccount:
+    """Account of a curated day, which lies in the footer of its object.
+
+    Parameters
+    ----------
+    dataset, day
+        Which day it is, ISO.
+    fingerprint
+        That of the spec by which it was made.
+    code_version
+        Release that made it.
+    sources
+        Accounts of its raw objects.
+    """
+
+    dataset: str
+    day: str
+    fingerprint: str
+    code_version: str
+    sources: tuple[SourceAccount, ...]
+
+    @property
+    def counts(self) -> Counts:
+        """The rows of all its raw objects by outcome; the accepted ones are the rows of the curated object."""
+        return sum((source.counts for source in self.sources), Counts())
+
+    def source(self, version: ObjectVersion) -> SourceAccount | None:
+        """The account of a raw object's version, or None where the day was made without it."""
+        return next((source for source in self.sources if source.is_of(version)), None)
+
+    @classmethod
+    def of_parquet(cls, tail: bytes) -> DayAccount | None:
+        """What the end of a curated object says, or None where it says nothing that this code can read."""
+        try:
+            return from_json(pl.read_parquet_metadata(io.BytesIO(tail))[FOOTER_KEY], cls)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError, KeyError):
+            return None
 
 
 @dataclass(frozen=True, slots=True)
 class CuratedDay:
-    """A day worked out; `rejected` are the rows to be quarantined, by the id of the raw object's receipt.
+    """A day worked out.
 
-    `rows` reads the files that the day was worked out from, which have to be there still.
+    Parameters
+    ----------
+    rows
+        Its rows, with the columns of `schema_of`; read from the files that the day was worked out from, which have to
+        be there still.
+    account
+        Its account.
+    rejected
+        Rows to be quarantined, by the id of the raw object's receipt.
     """
 
     rows: pl.LazyFrame
@@ -49,7 +99,7 @@ class CuratedDay:
 
 def schema_of(dataset: Dataset) -> pl.Schema:
     """The columns of a curated object in their order, with their types in a frame."""
-    columns: dict[str, pl.DataType] = {column.name: FRAME_TYPES[column.type] for column in stored_columns(dataset)}
+    columns: dict[str, pl.DataType] = {column.name: frame_type(column.type) for column in stored_columns(dataset)}
     added = {
         OTHER_COLUMNS: pl.String(),
         DELETED: pl.Boolean(),
@@ -65,15 +115,29 @@ def curate(dataset: Dataset, day: str, files: Iterable[RawFile]) -> CuratedDay:
     """Work a day out from its raw objects, whatever their order.
 
     The memory holds some rows at a time, and key and order columns of all.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    files
+        The day's raw objects.
+
+    Returns
+    -------
+    CuratedDay
+        `rows` has the columns of `schema_of`, one row per key; `rejected` those of `curation.judge.QUARANTINED`.
     """
     ordered = sorted(files, key=lambda file: file.raw.key)
     sources = [judged_source(dataset, file) for file in ordered]
-    lost, gone = _lost(ordered, sources, dataset), _gone(ordered, sources, dataset)
+    lost, gone = lost_rows(ordered, sources, dataset), gone_keys(ordered, sources, dataset)
     schema = schema_of(dataset)
     frames = [schema.to_frame().lazy()]
     accounts = []
     for number, source in enumerate(sources):
-        mine = lost.filter(pl.col(_OBJECT) == number)
+        mine = lost.filter(pl.col(OBJECT) == number)
         duplicate = mine.filter(pl.col(OUTCOME) == "duplicate").height
         accounts.append(source.account.lost(duplicate, mine.height - duplicate))
         if source.index.height > mine.height:
@@ -86,51 +150,6 @@ def curate(dataset: Dataset, day: str, files: Iterable[RawFile]) -> CuratedDay:
         DayAccount(dataset.name, day, dataset.fingerprint, __version__, tuple(accounts)),
         {source.account.id: source.rejected for source in sources},
     )
-
-
-def _lost(files: Sequence[RawFile], sources: Sequence[JudgedSource], dataset: Dataset) -> pl.DataFrame:
-    """The rows that are not the latest of their keys: the place of their object, their number in it, their outcome."""
-    none = pl.DataFrame(schema={_OBJECT: pl.Int32, ROW: pl.Int64, OUTCOME: pl.String})
-    kept = [
-        source.index.with_columns(pl.lit(place, dtype=pl.Int32).alias(_OBJECT))
-        for place, source in enumerate(sources)
-        if source.index.height
-    ]
-    rows = pl.concat(kept) if kept else none
-    if not kept or _in_order(rows, dataset.key):
-        return none
-    # Only the rows of keys that are there more than once have to be compared.
-    rows = rows.sort(dataset.key)
-    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in dataset.key).fill_null(value=False)
-    rivals = rows.filter(same | same.shift(-1, fill_value=False)).with_columns(
-        pl.lit(pl.Series([file.version.uri for file in files])).gather(_OBJECT).alias(SOURCE),
-        pl.lit(pl.Series([file.raw.load_id for file in files])).gather(_OBJECT).alias(LOAD_ID),
-        pl.lit(pl.Series([file.raw.deletes for file in files])).gather(_OBJECT).alias(DELETED),
-    )
-    outcomes: pl.DataFrame = settled(nw.from_native(rivals), dataset).to_native()
-    return outcomes.filter(pl.col(OUTCOME) != "accepted").select(none.columns)
-
-
-def _gone(files: Sequence[RawFile], sources: Sequence[JudgedSource], dataset: Dataset) -> pl.DataFrame:
-    """Keys that loads of the day found gone, each with the last load that did."""
-    none = pl.DataFrame(
-        schema={**{name: FRAME_TYPES[dataset.column(name).type] for name in dataset.key}, DELETED_BY: pl.String}
-    )
-    found = [
-        source.index.select(*dataset.key, pl.lit(file.raw.load_id).alias(DELETED_BY))
-        for file, source in zip(files, sources, strict=True)
-        if file.raw.deletes and source.index.height
-    ]
-    return pl.concat([none, *found]).group_by(dataset.key).agg(pl.col(DELETED_BY).max())
-
-
-def _in_order(rows: pl.DataFrame, key: Sequence[str]) -> bool:
-    """Whether each key is greater than the one before it: in order, and none there twice."""
-    rises = pl.lit(value=False)
-    for name in reversed(key):
-        before = pl.col(name).shift()
-        rises = (pl.col(name) > before) | ((pl.col(name) == before) & rises)
-    return bool(rows.select(rises.slice(1).all()).item())
 
 
 def _without(rows: pl.LazyFrame, *numbers: pl.Series) -> pl.LazyFrame:

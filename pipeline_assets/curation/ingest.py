@@ -16,17 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline_assets import __version__
-from pipeline_assets.curation.account import DayAccount, SourceAccount
-from pipeline_assets.curation.completion import ManifestError, complete
-from pipeline_assets.curation.contract import OBJECT_RULES, RefusedObjectError
+from pipeline_assets.curation.completion import ManifestError, complete_load
+from pipeline_assets.curation.judge import JudgedSource, SourceAccount, judged_source, refused_source
+from pipeline_assets.curation.publish import account_of, publish_day
 from pipeline_assets.curation.quarantine import UNKNOWN
-from pipeline_assets.curation.rewriting import rewritten
+from pipeline_assets.curation.read import OBJECT_RULES, RawFile, RefusedObjectError
 from pipeline_assets.curation.rules import DELETED_AT
-from pipeline_assets.curation.source import JudgedSource, RawFile, judged_source, refused_source
-from pipeline_assets.curation.stores import FLOW, CurationStores
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.curation.stores import CATALOG, FLOW, CurationStores
+from pipeline_assets.datasets.catalog import Catalog
+from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.events.flow import Attempt, ObjectFlow
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
@@ -35,11 +33,9 @@ from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.events.time_budget import TimeBudget
-from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, is_bookkeeping, raw_prefix
-from pipeline_assets.lake.parquet_tail import parquet_tail
+from pipeline_assets.lake.layout import LoadName, RawObject, is_bookkeeping, raw_prefix
 from pipeline_assets.storage.bucket import GoneError
 
-DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 #: A day is worked out in one go: no attempt begins with less than this many seconds left.
 _RESERVE_SECONDS = 120.0
 _PLACE = "<dataset>/load=<day>/<load id>-<part>.parquet"
@@ -72,23 +68,38 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
     name = FLOW
     reserve_seconds = _RESERVE_SECONDS
 
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
     @property
     def rule_names(self) -> tuple[str, ...]:
         """The rules that what lies in the quarantine may have broken."""
-        rules = (rule.name for dataset in ECOMMERCE for rule in dataset.rules if rule.severity != "warn")
-        columns = (column for dataset in ECOMMERCE for column in (*stored_columns(dataset), DELETED_AT))
+        rules = (rule.name for dataset in self._catalog for rule in dataset.rules if rule.severity != "warn")
+        columns = (column for dataset in self._catalog for column in (*stored_columns(dataset), DELETED_AT))
         given = (f"{column.name}_given" for column in columns if not column.nullable)
         return tuple(dict.fromkeys((*OBJECT_RULES, "type", *given, *rules)))
 
     def work(self, version: ObjectVersion, stores: CurationStores, attempt: Attempt) -> Receipt | None:
         """Bring one raw object into its curated day; a redo works its day out anew, as a new run of the object.
 
-        None for what holds no rows: manifests and snapshots of keys.
+        Parameters
+        ----------
+        version
+            The object.
+        stores
+            The stores of curation.
+        attempt
+            Whether it is a redo, whether its receipt has to be shown in Dagster, and the time that is left.
+
+        Returns
+        -------
+        Receipt or None
+            None for what holds no rows: manifests and snapshots of keys.
         """
         if is_bookkeeping(version.key):
             return None
         if load := LoadName.of(version.key):
-            return self._manifest(version, load, stores, report=attempt.report)
+            return self._work_manifest(version, load, stores, report=attempt.report)
         raw = RawObject.of(version.key)
         earlier = stores.ledger.receipt(version.id)
         if earlier and not attempt.redo:
@@ -105,7 +116,7 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
         if raw:
             # Whoever overtook this object until now could not tell what it counts since: its receipt was not there.
             _restate(raw.dataset, raw.day, stores)
-            _complete(LoadName(raw.day, raw.load_id), stores)
+            _try_to_complete(LoadName(raw.day, raw.load_id), stores)
         return receipt
 
     def _curate(self, version: ObjectVersion, stores: CurationStores, attempt: Attempt) -> Receipt:
@@ -113,40 +124,40 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
         runs = Runs(stores.ledger, version)
         run, earlier = runs.run_of(version), runs.earlier(version)
         raw = RawObject.of(version.key)
-        dataset = DATASETS.get(raw.dataset) if raw else None
+        dataset = stores.catalog.get(raw.dataset) if raw else None
         if raw is None or dataset is None:
             error = RefusedObjectError(
-                "place", f"it is no object of the lake; expected {_PLACE} of {', '.join(DATASETS)}"
+                "place", f"it is no object of the lake; expected {_PLACE} of {', '.join(stores.catalog.names)}"
             )
-            return _receipt(version, run, _kept_outside(version, error, run, stores), _since(started))
-        day = rewritten(dataset, raw.day, stores, runs.run_of, attempt.budget, wanted=version, anew=attempt.redo)
+            return _receipt(version, run, _quarantine_unplaced(version, error, run, stores), _seconds_since(started))
+        day = publish_day(dataset, raw.day, stores, runs.run_of, attempt.budget, wanted=version, anew=attempt.redo)
         try:
             found = day.source(version) if day else None
-            account = found or _kept(_replaced(dataset, version, raw, stores), version, run, stores)
+            account = found or _quarantine(_judge_replaced(dataset, version, raw, stores), version, run, stores)
         except GoneError as gone:
             error = RefusedObjectError("present", str(gone))
             if earlier:
                 return replace(earlier, counts=Counts(), partitions=(), refused=f"{version.key}: {error}")
-            account = _kept(refused_source(version, error), version, run, stores)
+            account = _quarantine(refused_source(version, error), version, run, stores)
         if stores.tables:
             stores.tables.register(dataset.name, raw.day)
-        return _receipt(version, run, account, _since(started), raw)
+        return _receipt(version, run, account, _seconds_since(started), (dataset, raw.day))
 
-    def _manifest(
+    def _work_manifest(
         self, version: ObjectVersion, load: LoadName, stores: CurationStores, *, report: bool
     ) -> Receipt | None:
         """What the event of a manifest leads to; only one that cannot be read has a receipt."""
         try:
-            complete(load, stores)
+            complete_load(load, stores)
         except ManifestError:
             error = RefusedObjectError("manifest", "it cannot be read; expected the manifest of a load as JSON")
-            receipt = _receipt(version, 1, _kept_outside(version, error, 1, stores), 0.0)
+            receipt = _receipt(version, 1, _quarantine_unplaced(version, error, 1, stores), 0.0)
             stores.ledger.record(receipt, report=report)
             return receipt
         return None
 
 
-CURATION_FLOW = CurationFlow()
+CURATION_FLOW = CurationFlow(CATALOG)
 
 
 def recurate_day(
@@ -157,20 +168,35 @@ def recurate_day(
     report: bool = False,
     seconds_left: Callable[[], float] | None = None,
 ) -> list[Receipt]:
-    """Work a day out anew from what is in raw, and leave a receipt of a new run for each of its objects.
+    """Reprocess a day from what is in raw, and leave a receipt of a new run for each of its objects.
 
-    There are none, and nothing is changed, for a day of which neither raw nor curated holds anything. `report` says
-    whether the receipts have to be shown in Dagster. Raises as `CurationFlow.ingest`.
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+    report
+        Whether the receipts have to be shown in Dagster.
+    seconds_left
+        Tells the seconds that are left for it; as many as it takes unless given.
+
+    Returns
+    -------
+    list of Receipt
+        None, and nothing is changed, for a day of which neither raw nor curated holds anything.
     """
     started = time.monotonic()
     runs = Runs(stores.ledger)
-    account = rewritten(dataset, day, stores, runs.run_of, TimeBudget(seconds_left, _RESERVE_SECONDS), anew=True)
+    account = publish_day(dataset, day, stores, runs.run_of, TimeBudget(seconds_left, _RESERVE_SECONDS), anew=True)
     if account is None:
         return []
     if stores.tables:
         stores.tables.register(dataset.name, day)
     # One piece of work for all of them: each has its share.
-    seconds = _since(started) / max(len(account.sources), 1)
+    seconds = _seconds_since(started) / max(len(account.sources), 1)
     receipts: list[Receipt] = []
     for version in current_versions(stores.raw, raw_prefix(dataset.name, day)):
         source, raw = account.source(version), RawObject.of(version.key)
@@ -179,12 +205,12 @@ def recurate_day(
         # A version that the ledger knows keeps the place in the order that its event gave it.
         earlier = runs.earlier(version)
         known = earlier.version if earlier else version
-        receipt = _receipt(known, runs.run_of(version), source, seconds, raw)
+        receipt = _receipt(known, runs.run_of(version), source, seconds, (dataset, day))
         stores.ledger.record(receipt, report=report)
         receipts.append(receipt)
     _restate(dataset.name, day, stores)
     for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.version.key))}):
-        _complete(LoadName(day, load_id), stores)
+        _try_to_complete(LoadName(day, load_id), stores)
     return receipts
 
 
@@ -193,16 +219,10 @@ def _restate(name: str, day: str, stores: CurationStores) -> None:
 
     Whoever tells looks again afterwards: so the last one to tell has told what stands, however many do it at once.
     """
-    dataset, told = DATASETS.get(name), None
+    dataset, told = stores.catalog.get(name), None
     while dataset and (account := account_of(dataset, day, stores)) and account != told:
         stores.ledger.restate(f"curated/{name}", day, {source.id: source.counts for source in account.sources})
         told = account
-
-
-def account_of(dataset: Dataset, day: str, stores: CurationStores) -> DayAccount | None:
-    """What a curated day says of itself now, or None while there is none."""
-    standing = parquet_tail(stores.curated, curated_key(dataset.name, day))
-    return DayAccount.of_parquet(standing.content) if standing else None
 
 
 def code_version(dataset: Dataset) -> str:
@@ -210,17 +230,17 @@ def code_version(dataset: Dataset) -> str:
     return f"{__version__}+{dataset.fingerprint}"
 
 
-def _since(started: float) -> float:
+def _seconds_since(started: float) -> float:
     return time.monotonic() - started
 
 
-def _complete(load: LoadName, stores: CurationStores) -> None:
+def _try_to_complete(load: LoadName, stores: CurationStores) -> None:
     # What is wrong with a manifest says the receipt of its own event.
     with suppress(ManifestError):
-        complete(load, stores)
+        complete_load(load, stores)
 
 
-def _replaced(dataset: Dataset, version: ObjectVersion, raw: RawObject, stores: CurationStores) -> JudgedSource:
+def _judge_replaced(dataset: Dataset, version: ObjectVersion, raw: RawObject, stores: CurationStores) -> JudgedSource:
     """An object version that is not current any more: what it holds is no part of the day."""
     with tempfile.TemporaryDirectory(prefix="cesta-") as directory:
         path = Path(directory) / "object"
@@ -229,35 +249,42 @@ def _replaced(dataset: Dataset, version: ObjectVersion, raw: RawObject, stores: 
     return replace(judged, account=judged.account.lost(0, judged.account.counts.accepted))
 
 
-def _kept(judged: JudgedSource, version: ObjectVersion, run: int, stores: CurationStores) -> SourceAccount:
+def _quarantine(judged: JudgedSource, version: ObjectVersion, run: int, stores: CurationStores) -> SourceAccount:
     stores.quarantine.keep(version, run, judged.rejected)
     return judged.account
 
 
-def _kept_outside(version: ObjectVersion, error: RefusedObjectError, run: int, stores: CurationStores) -> SourceAccount:
+def _quarantine_unplaced(
+    version: ObjectVersion, error: RefusedObjectError, run: int, stores: CurationStores
+) -> SourceAccount:
     """Keep the refusal of what lies in no place of a dataset, where SQL finds it too."""
-    account = _kept(refused_source(version, error), version, run, stores)
+    account = _quarantine(refused_source(version, error), version, run, stores)
     if stores.tables:
         stores.tables.register(UNKNOWN, version.arrival_day)
     return account
 
 
 def _receipt(
-    version: ObjectVersion, run: int, account: SourceAccount, seconds: float, raw: RawObject | None = None
+    version: ObjectVersion, run: int, account: SourceAccount, seconds: float, of: tuple[Dataset, str] | None = None
 ) -> Receipt:
-    """The receipt of an object; `raw` is None where its key names no place in the lake."""
+    """The receipt of an object; `of` is its dataset and day, None where its key names no place in the lake."""
     counts = account.counts
-    raw_day = raw and PartitionCounts(f"raw/{raw.dataset}", raw.day, counts, of_arrival=True)
-    curated_day = raw and PartitionCounts(f"curated/{raw.dataset}", raw.day, counts)
+    partitions: tuple[PartitionCounts, ...] = ()
+    if of:
+        dataset, day = of
+        partitions = (
+            PartitionCounts(f"raw/{dataset.name}", day, counts, of_arrival=True),
+            PartitionCounts(f"curated/{dataset.name}", day, counts),
+        )
     return Receipt(
         flow=FLOW,
         source=version,
         run=run,
         counts=counts,
-        partitions=tuple(part for part in (raw_day, curated_day) if part),
+        partitions=partitions,
         size=version.size,
         seconds=round(seconds, 3),
-        code_version=code_version(DATASETS[raw.dataset]) if raw else __version__,
+        code_version=code_version(of[0]) if of else __version__,
         recorded_at=iso_utc(datetime.now(UTC)),
         refused=account.refused,
         effects={"warned": sum(account.warned.values())} if account.warned else {},

@@ -12,24 +12,25 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.events.foreign_messages import ForeignMessages
+from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.quarantine import Contents
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject, quarantine_prefix
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.storage.bucket import Bucket
 
+if TYPE_CHECKING:
+    from pipeline_assets.events.foreign_messages import ForeignMessages
+    from pipeline_assets.events.quarantine import Contents
+
 #: Where the refusals of objects lie whose keys name no dataset.
 UNKNOWN = "unknown"
 _SUFFIX = ".parquet"
-_DATASETS = frozenset(dataset.name for dataset in ECOMMERCE)
 
 
 class LakeQuarantine:
@@ -38,15 +39,17 @@ class LakeQuarantine:
     A foreign message may hold anything, so it is kept without numbers.
     """
 
-    def __init__(self, bucket: Bucket, flow: str) -> None:
+    def __init__(self, bucket: Bucket, catalog: Catalog) -> None:
         self._bucket = bucket
-        self._flow = flow
-        self._messages = ForeignMessages(bucket, flow, without_numbers)
+        self._catalog = catalog
 
     @property
     def messages(self) -> ForeignMessages:
         """The messages that announced no object."""
-        return self._messages
+        # Loaded where there is one, which is seldom.
+        from pipeline_assets.events.foreign_messages import ForeignMessages  # noqa: PLC0415
+
+        return ForeignMessages(self._bucket, self._catalog.name, without_numbers)
 
     def keep(self, version: ObjectVersion, run: int, rejected: pl.DataFrame) -> None:
         """Keep the rejected rows of a raw object in place of what an earlier run left; none at all for no rows.
@@ -58,9 +61,9 @@ class LakeQuarantine:
         run
             Which run of it, from 1.
         rejected
-            Columns of `curation.source.QUARANTINED`.
+            Columns of `curation.judge.QUARANTINED`.
         """
-        key = _key(version)
+        key = self._key(version)
         if rejected.is_empty():
             self._bucket.delete_all([key])
             return
@@ -75,11 +78,14 @@ class LakeQuarantine:
 
     def contents(self) -> Contents:
         """What lies there, whatever became of it since, in no particular order."""
-        found = Contents()
-        for kept in self._bucket.objects(f"{self._flow}/"):
+        # Who curates never asks for it.
+        from pipeline_assets.events.quarantine import Contents  # noqa: PLC0415
+
+        found, messages = Contents(), self.messages
+        for kept in self._bucket.objects(f"{self._catalog.name}/"):
             if kept.key.endswith(_SUFFIX):
                 found.receipts[Path(kept.key).stem] = iso_utc(kept.modified)
-            elif message_id := self._messages.id_of(kept.key):
+            elif message_id := messages.id_of(kept.key):
                 found.messages[message_id] = iso_utc(kept.modified)
         return found
 
@@ -87,7 +93,7 @@ class LakeQuarantine:
         """What the newest run of a raw object left, in the order of the rows."""
         source = receipt.version
         place = {"bucket": source.bucket, "key": source.key, "version_id": source.version_id}
-        for row in self._rows(_key(source)):
+        for row in self._rows(self._key(source)):
             document = {**place, "event_time": source.event_time, "rule": row["rule"], "reason": row["reason"]}
             if row["row"]:
                 fields = {name: "" if value is None else value for name, value in json.loads(row["fields"]).items()}
@@ -98,8 +104,7 @@ class LakeQuarantine:
         if body := self._bucket.read(key):
             yield from pl.read_parquet(io.BytesIO(body)).iter_rows(named=True)
 
-
-def _key(version: ObjectVersion) -> str:
-    raw = RawObject.of(version.key)
-    place = (raw.dataset, raw.day) if raw and raw.dataset in _DATASETS else (UNKNOWN, version.arrival_day)
-    return f"{quarantine_prefix(*place)}{version.id}{_SUFFIX}"
+    def _key(self, version: ObjectVersion) -> str:
+        raw = RawObject.of(version.key)
+        place = (raw.dataset, raw.day) if raw and raw.dataset in self._catalog else (UNKNOWN, version.arrival_day)
+        return f"{quarantine_prefix(self._catalog.name, *place)}{version.id}{_SUFFIX}"

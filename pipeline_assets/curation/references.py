@@ -28,10 +28,9 @@ class Dangling:
 
 
 class Keys:
-    """The keys of the curated datasets as of a day, read once per day and dataset; `datasets` are by name."""
+    """The keys of the curated datasets as of a day, read once per day and dataset."""
 
-    def __init__(self, datasets: dict[str, Dataset], stores: CurationStores) -> None:
-        self._datasets = datasets
+    def __init__(self, stores: CurationStores) -> None:
         self._stores = stores
         self._read: dict[str, pl.Series | None] = {}
 
@@ -52,7 +51,7 @@ class Keys:
 
     def _until(self, name: str, day: str) -> pl.Series:
         """The keys of all days up to a day, those of deleted rows included: what was referred to had been there."""
-        key = self._datasets[name].key[0]
+        key = self._stores.catalog[name].key[0]
         prefix = curated_key(name, "")[: -len("/part.parquet")]
         series = []
         for place in (found.key for found in self._stores.curated.objects(prefix)):

@@ -17,7 +17,6 @@ import narwhals as nw
 from pipeline_assets.datasets.spec import (
     Between,
     Column,
-    ColumnType,
     Dataset,
     IsIn,
     Matches,
@@ -25,8 +24,9 @@ from pipeline_assets.datasets.spec import (
     NotAfterLoad,
     RowTest,
     Severity,
+    stored_columns,
 )
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.privacy.suspicion import SUSPICIOUS
 
 if TYPE_CHECKING:
@@ -38,22 +38,22 @@ DELETED_AT = Column("deleted_at", "datetime", "when the source no longer had the
 NOT_SHOWN = "[not shown]"
 _QUOTED_CHARACTERS = 80
 _SECONDS, _DAYS = "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"
-_EXPECTED: dict[ColumnType, str] = {
-    "text": "text",
-    "number": "a finite number",
-    "datetime": "a time in UTC",
-    "integer": "a whole number of 64 bits",
-    "decimal": "decimal(18,2), a number of at most 16 digits and 2 after the point",
-    "date": "a day",
-    "boolean": "true or false",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One thing that rejects a row: a rule's name, its column, what it expects, and where it is broken.
+    """One thing that rejects a row.
 
-    `broken` is null or false for a row that meets it; `found` is the value as text, null for none.
+    Parameters
+    ----------
+    rule, column
+        Name of the rule, and of its column.
+    expected
+        What it expects, after "expected".
+    broken
+        Null or false for a row that meets it.
+    found
+        The value as text, null for none.
     """
 
     rule: str
@@ -64,15 +64,24 @@ class Judgement:
 
 
 def judged(frame: FrameT, judgements: Sequence[Judgement]) -> FrameT:
-    """The frame with `_rejected`: whether a row breaks any judgement."""
+    """Judge rows.
+
+    Returns
+    -------
+    FrameT
+        The frame with ``_rejected`` (Boolean): whether a row breaks any judgement.
+    """
     broken = nw.any_horizontal(*(each.broken for each in judgements), ignore_nulls=True)
     return frame.with_columns(broken.alias(REJECTED))
 
 
 def explained(rejected: FrameT, judgements: Sequence[Judgement]) -> FrameT:
-    """Rejected rows with `rule`, `column` and `reason` of the first judgement that each breaks.
+    """Explain why rows are rejected; quotes no value of a personal column and nothing that may be a card number.
 
-    A reason quotes no value of a personal column and nothing that may be a card number.
+    Returns
+    -------
+    FrameT
+        The frame with ``rule``, ``column`` and ``reason`` (String) of the first judgement that each row breaks.
     """
     return rejected.with_columns(
         _first(judgements, lambda each: nw.lit(each.rule)).alias("rule"),
@@ -82,10 +91,23 @@ def explained(rejected: FrameT, judgements: Sequence[Judgement]) -> FrameT:
 
 
 def judgements_of(dataset: Dataset, day: str, *, converted: Sequence[str] = ()) -> list[Judgement]:
-    """What rejects a row that was loaded on a day: rules that halt, values of another type, absent ones, other rules.
+    """Judgements of the rows of a load day: rules that halt, values of another type, absent ones, other rules.
 
-    A row is told the first of them that it breaks, so none hides one that halts. `converted` names the columns that the
-    contract converted.
+    A row is told the first of them that it breaks, so none hides one that halts.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    converted
+        Names of the columns that the contract converted.
+
+    Returns
+    -------
+    list of Judgement
+        In the order in which they are told.
     """
     columns = {column.name: column for column in stored_columns(dataset)}
     found = {name: _text_of(column) for name, column in columns.items()}
@@ -141,7 +163,7 @@ def _broken(test: RowTest, day: str) -> nw.Expr:
 def _of_type(column: Column) -> Judgement:
     was = nw.col(f"{WAS}{column.name}")
     found = nw.lit(NOT_SHOWN) if column.personal != "none" else _quoted(was)
-    return Judgement("type", column.name, _EXPECTED[column.type], nw.col(MISTYPED) == column.name, found)
+    return Judgement("type", column.name, TYPES[column.type].expected, nw.col(MISTYPED) == column.name, found)
 
 
 def _given(column: Column) -> Judgement:

@@ -7,7 +7,7 @@ from typing import Final
 import dagster as dg
 
 from pipeline_assets.curation.assets import CurationStoresResource
-from pipeline_assets.curation.completion import OpenLoad, open_loads
+from pipeline_assets.curation.completion import OpenLoad, complete_open_loads
 from pipeline_assets.curation.stores import FLOW
 from pipeline_assets.lineage.resources import MetricsResource
 
@@ -30,7 +30,7 @@ def loads_watch(
 ) -> dg.SkipReason:
     """One look; raises `MissingSettingError`, and `TransientError` when a store does not answer."""
     with curation_stores.open() as stores:
-        overdue = list(overdue_of(open_loads(stores), datetime.now(UTC)))
+        overdue = list(overdue_of(complete_open_loads(stores), datetime.now(UTC)))
     metrics.publish(OVERDUE_LOADS, FLOW, len(overdue), context.log)
     return dg.SkipReason(said_of(overdue) if overdue else "no load is overdue")
 

@@ -11,14 +11,18 @@ import boto3
 from botocore.config import Config
 
 from pipeline_assets.curation.quarantine import LakeQuarantine
+from pipeline_assets.datasets.catalog import Catalog
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.settings import ledger_table, quarantine_bucket
-from pipeline_assets.lake.tables import Catalogue, LakeBucket
+from pipeline_assets.lake.tables import GlueCatalog
 from pipeline_assets.storage.bucket import Bucket, Storage
 from pipeline_assets.storage.s3 import open_storage
 
-FLOW = "ecommerce"
+#: What the flow brings into the lake.
+CATALOG = ECOMMERCE
+FLOW = CATALOG.name
 _RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=30)
 
 
@@ -26,8 +30,16 @@ _RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_time
 class CurationSettings:
     """Where the raw and the curated objects of the lake are.
 
-    `lake_database` is empty where no SQL tables are to be told of new days, `queue_url` where a process does not look
-    into the queue itself: a function is handed its messages.
+    Parameters
+    ----------
+    raw_bucket, curated_bucket, quarantine_bucket
+        Names of the buckets.
+    ledger_table
+        Name of the DynamoDB table of receipts.
+    lake_database
+        Name of the SQL database; empty where no tables are to be told of new days.
+    queue_url
+        Address of the queue; empty where a process does not look into it itself: a function is handed its messages.
     """
 
     raw_bucket: str
@@ -67,7 +79,23 @@ class Tables(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CurationStores:
-    """Where raw objects come from and what they end in; `tables` is None where nobody asks with SQL."""
+    """Where raw objects come from and what they end in.
+
+    Parameters
+    ----------
+    storage
+        All buckets.
+    raw, curated
+        Buckets of raw objects and of curated days.
+    quarantine
+        Where rejected rows are kept.
+    ledger
+        The receipts.
+    tables
+        The SQL tables; None where nobody asks with SQL.
+    catalog
+        The datasets that are curated.
+    """
 
     storage: Storage
     raw: Bucket
@@ -75,20 +103,21 @@ class CurationStores:
     quarantine: LakeQuarantine
     ledger: Ledger
     tables: Tables | None = None
+    catalog: Catalog = CATALOG
 
 
 @contextmanager
 def open_stores(settings: CurationSettings) -> Iterator[CurationStores]:
     """Open the stores that `settings` names; nothing of them has to be closed."""
     storage = open_storage(_RETRYING)
-    buckets: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
+    buckets = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
     yield CurationStores(
         storage,
         storage.bucket(settings.raw_bucket),
         storage.bucket(settings.curated_bucket),
-        LakeQuarantine(storage.bucket(settings.quarantine_bucket), FLOW),
+        LakeQuarantine(storage.bucket(settings.quarantine_bucket), CATALOG),
         Ledger(boto3.client("dynamodb", config=_RETRYING), settings.ledger_table),
-        Catalogue(boto3.client("glue", config=_RETRYING), settings.lake_database, buckets)
+        GlueCatalog(boto3.client("glue", config=_RETRYING), settings.lake_database, buckets, CATALOG)
         if settings.lake_database
         else None,
     )

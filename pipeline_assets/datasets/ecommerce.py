@@ -3,6 +3,7 @@
 A new dataset is one more spec in `ECOMMERCE`; a new column is one more line of a spec.
 """
 
+from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import (
     Between,
     Column,
@@ -260,4 +261,4 @@ QUERY_LOG = Dataset(
 )
 
 #: Every dataset of the e-commerce lake, those that others refer to first.
-ECOMMERCE = (CUSTOMERS, PRODUCTS, STORES, ORDERS, ORDER_LINES, PAYMENTS, QUERY_LOG)
+ECOMMERCE = Catalog("ecommerce", (CUSTOMERS, PRODUCTS, STORES, ORDERS, ORDER_LINES, PAYMENTS, QUERY_LOG))

@@ -22,13 +22,33 @@ PersonalData = Literal["none", "name", "card_number", "security_code", "ssn", "f
 #: them and counts, freeze refuses the object.
 UnknownColumns = Literal["evolve", "discard", "freeze"]
 
+_LAST_FOUR = "last four digits of the {name}"
+_OR_UNREADABLE = "{text}; unreadable where something else was given"
+_TOKEN = "keyed token of the {name}: the same one has the same token while the key is the same"  # noqa: S105 - a description
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `unit` is empty where the values carry none.
+    """One column.
 
-    `nullable` lets a row have no value, `optional` lets a file have no such column. `aliases` are its other names in a
-    header, in lower case; where several are there the first of them is meant.
+    Parameters
+    ----------
+    name
+        Name in frames, objects and tables.
+    type
+        Its type, one of those of `datasets.types`.
+    meaning
+        What its values are, for people.
+    unit
+        Unit of the values; empty where they carry none.
+    nullable
+        Whether a row may have no value.
+    optional
+        Whether a file may have no such column.
+    aliases
+        Its other names in a header, in lower case; where several are there the first of them is meant.
+    personal
+        What it says of a person.
     """
 
     name: str
@@ -96,9 +116,18 @@ RowTest = Between | Matches | IsIn | NotAfter | NotAfterLoad
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One named row rule and what happens where it is broken; `expected` completes the sentence "expected ...".
+    """One named row rule and what happens where it is broken.
 
-    `test` is the condition itself where rows come in frames; rows of text files are judged by their flow's own code.
+    Parameters
+    ----------
+    name
+        Name of the rule, as receipts and the quarantine tell it.
+    severity
+        What follows where it is broken.
+    expected
+        Completes the sentence "expected ...".
+    test
+        The condition itself where rows come in frames; rows of text files are judged by their flow's own code.
     """
 
     name: str
@@ -111,10 +140,16 @@ class Rule:
 class Contract:
     """What becomes of objects whose columns are not those of the spec.
 
-    `unknown` is for columns that the spec does not know. `changed` is for known ones that are missing: evolve takes
-    null for one that may be null, freeze refuses the object; one that may not be null always refuses it. Of another
-    type is taken what converts without loss, whatever the contract: a value that does not is rejected with its row,
-    since how a column is written may be the doing of its worst value.
+    Of another type is taken what converts without loss, whatever the contract: a value that does not is rejected with
+    its row, since how a column is written may be the doing of its worst value.
+
+    Parameters
+    ----------
+    unknown
+        Of columns that the spec does not know.
+    changed
+        Of known ones that are missing: evolve takes null for one that may be null, freeze refuses the object; one that
+        may not be null always refuses it.
     """
 
     unknown: UnknownColumns = "evolve"
@@ -123,11 +158,30 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One dataset: its columns in the order they are written, its key and its rules.
+    """One dataset.
 
-    `order` names the columns that decide which version of a row is the latest; `references` what is expected of a whole
-    day; `most_rejected` is the share of rejected rows from which on a day counts as bad, 0 to 1. `identifiers` names
-    columns, also ones that the spec does not have, whose digits are no numbers of persons, whatever they look like.
+    Parameters
+    ----------
+    name
+        Name of the dataset, and of its table.
+    description, owner
+        What it is, and the team that answers for it.
+    columns
+        In the order they are written.
+    key
+        Columns that tell rows apart.
+    rules
+        Row rules, in the order they are told.
+    order
+        Columns that decide which version of a row is the latest.
+    contract
+        What becomes of objects with other columns.
+    references
+        What is expected of a whole day.
+    most_rejected
+        Share of rejected rows from which on a day counts as bad, 0 to 1.
+    identifiers
+        Columns, also ones that the spec does not have, whose digits are no numbers of persons, whatever they look like.
     """
 
     name: str
@@ -186,3 +240,37 @@ class Dataset:
         known = ", ".join(rule.name for rule in self.rules)
         message = f"dataset {self.name} has no rule {name!r}; it has {known}"
         raise KeyError(message)
+
+
+def stored_columns(dataset: Dataset) -> tuple[Column, ...]:
+    """Columns that are written of a dataset, in order.
+
+    Returns
+    -------
+    tuple of Column
+        A card number `<name>_number` gives `<name>_last_four`, `<name>_issuer` and `<name>_token`, a social security
+        number `<name>` gives `<name>_last_four` and `<name>_token`, a security code nothing; any other column stays.
+    """
+    return tuple(stored for column in dataset.columns for stored in stored_as(column))
+
+
+def stored_as(column: Column) -> tuple[Column, ...]:
+    """Columns that are written of one column of the source."""
+    stem = column.name.removesuffix("_number")
+    said = _LAST_FOUR if column.personal == "card_number" else _OR_UNREADABLE.format(text=_LAST_FOUR)
+    last_four = _replaced(column, f"{stem}_last_four", said)
+    token = _replaced(column, f"{stem}_token", _TOKEN)
+    if column.personal == "security_code":
+        return ()
+    if column.personal == "card_number":
+        return (
+            last_four,
+            _replaced(column, f"{stem}_issuer", _OR_UNREADABLE.format(text="network of the {name}, such as visa")),
+            token,
+        )
+    return (last_four, token) if column.personal == "ssn" else (column,)
+
+
+def _replaced(column: Column, name: str, meaning: str) -> Column:
+    said = meaning.format(name=column.meaning)
+    return Column(name, "text", said, nullable=column.nullable, optional=column.optional)

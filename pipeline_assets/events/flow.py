@@ -11,16 +11,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from pipeline_assets.events.environment import Environment
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import RESERVE_SECONDS, TimeBudget
 from pipeline_assets.storage.bucket import Storage
+
+if TYPE_CHECKING:
+    from pipeline_assets.events.quarantine import Quarantine
+    from pipeline_assets.events.rejection import Rejection
 
 
 class FlowStores(Protocol):

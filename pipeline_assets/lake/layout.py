@@ -12,7 +12,7 @@ raw: ``_keys/<dataset>/<load id>.parquet``              every key of a table, wi
 raw: ``_keys/recent/<dataset>/<load id>.parquet``       the same of what was changed lately
 curated: ``<dataset>/date=<day>/part.parquet``          all that was loaded on a day, one row per key
 curated: ``_loads/load=<day>/<load id>.json``           the completion marker: every object of the load is curated
-quarantine: ``ecommerce/dataset=<dataset>/date=<day>/<receipt id>.parquet`` rejected rows of one raw object
+quarantine: ``<flow>/dataset=<dataset>/date=<day>/<receipt id>.parquet`` rejected rows of one raw object
 ======================================================= =============================================================
 
 A load id is the UTC time at which the load began, ``20261121T191500123456Z``: later loads compare greater as text.
@@ -145,9 +145,24 @@ def load_id_in(key: str) -> str:
     return key.rpartition("/")[2].removesuffix(".parquet")
 
 
-def quarantine_prefix(dataset: str, day: str) -> str:
-    """What the keys of a day's rejected rows begin with."""
-    return f"ecommerce/dataset={dataset}/date={day}/"
+def quarantine_prefix(flow: str, dataset: str, day: str) -> str:
+    """What the keys of a day's rejected rows begin with.
+
+    Parameters
+    ----------
+    flow
+        Name of the flow.
+    dataset
+        Name of the dataset.
+    day
+        The load day, ISO.
+
+    Returns
+    -------
+    str
+        Beginning of the keys, with a slash at its end.
+    """
+    return f"{flow}/dataset={dataset}/date={day}/"
 
 
 def _is_day(text: str) -> bool:

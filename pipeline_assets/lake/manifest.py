@@ -14,7 +14,17 @@ LoadMode = Literal["full", "incremental", "day", "inbox"]
 
 @dataclass(frozen=True, slots=True)
 class LoadedObject:
-    """One raw object of a load; `version_id` is empty in a bucket without versions."""
+    """One raw object of a load.
+
+    Parameters
+    ----------
+    dataset
+        Its dataset.
+    key, version_id
+        Which object it is; no version id in a bucket without versions.
+    rows
+        How many rows were written into it.
+    """
 
     dataset: str
     key: str
@@ -24,12 +34,27 @@ class LoadedObject:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One load.
+    """Manifest of one load.
 
-    `datasets` are those that were looked at, also where they had no row and hence have no object. `watermarks` are, by
-    dataset, the greatest `updated_at` that the next incremental load may rely on, as ISO-8601 UTC; the loads of a day
-    or of an inbox file promise none. `newest` is the newest that a table had then; `warnings` are what people have to
-    know of the source, in whole sentences without a value of a row.
+    Parameters
+    ----------
+    name
+        The load.
+    mode
+        What it is a load of.
+    finished_at
+        When it was complete, ISO-8601 UTC.
+    datasets
+        Those that were looked at, also where they had no row and hence have no object.
+    objects
+        Its raw objects.
+    watermarks
+        By dataset, the greatest `updated_at` that the next incremental load may rely on, as ISO-8601 UTC; the loads of
+        a day or of an inbox file promise none.
+    newest
+        The newest `updated_at` that a table had then, by dataset.
+    warnings
+        What people have to know of the source, in whole sentences without a value of a row.
     """
 
     name: LoadName

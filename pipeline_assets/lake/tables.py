@@ -9,30 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Column, ColumnType, Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.catalog import Catalog
+from pipeline_assets.datasets.spec import Column, Dataset, stored_columns
+from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
-#: Which bucket a table's objects are in.
-LakeBucket = Literal["curated", "quarantine"]
-
-GLUE_TYPES: Final[Mapping[ColumnType, str]] = {
-    "text": "string",
-    "number": "double",
-    "integer": "bigint",
-    "decimal": "decimal(18,2)",
-    "datetime": "timestamp",
-    "date": "date",
-    "boolean": "boolean",
-}
 #: What curation adds to a dataset's columns.
 ADDED_COLUMNS: Final = (
     Column("other_columns", "text", "values of columns that the spec does not know, as JSON", nullable=True),
@@ -41,6 +29,18 @@ ADDED_COLUMNS: Final = (
     Column("_load_id", "text", "the load that brought the row; later loads compare greater"),
     Column("_source", "text", "address of the raw object that the row is from"),
     Column("_row", "integer", "its row number in that object, from 1"),
+)
+#: Columns of the table of rejected rows.
+REJECTED_COLUMNS: Final = (
+    Column("source", "text", "address of the raw object that the row is from"),
+    Column("version_id", "text", "which version of that object"),
+    Column("row", "integer", "its row number in that object, from 1; 0 is the whole object"),
+    Column("column", "text", "the column that broke the rule", nullable=True),
+    Column("rule", "text", "the rule that was broken"),
+    Column("reason", "text", "what was found and what was expected"),
+    Column("fields", "text", "the row as JSON", nullable=True),
+    Column("run", "integer", "which run of the object it was, from 1"),
+    Column("quarantined_at", "datetime", "when the row was rejected", unit="UTC"),
 )
 _FORMATS: Final = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -51,11 +51,25 @@ _FORMATS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LakeTable:
-    """One table over Parquet objects: `prefix` is what their keys begin with, `partitions` are the names after it."""
+    """One table over Parquet objects.
+
+    Parameters
+    ----------
+    name, description
+        Of the table in Glue.
+    bucket
+        Logical name of the bucket that its objects are in.
+    prefix
+        Beginning of their keys.
+    columns
+        Columns of the objects.
+    partitions
+        Names of the partition keys, which follow the prefix in the keys of objects.
+    """
 
     name: str
     description: str
-    bucket: LakeBucket
+    bucket: str
     prefix: str
     columns: tuple[Column, ...]
     partitions: tuple[str, ...]
@@ -63,7 +77,7 @@ class LakeTable:
     def storage(self, bucket_name: str, *values: str) -> Any:  # noqa: ANN401 - Glue's own form of it
         """What Glue calls the storage descriptor, of the table or of the partition with these values."""
         folders = (f"{name}={value}/" for name, value in zip(self.partitions, values, strict=False))
-        columns = [{"Name": c.name, "Type": GLUE_TYPES[c.type], "Comment": commented(c)} for c in self.columns]
+        columns = [{"Name": c.name, "Type": TYPES[c.type].glue, "Comment": commented(c)} for c in self.columns]
         return {"Columns": columns, "Location": f"s3://{bucket_name}/{self.prefix}{''.join(folders)}", **_FORMATS}
 
 
@@ -84,49 +98,52 @@ def curated_table(dataset: Dataset) -> LakeTable:
     )
 
 
-REJECTED_ROWS: Final = LakeTable(
-    name="rejected_rows",
-    description="Rows that broke a rule, kept for a replay; personal values are masked.",
-    bucket="quarantine",
-    prefix="ecommerce/",
-    columns=(
-        Column("source", "text", "address of the raw object that the row is from"),
-        Column("version_id", "text", "which version of that object"),
-        Column("row", "integer", "its row number in that object, from 1; 0 is the whole object"),
-        Column("column", "text", "the column that broke the rule", nullable=True),
-        Column("rule", "text", "the rule that was broken"),
-        Column("reason", "text", "what was found and what was expected"),
-        Column("fields", "text", "the row as JSON", nullable=True),
-        Column("run", "integer", "which run of the object it was, from 1"),
-        Column("quarantined_at", "datetime", "when the row was rejected", unit="UTC"),
-    ),
-    partitions=("dataset", "date"),
-)
+def rejected_rows_table(catalog: Catalog) -> LakeTable:
+    """The table of the rows that were rejected of a catalog's datasets."""
+    return LakeTable(
+        name="rejected_rows",
+        description="Rows that broke a rule, kept for a replay; personal values are masked.",
+        bucket="quarantine",
+        prefix=f"{catalog.name}/",
+        columns=REJECTED_COLUMNS,
+        partitions=("dataset", "date"),
+    )
 
 
-def lake_tables() -> tuple[LakeTable, ...]:
-    """Every table of the lake."""
-    return (*(curated_table(dataset) for dataset in ECOMMERCE), REJECTED_ROWS)
+def lake_tables(catalog: Catalog) -> tuple[LakeTable, ...]:
+    """Every table of a catalog: one of each dataset, and that of rejected rows."""
+    return (*(curated_table(dataset) for dataset in catalog), rejected_rows_table(catalog))
 
 
-class Catalogue:
+class GlueCatalog:
     """Tells the Glue catalogue which days there are; a query sees a day only once its partition is registered."""
 
-    def __init__(self, glue: GlueClient, database: str, buckets: Mapping[LakeBucket, str]) -> None:
+    def __init__(self, glue: GlueClient, database: str, buckets: Mapping[str, str], catalog: Catalog) -> None:
         self._glue = glue
         self._database = database
         self._buckets = buckets
-        self._tables = {table.name: table for table in lake_tables()}
+        self._tables = {table.name: table for table in lake_tables(catalog)}
+        self._rejected = rejected_rows_table(catalog)
         self._registered: set[tuple[str, ...]] = set()
 
     def register(self, dataset: str, day: str) -> None:
         """Register a day of a dataset's table and of its rejected rows, unless they are; any number may do so at once.
 
-        A name that has no table has rejected rows alone. Raises `TransientError` when Glue does not take it.
+        Parameters
+        ----------
+        dataset
+            Name of the dataset; one that has no table has rejected rows alone.
+        day
+            The load day, ISO.
+
+        Raises
+        ------
+        TransientError
+            Glue does not take it.
         """
         if table := self._tables.get(dataset):
             self._register(table, day)
-        self._register(REJECTED_ROWS, dataset, day)
+        self._register(self._rejected, dataset, day)
 
     def _register(self, table: LakeTable, *values: str) -> None:
         if (table.name, *values) in self._registered:

@@ -6,17 +6,8 @@ from typing import Any
 import dagster as dg
 
 from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.datasets.types import TYPES
 
-#: The types of Athena's tables.
-_TYPES = {
-    "text": "string",
-    "number": "double",
-    "datetime": "timestamp",
-    "integer": "bigint",
-    "decimal": "decimal(18,2)",
-    "date": "date",
-    "boolean": "boolean",
-}
 _SHOWN = {"quarantine": "its row is rejected", "halt": "the object is refused", "warn": "counted and kept"}
 
 
@@ -28,7 +19,7 @@ def schema_of(columns: Sequence[Column]) -> dg.TableSchema:
 def _table_column(column: Column) -> dg.TableColumn:
     return dg.TableColumn(
         name=column.name,
-        type=_TYPES[column.type],
+        type=TYPES[column.type].glue,
         description=f"{column.meaning}; {column.unit}" if column.unit else column.meaning,
         constraints=dg.TableColumnConstraints(nullable=column.nullable),
     )

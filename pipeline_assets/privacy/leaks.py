@@ -33,7 +33,7 @@ import polars as pl
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.privacy.context import MASKED, something_else, within
 from pipeline_assets.privacy.digits import as_ascii, digits_of, is_card_number, is_rather_else
-from pipeline_assets.privacy.masking import holds_security_code
+from pipeline_assets.privacy.suspicion import holds_security_code
 from pipeline_assets.storage.bucket import Bucket
 
 Kind = Literal["card_number", "ssn", "canary", "security_code_column"]

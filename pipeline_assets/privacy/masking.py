@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import polars as pl
 
-from pipeline_assets.datasets.spec import Column, Dataset
-from pipeline_assets.datasets.stored import stored_as
+from pipeline_assets.datasets.spec import Column, Dataset, stored_as
 from pipeline_assets.errors import TerminalError
 from pipeline_assets.privacy.cards import Where, holds_number, without_numbers
 from pipeline_assets.privacy.context import SAYS_SO
 from pipeline_assets.privacy.digits import LEAST_DIGITS, OF_NETWORK, SSN_DIGITS, issuer, last_four
 from pipeline_assets.privacy.readings import KINDS, LOST, as_text, card_digits, ssn_digits
 from pipeline_assets.privacy.security_codes import NAMED, says_security_code
-from pipeline_assets.privacy.suspicion import MAY_HOLD_ENCODED, MAY_HOLD_NUMBER, NINE_DIGITS
+from pipeline_assets.privacy.suspicion import MAY_HOLD_ENCODED, MAY_HOLD_NUMBER, NINE_DIGITS, has_code_fields
 from pipeline_assets.privacy.tokens import TokenKey
-
-if TYPE_CHECKING:
-    from polars.datatypes import DataTypeClass
 
 #: What is stored of one number, in the order of `stored_as`.
 Stored: TypeAlias = tuple[str | None, ...]
@@ -72,17 +68,6 @@ def mask(frame: pl.DataFrame, dataset: Dataset, key: TokenKey) -> pl.DataFrame:
             raise UnmaskableError(f"it has the column {name}, and one that this is made from; expected one of both")
     kept = (mask_text(frame[name], dataset) for name in unknown if not says_security_code(name))
     return pl.DataFrame([*known, *kept])
-
-
-def holds_security_code(name: str, dtype: pl.DataType | DataTypeClass) -> bool:
-    """Whether the name of a column, or of a field within its values, says that it holds security codes."""
-    return says_security_code(name) or _has_codes(dtype)
-
-
-def _has_codes(dtype: pl.DataType | DataTypeClass) -> bool:
-    if isinstance(dtype, pl.Struct):
-        return any(holds_security_code(name, inner) for name, inner in dtype.to_schema().items())
-    return isinstance(dtype, pl.List | pl.Array) and _has_codes(dtype.inner)
 
 
 def _known(frame: pl.DataFrame, dataset: Dataset, column: Column, key: TokenKey) -> Iterator[pl.Series]:
@@ -145,7 +130,7 @@ def mask_text(values: pl.Series, dataset: Dataset) -> pl.Series:
         return values
     if isinstance(values.dtype, KINDS):
         values = values.cast(pl.String)
-    elif _has_codes(values.dtype):
+    elif has_code_fields(values.dtype):
         values = pl.Series(values.name, map(_spelled, values.to_list()), pl.String)
     text = _as_written(values, where)
     suspicious = _suspicious(text, values.dtype, where)

@@ -1,10 +1,17 @@
-"""What every text with a number of a person has, in the syntax of patterns that Rust and Java share."""
+"""Suspicion: what a frame may hold numbers of persons in, by patterns that Rust and Java share and by names."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import polars as pl
+
 from pipeline_assets.privacy.digits import MARKS, SSN_DIGITS
-from pipeline_assets.privacy.security_codes import SAID
+from pipeline_assets.privacy.security_codes import SAID, says_security_code
 from pipeline_assets.privacy.spellings import ENCODED
+
+if TYPE_CHECKING:
+    from polars.datatypes import DataTypeClass
 
 #: Anything that may stand between two digits, as long as it likes: what is long would not be understood.
 _SHARED_GAP, _DIGIT = rf"[[^\p{{L}}\p{{N}}]{MARKS}]*", r"\p{N}"
@@ -21,3 +28,15 @@ MAY_HOLD_NUMBER = (
 MAY_HOLD_ENCODED = (ENCODED, rf"(?s){_DIGIT}(?:\P{{N}}*{_DIGIT}){{{SSN_DIGITS - 1}}}")
 #: What hides every number where it cannot be replaced with care, and some more.
 SUSPICIOUS = rf"{_DIGIT}{{13,}}|{MAY_HOLD_NUMBER}|{SAID}"
+
+
+def holds_security_code(name: str, dtype: pl.DataType | DataTypeClass) -> bool:
+    """Whether the name of a column, or of a field within its values, says that it holds security codes."""
+    return says_security_code(name) or has_code_fields(dtype)
+
+
+def has_code_fields(dtype: pl.DataType | DataTypeClass) -> bool:
+    """Whether a nested type has a field whose name says that it holds security codes."""
+    if isinstance(dtype, pl.Struct):
+        return any(holds_security_code(name, inner) for name, inner in dtype.to_schema().items())
+    return isinstance(dtype, pl.List | pl.Array) and has_code_fields(dtype.inner)

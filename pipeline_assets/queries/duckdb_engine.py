@@ -20,7 +20,7 @@ from sqlglot.errors import SqlglotError
 
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.errors import TransientError
-from pipeline_assets.lake.tables import LakeBucket, LakeTable
+from pipeline_assets.lake.tables import LakeTable
 from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.lake_objects import Reading, table_dataset
 from pipeline_assets.queries.named_query import NamedQuery, QueryError
@@ -57,7 +57,7 @@ class DuckDbEngine:
         Name of the lake in SQL; where it is empty, any name is taken for it.
     """
 
-    def __init__(self, buckets: Mapping[LakeBucket, Bucket], database: str = "") -> None:
+    def __init__(self, buckets: Mapping[str, Bucket], database: str = "") -> None:
         self._buckets = buckets
         self._database = database
 

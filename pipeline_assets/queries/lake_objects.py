@@ -10,25 +10,15 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from pipeline_assets.datasets.spec import ColumnType
+from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.events.names import is_left_alone
 from pipeline_assets.lake.tables import LakeTable
 from pipeline_assets.storage.bucket import Bucket, GoneError, StoredObject, WithheldError
-
-_ARROW_TYPES: Final[Mapping[ColumnType, pa.DataType]] = {
-    "text": pa.string(),
-    "number": pa.float64(),
-    "integer": pa.int64(),
-    "decimal": pa.decimal128(18, 2),
-    "datetime": pa.timestamp("us", "UTC"),
-    "date": pa.date32(),
-    "boolean": pa.bool_(),
-}
 
 
 @dataclass(slots=True)
@@ -82,7 +72,7 @@ def table_dataset(table: LakeTable, bucket: Bucket, reading: Reading) -> ds.Data
     parquet = ds.ParquetFileFormat()
     schema = pa.schema(
         [
-            *((column.name, _ARROW_TYPES[column.type]) for column in table.columns),
+            *((column.name, _arrow_type(column.type)) for column in table.columns),
             *((name, pa.string()) for name in table.partitions),
         ]
     )
@@ -91,6 +81,11 @@ def table_dataset(table: LakeTable, bucket: Bucket, reading: Reading) -> ds.Data
         for listed, values in _list_objects(table, bucket)
     ]
     return ds.FileSystemDataset(fragments, schema, parquet)
+
+
+def _arrow_type(kind: ColumnType) -> pa.DataType:
+    name, *arguments = TYPES[kind].arrow
+    return getattr(pa, str(name))(*arguments)
 
 
 def _list_objects(table: LakeTable, bucket: Bucket) -> Iterator[tuple[StoredObject, dict[str, str]]]:

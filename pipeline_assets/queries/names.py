@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlglot import exp
 
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.errors import UserError
 from pipeline_assets.lake.tables import LakeTable, lake_tables
 
@@ -30,14 +31,14 @@ def read_tables(tree: exp.Expr, database: str = "") -> list[LakeTable]:
     Returns
     -------
     list[LakeTable]
-        Each table once, in the order of `lake_tables()`.
+        Each table once, in the order of `lake_tables(ECOMMERCE)`.
 
     Raises
     ------
     UnknownNameError
         A table, database or catalogue is not there.
     """
-    known = {table.name: table for table in lake_tables()}
+    known = {table.name: table for table in lake_tables(ECOMMERCE)}
     parts = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     found = set()
     for table in tree.find_all(exp.Table):

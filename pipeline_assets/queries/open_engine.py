@@ -8,7 +8,6 @@ from typing import Protocol
 
 from pipeline_assets.events.environment import Environment, UnknownSettingError, optional, required
 from pipeline_assets.events.settings import quarantine_bucket
-from pipeline_assets.lake.tables import LakeBucket
 from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.named_query import NamedQuery
 
@@ -123,5 +122,5 @@ def open_engine(settings: QuerySettings) -> SqlEngine:
     from pipeline_assets.storage.s3 import open_storage  # noqa: PLC0415
 
     storage = open_storage()
-    names: dict[LakeBucket, str] = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
+    names = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
     return DuckDbEngine({bucket: storage.bucket(name) for bucket, name in names.items()}, settings.database)

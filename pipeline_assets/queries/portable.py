@@ -19,8 +19,10 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import ColumnType
-from pipeline_assets.lake.tables import GLUE_TYPES, lake_tables
+from pipeline_assets.datasets.types import TYPES
+from pipeline_assets.lake.tables import lake_tables
 from pipeline_assets.queries import kinds
 from pipeline_assets.queries.clauses import clause_faults
 from pipeline_assets.queries.expressions import RULES
@@ -92,17 +94,19 @@ def _columns() -> dict[str, dict[str, Kind]]:
     return {
         table.name: {column.name: _KINDS[column.type] for column in table.columns}
         | {name: keys.get(name, kinds.TEXT) for name in table.partitions}
-        for table in lake_tables()
+        for table in lake_tables(ECOMMERCE)
     }
 
 
 @cache
 def _schema() -> dict[str, Any]:
     types = {
-        table.name: {column.name: GLUE_TYPES[column.type].replace("string", "varchar") for column in table.columns}
-        for table in lake_tables()
+        table.name: {column.name: TYPES[column.type].glue.replace("string", "varchar") for column in table.columns}
+        for table in lake_tables(ECOMMERCE)
     }
-    return {table.name: types[table.name] | dict.fromkeys(table.partitions, "varchar") for table in lake_tables()}
+    return {
+        table.name: types[table.name] | dict.fromkeys(table.partitions, "varchar") for table in lake_tables(ECOMMERCE)
+    }
 
 
 def _kind_faults(tree: exp.Expr) -> list[str]:

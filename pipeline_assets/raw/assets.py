@@ -8,8 +8,7 @@ import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.errors import TerminalError
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lineage.asset_keys import raw_key

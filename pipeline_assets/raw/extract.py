@@ -63,7 +63,7 @@ class Request:
     day: date | None = None
     keys: bool = False
     many_deleted: bool = False
-    datasets: Sequence[Dataset] = ECOMMERCE
+    datasets: Sequence[Dataset] = ECOMMERCE.datasets
     lag: timedelta = LAG
     part_rows: int = PART_ROWS
 

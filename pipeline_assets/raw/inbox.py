@@ -46,7 +46,6 @@ LANDED = "inbox/landed"
 PART_ROWS = 1_000_000
 #: Bytes; a file has to fit on the disk of a function.
 LARGEST_OBJECT = 1 << 30
-_DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
 _PLACE = "<dataset>/<any name>.parquet"
 _MICROSECONDS = 1_000
 
@@ -118,9 +117,9 @@ def _write_load(version: ObjectVersion, masked: ObjectVersion, stores: InboxStor
     if re.search(MASKED, version.key):
         # The name in its receipt would be that of no object, and no operator would find it.
         raise _RefusedError("place", "its name is told without the number in it; deliver it again under another name")
-    dataset = _DATASETS.get(version.key.partition("/")[0])
+    dataset = ECOMMERCE.get(version.key.partition("/")[0])
     if dataset is None or not version.key.endswith(".parquet"):
-        known = ", ".join(_DATASETS)
+        known = ", ".join(ECOMMERCE.names)
         raise _RefusedError("place", f"it is not where a file is looked for; expected {_PLACE}, of {known}")
     if version.size > LARGEST_OBJECT:
         raise _RefusedError("size", f"it has {version.size} bytes; expected at most {LARGEST_OBJECT}")

@@ -11,7 +11,7 @@ from datetime import timedelta
 import polars as pl
 
 from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.datasets.types import frame_type
 from pipeline_assets.lake.layout import DELETED, RawObject, load_id_in, recent_prefix
 from pipeline_assets.raw.loads import LoadPlan, Loads
 from pipeline_assets.raw.tables import UPDATED_AT
@@ -63,4 +63,4 @@ def tombstone_object(dataset: Dataset, plan: LoadPlan) -> RawObject:
 def tombstone_rows(keys: pl.DataFrame, plan: LoadPlan) -> pl.DataFrame:
     """Tombstones for keys, as of the second before their load began: the keys, and `deleted_at` (UTC)."""
     moment = plan.name.began.replace(microsecond=0) - timedelta(microseconds=1)
-    return keys.with_columns(pl.lit(moment).cast(FRAME_TYPES["datetime"]).alias(DELETED_AT))
+    return keys.with_columns(pl.lit(moment).cast(frame_type("datetime")).alias(DELETED_AT))

@@ -20,7 +20,7 @@ from datetime import timedelta
 import polars as pl
 
 from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.datasets.types import frame_type
 from pipeline_assets.lake.layout import LoadName, RawObject, key_snapshot, key_snapshots
 from pipeline_assets.raw.loads import LoadPlan, Loads, Part
 from pipeline_assets.raw.set_back import DELETED_AT, set_back_keys, tombstone_object
@@ -106,7 +106,7 @@ def _compare_keys(source: SourceDatabase, loads: Loads, dataset: Dataset, plan: 
     none = pl.DataFrame(schema={name: pl.Int64() for name in dataset.key})
     before = [key for key in taken if key < snapshot][-_COMPARED:]
     earlier = [none, *(loads.frame(key).select(dataset.key) for key in before)]
-    deleted_at = pl.lit(moment).cast(FRAME_TYPES["datetime"]).alias(DELETED_AT)
+    deleted_at = pl.lit(moment).cast(frame_type("datetime")).alias(DELETED_AT)
     exported = _exported_keys(loads, dataset, plan, before[0] if before else "")
     if not before:
         # The first comparison: known is what loads have exported.

@@ -7,7 +7,7 @@ from contextlib import suppress
 import polars as pl
 
 from pipeline_assets.datasets.spec import Column, ColumnType
-from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.datasets.types import frame_type
 
 _AS_TEXT = "%Y-%m-%d %H:%M:%S%.f"
 _MOST_OFF = 1e-6
@@ -32,7 +32,7 @@ def cast_lossless(values: pl.Series, column: Column) -> pl.Series:
     if values.dtype == pl.Float32:
         # By way of the shortest text: 12.3 and not 12.300000190734863.
         values = values.cast(pl.String).cast(pl.Float64)
-    dtype = FRAME_TYPES[column.type]
+    dtype = frame_type(column.type)
     if values.dtype == dtype:
         return values
     if values.dtype == pl.String:
@@ -67,7 +67,7 @@ def _from_text(values: pl.Series, kind: ColumnType) -> pl.Series:
     elif kind == "date":
         cast = values.str.to_date("%Y-%m-%d", strict=False)
     elif kind in _WRITTEN and values.str.contains(_WRITTEN[kind]).all():
-        cast = values.cast(FRAME_TYPES[kind], strict=False)
+        cast = values.cast(frame_type(kind), strict=False)
     else:
         return values
     return cast if cast.null_count() == values.null_count() else values

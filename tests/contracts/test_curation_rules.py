@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_assets.curation.latest import OUTCOME, settled
 from pipeline_assets.curation.rules import (
     REJECTED,
     explained,
@@ -24,6 +23,7 @@ from pipeline_assets.curation.rules import (
     judgements_of_tombstones,
     warnings_of,
 )
+from pipeline_assets.curation.settle import OUTCOME, settled
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG, STORES
 from pipeline_assets.datasets.spec import Column, Dataset
 from tests.worlds.curation_rows import DAY, NOON, rows_of

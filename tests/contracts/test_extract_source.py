@@ -13,8 +13,8 @@ import pytest
 
 from deploy.samples.shop_database import make_sqlite
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
+from pipeline_assets.datasets.types import frame_type
 from pipeline_assets.errors import TransientError
-from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import scan_bucket
 from pipeline_assets.raw.engines import redact_message
@@ -205,7 +205,7 @@ class TestTypesOfMySql:
             f"SET SESSION time_zone = '+00:00'; UPDATE `order_lines` SET `{column}` = {value}"
         )
         found = world.frame(export(Request("full", datasets=(ORDER_LINES,)), world.stores), "order_lines")[column]
-        assert (found.to_list(), found.dtype) == ([wanted], FRAME_TYPES[ORDER_LINES.column(column).type])
+        assert (found.to_list(), found.dtype) == ([wanted], frame_type(ORDER_LINES.column(column).type))
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)

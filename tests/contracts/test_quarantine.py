@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipeline_assets.curation.judge import QUARANTINED
 from pipeline_assets.curation.quarantine import LakeQuarantine
-from pipeline_assets.curation.source import QUARANTINED
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.quarantine import JsonLinesQuarantine, Quarantine
@@ -52,7 +53,7 @@ def keep_parquet(quarantine: LakeQuarantine, run: int, rows: list[tuple[int, str
 
 
 LINES = Kind("JSON lines", lambda bucket: JsonLinesQuarantine(bucket, FLOW), keep_lines)
-PARQUET = Kind("Parquet", lambda bucket: LakeQuarantine(bucket, "ecommerce"), keep_parquet)
+PARQUET = Kind("Parquet", lambda bucket: LakeQuarantine(bucket, ECOMMERCE), keep_parquet)
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_bytes_that_were_no_text_come_back_from_what_is_utf_8(bucket: MemoryBuck
     "of",
     [
         pytest.param(inbox_quarantine, id="inbox"),
-        pytest.param(lambda bucket: LakeQuarantine(bucket, "ecommerce"), id="lake"),
+        pytest.param(lambda bucket: LakeQuarantine(bucket, ECOMMERCE), id="lake"),
     ],
 )
 def test_where_a_message_may_hold_anything_its_numbers_are_masked(

@@ -20,9 +20,10 @@ from typer.testing import CliRunner, Result
 from deploy.cli.console import UNREAD
 from deploy.cli.main import app
 from deploy.local.cloud import CREDENTIALS, REGION
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
-from pipeline_assets.lake.tables import Catalogue
+from pipeline_assets.lake.tables import GlueCatalog
 from pipeline_assets.operations.access import Access
 from pipeline_assets.queries.athena import AthenaEngine
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
@@ -168,7 +169,7 @@ def test_a_time_is_shown_in_milliseconds(s3: S3Client, duck: DuckDbEngine) -> No
     put_rejected(s3, QUARANTINE, "stores", "2014-01-01", "r9", rows)
     day = {"first_day": DAY("2014-01-01"), "last_day": DAY("2014-01-01")}
     (row,) = duck.run(query("rejected_by_rule"), day).rows
-    s3.delete_object(Bucket=QUARANTINE, Key=f"{quarantine_prefix('stores', '2014-01-01')}r9.parquet")
+    s3.delete_object(Bucket=QUARANTINE, Key=f"{quarantine_prefix('ecommerce', 'stores', '2014-01-01')}r9.parquet")
     assert row[-1] == moment("2014-01-01 10:00:00.899")
 
 
@@ -510,7 +511,7 @@ class TestCatalogue:
         buckets: Any = {"curated": CURATED, "quarantine": QUARANTINE}
 
         def register(_: int) -> None:
-            Catalogue(glue, "registered_days", buckets).register("orders", "2026-03-01")
+            GlueCatalog(glue, "registered_days", buckets, ECOMMERCE).register("orders", "2026-03-01")
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(register, range(24)))

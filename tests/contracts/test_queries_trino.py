@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline_assets.lake.tables import GLUE_TYPES, LakeTable, lake_tables
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.datasets.types import TYPES
+from pipeline_assets.lake.tables import LakeTable, lake_tables
 from pipeline_assets.queries.athena import literal
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
 from pipeline_assets.queries.named_query import NamedQuery, Value
@@ -104,7 +106,7 @@ def trino(duck: DuckDbEngine, tmp_path_factory: pytest.TempPathFactory) -> Itera
     trino = Trino(tmp_path_factory.mktemp("trino"))
     try:
         trino.ask(f"CREATE SCHEMA {DATABASE}")
-        for table in lake_tables():
+        for table in lake_tables(ECOMMERCE):
             for schema in ("default", DATABASE):
                 trino.ask(f"CREATE TABLE {schema}.{table.name} AS {_rows(table, duck)}")
         yield trino
@@ -114,7 +116,7 @@ def trino(duck: DuckDbEngine, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def _rows(table: LakeTable, duck: DuckDbEngine) -> str:
-    types = {column.name: GLUE_TYPES[column.type].replace("string", "varchar") for column in table.columns}
+    types = {column.name: TYPES[column.type].glue.replace("string", "varchar") for column in table.columns}
     types |= dict.fromkeys(table.partitions, "varchar")
     rows = duck.run(NamedQuery("all", "", "", (), {}, f"SELECT * FROM {table.name}"), {}).rows  # noqa: S608 - ours
     selects = [

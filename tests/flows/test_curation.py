@@ -14,14 +14,15 @@ import pytest
 from deploy.cli.deployment import Deployment
 from deploy.cli.quarantine import print_documents, print_list, write_rejected_rows
 from deploy.cli.replaying import replace_file, replay
-from pipeline_assets.curation.completion import open_loads
+from pipeline_assets.curation.completion import complete_open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
+from pipeline_assets.curation.publish import parquet_tail
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Between, Rule
 from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lake.layout import DELETED, LoadName, curated_key, key_snapshot
-from pipeline_assets.lake.parquet_tail import parquet_tail
-from pipeline_assets.lake.tables import Catalogue
+from pipeline_assets.lake.tables import GlueCatalog
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.rejected import rejected_file, rejected_files
 from pipeline_assets.operations.replay import MendError, replay_files
@@ -218,7 +219,9 @@ class TestBadInput:
     def test_what_lies_in_no_place_is_found_by_sql(self, world: CurationWorld) -> None:
         glue = world.access.client("glue")
         glue.create_database(DatabaseInput={"Name": "misplaced_rows"})
-        tables = Catalogue(glue, "misplaced_rows", {"curated": world.curated, "quarantine": world.quarantine})
+        tables = GlueCatalog(
+            glue, "misplaced_rows", {"curated": world.curated, "quarantine": world.quarantine}, ECOMMERCE
+        )
         version = world.put_key("stores.parquet", b"x")
         CURATION_FLOW.ingest(version, replace(world.stores(), tables=tables))
         (found,) = glue.get_partitions(DatabaseName="misplaced_rows", TableName="rejected_rows")["Partitions"]
@@ -235,7 +238,7 @@ class TestBadInput:
         assert "manifest" in receipt.refused
         rows = world.ingest(world.put(STORES, frame(STORES, [row(STORES, 1)])))
         assert rows.counts == Counts(received=1, accepted=1)
-        assert [load.held for load in open_loads(world.stores())] == [("its manifest cannot be read",)]
+        assert [load.held for load in complete_open_loads(world.stores())] == [("its manifest cannot be read",)]
 
     def test_too_little_time_changes_nothing(self, world: CurationWorld) -> None:
         version = world.put(STORES, frame(STORES, [row(STORES, 1)]))

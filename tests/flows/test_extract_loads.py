@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
-from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.datasets.spec import stored_columns
+from pipeline_assets.datasets.types import frame_type
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import scan_bucket
@@ -49,7 +49,7 @@ class TestWhole:
         world.database.put("order_lines", [{**line, "line_number": n} for n in (2, 1)])
         manifest = export(Request("full", part_rows=3), world.stores)
         frame = world.frame(manifest)
-        assert frame.schema == {column.name: FRAME_TYPES[column.type] for column in stored_columns(ORDERS)}
+        assert frame.schema == {column.name: frame_type(column.type) for column in stored_columns(ORDERS)}
         assert (ids(frame), frame["total"][0], frame["ordered_at"][0]) == (list(range(1, 8)), Decimal("12.34"), NOON)
         assert [each.rows for each in manifest.objects if each.dataset == "orders"] == [3, 3, 1]
         lines = world.frame(manifest, "order_lines")
@@ -71,7 +71,7 @@ class TestWhole:
             world.database.run("ALTER TABLE `orders` MODIFY `total` DECIMAL(18,4)")
         world.database.run("UPDATE `orders` SET `total` = 1.2345 WHERE `order_id` = 1")
         totals = world.frame(export(ALL_ORDERS, world.stores))["total"]
-        assert totals.dtype != FRAME_TYPES["decimal"]
+        assert totals.dtype != frame_type("decimal")
         assert [float(total) for total in totals] == [1.2345, 1.25]
 
     def test_parts_of_a_composite_key_lose_no_row(self, world: ExtractWorld) -> None:
@@ -214,7 +214,7 @@ class TestTimesOfNoCalendar:
         first, second = (world.read(each.key) for each in manifest.objects)
         assert first["ordered_at"].to_list() == [f"{NOON:%F %T}.000000", f"{time}.000000", f"{NOON:%F %T}.000000"]
         # The other column of times, and the page without one, have their type.
-        assert (first["updated_at"].dtype, second["ordered_at"].dtype) == (FRAME_TYPES["datetime"],) * 2
+        assert (first["updated_at"].dtype, second["ordered_at"].dtype) == (frame_type("datetime"),) * 2
         assert first["updated_at"].to_list() == [NOON + timedelta(seconds=n) for n in range(3)]
 
     def test_in_a_column_of_another_type_it_is_text_as_well(self, world: ExtractWorld) -> None:

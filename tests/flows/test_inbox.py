@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from msgspec import structs
 
-from pipeline_assets.datasets.ecommerce import CUSTOMERS, PAYMENTS, PRODUCTS, QUERY_LOG
+from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, PAYMENTS, PRODUCTS, QUERY_LOG
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger
@@ -412,7 +412,8 @@ class TestRefused:
         version = world.deliver("carts/a.parquet", parquet(payments(2)))
         assert INBOX_FLOW.ingest(version, world.stores).refused
         assert INBOX_FLOW.ingest(version, world.stores).run == 1
-        monkeypatch.setitem(inbox._DATASETS, "carts", PAYMENTS)  # noqa: SLF001 - a spec is added
+        carts = replace(PAYMENTS, name="carts")
+        monkeypatch.setattr(inbox, "ECOMMERCE", ECOMMERCE.having(carts))  # a spec is added
         again = INBOX_FLOW.ingest(version, world.stores, redo=True)
         assert (again.run, again.refused, again.counts) == (2, "", Counts(2, 2))
         assert world.left() == []

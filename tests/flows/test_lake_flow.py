@@ -96,7 +96,7 @@ class TestRawToCurated:
         stored = lake.put_rows(RawObject("customers", day, name.load_id, "0001"), rows)
         receipt = lake.receipt(lake.id_of(stored))
         assert receipt.counts == Counts(received=2, accepted=1, quarantined=1)
-        key = f"{quarantine_prefix('customers', day)}{receipt.id}.parquet"
+        key = f"{quarantine_prefix('ecommerce', 'customers', day)}{receipt.id}.parquet"
         body = lake.body(lake.quarantine, key)
         assert body is not None
         (row,) = pl.read_parquet(io.BytesIO(body)).iter_rows(named=True)
@@ -279,7 +279,7 @@ class TestInbox:
         today = datetime.now(UTC).date().isoformat()
         rows = [{"customer_id": -1, "ssn": SSN, "first_name": NAME, "updated_at": at(f"{today}T00:00")}]
         lake.receipt(lake.put("customers/partner-7.parquet", foreign(CUSTOMERS, rows), lake.inbox))
-        (key,) = until(lambda: lake.keys(lake.quarantine, quarantine_prefix("customers", today)))
+        (key,) = until(lambda: lake.keys(lake.quarantine, quarantine_prefix("ecommerce", "customers", today)))
         body = lake.body(lake.quarantine, key)
         assert body is not None
         told = str(pl.read_parquet(io.BytesIO(body)).to_dicts())

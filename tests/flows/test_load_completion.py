@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline_assets.curation.completion import loads_of, open_loads
+from pipeline_assets.curation.completion import complete_loads, complete_open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.sources import ObjectVersion
@@ -29,11 +29,11 @@ class TestCompletion:
 
     def test_the_marker_comes_once_all_is_curated_whatever_comes_last(self, world: CurationWorld) -> None:
         objects = self.load(world, bad=1)
-        assert [load.manifest for load in open_loads(world.stores())] == [False]
+        assert [load.manifest for load in complete_open_loads(world.stores())] == [False]
         manifest = world.put_manifest(objects)
         assert CURATION_FLOW.ingest(manifest, world.stores()) is None
         world.ingest(objects[1][0])
-        (still,) = open_loads(world.stores())
+        (still,) = complete_open_loads(world.stores())
         assert still.missing == (objects[0][0].key,)
         assert world.marker() is None
         world.ingest(objects[0][0])
@@ -43,7 +43,7 @@ class TestCompletion:
             "fingerprint": ORDERS.fingerprint,
             **Counts(received=20, accepted=19, quarantined=1).as_dict(),
         }
-        assert list(open_loads(world.stores())) == []
+        assert list(complete_open_loads(world.stores())) == []
 
     def test_an_abandoned_load_is_closed_without_a_marker(self, world: CurationWorld) -> None:
         objects = self.load(world)
@@ -51,7 +51,7 @@ class TestCompletion:
         assert CURATION_FLOW.ingest(note, world.stores()) is None
         for version, _ in objects:
             world.ingest(version)
-        assert (list(open_loads(world.stores())), loads_of(DAY, world.stores())) == ([], [])
+        assert (list(complete_open_loads(world.stores())), complete_loads(DAY, world.stores())) == ([], [])
         assert world.marker() is None
         assert world.keys_of(STORES) == [1, 2, 3]
 
@@ -77,7 +77,7 @@ class TestCompletion:
         CURATION_FLOW.ingest(world.put_manifest(objects), world.stores())
         for version, _ in objects:
             world.ingest(version)
-        (held,) = open_loads(world.stores())
+        (held,) = complete_open_loads(world.stores())
         assert held.held == ("2 of 20 rows of orders were rejected; expected at most 5%",)
         assert world.marker() is None
         lax = replace(ORDERS, rules=tuple(rule for rule in ORDERS.rules if rule.name != "status_known"))
@@ -90,7 +90,7 @@ class TestCompletion:
         objects = [(world.put(STORES, b""), 3)]
         CURATION_FLOW.ingest(world.put_manifest(objects), world.stores())
         world.ingest(objects[0][0])
-        assert [load.held for load in open_loads(world.stores())] == [
+        assert [load.held for load in complete_open_loads(world.stores())] == [
             ("3 of 3 rows of stores were rejected; expected at most 5%",)
         ]
 
@@ -98,7 +98,7 @@ class TestCompletion:
         version = world.put(STORES, frame(STORES, [row(STORES, 1)]))
         CURATION_FLOW.ingest(world.put_manifest([(version, 2)]), world.stores())
         world.ingest(version)
-        assert [load.held for load in open_loads(world.stores())] == [
+        assert [load.held for load in complete_open_loads(world.stores())] == [
             (f"{version.key} has 1 rows; the manifest says 2",)
         ]
 
@@ -109,4 +109,4 @@ class TestCompletion:
     def test_days_before_the_one_that_is_asked_for_are_not_looked_at(self, world: CurationWorld) -> None:
         world.put(STORES, frame(STORES, [row(STORES, 1)]), day="2026-03-01")
         world.put(STORES, frame(STORES, [row(STORES, 1)]), day=DAY)
-        assert [load.name.day for load in open_loads(world.stores(), DAY)] == [DAY]
+        assert [load.name.day for load in complete_open_loads(world.stores(), DAY)] == [DAY]

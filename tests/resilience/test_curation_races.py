@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_assets.curation.ingest import CURATION_FLOW, DATASETS, recurate_day
+from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.access import Access
 from tests.worlds.curation import DAY, MORNING, PUT_RECEIPT, STORES, CurationWorld, frame, row
@@ -142,7 +142,7 @@ class TestLedgerOfADay:
     ) -> None:
         world.ingest(world.put(STORES, frame(STORES, [row(STORES, 1), row(STORES, 2, country="x")])))
         for rules, keys in (((), [1, 2, 3]), (STORES.rules, [1, 3, 4])):
-            monkeypatch.setitem(DATASETS, "stores", replace(STORES, rules=rules))
+            monkeypatch.setattr(world, "catalog", world.catalog.having(replace(STORES, rules=rules)))
             world.ingest(world.put(STORES, frame(STORES, [row(STORES, keys[-1])]), part=f"{keys[-1]:04d}"))
             assert world.keys_of(STORES) == keys
 

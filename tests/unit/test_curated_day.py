@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_assets.curation.account import FOOTER_KEY, DayAccount
-from pipeline_assets.curation.day import CuratedDay, curate
-from pipeline_assets.curation.source import RawFile
+from pipeline_assets.curation.day import FOOTER_KEY, CuratedDay, DayAccount, curate
+from pipeline_assets.curation.read import RawFile
 from pipeline_assets.datasets.ecommerce import STORES
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import DELETED, RawObject

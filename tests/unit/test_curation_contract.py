@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from pipeline_assets.curation.day import CuratedDay, curate, schema_of
-from pipeline_assets.curation.source import RawFile
+from pipeline_assets.curation.read import RawFile
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG, STORES
 from pipeline_assets.datasets.spec import Between, Contract, Dataset, Rule
 from pipeline_assets.events.sources import ObjectVersion

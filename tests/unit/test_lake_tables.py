@@ -14,13 +14,13 @@ from cfnlint.decode import decode  # type: ignore[import-untyped]
 from deploy.stack import TEMPLATE
 from deploy.template_blocks.lake_tables import tables_block
 from pipeline_assets.curation.day import schema_of
-from pipeline_assets.curation.source import QUARANTINED
+from pipeline_assets.curation.judge import QUARANTINED
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, ORDERS
 from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.datasets.types import TYPES, frame_type
 from pipeline_assets.errors import TransientError
-from pipeline_assets.lake.frame_types import FRAME_TYPES
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
-from pipeline_assets.lake.tables import GLUE_TYPES, REJECTED_ROWS, Catalogue, curated_table, lake_tables
+from pipeline_assets.lake.tables import GlueCatalog, curated_table, lake_tables, rejected_rows_table
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -52,15 +52,14 @@ class RecordingGlue:
         self.partitions[key] = request["PartitionInput"]
 
 
-def catalogue(glue: RecordingGlue) -> Catalogue:
-    return Catalogue(cast("GlueClient", glue), "lake", {"curated": "cur", "quarantine": "qua"})
+def catalogue(glue: RecordingGlue) -> GlueCatalog:
+    return GlueCatalog(cast("GlueClient", glue), "lake", {"curated": "cur", "quarantine": "qua"}, ECOMMERCE)
 
 
 def test_a_column_more_in_a_spec_is_one_line_more_in_the_template(monkeypatch: pytest.MonkeyPatch) -> None:
     wider = replace(ORDERS, columns=(*ORDERS.columns, Column("gift", "boolean", "whether it was a present")))
-    others = tuple(wider if dataset is ORDERS else dataset for dataset in ECOMMERCE)
     before = tables_block().splitlines()
-    monkeypatch.setattr("pipeline_assets.lake.tables.ECOMMERCE", others)
+    monkeypatch.setattr("deploy.template_blocks.lake_tables.ECOMMERCE", ECOMMERCE.having(wider))
     after = tables_block().splitlines()
     assert [line for line in after if line not in before] == [
         "            - {Name: gift, Type: boolean, Comment: whether it was a present}"
@@ -69,38 +68,39 @@ def test_a_column_more_in_a_spec_is_one_line_more_in_the_template(monkeypatch: p
 
 
 def test_the_template_has_a_table_for_each_of_the_lake() -> None:
-    assert {table["Name"] for table in GLUE_TABLES.values()} == {table.name for table in lake_tables()}
-    assert {table.name for table in lake_tables()} == {dataset.name for dataset in ECOMMERCE} | {"rejected_rows"}
+    names = {table.name for table in lake_tables(ECOMMERCE)}
+    assert {table["Name"] for table in GLUE_TABLES.values()} == names
+    assert names == {dataset.name for dataset in ECOMMERCE} | {"rejected_rows"}
 
 
 @pytest.mark.parametrize("dataset", ECOMMERCE, ids=lambda dataset: dataset.name)
 def test_a_table_has_the_columns_of_curated_objects(dataset: Dataset) -> None:
     columns = curated_table(dataset).columns
-    assert {column.name: FRAME_TYPES[column.type] for column in columns} == dict(schema_of(dataset))
+    assert {column.name: frame_type(column.type) for column in columns} == dict(schema_of(dataset))
     assert [column.name for column in columns] == schema_of(dataset).names()
 
 
 def test_the_table_of_rejected_rows_has_the_columns_of_its_objects() -> None:
-    columns = {column.name: FRAME_TYPES[column.type] for column in REJECTED_ROWS.columns}
-    assert columns == {**QUARANTINED, "run": FRAME_TYPES["integer"], "quarantined_at": FRAME_TYPES["datetime"]}
+    columns = {column.name: frame_type(column.type) for column in rejected_rows_table(ECOMMERCE).columns}
+    assert columns == {**QUARANTINED, "run": frame_type("integer"), "quarantined_at": frame_type("datetime")}
 
 
-@pytest.mark.parametrize("table", lake_tables(), ids=lambda table: table.name)
+@pytest.mark.parametrize("table", lake_tables(ECOMMERCE), ids=lambda table: table.name)
 def test_a_table_is_one_that_glue_and_athena_take(table: Any) -> None:
     names = [column.name for column in table.columns] + list(table.partitions)
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"[a-z_][a-z0-9_]*", name) for name in names)
     storage = table.storage("bucket")
     assert all(len(column["Comment"]) <= 255 for column in storage["Columns"])
-    assert {column["Type"] for column in storage["Columns"]} <= set(GLUE_TYPES.values())
+    assert {column["Type"] for column in storage["Columns"]} <= {each.glue for each in TYPES.values()}
     assert not PERSONAL_SOURCES & set(names)
 
 
 def test_a_partition_lies_where_its_objects_are() -> None:
     day = curated_table(CUSTOMERS).storage("cur", "2026-03-01")["Location"]
     assert f"s3://cur/{curated_key('customers', '2026-03-01')}".startswith(day)
-    rejected = REJECTED_ROWS.storage("qua", "customers", "2026-03-01")["Location"]
-    assert rejected == f"s3://qua/{quarantine_prefix('customers', '2026-03-01')}"
+    rejected = rejected_rows_table(ECOMMERCE).storage("qua", "customers", "2026-03-01")["Location"]
+    assert rejected == f"s3://qua/{quarantine_prefix('ecommerce', 'customers', '2026-03-01')}"
 
 
 class TestCatalogue:

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline_assets.csv_files.reading import RefusedFileError, open_csv
 from pipeline_assets.csv_files.times import Times
-from pipeline_assets.curation.types import converted
+from pipeline_assets.curation.conversions import converted
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.stocks.rows import Price, PriceRules, header_fault

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from deploy.samples.shop_rows import PLANTED_CARD
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, PAYMENTS, QUERY_LOG
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.spec import stored_columns
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.digits import is_card_number, is_rather_else, issuer, luhn
 from pipeline_assets.privacy.leaks import Canaries, scan_bytes, scan_folder, scan_text

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, QUERY_LOG
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.spec import stored_columns
 from pipeline_assets.privacy import masking
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.masking import mask

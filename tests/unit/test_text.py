@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipeline_assets.curation.contract import reading_of
+from pipeline_assets.curation.read import reading_of
 from pipeline_assets.datasets.ecommerce import PRODUCTS, QUERY_LOG
 from pipeline_assets.datasets.text import (
     PLACEHOLDERS,

@@ -13,13 +13,14 @@ from uuid import uuid4
 
 import polars as pl
 
-from pipeline_assets.curation.account import DayAccount
-from pipeline_assets.curation.day import schema_of
-from pipeline_assets.curation.ingest import CURATION_FLOW, account_of
+from pipeline_assets.curation.day import DayAccount, schema_of
+from pipeline_assets.curation.ingest import CURATION_FLOW
+from pipeline_assets.curation.publish import account_of
 from pipeline_assets.curation.quarantine import LakeQuarantine
-from pipeline_assets.curation.stores import FLOW, CurationStores
-from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.curation.stores import CurationStores
+from pipeline_assets.datasets.catalog import Catalog
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.receipt import Receipt
@@ -112,6 +113,7 @@ class CurationWorld:
     quarantine: str
     ledger: str
     put_at: list[ObjectVersion] = field(default_factory=list)
+    catalog: Catalog = ECOMMERCE
 
     @classmethod
     def made(cls, access: Access) -> CurationWorld:
@@ -144,8 +146,9 @@ class CurationWorld:
             S3Storage(s3),
             S3Bucket(s3, self.raw),
             S3Bucket(curated, self.curated),
-            LakeQuarantine(S3Bucket(s3, self.quarantine), FLOW),
+            LakeQuarantine(S3Bucket(s3, self.quarantine), self.catalog),
             Ledger(dynamodb, self.ledger),
+            catalog=self.catalog,
         )
 
     def put(

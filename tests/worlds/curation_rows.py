@@ -8,9 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.stored import stored_columns
-from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.datasets.spec import Dataset, stored_columns
+from pipeline_assets.datasets.types import frame_type
 
 DAY = "2026-03-02"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -60,7 +59,7 @@ _BASE: dict[str, dict[str, Any]] = {
 
 def rows_of(dataset: Dataset, changes: list[dict[str, Any]]) -> pl.DataFrame:
     """A sound row for each of some changes to it, numbered from 1."""
-    schema = {column.name: FRAME_TYPES[column.type] for column in stored_columns(dataset)}
+    schema = {column.name: frame_type(column.type) for column in stored_columns(dataset)}
     base = {**dict.fromkeys(schema), **_BASE[dataset.name], "updated_at": NOON}
     return pl.DataFrame([{**base, **change} for change in changes], schema=schema, orient="row").with_columns(
         pl.int_range(1, pl.len() + 1).alias("_row")

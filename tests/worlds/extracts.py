@@ -11,7 +11,7 @@ from uuid import uuid4
 import polars as pl
 
 from pipeline_assets.curation.day import CuratedDay, curate
-from pipeline_assets.curation.source import RawFile
+from pipeline_assets.curation.read import RawFile
 from pipeline_assets.datasets.ecommerce import ORDERS
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.events.sources import ObjectVersion

@@ -10,9 +10,9 @@ import polars as pl
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Column
-from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.datasets.types import frame_type
 
-DATASETS = {dataset.name: dataset for dataset in ECOMMERCE}
+DATASETS = ECOMMERCE
 
 
 def made(
@@ -21,7 +21,7 @@ def made(
     """A frame with these columns; `default` gives what a row does not say."""
     return pl.DataFrame(
         [{column.name: row.get(column.name, default(column)) for column in columns} for row in rows],
-        schema={column.name: FRAME_TYPES[column.type] for column in columns},
+        schema={column.name: frame_type(column.type) for column in columns},
     )
 
 

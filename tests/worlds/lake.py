@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
-from pipeline_assets.datasets.spec import Column, Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.spec import Column, Dataset, stored_columns
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of

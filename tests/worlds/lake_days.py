@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
-from pipeline_assets.lake.tables import REJECTED_ROWS, LakeTable, curated_table
+from pipeline_assets.lake.tables import LakeTable, curated_table, rejected_rows_table
 from tests.worlds.frames import made, parquet
 
 if TYPE_CHECKING:
@@ -56,5 +56,5 @@ def put_rejected(
     s3: S3Client, bucket: str, dataset: str, day: str, receipt: str, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Put the rejected rows of one raw object."""
-    key = f"{quarantine_prefix(dataset, day)}{receipt}.parquet"
-    s3.put_object(Bucket=bucket, Key=key, Body=_object(REJECTED_ROWS, rows))
+    key = f"{quarantine_prefix(ECOMMERCE.name, dataset, day)}{receipt}.parquet"
+    s3.put_object(Bucket=bucket, Key=key, Body=_object(rejected_rows_table(ECOMMERCE), rows))

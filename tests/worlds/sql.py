@@ -6,7 +6,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from pipeline_assets.lake.tables import LakeBucket
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.lake_days import at, put_day, put_rejected
@@ -51,7 +50,7 @@ def question(number: int, system: str, seconds: str | None, **more: Any) -> dict
     return {**values, "seconds": seconds and Decimal(seconds), "asked_by": "p1", "_load_id": "L1", **more}
 
 
-def lake_buckets(s3: S3Client, curated: str = CURATED) -> dict[LakeBucket, Bucket]:
+def lake_buckets(s3: S3Client, curated: str = CURATED) -> dict[str, Bucket]:
     """The buckets of a lake as an engine takes them."""
     return {"curated": S3Bucket(s3, curated), "quarantine": S3Bucket(s3, QUARANTINE)}
 

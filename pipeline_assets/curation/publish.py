@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from pipeline_assets.curation.account import FOOTER_KEY, DayAccount
-from pipeline_assets.curation.day import CuratedDay, curate
-from pipeline_assets.curation.source import RawFile
+from pipeline_assets.curation.day import FOOTER_KEY, CuratedDay, DayAccount, curate
+from pipeline_assets.curation.read import RawFile
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.errors import TransientError
@@ -22,17 +22,19 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import RawObject, curated_key, raw_prefix
-from pipeline_assets.lake.parquet_tail import parquet_tail
-from pipeline_assets.storage.bucket import GoneError, WithheldError
+from pipeline_assets.storage.bucket import Bucket, GoneError, Tail, WithheldError
 from pipeline_assets.storage.documents import to_json
 
 #: Tells the run of a raw object that its rejected rows are kept with.
 RunOf = Callable[[ObjectVersion], int]
 #: In each at least one other worker has put a day: more than this many mean that something is wrong.
 _ATTEMPTS = 50
+_TAIL_BYTES: Final = 64 << 10
+#: Behind the footer: its length in four bytes, and four bytes of magic.
+_TRAILER: Final = 8
 
 
-def rewritten(
+def publish_day(
     dataset: Dataset,
     day: str,
     stores: CurationStores,
@@ -42,11 +44,35 @@ def rewritten(
     wanted: ObjectVersion | None = None,
     anew: bool = False,
 ) -> DayAccount | None:
-    """The account of a day, which is worked out and put unless it was made with `wanted` by the same spec already.
+    """Work a day out and put it, unless it was made with `wanted` by the same spec already.
 
-    None, and nothing is put, when `wanted` is not the current version of its object or the day was never heard of.
-    `anew` works the day out in any case. Raises `TransientError`, and `TimeBudgetReachedError` when there is no time
-    for another attempt.
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+    run_of
+        Tells the run of a raw object that its rejected rows are kept with.
+    budget
+        Time that is left: no attempt begins without its reserve.
+    wanted
+        The object that the day has to have; any, where it is not given.
+    anew
+        Work the day out in any case.
+
+    Returns
+    -------
+    DayAccount or None
+        Account of the day that stands. None, and nothing is put, when `wanted` is not the current version of its object
+        or the day was never heard of.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer, or others put the day again and again.
     """
     key = curated_key(dataset.name, day)
     for _ in range(_ATTEMPTS):
@@ -63,22 +89,34 @@ def rewritten(
         in_place = None if anew else known
         with tempfile.TemporaryDirectory(prefix="cesta-") as name, suppress(GoneError):
             directory = Path(name)
-            result = curate(dataset, day, _downloaded(versions, stores, directory, account))
+            result = curate(dataset, day, _download(versions, stores, directory, account))
             # Before the day says that it has them: what is rejected is never missing from both.
             for version in versions:
                 if not (in_place and in_place.source(version)):
                     stores.quarantine.keep(version, run_of(version), result.rejected[version.id])
-            if stores.curated.put_if_match(key, written(result, directory), standing.etag if standing else None):
+            if stores.curated.put_if_match(key, write_day(result, directory), standing.etag if standing else None):
                 return result.account
     raise TransientError(f"{key} was rewritten by others {_ATTEMPTS} times", flow=FLOW)
 
 
-def _downloaded(
+def _download(
     versions: Sequence[ObjectVersion], stores: CurationStores, directory: Path, account: DayAccount | None
 ) -> Iterator[RawFile]:
-    """The raw objects as files; raises `GoneError` when one was replaced or deleted since it was listed.
+    """Download the raw objects.
 
-    One that S3 withholds has no rows in the day. Had it some until now, they are not taken out: `TransientError`.
+    One that S3 withholds has no rows in the day. Had it some until now, they are not taken out.
+
+    Raises
+    ------
+    GoneError
+        One was replaced or deleted since it was listed.
+    TransientError
+        One of which the day has rows is withheld.
+
+    Yields
+    ------
+    RawFile
+        Each object as a file.
     """
     for number, version in enumerate(versions):
         if raw := RawObject.of(version.key):
@@ -93,8 +131,14 @@ def _downloaded(
             yield RawFile(version, raw, path, refused)
 
 
-def written(result: CuratedDay, directory: Path) -> Path:
-    """The object of a day as a file, its account in the footer."""
+def write_day(result: CuratedDay, directory: Path) -> Path:
+    """Write the object of a day into a file of a directory, its account in the footer.
+
+    Returns
+    -------
+    Path
+        The file, ``part.parquet``.
+    """
     path = directory / "part.parquet"
     footer = {FOOTER_KEY: to_json(result.account).decode()}
     # More than level 1 costs more time than it spares room.
@@ -107,3 +151,57 @@ def _same(one: ObjectVersion, other: ObjectVersion) -> bool:
         other.version_id,
         other.etag if not other.version_id else "",
     )
+
+
+def account_of(dataset: Dataset, day: str, stores: CurationStores) -> DayAccount | None:
+    """Read what a curated day says of itself.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    DayAccount or None
+        None while there is no such day.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    standing = parquet_tail(stores.curated, curated_key(dataset.name, day))
+    return DayAccount.of_parquet(standing.content) if standing else None
+
+
+def parquet_tail(bucket: Bucket, key: str) -> Tail | None:
+    """Read the last bytes of a Parquet object, the whole footer among them.
+
+    Parameters
+    ----------
+    bucket
+        The bucket.
+    key
+        Key of the object.
+
+    Returns
+    -------
+    Tail or None
+        None while there is no object.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    tail = bucket.tail(key, _TAIL_BYTES)
+    if tail is None:
+        return None
+    footer = int.from_bytes(tail.content[-_TRAILER : -_TRAILER + 4], "little") + _TRAILER
+    whole = footer <= len(tail.content) or len(tail.content) < _TAIL_BYTES
+    return tail if whole else bucket.tail(key, footer)

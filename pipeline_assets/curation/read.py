@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import polars as pl
 
+from pipeline_assets.curation.conversions import cleaned, converted, is_type, taken
 from pipeline_assets.curation.rules import DELETED_AT, MISTYPED, ROW, WAS
-from pipeline_assets.curation.types import cleaned, converted, is_type, taken
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Column, Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.spec import Column, Dataset, stored_columns
 from pipeline_assets.datasets.text import clean_column
-from pipeline_assets.lake.frame_types import FRAME_TYPES
-from pipeline_assets.privacy.cards import holds_number
-from pipeline_assets.privacy.masking import holds_security_code, mask_text
+from pipeline_assets.datasets.types import frame_type
+from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.lake.layout import RawObject
+from pipeline_assets.privacy.cards import holds_number, without_numbers
+from pipeline_assets.privacy.suspicion import holds_security_code
 
 OTHER_COLUMNS = "other_columns"
+SOURCE, LOAD_ID, DELETED = "_source", "_load_id", "_deleted"
 #: The rules by which objects are refused whole, beside those of their datasets that halt.
 OBJECT_RULES = ("place", "present", "manifest", "readable", "schema", "personal_column")
+#: What Polars raises for bytes that are no sound Parquet; a panic is one of the ways it says so.
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 #: What nobody may hand over as it is: the source columns of which only digits, tokens or nothing are stored.
 _REPLACED = frozenset(
     name
@@ -32,9 +37,16 @@ _REPLACED = frozenset(
 
 
 class RefusedObjectError(Exception):
-    """Raised when no row of a raw object can be taken; the message names what was there and what was expected.
+    """Raised when no row of a raw object can be taken.
 
-    `rows` is how many rows the object has, as far as that can be told.
+    Parameters
+    ----------
+    rule
+        Rule that it broke.
+    message
+        What was there and what was expected, after "it".
+    rows
+        How many rows the object has, as far as that can be told.
     """
 
     def __init__(self, rule: str, message: str, rows: int = 0) -> None:
@@ -44,11 +56,38 @@ class RefusedObjectError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class RawFile:
+    """A raw object that was downloaded.
+
+    Parameters
+    ----------
+    version, raw
+        Which object it is, and its place in the lake.
+    path
+        The file.
+    refused
+        Why it was not downloaded, where it can never be.
+    """
+
+    version: ObjectVersion
+    raw: RawObject
+    path: Path
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """How the columns of an object become those of a frame.
 
-    `columns` makes the stored columns, `other_columns` and, where any was `converted`, what the rules need to tell
-    whose values could not be; `dropped` names unknown columns that are not kept.
+    Parameters
+    ----------
+    columns
+        Expressions for the stored columns, ``other_columns`` and, where any was converted, what the rules need to tell
+        whose values could not be.
+    converted
+        Names of the columns that are converted.
+    dropped
+        Names of unknown columns that are not kept.
     """
 
     columns: tuple[pl.Expr, ...]
@@ -56,8 +95,79 @@ class Reading:
     dropped: tuple[str, ...] = ()
 
 
+def read_schema(dataset: Dataset, file: RawFile) -> tuple[Reading, int]:
+    """Read the schema of an object by the contract of its dataset.
+
+    Returns
+    -------
+    tuple of Reading and int
+        How the object is read, and its number of rows.
+
+    Raises
+    ------
+    RefusedObjectError
+        It is empty or no Parquet file, or the contract refuses its columns.
+    """
+    if not file.path.stat().st_size:
+        raise RefusedObjectError("readable", "it is empty, of 0 bytes; expected a Parquet file")
+    try:
+        lazy = pl.scan_parquet(file.path)
+        schema, height = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
+    except pl.exceptions.DuplicateError as error:
+        name = without_numbers(str(error).partition("'")[2].rpartition("'")[0])
+        raise RefusedObjectError("schema", f"it has the column {name} more than once") from error
+    except UNREADABLE as error:
+        refusal = unreadable(error)
+        raise refusal from error
+    try:
+        return (reading_of_tombstones if file.raw.deletes else reading_of)(dataset, schema), height
+    except RefusedObjectError as error:
+        error.rows = height
+        raise
+
+
+def scanned_rows(dataset: Dataset, file: RawFile, reading: Reading) -> pl.LazyFrame:
+    """Scan the rows of an object, with what curation adds to them.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    file
+        The object.
+    reading
+        How its columns are read.
+
+    Returns
+    -------
+    pl.LazyFrame
+        The columns of the reading, then ``_deleted`` (Boolean), ``_load_id``, ``_source`` (String), ``_row`` (Int64).
+    """
+    rows = pl.scan_parquet(file.path, row_index_name=ROW, row_index_offset=1).select(
+        *reading.columns,
+        pl.lit(value=file.raw.deletes).alias(DELETED),
+        pl.lit(file.raw.load_id).alias(LOAD_ID),
+        pl.lit(file.version.uri).alias(SOURCE),
+        pl.col(ROW).cast(pl.Int64),
+    )
+    # The moment of a tombstone is shown where rows say when they were changed; it decides nothing.
+    order = dataset.order[:1] if file.raw.deletes else ()
+    return rows.with_columns(pl.col(DELETED_AT.name).alias(name) for name in order)
+
+
 def reading_of(dataset: Dataset, schema: pl.Schema) -> Reading:
-    """How an object with this schema is read by the contract of its dataset; raises `RefusedObjectError`."""
+    """How an object with this schema is read by the contract of its dataset.
+
+    Returns
+    -------
+    Reading
+        Columns: the stored ones, ``other_columns``, and what tells values that could not be converted.
+
+    Raises
+    ------
+    RefusedObjectError
+        By the rule ``personal_column`` or ``schema``.
+    """
     _refuse_personal(schema)
     wanted = stored_columns(dataset)
     places = _places(wanted, schema)
@@ -80,7 +190,18 @@ def reading_of(dataset: Dataset, schema: pl.Schema) -> Reading:
 
 
 def reading_of_tombstones(dataset: Dataset, schema: pl.Schema) -> Reading:
-    """The same for an object of tombstones: the key columns and `deleted_at`; it may have no other column."""
+    """How an object of tombstones is read: the key columns and ``deleted_at``; it may have no other column.
+
+    Returns
+    -------
+    Reading
+        Columns: the key and ``deleted_at``, and what tells values that could not be converted.
+
+    Raises
+    ------
+    RefusedObjectError
+        By the rule ``personal_column`` or ``schema``.
+    """
     _refuse_personal(schema)
     wanted = (*(dataset.column(name) for name in dataset.key), DELETED_AT)
     places = _places(wanted, schema)
@@ -153,7 +274,7 @@ def _known(
     for column in wanted:
         place = places.get(column.name)
         if place is None:
-            yield pl.lit(None, dtype=FRAME_TYPES[column.type]).alias(column.name)
+            yield pl.lit(None, dtype=frame_type(column.type)).alias(column.name)
             continue
         make = converted if column in changed else taken
         expression = make(pl.col(place), schema[place], column.type)
@@ -184,6 +305,9 @@ def _trace(changed: Sequence[Column], places: dict[str, str], schema: pl.Schema)
 
 def _as_json(dataset: Dataset, names: Sequence[str], schema: pl.Schema) -> pl.Expr:
     """The unknown columns of a row as one JSON text of texts, without card and social security numbers."""
+    # Loaded where somebody sends unknown columns, which is seldom.
+    from pipeline_assets.privacy.masking import mask_text  # noqa: PLC0415
+
     clean = partial(mask_text, dataset=dataset)
     values = (
         _as_text(name, schema[name]).map_batches(clean, return_dtype=pl.String, is_elementwise=True) for name in names
@@ -211,3 +335,9 @@ def _named(names: Sequence[str]) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+def unreadable(error: BaseException, rows: int = 0) -> RefusedObjectError:
+    """Refusal of an object that is no sound Parquet, for what Polars raised on it."""
+    # The library's own words may quote the file; only their kind is told.
+    return RefusedObjectError("readable", f"it cannot be read ({type(error).__name__}); expected a Parquet file", rows)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import narwhals as nw
 import polars as pl
 
-from pipeline_assets.curation.account import SourceAccount
-from pipeline_assets.curation.contract import (
+from pipeline_assets.curation.read import (
     OTHER_COLUMNS,
+    UNREADABLE,
+    RawFile,
     Reading,
     RefusedObjectError,
-    reading_of,
-    reading_of_tombstones,
+    read_schema,
+    scanned_rows,
+    unreadable,
 )
-from pipeline_assets.curation.latest import DELETED, LOAD_ID, SOURCE
 from pipeline_assets.curation.rules import (
     DELETED_AT,
     NOT_SHOWN,
@@ -32,18 +32,13 @@ from pipeline_assets.curation.rules import (
     judgements_of_tombstones,
     warnings_of,
 )
-from pipeline_assets.datasets.spec import Column, Dataset
-from pipeline_assets.datasets.stored import stored_columns
+from pipeline_assets.datasets.spec import Column, Dataset, stored_columns
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.lake.layout import RawObject
-from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.privacy.suspicion import SUSPICIOUS
 
 #: Rows that are in the memory at a time, with all their columns.
 _AT_A_TIME = 500_000
-#: What Polars raises for bytes that are no sound Parquet; a panic is one of the ways it says so.
-_UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 #: The columns of the quarantine: of a refused object one row says so, with row 0.
 QUARANTINED = {
     "source": pl.String(),
@@ -57,21 +52,60 @@ QUARANTINED = {
 
 
 @dataclass(frozen=True, slots=True)
-class RawFile:
-    """A raw object that was downloaded; `refused` says why not, where it can never be."""
+class SourceAccount:
+    """Account of one raw object in a curated day.
 
-    version: ObjectVersion
-    raw: RawObject
-    path: Path
+    Parameters
+    ----------
+    id
+        Id of the object's receipt.
+    key, version_id, etag
+        Which object it is.
+    counts
+        Its rows by outcome.
+    rules, warned
+        Rejected rows and kept ones by the rule they broke.
+    unknown_dropped
+        Columns that the contract did not keep.
+    refused
+        Sentence that tells why the object was refused whole; empty when it was not.
+    """
+
+    id: str
+    key: str
+    version_id: str
+    etag: str
+    counts: Counts
+    rules: dict[str, int] = field(default_factory=dict)
+    warned: dict[str, int] = field(default_factory=dict)
+    unknown_dropped: tuple[str, ...] = ()
     refused: str = ""
+
+    def is_of(self, version: ObjectVersion) -> bool:
+        """Whether it speaks of this version; where a bucket keeps none, of these bytes."""
+        same = self.version_id == version.version_id if version.version_id else self.etag == version.etag
+        return self.key == version.key and same
+
+    def lost(self, duplicate: int, superseded: int) -> SourceAccount:
+        """The same object after some of its accepted rows proved not to be the latest of their keys."""
+        gone = Counts(accepted=duplicate + superseded) - Counts(duplicate=duplicate, superseded=superseded)
+        return replace(self, counts=self.counts - gone)
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedSource:
     """A raw object after the rules, before its rows met those of other objects.
 
-    `index` has key, order columns and number of the rows that are kept, `rejected` the others as they are quarantined.
-    `rows` reads all of them from the file once more: a day may be larger than the memory.
+    Parameters
+    ----------
+    account
+        Its account.
+    index
+        Key, order columns and ``_row`` of the rows that are kept.
+    rejected
+        The other rows, with the columns of `QUARANTINED`.
+    rows
+        All rows, read from the file once more: a day may be larger than the memory.
     """
 
     account: SourceAccount
@@ -81,17 +115,23 @@ class JudgedSource:
 
 
 def judged_source(dataset: Dataset, file: RawFile) -> JudgedSource:
-    """Judge every row of a raw object; one that is refused whole keeps none."""
+    """Judge every row of a raw object.
+
+    Returns
+    -------
+    JudgedSource
+        Its rows and what became of them; one that is refused whole keeps none.
+    """
+    if file.refused:
+        return refused_source(file.version, RefusedObjectError("present", file.refused))
     try:
-        if file.refused:
-            raise RefusedObjectError("present", file.refused)
-        reading, height = _read_schema(dataset, file)
+        reading, height = read_schema(dataset, file)
         judgements = (
             judgements_of_tombstones(dataset, converted=reading.converted)
             if file.raw.deletes
             else judgements_of(dataset, file.raw.day, converted=reading.converted)
         )
-        rows = _rows(dataset, file, reading)
+        rows = scanned_rows(dataset, file, reading)
         warnings = {} if file.raw.deletes else warnings_of(dataset, file.raw.day)
         index, rejected, warned = [], [], Counter[str]()
         for kept, broken in _judged(rows, judgements, height):
@@ -113,39 +153,6 @@ def refused_source(version: ObjectVersion, error: RefusedObjectError) -> JudgedS
     return JudgedSource(account, pl.DataFrame(), pl.DataFrame([row], schema=QUARANTINED), pl.LazyFrame())
 
 
-def _read_schema(dataset: Dataset, file: RawFile) -> tuple[Reading, int]:
-    """How the object is read, and its number of rows."""
-    if not file.path.stat().st_size:
-        raise RefusedObjectError("readable", "it is empty, of 0 bytes; expected a Parquet file")
-    try:
-        lazy = pl.scan_parquet(file.path)
-        schema, height = lazy.collect_schema(), lazy.select(pl.len()).collect().item()
-    except pl.exceptions.DuplicateError as error:
-        name = without_numbers(str(error).partition("'")[2].rpartition("'")[0])
-        raise RefusedObjectError("schema", f"it has the column {name} more than once") from error
-    except _UNREADABLE as error:
-        raise _unreadable(error) from error
-    try:
-        return (reading_of_tombstones if file.raw.deletes else reading_of)(dataset, schema), height
-    except RefusedObjectError as error:
-        error.rows = height
-        raise
-
-
-def _rows(dataset: Dataset, file: RawFile, reading: Reading) -> pl.LazyFrame:
-    """The rows of an object with what curation adds to them."""
-    rows = pl.scan_parquet(file.path, row_index_name=ROW, row_index_offset=1).select(
-        *reading.columns,
-        pl.lit(value=file.raw.deletes).alias(DELETED),
-        pl.lit(file.raw.load_id).alias(LOAD_ID),
-        pl.lit(file.version.uri).alias(SOURCE),
-        pl.col(ROW).cast(pl.Int64),
-    )
-    # The moment of a tombstone is shown where rows say when they were changed; it decides nothing.
-    order = dataset.order[:1] if file.raw.deletes else ()
-    return rows.with_columns(pl.col(DELETED_AT.name).alias(name) for name in order)
-
-
 def _judged(
     rows: pl.LazyFrame, judgements: Sequence[Judgement], height: int
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
@@ -154,8 +161,8 @@ def _judged(
     for first in range(0, max(height, 1), _AT_A_TIME):
         try:
             frame = checked.slice(first, _AT_A_TIME).collect()
-        except _UNREADABLE as error:
-            raise _unreadable(error, height) from error
+        except UNREADABLE as error:
+            raise unreadable(error, height) from error
         broken = frame.get_column(REJECTED)
         yield (frame.filter(~broken), frame.filter(broken)) if broken.any() else (frame, frame.clear())
 
@@ -218,8 +225,3 @@ def _shown(column: Column, there: Sequence[str]) -> pl.Expr:
     if f"{WAS}{column.name}" in there:
         text = pl.coalesce(text, pl.col(f"{WAS}{column.name}"))
     return text.str.replace_all(SUSPICIOUS, NOT_SHOWN).alias(column.name)
-
-
-def _unreadable(error: BaseException, rows: int = 0) -> RefusedObjectError:
-    # The library's own words may quote the file; only their kind is told.
-    return RefusedObjectError("readable", f"it cannot be read ({type(error).__name__}); expected a Parquet file", rows)

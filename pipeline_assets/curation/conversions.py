@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline_assets.datasets.spec import Column, ColumnType
 from pipeline_assets.datasets.text import PLACEHOLDERS, clean, clean_text
-from pipeline_assets.lake.frame_types import FRAME_TYPES
+from pipeline_assets.datasets.types import frame_type
 
 _DIGITS, _CENTS = 18, 2
 _INTEGER = r"\A[+-]?[0-9]{1,19}\z"
@@ -36,23 +36,58 @@ _IS_TYPE: dict[ColumnType, Callable[[pl.DataType], bool]] = {
 def is_type(found: pl.DataType, wanted: ColumnType) -> bool:
     """Whether every value of a frame's type has its place in a column's type, so that nothing is converted.
 
-    A time without a zone is in UTC; times are kept to the microsecond. A column of nothing but nulls is of any type.
+    A time without a zone is in UTC; times are kept to the microsecond.
+
+    Returns
+    -------
+    bool
+        True of any type for a column of nothing but nulls.
     """
     if isinstance(found, pl.Null):
         return True
-    return _IS_TYPE[wanted](found) if wanted in _IS_TYPE else found == FRAME_TYPES[wanted]
+    return _IS_TYPE[wanted](found) if wanted in _IS_TYPE else found == frame_type(wanted)
 
 
 def taken(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr:
-    """The values of a column of which `is_type` holds, in the type of a frame."""
+    """Cast a column of which `is_type` holds to the type of a frame.
+
+    Parameters
+    ----------
+    column
+        The column.
+    found
+        Its type in the object.
+    wanted
+        Its type in the spec.
+
+    Returns
+    -------
+    pl.Expr
+        The same values.
+    """
     if wanted == "datetime" and isinstance(found, pl.Datetime):
         zoned = column.dt.convert_time_zone("UTC") if found.time_zone else column.dt.replace_time_zone("UTC")
-        return zoned.cast(FRAME_TYPES[wanted])
-    return column.cast(FRAME_TYPES[wanted])
+        return zoned.cast(frame_type(wanted))
+    return column.cast(frame_type(wanted))
 
 
 def converted(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr | None:
-    """The values that convert without loss, null for the others; None where nothing of such a type ever does."""
+    """Convert a column without loss.
+
+    Parameters
+    ----------
+    column
+        The column.
+    found
+        Its type in the object.
+    wanted
+        Its type in the spec.
+
+    Returns
+    -------
+    pl.Expr or None
+        The values that convert, null for the others; None where nothing of such a type ever does.
+    """
     if isinstance(found, pl.Object) or found.is_nested():
         return None
     if isinstance(found, pl.Binary):
@@ -68,9 +103,13 @@ def converted(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Exp
 
 
 def cleaned(text: pl.Expr, column: Column) -> pl.Expr:
-    """The values of a text column as they are compared, null where a placeholder stands for none and there may be none.
+    """Clean a text column as it is compared.
 
-    What people wrote in their own words stays as they wrote it.
+    Returns
+    -------
+    pl.Expr
+        Null where a placeholder stands for none and there may be none. What people wrote in their own words stays as
+        they wrote it.
     """
     if column.personal == "free_text":
         return text
@@ -91,13 +130,13 @@ def _cleaned(make: Callable[[str], str | None], shortest: int, values: pl.Series
 
 def _from_number(column: pl.Expr, found: pl.DataType, wanted: ColumnType) -> pl.Expr | None:
     if wanted in {"datetime", "date"}:
-        return pl.lit(None, dtype=FRAME_TYPES[wanted])  # nothing says of which unit a number is, or since when
+        return pl.lit(None, dtype=frame_type(wanted))  # nothing says of which unit a number is, or since when
     if wanted == "boolean":
         return pl.when((column == 0) | (column == 1)).then(column == 1)
     if found.is_float() and wanted == "decimal":
         # Polars takes a greater one for a failure of the whole, where it should give null.
         column = pl.when(column.abs() < 10 ** (_DIGITS - _CENTS)).then(column)
-    value = column.cast(FRAME_TYPES[wanted], strict=False)
+    value = column.cast(frame_type(wanted), strict=False)
     back = value.cast(pl.Decimal(38, found.scale) if isinstance(found, pl.Decimal) else found, strict=False)
     finite = value.is_finite() if wanted == "number" else pl.lit(value=True)
     return pl.when((back == column) & finite).then(value)
@@ -130,7 +169,7 @@ def _text_of(content: bytes) -> str | None:
 
 
 def _matching(pattern: str, wanted: ColumnType) -> Callable[[pl.Expr], pl.Expr]:
-    return lambda text: pl.when(text.str.contains(pattern)).then(text).cast(FRAME_TYPES[wanted], strict=False)
+    return lambda text: pl.when(text.str.contains(pattern)).then(text).cast(frame_type(wanted), strict=False)
 
 
 _FROM_TEXT: dict[ColumnType, Callable[[pl.Expr], pl.Expr]] = {
