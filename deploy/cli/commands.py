@@ -77,11 +77,8 @@ _INJECTED: Final[Mapping[Any, tuple[Mapping[str, Any], Callable[[Where], object]
 def command(function: Callable[..., object]) -> Callable[..., None]:
     """A function as Typer runs it: with the options of its deployment, failures as sentences, `False` as exit code 1.
 
-    Parameters
-    ----------
-    function
-        A parameter annotated with `Instance` or `Where` is filled in from its options; one named `flow` takes the name
-        of any flow that has a queue.
+    A parameter annotated with `Instance` or `Where` is filled in from its options; one named `flow` takes the name of
+    any flow that has a queue.
     """
     parameters = list(inspect.signature(function, eval_str=True).parameters.values())
     injected = next((each for each in parameters if each.annotation in _INJECTED), None)

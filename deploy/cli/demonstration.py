@@ -63,22 +63,7 @@ def demo(
 
 
 def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[LocalStack], None]:
-    """Work of the demo, to be done with an instance once it runs.
-
-    Parameters
-    ----------
-    days
-        Calendar days of the sample.
-    original_dates
-        Keep its dates of 2017.
-    leave
-        Return after the picture instead of staying up.
-
-    Returns
-    -------
-    Callable
-        What `run_in_foreground` calls with the instance.
-    """
+    """Work of the demo, for `run_in_foreground`; `leave` ends it after the picture instead of staying up."""
 
     def show(stack: LocalStack) -> None:
         begun = time.monotonic()

@@ -31,18 +31,7 @@ if TYPE_CHECKING:
 
 
 def access_to(instance: Instance) -> Access:
-    """Clients of a running instance.
-
-    Returns
-    -------
-    Access
-        Clients, made from its outputs.
-
-    Raises
-    ------
-    LocalStackError
-        It does not run.
-    """
+    """Clients of a running instance, made from its outputs; raises `LocalStackError` when it does not run."""
     document = read_outputs(instance)
     if holder(instance) is None:
         raise LocalStackError(
@@ -53,19 +42,7 @@ def access_to(instance: Instance) -> Access:
 
 @dataclass(frozen=True, slots=True)
 class Deployment(Generic[StoresT]):
-    """Queue and stores of one flow in a deployment.
-
-    Parameters
-    ----------
-    flow
-        The flow.
-    stores
-        Its stores, open.
-    sqs, queue_url
-        Client, and address of its queue.
-    bucket
-        Name of the bucket of its files; empty where it is not set.
-    """
+    """Open stores, queue and bucket of one flow in a deployment; the bucket is empty where its name is not set."""
 
     flow: Flow[StoresT]
     stores: StoresT
@@ -89,18 +66,7 @@ class Deployment(Generic[StoresT]):
         return split_uri(name, self.bucket)
 
     def require_bucket(self) -> str:
-        """Name of the bucket of the flow's files.
-
-        Returns
-        -------
-        str
-            The name.
-
-        Raises
-        ------
-        MissingSettingError
-            It is not set.
-        """
+        """Name of the bucket of the flow's files; raises `MissingSettingError` where it is not set."""
         if not self.bucket:
             name = flow_row(self.flow.name).bucket_variable
             raise MissingSettingError(name, f"the name of the bucket of {self.flow.name}; or name a file as s3://…")

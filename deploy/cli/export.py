@@ -31,18 +31,7 @@ _OLD = timedelta(minutes=1)
 
 
 def days_named(day: str | None, days: str | None) -> list[date]:
-    """Parse the days of ``--day D`` or ``--days FIRST..LAST``.
-
-    Returns
-    -------
-    list of date
-        In order, at least one.
-
-    Raises
-    ------
-    SourceError
-        No day, both, or a text that is none.
-    """
+    """Days of ``--day D`` or ``--days FIRST..LAST``, at least one; raises `SourceError` for neither and for both."""
     first, dots, last = (days or day or "").partition("..")
     try:
         if (day and days) or bool(dots) is not bool(days):
@@ -58,29 +47,7 @@ def days_named(day: str | None, days: str | None) -> list[date]:
 
 
 def requests(mode: ExportMode, day: str | None, days: str | None, *, keys: bool, many_deleted: bool) -> list[Request]:
-    """Requests that the options of a command come to.
-
-    Parameters
-    ----------
-    mode
-        Which rows.
-    day, days
-        Texts of ``--day`` and ``--days``, for the mode of days.
-    keys
-        Find deleted rows too.
-    many_deleted
-        More than a fifth of a table's rows may be gone.
-
-    Returns
-    -------
-    list of Request
-        One for each load.
-
-    Raises
-    ------
-    SourceError
-        The options do not go together.
-    """
+    """The loads that the options of a command come to; raises `SourceError` where they do not go together."""
     if mode == "day":
         return [Request("day", each, keys=keys, many_deleted=many_deleted) for each in days_named(day, days)]
     if day or days:
@@ -180,15 +147,7 @@ def described(manifests: Sequence[Manifest]) -> str:
 def stores_of(instance: Instance | None) -> ExportStores:
     """Open the stores to export with: those of an instance, or with None those that the environment names.
 
-    Returns
-    -------
-    ExportStores
-        Source and bucket.
-
-    Raises
-    ------
-    LocalStackError
-        The instance does not run, or has no source database yet.
+    Raises `LocalStackError` when the instance does not run, or has no source database yet.
     """
     if instance is not None:
         enter(instance)

@@ -67,27 +67,10 @@ def load(
 
 
 def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, root: Path | None = None) -> None:
-    """Put a ticket file or a folder of them into the ticket bucket.
+    """Put a ticket file or a folder of them into the ticket bucket, keyed by their paths from `root`, else from here.
 
-    What would take the place of another file is told before anything is put.
-
-    Parameters
-    ----------
-    instance
-        A running instance.
-    path
-        File or folder.
-    wait
-        Return when all of it is in the graph and in Dagster.
-    replace
-        Take the place of other files without asking.
-    root
-        Where the keys begin; the working directory when None.
-
-    Raises
-    ------
-    LocalStackError
-        A file would take the place of another one and nobody said that it may, or one was refused.
+    What would take the place of another file is told before anything is put. Raises `LocalStackError` when nobody said
+    that it may, or when a file was refused.
     """
     access = access_to(instance)
     files = ticket_files(path, root)
@@ -109,13 +92,7 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
 
 
 def report_refusals(access: Access, receipts: Iterable[str]) -> None:
-    """Print which of these objects were refused whole.
-
-    Raises
-    ------
-    LocalStackError
-        At least one was.
-    """
+    """Print which of these objects were refused whole; raises `LocalStackError` when one was."""
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     refused = [found.refused for receipt in receipts if (found := ledger.receipt(receipt)) and found.refused]
     for sentence in refused[:_SHOWN]:
@@ -132,21 +109,9 @@ def replaced(files: Iterable[TicketFile], standing: Mapping[str, Standing]) -> l
 
 
 def confirm_replacements(standing: Mapping[str, Standing], leaving: Mapping[str, int], *, replace: bool) -> None:
-    """Name the files that would take the place of others, and ask a person at a terminal.
+    """Name the files that would take the place of others, and ask a person at a terminal unless they may.
 
-    Parameters
-    ----------
-    standing
-        By key, what is in the bucket now.
-    leaving
-        By key, how many tickets of that the new file does not have.
-    replace
-        Do not ask: they may.
-
-    Raises
-    ------
-    LocalStackError
-        They may not.
+    `leaving` has by key how many tickets the new file lacks. Raises `LocalStackError` when they may not be replaced.
     """
     others = {key: held for key, held in standing.items() if not held.same}
     if not others:
@@ -170,19 +135,7 @@ def counted(files: int) -> str:
 
 
 def load_sample(instance: Instance, days: int, *, original_dates: bool, wait: bool, replace: bool) -> None:
-    """Put the last days of the sample purchases into the ticket bucket.
-
-    Parameters
-    ----------
-    instance
-        A running instance.
-    days
-        Calendar days, 1 to 366.
-    original_dates
-        Keep the dates of 2017.
-    wait, replace
-        As for `load_tickets`.
-    """
+    """Put the last 1 to 366 calendar days of the sample purchases into the ticket bucket, as `load_tickets` does."""
     access_to(instance)
     with tempfile.TemporaryDirectory(prefix="cesta-sample-") as directory:
         with console.status(f"writing {days} days of purchases …"):
@@ -204,23 +157,9 @@ def describe(summary: SampleSummary) -> str:
 def put_with_progress(
     access: Access, files: Sequence[TicketFile], standing: Mapping[str, Standing], progress: Progress
 ) -> list[str]:
-    """Upload files in the place of what stands under their keys, with a bar.
+    """Upload files in the place of what stands under their keys; returns the ids of their receipts.
 
-    Parameters
-    ----------
-    access
-        Clients of the instance.
-    files
-        What is put.
-    standing
-        By key, what is in the bucket now; another state of it is left alone.
-    progress
-        Where the bar is shown.
-
-    Returns
-    -------
-    list of str
-        Ids of their receipts.
+    A file that meanwhile has another state in the bucket than `standing` says is left alone.
     """
     bar = progress.add_task("files put into S3", total=len(files))
     receipts = []

@@ -61,24 +61,10 @@ def print_prices(
 
 
 def period(begin: str | None, end: str | None, now: datetime) -> tuple[str, str]:
-    """Parse the period of a query; the last hour where neither end is given.
+    """First and last time of a query, as the table writes them: the last hour up to `now` where neither end is given.
 
-    Parameters
-    ----------
-    begin, end
-        Times or days, UTC where they have no zone. A day begins at its midnight and, as `end`, is meant whole.
-    now
-        The end where none is given.
-
-    Returns
-    -------
-    tuple of str
-        First and last time, as the table writes them.
-
-    Raises
-    ------
-    PeriodError
-        A text is no time, or the first comes after the last.
+    Times have UTC where they name no zone; a day begins at its midnight and, as `end`, is meant whole. Raises
+    `PeriodError` for a text that is no time, and for a first that comes after the last.
     """
     last = _moment(end, "--to", whole_day=True) if end else now
     first = _moment(begin, "--from", whole_day=False) if begin else max(last, _FIRST) - timedelta(hours=1)

@@ -47,23 +47,7 @@ def follow_with_progress(
     flow: str = "tickets",
     target: str = "graph",
 ) -> None:
-    """Wait until objects of a flow are through, with a bar for their target and one for Dagster.
-
-    Parameters
-    ----------
-    access
-        Clients of the instance.
-    receipts
-        Ids of the objects' receipts.
-    progress
-        Where the bars are shown.
-    check
-        Called with every look; may raise.
-    flow
-        Name of the flow.
-    target
-        What the first bar calls the store.
-    """
+    """Wait until objects of a flow are through, by their receipts' ids; each look calls `check`, which may raise."""
     put = progress.add_task(f"files in the {target}", total=len(receipts))
     dagster = progress.add_task("receipts in Dagster", total=len(receipts))
 

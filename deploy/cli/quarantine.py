@@ -71,23 +71,7 @@ def show_quarantine(
 def print_list(
     deployment: Deployment[Any], *, settled: bool, rule: str | None, key: str, limit: int, as_json: bool
 ) -> None:
-    """Print a line per file and per foreign message, and how much is not shown.
-
-    Parameters
-    ----------
-    deployment
-        Deployment of the flow.
-    settled
-        Also files that newer versions and later runs settled.
-    rule
-        Only what broke this rule.
-    key
-        Only files whose key begins like this.
-    limit
-        The most that is shown; 0 shows all.
-    as_json
-        Print a document instead of tables.
-    """
+    """Print a line per file and per foreign message, at most `limit` (0 is all), and how much is not shown."""
     require_rule(deployment, rule)
     contents = deployment.stores.quarantine.contents()
     seen: Counter[str] = Counter()
@@ -144,31 +128,14 @@ def none_matches(waiting: int, *, settled: bool = False) -> str:
 
 
 def require_rule(deployment: Deployment[Any], name: str | None) -> None:
-    """Refuse a rule that nothing in the quarantine can have broken.
-
-    Raises
-    ------
-    MendError
-        The flow has no such rule; names those that it has.
-    """
+    """Refuse a rule that nothing in the quarantine can have broken; the `MendError` names those that the flow has."""
     known = [*deployment.flow.rule_names, FOREIGN]
     if name is not None and name not in known:
         raise MendError(f"{deployment.flow.name} have no rule {name}; there are {', '.join(known)}.")
 
 
 def named(deployment: Deployment[Any], name: str) -> list[RejectedFile]:
-    """Look up the files in the quarantine that a person named.
-
-    Returns
-    -------
-    list of RejectedFile
-        Oldest first, at least one.
-
-    Raises
-    ------
-    MendError
-        There is none.
-    """
+    """Files in the quarantine that a person named, oldest first; raises `MendError` when there is none."""
     bucket, key = deployment.object(name)
     found = files_named(name, bucket, key, deployment.stores, deployment.stores.quarantine.contents())
     if not found:
@@ -177,21 +144,7 @@ def named(deployment: Deployment[Any], name: str) -> list[RejectedFile]:
 
 
 def print_documents(deployment: Deployment[Any], name: str, *, rule: str | None, limit: int, as_json: bool) -> None:
-    """Print the rejected rows of the newest version of a file, or a foreign message.
-
-    Parameters
-    ----------
-    deployment
-        Deployment of the flow.
-    name
-        Name of the file or message.
-    rule
-        Only what broke this rule.
-    limit
-        The most rows that are shown; 0 shows all.
-    as_json
-        Print one line of JSON per row.
-    """
+    """Print a foreign message, or at most `limit` rejected rows (0 is all) of the newest version of a file."""
     message = deployment.stores.quarantine.messages.read(name)
     if message:
         print_json(message)
@@ -223,21 +176,7 @@ def print_documents(deployment: Deployment[Any], name: str, *, rule: str | None,
 def write_rejected_rows(deployment: Deployment[Any], name: str, *, rule: str | None, path: Path) -> None:
     """Write the rejected rows of the newest version of a file as a CSV with its header.
 
-    Parameters
-    ----------
-    deployment
-        Deployment of the flow.
-    name
-        Name of the file.
-    rule
-        Only what broke this rule.
-    path
-        Where it is written.
-
-    Raises
-    ------
-    MendError
-        The file was refused whole, so no row of it was read.
+    Raises `MendError` when the file was refused whole, so that no row of it was read.
     """
     require_rule(deployment, rule)
     file = named(deployment, name)[-1]

@@ -67,19 +67,7 @@ def described(one: NamedQuery) -> dict[str, object]:
 
 
 def print_answer(instance: Instance, name: str, given: Sequence[str], *, as_json: bool) -> None:
-    """Ask a question and print the answer as a table or as JSON.
-
-    Parameters
-    ----------
-    instance
-        A running instance.
-    name
-        Name of the question.
-    given
-        Parameters, as NAME=VALUE.
-    as_json
-        Print a document instead of a table.
-    """
+    """Run a named query with parameters given as NAME=VALUE and print its answer."""
     asked = query(name)
     parameters = asked.read(named_values(given))
     with access_to(instance).graph() as driver:
@@ -92,17 +80,7 @@ def print_answer(instance: Instance, name: str, given: Sequence[str], *, as_json
 
 
 def print_rows(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
-    """Print an answer as a table or, where the terminal is too narrow for one, as a block of lines per row.
-
-    Parameters
-    ----------
-    title
-        What stands above it.
-    columns
-        Names of the columns that are shown.
-    rows
-        Cells by name.
-    """
+    """Print an answer as a table or, where the terminal is too narrow for one, as a block of lines per row."""
     table = answer_table(title, columns, rows)
     if console.measure(table, options=console.options.update(max_width=_ANY_WIDTH)).minimum <= console.width:
         console.print(table)
@@ -117,22 +95,7 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, o
 
 
 def answer_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Table:
-    """Table of some columns of an answer; nothing is cut off, long texts are folded.
-
-    Parameters
-    ----------
-    title
-        What stands above it.
-    columns
-        Names of the columns that are shown.
-    rows
-        Cells by name.
-
-    Returns
-    -------
-    Table
-        With numbers to the right.
-    """
+    """Table of some columns of an answer, numbers to the right; nothing is cut off, long texts are folded."""
     table = Table(title=title, title_justify="left")
     for name in columns:
         header = name.replace("_", " ")
@@ -147,20 +110,8 @@ def answer_table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str,
 
 
 def named_values(given: Sequence[str]) -> dict[str, str]:
-    """Parse the values of ``--param NAME=VALUE``.
+    """Values of ``--param NAME=VALUE`` by name; raises `QueryError` for another form.
 
-    Returns
-    -------
-    dict of str to str
-        Values by name.
-
-    Raises
-    ------
-    QueryError
-        One has not this form.
-
-    Examples
-    --------
     >>> named_values(["limit=5", "store=S=1"])
     {'limit': '5', 'store': 'S=1'}
     """

@@ -61,24 +61,7 @@ def replay_quarantine(
 
 
 def replay(deployment: Deployment[Any], names: Sequence[str], *, rule: str | None, as_json: bool) -> bool:
-    """Replay what was named or, without names, all that is open, and print what came of it.
-
-    Parameters
-    ----------
-    deployment
-        Deployment of the flow.
-    names
-        Names of files and foreign messages.
-    rule
-        Without names: only files with rows that broke this rule.
-    as_json
-        Print a document instead of tables.
-
-    Returns
-    -------
-    bool
-        True when nothing failed.
-    """
+    """Replay the files and messages named, or all that is open (of one rule); True when nothing failed."""
     require_rule(deployment, rule)
     messages: list[str] = []
     files: dict[str, RejectedFile] = {}
@@ -108,30 +91,9 @@ def replay(deployment: Deployment[Any], names: Sequence[str], *, rule: str | Non
 
 
 def replace_file(deployment: Deployment[Any], name: str, path: Path, *, fewer_rows: bool, as_json: bool) -> bool:
-    """Put a corrected file under the key of a rejected one, wait for its receipt and print it.
+    """Put a corrected file under the key of a rejected one and wait for its receipt; False when it was refused.
 
-    Parameters
-    ----------
-    deployment
-        Deployment of the flow.
-    name
-        Name of the rejected file.
-    path
-        The corrected file.
-    fewer_rows
-        It may have fewer rows than the old one.
-    as_json
-        Print a document instead of a table.
-
-    Returns
-    -------
-    bool
-        False when it was refused.
-
-    Raises
-    ------
-    MendError
-        The flow takes no corrected files, or this one cannot take the place of the old.
+    Raises `MendError` when the flow takes no corrected files, or this one cannot take the place of the old.
     """
     flow = capability(deployment.flow, Correctable)
     if flow is None:

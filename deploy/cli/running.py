@@ -46,10 +46,7 @@ def up(
 def run_in_foreground(instance: Instance, work: Callable[[LocalStack], None]) -> None:
     """Bring an instance up, do some work with it, then stop it; Ctrl-C and SIGTERM end it in order.
 
-    Raises
-    ------
-    LocalStackError
-        It cannot be brought up or cannot go on.
+    Raises `LocalStackError` when it cannot be brought up or cannot go on.
     """
     with ending_on_signal(), local_stack(instance) as stack:
         try:
@@ -73,10 +70,7 @@ def stay(stack: LocalStack) -> None:
 def run_in_background(instance: Instance) -> None:
     """Start the supervisor as a process of its own, and wait until all is healthy.
 
-    Raises
-    ------
-    LocalStackError
-        The state is held already, or the supervisor ended; with its reason.
+    Raises `LocalStackError` when the state is held already, or when the supervisor ended; with its reason.
     """
     instance.prepare()
     if holder(instance) is not None:

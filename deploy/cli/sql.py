@@ -40,19 +40,7 @@ def print_queries(form: AnswerFormat) -> None:
 
 
 def print_query(instance: Instance | None, name: str, given: Sequence[str], form: AnswerFormat) -> None:
-    """Answer a query over the lake of an instance, or with None over the one that the environment names.
-
-    Parameters
-    ----------
-    instance
-        A running instance, or None.
-    name
-        Name of the query.
-    given
-        Parameters, as NAME=VALUE.
-    form
-        How the answer is printed.
-    """
+    """Answer a query over the lake of an instance, or with None over the one that the environment names."""
     asked = query(name)
     parameters = asked.bind(asked.read(named_values(given)))
     answer = _engine(instance).run(asked, parameters)

@@ -51,24 +51,7 @@ def load_stocks(
 
 
 def write_minutes(access: Access, minutes: int, progress: Progress, *, seed: int = SEED) -> list[WrittenMinute]:
-    """Write the files of the last whole minutes, oldest first, with a bar.
-
-    Parameters
-    ----------
-    access
-        Clients of the instance.
-    minutes
-        How many, at least 1.
-    progress
-        Where the bar is shown.
-    seed
-        Which market.
-
-    Returns
-    -------
-    list of WrittenMinute
-        What was put, minute by minute.
-    """
+    """Write the files of the last whole minutes, at least one and oldest first, with a bar; returns what each put."""
     newest = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
     bar = progress.add_task("minutes of the market", total=minutes)
     written: list[WrittenMinute] = []

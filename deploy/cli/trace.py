@@ -49,17 +49,7 @@ def trace(
 
 
 def print_object(deployment: Deployment[Any], name: str, *, as_json: bool) -> None:
-    """Trace an object of any flow by a receipt id, its address or its key, and print it.
-
-    Parameters
-    ----------
-    deployment
-        Deployment of the flow.
-    name
-        What is looked for.
-    as_json
-        Print a document instead of a table.
-    """
+    """Trace an object of any flow by a receipt id, its address or its key, and print it."""
     receipt = _receipt_named(deployment, name) if _RECEIPT_ID.fullmatch(name) else None
     place = (receipt.version.bucket, receipt.version.key) if receipt else deployment.object(name)
     found = trace_object(deployment.flow.name, place, deployment.stores, deployment.dead_letters())
@@ -70,17 +60,7 @@ def print_object(deployment: Deployment[Any], name: str, *, as_json: bool) -> No
 
 
 def print_trace(deployment: Deployment[TicketStores], name: str, *, as_json: bool) -> None:
-    """Trace a receipt id, a file by its address or key, else a ticket by its id, and print it.
-
-    Parameters
-    ----------
-    deployment
-        Deployment of the ticket flow.
-    name
-        What is looked for.
-    as_json
-        Print a document instead of tables.
-    """
+    """Trace a receipt id, a file by its address or key, else a ticket by its id, and print it."""
     file = _file_named(deployment, name)
     if file is None:
         with search_bar("quarantine searched") as report:

@@ -10,7 +10,6 @@ import builtins
 import doctest
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -26,7 +25,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def not_converted() -> frozenset[str]:
-    """Paths whose docstrings have no sections yet: the one list of them is the linter's."""
+    """Paths whose docstrings need no sections: the one list of them is the linter's."""
     ignores = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]["per-file-ignores"]
     return frozenset(pattern.removesuffix("/**") for pattern, rules in ignores.items() if "DOC" in rules)
 
@@ -65,17 +64,6 @@ def raised_by(function: Function) -> set[str]:
     return {name for name in names - caught if not hasattr(builtins, name)}
 
 
-@cache
-def commands() -> str:
-    """The command line's table of commands."""
-    return (ROOT / "deploy/cli/main.py").read_text(encoding="utf-8")
-
-
-def is_command(path: Path, function: Function) -> bool:
-    """Whether a function is a command: its docstring is its help, and its options say what they are themselves."""
-    return path.parent.name == "cli" and f'"{path.stem}:{function.name}"' in commands()
-
-
 def is_called_by_dagster(function: Function) -> bool:
     return any("dg." in ast.unparse(decorator) for decorator in function.decorator_list)
 
@@ -94,9 +82,7 @@ def faults(function: Function) -> Iterator[str]:
 @pytest.mark.parametrize("path", [path for path in MODULES if is_converted(path)], ids=str)
 def test_what_a_function_takes_and_raises_has_its_section(path: Path) -> None:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    functions = [
-        each for each in public_functions(tree.body) if not is_command(path, each) and not is_called_by_dagster(each)
-    ]
+    functions = [each for each in public_functions(tree.body) if not is_called_by_dagster(each)]
     assert not [f"{path}:{each.lineno}: {fault}" for each in functions for fault in faults(each)]
 
 
