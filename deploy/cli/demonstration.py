@@ -18,7 +18,7 @@ from deploy.cli.export import described, export_with_progress, make_shop, receip
 from deploy.cli.loading import OriginalDatesOption, confirm_replacements, describe, put_with_progress, replaced
 from deploy.cli.prices import period, price_table
 from deploy.cli.progress import bars, follow_with_progress
-from deploy.cli.questions import answer_table
+from deploy.cli.queries import answer_table
 from deploy.cli.running import run_in_foreground, stay
 from deploy.cli.sql import print_query
 from deploy.cli.state import flow_table
@@ -36,7 +36,7 @@ from pipeline_assets.queries.cypher import ask, query
 from pipeline_assets.stocks.table import StockTable
 from pipeline_assets.tickets.files import FLOW, standing_at, ticket_files, tickets_leaving
 
-#: The questions that the demo asks, and the columns that fit on a terminal.
+#: Named queries that the demo runs on the graph, and the columns that fit on a terminal.
 _SHOWN = {
     "bought-together": ("product_a", "product_b", "baskets", "lift"),
     "category-affinity": ("category_a", "category_b", "baskets", "lift"),
@@ -45,7 +45,7 @@ _SHOWN = {
 _ROWS_SHOWN = 5
 STOCKS = "stocks"
 LAKE = "ecommerce"
-#: What the demo asks the lake.
+#: Those that it runs on the lake.
 _QUERIES = {"daily_sales": (), "top_products": ("limit=5",)}
 _MINUTES = 5
 _TICKER = "CSTA"
@@ -123,7 +123,7 @@ def _load_lake(stack: LocalStack, access: Access, days: int) -> FlowStatus:
 def _print_lake(stack: LocalStack) -> None:
     for name, parameters in _QUERIES.items():
         print_query(stack.instance, name, parameters, AnswerFormat.TABLE)
-    say("`cesta query sql` lists all queries of the lake and their parameters.", style="dim")
+    say("`cesta query sql` lists all named queries of the lake and their parameters.", style="dim")
 
 
 def _print_prices(access: Access) -> None:
@@ -140,7 +140,7 @@ def _print_answers(access: Access) -> None:
         for name, columns in _SHOWN.items():
             most = sorted(ask(driver, name), key=_baskets, reverse=True)[:_ROWS_SHOWN]
             console.print(answer_table(query(name).title, columns, most))
-    say("`cesta query graph` lists all questions and their parameters.", style="dim")
+    say("`cesta query graph` lists all named queries of the graph and their parameters.", style="dim")
 
 
 def _print_graph(access: Access) -> None:

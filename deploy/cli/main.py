@@ -48,7 +48,7 @@ _add_group(
     "Ask the stores of an instance.",
     sql="sql:ask_lake",
     stocks="prices:print_prices",
-    graph="questions:ask_graph",
+    graph="queries:ask_graph",
 )
 _add_group("stocks", "Pause and resume the market's schedule.", pause="stocks:pause", resume="stocks:resume")
 _add_group(

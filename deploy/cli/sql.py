@@ -1,4 +1,4 @@
-"""`cesta query sql`: asks the lake one of the known queries."""
+"""`cesta query sql`: runs a named query on the lake."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from deploy.cli.commands import ParamOption, Where
 from deploy.cli.console import AnswerFormat, complaints, console, number_of, print_json
 from deploy.cli.deployment import enter
-from deploy.cli.questions import named_values, print_questions, print_rows
+from deploy.cli.queries import named_values, print_queries, print_rows
 from deploy.local.instance import Instance
 from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.named_query import NamedQuery, Value
@@ -22,25 +22,20 @@ from pipeline_assets.queries.sql import queries, query
 
 def ask_lake(
     where: Where,
-    name: Annotated[str | None, typer.Argument(help="The query; without it all are listed.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The named query; without it all are listed.")] = None,
     *,
     param: ParamOption = None,
     form: Annotated[AnswerFormat, typer.Option("--format", help="How to print the answer.")] = AnswerFormat.TABLE,
 ) -> None:
-    """Ask the lake one of the known queries, in SQL: Athena in a cloud, DuckDB on this machine."""
+    """Run a named query on the lake, in SQL: Athena in a cloud, DuckDB on this machine."""
     if name is None:
-        print_queries(form)
+        print_queries(queries(), as_json=form is AnswerFormat.JSON)
     else:
         print_query(None if where.from_env else where.instance(), name, param or [], form)
 
 
-def print_queries(form: AnswerFormat) -> None:
-    """List the queries with their parameters."""
-    print_questions(queries(), as_json=form is AnswerFormat.JSON)
-
-
 def print_query(instance: Instance | None, name: str, given: Sequence[str], form: AnswerFormat) -> None:
-    """Answer a query over the lake of an instance, or with None over the one that the environment names."""
+    """Run a named query on the lake of an instance, or with None on the one that the environment names."""
     asked = query(name)
     parameters = asked.bind(asked.read(named_values(given)))
     answer = _engine(instance).run(asked, parameters)

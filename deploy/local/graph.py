@@ -19,7 +19,7 @@ from deploy.local.instance import GRAPH_USER, HOST, GraphEngine, Instance, port_
 from deploy.local.neo4j_server import server_arguments
 from deploy.local.processes import inherited_environment
 
-#: Java's heap of the graph, such as `4g`; the questions over a year of purchases like more than the default, 2g.
+#: Java's heap of the graph, such as `4g`; the named queries over a year of purchases like more than the default, 2g.
 HEAP_VARIABLE = "CESTA_GRAPH_HEAP"
 DATABASE = "neo4j"
 _PROBES = {

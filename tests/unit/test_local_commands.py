@@ -23,7 +23,7 @@ from deploy import packaging
 from deploy.cli.console import console, ending_on_signal, plain_failures
 from deploy.cli.loading import counted
 from deploy.cli.main import app
-from deploy.cli.questions import answer_table, print_rows
+from deploy.cli.queries import answer_table, print_rows
 from deploy.local import engine_environment, processes
 from deploy.local.board import Board, Condition
 from deploy.local.cloud_host import is_from_a_program

@@ -1,4 +1,4 @@
-"""`cesta query graph`: asks the purchase graph one of the known questions."""
+"""`cesta query graph`: runs a named query on the purchase graph."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _ANY_WIDTH = 1_000
 
 def ask_graph(
     instance: Instance,
-    name: Annotated[str | None, typer.Argument(help="The question; without it all are listed.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The named query; without it all are listed.")] = None,
     *,
     param: ParamOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask the purchase graph one of the known questions."""
+    """Run a named query on the purchase graph."""
     if name is None:
-        print_questions(as_json=as_json)
+        print_queries(as_json=as_json)
     else:
         print_answer(instance, name, param or [], as_json=as_json)
 
 
-def print_questions(known: Iterable[NamedQuery] | None = None, *, as_json: bool) -> None:
-    """List questions, those to the graph where no others are given, with their parameters."""
+def print_queries(known: Iterable[NamedQuery] | None = None, *, as_json: bool) -> None:
+    """List named queries, those of the graph where no others are given, with their parameters."""
     listed = queries() if known is None else known
     if as_json:
         print_json([described(one) for one in listed])
@@ -52,7 +52,7 @@ def print_questions(known: Iterable[NamedQuery] | None = None, *, as_json: bool)
 
 
 def described(one: NamedQuery) -> dict[str, object]:
-    """A question for a program: what it answers, takes and gives."""
+    """A named query for a program: what it answers, takes and gives."""
     parameters = {
         p.name: {"takes": p.takes, "default": p.default, "required": p.required, "meaning": p.meaning}
         for p in one.parameters
