@@ -15,8 +15,7 @@ import pytest
 from deploy.local.board import Board, Part, holder
 from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.engine_environment import install_engines
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import GraphEngine, Instance
+from deploy.local.instance import GraphEngine, Instance, LocalStackError
 from deploy.local.neo4j_server import neo4j_jars
 from deploy.local.supervisor import Supervisor
 from pipeline_assets.operations.access import Access

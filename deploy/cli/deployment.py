@@ -12,8 +12,7 @@ import boto3
 
 from deploy.cli.commands import Where
 from deploy.local.board import holder, why_it_ended
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import Instance
+from deploy.local.instance import Instance, LocalStackError
 from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
 from pipeline_assets.events.dead_letters import DeadLetters

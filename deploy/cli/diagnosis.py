@@ -14,9 +14,8 @@ from deploy.local.board import holder, why_it_ended
 from deploy.local.cloud import cloud_is_ready
 from deploy.local.dagster_web import DagsterUnreachableError, location_error, unhealthy_daemons
 from deploy.local.engine_environment import engine_environment, require_supported_python, require_uv
-from deploy.local.errors import LocalStackError
 from deploy.local.graph import graph_is_ready
-from deploy.local.instance import PORT_NAMES, Instance, port_answers, port_is_free
+from deploy.local.instance import PORT_NAMES, Instance, LocalStackError, port_answers, port_is_free
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import cloud_session
 from deploy.stack import stack_outputs

@@ -12,8 +12,7 @@ from deploy.cli.commands import DaysOption, Where
 from deploy.cli.console import console, number_of, say
 from deploy.cli.deployment import access_to, enter
 from deploy.cli.progress import bars, follow_with_progress
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import Instance
+from deploy.local.instance import Instance, LocalStackError
 from deploy.samples.shop_database import make_sqlite
 from deploy.samples.shop_rows import shop_rows
 from pipeline_assets.datasets.ecommerce import ECOMMERCE

@@ -14,8 +14,7 @@ from deploy.cli.commands import DaysOption
 from deploy.cli.console import complain, console, number_of, say
 from deploy.cli.deployment import access_to
 from deploy.cli.progress import bars, follow_with_progress
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import Instance
+from deploy.local.instance import Instance, LocalStackError
 from deploy.samples.purchases import SampleSummary, write_days
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.operations.access import Access

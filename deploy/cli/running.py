@@ -15,8 +15,7 @@ import typer
 from deploy.cli.console import console, ending_on_signal, say
 from deploy.cli.progress import notes_shown, shown
 from deploy.local.board import Condition, Picture, already_held, holder
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import PROJECT, GraphEngine, Instance
+from deploy.local.instance import PROJECT, GraphEngine, Instance, LocalStackError
 from deploy.local.processes import last_lines, started_at
 from deploy.local.stack import LocalStack, local_stack
 from deploy.local.supervisor import end_leftovers

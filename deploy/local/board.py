@@ -13,8 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import Instance, write_private
+from deploy.local.instance import Instance, LocalStackError, write_private
 from pipeline_assets.storage.documents import from_json, to_json
 
 _NOTES_KEPT = 50

@@ -8,10 +8,10 @@ from http import HTTPStatus
 import urllib3
 
 from deploy.local import cloud_host
-from deploy.local.child import Child
 from deploy.local.engine_environment import EngineEnvironment
 from deploy.local.instance import HOST, Instance
 from deploy.local.processes import inherited_environment
+from deploy.local.supervisor import Child
 
 REGION = "us-east-1"
 #: What ministack accepts from anybody; it listens on 127.0.0.1 only.

@@ -189,10 +189,7 @@ def with_state_written(application: Application, writer: StateWriter) -> Applica
 def take_over(state: Path, now: float) -> None:
     """Make a written state that of a new process: no message is in anybody's hands, and no mapping delivers yet.
 
-    Parameters
-    ----------
-    state : the directory of the local cloud's files, one for each service
-    now : seconds since 1970
+    `state` is the directory of the local cloud's files, one for each service; `now` are seconds since 1970.
     """
 
     def taken_over(document: dict[str, Any]) -> dict[str, Any]:

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from deploy.local.child import Child
 from deploy.local.dagster_web import DagsterUnreachableError, location_error, unhealthy_daemons
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import HOST, PROJECT, Instance, port_answers, write_private
+from deploy.local.instance import HOST, PROJECT, Instance, LocalStackError, port_answers, write_private
 from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import inherited_environment, last_lines, start
+from deploy.local.supervisor import Child
 
 LOCATION = "cesta"
 _STORAGE_SECONDS = 300.0

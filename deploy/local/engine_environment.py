@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import write_private
+from deploy.local.instance import LocalStackError, write_private
 from deploy.local.processes import inherited_environment
 from deploy.packaging import find_uv
 

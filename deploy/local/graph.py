@@ -13,11 +13,11 @@ from http import HTTPStatus
 
 import urllib3
 
-from deploy.local.child import Child
 from deploy.local.engine_environment import EngineEnvironment
 from deploy.local.instance import GRAPH_USER, HOST, GraphEngine, Instance, port_answers
 from deploy.local.neo4j_server import server_arguments
 from deploy.local.processes import inherited_environment
+from deploy.local.supervisor import Child
 
 #: Java's heap of the graph, such as `4g`; the named queries over a year of purchases like more than the default, 2g.
 HEAP_VARIABLE = "CESTA_GRAPH_HEAP"

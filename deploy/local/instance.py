@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from deploy.local.errors import LocalStackError
+from pipeline_assets.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_STATE = PROJECT / ".cesta"
@@ -31,6 +31,10 @@ HOST = "127.0.0.1"
 GRAPH_USER = "neo4j"
 _DIRECTORIES = ("cloud", "graph", "source")
 _NEEDED_BYTES = 500 * 1024 * 1024
+
+
+class LocalStackError(UserError):
+    """An instance cannot do what was asked; the message is one sentence that says what to do about it."""
 
 
 class GraphEngine(StrEnum):

@@ -13,7 +13,7 @@ import pooch
 import requests
 from filelock import FileLock
 
-from deploy.local.errors import LocalStackError
+from deploy.local.instance import LocalStackError
 
 #: Another address of the same content, such as a company's mirror.
 REPOSITORY_VARIABLE = "CESTA_MAVEN_REPOSITORY"

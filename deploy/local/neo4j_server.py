@@ -10,8 +10,7 @@ import subprocess
 from pathlib import Path
 
 from deploy.local.engine_environment import EngineEnvironment
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import HOST, PROJECT, Instance, write_private
+from deploy.local.instance import HOST, PROJECT, Instance, LocalStackError, write_private
 from deploy.local.maven import locked_jars
 from deploy.local.processes import inherited_environment
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from deploy.local.cloud import CREDENTIALS, REGION
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import GRAPH_USER, Instance, write_private
+from deploy.local.instance import GRAPH_USER, Instance, LocalStackError, write_private
 from deploy.local.processes import direct_addresses
 from deploy.stack import outputs_by_kind
 from pipeline_assets import flows

@@ -16,9 +16,8 @@ from deploy.local import dagster_processes
 from deploy.local.board import Board, Condition, Part, Picture, held
 from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.engine_environment import install_engines
-from deploy.local.errors import LocalStackError
 from deploy.local.graph import graph_child
-from deploy.local.instance import GRAPH_USER, GraphEngine, Instance
+from deploy.local.instance import GRAPH_USER, GraphEngine, Instance, LocalStackError
 from deploy.local.outputs import read_outputs, save_outputs
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages

@@ -6,14 +6,14 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from deploy.local import processes
 from deploy.local.board import Board, Condition, Picture
-from deploy.local.child import Child
-from deploy.local.errors import LocalStackError
+from deploy.local.instance import LocalStackError
 
 #: A child that ran this long counts as steady: its earlier crashes are forgotten.
 STEADY_SECONDS = 30.0
@@ -23,6 +23,28 @@ _FIRST_BACK_OFF_SECONDS, _LONGEST_BACK_OFF_SECONDS = 0.5, 8.0
 _POLL_SECONDS = 0.1
 #: From when a process closes its connections until it has exited.
 _EXITING_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process to keep running; its short name is that of its log file too, its title is for a person.
+
+    Neither the command nor its arguments may hold a secret, since `ps` shows them. Some write files into `directory`,
+    where they run. Children of a higher tier are stopped before those of a lower one. `is_ready` is called until it
+    says that the child does its work, and must answer within about a second; `start_seconds` is how long that may
+    take, `stop_seconds` how long the end may after SIGTERM.
+    """
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    directory: Path
+    log: Path
+    tier: int
+    is_ready: Callable[[], bool]
+    start_seconds: float
+    stop_seconds: float
 
 
 @dataclass(slots=True)

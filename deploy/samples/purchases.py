@@ -61,18 +61,10 @@ class SampleDay:
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """What was written: every calendar day of the range is either in `days` or in `closed_days`.
+    """What was written: every calendar day of the range is either in `days`, oldest first, or in `closed_days`.
 
-    Attributes
-    ----------
-    days
-        The written files, oldest first.
-    closed_days
-        Days of the range without a sale, hence without a file (Christmas Day, at its moved date).
-    shift_weeks
-        Whole weeks by which the purchases were moved; 0 for the original dates.
-    days_requested
-        Days asked for; more than are there means that the whole sample was written.
+    A closed day has no sale and no file (Christmas Day, at its moved date). `shift_weeks` is 0 for the original dates;
+    more `days_requested` than there are means that the whole sample was written.
     """
 
     days: tuple[SampleDay, ...]
@@ -107,23 +99,9 @@ def write_days(directory: Path, days: int, *, original_dates: bool = False, toda
     The sample is cut at its last day that has yesterday's weekday, then moved by whole weeks so that this day is
     yesterday: weekdays stay true and the data are fresh. Files of the same name are replaced, others left alone.
 
-    Parameters
-    ----------
-    directory
-        Where the files go; made when missing.
-    days
-        Calendar days, at least 1; the range ends where the sample begins (365 or 366 days at most).
-    original_dates
-        Keep the dates of 2017, neither cut nor moved.
-    today
-        The day after the newest one; by default today in UTC.
-
-    Raises
-    ------
-    SampleMissingError
-        The extra ``sample`` is not installed.
-    ValueError
-        `days` is less than 1.
+    There are 365 or 366 days at most; the original dates of 2017 are neither cut nor moved. The newest day is that
+    before `today`, by default today in UTC. Raises `SampleMissingError` when the extra ``sample`` is not installed, and
+    `ValueError` for less than one day.
     """
     if days < 1:
         raise ValueError(f"The number of days must be at least 1, not {days}.")

@@ -36,20 +36,7 @@ class Part(Template):
 def flow_fields(row: FlowRow) -> dict[str, object]:
     """Values of the placeholders in the parts of one flow that a queue feeds; a capital letter begins a logical id.
 
-    Parameters
-    ----------
-    row
-        Row of the flow.
-
-    Returns
-    -------
-    dict[str, object]
-        Value of each placeholder.
-
-    Raises
-    ------
-    ValueError
-        The row lacks its package, its bounds or its group.
+    Raises `ValueError` when the row lacks its package, its bounds or its group.
     """
     if row.package is None or row.bounds is None or row.group is None:
         raise ValueError(f"the flow {row.name} has a queue, so its row needs a package, bounds and a group")

@@ -34,22 +34,8 @@ class Block:
 def replace_blocks(template: str, blocks: Iterable[Block]) -> str:
     """Replace what lies between the marks of each block by its present text.
 
-    Parameters
-    ----------
-    template
-        Text with the marks of every block, each alone in its line, however far indented.
-    blocks
-        Blocks to write.
-
-    Returns
-    -------
-    str
-        The text with all blocks as they should be.
-
-    Raises
-    ------
-    ValueError
-        The marks of a block are not there exactly once, the end below the beginning.
+    Each mark stands alone in its line, however far indented. Raises `ValueError` when those of a block are not there
+    exactly once, the end below the beginning.
     """
     for block in blocks:
         marked = rf"^( *{re.escape(block.begin)}\n)(.*?)(^ *{re.escape(block.end)}\n)"

@@ -10,8 +10,7 @@ import typer
 from playwright.sync_api import sync_playwright
 
 from deploy.cli.commands import command
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import Instance
+from deploy.local.instance import Instance, LocalStackError
 from deploy.local.outputs import read_outputs
 
 HERE = Path(__file__).parent

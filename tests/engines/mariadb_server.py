@@ -21,8 +21,7 @@ from pathlib import Path
 import pooch
 
 from deploy.local import processes
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import HOST, PROJECT
+from deploy.local.instance import HOST, PROJECT, LocalStackError
 from deploy.local.maven import locked_jars
 
 LOCK = PROJECT / "deploy" / "mariadb" / "jar.sha256"

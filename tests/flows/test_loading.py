@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cli import loading
-from deploy.local.errors import LocalStackError
+from deploy.local.instance import LocalStackError
 from pipeline_assets.events.dead_letters import DeadLetters
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.queue import EventQueue

@@ -28,8 +28,7 @@ from deploy.local import engine_environment, processes
 from deploy.local.board import Board, Condition
 from deploy.local.cloud_host import is_from_a_program
 from deploy.local.engine_environment import EngineEnvironment, install_engines, require_uv
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import PROJECT, Instance
+from deploy.local.instance import PROJECT, Instance, LocalStackError
 from deploy.local.outputs import save_outputs
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.following import NotThroughError, Progress, _take_out, follow

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.board import Board, Condition, Part, Picture, held, holder
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import DEFAULT_PORT_BASE, GraphEngine, Instance
+from deploy.local.instance import DEFAULT_PORT_BASE, GraphEngine, Instance, LocalStackError
 from deploy.local.outputs import outputs_document, read_outputs, save_outputs
 from deploy.local.stack import local_stack
 from tests.worlds.outputs import STACK_OUTPUTS

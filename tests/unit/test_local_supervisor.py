@@ -12,10 +12,8 @@ import pytest
 
 from deploy.local import processes
 from deploy.local.board import Board, Condition, Part, Picture
-from deploy.local.child import Child
-from deploy.local.errors import LocalStackError
-from deploy.local.instance import PROJECT, Instance
-from deploy.local.supervisor import CRASHES_ALLOWED, Supervisor, end_leftovers
+from deploy.local.instance import PROJECT, Instance, LocalStackError
+from deploy.local.supervisor import CRASHES_ALLOWED, Child, Supervisor, end_leftovers
 from tests.worlds.waiting import eventually
 
 #: Announces itself, starts a grandchild, and notes in a file when it is asked to end.

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from deploy.local.errors import LocalStackError
+from deploy.local.instance import LocalStackError
 from deploy.local.neo4j_server import LOCK, neo4j_jars
 
 JARS = {"org/a/1/a-1.jar": b"first", "org/b/2/b-2.jar": b"second"}
