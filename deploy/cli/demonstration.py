@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -15,7 +13,7 @@ from rich.table import Table
 from deploy.cli.commands import DaysOption
 from deploy.cli.console import AnswerFormat, console, say
 from deploy.cli.export import described, export_with_progress, make_shop, receipts_of, shop_days, stores_of
-from deploy.cli.loading import OriginalDatesOption, confirm_replacements, describe, put_with_progress, replaced
+from deploy.cli.loading import OriginalDatesOption, confirm_replacements, put_with_progress, sample_files
 from deploy.cli.prices import period, price_table
 from deploy.cli.progress import bars, follow_with_progress
 from deploy.cli.queries import answer_table
@@ -27,14 +25,13 @@ from deploy.local.dagster_web import lineage_events
 from deploy.local.instance import Instance
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
-from deploy.samples.purchases import write_days
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.status import FlowStatus, flow_status
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.queries.cypher import ask, query
 from pipeline_assets.stocks.table import StockTable
-from pipeline_assets.tickets.files import FLOW, standing_at, ticket_files, tickets_leaving
+from pipeline_assets.tickets.files import FLOW, ticket_files
 
 #: Named queries that the demo runs on the graph, and the columns that fit on a terminal.
 _SHOWN = {
@@ -88,13 +85,9 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
 
 
 def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool) -> FlowStatus:
-    with tempfile.TemporaryDirectory(prefix="cesta-sample-") as directory:
-        with console.status(f"writing {days} days of purchases …"):
-            summary = write_days(Path(directory), days, original_dates=original_dates)
-        say(describe(summary))
-        files = ticket_files(Path(directory), Path(directory))
-        standing = {file.key: held for file in files if (held := standing_at(access, file))}
-        confirm_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=True)
+    with sample_files(days, original_dates=original_dates) as directory:
+        files = ticket_files(directory, directory)
+        standing = confirm_replacements(access, files, replace=True)
         with bars() as progress:
             follow_with_progress(
                 access, put_with_progress(access, files, standing, progress), progress, check=stack.check

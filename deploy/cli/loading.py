@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,7 +61,9 @@ def load(
     if (path is None) is not sample:
         raise typer.BadParameter("give a FILE or a DIR, or --sample")
     if path is None:
-        load_sample(instance, days, original_dates=original_dates, wait=wait, replace=replace)
+        access_to(instance)
+        with sample_files(days, original_dates=original_dates) as directory:
+            load_tickets(instance, directory, wait=wait, replace=replace, root=directory)
     else:
         load_tickets(instance, path, wait=wait, replace=replace)
 
@@ -73,8 +76,7 @@ def load_tickets(instance: Instance, path: Path, *, wait: bool, replace: bool, r
     """
     access = access_to(instance)
     files = ticket_files(path, root)
-    standing = {file.key: held for file in files if (held := standing_at(access, file))}
-    confirm_replacements(standing, tickets_leaving(access, replaced(files, standing)), replace=replace)
+    standing = confirm_replacements(access, files, replace=replace)
     with bars() as progress:
         receipts = put_with_progress(access, files, standing, progress)
         if wait:
@@ -102,26 +104,23 @@ def report_refusals(access: Access, receipts: Iterable[str]) -> None:
         )
 
 
-def replaced(files: Iterable[TicketFile], standing: Mapping[str, Standing]) -> list[TicketFile]:
-    """The files under whose key something else stands."""
-    return [file for file in files if (held := standing.get(file.key)) and not held.same]
-
-
-def confirm_replacements(standing: Mapping[str, Standing], leaving: Mapping[str, int], *, replace: bool) -> None:
+def confirm_replacements(access: Access, files: Sequence[TicketFile], *, replace: bool) -> dict[str, Standing]:
     """Name the files that would take the place of others, and ask a person at a terminal unless they may.
 
-    `leaving` has by key how many tickets the new file lacks. Raises `LocalStackError` when they may not be replaced.
+    Returns what is in the bucket now, by key; raises `LocalStackError` when it may not be replaced.
     """
+    standing = {file.key: held for file in files if (held := standing_at(access, file))}
     others = {key: held for key, held in standing.items() if not held.same}
     if not others:
-        return
+        return standing
+    leaving = tickets_leaving(access, [file for file in files if file.key in others])
     for key, held in list(others.items())[:_SHOWN]:
         tickets = number_of(leaving.get(key, 0), "ticket")
         complain(f"replaces {key}, {held.sentence}; {tickets} that nobody else has would leave the graph.")
     if len(others) > _SHOWN:
         complain(f"and {len(others) - _SHOWN:,} more.")
     if replace or (sys.stdin.isatty() and typer.confirm(f"Replace {number_of(len(others), 'file')}?", err=True)):
-        return
+        return standing
     raise LocalStackError(
         f"nothing was put: {number_of(len(others), 'file')} in the bucket with other content would be replaced. "
         "Say --replace, or give the file another path."
@@ -133,14 +132,14 @@ def counted(files: int) -> str:
     return "1 file is" if files == 1 else f"{files:,} files are"
 
 
-def load_sample(instance: Instance, days: int, *, original_dates: bool, wait: bool, replace: bool) -> None:
-    """Put the last 1 to 366 calendar days of the sample purchases into the ticket bucket, as `load_tickets` does."""
-    access_to(instance)
+@contextmanager
+def sample_files(days: int, *, original_dates: bool) -> Iterator[Path]:
+    """Write the last 1 to 366 calendar days of the sample purchases into a folder that goes with the block."""
     with tempfile.TemporaryDirectory(prefix="cesta-sample-") as directory:
         with console.status(f"writing {days} days of purchases …"):
             summary = write_days(Path(directory), days, original_dates=original_dates)
         say(describe(summary))
-        load_tickets(instance, Path(directory), wait=wait, replace=replace, root=Path(directory))
+        yield Path(directory)
 
 
 def describe(summary: SampleSummary) -> str:

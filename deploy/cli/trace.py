@@ -50,8 +50,7 @@ def trace(
 
 def print_object(deployment: Deployment[Any], name: str, *, as_json: bool) -> None:
     """Trace an object of any flow by a receipt id, its address or its key, and print it."""
-    receipt = _receipt_named(deployment, name) if _RECEIPT_ID.fullmatch(name) else None
-    place = (receipt.version.bucket, receipt.version.key) if receipt else deployment.object(name)
+    _, place = _place_named(deployment, name)
     found = trace_object(deployment.flow.name, place, deployment.stores, deployment.dead_letters())
     if as_json:
         print_json(found.as_dict())
@@ -79,11 +78,16 @@ def print_trace(deployment: Deployment[TicketStores], name: str, *, as_json: boo
 
 def _file_named(deployment: Deployment[TicketStores], name: str) -> FileTrace | None:
     """The file that a name means, or None where it means no file that anybody knows."""
-    receipt = _receipt_named(deployment, name) if _RECEIPT_ID.fullmatch(name) else None
-    bucket, key = (receipt.version.bucket, receipt.version.key) if receipt else deployment.object(name)
-    file = trace_file(bucket, key, deployment.stores, deployment.dead_letters())
+    receipt, place = _place_named(deployment, name)
+    file = trace_file(*place, deployment.stores, deployment.dead_letters())
     known = receipt or file.versions or file.deleted or name.startswith("s3://") or name.endswith((".csv", ".csv.gz"))
     return file if known else None
+
+
+def _place_named(deployment: Deployment[StoresT], name: str) -> tuple[Receipt | None, tuple[str, str]]:
+    """Bucket and key that a receipt id, an address or a key means, and the receipt where it was its id."""
+    receipt = _receipt_named(deployment, name) if _RECEIPT_ID.fullmatch(name) else None
+    return receipt, (receipt.version.bucket, receipt.version.key) if receipt else deployment.object(name)
 
 
 def _receipt_named(deployment: Deployment[StoresT], digits: str) -> Receipt | None:
