@@ -119,10 +119,21 @@ class Accounts:
                     self._mend(account, digit)
 
     def restate(self, asset: str, partition: str, counts: Mapping[str, Counts]) -> None:
-        """Set what sources count in a partition, by the ids of their receipts; nothing, where none is given.
+        """Set what the sources of a partition count; sources that are not part of it are not added.
 
-        None is added to the partition by it. Of several workers the last one wins: whoever is not sure to know best has
-        to look again afterwards.
+        The last writer wins: with several workers, each reads again afterwards and repeats until nothing changes.
+
+        Parameters
+        ----------
+        asset, partition
+            The partition of an asset.
+        counts
+            Rows by outcome, by receipt id; a source without an entry counts nothing.
+
+        Raises
+        ------
+        TransientError
+            The table does not answer.
         """
         account = asset, partition
         shares = self._shares_of(account)
