@@ -143,8 +143,8 @@ def curation(*, rounds: RoundsOption = 7, rows: int = 1_000_000, write: WriteOpt
             for name, title in rivals.items()
         }
         peaks = {name: in_a_process_of_its_own(name, directory).peak for name in ("ours", *rivals)}
-    told = ", ".join(f"{rivals.get(name, name)} {peak / 2**20:,.0f} MiB" for name, peak in peaks.items())
-    Report(write=write).tell("curation", f"{_table(results, 'rows')}\n\nGreatest memory of a process: {told}.")
+    measured = ", ".join(f"{rivals.get(name, name)} {peak / 2**20:,.0f} MiB" for name, peak in peaks.items())
+    Report(write=write).tell("curation", f"{_table(results, 'rows')}\n\nGreatest memory of a process: {measured}.")
 
 
 @app.command()

@@ -231,8 +231,8 @@ class Passed:
 def in_a_process_of_its_own(name: str, directory: Path) -> Passed:
     """Let a side work out the files of a directory in a fresh process, which tells its greatest memory."""
     command = [sys.executable, "-m", "benchmarks.curation", name, str(directory)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return Passed(float(told[0]), int(told[1]))
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return Passed(float(output[0]), int(output[1]))
 
 
 def _main(name: str, directory: Path) -> None:

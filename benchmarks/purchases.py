@@ -19,6 +19,16 @@ def ticket_files(rows: int) -> Iterator[bytes]:
     """Ticket files of so many rows, one after another, each with purchases that no other one has; without an end.
 
     When the year is used up it begins again, its tickets renamed.
+
+    Parameters
+    ----------
+    rows
+        Rows of each file, above zero.
+
+    Yields
+    ------
+    bytes
+        A CSV file with its header.
     """
     with tempfile.TemporaryDirectory(prefix="cesta-bench-") as directory:
         write_days(Path(directory), _WHOLE_YEAR)

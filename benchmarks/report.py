@@ -23,15 +23,15 @@ class Report:
 
     def tell(self, name: str, markdown: str) -> None:
         """Show one result, and put it between the marks ``<!-- name -->`` and ``<!-- end -->`` of the page."""
-        told = f"{markdown}\n\n{_where()}"
-        self._console.print(Markdown(told))
+        text = f"{markdown}\n\n{_where()}"
+        self._console.print(Markdown(text))
         if not self._write:
             return
         page = _PAGE.read_text(encoding="utf-8")
         place = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", re.DOTALL)
         if not place.search(page):
             raise ValueError(f"{_PAGE.name} has no place for {name}: it lacks the line <!-- {name} -->")
-        _PAGE.write_text(place.sub(lambda _: f"\n{told}\n\n", page, count=1), encoding="utf-8")
+        _PAGE.write_text(place.sub(lambda _: f"\n{text}\n\n", page, count=1), encoding="utf-8")
 
 
 def _where() -> str:

@@ -94,12 +94,12 @@ _UNKNOWN = {
 
 def page() -> str:
     """The page as it should be."""
-    said = fill(
+    placeholders = fill(
         ", ".join(f"`{each}`" for each in sorted(PLACEHOLDERS)), 118, initial_indent="  ", subsequent_indent="  "
     )
     files = [_section(dataset) for dataset in (TICKETS, STOCKS)]
     tables = [_section(dataset) + _contract(dataset) for dataset in ECOMMERCE]
-    return "\n".join([_HEAD, _FILES.replace("PLACEHOLDERS", said), *files, "# The e-commerce lake", *tables])
+    return "\n".join([_HEAD, _FILES.replace("PLACEHOLDERS", placeholders), *files, "# The e-commerce lake", *tables])
 
 
 def _section(dataset: Dataset) -> str:

@@ -35,7 +35,22 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 def opened_once(
     settings: type[SettingsT], open_stores: OpenStores[SettingsT, StoresT]
 ) -> Callable[[], tuple[StoresT, EventQueue]]:
-    """Stores and queue of a flow, opened at the first call and kept: a frozen process has no end at which to close."""
+    """Opener of a flow's stores and queue: at the first call, then kept.
+
+    They are never closed: a process that Lambda freezes has no end at which to do it.
+
+    Parameters
+    ----------
+    settings
+        Class of the flow's settings, read from the environment at the first call.
+    open_stores
+        Opens the stores.
+
+    Returns
+    -------
+    Callable[[], tuple[StoresT, EventQueue]]
+        Gives the same stores and queue at every call.
+    """
     held = ExitStack()
 
     @cache
@@ -49,7 +64,20 @@ def opened_once(
 def queue_handler(
     flow: Flow[StoresT], opened: Callable[[], tuple[StoresT, EventQueue]]
 ) -> Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]:
-    """Handler of a flow; `opened` gives the stores and the queue, which stay open while the process lives."""
+    """Lambda handler of a flow behind an SQS queue.
+
+    Parameters
+    ----------
+    flow
+        The flow that ingests what the messages announce.
+    opened
+        Gives the stores and the queue, which stay open while the process lives.
+
+    Returns
+    -------
+    Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]
+        Works through a batch of messages and names those that have to be delivered again.
+    """
 
     def work(record: SQSRecord, lambda_context: LambdaContext) -> None:
         receive_count = int(record.attributes.approximate_receive_count)
@@ -75,10 +103,10 @@ def queue_handler(
 
 
 def keep_what_is_loaded() -> None:
-    """Take what is loaded by now out of the garbage collector's rounds, and let it make fewer of them.
+    """Freeze the loaded modules for the garbage collector (`gc.freeze`) and raise its threshold for new objects.
 
-    By itself it makes one after every 700 new objects, of which a batch makes some 100,000, and looks at all that is
-    loaded in some of them.
+    At the default threshold it runs after every 700 new objects, of which a batch makes some 100,000, and some of its
+    runs traverse everything that is loaded.
     """
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_ROUNDS)

@@ -34,12 +34,12 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, str | int
     bucket, settings = _opened()
     minute = scheduled_minute(event, datetime.now(UTC))
     written = write_minute(bucket, minute, files=settings.files, rows=settings.rows, seed=settings.seed)
-    told: dict[str, str | int] = {
+    report: dict[str, str | int] = {
         "minute": minute.isoformat(),
         "files": written.put,
         "there": written.there,
         "rows": written.rows,
     }
-    logger.info("minute written", extra=told)
+    logger.info("minute written", extra=report)
     metrics.add_metric(name="FilesWritten", unit=MetricUnit.Count, value=written.put)
-    return told
+    return report

@@ -54,12 +54,12 @@ class PartitionAccount:
 
     @classmethod
     def of(cls, shares: Mapping[str, Counts]) -> PartitionAccount:
-        """The account that shares come to, given by the ids of their receipts."""
+        """Account of some shares, given by the ids of their receipts."""
         return cls.summed(sums_of(shares))
 
     @classmethod
     def summed(cls, sums: Mapping[str, int]) -> PartitionAccount:
-        """The account that says these sums."""
+        """Account with these sums, by their names."""
         counts = {name: number for name, number in sums.items() if name not in {SOURCES, FINGERPRINT}}
         return cls(Counts(**counts), sums[SOURCES], sums[FINGERPRINT])
 
@@ -77,7 +77,17 @@ class Accounts:
     def enter(self, receipt: Receipt, earlier: Receipt | None = None) -> None:
         """Make a receipt's source part of the partitions it names, unless a newer version has replaced it.
 
-        `earlier` is the receipt that stood before, by which it is guessed what the shares are.
+        Parameters
+        ----------
+        receipt
+            The receipt.
+        earlier
+            The receipt of the same source before, if any: a first guess at what its shares count now.
+
+        Raises
+        ------
+        TransientError
+            The table does not answer, or others change the same shares through all retries.
         """
         self._settle(self.entries(receipt, earlier))
         if not isinstance(receipt.source, ObjectVersion):
@@ -99,7 +109,7 @@ class Accounts:
         return sorted(map(source_in, self._table.query(share_key((asset, partition)))), key=_by_stamp)
 
     def account(self, asset: str, partition: str) -> PartitionAccount:
-        """What a partition holds now, by its running sum."""
+        """Account of a partition by its running sum."""
         sums = dict.fromkeys(SUMS, 0)
         for item in self._table.query(account_key((asset, partition))):
             for name in SUMS:
@@ -107,11 +117,11 @@ class Accounts:
         return PartitionAccount.summed(sums)
 
     def recount(self, asset: str, partition: str) -> PartitionAccount:
-        """What a partition holds by its shares, added up one by one: what `account` has to say."""
+        """Account of a partition added up from its shares one by one: it must equal `account`."""
         return PartitionAccount.of(self._shares_of((asset, partition)))
 
     def mend(self, asset: str, partition: str) -> None:
-        """Set the running sum of a partition to what its shares come to, whoever changes them meanwhile."""
+        """Correct the running sum of a partition to the sum of its shares, also while others change them."""
         account = asset, partition
         for digit in DIGITS:
             for attempt in retries(_ChangedError):
@@ -119,10 +129,21 @@ class Accounts:
                     self._mend(account, digit)
 
     def restate(self, asset: str, partition: str, counts: Mapping[str, Counts]) -> None:
-        """Set what sources count in a partition, by the ids of their receipts; nothing, where none is given.
+        """Set what the sources of a partition count; sources that are not part of it are not added.
 
-        None is added to the partition by it. Of several workers the last one wins: whoever is not sure to know best has
-        to look again afterwards.
+        The last writer wins: with several workers, each reads again afterwards and repeats until nothing changes.
+
+        Parameters
+        ----------
+        asset, partition
+            The partition of an asset.
+        counts
+            Rows by outcome, by receipt id; a source without an entry counts nothing.
+
+        Raises
+        ------
+        TransientError
+            The table does not answer.
         """
         account = asset, partition
         shares = self._shares_of(account)
@@ -157,7 +178,7 @@ class Accounts:
                         raise _ChangedError(f"others change {len(group)} shares of the same partitions")
 
     def _settled(self, group: list[Change]) -> list[Change]:
-        """Make the changes that are due; the answer is what has to be sent again, as it is taken for now."""
+        """Make the changes that are due; returns those to send again, with the shares as they were found."""
         due = [change for change in group if change.due]
         reasons = self._table.transact(actions(due, self._table.name)) if due else None
         if reasons is None:

@@ -35,7 +35,27 @@ class Covered:
 
 
 def covered(batch: StreamBatch, sequence_numbers: Sequence[str], table: Table) -> Covered:
-    """How much of a delivered batch has a receipt; raises `TransientError` when the table does not answer."""
+    """Coverage of a delivered batch: which of its records have a receipt already.
+
+    Parameters
+    ----------
+    batch
+        The batch, as it was delivered.
+    sequence_numbers
+        Sequence numbers of its records, padded or not.
+    table
+        The ledger's table.
+
+    Returns
+    -------
+    Covered
+        The numbers without a receipt, and the receipts of the others.
+
+    Raises
+    ------
+    TransientError
+        The table does not answer.
+    """
     left = dict.fromkeys(map(padded_sequence_number, sequence_numbers))
     receipts: dict[str, None] = {}
     for pk in _keys(batch):
@@ -74,7 +94,7 @@ def coverage(batch: StreamBatch, sequence_numbers: Iterable[str], table: str) ->
     if (numbers[:1], numbers[-1:], len(numbers)) != ([batch.first], [batch.last], batch.records):
         raise ValueError(f"{batch.uri}: {len(numbers)} sequence numbers were given that are not those of the batch")
     expires = datetime.fromisoformat(batch.until) + _KEPT
-    said: Item = {
+    item: Item = {
         "receipt": {"S": batch.id},
         "numbers": {"B": zlib.compress(" ".join(_steps(numbers)).encode())},
         EXPIRES: {"N": str(int(expires.timestamp()))},
@@ -83,9 +103,9 @@ def coverage(batch: StreamBatch, sequence_numbers: Iterable[str], table: str) ->
         {
             "Put": {
                 "TableName": table,
-                "Item": key(pk, batch.last) | said,
+                "Item": key(pk, batch.last) | item,
                 "ConditionExpression": "attribute_not_exists(pk) OR receipt = :receipt",
-                "ExpressionAttributeValues": {":receipt": said["receipt"]},
+                "ExpressionAttributeValues": {":receipt": item["receipt"]},
             }
         }
         for pk in _keys(batch)

@@ -32,7 +32,22 @@ class UnknownSettingError(MissingSettingError):
 
 
 def optional(environment: Environment, name: str, default: str = "") -> str:
-    """Value of a variable, or the default where it is unset or empty."""
+    """Value of an environment variable that may be absent.
+
+    Parameters
+    ----------
+    environment
+        Where it is looked up; the process's own variables where it is None.
+    name
+        Name of the variable.
+    default
+        Stands for a variable that is unset or empty.
+
+    Returns
+    -------
+    str
+        The value without blanks around it, or the default.
+    """
     variables = os.environ if environment is None else environment
     return variables.get(name, "").strip() or default
 
@@ -48,6 +63,11 @@ def required(environment: Environment, name: str, meaning: str) -> str:
         Name of the variable.
     meaning
         What it must hold, for whoever has to set it.
+
+    Returns
+    -------
+    str
+        Without blanks around it, never empty.
 
     Raises
     ------

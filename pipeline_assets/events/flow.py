@@ -87,7 +87,33 @@ class Flow(Protocol[StoresT_contra]):
         report: bool = True,
         seconds_left: Callable[[], float] | None = None,
     ) -> Receipt | None:
-        """Bring one object version in, as `ObjectFlow.ingest` says."""
+        """Ingest one object version, as `ObjectFlow.ingest` does.
+
+        Parameters
+        ----------
+        version
+            The object version.
+        stores
+            The stores of the flow.
+        redo
+            Whether to work the object through again from its beginning, as a new run.
+        report
+            Whether the receipt has to be shown in Dagster.
+        seconds_left
+            Tells how much time the process has, in seconds; None where nobody counts.
+
+        Returns
+        -------
+        Receipt | None
+            None where the object is no data of the flow and so has no receipt.
+
+        Raises
+        ------
+        TransientError
+            The event is to be delivered again.
+        TimeBudgetReachedError
+            The time is used up; the next delivery goes on where this one stopped.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +191,29 @@ class ObjectFlow(ABC, Generic[StoresT, ReceiptT_co]):
 
     @abstractmethod
     def work(self, version: ObjectVersion, stores: StoresT, attempt: Attempt) -> ReceiptT_co:
-        """Make one attempt at an object version, as `ingest` promises it."""
+        """Make one attempt at an object version.
+
+        Parameters
+        ----------
+        version
+            The object version.
+        stores
+            The stores of the flow.
+        attempt
+            How it is to be worked through, and in what time.
+
+        Returns
+        -------
+        Receipt or None
+            As `ingest` returns it.
+
+        Raises
+        ------
+        TransientError
+            The event is to be delivered again.
+        TimeBudgetReachedError
+            The time is used up; the next delivery goes on where this one stopped.
+        """
 
 
 @dataclass(frozen=True, slots=True)

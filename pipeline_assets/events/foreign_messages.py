@@ -60,8 +60,8 @@ class ForeignMessages:
     def read(self, message_id: str) -> dict[str, Any] | None:
         """A message with its rule and reason, or None when it is not kept."""
         key = self._key(message_id)
-        there = any(found.key == key for found in self._bucket.objects(key))
-        return next(json_lines(self._bucket, key), None) if there else None
+        is_kept = any(found.key == key for found in self._bucket.objects(key))
+        return next(json_lines(self._bucket, key), None) if is_kept else None
 
     def count(self) -> int:
         """How many messages are kept."""

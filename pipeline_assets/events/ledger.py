@@ -207,10 +207,22 @@ class Ledger:
         self._accounts.mend(asset, partition)
 
     def restate(self, asset: str, partition: str, counts: Mapping[str, Counts]) -> None:
-        """Set what sources count in a partition, by the ids of their receipts; nothing, where none is given.
+        """Set what the sources of a partition count; sources that are not part of it are not added.
 
-        For what is made of all of them together, where one changes what became of the rows of another. Their receipts,
-        and the sums of the flow, keep saying what became of the rows when they came.
+        For partitions that are made of all their sources together, where one source changes what became of the rows of
+        another. The receipts and the sums of the flow keep the counts from the arrival of the rows.
+
+        Parameters
+        ----------
+        asset, partition
+            The partition of an asset.
+        counts
+            Rows by outcome, by receipt id; a source without an entry counts nothing.
+
+        Raises
+        ------
+        TransientError
+            The table does not answer.
         """
         self._accounts.restate(asset, partition, counts)
 
@@ -227,8 +239,8 @@ class Ledger:
         """Put the first receipt of a batch with its shares and the records it covers; False where there is one."""
         from pipeline_assets.events.coverage import coverage  # noqa: PLC0415 - for flows of streams only
 
-        there = self.receipt(receipt.id)
-        if there is None:
+        recorded = self.receipt(receipt.id)
+        if recorded is None:
             shares = self._accounts.entries(receipt)
             with_it = actions(shares[:_WITH_RECEIPT], self._table.name)
             with_it += coverage(batch, sequence_numbers, self._table.name)
@@ -236,8 +248,8 @@ class Ledger:
                 if len(shares) > _WITH_RECEIPT:
                     self.reinstate(receipt.id)
                 return True
-            there = self.receipt(receipt.id)
-        if there is None or there.source != batch:
+            recorded = self.receipt(receipt.id)
+        if recorded is None or recorded.source != batch:
             message = f"others have recorded part of the {batch.records} records from {batch.uri} on"
             raise TransientError(message, flow=receipt.flow, object_uri=batch.uri)
         return False
@@ -267,8 +279,8 @@ class Ledger:
             *with_it,
         ]
         if report:
-            told = receipt.revising(earlier) if earlier and _revises(receipt, earlier) else receipt
-            transaction.append({"Put": {"TableName": self._table.name, "Item": pending_item(told)}})
+            reported = receipt.revising(earlier) if earlier and _revises(receipt, earlier) else receipt
+            transaction.append({"Put": {"TableName": self._table.name, "Item": pending_item(reported)}})
         try:
             reasons = self._table.transact(transaction)
         except TransientError as error:

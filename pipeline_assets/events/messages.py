@@ -57,11 +57,35 @@ def work_message(
     queue: EventQueue,
     seconds_left: Callable[[], float],
 ) -> Iterator[Receipt | LeftAlone | Continued | GivenUp | None]:
-    """Ingest every object version a message announces and yield what came of each; in the end the message is done with.
+    """Process one SQS message: ingest every object version that it announces.
 
-    What is no S3 notification is quarantined. When the time is used up after a step forward, a continuation is queued;
-    after too many the message is given up. Any other error, `TransientError` first of all, is raised after all objects
-    were tried and the message's back-off was asked for: the message comes again.
+    What is no S3 notification is quarantined. When the time is used up after some progress, a continuation is queued;
+    after `MOST_CONTINUATIONS` of them the message is dead-lettered.
+
+    Parameters
+    ----------
+    message
+        The message.
+    flow
+        The flow that ingests the objects.
+    stores
+        The stores of the flow.
+    queue
+        The queue that the message came from.
+    seconds_left
+        Tells how much time the process has, in seconds.
+
+    Yields
+    ------
+    Receipt | LeftAlone | Continued | GivenUp | None
+        Outcome of each object, then that of the message where it continues or is dead-lettered; None for an object
+        that is no data of the flow.
+
+    Raises
+    ------
+    Exception
+        The first error of an object, `TransientError` above all, once all objects were tried and the message's
+        back-off was asked for: the message is delivered again.
     """
     versions, faults = object_versions(message.body, flow=flow.name)
     failures: list[Exception] = []
@@ -99,7 +123,7 @@ def _gone_on_with(message: Message, unfinished: TimeBudgetReachedError, queue: E
         return Continued(message.continuation + 1)
     why = f"{unfinished.object_uri} is not through after {MOST_CONTINUATIONS} continuations"
     try:
-        queue.give_up(message.body, why)
+        queue.dead_letter(message.body, why)
     except TransientError:
         queue.back_off(message.receipt_handle, message.receive_count)
         raise

@@ -99,7 +99,17 @@ class JsonLinesQuarantine:
         put_json_lines(self._bucket, f"{self._prefix(version.id, run)}{rows[0].number:012d}.jsonl", documents)
 
     def keep_changes(self, batch: StreamBatch, run: int, changes: Sequence[RejectedChange]) -> None:
-        """Keep the rejected records of a batch of a stream, which block nothing; nothing is written for none."""
+        """Quarantine rejected records of a stream batch; the other records of the batch go on.
+
+        Parameters
+        ----------
+        batch
+            The batch.
+        run
+            Run of the work on it, from 1.
+        changes
+            The rejected records; nothing is written where there is none.
+        """
         if not changes:
             return
         place = _place(batch)

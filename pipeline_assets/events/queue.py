@@ -1,4 +1,4 @@
-"""What may be said to the queue that feeds a function: try this message later, go on with it in a new one."""
+"""SQS queue of a function: claims, back-off of failed messages, continuations, dead letters and announcements."""
 
 from __future__ import annotations
 
@@ -27,14 +27,24 @@ _GRACE_SECONDS = 5
 _BATCH = 10
 #: The message attribute that counts continuations of one event. Whatever sends the event anew begins anew.
 CONTINUATION = "continuation"
-#: The message attribute that says why an event was given up before its receives were used up.
+#: The message attribute that says why an event was dead-lettered before its receives were used up.
 GIVEN_UP = "given_up"
 
 
 def back_off_seconds(receive_count: int) -> int:
-    """How long a message rests after its n-th failed delivery (from 1): 5 s, doubled each time, at most a minute.
+    """Exponential back-off after a failed delivery: 5 s, doubled each time, at most a minute.
 
-    So whatever an outage held up comes again within a minute of its end, however long it was.
+    So after an outage, however long, every message is delivered again within a minute of its end.
+
+    Parameters
+    ----------
+    receive_count
+        Which delivery of the message failed, from 1.
+
+    Returns
+    -------
+    int
+        Seconds until the message is delivered again, 5 to 60.
     """
     doublings = max(0, min(receive_count - 1, 10))
     return min(_LONGEST_BACK_OFF, _SHORTEST_BACK_OFF << doublings)
@@ -48,10 +58,17 @@ class EventQueue:
         self._url = url
 
     def claim(self, receipt_handles: Sequence[str], seconds_left: float) -> None:
-        """Let messages come again soon after the invocation that has them must have ended.
+        """Claim messages for this invocation: set their visibility timeout to its remaining time and a little more.
 
-        Without this, those of an invocation that was killed rest for the queue's visibility timeout, six times as
-        long. A queue that does not answer is passed over: then they do.
+        If the invocation is killed, its messages are delivered again soon, and not only after the visibility timeout of
+        the queue, which is six times as long. A queue that does not answer is ignored: its timeout holds then.
+
+        Parameters
+        ----------
+        receipt_handles
+            Those of the messages.
+        seconds_left
+            Time that the invocation has left, in seconds.
         """
         hidden = math.ceil(seconds_left) + _GRACE_SECONDS
         handles = iter(receipt_handles)
@@ -66,24 +83,36 @@ class EventQueue:
                 )
 
     def back_off(self, receipt_handle: str, receive_count: int) -> None:
-        """Let a failed message come back after its back-off."""
+        """Set the visibility timeout of a failed message to its back-off."""
         self._client.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=back_off_seconds(receive_count)
         )
 
     def send(self, body: str) -> None:
-        """Send a message that was in the queue before once more, as if for the first time."""
+        """Redeliver a message that was in the queue before, as a new one."""
         self._client.send_message(QueueUrl=self._url, MessageBody=body)
 
     def go_on_with(self, body: str, continuation: int) -> None:
-        """Send the same event again as its n-th continuation: going on does not use up the receive limit."""
+        """Send an event's n-th continuation, a new message with the same body: it does not use up the receive limit."""
         number: MessageAttributeValueTypeDef = {"DataType": "Number", "StringValue": str(continuation)}
         self._client.send_message(QueueUrl=self._url, MessageBody=body, MessageAttributes={CONTINUATION: number})
 
-    def give_up(self, body: str, why: str) -> None:
-        """Send an event to the queue's own dead letters at once; raises `TransientError` when they do not take it.
+    def dead_letter(self, body: str, why: str) -> None:
+        """Dead-letter an event at once, without using up its receives.
 
-        A redrive begins anew: no continuation is counted in what is sent.
+        It is sent without a count of continuations, so a redrive counts anew.
+
+        Parameters
+        ----------
+        body
+            Body of the event's message.
+        why
+            Sentence for people, kept as the attribute `GIVEN_UP`.
+
+        Raises
+        ------
+        TransientError
+            The queue of dead letters does not take it.
         """
         reason: MessageAttributeValueTypeDef = {"DataType": "String", "StringValue": why}
         try:
@@ -100,7 +129,18 @@ class EventQueue:
         return f"{self._url.rpartition('/')[0]}/{name}"
 
     def announce(self, versions: Iterable[ObjectVersion]) -> None:
-        """Announce object versions as S3 does, each in a message of its own; raises `TransientError` on failure."""
+        """Announce object versions as S3 does, each in a message of its own.
+
+        Parameters
+        ----------
+        versions
+            The object versions.
+
+        Raises
+        ------
+        TransientError
+            The queue does not take one; those before it are sent.
+        """
         left = iter(versions)
         while batch := list(islice(left, _BATCH)):
             try:

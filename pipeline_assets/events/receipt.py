@@ -99,8 +99,8 @@ class Receipt:
         was = {(part.asset, part.partition): part for part in earlier.partitions}
         now = {(part.asset, part.partition): part for part in self.partitions}
         changed = [part for place, part in (was | now).items() if was.get(place) != now.get(place)]
-        told = changed or [part for part in self.partitions if part.of_arrival]
-        parts = tuple(replace(part, counts=Counts()) for part in told)
+        reported = changed or [part for part in self.partitions if part.of_arrival]
+        parts = tuple(replace(part, counts=Counts()) for part in reported)
         return replace(self, counts=Counts(), partitions=parts, size=0, seconds=0.0, effects={})
 
     @property

@@ -70,7 +70,26 @@ def misshapen(fields: Sequence[str], width: int) -> BrokenRuleError:
 
 
 def rejection(dataset: Dataset, number: int, broken: BrokenRuleError, fields: Sequence[str], day: str) -> Rejection:
-    """The rejection of a record by a rule of its dataset."""
+    """Rejection of a record by a rule of its dataset, with a reason for people.
+
+    Parameters
+    ----------
+    dataset
+        The dataset that has the rule.
+    number
+        Number of the record; the first one after the header is 1.
+    broken
+        The rule that it broke, and the value.
+    fields
+        Fields of the record, which are kept shortened.
+    day
+        Day that the record is about; empty where it could not be read.
+
+    Returns
+    -------
+    Rejection
+        Its reason says where the value is, what was found and what was expected.
+    """
     place = f"row {number}, column {broken.column}" if broken.column else f"row {number}"
     value = broken.value[:_KEPT_CHARACTERS]
     # Bytes that are no UTF-8 are shown as bytes: as letters of another encoding they would look right.

@@ -29,10 +29,21 @@ Announced = tuple[list[ObjectVersion], list[TerminalError]]
 
 
 def object_versions(body: str, *, flow: str) -> Announced:
-    """The object versions a message body announces as created, and what in it is no S3 notification.
+    """Object versions that a message body announces as created.
 
-    S3's own test message announces nothing, and removals are passed over: nothing new is to be read. The errors are of
-    the rule ``foreign_message``.
+    S3's own test message announces nothing, and removals are passed over: nothing new is to be read.
+
+    Parameters
+    ----------
+    body
+        Body of the message, with or without envelopes of SNS and EventBridge.
+    flow
+        Name of the flow, for the errors.
+
+    Returns
+    -------
+    Announced
+        The object versions, and an error of the rule ``foreign_message`` for whatever is no S3 notification.
     """
     try:
         return _announced(body, flow, _ENVELOPES)
@@ -204,7 +215,7 @@ def _shown(value: object) -> str:
 
 
 def _text(value: str) -> str:
-    """Text that can be written as UTF-8; raises ValueError where JSON smuggled in half a character."""
+    """Text that can be written as UTF-8; raises ValueError for a lone surrogate, which JSON lets through."""
     value.encode()
     return value
 

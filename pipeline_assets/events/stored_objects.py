@@ -48,9 +48,9 @@ def stored_versions(
     leave_alone
         Told of what is no data by its name, and so does not come.
 
-    Returns
-    -------
-    iterator of ObjectVersion
+    Yields
+    ------
+    ObjectVersion
         By key, of one key the oldest first.
 
     Raises

@@ -99,7 +99,22 @@ class Table:
             return sum(answer["Count"] for answer in pages)
 
     def add(self, pk: str, sk: str, name: str, amount: int = 1) -> None:
-        """Add to a number of an item."""
+        """Increment a number of an item, which is made where it is missing.
+
+        Parameters
+        ----------
+        pk, sk
+            Key of the item.
+        name
+            The attribute that holds the number.
+        amount
+            What is added.
+
+        Raises
+        ------
+        TransientError
+            The table does not answer.
+        """
         for attempt in retries(BusyError):
             with attempt, transient("add to an item"):
                 self.client.update_item(
@@ -119,7 +134,25 @@ class Table:
         self._write({"DeleteRequest": {"Key": each}} for each in keys)
 
     def transact(self, actions: Sequence[Item]) -> Sequence[Reason] | None:
-        """Do all actions or none; None when they are done, else why each was refused, by a condition at least one."""
+        """Run a transaction: all actions or none.
+
+        Parameters
+        ----------
+        actions
+            At most `TRANSACTION`, as DynamoDB takes them.
+
+        Returns
+        -------
+        Sequence[Reason] | None
+            None when it is done; else a reason for each action, at least one of them a condition that did not hold.
+
+        Raises
+        ------
+        BusyError
+            Other writers keep an item, or the table is throttled, through all retries.
+        TransientError
+            The table does not answer.
+        """
         for attempt in retries(BusyError):
             with attempt:
                 reasons = transact(self.client, actions)

@@ -27,7 +27,20 @@ class TimeBudget:
         self._moved = True
 
     def check(self, flow: str, object_uri: str) -> None:
-        """Raise `TimeBudgetReachedError` when the time is used up."""
+        """Stop the work when its time is used up.
+
+        Parameters
+        ----------
+        flow
+            Name of the flow.
+        object_uri
+            The object that is worked on.
+
+        Raises
+        ------
+        TimeBudgetReachedError
+            Less time is left than the reserve.
+        """
         if self._seconds_left() < self._reserve:
             message = f"the time for {object_uri} is used up"
             raise TimeBudgetReachedError(message, flow=flow, object_uri=object_uri, moved=self._moved)

@@ -9,8 +9,8 @@ what Dagster holds and then plans from that alone:
   event may name;
 - *waiting for its inputs*: a place that Dagster calls stale by versions, until what it is made of is shown, since its
   event names those events;
-- *new dynamic partition*: requested in this tick, told of in a later one, once Dagster has it: a daemon stores the
-  events of a tick before it adds the partitions;
+- *new dynamic partition*: requested in this tick, its event planned in a later one, once Dagster has it: a daemon
+  stores the events of a tick before it adds the partitions;
 - *unknown target* (an asset or partition that Dagster does not have): recorded as an observation, then dropped from
   pending; the ledger keeps the receipt;
 - *early*: a day that has begun by the clock of the writer only; left pending.
@@ -88,7 +88,7 @@ class PartitionEvent:
     of_arrival: bool = False
 
     def add(self, receipt: Receipt, part: PartitionCounts) -> None:
-        """Take in what one receipt says of the place; receipts come oldest first."""
+        """Add the counts of one receipt to the event; receipts come oldest first."""
         self.counts += part.counts
         self.of_arrival = self.of_arrival or part.of_arrival
         self.size += receipt.size
@@ -125,7 +125,7 @@ class Plan:
 
 
 def assets_named(reports: Iterable[PendingReport]) -> list[str]:
-    """The assets that reports name, each once."""
+    """Assets that reports name, each once, sorted."""
     return sorted({part.asset for report in reports for part in report.receipt.partitions})
 
 
@@ -222,7 +222,7 @@ class _Gathering:
 
 
 def _parts_by_place(receipt: Receipt) -> dict[Place, PartitionCounts]:
-    """What a receipt says of each place; one that says nothing at all stands at a place that no Dagster has."""
+    """Counts of a receipt by place; a receipt without partitions is at `NO_ASSET`, which Dagster never has."""
     by_place: dict[Place, PartitionCounts] = {}
     for part in receipt.partitions:
         place = Place(part.asset, part.partition)

@@ -17,7 +17,22 @@ _LISTED = 100
 def receipts_known_now(
     instance: dg.DagsterInstance, anchor: dg.AssetKey, new: Sequence[Sequence[str]] = ()
 ) -> dg.AssetCheckResult:
-    """Whether anything was rejected in the last days; `new` is what is not stored yet."""
+    """Result of the check for unknown targets: whether a report of the last days was rejected.
+
+    Parameters
+    ----------
+    instance
+        Where the observations of earlier rejections are.
+    anchor
+        Anchor asset of the flow, which carries them.
+    new
+        Rejections that are not stored yet: asset, partition, report id and source of each.
+
+    Returns
+    -------
+    dg.AssetCheckResult
+        With the rejections as its metadata.
+    """
     rejected = [*new, *rejected_since(instance, anchor, time.time() - _DAYS * 86_400)]
     return dg.AssetCheckResult(
         passed=not rejected,

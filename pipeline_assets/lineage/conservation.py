@@ -20,7 +20,22 @@ _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_
 def days_of(
     context: dg.AssetCheckExecutionContext, asset: dg.AssetKey, partitions: dg.PartitionsDefinition[str] | None
 ) -> Sequence[str]:
-    """The partitions of the run; of a run without any, all that were ever materialized."""
+    """Partitions that a check has to look at.
+
+    Parameters
+    ----------
+    context
+        The run of the check.
+    asset
+        The asset that is checked.
+    partitions
+        Its partitions; None where it has none.
+
+    Returns
+    -------
+    Sequence[str]
+        Those of the run; of a run without any, all that were ever materialized.
+    """
     tags = context.run.tags
     if _PARTITION in tags:
         return [tags[_PARTITION]]
@@ -32,7 +47,22 @@ def days_of(
 def conservation_check(
     asset: dg.AssetKey, partitions: dg.PartitionsDefinition[str] | None, flow: str
 ) -> dg.AssetChecksDefinition:
-    """The check `conservation` of an asset: for the partitions of the run, and for the whole flow."""
+    """Check `conservation` of an asset: for the partitions of the run, and for the whole flow.
+
+    Parameters
+    ----------
+    asset
+        The asset that is checked.
+    partitions
+        Its partitions; None where it has none.
+    flow
+        Name of the flow whose totals are checked with it.
+
+    Returns
+    -------
+    dg.AssetChecksDefinition
+        Blocking, of the severity ERROR.
+    """
 
     @dg.asset_check(asset=asset, name=CONSERVATION, blocking=True, description=_DESCRIPTION, retry_policy=RETRIES)
     def conservation(context: dg.AssetCheckExecutionContext, ledger: LedgerResource) -> dg.AssetCheckResult:

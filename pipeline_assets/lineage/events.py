@@ -38,7 +38,26 @@ _NONE = "NULL"
 def partition_events(
     events: Sequence[PartitionEvent], ledger: Ledger, flow: str, context: dg.SensorEvaluationContext, tick: TickTime
 ) -> Iterator[AssetEvent]:
-    """What is stored of the receipts; what the time of the tick did not suffice for is planned again by the next."""
+    """Asset events of a tick's planned materializations, with the conservation checks before them.
+
+    Parameters
+    ----------
+    events
+        The planned materializations, one for each place and batch of receipts.
+    ledger
+        Holds the accounts of the partitions.
+    flow
+        Name of the flow whose totals are checked.
+    context
+        The evaluation of the sensor, which knows the asset graph and the instance.
+    tick
+        Time of the tick: what it does not suffice for is left out and planned again by the next.
+
+    Yields
+    ------
+    AssetEvent
+        Checks first, then materializations, upstream before downstream.
+    """
     if not events or not context.repository_def:
         return
     graph = context.repository_def.asset_graph
@@ -81,8 +100,8 @@ def _versions(event: PartitionEvent, made_of: Collection[Place], instance: dg.Da
     for place in made_of:
         key = dg.AssetKey.from_user_string(place.asset)
         record = instance.get_latest_data_version_record(key, partition_key=place.partition)
-        told = record.asset_materialization if record else None
-        version = (told.tags or {}).get(_DATA_VERSION, _NONE) if told else _NONE
+        newest = record.asset_materialization if record else None
+        version = (newest.tags or {}).get(_DATA_VERSION, _NONE) if newest else _NONE
         tags[f"dagster/input_data_version/{place.asset}"] = version
         tags[f"dagster/input_event_pointer/{place.asset}"] = str(record.storage_id) if record else _NONE
     return {**tags, "dagster/code_version": event.code_versions[-1]} if tags else tags
@@ -130,6 +149,15 @@ def rejection_events(
     """Events of unknown targets: the check of the last days and, where a tick has new ones, an observation of them.
 
     The observation is what makes them seen; the ledger keeps the receipts themselves.
+
+    Parameters
+    ----------
+    instance
+        Where the earlier ones are.
+    decided
+        The plan of the tick.
+    anchor
+        Anchor asset of the flow.
 
     Yields
     ------

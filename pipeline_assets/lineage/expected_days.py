@@ -31,11 +31,11 @@ def last_day_check(asset: dg.AssetKey, calendar: Calendar) -> dg.AssetChecksDefi
     )
     def last_day_there(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         day = expected_day(calendar)
-        there = _is_there(context.instance, asset, day)
+        is_there = _is_there(context.instance, asset, day)
         return dg.AssetCheckResult(
-            passed=there,
+            passed=is_there,
             severity=dg.AssetCheckSeverity.WARN,
-            description=_description(day, there=there),
+            description=_description(day, is_there=is_there),
             metadata={_DAY: day.isoformat()},
         )
 
@@ -57,8 +57,8 @@ def expected_day(calendar: Calendar, now: datetime | None = None) -> date:
 def days_watch(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """One look at all assets whose days are expected."""
     changed = list(_changed(context))
-    told = "; ".join(f"{each.asset_key.to_user_string()}: {each.description}" for each in changed)
-    return dg.SensorResult(asset_events=changed, skip_reason=told or "as before")
+    changes = "; ".join(f"{each.asset_key.to_user_string()}: {each.description}" for each in changed)
+    return dg.SensorResult(asset_events=changed, skip_reason=changes or "as before")
 
 
 def _changed(context: dg.SensorEvaluationContext) -> Iterator[dg.AssetCheckEvaluation]:
@@ -67,17 +67,17 @@ def _changed(context: dg.SensorEvaluationContext) -> Iterator[dg.AssetCheckEvalu
     graph, instance = context.repository_def.asset_graph, context.instance
     for key in sorted(key for key in graph.asset_check_keys if key.name == LAST_DAY_THERE):
         day = expected_day(CALENDARS[graph.get(key.asset_key).tags[CALENDAR]])
-        there = _is_there(instance, key.asset_key, day)
+        is_there = _is_there(instance, key.asset_key, day)
         record = instance.get_latest_asset_check_evaluation_record(key)
         shown = record.evaluation if record else None
-        as_before = shown and (shown.passed, shown.metadata[_DAY].value) == (there, day.isoformat())
+        as_before = shown and (shown.passed, shown.metadata[_DAY].value) == (is_there, day.isoformat())
         if not as_before and instance.get_latest_materialization_event(key.asset_key):
             yield dg.AssetCheckEvaluation(
                 asset_key=key.asset_key,
                 check_name=LAST_DAY_THERE,
-                passed=there,
+                passed=is_there,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=_description(day, there=there),
+                description=_description(day, is_there=is_there),
                 metadata={_DAY: dg.MetadataValue.text(day.isoformat())},
             )
 
@@ -87,5 +87,5 @@ def _is_there(instance: dg.DagsterInstance, asset: dg.AssetKey, day: date) -> bo
     return bool(instance.fetch_materializations(wanted, limit=1).records)
 
 
-def _description(day: date, *, there: bool) -> str:
-    return f"{day.isoformat()}, the last day expected, is {'there' if there else 'not there'}"
+def _description(day: date, *, is_there: bool) -> str:
+    return f"{day.isoformat()}, the last day expected, is {'there' if is_there else 'not there'}"

@@ -48,8 +48,8 @@ def foreign_messages_sensor(flows: Sequence[BridgedFlow]) -> dg.SensorDefinition
     def foreign_messages_watch(context: dg.SensorEvaluationContext, quarantine: QuarantineResource) -> dg.SensorResult:
         """One look; raises `TransientError` when the quarantine does not answer, and `MissingSettingError`."""
         changed = [event for flow in flows for event in _changed(context.instance, flow, quarantine)]
-        told = "; ".join(f"{each.asset_key.to_user_string()}: {each.description}" for each in changed)
-        return dg.SensorResult(asset_events=changed, skip_reason=told or "as before")
+        changes = "; ".join(f"{each.asset_key.to_user_string()}: {each.description}" for each in changed)
+        return dg.SensorResult(asset_events=changed, skip_reason=changes or "as before")
 
     return foreign_messages_watch
 

@@ -56,7 +56,26 @@ def made_with(version: str, code_version: str) -> str:
 
 
 def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, refused: int) -> dict[str, int | float]:
-    """What one event did, under the names it carries in Dagster; `size` in bytes, `seconds` time worked."""
+    """Metadata of the work behind one event.
+
+    Parameters
+    ----------
+    counts
+        Rows by outcome.
+    size
+        Bytes of the source objects.
+    seconds
+        Time worked, in seconds.
+    objects
+        How many source objects there were.
+    refused
+        How many of them were refused whole.
+
+    Returns
+    -------
+    dict[str, int | float]
+        The figures by the names that they have in Dagster.
+    """
     rows = {f"rows_{outcome}": rows for outcome, rows in counts.as_dict().items()}
     return {
         **rows,
@@ -127,9 +146,9 @@ class Conservation:
         """The finding with its numbers, for people."""
         if not self.broken:
             return f"received = accepted + quarantined + duplicate + superseded in all {len(self.accounts)} accounts"
-        told = [f"{name}: {_sum_of(counts)}" for name, counts in list(self.broken.items())[:5]]
-        more = f"; and {len(self.broken) - len(told)} more" if len(self.broken) > len(told) else ""
-        return f"rows are lost or counted twice in {'; '.join(told)}{more}"
+        shown = [f"{name}: {_sum_of(counts)}" for name, counts in list(self.broken.items())[:5]]
+        more = f"; and {len(self.broken) - len(shown)} more" if len(self.broken) > len(shown) else ""
+        return f"rows are lost or counted twice in {'; '.join(shown)}{more}"
 
     @property
     def table(self) -> str:

@@ -19,7 +19,24 @@ _PROGRESS_SECONDS = 2.0
 def redo_days(
     context: dg.AssetExecutionContext, flow: CsvFlow[Any, StoresT], asset: str, stores: StoresT
 ) -> dg.MaterializeResult[None]:
-    """Work all partitions of the run through again, each with metadata of its own."""
+    """Reprocess all partitions of the run, each with metadata of its own.
+
+    Parameters
+    ----------
+    context
+        The run, with its partitions.
+    flow
+        The flow that processes their objects.
+    asset
+        Name of the asset, as receipts name it.
+    stores
+        The stores of the flow.
+
+    Returns
+    -------
+    dg.MaterializeResult[None]
+        What Dagster stores of the run.
+    """
     days = context.partition_keys
     worked: list[str] = []
     empty: list[str] = []

@@ -104,7 +104,17 @@ class MetricsResource(EnvironmentResource):
     ledger_table: str = required("The name of the DynamoDB table of receipts, by which a deployment's metrics are told")
 
     def put(self, metric: str, flow: str, value: int) -> None:
-        """Put a number of a flow; raises what the client raises."""
+        """Put a metric of a flow to CloudWatch; what the client raises is passed on.
+
+        Parameters
+        ----------
+        metric
+            Name of the metric.
+        flow
+            The flow, its dimension.
+        value
+            The number.
+        """
         table = self.settings.ledger_table
         _cloudwatch().put_metric_data(
             Namespace=_NAMESPACE,
@@ -124,7 +134,19 @@ class MetricsResource(EnvironmentResource):
         return LedgerSettings.from_environment(self.variables())
 
     def publish(self, metric: str, flow: str, value: int, log: Logger) -> None:
-        """Put a number of a flow; nothing depends on it, so a failure is only a warning."""
+        """Publish a metric of a flow; nothing depends on it, so a failure is only a warning.
+
+        Parameters
+        ----------
+        metric
+            Name of the metric.
+        flow
+            The flow, its dimension.
+        value
+            The number.
+        log
+            Takes the warning.
+        """
         try:
             self.put(metric, flow, value)
         except (BotoCoreError, ClientError) as error:

@@ -63,7 +63,7 @@ def run_tick(
     Parameters
     ----------
     flow
-        The flow whose receipts are told.
+        The flow whose receipts are reported to Dagster.
     context
         The tick, with the instance and the definitions that it runs in.
     ledger
@@ -123,9 +123,9 @@ def _tick_report(flow: str, waiting: int, looked_at: int, cleared: int, decided:
     """What a tick did, as the sensor's page shows it."""
     if not waiting:
         return f"{flow}: nothing waits"
-    told = sum(len(event.report_ids) for event in decided.events)
+    reported = sum(len(event.report_ids) for event in decided.events)
     parts = [f"{flow}: {waiting} waited, {cleared} seen and cleared"]
-    parts += [f"{told} told in {len(decided.events)} events"] if told else []
+    parts += [f"{reported} told in {len(decided.events)} events"] if reported else []
     parts += [f"{len(decided.rejections)} rejected"] if decided.rejections else []
     parts += [f"{len(decided.new)} new partitions requested"] if decided.new else []
     parts += [f"{decided.left} left for later"] if decided.left else []

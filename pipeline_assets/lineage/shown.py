@@ -81,7 +81,22 @@ def rejected_in(record: dg.EventLogRecord) -> list[list[str]]:
 
 
 def rejected_since(instance: dg.DagsterInstance, anchor: dg.AssetKey, since: float) -> list[list[str]]:
-    """What was rejected since a time, each as asset, partition, report id and source object."""
+    """Rejections that were stored since a time.
+
+    Parameters
+    ----------
+    instance
+        Where their observations are.
+    anchor
+        Anchor asset of the flow, which carries them.
+    since
+        Seconds since 1970, UTC.
+
+    Returns
+    -------
+    list[list[str]]
+        Asset, partition, report id and source object of each.
+    """
     records = stored_since(instance.fetch_observations, anchor, since)
     return [entry for record in records for entry in rejected_in(record)]
 

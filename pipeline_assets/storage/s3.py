@@ -109,7 +109,7 @@ class S3Bucket:
                 return  # keys come in order, and others may begin like this one
 
     def head(self, of: str | Version) -> StoredObject | None:
-        """Tell of an object or a version without its content; None when it is not there."""
+        """Head of an object or a version, without its content; None when it does not exist."""
         request = self._naming(of)
         with self._asked("read", request["Key"]):
             try:
@@ -146,7 +146,29 @@ class S3Bucket:
             return Tail(_bare(found["ETag"]), found["Body"].read()) if found else None
 
     def read_range(self, version: Version, begin: int, end: int) -> bytes:
-        """Read the bytes of a version from `begin` up to `end`; raises `GoneError` when it can never be had."""
+        """Read a range of the bytes of a version.
+
+        Parameters
+        ----------
+        version
+            The version.
+        begin, end
+            First byte, from 0, and the one after the last, greater than `begin`.
+
+        Returns
+        -------
+        bytes
+            Fewer than asked for where the object ends before.
+
+        Raises
+        ------
+        GoneError
+            The version is gone for good.
+        WithheldError
+            It can never be had as things are.
+        TransientError
+            S3 does not answer.
+        """
         with self._asked("read", version.key, final=True):
             found = self.client.get_object(**self._naming(version), Range=f"bytes={begin}-{end - 1}")
             content = found["Body"].read()
@@ -159,7 +181,26 @@ class S3Bucket:
             yield from self.client.get_object(**self._naming(version))["Body"].iter_chunks(_CHUNK_BYTES)
 
     def download(self, version: Version, path: Path, between: Callable[[], None] = pass_on) -> None:
-        """Write a version to a file, chunk by chunk, calling `between` after each; raises like `chunks`."""
+        """Download a version to a file, chunk by chunk.
+
+        Parameters
+        ----------
+        version
+            The version.
+        path
+            The file, which is replaced.
+        between
+            Called after each chunk of a few MiB; what it raises ends the download.
+
+        Raises
+        ------
+        GoneError
+            The version is gone for good.
+        WithheldError
+            It can never be had as things are.
+        TransientError
+            S3 does not answer, or the file cannot be written.
+        """
         with self._asked("read", version.key), path.open("wb") as file:
             for chunk in self.chunks(version):
                 file.write(chunk)
@@ -168,14 +209,58 @@ class S3Bucket:
     def put(
         self, key: str, body: bytes | Path, *, content_type: str = "", metadata: Mapping[str, str] | None = None
     ) -> Put:
-        """Put an object, of bytes or of a file, whatever is there."""
+        """Put an object, whatever is under its key.
+
+        Parameters
+        ----------
+        key
+            Key of the object.
+        body
+            Its bytes, or the file that holds them.
+        content_type
+            Its media type; S3's default where it is empty.
+        metadata
+            Its user metadata, by name.
+
+        Returns
+        -------
+        Put
+            Version id and entity tag of what was put.
+
+        Raises
+        ------
+        TransientError
+            S3 does not answer.
+        """
         with self._asked("put", key):
             return self._put(key, body, **_described(content_type, metadata))
 
     def put_if_absent(
         self, key: str, body: bytes | Path, *, content_type: str = "", metadata: Mapping[str, str] | None = None
     ) -> Put | None:
-        """Put an object where there is none; None when there is one."""
+        """Put an object where there is none.
+
+        Parameters
+        ----------
+        key
+            Key of the object.
+        body
+            Its bytes, or the file that holds them.
+        content_type
+            Its media type; S3's default where it is empty.
+        metadata
+            Its user metadata, by name.
+
+        Returns
+        -------
+        Put | None
+            Version id and entity tag of what was put; None where an object is under the key already.
+
+        Raises
+        ------
+        TransientError
+            S3 does not answer.
+        """  # noqa: DOC501 - `_asked` translates the client's error
         for attempt in retries(_BusyError, first=_REST, longest=_LONGEST_REST):
             with attempt, self._asked("put", key):
                 try:
@@ -187,7 +272,27 @@ class S3Bucket:
         return None
 
     def put_if_match(self, key: str, body: bytes | Path, etag: str | None) -> Put | None:
-        """Put an object in place of the one with `etag`, or of none; None when something else is there by now."""
+        """Put an object in place of a known one: compare and swap.
+
+        Parameters
+        ----------
+        key
+            Key of the object.
+        body
+            Its bytes, or the file that holds them.
+        etag
+            Entity tag of the object to replace; None where there must be none.
+
+        Returns
+        -------
+        Put | None
+            Version id and entity tag of what was put; None where the key holds something else by now.
+
+        Raises
+        ------
+        TransientError
+            S3 does not answer.
+        """  # noqa: DOC501 - `_asked` translates the client's error
         condition = {"IfMatch": _quoted(etag)} if etag else {"IfNoneMatch": "*"}
         with self._asked("put", key):
             try:
@@ -281,12 +386,12 @@ def _version(entry: ObjectVersionTypeDef | DeleteMarkerEntryTypeDef) -> ListedVe
 
 
 def _described(content_type: str, metadata: Mapping[str, str] | None) -> dict[str, Any]:
-    said: dict[str, Any] = {"ContentType": content_type} if content_type else {}
-    return {**said, "Metadata": dict(metadata)} if metadata else said
+    described: dict[str, Any] = {"ContentType": content_type} if content_type else {}
+    return {**described, "Metadata": dict(metadata)} if metadata else described
 
 
-def _version_id(told: Mapping[str, object]) -> str:
-    version = str(told.get("VersionId") or _NO_VERSION)
+def _version_id(answer: Mapping[str, object]) -> str:
+    version = str(answer.get("VersionId") or _NO_VERSION)
     return "" if version == _NO_VERSION else version
 
 

@@ -188,7 +188,7 @@ class TestWaiting:
     def test_what_is_given_up_at_once_lies_with_its_reason_in_the_dead_letters(self, cloud: RunningStack) -> None:
         mine = ObjectVersion(cloud.access.bucket("tickets"), "long.csv", "v", "", 1, "2026-11-20T10:00:00.000Z", "")
         sqs, url = cloud.access.sqs, cloud.access.queue("tickets")
-        EventQueue(sqs, url).give_up(notification(mine), "it has no end")
+        EventQueue(sqs, url).dead_letter(notification(mine), "it has no end")
         with pytest.raises(NotThroughError, match="1 of 1 files were dead-lettered"):
             follow(cloud.access, [mine.id], "tickets", tell=lambda _: None, patience=30)
         letters = DeadLetters(sqs, url).look(limit=10)
