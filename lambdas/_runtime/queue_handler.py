@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 
 from pipeline_assets.errors import IngestError
 from pipeline_assets.events.flow import Flow, OpenStores, SettingsT, StoresT
-from pipeline_assets.events.messages import Continued, GivenUp, LeftAlone, Message, work_message
+from pipeline_assets.events.messages import Continued, DeadLettered, LeftAlone, Message, work_message
 from pipeline_assets.events.queue import CONTINUATION, EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.privacy.cards import without_numbers
@@ -126,7 +126,7 @@ def _continuation(record: SQSRecord) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _tell(outcome: Receipt | LeftAlone | Continued | GivenUp | None) -> None:
+def _tell(outcome: Receipt | LeftAlone | Continued | DeadLettered | None) -> None:
     match outcome:
         case LeftAlone(uri):
             logger.info("object left alone: its name is that of no data", extra={"object_uri": without_numbers(uri)})
@@ -134,7 +134,7 @@ def _tell(outcome: Receipt | LeftAlone | Continued | GivenUp | None) -> None:
         case Continued(number):
             logger.info("to be gone on with", extra={"continuation": number})
             metrics.add_metric(name="Continuations", unit=MetricUnit.Count, value=1)
-        case GivenUp(why):
+        case DeadLettered(why):
             logger.error("given up, a dead letter by now", extra={"error": why})
         case Receipt():
             _tell_receipt(outcome)

@@ -44,7 +44,7 @@ class Continued:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
+class DeadLettered:
     """A message that was sent to the dead letters at once, and why."""
 
     why: str
@@ -56,7 +56,7 @@ def work_message(
     stores: StoresT,
     queue: EventQueue,
     seconds_left: Callable[[], float],
-) -> Iterator[Receipt | LeftAlone | Continued | GivenUp | None]:
+) -> Iterator[Receipt | LeftAlone | Continued | DeadLettered | None]:
     """Process one SQS message: ingest every object version that it announces.
 
     What is no S3 notification is quarantined. When the time is used up after some progress, a continuation is queued;
@@ -77,7 +77,7 @@ def work_message(
 
     Yields
     ------
-    Receipt | LeftAlone | Continued | GivenUp | None
+    Receipt | LeftAlone | Continued | DeadLettered | None
         Outcome of each object, then that of the message where it continues or is dead-lettered; None for an object
         that is no data of the flow.
 
@@ -117,7 +117,7 @@ def work_message(
         yield _gone_on_with(message, unfinished, queue)
 
 
-def _gone_on_with(message: Message, unfinished: TimeBudgetReachedError, queue: EventQueue) -> Continued | GivenUp:
+def _gone_on_with(message: Message, unfinished: TimeBudgetReachedError, queue: EventQueue) -> Continued | DeadLettered:
     if message.continuation < MOST_CONTINUATIONS:
         queue.go_on_with(message.body, message.continuation + 1)
         return Continued(message.continuation + 1)
@@ -127,4 +127,4 @@ def _gone_on_with(message: Message, unfinished: TimeBudgetReachedError, queue: E
     except TransientError:
         queue.back_off(message.receipt_handle, message.receive_count)
         raise
-    return GivenUp(why)
+    return DeadLettered(why)

@@ -49,8 +49,8 @@ class Manifest:
     objects
         Its raw objects.
     watermarks
-        By dataset, the greatest `updated_at` that the next incremental load may rely on, as ISO-8601 UTC; the loads of
-        a day or of an inbox file promise none.
+        By dataset, when the load began by the source's clock, as ISO-8601 UTC: the next incremental load starts there,
+        less a lag. The loads of a day or of an inbox file have none.
     newest
         The newest `updated_at` that a table had then, by dataset.
     warnings

@@ -19,7 +19,7 @@ from pipeline_assets.errors import TimeBudgetReachedError, TransientError
 from pipeline_assets.events.messages import (
     MOST_CONTINUATIONS,
     Continued,
-    GivenUp,
+    DeadLettered,
     LeftAlone,
     Message,
     work_message,
@@ -132,7 +132,7 @@ def test_what_does_not_end_is_a_dead_letter_at_once_that_begins_anew_when_redriv
     tell_policy(sqs, {"RedrivePolicy": json.dumps(POLICY)})
     reason = {"given_up": {"DataType": "String", "StringValue": NOT_THROUGH}}
     sqs.add_response("send_message", {}, {"QueueUrl": f"{QUEUE}-dlq", "MessageBody": text, "MessageAttributes": reason})
-    assert work(sqs, Flow(moved), text, continuation) == [GivenUp(NOT_THROUGH)]
+    assert work(sqs, Flow(moved), text, continuation) == [DeadLettered(NOT_THROUGH)]
 
 
 def test_dead_letters_that_cannot_be_reached_let_the_message_come_again(sqs: Stubber) -> None:
