@@ -11,7 +11,7 @@ import polars as pl
 from pipeline_assets.curation.stores import CurationStores
 from pipeline_assets.datasets.spec import Dataset, References
 from pipeline_assets.events.stored_objects import current_versions
-from pipeline_assets.lake.layout import curated_key
+from pipeline_assets.lake.layout import curated_days, curated_key
 from pipeline_assets.storage.bucket import GoneError
 
 _SHOWN = 5
@@ -52,9 +52,8 @@ class Keys:
     def _until(self, name: str, day: str) -> pl.Series:
         """The keys of all days up to a day, those of deleted rows included: what was referred to had been there."""
         key = self._stores.catalog[name].key[0]
-        prefix = curated_key(name, "")[: -len("/part.parquet")]
         series = []
-        for place in (found.key for found in self._stores.curated.objects(prefix)):
+        for place in (found.key for found in self._stores.curated.objects(curated_days(name))):
             if place > curated_key(name, day):
                 break
             if place not in self._read:

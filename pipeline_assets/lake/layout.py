@@ -115,9 +115,14 @@ def raw_prefix(dataset: str, day: str) -> str:
     return f"{dataset}/load={day}/"
 
 
+def curated_days(dataset: str) -> str:
+    """What the keys of a dataset's curated days begin with."""
+    return f"{dataset}/date="
+
+
 def curated_key(dataset: str, day: str) -> str:
     """The key of a day's curated object."""
-    return f"{dataset}/date={day}/part.parquet"
+    return f"{curated_days(dataset)}{day}/part.parquet"
 
 
 def key_snapshot(dataset: str, load_id: str) -> str:
