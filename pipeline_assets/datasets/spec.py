@@ -49,6 +49,8 @@ class Column:
         Its other names in a header, in lower case; where several are there the first of them is meant.
     personal
         What it says of a person.
+    derived_from
+        Columns that it is made of, each as ``table.column``; none where it is as it came.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Column:
     optional: bool = False
     aliases: tuple[str, ...] = ()
     personal: PersonalData = "none"
+    derived_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

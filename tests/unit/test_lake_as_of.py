@@ -187,7 +187,7 @@ def test_a_day_that_is_rewritten_meanwhile_is_not_mixed_with_the_others() -> Non
         lake.days("stores")
         for key, content in _until(lake_of([Put(_DAYS[1], 20, deletes=False, stores=((7, 0),))]), _DAYS[1]):
             bucket.put(key, content)
-        with pytest.raises(RewrittenError, match="date=2026-03-03/part.parquet was rewritten while it was read"):
+        with pytest.raises(RewrittenError, match=r"date=2026-03-03/part\.parquet was rewritten while it was read"):
             lake.table("stores")
 
 

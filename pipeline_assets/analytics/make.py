@@ -1,0 +1,126 @@
+"""A prod set as of a day: worked out of the lake by its models, and published once for what it is made of."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+from pipeline_assets import __version__
+from pipeline_assets.analytics.prod_set import Features, ProdSet
+from pipeline_assets.analytics.publish import (
+    PublishedTable,
+    SetManifest,
+    encode,
+    manifest_key,
+    read_manifest,
+    table_key,
+    version_of,
+    write_table,
+)
+from pipeline_assets.datasets.catalog import Catalog
+from pipeline_assets.errors import TerminalError, TransientError
+from pipeline_assets.events.moments import iso_utc
+from pipeline_assets.lake.as_of import LakeAsOf, RewrittenError, lake_as_of
+from pipeline_assets.storage.bucket import Bucket
+
+#: In each another worker has published, or a day was rewritten: more than this many mean that something is wrong.
+_ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSet:
+    """A prod set as of a day, as it stands now; `anew` says that this work published it."""
+
+    manifest: SetManifest
+    anew: bool
+
+
+def make_set(
+    prod_set: ProdSet, as_of: date, curated: Bucket, catalog: Catalog, target: Bucket, *, anew: bool = False
+) -> PublishedSet:
+    """Work a prod set out as of a day and publish it, unless it was made of the same already.
+
+    Parameters
+    ----------
+    prod_set
+        The set.
+    as_of
+        The day at whose end the lake is read.
+    curated
+        Where the curated days are.
+    catalog
+        The specs of the curated datasets.
+    target
+        The bucket of the set.
+    anew
+        Work it out in any case.
+
+    Returns
+    -------
+    PublishedSet
+        What stands in the bucket.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer, or others publish the day again and again.
+    TerminalError
+        The lake has nothing up to the day, a day of it cannot be read, or a model's rows are not what its spec says.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            with lake_as_of(as_of, curated, catalog) as lake:
+                if published := _publish(prod_set, lake, target, anew=anew):
+                    return published
+        except RewrittenError:
+            continue
+    message = f"{prod_set.name} as of {as_of} was published, or the lake rewritten, {_ATTEMPTS} times by others"
+    raise TransientError(message)
+
+
+def _publish(prod_set: ProdSet, lake: LakeAsOf, target: Bucket, *, anew: bool) -> PublishedSet | None:
+    """Publish the set; None where somebody else published meanwhile."""
+    days = {name: lake.days(name) for name in prod_set.inputs}
+    if not any(days.values()):
+        message = f"the lake has nothing up to {lake.day} of {', '.join(prod_set.inputs)}; load these days first"
+        raise TerminalError(message)
+    made_of = [(name, each.key, each.etag) for name, listed in days.items() for each in listed]
+    specs = [table.fingerprint for table in prod_set.tables]
+    version = version_of(prod_set.name, lake.day.isoformat(), __version__, specs, made_of)
+    standing = read_manifest(target, lake.day)
+    if standing and standing.version == version and not anew:
+        return PublishedSet(standing, anew=False)
+    keys = [*(table_key(table.name, lake.day) for table in prod_set.tables), manifest_key(lake.day)]
+    seen = {key: found.etag if (found := target.head(key)) else None for key in keys}
+    with tempfile.TemporaryDirectory(prefix="cesta-") as folder:
+        written, paths = _write(prod_set, Features(lake), Path(folder))
+        for table, path in paths.items():
+            if not target.put_if_match(key := table_key(table, lake.day), path, seen[key]):
+                return None
+    manifest = SetManifest(
+        prod_set=prod_set.name,
+        as_of=lake.day.isoformat(),
+        version=version,
+        code_version=__version__,
+        inputs={name: len(listed) for name, listed in days.items()},
+        tables=written,
+        made_at=iso_utc(datetime.now(UTC)),
+    )
+    key = manifest_key(lake.day)
+    return PublishedSet(manifest, anew=True) if target.put_if_match(key, encode(manifest), seen[key]) else None
+
+
+def _write(prod_set: ProdSet, features: Features, folder: Path) -> tuple[dict[str, PublishedTable], dict[str, Path]]:
+    """Let the models make all tables before any is put: a set is published whole or not at all."""
+    written: dict[str, PublishedTable] = {}
+    paths: dict[str, Path] = {}
+    for model in prod_set.models:
+        made = model.make(features)
+        for table in model.tables:
+            paths[table.name] = folder / f"{table.name}.parquet"
+            rows = write_table(made[table.name], table, features.lake.connection, paths[table.name])
+            written[table.name] = PublishedTable(rows, made[table.name].note)
+    return written, paths

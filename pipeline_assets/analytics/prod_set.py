@@ -1,0 +1,121 @@
+"""The shape of a prod set: its tables, and the models that make them of the lake as of a day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import narwhals as nw
+
+from pipeline_assets.datasets.catalog import Catalog
+from pipeline_assets.datasets.spec import Dataset
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+
+    from pipeline_assets.lake.as_of import LakeAsOf
+
+#: Rows of a table: an array for each column, or a relation of the connection that the lake is read by.
+Rows: TypeAlias = "Mapping[str, np.ndarray[Any, Any]] | duckdb.DuckDBPyRelation"
+#: Makes a feature, of the lake or of other features: a table that models read.
+Feature: TypeAlias = "Callable[[Features], nw.LazyFrame[duckdb.DuckDBPyRelation]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Rows of one table.
+
+    Parameters
+    ----------
+    rows
+        An array for each column of the table's spec, or a relation with these columns; None where there is none.
+    note
+        What people have to know of them, in whole sentences: why there are none, what was left out.
+    """
+
+    rows: Rows | None
+    note: str = ""
+
+
+class Features:
+    """What the models of one day read: the lake, and features of it that are worked out once.
+
+    Parameters
+    ----------
+    lake
+        The lake as of the day.
+    """
+
+    def __init__(self, lake: LakeAsOf) -> None:
+        self.lake = lake
+        self._made: dict[Feature, duckdb.DuckDBPyRelation] = {}
+
+    @property
+    def as_of(self) -> date:
+        """The day."""
+        return self.lake.day
+
+    def of(self, feature: Feature) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+        """Read a feature; the first time works it out, whichever model asks."""
+        return nw.from_native(self._relation(feature))
+
+    def arrays(self, feature: Feature) -> dict[str, np.ndarray[Any, Any]]:
+        """Read a feature as one array for each column, in the order of the feature's rows."""
+        return self._relation(feature).fetchnumpy()
+
+    def _relation(self, feature: Feature) -> duckdb.DuckDBPyRelation:
+        if feature not in self._made:
+            # Asks for the features that it is made of, which take their names first.
+            relation = feature(self).to_native()
+            name = f"feature_{len(self._made)}"
+            relation.create(name)
+            self._made[feature] = self.lake.connection.table(name)
+        return self._made[feature]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model: one function, and the specs of the tables that it fills.
+
+    Parameters
+    ----------
+    tables
+        Specs of its tables; a column says in `derived_from` what it is made of.
+    make
+        Makes the rows of each of these tables, by their names.
+    """
+
+    tables: tuple[Dataset, ...]
+    make: Callable[[Features], Mapping[str, Made]]
+
+
+@dataclass(frozen=True, slots=True)
+class ProdSet:
+    """One of the sets that people query.
+
+    Parameters
+    ----------
+    name
+        Name of the set, with hyphens; its bucket and its crawler are named after it.
+    title, description, owner
+        What people call it, what is in it, and the team that answers for it.
+    inputs
+        Names of the curated datasets that it is made of.
+    models
+        Its models; each fills tables of its own.
+    """
+
+    name: str
+    title: str
+    description: str
+    owner: str
+    inputs: tuple[str, ...]
+    models: tuple[Model, ...] = field(repr=False)
+
+    @property
+    def tables(self) -> Catalog:
+        """Specs of all its tables, as a catalog of the set's name."""
+        return Catalog(self.name, tuple(table for model in self.models for table in model.tables))
