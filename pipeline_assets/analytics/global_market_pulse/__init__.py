@@ -1,4 +1,4 @@
-"""Global Market Pulse: how regions grow and why, what they buy more or less of than all, and what could be sold there."""
+"""Global Market Pulse: how regions grow and why, what they buy more of than all, and what could be sold there."""
 
 from pipeline_assets.analytics.global_market_pulse import growth, regional_index
 from pipeline_assets.analytics.global_market_pulse.spec import (
@@ -12,7 +12,7 @@ from pipeline_assets.analytics.prod_set import Model, ProdSet
 GLOBAL_MARKET_PULSE = ProdSet(
     name="global-market-pulse",
     title="Global Market Pulse",
-    description="How regions grow by price, volume and mix, what they buy more or less of, and what could be sold there.",
+    description="How regions grow by price, volume and mix, what they buy more of than all, and what could be sold.",
     owner="team:analytics",
     inputs=("orders", "order_lines", "products", "stores"),
     models=(

@@ -7,11 +7,11 @@ period (1) and in the one before (0), Q and S those of a category c, and p = s /
 - volume: the sum over categories of (Q1 - Q0) S0 / Q0; a category that was not sold before brings all its sales;
 - mix: what is left of S1 - S0: other products within the categories, new ones and those that are gone.
 
-Price and volume are rounded to the cent, mix is the exact rest, so the three add up to the difference. Pieces are summed
-within a category only, since those of others may be of another measure. Reference: the price-volume-mix analysis of
-controlling, e.g. Marn and Rosiello 1992. Assumptions: a product's price is its sales by its pieces. Limits: a product of
-which more came back than was sold has no price. Unit of all: the region's currency. The two periods have to lie whole
-within what the lake knows.
+Price and volume are rounded to the cent, mix is the exact rest, so the three add up to the difference. Pieces are
+summed within a category only, since those of others may be of another measure. Reference: the price-volume-mix analysis
+of controlling, e.g. Marn and Rosiello 1992. Assumptions: a product's price is its sales by its pieces. Limits: a
+product of which more came back than was sold has no price; both periods have to lie whole within what the lake knows.
+Unit of all: the region's currency.
 """
 
 from __future__ import annotations
@@ -138,7 +138,9 @@ def _paired(sales: Frame, *within: str) -> Frame:
         period=nw.col("period") - 1,
         **{f"{name}_before": nw.col(name) for name in ("quantity", "amount") if name != "quantity" or within},
     )
-    both = sales.select(*key, *(["quantity"] if within else []), "amount").join(before, on=key, how="full", suffix="_right")
+    both = sales.select(*key, *(["quantity"] if within else []), "amount").join(
+        before, on=key, how="full", suffix="_right"
+    )
     return both.with_columns(nw.coalesce(name, f"{name}_right").alias(name) for name in key).filter(
         nw.col("period") >= 0, nw.col("period") < PERIODS - 1
     )

@@ -85,9 +85,7 @@ def compare_regions(features: Features) -> Mapping[str, Made]:
         if before.sales.sum() > 0 and last.sales.sum() > 0:
             tables["index_scores"].append(_scores(before, last, currency))
     notes = {"index_scores": "The lake knows too little to hold four weeks out."}
-    return {
-        name: Made(_stacked(made), "" if made else notes.get(name, _NOTHING)) for name, made in tables.items()
-    }
+    return {name: Made(_stacked(made), "" if made else notes.get(name, _NOTHING)) for name, made in tables.items()}
 
 
 def cells_of(found: Mapping[str, Floats], currency: str, periods: range) -> Cells:

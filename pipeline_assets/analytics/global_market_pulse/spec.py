@@ -6,7 +6,9 @@ from pipeline_assets.datasets.spec import Column, Dataset
 
 _OWNER = "team:analytics"
 _SOLD = ("order_lines.amount", "order_lines.is_return", "orders.status", "orders.ordered_at")
-_REGION = Column("region", "text", "sales region of the store, `(none)` where it has none", derived_from=("stores.region",))
+_REGION = Column(
+    "region", "text", "sales region of the store, `(none)` where it has none", derived_from=("stores.region",)
+)
 _CATEGORY = Column("category", "text", "product category", derived_from=("products.category",))
 _CURRENCY = Column(
     "currency", "text", "currency of the amounts", unit="ISO 4217", derived_from=("order_lines.currency",)
