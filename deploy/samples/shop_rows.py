@@ -18,7 +18,7 @@ import polars as pl
 
 from deploy.samples.purchases import FIRST_DAY, cut_and_shift, sample_folder
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.types import frame_type
+from pipeline_assets.datasets.frame_types import frame_type
 
 #: Planted in the first customer, the first card payment and the first question: they must turn up nowhere else.
 PLANTED_CARD, PLANTED_CODE, PLANTED_SSN = "4000056655665556", "K9X7QZ", "666-45-6789"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Column, Dataset
 
 _OWNER = "team:analytics"
@@ -84,3 +85,4 @@ INDEX_SCORES = Dataset(
     key=("region", "currency"),
     rules=(),
 )
+TABLES = Catalog("global-market-pulse", (REGIONAL_GROWTH, REGIONAL_INDEX, MARKET_OPPORTUNITIES, INDEX_SCORES))

@@ -1,14 +1,1 @@
 """Retail Copilot: what people ask, what finds nothing, what they ask next, and how long it takes."""
-
-from pipeline_assets.analytics.prod_set import Model, ProdSet
-from pipeline_assets.analytics.retail_copilot import patterns
-from pipeline_assets.analytics.retail_copilot.spec import QUERY_REFORMULATIONS, QUERY_TEMPLATES
-
-RETAIL_COPILOT = ProdSet(
-    name="retail-copilot",
-    title="Retail Copilot",
-    description="Patterns in what people ask: kinds of questions, what finds nothing, what is asked next, and latency.",
-    owner="team:analytics",
-    inputs=("query_log",),
-    models=(Model((QUERY_TEMPLATES, QUERY_REFORMULATIONS), patterns.find_patterns),),
-)

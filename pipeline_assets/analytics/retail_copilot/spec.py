@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Column, Dataset
 
 _OWNER = "team:analytics"
@@ -54,3 +55,4 @@ QUERY_REFORMULATIONS = Dataset(
     key=("template", "next_template"),
     rules=(),
 )
+TABLES = Catalog("retail-copilot", (QUERY_TEMPLATES, QUERY_REFORMULATIONS))
