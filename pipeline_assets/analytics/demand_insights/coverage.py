@@ -1,0 +1,94 @@
+"""Whom the set speaks of: every customer and every order of the lake is in one group, and guests are nobody's.
+
+Definition. An order is a buyer's where a customer bought with it, a guest's where nobody is named, and no sale where it
+was placed or cancelled, is of a time after the day, or has no line that was bought. A customer is a buyer with at least
+one order of the first kind, and counts among the others where all of theirs came to nothing. Assumptions: one id is one
+customer. Limits: who buys as a guest and as a customer is not brought together. Unit: customers, orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import narwhals as nw
+import numpy as np
+
+from pipeline_assets.analytics.features import sold_lines
+from pipeline_assets.analytics.prod_set import Made
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipeline_assets.analytics.prod_set import Features
+
+BUYERS, GUESTS, NO_SALE = "buyers", "guests", "no sale"
+
+
+def orders_by_group(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+    """Every order of the lake, and the group it is in.
+
+    Parameters
+    ----------
+    features
+        The features of the day.
+
+    Returns
+    -------
+    nw.LazyFrame
+        ``order_id``, ``customer_id`` and ``group``.
+    """
+    sold = (
+        features.of(sold_lines).filter(nw.col("quantity") > 0).select("order_id").unique().with_columns(sold=nw.lit(1))
+    )
+    group = (
+        nw.when(nw.col("sold").is_null())
+        .then(nw.lit(NO_SALE))
+        .otherwise(nw.when(nw.col("customer_id").is_null()).then(nw.lit(GUESTS)).otherwise(nw.lit(BUYERS)))
+    )
+    orders = features.lake.table("orders").select("order_id", "customer_id")
+    return orders.join(sold, on="order_id", how="left").select("order_id", "customer_id", group=group)
+
+
+def customers_by_group(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+    """Every customer that the lake knows or an order names, and whether they bought.
+
+    Parameters
+    ----------
+    features
+        The features of the day.
+
+    Returns
+    -------
+    nw.LazyFrame
+        ``customer_id`` and ``buys``, 1 or 0.
+    """
+    named = features.of(orders_by_group).filter(~nw.col("customer_id").is_null())
+    buys = nw.when(nw.col("group") == BUYERS).then(nw.lit(1)).otherwise(nw.lit(0))
+    known = features.lake.table("customers").select("customer_id", buys=nw.lit(0))
+    both = nw.concat([named.select("customer_id", buys=buys), known])
+    return both.group_by("customer_id").agg(buys=nw.col("buys").max())
+
+
+def cover_customers(features: Features) -> Mapping[str, Made]:
+    """Count the customers and orders that the set speaks of, and those that it does not.
+
+    Parameters
+    ----------
+    features
+        The features of the day.
+
+    Returns
+    -------
+    Mapping[str, Made]
+        Table ``customer_coverage``.
+    """
+    group = features.arrays(orders_by_group)["group"].astype(str)
+    buys = features.arrays(customers_by_group)["buys"].astype("int64")
+    customers = {BUYERS: int((buys == 1).sum()), GUESTS: 0, NO_SALE: int((buys == 0).sum())}
+    rows = {
+        "group": np.array(list(customers)),
+        "customers": np.array(list(customers.values())),
+        "orders": np.array([int((group == name).sum()) for name in customers]),
+    }
+    return {"customer_coverage": Made(rows)}
