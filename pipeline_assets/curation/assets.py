@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from pipeline_assets.curation.completion import LOADS_ASSET, complete_loads
+from pipeline_assets.curation.completion import LOADS_ASSET, LOADS_FLOW, complete_loads
 from pipeline_assets.curation.day import DayAccount
 from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, recurate_day
 from pipeline_assets.curation.publish import account_of
@@ -18,7 +18,6 @@ from pipeline_assets.lake.tables import ADDED_COLUMNS
 from pipeline_assets.lineage.asset_keys import curated_key, raw_key
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.metadata import (
-    STALE_BY_VERSION,
     data_version,
     made_with,
     partition_state,
@@ -30,6 +29,8 @@ from pipeline_assets.lineage.partitions import ONE_RUN, load_days
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.retries import RETRIES
+from pipeline_assets.lineage.sentences import counted
+from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
 
 
 class CurationStoresResource(EnvironmentResource):
@@ -68,7 +69,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         kinds={"lambda", "parquet", "s3"},
         owners=[dataset.owner],
         code_version=code_version(dataset),
-        tags={"flow": CURATION_FLOW.name, "layer": "curated", **STALE_BY_VERSION, **EVERY_OPEN_DAY},
+        tags={"flow": CURATION_FLOW.name, "layer": "curated", **EVERY_OPEN_DAY},
         description=f"{dataset.description} What was loaded on a day, judged by the rules, the latest row of each key. "
         "Materializing a day works it out again from its raw objects.",
         metadata={
@@ -154,14 +155,24 @@ def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresReso
     """Look at the loads of the days of the run, and put the markers that are due."""
     with curation_stores.open() as stores:
         for day in context.partition_keys:
-            found = complete_loads(day, stores)
-            rows = [f"| {name.load_id} | {open_load.lacks if open_load else 'whole'} |" for name, open_load in found]
-            metadata = {
-                "loads": len(found),
-                "loads_open": sum(open_load is not None for _, open_load in found),
-                "standing": dg.MetadataValue.md("\n".join(["| load | |", "|---|---|", *rows])),
-            }
-            context.add_asset_metadata(metadata=metadata, partition_key=day)
+            figures = dict(_loads_of_day(stores, day).figures)
+            context.add_asset_metadata(metadata=figures, partition_key=day)
 
 
+def _loads_of_day(stores: CurationStores, day: str) -> StoreSays:
+    """The loads of a day, and what keeps the open ones from their end; one that is whole gets its marker."""
+    found = complete_loads(day, stores)
+    still_open = sum(open_load is not None for _, open_load in found)
+    rows = [f"| {name.load_id} | {open_load.lacks if open_load else 'whole'} |" for name, open_load in found]
+    return StoreSays(
+        {
+            "loads": len(found),
+            "loads_open": still_open,
+            "standing": dg.MetadataValue.md("\n".join(["| load | |", "|---|---|", *rows])),
+        },
+        f"{counted(len(found), 'load')}, {f'{still_open} open' if still_open else 'all whole'}",
+    )
+
+
+LOADS_FIGURES = StoreFigures(LOADS_FLOW, LOADS_ASSET, "curation_stores", _loads_of_day, in_rows=False)
 CURATED = [curated_asset(dataset) for dataset in CATALOG]

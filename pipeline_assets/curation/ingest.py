@@ -273,7 +273,7 @@ def _receipt(
     if of:
         dataset, day = of
         partitions = (
-            PartitionCounts(f"raw/{dataset.name}", day, counts, of_arrival=True),
+            PartitionCounts(f"raw/{dataset.name}", day, counts, as_received=True),
             PartitionCounts(f"curated/{dataset.name}", day, counts),
         )
     return Receipt(

@@ -16,13 +16,20 @@ class PartitionCounts:
 
     `asset` is the asset key joined by slashes (``tickets/landed``), `partition` its key (``2026-11-20``), empty for an
     asset without partitions. `of_arrival` says that it is an account of what arrived: it stays when a newer version of
-    the object arrives, while what the object says of other partitions is replaced.
+    the object arrives, while what the object says of other partitions is replaced. `as_received` says that its rows are
+    as they were received, those among them that are rejected further on.
     """
 
     asset: str
     partition: str
     counts: Counts
     of_arrival: bool = False
+    as_received: bool = False
+
+    @property
+    def holds_every_row(self) -> bool:
+        """Whether its rows are all that were received, and not only those that were accepted."""
+        return self.of_arrival or self.as_received
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,11 @@ class Receipt:
         reported = changed or [part for part in self.partitions if part.of_arrival]
         parts = tuple(replace(part, counts=Counts()) for part in reported)
         return replace(self, counts=Counts(), partitions=parts, size=0, seconds=0.0, effects={})
+
+    @property
+    def restates(self) -> bool:
+        """Whether it reports a revision, and no work on its source."""
+        return bool(self.revision) and not self.size and self.counts == Counts()
 
     @property
     def version(self) -> ObjectVersion:

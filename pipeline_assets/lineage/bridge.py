@@ -73,7 +73,8 @@ class PartitionEvent:
     """One materialization to be stored: what its receipts did to one place, summed.
 
     `size` is in bytes and `seconds` is time worked; both are of whole source objects, so a receipt that touches two
-    partitions counts in both. `of_arrival` says that the place accounts for what arrived, not for what was accepted.
+    partitions counts in both. `as_received` says that the place holds every row received, not only the accepted ones.
+    `restated` counts the sources that were not worked through, and whose rows others changed the outcome of.
     """
 
     place: Place
@@ -81,19 +82,21 @@ class PartitionEvent:
     size: int = 0
     seconds: float = 0.0
     refused: int = 0
+    restated: int = 0
     report_ids: list[str] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     code_versions: list[str] = field(default_factory=list)
     oldest: str = ""
-    of_arrival: bool = False
+    as_received: bool = False
 
     def add(self, receipt: Receipt, part: PartitionCounts) -> None:
         """Add the counts of one receipt to the event; receipts come oldest first."""
         self.counts += part.counts
-        self.of_arrival = self.of_arrival or part.of_arrival
+        self.as_received = self.as_received or part.holds_every_row
         self.size += receipt.size
         self.seconds += receipt.seconds
-        self.refused += bool(receipt.refused)
+        self.refused += bool(receipt.refused) and not receipt.restates
+        self.restated += receipt.restates
         self.report_ids.append(receipt.report_id)
         self.sources.append(receipt.source)
         self.code_versions.append(receipt.code_version)

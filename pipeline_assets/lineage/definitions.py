@@ -12,14 +12,29 @@ from pipeline_assets.lineage.flows import BridgedFlow
 from pipeline_assets.lineage.foreign_messages import foreign_messages_check, foreign_messages_sensor
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
 from pipeline_assets.lineage.sensors import bridge_sensor
+from pipeline_assets.lineage.store_figures import StoreFigures
 
 
-def bridged(flows: Sequence[BridgedFlow]) -> dg.Definitions:
-    """The bridges of some flows, one sensor each, their checks, and the watches over all flows."""
+def bridged(flows: Sequence[BridgedFlow], stores: Sequence[StoreFigures] = ()) -> dg.Definitions:
+    """The bridges of some flows, one sensor each, their checks, and the watches over all flows.
+
+    Parameters
+    ----------
+    flows
+        The flows.
+    stores
+        Figures that only the stores behind some of their assets know.
+
+    Returns
+    -------
+    dg.Definitions
+        With the resources that all of these open.
+    """
+    bridges = [bridge_sensor(flow, [each for each in stores if each.flow == flow.name]) for flow in flows]
     queued = [flow for flow in flows if flow.queue]
     return dg.Definitions(
         asset_checks=[*map(receipts_known_check, flows), *map(foreign_messages_check, queued)],
-        sensors=[*map(bridge_sensor, flows), foreign_messages_sensor(queued), days_watch],
+        sensors=[*bridges, foreign_messages_sensor(queued), days_watch],
         resources={
             "ledger": LedgerResource.of_environment(),
             "quarantine": QuarantineResource.of_environment(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -26,7 +27,9 @@ from pipeline_assets.lineage.metadata import (
     work_figures,
 )
 from pipeline_assets.lineage.places import made_of_in
+from pipeline_assets.lineage.sentences import work_sentence
 from pipeline_assets.lineage.shown import RECEIPTS, REJECTED
+from pipeline_assets.lineage.store_figures import StoreFigures, StoreReader, StoreSays, store_reader
 from pipeline_assets.lineage.tick_time import EVENTS_END, STATES_END, TickTime
 
 AssetEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
@@ -36,7 +39,13 @@ _NONE = "NULL"
 
 
 def partition_events(
-    events: Sequence[PartitionEvent], ledger: Ledger, flow: str, context: dg.SensorEvaluationContext, tick: TickTime
+    events: Sequence[PartitionEvent],
+    ledger: Ledger,
+    flow: str,
+    context: dg.SensorEvaluationContext,
+    tick: TickTime,
+    *,
+    stores: Sequence[StoreFigures] = (),
 ) -> Iterator[AssetEvent]:
     """Asset events of a tick's planned materializations, with the conservation checks before them.
 
@@ -52,6 +61,8 @@ def partition_events(
         The evaluation of the sensor, which knows the asset graph and the instance.
     tick
         Time of the tick: what it does not suffice for is left out and planned again by the next.
+    stores
+        Figures that only the stores behind some assets know.
 
     Yields
     ------
@@ -62,13 +73,15 @@ def partition_events(
         return
     graph = context.repository_def.asset_graph
     flow_now = flow_state(ledger, flow)
-    states = _states(dict.fromkeys(event.place for event in events), ledger, flow_now, tick)
+    places = dict.fromkeys(event.place for event in events)
+    with store_reader(stores, context.resources, context.log) as reader:
+        states = _states(places, ledger, flow_now, tick, reader)
     events = [event for event in events if event.place in states]
     for key in sorted(graph.asset_check_keys):
         mine = [event for event in events if event.place.asset == key.asset_key.to_user_string()]
         if key.name == CONSERVATION and mine:
             accounts = {f"all of {flow}": flow_now.counts, "these receipts": sum((e.counts for e in mine), Counts())}
-            accounts |= {e.place.partition: states[e.place].counts for e in mine if e.place.partition}
+            accounts |= {e.place.partition: states[e.place].held.counts for e in mine if e.place.partition}
             yield _conservation(key, Conservation(accounts))
     order = {key.to_user_string(): place for place, key in enumerate(graph.toposorted_asset_keys)}
     made_of = made_of_in(context.repository_def)
@@ -77,10 +90,24 @@ def partition_events(
         yield _materialization(event, states[event.place], versions)
 
 
-def _states(places: Iterable[Place], ledger: Ledger, flow_now: State, tick: TickTime) -> dict[Place, State]:
+class _State(NamedTuple):
+    """What a place holds by the ledger, and what its store says."""
+
+    held: State
+    store: StoreSays
+    in_rows: bool
+
+
+def _states(
+    places: Iterable[Place], ledger: Ledger, flow_now: State, tick: TickTime, reader: StoreReader
+) -> dict[Place, _State]:
     """The state of each place; partitions of very many objects take long to add up."""
     return {
-        place: partition_state(ledger.account(place.asset, place.partition)) if place.partition else flow_now
+        place: _State(
+            partition_state(ledger.account(place.asset, place.partition)) if place.partition else flow_now,
+            reader.read(place),
+            reader.in_rows(place),
+        )
         for place in tick.while_left(places, STATES_END)
     }
 
@@ -107,20 +134,18 @@ def _versions(event: PartitionEvent, made_of: Collection[Place], instance: dg.Da
     return {**tags, "dagster/code_version": event.code_versions[-1]} if tags else tags
 
 
-def _materialization(event: PartitionEvent, state: State, versions: Mapping[str, str]) -> dg.AssetMaterialization:
-    figures = work_figures(
-        event.counts, size=event.size, seconds=event.seconds, objects=len(event.sources), refused=event.refused
-    )
+def _materialization(event: PartitionEvent, state: _State, versions: Mapping[str, str]) -> dg.AssetMaterialization:
     waited = datetime.now(UTC) - datetime.fromisoformat(event.oldest)
-    version = made_with(state.data_version, event.code_versions[-1]) if versions else state.data_version
+    version = made_with(state.held.data_version, event.code_versions[-1]) if versions else state.held.data_version
     return dg.AssetMaterialization(
         asset_key=dg.AssetKey.from_user_string(event.place.asset),
         partition=event.place.partition or None,
-        description=f"reported by {len(event.report_ids)} receipts",
+        description=state.store.sentence
+        or work_sentence(event.sources, event.counts, refused=event.refused, restated=event.restated),
         metadata={
-            **state_figures(event.place.partition, state, of_arrival=event.of_arrival),
+            **state.store.figures,
+            **(_row_figures(event, state.held) if state.in_rows else {}),
             "data_version": version,
-            **figures,
             "seconds_to_dagster": round(waited.total_seconds(), 3),
             "code_version": ", ".join(sorted(set(event.code_versions))),
             "sources": dg.MetadataValue.md(sources_table(event.sources)),
@@ -128,6 +153,16 @@ def _materialization(event: PartitionEvent, state: State, versions: Mapping[str,
         },
         tags={_DATA_VERSION: version, **versions},
     )
+
+
+def _row_figures(event: PartitionEvent, held: State) -> dict[str, int | float | str]:
+    """What a place holds now, and what was done."""
+    return {
+        **state_figures(event.place.partition, held, as_received=event.as_received),
+        **work_figures(
+            event.counts, size=event.size, seconds=event.seconds, objects=len(event.sources), refused=event.refused
+        ),
+    }
 
 
 def _conservation(key: dg.AssetCheckKey, found: Conservation) -> dg.AssetCheckEvaluation:

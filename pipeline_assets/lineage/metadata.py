@@ -14,9 +14,6 @@ from pipeline_assets.events.sources import Source, StreamBatch
 
 #: The most source objects, or accounts, that one event lists; their total number is always told.
 LISTED = 20
-#: The tag of assets whose partitions Dagster calls stale by the versions of their code and of what they are made of,
-#: which the bridge then tells it.
-STALE_BY_VERSION = {"stale": "by_version"}
 _VERSION_DIGITS = 16
 
 
@@ -79,6 +76,7 @@ def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, ref
     rows = {f"rows_{outcome}": rows for outcome, rows in counts.as_dict().items()}
     return {
         **rows,
+        "rows_rejected_share": rejected_share(counts),
         "source_bytes": size,
         "work_seconds": round(seconds, 3),
         "objects": objects,
@@ -86,7 +84,12 @@ def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, ref
     }
 
 
-def state_figures(partition: str, state: State, *, of_arrival: bool = False) -> dict[str, int | str]:
+def rejected_share(counts: Counts) -> float:
+    """The share of the received rows that is quarantined, from 0 to 1; 0 where there is no row."""
+    return round(counts.quarantined / counts.received, 6) if counts.received else 0.0
+
+
+def state_figures(partition: str, state: State, *, as_received: bool = False) -> dict[str, int | float | str]:
     """Metadata of what a place holds now.
 
     Parameters
@@ -95,17 +98,16 @@ def state_figures(partition: str, state: State, *, of_arrival: bool = False) -> 
         Key of the partition; empty for a place without partitions.
     state
         What the place holds, by the ledger.
-    of_arrival
-        Whether the place accounts for what arrived, so that its rows are all that were received; elsewhere they are
-        those that were accepted.
+    as_received
+        Whether its rows are all that were received; elsewhere they are those that were accepted.
 
     Returns
     -------
-    dict[str, int | str]
+    dict[str, int | float | str]
         By the names that Dagster shows. Without a partition there is no row count: what a whole flow accepted is not
         what is left of it.
     """
-    rows = state.counts.received if of_arrival else state.counts.accepted
+    rows = state.counts.received if as_received else state.counts.accepted
     return {
         **({"dagster/partition_row_count": rows} if partition else {}),
         "state_objects": state.objects,

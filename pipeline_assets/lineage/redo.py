@@ -56,7 +56,7 @@ def redo_days(
             redo,
             progress=now_and_then(context.log.info),
         )
-        context.add_asset_metadata(metadata=_metadata(day, done, of_arrival=asset == flow.landed), partition_key=day)
+        context.add_asset_metadata(metadata=_metadata(day, done, as_received=asset == flow.landed), partition_key=day)
         worked += [receipt.id for receipt in done.receipts]
         if not done.receipts:
             empty.append(day)
@@ -71,11 +71,11 @@ def redo_days(
     return dg.MaterializeResult(data_version=dg.DataVersion(data_version(worked)))
 
 
-def _metadata(day: str, done: PartitionReload, *, of_arrival: bool) -> dict[str, dg.MetadataValue | int | float | str]:
+def _metadata(day: str, done: PartitionReload, *, as_received: bool) -> dict[str, dg.MetadataValue | int | float | str]:
     sources = [receipt.source for receipt in done.receipts]
     refused = sum(bool(receipt.refused) for receipt in done.receipts)
     return {
-        **state_figures(day, partition_state(done.state), of_arrival=of_arrival),
+        **state_figures(day, partition_state(done.state), as_received=as_received),
         **work_figures(done.counts, size=done.size, seconds=done.seconds, objects=len(sources), refused=refused),
         "code_version": __version__,
         "result": _said(done),

@@ -313,8 +313,11 @@ def test_the_sensor_opens_its_own_ledger_and_is_one_per_flow(
     monkeypatch.setattr(LedgerResource, "open", lambda _: ledger)
     told: dict[str, Sequence[str]] = {}
     for name in ("files_bridge", "indexes_bridge"):
-        with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
-            result = defs.resolve_sensor_def(name)(context, ledger=LedgerResource(ledger_table="t"), metrics=METRICS)
+        resources = {"ledger": LedgerResource(ledger_table="t"), "metrics": METRICS}
+        with dg.build_sensor_context(
+            instance=instance, repository_def=defs.get_repository_def(), resources=resources
+        ) as context:
+            result = defs.resolve_sensor_def(name)(context)
             assert isinstance(result, dg.SensorResult)
             told[name] = materialized(result)
     assert told == {"files_bridge": [YESTERDAY], "indexes_bridge": []}
