@@ -8,10 +8,10 @@ Items, by partition key and sort key:
 - ``totals#<flow>`` / ``<digit>``: running sums, in sixteen items so that parallel writers seldom meet;
 - the items of `Accounts`, of `Problems` and, for batches of streams, of `pipeline_assets.events.coverage`.
 
-A receipt, its place among those of its flow, its pending item, its open problem and its share of the sums are written in
-one transaction, if absent: a second delivery of an event finds the receipt there and only raises `deliveries`. What an object version
-is in its partitions is put before it, which says the same however often it is put; what a batch of a stream is goes
-with its receipt, since the next delivery may be cut otherwise.
+A receipt, its place among those of its flow, its pending item, its open problem and its share of the sums are written
+in one transaction, if absent: a second delivery of an event finds the receipt there and only raises `deliveries`. What
+an object version is in its partitions is put before it, which says the same however often it is put; what a batch of a
+stream is goes with its receipt, since the next delivery may be cut otherwise.
 """
 
 from __future__ import annotations
@@ -172,9 +172,9 @@ class Ledger:
     def is_open(self, problem: Problem) -> bool:
         """Look whether a problem is open still; one that was settled, by whoever died over it, is taken out."""
         receipt = self.receipt(problem.receipt.id)
-        if receipt and not self._is_replaced(receipt):
-            if receipt.edition == problem.receipt.edition or (problem.rejected and has_problem(receipt)):
-                return True
+        stands = receipt is not None and not self._is_replaced(receipt)
+        if receipt and stands and (receipt.edition == problem.receipt.edition or has_problem(receipt)):
+            return True
         self.problems.settle(problem)
         return False
 
