@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline_assets import __version__
+from pipeline_assets.curation.mended import settle_exported_again
 from pipeline_assets.curation.quarantine import LakeQuarantine
 from pipeline_assets.curation.stores import CATALOG, CurationStores
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.problems import share_rejected
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
@@ -105,6 +107,7 @@ def complete_load(name: LoadName, stores: CurationStores) -> OpenLoad | None:
     if held:
         return OpenLoad(name, held=held)
     stores.curated.put_if_match(name.key, _marker(manifest, counts, stores.catalog).encode(), None)
+    settle_exported_again(manifest, stores)
     _record_load(name, stores)
     return None
 
@@ -251,7 +254,7 @@ def _gate(
         counts[loaded.dataset] = counts.get(loaded.dataset, Counts()) + found
     for name, rows in counts.items():
         most = catalog[name].most_rejected if name in catalog else 0.0
-        if rows.quarantined > most * rows.received:
+        if share_rejected(rows) > most:
             held.append(
                 f"{rows.quarantined} of {rows.received} rows of {name} were rejected; expected at most {most:.0%}"
             )
