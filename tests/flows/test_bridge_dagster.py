@@ -255,8 +255,12 @@ def context(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Sens
 
 def a_tick(context: dg.SensorEvaluationContext, flow: str = "tickets") -> dg.SensorResult:
     # As a daemon does it: what the environment says of a resource is looked up for each tick.
-    with dg.build_sensor_context(instance=context.instance, repository_def=context.repository_def) as ticking:
-        result = defs.resolve_sensor_def(f"{flow}_bridge")(ticking)
+    bridge = defs.resolve_sensor_def(f"{flow}_bridge")
+    resources = {name: (defs.resources or {})[name] for name in bridge.required_resource_keys}
+    with dg.build_sensor_context(
+        instance=context.instance, repository_def=context.repository_def, resources=resources
+    ) as ticking:
+        result = bridge(ticking)
     assert isinstance(result, dg.SensorResult)
     return result
 
