@@ -9,6 +9,7 @@ what Dagster holds and then plans from that alone:
   event may name;
 - *waiting for its inputs*: a place that Dagster calls stale by versions, until what it is made of is shown, since its
   event names those events;
+- *held*: a place that somebody else tells, as a run of Dagster that works it does, or whose inputs another flow tells;
 - *new dynamic partition*: requested in this tick, its event planned in a later one, once Dagster has it: a daemon
   stores the events of a tick before it adds the partitions;
 - *unknown target* (an asset or partition that Dagster does not have): recorded as an observation, then dropped from
@@ -135,6 +136,7 @@ def plan(
     standing: Callable[[Place], Standing],
     *,
     made_of: Callable[[Place], Collection[Place]] = lambda _: (),
+    held: Callable[[Place], bool] = lambda _: False,
     max_events: int = EVENTS_PER_TICK,
     receipts_per_event: int = RECEIPTS_PER_EVENT,
 ) -> Plan:
@@ -150,6 +152,8 @@ def plan(
         Whether Dagster has a place.
     made_of
         The places that have to be shown before a place is.
+    held
+        Whether a place waits for others to tell it, or what it is made of.
     max_events
         The most events of the tick, above zero.
     receipts_per_event
@@ -161,7 +165,7 @@ def plan(
         What to clear, to store and to request, and how much is left for later.
     """
     seen: list[PendingReport] = []
-    made_of = cache(made_of)
+    made_of, held = cache(made_of), cache(held)
     gathered = _Gathering(cache(standing), max_events, receipts_per_event)
     for report in reports:
         missing = {
@@ -172,7 +176,7 @@ def plan(
         if not missing:
             seen.append(report)
         for place, part in missing.items():
-            if missing.keys() & set(made_of(place)):
+            if held(place) or missing.keys() & set(made_of(place)):
                 gathered.left += 1
             else:
                 gathered.add(report.receipt, place, part)

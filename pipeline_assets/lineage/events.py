@@ -6,7 +6,9 @@ A materialization is what makes a receipt seen, so what is told beside it has to
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
 
 import dagster as dg
 
@@ -73,8 +75,7 @@ def partition_events(
     order = {key.to_user_string(): place for place, key in enumerate(graph.toposorted_asset_keys)}
     made_of = made_of_in(context.repository_def)
     for event in tick.while_left(sorted(events, key=lambda event: order[event.place.asset]), EVENTS_END):
-        versions = _versions(event, made_of(event.place), context.instance)
-        yield _materialization(event, states[event.place], versions)
+        yield materialization(event, states[event.place], made_of(event.place), context.instance)
 
 
 def _states(places: Iterable[Place], ledger: Ledger, flow_now: State, tick: TickTime) -> dict[Place, State]:
@@ -107,16 +108,47 @@ def _versions(event: PartitionEvent, made_of: Collection[Place], instance: dg.Da
     return {**tags, "dagster/code_version": event.code_versions[-1]} if tags else tags
 
 
-def _materialization(event: PartitionEvent, state: State, versions: Mapping[str, str]) -> dg.AssetMaterialization:
+def materialization(
+    event: PartitionEvent,
+    state: State,
+    made_of: Collection[Place],
+    instance: dg.DagsterInstance,
+    *,
+    description: str = "",
+    further: Mapping[str, dg.MetadataValue[Any] | int | float | str] = MappingProxyType({}),
+) -> dg.AssetMaterialization:
+    """The materialization of a place, the same whether the bridge tells it or a run does.
+
+    Parameters
+    ----------
+    event
+        What was done; with at least one code version.
+    state
+        What the place holds now.
+    made_of
+        Places that it is made of, where Dagster tells by versions whether it is stale.
+    instance
+        Where their newest events are.
+    description
+        What was done, for people; made of the event by default.
+    further
+        More metadata.
+
+    Returns
+    -------
+    dg.AssetMaterialization
+        With the data version of the place, and the ids of the reports that it tells of.
+    """
+    versions = _versions(event, made_of, instance)
     figures = work_figures(
         event.counts, size=event.size, seconds=event.seconds, objects=len(event.sources), refused=event.refused
     )
-    waited = datetime.now(UTC) - datetime.fromisoformat(event.oldest)
+    waited = datetime.now(UTC) - datetime.fromisoformat(event.oldest) if event.oldest else timedelta()
     version = made_with(state.data_version, event.code_versions[-1]) if versions else state.data_version
     return dg.AssetMaterialization(
         asset_key=dg.AssetKey.from_user_string(event.place.asset),
         partition=event.place.partition or None,
-        description=f"reported by {len(event.report_ids)} receipts",
+        description=description or f"reported by {len(event.report_ids)} receipts",
         metadata={
             **state_figures(event.place.partition, state, of_arrival=event.of_arrival),
             "data_version": version,
@@ -125,6 +157,7 @@ def _materialization(event: PartitionEvent, state: State, versions: Mapping[str,
             "code_version": ", ".join(sorted(set(event.code_versions))),
             "sources": dg.MetadataValue.md(sources_table(event.sources)),
             RECEIPTS: dg.MetadataValue.json(event.report_ids),
+            **further,
         },
         tags={_DATA_VERSION: version, **versions},
     )

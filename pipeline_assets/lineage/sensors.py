@@ -14,6 +14,7 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.lineage.bridge import Plan, plan
 from pipeline_assets.lineage.events import partition_events, rejection_events
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
+from pipeline_assets.lineage.held import held_places
 from pipeline_assets.lineage.places import made_of_in, requests_for, standing_in
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
 from pipeline_assets.lineage.shown import look_up
@@ -92,9 +93,11 @@ def run_tick(
         message = "the receipts bridge needs the definitions it runs in, to know which assets there are"
         raise dg.DagsterInvariantViolationError(message)
     reports = list(tick.while_left(ledger.each_pending(flow.name, limit=_WAITING_LIMIT), READING_ENDS))
+    # In this order: what a run has told, that ended since the receipts were read, the look-up finds.
+    held = held_places(reports, ledger, context.instance, repository, tick)
     looked = look_up(context.instance, reports, anchor_of(flow), tick)
     standing = standing_in(repository, context.instance)
-    decided = plan(looked.reports, looked.shown, standing, made_of=made_of_in(repository))
+    decided = plan(looked.reports, looked.shown, standing, made_of=made_of_in(repository), held=held)
     cleared = 0
     for first in tick.while_left(range(0, len(decided.seen), _CLEARED_AT_ONCE), CLEARING_ENDS):
         seen = decided.seen[first : first + _CLEARED_AT_ONCE]

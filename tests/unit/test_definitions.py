@@ -301,13 +301,16 @@ def test_a_range_of_days_is_one_run_and_each_day_tells_its_own_numbers(
     }
     assert sorted(told) == DAYS
     first, second, empty = (told[day].metadata for day in DAYS)
+    versions = {day: (told[day].tags or {})["dagster/data_version"] for day in DAYS}
+    assert versions == {day: told[day].metadata["data_version"].value for day in DAYS}
+    assert len(set(versions.values())) == 3
     assert (first["rows_received"].value, first["rows_accepted"].value) == (10, 7)
     assert first["dagster/partition_row_count"].value == (20 if key == LANDED else 14)
     assert (first["objects_refused"].value, second["objects_refused"].value) == (0, 1)
     assert f"inbox/{DAYS[0]}.csv" in str(first["sources"].value)
     assert first["data_version"].value != second["data_version"].value
     assert (empty["rows_received"].value, empty["objects"].value) == (0, 0)
-    assert empty["result"].value == "no file is known for this day: nothing to do"
+    assert told[DAYS[2]].description == "no file is known for this day: nothing to do"
     [check] = [found for found in result.get_asset_check_evaluations() if found.check_name == CONSERVATION]
     assert check.passed
     assert check.metadata["partitions"].value == 3
