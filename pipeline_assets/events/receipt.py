@@ -130,3 +130,8 @@ class Receipt:
     def unpacked(cls, packed: bytes) -> Receipt:
         """The inverse of `packed`; raises ValueError for anything else."""
         return from_json(zlib.decompress(packed), cls)
+
+
+def receipt_id_of(report_id: str) -> str:
+    """The id of the receipt that a report is of."""
+    return report_id.partition(".")[0]

@@ -9,6 +9,7 @@ what Dagster holds and then plans from that alone:
   event may name;
 - *waiting for its inputs*: a place that Dagster calls stale by versions, until what it is made of is shown, since its
   event names those events;
+- *held*: a place that somebody else tells, as a run of Dagster that works it does, or whose inputs another flow tells;
 - *new dynamic partition*: requested in this tick, its event planned in a later one, once Dagster has it: a daemon
   stores the events of a tick before it adds the partitions;
 - *unknown target* (an asset or partition that Dagster does not have): recorded as an observation, then dropped from
@@ -86,6 +87,8 @@ class PartitionEvent:
     report_ids: list[str] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     code_versions: list[str] = field(default_factory=list)
+    #: Receipts with rejected rows of the place, or of refused sources.
+    rejecting: list[Receipt] = field(default_factory=list)
     oldest: str = ""
     as_received: bool = False
 
@@ -97,6 +100,8 @@ class PartitionEvent:
         self.seconds += receipt.seconds
         self.refused += bool(receipt.refused) and not receipt.restates
         self.restated += receipt.restates
+        if (receipt.refused and not receipt.restates) or part.counts.quarantined:
+            self.rejecting.append(receipt)
         self.report_ids.append(receipt.report_id)
         self.sources.append(receipt.source)
         self.code_versions.append(receipt.code_version)
@@ -138,6 +143,7 @@ def plan(
     standing: Callable[[Place], Standing],
     *,
     made_of: Callable[[Place], Collection[Place]] = lambda _: (),
+    held: Callable[[Place], bool] = lambda _: False,
     max_events: int = EVENTS_PER_TICK,
     receipts_per_event: int = RECEIPTS_PER_EVENT,
 ) -> Plan:
@@ -153,6 +159,8 @@ def plan(
         Whether Dagster has a place.
     made_of
         The places that have to be shown before a place is.
+    held
+        Whether a place waits for others to tell it, or what it is made of.
     max_events
         The most events of the tick, above zero.
     receipts_per_event
@@ -164,7 +172,7 @@ def plan(
         What to clear, to store and to request, and how much is left for later.
     """
     seen: list[PendingReport] = []
-    made_of = cache(made_of)
+    made_of, held = cache(made_of), cache(held)
     gathered = _Gathering(cache(standing), max_events, receipts_per_event)
     for report in reports:
         missing = {
@@ -175,7 +183,7 @@ def plan(
         if not missing:
             seen.append(report)
         for place, part in missing.items():
-            if missing.keys() & set(made_of(place)):
+            if held(place) or missing.keys() & set(made_of(place)):
                 gathered.left += 1
             else:
                 gathered.add(report.receipt, place, part)

@@ -3,7 +3,7 @@
 Materializing a day of either works the files behind it through again, by the very function that a Lambda calls.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -13,8 +13,9 @@ from pipeline_assets.csv_files.ingest import CsvFlow, StoresT
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.conservation import conservation_check
 from pipeline_assets.lineage.partitions import ONE_RUN, days_since
-from pipeline_assets.lineage.redo import redo_days
+from pipeline_assets.lineage.redo import Drawing, redo_days
 from pipeline_assets.lineage.retries import RETRIES
+from pipeline_assets.lineage.run_days import NOTHING, DayEvent
 
 
 class FileAssets(NamedTuple):
@@ -34,7 +35,7 @@ def landed_and_accepted(
     description: str,
     first_day: str,
     tags: dict[str, str] | None = None,
-    afterwards: Callable[[dg.AssetExecutionContext, StoresT], None] = lambda *_: None,
+    drawing: Drawing[StoresT] = lambda *_: {},
 ) -> FileAssets:
     """The assets of a flow of files.
 
@@ -54,8 +55,8 @@ def landed_and_accepted(
         The first day of either asset, ``YYYY-MM-DD``.
     tags
         Tags of both assets beside their flow and layer.
-    afterwards
-        What is done with the stores once the days of a run of the accepted asset are worked through again.
+    drawing
+        More metadata of a day of the accepted asset that was worked through again.
 
     Returns
     -------
@@ -71,6 +72,7 @@ def landed_and_accepted(
     @dg.asset(
         key=landed_key,
         partitions_def=arrival_days,
+        dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
         retry_policy=RETRIES,
         required_resource_keys={stores},
@@ -83,9 +85,9 @@ def landed_and_accepted(
         f"here. Materializing a day works its files through again, which leaves the same {target}.",
         metadata={"dagster/column_schema": schema, "rules": rules_table(dataset)},
     )
-    def landed(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def landed(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
         with getattr(context.resources, stores).open() as opened:
-            return redo_days(context, flow, flow.landed, opened)
+            yield from redo_days(context, flow, flow.landed, opened)
 
     @dg.asset(
         key=accepted_key,
@@ -93,6 +95,7 @@ def landed_and_accepted(
         # in docs/adr/0003-receipts-bridge.md.
         deps=[dg.AssetDep(landed_key, partition_mapping=dg.AllPartitionMapping())],
         partitions_def=own_days,
+        dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
         retry_policy=RETRIES,
         required_resource_keys={stores},
@@ -104,11 +107,9 @@ def landed_and_accepted(
         description=description,
         metadata={"dagster/column_schema": schema, **lineage_of(dataset.columns, landed_key)},
     )
-    def accepted(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def accepted(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
         with getattr(context.resources, stores).open() as opened:
-            result = redo_days(context, flow, flow.name, opened)
-            afterwards(context, opened)
-        return result
+            yield from redo_days(context, flow, flow.name, opened, drawing)
 
     checks = [
         conservation_check(landed_key, arrival_days, flow.name),

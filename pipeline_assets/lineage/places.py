@@ -80,10 +80,12 @@ def made_of_in(repository: dg.RepositoryDefinition) -> Callable[[Place], Collect
         node = graph.get(key) if graph.has(key) else None
         if node is None or node.code_version is None or node.partitions_def is None:
             return ()
-        mappings = [graph.get_partition_mapping(key, parent) for parent in sorted(node.parent_keys)]
-        alike = all(graph.get(parent).partitions_def == node.partitions_def for parent in node.parent_keys)
+        # Nobody tells of external assets, so nothing waits until they are shown.
+        made = sorted(node.parent_keys - graph.external_asset_keys)
+        alike = all(graph.get(parent).partitions_def == node.partitions_def for parent in made)
+        mappings = (graph.get_partition_mapping(key, parent) for parent in made)
         if not alike or any(isinstance(mapping, dg.AllPartitionMapping) for mapping in mappings):
             return ()
-        return [parent.to_user_string() for parent in sorted(node.parent_keys)]
+        return [parent.to_user_string() for parent in made]
 
     return lambda place: [Place(parent, place.partition) for parent in parents(place.asset)]

@@ -12,11 +12,13 @@ from typing import Final
 import dagster as dg
 
 from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.lineage.bridge import Place, Plan, plan
 from pipeline_assets.lineage.events import partition_events, rejection_events
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
+from pipeline_assets.lineage.held import held_places
 from pipeline_assets.lineage.places import made_of_in, requests_for, standing_in
-from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
+from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
 from pipeline_assets.lineage.shown import look_up
 from pipeline_assets.lineage.store_figures import StoreFigures
 from pipeline_assets.lineage.tick_time import CLEARING_ENDS, READING_ENDS, TickTime
@@ -44,12 +46,15 @@ def bridge_sensor(flow: BridgedFlow, stores: Sequence[StoreFigures] = ()) -> dg.
         # The daemon's loop takes five seconds; a greater number here would now and then miss a beat.
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        required_resource_keys={"ledger", "metrics", *(figures.resource for figures in stores)},
+        required_resource_keys={"ledger", "metrics", "quarantine", *(figures.resource for figures in stores)},
     )
     def bridge(context: dg.SensorEvaluationContext, **_: object) -> dg.SensorResult:
         # Dagster names the resources as well where a sensor is called by hand, and only there.
         ledger: LedgerResource = context.resources.ledger
-        return run_tick(flow, context, ledger.open(), context.resources.metrics, stores=stores)
+        quarantine: QuarantineResource = context.resources.quarantine
+        return run_tick(
+            flow, context, ledger.open(), context.resources.metrics, stores=stores, quarantine=quarantine.of_flow(flow)
+        )
 
     return bridge
 
@@ -62,6 +67,7 @@ def run_tick(
     tick: TickTime | None = None,
     *,
     stores: Sequence[StoreFigures] = (),
+    quarantine: Quarantine | None = None,
 ) -> dg.SensorResult:
     """Clear the receipts that Dagster shows already, and make the events of those that it does not.
 
@@ -79,6 +85,8 @@ def run_tick(
         The time of the tick; begins now by default.
     stores
         Figures that only the stores behind some assets know.
+    quarantine
+        Where the flow keeps what it rejects; without it events name no rules.
 
     Returns
     -------
@@ -99,9 +107,11 @@ def run_tick(
         message = "the receipts bridge needs the definitions it runs in, to know which assets there are"
         raise dg.DagsterInvariantViolationError(message)
     reports = list(tick.while_left(ledger.each_pending(flow.name, limit=_WAITING_LIMIT), READING_ENDS))
+    # In this order: what a run has told, that ended since the receipts were read, the look-up finds.
+    held = held_places(reports, ledger, context.instance, repository, tick)
     looked = look_up(context.instance, reports, anchor_of(flow), tick)
     standing = standing_in(repository, context.instance)
-    decided = plan(looked.reports, looked.shown, standing, made_of=made_of_in(repository))
+    decided = plan(looked.reports, looked.shown, standing, made_of=made_of_in(repository), held=held)
     cleared = 0
     for first in tick.while_left(range(0, len(decided.seen), _CLEARED_AT_ONCE), CLEARING_ENDS):
         seen = decided.seen[first : first + _CLEARED_AT_ONCE]
@@ -109,7 +119,7 @@ def run_tick(
         cleared += len(seen)
     events = [
         *rejection_events(context.instance, decided, anchor_of(flow)),
-        *partition_events(decided.events, ledger, flow.name, context, tick, stores=stores),
+        *partition_events(decided.events, ledger, flow.name, context, tick, stores=stores, quarantine=quarantine),
     ]
     report = _tick_report(flow.name, len(reports), len(looked.reports), cleared, decided)
     if events:

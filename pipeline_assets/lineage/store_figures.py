@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
     from pipeline_assets.lineage.bridge import Place
 
+#: Metadata by name.
 Figures = Mapping[str, dg.MetadataValue[Any] | int | float | str]
+NO_FIGURES: Final[Figures] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.ledger import FlowTotals, PendingReport
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.problems import Problem
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FlowRow
 from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.definitions import bridged
 from pipeline_assets.lineage.places import requests_for
-from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
+from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
 from pipeline_assets.lineage.sensors import run_tick
 from pipeline_assets.lineage.shown import RECEIPTS, look_up
 from pipeline_assets.lineage.tick_time import (
@@ -67,6 +68,14 @@ class Looked(Clock):
         return self.now
 
 
+class Nothing:
+    """No open problem of any flow."""
+
+    def of(self, flow: str) -> list[Problem]:
+        del flow
+        return []
+
+
 @dataclass
 class FakeLedger:
     """What waits of each flow; every answer takes some seconds of the clock."""
@@ -79,6 +88,7 @@ class FakeLedger:
     reading: float = 0.0
     #: Seconds that it takes to take one out.
     seconds_for_each: float = 0.0
+    problems: Nothing = field(default_factory=Nothing)
 
     def each_pending(self, flow: str, *, limit: int) -> Iterator[PendingReport]:
         if flow == self.broken:
@@ -313,7 +323,8 @@ def test_the_sensor_opens_its_own_ledger_and_is_one_per_flow(
     monkeypatch.setattr(LedgerResource, "open", lambda _: ledger)
     told: dict[str, Sequence[str]] = {}
     for name in ("files_bridge", "indexes_bridge"):
-        resources = {"ledger": LedgerResource(ledger_table="t"), "metrics": METRICS}
+        quarantine = QuarantineResource(quarantine_bucket="none")
+        resources = {"ledger": LedgerResource(ledger_table="t"), "metrics": METRICS, "quarantine": quarantine}
         with dg.build_sensor_context(
             instance=instance, repository_def=defs.get_repository_def(), resources=resources
         ) as context:

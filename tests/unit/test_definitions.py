@@ -21,6 +21,7 @@ from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.ledger import FlowTotals
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FLOWS
@@ -38,6 +39,7 @@ from pipeline_assets.tickets.assets import TicketStoresResource
 from pipeline_assets.tickets.catch_up import CatchUp
 from pipeline_assets.tickets.graph_assets import GraphWork
 from pipeline_assets.tickets.rebuild import ObjectsGoneError, Rebuild
+from tests.worlds.memory_storage import MemoryBucket
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
 LANDED, SOLD, GRAPH = dg.AssetKey(["tickets", "landed"]), dg.AssetKey(["tickets"]), dg.AssetKey(["purchase_graph"])
@@ -157,10 +159,15 @@ ROWS = Counts(received=10, accepted=7, quarantined=1, duplicate=1, superseded=1)
 DAYS = ["2026-03-01", "2026-03-02", "2026-03-03"]
 
 
+#: A quarantine that holds nothing.
+EMPTY = JsonLinesQuarantine(MemoryBucket("quarantine"), "tickets")
+
+
 class FakeLedger:
     """Knows a file for each day but the last; the second day's account may lack a row."""
 
     lost_row = False
+    problems = SimpleNamespace(of=lambda _: [])
 
     def account(self, asset: str, partition: str) -> PartitionAccount:
         del asset
@@ -192,7 +199,7 @@ class FakeStores(TicketStoresResource):
 
     @contextmanager
     def open(self) -> Iterator[Any]:
-        yield SimpleNamespace(ledger=FakeLedger(), graph=FakeGraph())
+        yield SimpleNamespace(ledger=FakeLedger(), graph=FakeGraph(), quarantine=EMPTY)
 
 
 class FakeLedgerResource(LedgerResource):
@@ -301,13 +308,16 @@ def test_a_range_of_days_is_one_run_and_each_day_tells_its_own_numbers(
     }
     assert sorted(told) == DAYS
     first, second, empty = (told[day].metadata for day in DAYS)
+    versions = {day: (told[day].tags or {})["dagster/data_version"] for day in DAYS}
+    assert versions == {day: told[day].metadata["data_version"].value for day in DAYS}
+    assert len(set(versions.values())) == 3
     assert (first["rows_received"].value, first["rows_accepted"].value) == (10, 7)
     assert first["dagster/partition_row_count"].value == (20 if key == LANDED else 14)
     assert (first["objects_refused"].value, second["objects_refused"].value) == (0, 1)
     assert f"inbox/{DAYS[0]}.csv" in str(first["sources"].value)
     assert first["data_version"].value != second["data_version"].value
     assert (empty["rows_received"].value, empty["objects"].value) == (0, 0)
-    assert empty["result"].value == "no file is known for this day: nothing to do"
+    assert told[DAYS[2]].description == "no file is known for this day: nothing to do"
     [check] = [found for found in result.get_asset_check_evaluations() if found.check_name == CONSERVATION]
     assert check.passed
     assert check.metadata["partitions"].value == 3
@@ -405,7 +415,7 @@ def test_a_store_that_does_not_answer_makes_the_step_wait_and_try_again(
         opened.append(settings)
         if len(opened) < 3:
             raise TransientError("the purchase graph did not take the work")
-        yield SimpleNamespace(ledger=FakeLedger(), graph=FakeGraph())
+        yield SimpleNamespace(ledger=FakeLedger(), graph=FakeGraph(), quarantine=EMPTY)
 
     monkeypatch.setattr(ticket_assets, "open_stores", closed_at_first)
     monkeypatch.setattr(FakeStores, "open", TicketStoresResource.open)
