@@ -24,7 +24,6 @@ from pipeline_assets.lineage.partitions import ONE_RUN, load_days
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.redo import event_of
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
-from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
 
 
@@ -60,7 +59,6 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         partitions_def=load_days,
         dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
-        retry_policy=RETRIES,
         group_name="curated",
         kinds={"lambda", "parquet", "s3"},
         owners=[dataset.owner],
@@ -75,9 +73,8 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         },
     )
     def curated(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> Iterator[DayEvent]:
-        with curation_stores.open() as stores:
-            run = RunDays(context)
-            yield from run.each(lambda day: [_recurated(context, run, dataset, day, stores)])
+        run = RunDays(context)
+        yield from run.each(curation_stores.open, lambda day, stores: [_recurated(context, run, dataset, day, stores)])
 
     return curated
 
@@ -128,7 +125,6 @@ def _rules_broken(account: DayAccount | None) -> str:
     partitions_def=load_days,
     dagster_type=NOTHING,
     backfill_policy=ONE_RUN,
-    retry_policy=RETRIES,
     group_name="curated",
     kinds={"lambda", "s3"},
     owners=["team:commerce"],
@@ -140,8 +136,7 @@ def _rules_broken(account: DayAccount | None) -> str:
 )
 def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> Iterator[DayEvent]:
     """Look at the loads of the days of the run, and put the markers that are due."""
-    with curation_stores.open() as stores:
-        yield from RunDays(context).each(lambda day: [_completed(context, day, stores)])
+    yield from RunDays(context).each(curation_stores.open, lambda day, stores: [_completed(context, day, stores)])
 
 
 def _completed(context: dg.AssetExecutionContext, day: str, stores: CurationStores) -> dg.AssetMaterialization:

@@ -104,7 +104,7 @@ class AwaitedDays:
     def _events(self, waiting: AwaitedDay) -> list[dg.AssetMaterialization] | None:
         """The events of a day; None while a receipt is missing."""
         events: list[dg.AssetMaterialization] | None = None
-        with self._run.trying(waiting.day):
+        with self._run.trying([waiting.day]):
             found = {asset: self._receipts(ids) for asset, ids in waiting.receipt_ids.items()}
             if any(receipts is None for receipts in found.values()):
                 return None
