@@ -105,8 +105,8 @@ def _awaited(manifest: Manifest, datasets: Sequence[Dataset], stores: ExportStor
     return AwaitedDay(
         manifest.name.day,
         ids,
-        "no row of the source was last changed on this day",
-        {"load_id": manifest.name.load_id, "warnings": "; ".join(manifest.warnings)},
+        f"no row of the source was last changed on this day (load {manifest.name.load_id})",
+        {"warnings": "; ".join(manifest.warnings)} if manifest.warnings else {},
     )
 
 
