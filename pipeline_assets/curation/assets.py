@@ -25,7 +25,6 @@ from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.redo import event_of
 from pipeline_assets.lineage.rejected import RejectionReader
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
-from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
 from pipeline_assets.lineage.sentences import counted
 from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
@@ -63,7 +62,6 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         partitions_def=load_days,
         dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
-        retry_policy=RETRIES,
         group_name="curated",
         kinds={"lambda", "parquet", "s3"},
         owners=[dataset.owner],
@@ -78,9 +76,8 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         },
     )
     def curated(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> Iterator[DayEvent]:
-        with curation_stores.open() as stores:
-            run = RunDays(context)
-            yield from run.each(lambda day: [_recurated(context, run, dataset, day, stores)])
+        run = RunDays(context)
+        yield from run.each(curation_stores.open, lambda day, stores: [_recurated(context, run, dataset, day, stores)])
 
     return curated
 
@@ -132,7 +129,6 @@ def _rules_broken(account: DayAccount | None) -> str:
     partitions_def=load_days,
     dagster_type=NOTHING,
     backfill_policy=ONE_RUN,
-    retry_policy=RETRIES,
     group_name="curated",
     kinds={"lambda", "s3"},
     owners=["team:commerce"],
@@ -144,8 +140,7 @@ def _rules_broken(account: DayAccount | None) -> str:
 )
 def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> Iterator[DayEvent]:
     """Look at the loads of the days of the run, and put the markers that are due."""
-    with curation_stores.open() as stores:
-        yield from RunDays(context).each(lambda day: [_completed(context, day, stores)])
+    yield from RunDays(context).each(curation_stores.open, lambda day, stores: [_completed(context, day, stores)])
 
 
 def _completed(context: dg.AssetExecutionContext, day: str, stores: CurationStores) -> dg.AssetMaterialization:

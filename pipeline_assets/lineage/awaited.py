@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 #: So long no day has become complete: then the function is behind, or stopped, and its days are left to the bridge.
 PATIENCE_SECONDS: Final = 60.0
-_LOOK_EVERY = 0.25
+_LOOK_EVERY = 0.5
+#: Of the days that wait so many are looked at while others are exported.
+_LOOKED_AT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,59 +68,53 @@ class AwaitedDays:
         Reads what was rejected.
     flow
         Name of the flow that works the objects in.
-    patience
-        How many seconds no day may become complete.
     """
 
     def __init__(
-        self,
-        run: RunDays,
-        instance: dg.DagsterInstance,
-        ledger: Ledger,
-        rejections: RejectionReader,
-        *,
-        flow: str,
-        patience: float = PATIENCE_SECONDS,
+        self, run: RunDays, instance: dg.DagsterInstance, ledger: Ledger, rejections: RejectionReader, *, flow: str
     ) -> None:
         self._run = run
         self._instance = instance
         self._ledger = ledger
         self._rejections = rejections
         self._flow = flow
-        self._patience = patience
         self._waiting: list[AwaitedDay] = []
 
     def add(self, day: AwaitedDay) -> None:
         """Await one more day."""
         self._waiting.append(day)
 
-    def told(self) -> Iterator[dg.AssetMaterialization]:
-        """The events of the first days that are complete by now."""
-        while self._waiting and (events := self._events(self._waiting[0])) is not None:
-            del self._waiting[0]
-            yield from events
+    def told(self, most: int = _LOOKED_AT) -> Iterator[dg.AssetMaterialization]:
+        """The events of those of the first days that are complete by now."""
+        for day in self._waiting[:most]:
+            events = self._events(day)
+            if events is not None:
+                self._waiting.remove(day)
+                yield from events
 
     def told_at_last(self) -> Iterator[dg.AssetMaterialization]:
         """The events of all other days as they become complete; those that do not are failed."""
         since = time.monotonic()
-        while self._waiting and time.monotonic() - since < self._patience:
-            for event in self.told():
+        while self._waiting:
+            events = list(self.told(len(self._waiting)))
+            yield from events
+            if events:
                 since = time.monotonic()
-                yield event
-            if self._waiting:
+            elif time.monotonic() - since >= PATIENCE_SECONDS:
+                break
+            else:
                 time.sleep(_LOOK_EVERY)
         for late in self._waiting:
-            objects = sum(map(len, late.receipt_ids.values()))
             self._run.fail(
                 late.day,
-                f"its {objects} objects are exported, but no receipt came for all of them within {self._patience:.0f} "
-                "seconds: the function that works them in is behind or stopped; the day is shown once it has done so",
+                f"exported, but not all of its objects have a receipt after {PATIENCE_SECONDS:.0f} seconds: the "
+                "function that works them in is behind or stopped; the day is shown once it has done so",
             )
 
     def _events(self, waiting: AwaitedDay) -> list[dg.AssetMaterialization] | None:
         """The events of a day; None while a receipt is missing."""
         events: list[dg.AssetMaterialization] | None = None
-        with self._run.trying(waiting.day):
+        with self._run.trying([waiting.day]):
             found = {asset: self._receipts(ids) for asset, ids in waiting.receipt_ids.items()}
             if any(receipts is None for receipts in found.values()):
                 return None

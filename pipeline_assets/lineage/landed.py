@@ -14,7 +14,6 @@ from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.conservation import conservation_check
 from pipeline_assets.lineage.partitions import ONE_RUN, days_since
 from pipeline_assets.lineage.redo import Drawing, redo_days
-from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent
 
 
@@ -74,7 +73,6 @@ def landed_and_accepted(
         partitions_def=arrival_days,
         dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
-        retry_policy=RETRIES,
         required_resource_keys={stores},
         group_name=flow.name,
         kinds={"s3", "csv"},
@@ -86,8 +84,7 @@ def landed_and_accepted(
         metadata={"dagster/column_schema": schema, "rules": rules_table(dataset)},
     )
     def landed(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
-        with getattr(context.resources, stores).open() as opened:
-            yield from redo_days(context, flow, flow.landed, opened)
+        yield from redo_days(context, flow, flow.landed, getattr(context.resources, stores).open)
 
     @dg.asset(
         key=accepted_key,
@@ -97,7 +94,6 @@ def landed_and_accepted(
         partitions_def=own_days,
         dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
-        retry_policy=RETRIES,
         required_resource_keys={stores},
         group_name=flow.name,
         kinds={"lambda", target_kind},
@@ -108,8 +104,7 @@ def landed_and_accepted(
         metadata={"dagster/column_schema": schema, **lineage_of(dataset.columns, landed_key)},
     )
     def accepted(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
-        with getattr(context.resources, stores).open() as opened:
-            yield from redo_days(context, flow, flow.name, opened, drawing)
+        yield from redo_days(context, flow, flow.name, getattr(context.resources, stores).open, drawing)
 
     checks = [
         conservation_check(landed_key, arrival_days, flow.name),

@@ -1,7 +1,8 @@
 """Reprocessing of days: the body that the assets of every flow of files share."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import dagster as dg
@@ -27,7 +28,7 @@ def redo_days(
     context: dg.AssetExecutionContext,
     flow: CsvFlow[Any, StoresT],
     asset: str,
-    stores: StoresT,
+    stores: Callable[[], AbstractContextManager[StoresT]],
     drawing: Drawing[StoresT] = lambda *_: {},
 ) -> Iterator[DayEvent]:
     """Reprocess all partitions of the run, and tell each as soon as it is done.
@@ -41,7 +42,7 @@ def redo_days(
     asset
         Name of the asset, as receipts name it.
     stores
-        The stores of the flow.
+        Opens the stores of the flow.
     drawing
         More metadata of a day that is done.
 
@@ -51,17 +52,16 @@ def redo_days(
         What Dagster stores of the run.
     """
     days = context.partition_keys
-    rejections = RejectionReader(stores.quarantine, context.log)
     # A file of many days is worked through once.
     receipts: dict[str, Receipt] = {}
 
-    def redo(version: ObjectVersion) -> Receipt:
-        if version.id not in receipts:
-            receipts[version.id] = flow.ingest(version, stores, redo=True, report=False)
-        return receipts[version.id]
+    def redo_day(day: str, opened: StoresT) -> Iterator[dg.AssetMaterialization]:
+        def redo(version: ObjectVersion) -> Receipt:
+            if version.id not in receipts:
+                receipts[version.id] = flow.ingest(version, opened, redo=True, report=False)
+            return receipts[version.id]
 
-    def redo_day(day: str) -> Iterator[dg.AssetMaterialization]:
-        done = reload_partition(asset, day, stores.ledger, redo, progress=now_and_then(context.log.info))
+        done = reload_partition(asset, day, opened.ledger, redo, progress=now_and_then(context.log.info))
         context.log.info("%s %s (%d of %d): %s", asset, day, days.index(day) + 1, len(days), _said(done))
         for receipt in done.receipts:
             if receipt.refused:
@@ -70,19 +70,19 @@ def redo_days(
         event = event_of(place, done.receipts, __version__, as_received=landed)
         yield materialization(
             event,
-            place_state(stores.ledger, flow.name, place, as_received=landed),
+            place_state(opened.ledger, flow.name, place, as_received=landed),
             (),
             context.instance,
             description="" if done.receipts else _said(done),
-            first=rejections.metadata_of(event),
-            further=drawing(context, stores, day),
+            first=RejectionReader(opened.quarantine, context.log).metadata_of(event),
+            further=drawing(context, opened, day),
         )
 
-    yield from RunDays(context).each(redo_day)
+    yield from RunDays(context).each(stores, redo_day)
 
 
 def event_of(
-    place: Place, receipts: tuple[Receipt, ...] | list[Receipt], code_version: str, *, as_received: bool = False
+    place: Place, receipts: Sequence[Receipt], code_version: str, *, as_received: bool = False
 ) -> PartitionEvent:
     """What some receipts did to a place, as one event.
 

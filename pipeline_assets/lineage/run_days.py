@@ -1,15 +1,17 @@
 """The days of a run: each is told as soon as it is done, and one that fails does not stop the others.
 
 A step yields one materialization for each day, with the version of that day, when the day is done: so a run that is
-stopped on the 29th day shows 28. Days that failed for what may pass are tried again by the step's retry policy; those
-that are told already are left alone then. The step ends failed, naming the days, if any is left.
+stopped on the 29th day shows 28. Days that failed for what may pass are tried again at the end of the step. Such a step
+has no retry policy of Dagster: that would begin anew a run that a person has stopped. The step ends failed, naming its
+days, if any is left.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Final, cast
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, TypeVar, cast
 
 import dagster as dg
 
@@ -26,15 +28,12 @@ from pipeline_assets.lineage.run_places import places_of
 DayEvent = dg.AssetMaterialization | dg.Output[None]
 #: The type of the output of such a step, for which no IO manager is asked; Dagster's own is annotated as another.
 NOTHING: Final = cast("dg.DagsterType", dg.Nothing)
+Stores = TypeVar("Stores")
 
 _TOLD_BY_THE_BODY: Final = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 #: So many days in a row whose store did not answer: the others are not tried, as each may take a minute to fail.
 _UNANSWERED = 3
 _NAMED = 10
-
-
-class DaysLeftError(Exception):
-    """Raised when days of a run failed for what may pass, so that the step is tried again."""
 
 
 class RunDays:
@@ -50,17 +49,24 @@ class RunDays:
         self._context = context
         self._keys = sorted(context.selected_asset_keys)
         self._places = places_of(context.instance, context.run.run_id)
+        #: Not tried yet, or failed for what may pass.
+        self._left = list(context.partition_keys)
         self._failed: dict[str, str] = {}
-        self._may_pass = False
         self._unanswered = 0
 
-    def each(self, work: Callable[[str], Iterable[dg.AssetMaterialization]]) -> Iterator[DayEvent]:
+    def each(
+        self,
+        opened: Callable[[], AbstractContextManager[Stores]],
+        work: Callable[[str, Stores], Iterable[dg.AssetMaterialization]],
+    ) -> Iterator[DayEvent]:
         """Work the days one by one.
 
         Parameters
         ----------
+        opened
+            Opens the stores of the days.
         work
-            Works one day and gives its events.
+            Works one day in them and gives its events.
 
         Yields
         ------
@@ -69,43 +75,59 @@ class RunDays:
 
         Raises
         ------
-        DaysLeftError
-            Days failed for what may pass, and the step will be tried again.
         Failure
-            Days failed, and it will not.
+            Days failed.
         """
-        for day in self.left():
-            events: list[dg.AssetMaterialization] = []
-            with self.trying(day):
-                events = list(work(day))
-            yield from events
+        for days in self.attempts():
+            unopened = list(days)
+            with self.trying(unopened), opened() as stores:
+                for day in self.answered(days):
+                    unopened.remove(day)
+                    events: list[dg.AssetMaterialization] = []
+                    with self.trying([day]):
+                        events = list(work(day, stores))
+                    yield from events
         yield from self.end()
 
-    def left(self) -> Iterator[str]:
-        """The days that this run has not told yet, but for those that cannot be worked in it."""
-        days = [day for day in self._context.partition_keys if not self._is_told(day)]
+    def attempts(self) -> Iterator[list[str]]:
+        """The days to work: first all and then, after a rest, those that failed for what may pass."""
+        for day in self._left:
+            if parent := self._failed_parent(day):
+                self.fail(day, f"{parent} of the day failed in this run")
+        for attempt in range(1 + RETRIES.max_retries):
+            days = [day for day in self._left if attempt == 0 or day in self._failed]
+            if not days:
+                return
+            if attempt:
+                rest = RETRIES.calculate_delay(attempt)
+                self._context.log.info("%d days are tried again in %s seconds", len(days), rest)
+                time.sleep(rest)
+            self._unanswered = 0
+            yield days
+
+    def answered(self, days: list[str]) -> Iterator[str]:
+        """The days of an attempt one by one, as long as their store answers."""
         for number, day in enumerate(days):
             if self._unanswered == _UNANSWERED:
                 reason = f"not tried, as {_UNANSWERED} days before it had no answer"
                 self._failed |= dict.fromkeys(days[number:], reason)
                 return
-            if parent := self._failed_parent(day):
-                self.fail(day, f"{parent} of the day failed in this run")
-            else:
-                yield day
+            yield day
 
     @contextmanager
-    def trying(self, day: str) -> Iterator[None]:
-        """Work of one day: an error in it is that day's alone."""
+    def trying(self, days: list[str]) -> Iterator[None]:
+        """Work of some days: an error in it is theirs alone, and may pass unless it is a `TerminalError`."""
+        for day in days:
+            self._failed.pop(day, None)
         try:
             yield
         except TerminalError as error:
-            self.fail(day, str(error))
+            for day in days:
+                self.fail(day, str(error))
         except Exception as error:
-            self._may_pass = True
             self._unanswered = self._unanswered + 1 if isinstance(error, TransientError) else 0
-            self._context.log.exception("%s failed", day)
-            self._failed[day] = f"{type(error).__name__}: {error}"
+            self._context.log.exception("%s failed", ", ".join(days[:_NAMED]))
+            self._failed |= dict.fromkeys(days, f"{type(error).__name__}: {error}")
         else:
             self._unanswered = 0
 
@@ -113,6 +135,7 @@ class RunDays:
         """Count a day as failed for what trying again does not change."""
         self._context.log.error("%s failed: %s", day, reason)
         self._failed[day] = reason
+        self._left = [each for each in self._left if each != day]
 
     def reports_told(self, place: Place) -> list[str]:
         """The reports that this run, in an earlier step, has told of a place."""
@@ -128,13 +151,9 @@ class RunDays:
 
         Raises
         ------
-        DaysLeftError
-            Days failed for what may pass, and the step will be tried again.
         Failure
-            Days failed, and it will not.
+            Days failed.
         """
-        if self._may_pass and self._context.retry_number < RETRIES.max_retries:
-            raise DaysLeftError(self._sentence())
         for key in self._keys:
             name = self._context.assets_def.get_output_name_for_asset_key(key)
             yield dg.Output(None, output_name=name, metadata=_TOLD_BY_THE_BODY)
@@ -142,13 +161,10 @@ class RunDays:
             raise dg.Failure(self._sentence(), allow_retries=False)
 
     def _sentence(self) -> str:
-        named = "; ".join(f"{day}: {reason}" for day, reason in list(self._failed.items())[:_NAMED])
-        more = f"; and {len(self._failed) - _NAMED} more" if len(self._failed) > _NAMED else ""
-        days = len(self._context.partition_keys)
-        return f"{len(self._failed)} of {days} days failed, the others are done. {named}{more}"
-
-    def _is_told(self, day: str) -> bool:
-        return all(Place(key.to_user_string(), day) in self._places.told for key in self._keys)
+        failed = sorted(self._failed.items())
+        named = "; ".join(f"{day}: {reason}" for day, reason in failed[:_NAMED])
+        more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        return f"{len(failed)} of {len(self._context.partition_keys)} days failed, the others are done. {named}{more}"
 
     def _failed_parent(self, day: str) -> str:
         """The asset of which the day is made and that this run had to make before and did not; empty where none is."""

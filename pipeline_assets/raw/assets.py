@@ -9,7 +9,6 @@ import dagster as dg
 from pipeline_assets import __version__
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset, stored_columns
-from pipeline_assets.errors import TerminalError
 from pipeline_assets.flows import flow_row
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lineage.asset_keys import raw_key
@@ -19,7 +18,6 @@ from pipeline_assets.lineage.partitions import ONE_RUN, load_days
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.rejected import RejectionReader
 from pipeline_assets.lineage.resources import EnvironmentResource, LedgerResource, QuarantineResource, required
-from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.lineage.run_days import DayEvent, RunDays
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.inbox import LANDED
@@ -68,7 +66,6 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
     specs=[_spec(dataset) for dataset in ECOMMERCE],
     can_subset=True,
     backfill_policy=ONE_RUN,
-    retry_policy=RETRIES,
 )
 def export_day(
     context: dg.AssetExecutionContext,
@@ -79,17 +76,17 @@ def export_day(
     """Export the days of the run, a load for each, and tell a day once its objects have receipts."""
     chosen = [dataset for dataset in ECOMMERCE if raw_key(dataset) in context.selected_asset_keys]
     run = RunDays(context)
-    try:
-        with export_stores.open() as stores:
-            rejections = RejectionReader(quarantine.of_flow(flow_row(_CURATION)), context.log)
+    rejections = RejectionReader(quarantine.of_flow(flow_row(_CURATION)), context.log)
+    for days in run.attempts():
+        unopened = list(days)
+        with run.trying(unopened), export_stores.open() as stores:
             exported = AwaitedDays(run, context.instance, ledger.open(), rejections, flow=_CURATION)
-            for day in run.left():
-                with run.trying(day):
+            for day in run.answered(days):
+                unopened.remove(day)
+                with run.trying([day]):
                     exported.add(_awaited(_export_load(context, day, chosen, stores), chosen, stores))
                 yield from exported.told()
             yield from exported.told_at_last()
-    except TerminalError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     yield from run.end()
 
 
@@ -117,8 +114,8 @@ def _awaited(manifest: Manifest, datasets: Sequence[Dataset], stores: ExportStor
     return AwaitedDay(
         manifest.name.day,
         ids,
-        "no row of the source was last changed on this day",
-        {"load_id": manifest.name.load_id, "warnings": "; ".join(manifest.warnings)},
+        f"no row of the source was last changed on this day (load {manifest.name.load_id})",
+        {"warnings": "; ".join(manifest.warnings)} if manifest.warnings else {},
     )
 
 
