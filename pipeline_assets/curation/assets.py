@@ -108,7 +108,7 @@ def _recurated(
         [source],
         context.instance,
         description="" if receipts else "nothing was loaded on this day",
-        first=RejectionReader(stores.quarantine, context.log).metadata_of(event),
+        first=RejectionReader(lambda: stores.quarantine, context.log).metadata_of(event),
         further={"broken_rules": dg.MetadataValue.md(_rules_broken(account_of(dataset, day, stores)))},
     )
 

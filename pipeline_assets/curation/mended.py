@@ -34,10 +34,9 @@ def settle_exported_again(manifest: Manifest, stores: CurationStores) -> None:
     if manifest.mode not in {"day", "full"}:
         return
     for problem, raw in _open_objects(stores):
-        is_covered = manifest.mode == "full" or raw.day == manifest.name.day
-        if is_covered and raw.dataset in manifest.datasets and raw.load_id < manifest.name.load_id:
-            if _was_exported(raw, stores):
-                stores.ledger.problems.settle(problem)
+        is_covered = raw.dataset in manifest.datasets and (manifest.mode == "full" or raw.day == manifest.name.day)
+        if is_covered and raw.load_id < manifest.name.load_id and _was_exported(raw, stores):
+            stores.ledger.problems.settle(problem)
 
 
 def settle_deleted(dataset: str, day: str, stores: CurationStores) -> None:
@@ -68,7 +67,10 @@ def _was_exported(raw: RawObject, stores: CurationStores) -> bool:
     content = stores.raw.read(LoadName(raw.day, raw.load_id).key)
     if content is None:
         return False
-    manifest = from_json(content, Manifest)
+    try:
+        manifest = from_json(content, Manifest)
+    except ValueError:
+        return False
     return manifest.mode != "inbox" and any(each.key == raw.key for each in manifest.objects)
 
 

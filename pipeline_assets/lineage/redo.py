@@ -74,7 +74,7 @@ def redo_days(
             (),
             context.instance,
             description="" if done.receipts else _said(done),
-            first=RejectionReader(opened.quarantine, context.log).metadata_of(event),
+            first=RejectionReader(lambda: opened.quarantine, context.log).metadata_of(event),
             further=drawing(context, opened, day),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
@@ -26,8 +26,8 @@ _LOOKED_UP: Final = 5
 class RejectionReader:
     """Reads what the sources of events had rejected, each once; a quarantine that does not answer is left alone."""
 
-    def __init__(self, quarantine: Quarantine | None, log: Logger) -> None:
-        self._quarantine = quarantine
+    def __init__(self, opened: Callable[[], Quarantine] | None, log: Logger) -> None:
+        self._opened = opened
         self._log = log
         self._read: dict[str, Rejections] = {}
 
@@ -39,11 +39,11 @@ class RejectionReader:
 
     def _of(self, receipt: Receipt, *, look: bool) -> Rejections:
         known = self._read.get(receipt.report_id)
-        if known is None and look and self._quarantine is not None:
+        if known is None and look and self._opened is not None:
             try:
-                known = self._read[receipt.report_id] = rejections_of(receipt, self._quarantine)
+                known = self._read[receipt.report_id] = rejections_of(receipt, self._opened())
             except TransientError as error:
-                self._quarantine = None
+                self._opened = None
                 self._log.warning("what was rejected is shown without its rules: %s", error)
         return known or Rejections(receipt, (), "")
 

@@ -7,16 +7,18 @@ only and has a tick, a history and a time budget of its own, so that one flow's 
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import dagster as dg
 
-from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.events.quarantine import Quarantine
+from pipeline_assets.events.ledger import Ledger, PendingReport
+from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.lineage.bridge import Place, Plan, plan
-from pipeline_assets.lineage.events import partition_events, rejection_events
+from pipeline_assets.lineage.events import partition_events, problem_events, rejection_events
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
 from pipeline_assets.lineage.held import held_places
+from pipeline_assets.lineage.open_problems import OpenProblems
 from pipeline_assets.lineage.places import made_of_in, requests_for, standing_in
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
 from pipeline_assets.lineage.shown import look_up
@@ -51,9 +53,8 @@ def bridge_sensor(flow: BridgedFlow, stores: Sequence[StoreFigures] = ()) -> dg.
     def bridge(context: dg.SensorEvaluationContext, **_: object) -> dg.SensorResult:
         # Dagster names the resources as well where a sensor is called by hand, and only there.
         ledger: LedgerResource = context.resources.ledger
-        quarantine: QuarantineResource = context.resources.quarantine
         return run_tick(
-            flow, context, ledger.open(), context.resources.metrics, stores=stores, quarantine=quarantine.of_flow(flow)
+            flow, context, ledger.open(), context.resources.quarantine, context.resources.metrics, stores=stores
         )
 
     return bridge
@@ -63,11 +64,11 @@ def run_tick(
     flow: BridgedFlow,
     context: dg.SensorEvaluationContext,
     ledger: Ledger,
+    quarantine: QuarantineResource,
     metrics: MetricsResource,
-    tick: TickTime | None = None,
     *,
+    tick: TickTime | None = None,
     stores: Sequence[StoreFigures] = (),
-    quarantine: Quarantine | None = None,
 ) -> dg.SensorResult:
     """Clear the receipts that Dagster shows already, and make the events of those that it does not.
 
@@ -79,14 +80,14 @@ def run_tick(
         The tick, with the instance and the definitions that it runs in.
     ledger
         Where receipts wait, and what partitions hold.
+    quarantine
+        Where is looked up why rows were rejected.
     metrics
         Where the number of waiting receipts is published, once a minute.
     tick
         The time of the tick; begins now by default.
     stores
         Figures that only the stores behind some assets know.
-    quarantine
-        Where the flow keeps what it rejects; without it events name no rules.
 
     Returns
     -------
@@ -117,9 +118,13 @@ def run_tick(
         seen = decided.seen[first : first + _CLEARED_AT_ONCE]
         ledger.reported(flow.name, seen)
         cleared += len(seen)
+    ledger.problems.note_unknown(flow.name, _unknown(decided, looked.reports))
+    opened = partial(quarantine.of_flow, flow)
+    problems = OpenProblems(flow, ledger, opened, standing)
     events = [
-        *rejection_events(context.instance, decided, anchor_of(flow)),
-        *partition_events(decided.events, ledger, flow.name, context, tick, stores=stores, quarantine=quarantine),
+        *problem_events(decided, flow, problems, repository),
+        *rejection_events(decided, anchor_of(flow)),
+        *partition_events(decided.events, ledger, flow.name, context, tick, stores=stores, quarantine=opened),
     ]
     report = _tick_report(flow.name, len(reports), len(looked.reports), cleared, decided)
     if events:
@@ -136,6 +141,16 @@ def run_tick(
         dynamic_partitions_requests=list(requests_for(decided.new, repository)),
         skip_reason=report,
     )
+
+
+def _unknown(decided: Plan, reports: Sequence[PendingReport]) -> dict[str, tuple[Receipt, list[str]]]:
+    """Receipts of a tick that name what Dagster does not have, by their ids, each with the places."""
+    receipts = {report.receipt.report_id: report.receipt for report in reports}
+    found: dict[str, tuple[Receipt, list[str]]] = {}
+    for rejection in decided.rejections:
+        receipt = receipts[rejection.report_id]
+        found.setdefault(receipt.id, (receipt, []))[1].append(str(rejection.place))
+    return found
 
 
 def _is_metric_due(context: dg.SensorEvaluationContext) -> bool:

@@ -76,7 +76,7 @@ def export_day(
     """Export the days of the run, a load for each, and tell a day once its objects have receipts."""
     chosen = [dataset for dataset in ECOMMERCE if raw_key(dataset) in context.selected_asset_keys]
     run = RunDays(context)
-    rejections = RejectionReader(quarantine.of_flow(flow_row(_CURATION)), context.log)
+    rejections = RejectionReader(lambda: quarantine.of_flow(flow_row(_CURATION)), context.log)
     for days in run.attempts():
         unopened = list(days)
         with run.trying(unopened), export_stores.open() as stores:

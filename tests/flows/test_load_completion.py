@@ -97,7 +97,6 @@ class TestCompletion:
         other_day = world.put(ORDERS, frame(ORDERS, [row(ORDERS, 1, status="lost")]), day="2026-03-01")
         CURATION_FLOW.ingest(world.put_manifest([(orders, 20)]), world.stores())
         CURATION_FLOW.ingest(world.put_manifest([(other_day, 1)], day="2026-03-01"), world.stores())
-        by_hand = world.put(ORDERS, frame(ORDERS, [row(ORDERS, 30, status="lost")]), load=-1)
         for version in (orders, other_day):
             world.ingest(version)
         assert open_keys(world) == {orders.key, other_day.key}
@@ -112,6 +111,7 @@ class TestCompletion:
         self.export(world, 3, "lost", mode="incremental", of=1)
         assert worse.key in open_keys(world)
         assert again.key not in open_keys(world)
+        by_hand = world.put(ORDERS, frame(ORDERS, [row(ORDERS, 30, status="lost")]), load=-1)
         world.ingest(by_hand)
         self.export(world, 4, "paid", mode="full")
         assert {key for key in open_keys(world) if load_id(3) not in key} == {by_hand.key}, "no export brings it again"

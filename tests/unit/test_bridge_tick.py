@@ -33,6 +33,7 @@ from pipeline_assets.lineage.tick_time import (
     STORE_IN_TICK,
     TickTime,
 )
+from tests.worlds.open_problems import MemoryProblems
 
 ROWS = Counts(received=10, accepted=9, quarantined=1)
 NOW = datetime.now(UTC)
@@ -68,14 +69,6 @@ class Looked(Clock):
         return self.now
 
 
-class Nothing:
-    """No open problem of any flow."""
-
-    def of(self, flow: str) -> list[Problem]:
-        del flow
-        return []
-
-
 @dataclass
 class FakeLedger:
     """What waits of each flow; every answer takes some seconds of the clock."""
@@ -88,7 +81,11 @@ class FakeLedger:
     reading: float = 0.0
     #: Seconds that it takes to take one out.
     seconds_for_each: float = 0.0
-    problems: Nothing = field(default_factory=Nothing)
+    problems: MemoryProblems = field(default_factory=MemoryProblems)
+
+    def is_open(self, problem: Problem) -> bool:
+        del problem
+        return True
 
     def each_pending(self, flow: str, *, limit: int) -> Iterator[PendingReport]:
         if flow == self.broken:
@@ -118,7 +115,7 @@ class NoMetrics(MetricsResource):
         assert flow
 
 
-METRICS = NoMetrics(ledger_table="none")
+METRICS, QUARANTINE = NoMetrics(ledger_table="none"), QuarantineResource(quarantine_bucket="none")
 
 
 def a_report(number: int, flow: str, *places: tuple[str, str], recorded: datetime = NOW) -> PendingReport:
@@ -141,7 +138,7 @@ def tick(instance: dg.DagsterInstance) -> Callable[..., dg.SensorResult]:
 
     def tick_of(flow: FlowRow, ledger: FakeLedger) -> dg.SensorResult:
         with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
-            result = run_tick(flow, context, ledger, METRICS, TickTime(ledger.clock))  # type: ignore[arg-type]
+            result = run_tick(flow, context, ledger, QUARANTINE, METRICS, tick=TickTime(ledger.clock))  # type: ignore[arg-type]
         for event in result.asset_events:
             instance.report_runless_asset_event(event)
         for request in result.dynamic_partitions_requests or ():
@@ -181,7 +178,7 @@ def test_a_daemon_that_dies_before_it_adds_the_partitions_is_asked_again(instanc
     ledger = FakeLedger({"indexes": [a_report(1, "indexes", ("index", "tenant"))]})
     with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
         for _ in range(2):
-            result = run_tick(INDEXES, context, ledger, METRICS)  # type: ignore[arg-type]
+            result = run_tick(INDEXES, context, ledger, QUARANTINE, METRICS)  # type: ignore[arg-type]
             assert result.dynamic_partitions_requests == [dg.AddDynamicPartitionsRequest("tenant", ["tenant"])]
             assert result.asset_events == []
 
@@ -323,10 +320,9 @@ def test_the_sensor_opens_its_own_ledger_and_is_one_per_flow(
     monkeypatch.setattr(LedgerResource, "open", lambda _: ledger)
     told: dict[str, Sequence[str]] = {}
     for name in ("files_bridge", "indexes_bridge"):
-        quarantine = QuarantineResource(quarantine_bucket="none")
-        resources = {"ledger": LedgerResource(ledger_table="t"), "metrics": METRICS, "quarantine": quarantine}
+        opened = {"ledger": LedgerResource(ledger_table="t"), "quarantine": QUARANTINE, "metrics": METRICS}
         with dg.build_sensor_context(
-            instance=instance, repository_def=defs.get_repository_def(), resources=resources
+            instance=instance, repository_def=defs.get_repository_def(), resources=opened
         ) as context:
             result = defs.resolve_sensor_def(name)(context)
             assert isinstance(result, dg.SensorResult)
