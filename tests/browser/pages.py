@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Literal
 from urllib.parse import quote
 
@@ -14,6 +15,8 @@ from playwright.sync_api import Locator, Page, expect
 NEWS = 60_000
 #: A run starts within half a minute, and half a minute passes until its end is noticed.
 BACKFILL = 180_000
+#: Marks come a moment after what they are put to.
+_LOOK = 5_000
 
 Tab = Literal["overview", "partitions", "events", "checks", "lineage"]
 
@@ -41,9 +44,20 @@ class DagsterPages:
         expect(self.page.get_by_text("Latest materialization")).to_be_visible(timeout=NEWS)
         expect(self.page.get_by_text("Loading", exact=False)).to_have_count(0, timeout=NEWS)
 
-    def is_unsynced(self) -> bool:
-        """Whether the open partition is marked as made of older data or by older code than there is."""
-        return self.page.get_by_text("Unsynced").count() > 0
+    @property
+    def unsynced(self) -> Locator:
+        """The mark of a partition that is made of older data, or by older code, than there is."""
+        return self.page.get_by_text(re.compile(r"^Unsynced"))
+
+    def reload_until(self, reload: Callable[[], None], mark: Locator, *, shown: bool) -> None:
+        """Open a page again and again that does not look for news itself, until a mark is there or is gone."""
+        until = time.monotonic() + BACKFILL / 1000
+        while True:
+            reload()
+            with suppress(AssertionError):
+                expect(mark).to_have_count(int(shown), timeout=_LOOK)
+                return
+            assert time.monotonic() < until, f"{mark} is {'not ' if shown else ''}there"
 
     def value(self, name: str) -> Locator:
         """The value of an entry of the metadata that a page shows."""
@@ -80,6 +94,10 @@ class DagsterPages:
         self.page.get_by_title(name, exact=True).first.click()
         expect(self.page.get_by_text("Latest execution")).to_be_visible(timeout=NEWS)
 
+    def evaluation(self) -> Locator:
+        """The result of the open check, of the materialization that is the latest."""
+        return self.page.get_by_text("Evaluation result", exact=True).locator("xpath=following-sibling::*[1]")
+
     @contextmanager
     def unfolded(self, entry: str) -> Iterator[Locator]:
         """The table behind an entry of the metadata of a check."""
@@ -98,17 +116,24 @@ class DagsterPages:
         box = dialog.get_by_placeholder(re.compile("^(ex: |No matching partitions)"))
         box.fill(days)
         box.press("Enter")
-        dialog.get_by_role("button", name=re.compile("Launch (run|backfill)")).click()
+        dialog.get_by_role("button", name=re.compile("Launch (1 run|backfill)")).click()
 
     def follow_launched(self) -> None:
-        """Go to what was just launched, by the message that says so."""
-        self.page.get_by_role("link", name="View").or_(self.page.get_by_role("button", name="View")).first.click()
+        """Go to the backfill that was just launched, by the message that says so."""
+        self.page.get_by_role("link", name="View", exact=True).click()
+        self.page.wait_for_url(re.compile("/runs/b/"))
+        expect(self.page.get_by_text("% completed").first).to_be_visible(timeout=NEWS)
 
     # Backfills
 
     def backfill_status(self) -> Locator:
         """The word for how the open backfill stands."""
         return self.page.get_by_text("Status", exact=True).locator("xpath=following-sibling::*[1]")
+
+    def until_begun(self, asset: str) -> None:
+        """Wait until a partition of an asset is done in the open backfill."""
+        done = self._row_of_backfill(asset).get_by_text(re.compile("[1-9]0?% completed"))
+        expect(done).to_be_visible(timeout=BACKFILL)
 
     def days_of_backfill(self, asset: str) -> tuple[int, ...]:
         """How many partitions of an asset the open backfill targets, has begun, has done and has failed at."""

@@ -27,7 +27,7 @@ def twenty_days(stack: RunningStack) -> Lake:
         name = load_name(day)
         rows = [{"order_id": number, "payment_id": number} for number in (1, 2)]
         put += [lake.put_rows(RawObject(table, day, name.load_id, "0001"), rows) for table in TABLES]
-    for each in put:
+    for each in put[-1:]:
         lake.receipt(lake.id_of(each))
     return lake
 

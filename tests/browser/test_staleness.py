@@ -14,7 +14,7 @@ from pipeline_assets.curation.stores import CurationSettings, open_stores
 from pipeline_assets.datasets.ecommerce import ORDERS
 from pipeline_assets.datasets.spec import Rule
 from pipeline_assets.lake.layout import RawObject
-from tests.browser.pages import BACKFILL, NEWS, DagsterPages
+from tests.browser.pages import DagsterPages
 from tests.worlds.lake import Lake, load_name
 from tests.worlds.stack import RunningStack
 
@@ -33,9 +33,7 @@ def test_a_day_made_by_earlier_rules_is_unsynced_until_it_is_made_again(
         with open_stores(CurationSettings.from_environment()) as stores:
             recurate_day(EARLIER, DAY, stores, report=True)
 
-    pages.open_partition("curated/orders", DAY)
-    expect(pages.page.get_by_text("Unsynced")).to_be_visible(timeout=NEWS)
-    expect(pages.page.get_by_text("Unsynced")).to_have_text("Unsynced (1)")
+    pages.reload_until(lambda: pages.open_partition("curated/orders", DAY), pages.unsynced, shown=True)
     pages.materialize(DAY)
-    pages.open_partition("curated/orders", DAY)
-    expect(pages.page.get_by_text("Unsynced")).to_have_count(0, timeout=BACKFILL)
+    pages.reload_until(lambda: pages.open_partition("curated/orders", DAY), pages.unsynced, shown=False)
+    expect(pages.value("dagster/partition_row_count")).to_have_text("2")
