@@ -1,7 +1,6 @@
 """Draws the pictures of README and guides: starts the demo, goes the ways of the guides in a browser, cleans up.
 
-The instance is the pictures' own, in a directory that is deleted afterwards: the bad file that one of them shows is nowhere
-else.
+The instance is the pictures' own, in a directory that is deleted afterwards with the bad file that one of them shows.
 """
 
 from __future__ import annotations

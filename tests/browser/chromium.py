@@ -14,7 +14,7 @@ from deploy.local.instance import LocalStackError
 WINDOW = {"width": 1400, "height": 900}
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 #: A page is there within seconds; a machine that starts a run at the same time may take longer.
-_PATIENCE = 60_000
+_PATIENCE = 120_000
 
 
 def chromium() -> str:

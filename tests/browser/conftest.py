@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page
 
 from deploy.local.instance import LocalStackError
 from tests.browser.chromium import chromium, open_window
 from tests.browser.pages import DagsterPages
 from tests.worlds.stack import RunningStack
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 #: Where this is set, a Chromium that is not there fails its tests instead of skipping them.
 REQUIRED = "CESTA_REQUIRE_CHROMIUM"

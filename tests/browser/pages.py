@@ -12,9 +12,9 @@ from urllib.parse import quote
 from playwright.sync_api import Locator, Page, expect
 
 #: Dagster looks for news itself, every ten seconds or less.
-NEWS = 60_000
+NEWS = 120_000
 #: A run starts within half a minute, and half a minute passes until its end is noticed.
-BACKFILL = 180_000
+BACKFILL = 400_000
 #: Marks come a moment after what they are put to.
 _LOOK = 5_000
 
@@ -132,19 +132,21 @@ class DagsterPages:
 
     def until_begun(self, asset: str) -> None:
         """Wait until a partition of an asset is done in the open backfill."""
-        done = self._row_of_backfill(asset).get_by_text(re.compile("[1-9]0?% completed"))
+        done = self._asset_of_backfill(asset).get_by_text(re.compile("[1-9]0?% completed"))
         expect(done).to_be_visible(timeout=BACKFILL)
 
-    def days_of_backfill(self, asset: str) -> tuple[int, ...]:
+    def days_of_backfill(self, asset: str) -> list[int]:
         """How many partitions of an asset the open backfill targets, has begun, has done and has failed at."""
-        texts = self._row_of_backfill(asset).inner_text().split()
-        return tuple(int(text) for text in texts[-4:])
+        return [
+            int(text) for text in self._asset_of_backfill(asset).locator("xpath=following-sibling::*").all_inner_texts()
+        ]
 
     def share_done(self, asset: str) -> int:
         """How many percent of an asset's partitions the open backfill is through with."""
-        text = self._row_of_backfill(asset).get_by_text("% completed").inner_text()
+        text = self._asset_of_backfill(asset).get_by_text("% completed").inner_text()
         return int(text.removesuffix("% completed"))
 
-    def _row_of_backfill(self, asset: str) -> Locator:
-        link = self.page.locator(f'a[href="/assets/{asset}"]')
-        return link.locator("xpath=ancestor::*[contains(., 'completed')][2]")
+    def _asset_of_backfill(self, asset: str) -> Locator:
+        # The cell with the asset's name and its bar, in a table that is made of boxes.
+        name = self.page.locator(f'a[href="/assets/{asset}"]')
+        return name.locator("xpath=ancestor::*[contains(., '% completed')][2]")

@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.pages import NEWS, DagsterPages
@@ -39,6 +40,7 @@ def typed(stack: RunningStack, command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(900)
 def test_from_red_to_the_broken_rows_and_back_to_green(
     stack: RunningStack, pages: DagsterPages, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
+import pytest
 from playwright.sync_api import expect
 
 from deploy.local.outputs import environment_contract
@@ -23,15 +24,16 @@ DAY = (datetime.now(UTC) - timedelta(days=45)).date().isoformat()
 EARLIER = replace(ORDERS, rules=(*ORDERS.rules, Rule("another", "warn", "anything")))
 
 
+@pytest.mark.timeout(900)
 def test_a_day_made_by_earlier_rules_is_unsynced_until_it_is_made_again(
     stack: RunningStack, pages: DagsterPages
 ) -> None:
     lake, name = Lake(stack), load_name(DAY)
     put = lake.put_rows(RawObject("orders", DAY, name.load_id, "0001"), [{"order_id": 1}, {"order_id": 2}])
     lake.receipt(lake.id_of(put))
-    with patch.dict("os.environ", environment_contract(stack.instance, stack.outputs)):
-        with open_stores(CurationSettings.from_environment()) as stores:
-            recurate_day(EARLIER, DAY, stores, report=True)
+    environment = patch.dict("os.environ", environment_contract(stack.instance, stack.outputs))
+    with environment, open_stores(CurationSettings.from_environment()) as stores:
+        recurate_day(EARLIER, DAY, stores, report=True)
 
     pages.reload_until(lambda: pages.open_partition("curated/orders", DAY), pages.unsynced, shown=True)
     pages.materialize(DAY)
