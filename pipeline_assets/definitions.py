@@ -6,6 +6,7 @@ that holds more than one `Definitions` for a mistake.
 
 import dagster as dg
 
+from pipeline_assets.analytics import definitions as analytics
 from pipeline_assets.curation import definitions as curation
 from pipeline_assets.flows import FLOWS
 from pipeline_assets.lineage.definitions import bridged
@@ -19,5 +20,6 @@ defs = dg.Definitions.merge(
     stocks.defs,
     raw.defs,
     curation.defs,
-    bridged(FLOWS, (*tickets.STORE_FIGURES, *curation.STORE_FIGURES)),
+    analytics.defs,
+    bridged(FLOWS, (*tickets.STORE_FIGURES, *curation.STORE_FIGURES, *analytics.STORE_FIGURES)),
 ).permissive_map_resolved_asset_specs(with_policies, selection=None)

@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from pipeline_assets.analytics.demand_insights.baseline import recency_alone
 from pipeline_assets.analytics.demand_insights.features import Purchases, Standing, day_number, purchases
 from pipeline_assets.analytics.demand_insights.segments import NOBODY
-from pipeline_assets.analytics.prod_set import Made
+from pipeline_assets.analytics.prod_set import Made, Score
 
 if TYPE_CHECKING:
     from pipeline_assets.analytics.prod_set import Features
@@ -78,8 +78,15 @@ def churn_customers(features: Features) -> Mapping[str, Made]:
     } if fitted else None  # fmt: skip
     return {
         "customer_churn": Made(rows, "" if fitted else _TOO_FEW),
-        "churn_scores": Made(table, "" if scores else _TOO_FEW),
+        "churn_scores": Made(table, "" if scores else _TOO_FEW, tuple(_summary(scores))),
     }
+
+
+def _summary(scores: list[dict[str, float]]) -> Iterator[Score]:
+    """Mean over the folds."""
+    if scores:
+        auc, baseline = (float(np.mean([each[name] for each in scores])) for name in ("auc", "baseline_auc"))
+        yield Score("churn_auc", auc, baseline)
 
 
 def days_to_churn(bought: Purchases) -> int:
