@@ -25,7 +25,9 @@ PAYMENT_RISK = Dataset(
     owner=_OWNER,
     columns=(
         Column("payment_id", "integer", "the payment", derived_from=("payments.payment_id",)),
-        Column("score", "number", "probability of fraud, 0 to 1, where one payment in a hundred is", derived_from=_PAID),
+        Column(
+            "score", "number", "probability of fraud, 0 to 1, where one payment in a hundred is", derived_from=_PAID
+        ),
         Column("risk", "text", "low, medium or high, by the score", derived_from=_PAID),
         Column("reasons", "text", "what is unusual of it, the strongest first, with `; ` between", derived_from=_PAID),
         Column("baseline_score", "number", "score of the isolation forest, 0 to 1", derived_from=_PAID),

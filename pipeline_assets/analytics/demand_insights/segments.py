@@ -16,7 +16,7 @@ out of monetary. Units: days; amounts in the customer's currency.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,16 +33,16 @@ PARTS: Final = 5
 #: Days after a split over which predictions are compared with what came; whole weeks.
 SPAN: Final = 91
 NOBODY: Final = "No customer bought anything up to the day."
-#: By segment, the scores of recency, frequency and spend that make it; the first that holds counts.
-RULES: Final[Mapping[str, Callable[[Values, Values, Values], Values]]] = {
-    "champions": lambda r, f, m: (r >= 4) & (f >= 4) & (m >= 4),
-    "loyal": lambda r, f, _m: (r >= 3) & (f >= 4),
-    "at risk": lambda _r, f, _m: f >= 4,
-    "new": lambda r, f, _m: (r >= 4) & (f == 1),
-    "promising": lambda r, _f, _m: r >= 4,
-    "need attention": lambda r, _f, _m: r == 3,
-    "hibernating": lambda r, _f, _m: r == 2,
-    "lost": lambda r, _f, _m: r == 1,
+#: By segment, the least and the greatest score of recency, frequency and spend that make it; the first that fits counts.
+RULES: Final[Mapping[str, tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]] = {
+    "champions": ((4, 5), (4, 5), (4, 5)),
+    "loyal": ((3, 5), (4, 5), (1, 5)),
+    "at risk": ((1, 2), (4, 5), (1, 5)),
+    "new": ((4, 5), (1, 1), (1, 5)),
+    "promising": ((4, 5), (2, 3), (1, 5)),
+    "need attention": ((3, 3), (1, 3), (1, 5)),
+    "hibernating": ((2, 2), (1, 3), (1, 5)),
+    "lost": ((1, 1), (1, 3), (1, 5)),
 }
 
 
@@ -108,9 +108,22 @@ def quintiles(values: Values) -> Values:
 
 
 def segments_of(r_score: Values, f_score: Values, m_score: Values) -> Values:
-    """Name the segment of each customer, by the scores."""
-    met = [rule(r_score, f_score, m_score) for rule in RULES.values()]
-    return np.array(list(RULES))[np.argmax(met, axis=0)] if len(r_score) else np.array([], dtype=str)
+    """Name the segment of each customer, by the scores.
+
+    Parameters
+    ----------
+    r_score, f_score, m_score
+        Scores of recency, frequency and spend, 1 to 5.
+
+    Returns
+    -------
+    np.ndarray
+        Text, one of RULES.
+    """
+    scores = np.stack([r_score, f_score, m_score])
+    least, most = np.array(list(RULES.values())).transpose(2, 0, 1)[..., None]
+    fits = ((scores >= least) & (scores <= most)).all(axis=1)
+    return np.array(list(RULES))[fits.argmax(axis=0)]
 
 
 def hold_out_days(bought: Purchases, at: int) -> int:

@@ -56,7 +56,10 @@ CUSTOMER_SEGMENTS = Dataset(
     key=("customer_id",),
     rules=(
         _SEGMENTS,
-        *(Rule(f"{name}_1_to_5", "halt", f"a {name} of 1 to 5", Between(name, 1, 5)) for name in ("r_score", "f_score", "m_score")),
+        *(
+            Rule(f"{name}_1_to_5", "halt", f"a {name} of 1 to 5", Between(name, 1, 5))
+            for name in ("r_score", "f_score", "m_score")
+        ),
     ),
 )
 SEGMENT_SCORES = Dataset(
@@ -69,9 +72,7 @@ SEGMENT_SCORES = Dataset(
         _days("horizon_days", "days since the earlier day"),
         Column("customers", "integer", "customers of the segment on the earlier day", derived_from=_SOLD),
         _amount("later_spend", "mean net spend of a customer since"),
-        Column(
-            "lift", "number", "that over the mean of all of the currency", nullable=True, derived_from=_SPENT
-        ),
+        Column("lift", "number", "that over the mean of all of the currency", nullable=True, derived_from=_SPENT),
     ),
     key=("segment", "currency"),
     rules=(_SEGMENTS,),
@@ -83,7 +84,9 @@ CUSTOMER_VALUE = Dataset(
     columns=(
         _CUSTOMER,
         _days("horizon_days", "the horizon, from the day after on"),
-        Column("expected_purchases", "number", "days with a purchase that are expected", unit="days", derived_from=_SOLD),
+        Column(
+            "expected_purchases", "number", "days with a purchase that are expected", unit="days", derived_from=_SOLD
+        ),
         _amount("expected_value", "net spend that is expected"),
         _amount("baseline_value", "net spend at the historical rate"),
         _CURRENCY,
@@ -118,7 +121,9 @@ CUSTOMER_CHURN = Dataset(
     columns=(
         _CUSTOMER,
         Column("churn_probability", "number", "probability of no purchase within the horizon", derived_from=_SOLD),
-        Column("baseline_score", "number", "score by the days since the last purchase alone, 0 to 1", derived_from=_SOLD),
+        Column(
+            "baseline_score", "number", "score by the days since the last purchase alone, 0 to 1", derived_from=_SOLD
+        ),
         _days("horizon_days", "days without a purchase that count as having left"),
     ),
     key=("customer_id",),
@@ -152,7 +157,7 @@ CHURN_SCORES = Dataset(
 )
 CUSTOMER_COVERAGE = Dataset(
     name="customer_coverage",
-    description="All customers and orders of the lake by whether the set speaks of them; together they are all there are.",
+    description="All customers and orders of the lake, by whether the set speaks of them; each is in one group.",
     owner=_OWNER,
     columns=(
         Column("group", "text", "buyers, whom the set speaks of; guests; or no sale"),

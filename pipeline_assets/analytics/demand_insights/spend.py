@@ -55,9 +55,7 @@ class Spend:
         """
         p, q, v = self.p, self.q, self.v
         of_x = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(v)
-        result: Values = (
-            of_x + (p * x - 1) * np.log(mean) + p * x * np.log(x) - (p * x + q) * np.log(x * mean + v)
-        )
+        result: Values = of_x + (p * x - 1) * np.log(mean) + p * x * np.log(x) - (p * x + q) * np.log(x * mean + v)
         return result
 
     def expected(self, x: Values, mean: Values) -> Values:

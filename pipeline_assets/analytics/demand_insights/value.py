@@ -89,7 +89,10 @@ def value_customers(features: Features) -> Mapping[str, Made]:
         "baseline_value": predicted.baseline_value,
         "currency": bought.currency[known.place],
     }
-    return {"customer_value": Made(rows, " ".join(filter(None, (bought.note, predicted.note)))), "value_scores": _scores(bought, known.at)}
+    return {
+        "customer_value": Made(rows, " ".join(filter(None, (bought.note, predicted.note)))),
+        "value_scores": _scores(bought, known.at),
+    }
 
 
 def predict(known: Standing, currency: Values, days: int) -> Prediction:
