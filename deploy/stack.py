@@ -66,6 +66,7 @@ _KINDS: Final = {
     "Function": "functions",
     "Rule": "rules",
     "Setting": "settings",
+    "Crawler": "crawlers",
 }
 
 

@@ -28,13 +28,13 @@ class FunctionPackage:
     services
         AWS services that the function calls.
     frames
-        The frame library that the package holds; empty for a function that reads row by row.
+        The libraries for frames and models that the package holds; none for a function that reads row by row.
     """
 
     name: str
     handler: str
     services: frozenset[str]
-    frames: str = ""
+    frames: tuple[str, ...] = ()
 
     @property
     def logical_id(self) -> str:
@@ -243,7 +243,7 @@ FLOWS: Final = (
         settings="pipeline_assets.raw.stores:InboxSettings",
         opener="pipeline_assets.raw.stores:open_inbox_stores",
         package=FunctionPackage(
-            "inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"}), "polars"
+            "inbox-to-raw", "lambdas.inbox_to_raw.lambda_function", frozenset({"dynamodb", "s3", "sqs"}), ("polars",)
         ),
         bounds=Bounds(function_seconds=300, batch=1),
         environment={
@@ -278,7 +278,7 @@ FLOWS: Final = (
             "raw-to-curated",
             "lambdas.raw_to_curated.lambda_function",
             frozenset({"dynamodb", "glue", "s3", "sqs"}),
-            "polars",
+            ("polars",),
         ),
         bounds=Bounds(function_seconds=900, batch=1),
         environment={
@@ -298,6 +298,45 @@ FLOWS: Final = (
             no_error="a bad row or a refused object",
             ask_if_retried="does S3 or the ledger answer?",
             invocations=4,
+        ),
+    ),
+    FlowRow(
+        name="analytics",
+        anchor="prod/started",
+        queue="curated",
+        bucket="curated",
+        prefix="_loads/",
+        resources="Curated",
+        flow="pipeline_assets.analytics.ingest:ANALYTICS_FLOW",
+        settings="pipeline_assets.analytics.stores:AnalyticsSettings",
+        opener="pipeline_assets.analytics.stores:open_stores",
+        package=FunctionPackage(
+            "curated-to-prod",
+            "lambdas.curated_to_prod.lambda_function",
+            frozenset({"dynamodb", "glue", "s3", "sqs"}),
+            ("duckdb", "numpy", "scipy", "sklearn"),
+        ),
+        bounds=Bounds(function_seconds=900, batch=1),
+        environment={
+            "CURATED_QUEUE_URL": "queues.curated",
+            "CURATED_BUCKET": "buckets.curated",
+            "LAKE_DATABASE": "databases.lake",
+            "MARKET_INTELLIGENCE_HUB_BUCKET": "buckets.market-intelligence-hub",
+            "DEMAND_INSIGHTS_ENGINE_BUCKET": "buckets.demand-insights-engine",
+            "COMPLIANCE_GUARDIAN_BUCKET": "buckets.compliance-guardian",
+            "GLOBAL_MARKET_PULSE_BUCKET": "buckets.global-market-pulse",
+            "RETAIL_COPILOT_BUCKET": "buckets.retail-copilot",
+        },
+        group=QueueGroup(
+            queue_name="curated",
+            bucket_name="ecommerce-curated",
+            function_name="curated-to-prod",
+            concurrency="AnalyticsConcurrency",
+            objects="completion markers",
+            bucket_holds="Days of e-commerce tables, one row per key, and the completion markers of loads.",
+            function_does="Makes the prod sets of a complete load.",
+            no_error="a set that cannot be made of what the lake has",
+            ask_if_retried="does S3 or the ledger answer, and is the curated lake rewritten all the time?",
         ),
     ),
     # Loads that became complete: no queue of their own, their receipts come from curation.

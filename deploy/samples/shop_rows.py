@@ -18,7 +18,7 @@ import polars as pl
 
 from deploy.samples.purchases import FIRST_DAY, cut_and_shift, sample_folder
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.types import frame_type
+from pipeline_assets.datasets.frame_types import frame_type
 
 #: Planted in the first customer, the first card payment and the first question: they must turn up nowhere else.
 PLANTED_CARD, PLANTED_CODE, PLANTED_SSN = "4000056655665556", "K9X7QZ", "666-45-6789"
@@ -221,14 +221,21 @@ def _query_log(orders: pl.DataFrame, days: list[date]) -> pl.DataFrame:
         card = PLANTED_CARD if len(rows) < len(_QUESTIONS) else _card(number)
         grouped = " ".join(card[place : place + 4] for place in range(0, len(card), 4))
         ssn = PLANTED_SSN if len(rows) < len(_QUESTIONS) else f"666-{number % 99 + 1:02d}-{number % 10_000:04d}"
-        at = datetime.combine(day, time(), UTC) + timedelta(seconds=asked * 3_600 + told.randrange(3_600))
+        # Every other one is asked by the same person soon after: they did not find what they wanted.
+        first = random.Random(number - asked % 2)  # noqa: S311 - made up on purpose
+        at = datetime.combine(day, time(), UTC) + timedelta(
+            seconds=(asked - asked % 2) * 3_600 + first.randrange(3_600)
+        )
+        at += timedelta(seconds=90 * (asked % 2))
         text = _QUESTIONS[(number - 1) % len(_QUESTIONS)].format(
             card=grouped, ssn=ssn, order=order, store=store, day=day
         )
         seconds = told.randrange(20, 900) / 100
         identity = int(day.strftime("%Y%m%d")) * 100 + asked
-        rows.append((identity, at, f"analyst-{told.randrange(12):02d}", told.choice(_SYSTEMS), text, seconds, at))
-    names = ["query_id", "asked_at", "asked_by", "system", "text", "seconds", "updated_at"]
+        results = told.choice((0, 1, 5, 20, 100, None))
+        who, system = f"analyst-{first.randrange(12):02d}", first.choice(_SYSTEMS)
+        rows.append((identity, at, who, system, text, seconds, results, at))
+    names = ["query_id", "asked_at", "asked_by", "system", "text", "seconds", "results", "updated_at"]
     return pl.DataFrame(rows, schema=names, orient="row")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from pipeline_assets.analytics.tables import PROD_CATALOGS, prod_tables
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.lake.tables import lake_tables
 
@@ -13,18 +14,28 @@ if TYPE_CHECKING:
     from pipeline_assets.lake.tables import LakeTable
 
 #: Logical ids of the buckets in the template.
-_BUCKETS: Final = {"curated": "${CuratedBucket}", "quarantine": "${QuarantineBucket}"}
+_BUCKETS: Final = {
+    "curated": "${CuratedBucket}",
+    "quarantine": "${QuarantineBucket}",
+    **{each.name: f"${{{each.name.title().replace('-', '')}Bucket}}" for each in PROD_CATALOGS},
+}
 
 
 def tables_block() -> str:
     """All tables of the lake, as lines of the template's section `Resources`."""
-    return "".join(f"\n{_resource(table)}" for table in lake_tables(ECOMMERCE)) + "\n"
+    tables = (*lake_tables(ECOMMERCE), *prod_tables())
+    return "".join(f"\n{_resource(table)}" for table in tables) + "\n"
+
+
+def table_id(table: str) -> str:
+    """Logical id of a table of the lake."""
+    return f"{table.title().replace('_', '')}Table"
 
 
 def _resource(table: LakeTable) -> str:
     storage = table.storage(_BUCKETS[table.bucket])
     lines = [
-        f"  {table.name.title().replace('_', '')}Table:",
+        f"  {table_id(table.name)}:",
         "    Type: AWS::Glue::Table",
         "    Properties:",
         "      CatalogId: !Ref AWS::AccountId",

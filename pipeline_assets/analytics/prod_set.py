@@ -116,6 +116,11 @@ class ProdSet:
     models: tuple[Model, ...] = field(repr=False)
 
     @property
+    def asset(self) -> str:
+        """Key of its asset, with slashes."""
+        return f"prod/{self.name}"
+
+    @property
     def tables(self) -> Catalog:
         """Specs of all its tables, as a catalog of the set's name."""
         return Catalog(self.name, tuple(table for model in self.models for table in model.tables))

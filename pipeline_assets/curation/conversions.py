@@ -7,9 +7,9 @@ from functools import partial
 
 import polars as pl
 
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Column, ColumnType
 from pipeline_assets.datasets.text import PLACEHOLDERS, clean, clean_text
-from pipeline_assets.datasets.types import frame_type
 
 _DIGITS, _CENTS = 18, 2
 _INTEGER = r"\A[+-]?[0-9]{1,19}\z"

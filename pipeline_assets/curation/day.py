@@ -27,8 +27,8 @@ from pipeline_assets.curation.judge import SourceAccount, judged_source
 from pipeline_assets.curation.read import DELETED, LOAD_ID, OTHER_COLUMNS, SOURCE, RawFile
 from pipeline_assets.curation.rules import ROW
 from pipeline_assets.curation.settle import DELETED_BY, OBJECT, OUTCOME, gone_keys, lost_rows
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Dataset, stored_columns
-from pipeline_assets.datasets.types import frame_type
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.storage.documents import from_json

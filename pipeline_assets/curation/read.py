@@ -12,9 +12,9 @@ import polars as pl
 from pipeline_assets.curation.conversions import cleaned, converted, is_type, taken
 from pipeline_assets.curation.rules import DELETED_AT, MISTYPED, ROW, WAS
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Column, Dataset, stored_columns
 from pipeline_assets.datasets.text import clean_column
-from pipeline_assets.datasets.types import frame_type
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.privacy.cards import holds_number, without_numbers

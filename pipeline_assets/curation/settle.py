@@ -18,8 +18,8 @@ import polars as pl
 from pipeline_assets.curation.judge import JudgedSource
 from pipeline_assets.curation.read import DELETED, LOAD_ID, SOURCE, RawFile
 from pipeline_assets.curation.rules import ROW
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.types import frame_type
 
 if TYPE_CHECKING:
     from narwhals.typing import FrameT

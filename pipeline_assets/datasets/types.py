@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from pipeline_assets.datasets.spec import ColumnType
-
-if TYPE_CHECKING:
-    import polars as pl
 
 #: How a library makes a type of its own: the name that it calls it by, then the arguments.
 Made: TypeAlias = tuple[str | int, ...]
@@ -68,13 +64,3 @@ TYPES: Final[Mapping[ColumnType, TypeNames]] = {
     "date": TypeNames("a day", "date", ("Date",), ("date32",), "DATE", "DATE"),
     "boolean": TypeNames("true or false", "boolean", ("Boolean",), ("bool_",), "BOOLEAN", "BOOLEAN"),
 }
-
-
-@cache
-def frame_type(kind: ColumnType) -> pl.DataType:
-    """Type of Polars for a type of columns."""
-    import polars as pl  # noqa: PLC0415 - for those that have frames
-
-    name, *arguments = TYPES[kind].frame
-    made: pl.DataType = getattr(pl, str(name))(*arguments)
-    return made

@@ -115,19 +115,55 @@ def lake_tables(catalog: Catalog) -> tuple[LakeTable, ...]:
     return (*(curated_table(dataset) for dataset in catalog), rejected_rows_table(catalog))
 
 
-class GlueCatalog:
-    """Tells the Glue catalogue which days there are; a query sees a day only once its partition is registered."""
+class GluePartitions:
+    """Tells Glue which partitions the tables of a database have; a query sees a day only once it is registered."""
 
-    def __init__(self, glue: GlueClient, database: str, buckets: Mapping[str, str], catalog: Catalog) -> None:
+    def __init__(self, glue: GlueClient, database: str, buckets: Mapping[str, str]) -> None:
         self._glue = glue
         self._database = database
         self._buckets = buckets
-        self._tables = {table.name: table for table in lake_tables(catalog)}
-        self._rejected = rejected_rows_table(catalog)
         self._registered: set[tuple[str, ...]] = set()
 
+    def register(self, table: LakeTable, *values: str) -> None:
+        """Register a partition of a table, unless it is; any number may do so at once.
+
+        Parameters
+        ----------
+        table
+            The table.
+        *values
+            Values of its partition keys, in their order.
+
+        Raises
+        ------
+        TransientError
+            Glue does not take it.
+        """
+        if (table.name, *values) in self._registered:
+            return
+        storage = table.storage(self._buckets[table.bucket], *values)
+        try:
+            self._glue.create_partition(
+                DatabaseName=self._database,
+                TableName=table.name,
+                PartitionInput={"Values": list(values), "StorageDescriptor": storage},
+            )
+        except (BotoCoreError, ClientError) as error:
+            if not (isinstance(error, ClientError) and error.response["Error"].get("Code") == "AlreadyExistsException"):
+                raise TransientError(f"the day {values[-1]} of {table.name} was not registered: {error}") from error
+        self._registered.add((table.name, *values))
+
+
+class GlueCatalog:
+    """The SQL tables over the curated lake, to which days of a dataset and of its rejected rows are made known."""
+
+    def __init__(self, glue: GlueClient, database: str, buckets: Mapping[str, str], catalog: Catalog) -> None:
+        self._partitions = GluePartitions(glue, database, buckets)
+        self._tables = {table.name: table for table in lake_tables(catalog)}
+        self._rejected = rejected_rows_table(catalog)
+
     def register(self, dataset: str, day: str) -> None:
-        """Register a day of a dataset's table and of its rejected rows, unless they are; any number may do so at once.
+        """Register a day of a dataset's table and of its rejected rows, unless they are.
 
         Parameters
         ----------
@@ -142,20 +178,5 @@ class GlueCatalog:
             Glue does not take it.
         """
         if table := self._tables.get(dataset):
-            self._register(table, day)
-        self._register(self._rejected, dataset, day)
-
-    def _register(self, table: LakeTable, *values: str) -> None:
-        if (table.name, *values) in self._registered:
-            return
-        storage = table.storage(self._buckets[table.bucket], *values)
-        try:
-            self._glue.create_partition(
-                DatabaseName=self._database,
-                TableName=table.name,
-                PartitionInput={"Values": list(values), "StorageDescriptor": storage},
-            )
-        except (BotoCoreError, ClientError) as error:
-            if not (isinstance(error, ClientError) and error.response["Error"].get("Code") == "AlreadyExistsException"):
-                raise TransientError(f"the day {values[-1]} of {table.name} was not registered: {error}") from error
-        self._registered.add((table.name, *values))
+            self._partitions.register(table, day)
+        self._partitions.register(self._rejected, dataset, day)

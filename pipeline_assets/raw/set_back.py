@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import polars as pl
 
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.types import frame_type
 from pipeline_assets.lake.layout import DELETED, RawObject, load_id_in, recent_prefix
 from pipeline_assets.raw.loads import LoadPlan, Loads
 from pipeline_assets.raw.tables import UPDATED_AT

@@ -19,8 +19,8 @@ from datetime import timedelta
 
 import polars as pl
 
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.datasets.types import frame_type
 from pipeline_assets.lake.layout import LoadName, RawObject, key_snapshot, key_snapshots
 from pipeline_assets.raw.loads import LoadPlan, Loads, Part
 from pipeline_assets.raw.set_back import DELETED_AT, set_back_keys, tombstone_object

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import polars as pl
 
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Column, ColumnType
-from pipeline_assets.datasets.types import frame_type
 
 _AS_TEXT = "%Y-%m-%d %H:%M:%S%.f"
 _MOST_OFF = 1e-6

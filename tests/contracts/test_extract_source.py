@@ -13,7 +13,7 @@ import pytest
 
 from deploy.samples.shop_database import make_sqlite
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
-from pipeline_assets.datasets.types import frame_type
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.errors import TransientError
 from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import scan_bucket

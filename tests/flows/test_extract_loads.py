@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import stored_columns
-from pipeline_assets.datasets.types import frame_type
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.leaks import scan_bucket

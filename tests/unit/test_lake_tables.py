@@ -16,8 +16,9 @@ from deploy.template_blocks.lake_tables import tables_block
 from pipeline_assets.curation.day import schema_of
 from pipeline_assets.curation.judge import QUARANTINED
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, ORDERS
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Column, Dataset
-from pipeline_assets.datasets.types import TYPES, frame_type
+from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.lake.tables import GlueCatalog, curated_table, lake_tables, rejected_rows_table

@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Dataset, stored_columns
-from pipeline_assets.datasets.types import frame_type
 
 DAY = "2026-03-02"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Column
-from pipeline_assets.datasets.types import frame_type
 
 DATASETS = ECOMMERCE
 

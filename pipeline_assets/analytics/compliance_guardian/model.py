@@ -22,9 +22,10 @@ from sklearn.metrics import average_precision_score
 
 from pipeline_assets.analytics.compliance_guardian.baseline import isolation
 from pipeline_assets.analytics.compliance_guardian.features import Payments, payments
-from pipeline_assets.analytics.compliance_guardian.planted import KINDS, plant
+from pipeline_assets.analytics.compliance_guardian.planted import plant
 from pipeline_assets.analytics.compliance_guardian.scorecard import fit_scorecard
 from pipeline_assets.analytics.compliance_guardian.signals import signals
+from pipeline_assets.analytics.compliance_guardian.spec import ALL, KINDS
 from pipeline_assets.analytics.prod_set import Made
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 HIGH, MEDIUM = 0.5, 0.1
 MINIMUM: Final = 50
 HELD_OUT: Final = 28
-ALL: Final = "all"
 _DAY: Final = 86_400
 _SEED, _OTHER_SEED = 1, 2
 _NOTHING: Final = "There is no payment up to the day."

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from pipeline_assets.analytics.compliance_guardian.features import NONE, Payments
+from pipeline_assets.analytics.compliance_guardian.spec import KINDS
 
 if TYPE_CHECKING:
     Values = np.ndarray[Any, Any]
@@ -154,13 +155,10 @@ def _geo_jump(scene: Scene, victim: int) -> Iterator[Fraud]:
 
 
 Episode: TypeAlias = Callable[[Scene, int], Iterator[Fraud]]
-KINDS: Final[Mapping[str, Episode]] = {
-    "card_testing": _card_testing,
-    "velocity": _velocity,
-    "amount_outlier": _amount_outlier,
-    "collusion_ring": _ring,
-    "geo_jump": _geo_jump,
-}
+#: By kind of fraud, what an episode of it is.
+EPISODE: Final[Mapping[str, Episode]] = dict(
+    zip(KINDS, (_card_testing, _velocity, _amount_outlier, _ring, _geo_jump), strict=True)
+)
 
 
 def plant(made: Payments, begin: int, end: int, seed: int) -> tuple[Payments, Values]:
@@ -184,7 +182,7 @@ def plant(made: Payments, begin: int, end: int, seed: int) -> tuple[Payments, Va
     frauds: list[tuple[int, str, Fraud]] = []
     if len(within):
         scene = Scene(within, int(made.card.max()) + 1, np.random.default_rng(seed))
-        for kind, episode in KINDS.items():
+        for kind, episode in EPISODE.items():
             planted, episodes = 0, 0
             # A kind that a shop of one region cannot have ends as well.
             while episodes < EPISODES or (planted < SHARE * len(within) and episodes < SHARE * len(within) * 4):

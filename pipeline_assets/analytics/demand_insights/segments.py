@@ -4,7 +4,7 @@ Definition. Recency is the days since the last purchase, frequency the days with
 a score of 1 to 5: the customers stand in a row, the worst first, and the row is cut into five parts as even as can be,
 larger parts first (NTILE of SQL). Ties: customers with the same value all have the score of the first of them, so that
 no score depends on an id. Spend is compared among customers of the same currency only. A segment is the first of RULES
-that the scores meet; one of them always is met. Reference: Hughes, Strategic Database Marketing (1994).
+(`spec`) that the scores meet; one of them always is met. Reference: Hughes, Strategic Database Marketing (1994).
 
 Scores of the segments. Customers are put into segments as of SPAN days ago, or a third of what is known if that is
 less; what they spent since, against the mean of all, says whether the segments tell who spends.
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from pipeline_assets.analytics.demand_insights.features import Purchases, Standing, day_number, purchases
+from pipeline_assets.analytics.demand_insights.spec import RULES
 from pipeline_assets.analytics.prod_set import Made
 
 if TYPE_CHECKING:
@@ -33,17 +34,6 @@ PARTS: Final = 5
 #: Days after a split over which predictions are compared with what came; whole weeks.
 SPAN: Final = 91
 NOBODY: Final = "No customer bought anything up to the day."
-#: By segment, the least and the greatest score of recency, frequency and spend that make it; the first that fits counts.
-RULES: Final[Mapping[str, tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]] = {
-    "champions": ((4, 5), (4, 5), (4, 5)),
-    "loyal": ((3, 5), (4, 5), (1, 5)),
-    "at risk": ((1, 2), (4, 5), (1, 5)),
-    "new": ((4, 5), (1, 1), (1, 5)),
-    "promising": ((4, 5), (2, 3), (1, 5)),
-    "need attention": ((3, 3), (1, 3), (1, 5)),
-    "hibernating": ((2, 2), (1, 3), (1, 5)),
-    "lost": ((1, 1), (1, 3), (1, 5)),
-}
 
 
 def segment_customers(features: Features) -> Mapping[str, Made]:

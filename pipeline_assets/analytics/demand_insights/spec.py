@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from pipeline_assets.analytics.demand_insights.coverage import BUYERS, GUESTS, NO_SALE
-from pipeline_assets.analytics.demand_insights.segments import RULES
+from collections.abc import Mapping
+from typing import Final
+
+from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Between, Column, Dataset, IsIn, Rule
+
+BUYERS, GUESTS, NO_SALE = "buyers", "guests", "no sale"
+#: By segment, the least and the greatest score of recency, frequency and spend that make it; the first that fits counts.
+RULES: Final[Mapping[str, tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]] = {
+    "champions": ((4, 5), (4, 5), (4, 5)),
+    "loyal": ((3, 5), (4, 5), (1, 5)),
+    "at risk": ((1, 2), (4, 5), (1, 5)),
+    "new": ((4, 5), (1, 1), (1, 5)),
+    "promising": ((4, 5), (2, 3), (1, 5)),
+    "need attention": ((3, 3), (1, 3), (1, 5)),
+    "hibernating": ((2, 2), (1, 3), (1, 5)),
+    "lost": ((1, 1), (1, 3), (1, 5)),
+}
 
 _OWNER = "team:analytics"
 _SOLD = ("orders.status", "orders.ordered_at", "order_lines.quantity", "order_lines.is_return")
@@ -166,4 +181,16 @@ CUSTOMER_COVERAGE = Dataset(
     ),
     key=("group",),
     rules=(Rule("group_known", "halt", "a group of the three", IsIn("group", (BUYERS, GUESTS, NO_SALE))),),
+)
+TABLES = Catalog(
+    "demand-insights-engine",
+    (
+        CUSTOMER_SEGMENTS,
+        SEGMENT_SCORES,
+        CUSTOMER_VALUE,
+        VALUE_SCORES,
+        CUSTOMER_CHURN,
+        CHURN_SCORES,
+        CUSTOMER_COVERAGE,
+    ),
 )

@@ -1,17 +1,1 @@
 """Market Intelligence Hub: sales forecasts with intervals, their scores, and trends."""
-
-from pipeline_assets.analytics.market_intelligence import model, trends
-from pipeline_assets.analytics.market_intelligence.spec import FORECAST_SCORES, SALES_FORECAST, SALES_TRENDS
-from pipeline_assets.analytics.prod_set import Model, ProdSet
-
-MARKET_INTELLIGENCE = ProdSet(
-    name="market-intelligence-hub",
-    title="Market Intelligence Hub",
-    description="What stores, categories and the whole shop will sell, how well that was foretold before, and trends.",
-    owner="team:analytics",
-    inputs=("orders", "order_lines", "products", "stores"),
-    models=(
-        Model((SALES_FORECAST, FORECAST_SCORES), model.forecast_sales),
-        Model((SALES_TRENDS,), trends.find_trends),
-    ),
-)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Column, Dataset, IsIn, Rule
 
 _OWNER = "team:analytics"
@@ -85,3 +86,4 @@ SALES_TRENDS = Dataset(
     key=("level", "key", "currency", "period"),
     rules=(_LEVELS,),
 )
+TABLES = Catalog("market-intelligence-hub", (SALES_FORECAST, FORECAST_SCORES, SALES_TRENDS))

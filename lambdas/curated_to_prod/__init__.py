@@ -1,0 +1,1 @@
+"""From complete loads of the curated lake to the five prod sets."""

@@ -1,0 +1,28 @@
+"""Declaration of the set demand-insights-engine: its inputs, and its models with the tables that they fill."""
+
+from pipeline_assets.analytics.demand_insights import churn, coverage, segments, value
+from pipeline_assets.analytics.demand_insights.spec import (
+    CHURN_SCORES,
+    CUSTOMER_CHURN,
+    CUSTOMER_COVERAGE,
+    CUSTOMER_SEGMENTS,
+    CUSTOMER_VALUE,
+    SEGMENT_SCORES,
+    TABLES,
+    VALUE_SCORES,
+)
+from pipeline_assets.analytics.prod_set import Model, ProdSet
+
+DEMAND_INSIGHTS = ProdSet(
+    name=TABLES.name,
+    title="Demand Insights Engine",
+    description="Who buys how lately, how often and for how much; what customers will be worth; and who will leave.",
+    owner="team:analytics",
+    inputs=("customers", "orders", "order_lines", "products", "stores"),
+    models=(
+        Model((CUSTOMER_SEGMENTS, SEGMENT_SCORES), segments.segment_customers),
+        Model((CUSTOMER_VALUE, VALUE_SCORES), value.value_customers),
+        Model((CUSTOMER_CHURN, CHURN_SCORES), churn.churn_customers),
+        Model((CUSTOMER_COVERAGE,), coverage.cover_customers),
+    ),
+)
