@@ -66,8 +66,8 @@ class Scorecard:
         combinations, place = np.unique(told, axis=0, return_inverse=True)
         words = [signal.words for signal in SIGNALS.values()]
         texts = ["; ".join(words[each] for each in those if each >= 0) or ORDINARY for those in combinations]
-        told_of_each: Values = np.array(texts, dtype=object)[place.ravel()]
-        return told_of_each
+        of_each: Values = np.array(texts, dtype=object)[place.ravel()]
+        return of_each
 
 
 def steps_of(found: Values) -> Values:

@@ -113,7 +113,8 @@ def segments_of(r_score: Values, f_score: Values, m_score: Values) -> Values:
     scores = np.stack([r_score, f_score, m_score])
     least, most = np.array(list(RULES.values())).transpose(2, 0, 1)[..., None]
     fits = ((scores >= least) & (scores <= most)).all(axis=1)
-    return np.array(list(RULES))[fits.argmax(axis=0)]
+    named: Values = np.array(list(RULES))[fits.argmax(axis=0)]
+    return named
 
 
 def hold_out_days(bought: Purchases, at: int) -> int:

@@ -9,7 +9,7 @@ from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Between, Column, Dataset, IsIn, Rule
 
 BUYERS, GUESTS, NO_SALE = "buyers", "guests", "no sale"
-#: By segment, the least and the greatest score of recency, frequency and spend that make it; the first that fits counts.
+#: By segment, the least and the greatest score of recency, frequency and spend; the first that fits counts.
 RULES: Final[Mapping[str, tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]] = {
     "champions": ((4, 5), (4, 5), (4, 5)),
     "loyal": ((3, 5), (4, 5), (1, 5)),
