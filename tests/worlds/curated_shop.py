@@ -15,7 +15,7 @@ from pipeline_assets.analytics.make import make_set
 from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.publish import PublishedTable, table_key
 from pipeline_assets.curation.stores import CATALOG
-from pipeline_assets.datasets.spec import stored_columns
+from pipeline_assets.datasets.spec import Column, stored_columns
 from pipeline_assets.lake.layout import curated_key
 from pipeline_assets.lake.tables import ADDED_COLUMNS
 from tests.worlds.frames import made
@@ -73,11 +73,13 @@ class CuratedShop:
         for (name, load), rows in self._rows.items():
             columns = (*stored_columns(CATALOG[name]), *ADDED_COLUMNS)
             content = io.BytesIO()
-            nullable = {column.name for column in columns if column.nullable}
-            frame = made(columns, rows, lambda column: None if column.name in nullable else sound(column))
-            frame.write_parquet(content)
+            made(columns, rows, _sound_or_none).write_parquet(content)
             bucket.put(curated_key(name, load.isoformat()), content.getvalue())
         return bucket
+
+
+def _sound_or_none(column: Column) -> Any:
+    return None if column.nullable else sound(column)
 
 
 def noon(day: date) -> datetime:

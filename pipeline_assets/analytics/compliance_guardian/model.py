@@ -9,7 +9,7 @@ ranks those of the last days, among which other fraud was planted. PR-AUC is the
 the share of planted payments. k is their number. Of one kind of fraud, the other kinds are left out.
 
 Assumptions: payments were honest but for what was planted. Limits: see `planted`; fewer than MINIMUM payments give no
-scores. Unit: probability, 0 to 1, at the share of fraud that is planted, about one in a hundred.
+scores. Unit: probability, 0 to 1, where one payment in a hundred is fraud.
 """
 
 from __future__ import annotations

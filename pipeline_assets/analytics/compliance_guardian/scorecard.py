@@ -2,12 +2,12 @@
 
 Definition. Every signal is cut into the steps of SIGNALS; a logistic regression on which step each signal is in, with
 ridge penalty 1 / C, gives each step its points (logarithms of odds). The score is the probability that their sum and
-the intercept make. The reasons of a payment are the signals whose points are most above those of an ordinary step 0, at
+the intercept make, where one payment in a hundred is fraud: the intercept is moved from the share there was in what the
+scorecard learned from (King and Zeng 2001, prior correction). The reasons of a payment are the signals whose points are most above those of an ordinary step 0, at
 most REASONS of them, each at least LEAST; so a reason always is something unusual of the payment. Reference: Thomas,
 Edelman and Crook (2002), Credit scoring and its applications, chapter 4.
 
-Assumptions: signals add up and do not depend on one another. Limits: learned from planted fraud alone, and calibrated
-to its share among the payments. Unit: probability, 0 to 1.
+Assumptions: signals add up and do not depend on one another. Limits: learned from planted fraud alone. Unit: probability, 0 to 1.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from pipeline_assets.analytics.compliance_guardian.signals import SIGNALS
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Values = np.ndarray[Any, Any]
 
 C: Final = 1.0
+#: Share of fraud that the scores are probabilities at.
+RATE: Final = 0.01
 REASONS: Final = 3
 LEAST: Final = 0.7
 ORDINARY: Final = "nothing unusual"
@@ -95,4 +97,5 @@ def fit_scorecard(found: Values, planted: Values) -> Scorecard:
     ends = np.arange(0, steps.size + 1, steps.shape[1])
     design = csr_matrix((np.ones(steps.size), steps.ravel(), ends), shape=(len(steps), sum(_STEPS)))
     fitted = LogisticRegression(C=C, max_iter=500).fit(design, planted)
-    return Scorecard(fitted.coef_[0], float(fitted.intercept_[0]))
+    intercept = float(fitted.intercept_[0]) - logit(planted.mean()) + logit(RATE)
+    return Scorecard(fitted.coef_[0], float(intercept))
