@@ -179,7 +179,7 @@ def test_an_order_of_a_time_after_the_day_is_no_sale_yet() -> None:
 def test_the_model_of_churn_tells_a_late_customer_from_one_who_buys_seldom() -> None:
     shop, chance = CuratedShop(), np.random.default_rng(3)
     for customer in range(1, 61):
-        pace, at = 4 if customer % 2 else 25, float(chance.uniform(0, 20))
+        pace, at = 4 if customer % 3 else 25, float(chance.uniform(0, 20))
         while at < 100:
             shop.order(customer, DAY - days(100 - int(at)), 10)
             at += pace * chance.uniform(0.9, 1.1)

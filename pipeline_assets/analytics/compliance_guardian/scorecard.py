@@ -2,12 +2,14 @@
 
 Definition. Every signal is cut into the steps of SIGNALS; a logistic regression on which step each signal is in, with
 ridge penalty 1 / C, gives each step its points (logarithms of odds). The score is the probability that their sum and
-the intercept make, where one payment in a hundred is fraud: the intercept is moved from the share there was in what the
-scorecard learned from (King and Zeng 2001, prior correction). The reasons of a payment are the signals whose points are most above those of an ordinary step 0, at
-most REASONS of them, each at least LEAST; so a reason always is something unusual of the payment. Reference: Thomas,
-Edelman and Crook (2002), Credit scoring and its applications, chapter 4.
+the intercept make, where one payment in a hundred is fraud: the intercept is moved there from the share of fraud that
+the scorecard learned from (prior correction, King and Zeng 2001). The reasons of a payment are the signals whose points
+are most above those of an ordinary step 0, at most REASONS of them, each at least LEAST; so a reason always is
+something unusual of the payment. Reference: Thomas, Edelman and Crook (2002), Credit scoring and its applications,
+chapter 4.
 
-Assumptions: signals add up and do not depend on one another. Limits: learned from planted fraud alone. Unit: probability, 0 to 1.
+Assumptions: signals add up and do not depend on one another. Limits: learned from planted fraud alone. Unit:
+probability, 0 to 1.
 """
 
 from __future__ import annotations
