@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pipeline_assets.analytics.compliance_guardian.spec import TABLES as COMPLIANCE_GUARDIAN
+from pipeline_assets.analytics.demand_insights.spec import TABLES as DEMAND_INSIGHTS
 from pipeline_assets.analytics.global_market_pulse.spec import TABLES as GLOBAL_MARKET_PULSE
 from pipeline_assets.analytics.market_intelligence.spec import TABLES as MARKET_INTELLIGENCE
 from pipeline_assets.analytics.retail_copilot.spec import TABLES as RETAIL_COPILOT
@@ -12,7 +14,7 @@ from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.lake.tables import LakeTable
 
 #: Specs of the tables of each set, by sets.
-PROD_CATALOGS: Final = (MARKET_INTELLIGENCE, GLOBAL_MARKET_PULSE, RETAIL_COPILOT)
+PROD_CATALOGS: Final = (MARKET_INTELLIGENCE, DEMAND_INSIGHTS, COMPLIANCE_GUARDIAN, GLOBAL_MARKET_PULSE, RETAIL_COPILOT)
 
 
 def bucket_variable(name: str) -> str:

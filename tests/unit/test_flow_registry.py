@@ -67,4 +67,8 @@ def test_reading_the_registry_loads_no_library() -> None:
 
 def test_the_functions_that_work_on_frames_are_those_of_the_lake() -> None:
     framed = {row.name: row.package.frames for row in queued_flows() if row.package and row.package.frames}
-    assert framed == {"inbox": "polars", "ecommerce": "polars"}
+    assert framed == {
+        "inbox": ("polars",),
+        "ecommerce": ("polars",),
+        "analytics": ("duckdb", "numpy", "scipy", "sklearn"),
+    }

@@ -77,7 +77,8 @@ class Scorecard:
 def steps_of(found: Values) -> Values:
     """The step that each signal of each payment is in, counted over the steps of all signals."""
     pairs = zip(found.T, SIGNALS.values(), strict=True)
-    return np.stack([np.digitize(column, signal.steps) for column, signal in pairs], axis=1) + _BEGIN
+    steps: Values = np.stack([np.digitize(column, signal.steps) for column, signal in pairs], axis=1) + _BEGIN
+    return steps
 
 
 def fit_scorecard(found: Values, planted: Values) -> Scorecard:
