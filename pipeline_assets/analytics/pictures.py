@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import duckdb
-from matplotlib.dates import ConciseDateFormatter
-from matplotlib.figure import Figure
 
 from pipeline_assets.analytics.publish import table_key
 
@@ -52,6 +50,8 @@ def picture_of(prod_set: ProdSet, as_of: date, bucket: Bucket) -> str:
     TransientError
         The bucket does not answer.
     """
+    from matplotlib.figure import Figure  # noqa: PLC0415 - see `analytics.prod_set`
+
     figure = Figure(figsize=(7.2, 3.2), dpi=80, layout="constrained")
     axes = figure.subplots()
     with tempfile.TemporaryDirectory(prefix="cesta-") as folder, duckdb.connect() as connection:
@@ -75,6 +75,8 @@ def picture_of(prod_set: ProdSet, as_of: date, bucket: Bucket) -> str:
 
 def _forecast(ask: Ask, axes: Axes) -> str:
     """The weeks of the whole shop that were, and those to come with their intervals."""
+    from matplotlib.dates import ConciseDateFormatter  # noqa: PLC0415 - see `analytics.prod_set`
+
     currency = ask("SELECT currency FROM sales_trends WHERE level = 'total' ORDER BY sales DESC LIMIT 1")["currency"]
     if not len(currency):
         return ""

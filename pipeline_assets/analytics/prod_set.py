@@ -1,4 +1,8 @@
-"""The shape of a prod set: its tables, and the models that make them of the lake as of a day."""
+"""The shape of a prod set: its tables, and the models that make them of the lake as of a day.
+
+A model imports scikit-learn and scipy within its functions: whoever lists the sets, as Dagster does with every process,
+pays for no library that it does not call.
+"""
 
 from __future__ import annotations
 

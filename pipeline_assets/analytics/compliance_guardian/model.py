@@ -9,7 +9,7 @@ ranks those of the last days, among which other fraud was planted. PR-AUC is the
 the share of planted payments. k is their number. Of one kind of fraud, the other kinds are left out.
 
 Assumptions: payments were honest but for what was planted. Limits: see `planted`; fewer than MINIMUM payments give no
-scores. Unit: probability, 0 to 1, at the share of fraud that is planted, about one in a hundred.
+scores. Unit: probability, 0 to 1, where one payment in a hundred is fraud.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 import numpy as np
-from sklearn.metrics import average_precision_score
 
 from pipeline_assets.analytics.compliance_guardian.baseline import isolation
 from pipeline_assets.analytics.compliance_guardian.features import Payments, payments
-from pipeline_assets.analytics.compliance_guardian.planted import KINDS, plant
+from pipeline_assets.analytics.compliance_guardian.planted import plant
 from pipeline_assets.analytics.compliance_guardian.scorecard import fit_scorecard
 from pipeline_assets.analytics.compliance_guardian.signals import signals
+from pipeline_assets.analytics.compliance_guardian.spec import ALL, KINDS
 from pipeline_assets.analytics.prod_set import Coverage, Made, Score
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 HIGH, MEDIUM = 0.5, 0.1
 MINIMUM: Final = 50
 HELD_OUT: Final = 28
-ALL: Final = "all"
 _DAY: Final = 86_400
 _SEED, _OTHER_SEED = 1, 2
 _NOTHING: Final = "There is no payment up to the day."
@@ -121,6 +120,8 @@ def measure(made: Payments) -> Made:
 
 
 def _measures(score: Values, baseline: Values, kind: Values, days: float) -> Iterator[dict[str, Any]]:
+    from sklearn.metrics import average_precision_score  # noqa: PLC0415 - see `analytics.prod_set`
+
     for name in (ALL, *(each for each in KINDS if each in kind)):
         meant = (kind == "") | (kind == name) if name != ALL else np.full(len(kind), fill_value=True)
         planted = kind[meant] != ""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 
 from pipeline_assets.analytics.compliance_guardian.features import NONE, Payments
+from pipeline_assets.analytics.compliance_guardian.spec import KINDS
 
 if TYPE_CHECKING:
     Values = np.ndarray[Any, Any]
@@ -47,26 +48,33 @@ class Scene:
     ----------
     made
         The payments.
+    cards
+        Codes of cards below this one are in use.
     chance
         The source of chance.
     """
 
-    def __init__(self, made: Payments, chance: np.random.Generator) -> None:
+    def __init__(self, made: Payments, cards: int, chance: np.random.Generator) -> None:
         self.made = made
         self.chance = chance
         self.middle = {
             int(code): float(np.median(made.amount[made.currency == code])) for code in np.unique(made.currency)
         }
-        self._cards = int(made.card.max(initial=0)) + 1
+        self._cards = cards
 
     def new_card(self) -> int:
         """A card that nobody used."""
         self._cards += 1
-        return self._cards
+        return self._cards - 1
 
     def between(self, least: float, most: float) -> float:
         """A number between two."""
         return float(self.chance.uniform(least, most))
+
+    def wait(self, days: int) -> float:
+        """Seconds until some time within so many days: mostly about the same hour, in a third of cases any hour."""
+        hours = 24 if self.between(0, 3) < 1 else 2
+        return int(self.chance.integers(days)) * 24 * _HOUR + self.between(0, hours) * _HOUR
 
     def several(self, least: int, most: int) -> range:
         """So many times, at least and at most."""
@@ -80,8 +88,10 @@ class Scene:
         """A payment like that of the victim, at the same time."""
         made = self.made
         middle = self.middle[int(made.currency[victim])]
-        codes = (int(column[victim]) for column in (made.card, made.customer, made.store, made.region))
-        return Fraud(0.0, max(float(made.amount[victim]), middle), *codes)
+        card, customer, store, region = (
+            int(code[victim]) for code in (made.card, made.customer, made.store, made.region)
+        )
+        return Fraud(0.0, max(float(made.amount[victim]), middle), card, customer, store, region)
 
     def elsewhere(self, victim: int) -> tuple[int, int] | None:
         """A store and its region, other than the victim's; None where there is no other."""
@@ -94,45 +104,45 @@ class Scene:
 
 
 def _card_testing(scene: Scene, victim: int) -> Iterator[Fraud]:
-    """A stolen card is tried out online with small amounts, many of them declined."""
+    """A stolen card is tried out online with small amounts, some of them declined."""
     like, middle = scene.as_of(victim), scene.middle[int(scene.made.currency[victim])]
-    stolen = scene.new_card() if scene.between(0, 1) < 0.5 or like.card == NONE else like.card  # noqa: PLR2004
-    after = scene.between(0, 24 * _HOUR)
-    for _ in scene.several(3, 12):
-        after += scene.between(0.2, 10) * _MINUTE
-        amount = middle * scene.between(0.005, 0.15)
-        yield replace(
-            like, after=after, amount=amount, card=stolen, region=NONE, declined=scene.between(0, 1) < 0.4  # noqa: PLR2004
-        )  # fmt: skip
+    stolen = scene.new_card() if scene.between(0, 2) < 1 or like.card == NONE else like.card
+    after, pause = scene.wait(2), scene.between(1, 60) * _MINUTE
+    for _ in scene.several(2, 9):
+        after += pause * scene.between(0.2, 1.8)
+        declined = scene.between(0, 4) < 1
+        amount = middle * scene.between(0.01, 0.3)
+        yield replace(like, after=after, amount=amount, card=stolen, region=NONE, declined=declined)
 
 
 def _velocity(scene: Scene, victim: int) -> Iterator[Fraud]:
     """A card is used up quickly, in one store after the other."""
     like = scene.as_of(victim)
     card = like.card if like.card != NONE else scene.new_card()
-    after = scene.between(0, 24 * _HOUR)
-    for _ in scene.several(3, 8):
-        after += scene.between(2, 30) * _MINUTE
+    after, pause = scene.wait(2), scene.between(10, 120) * _MINUTE
+    for _ in scene.several(2, 6):
+        after += pause * scene.between(0.2, 1.8)
         store = scene.someone()
-        there = {"store": int(scene.made.store[store]), "region": int(scene.made.region[store])}
-        yield replace(like, after=after, amount=like.amount * scene.between(0.5, 2), card=card, **there)
+        there = replace(like, store=int(scene.made.store[store]), region=int(scene.made.region[store]))
+        yield replace(there, after=after, amount=like.amount * scene.between(0.5, 2), card=card)
 
 
 def _amount_outlier(scene: Scene, victim: int) -> Iterator[Fraud]:
     """One purchase for many times of what is usual."""
     like = scene.as_of(victim)
-    yield replace(like, after=scene.between(0, 72 * _HOUR), amount=like.amount * scene.between(4, 15))
+    yield replace(like, after=scene.wait(3), amount=like.amount * scene.between(3, 12))
 
 
 def _ring(scene: Scene, victim: int) -> Iterator[Fraud]:
     """Some customers share one or two cards, in one store, for amounts that are much the same."""
     like = scene.as_of(victim)
-    members = [int(scene.made.customer[scene.someone()]) for _ in scene.several(3, 6)]
+    members = [int(scene.made.customer[scene.someone()]) for _ in scene.several(2, 5)]
     cards = [scene.new_card() for _ in scene.several(1, 2)]
-    amount = round(like.amount * scene.between(1, 4))
-    for _ in scene.several(4, 10):
+    amount, even = like.amount * scene.between(1, 3), scene.between(0, 2) < 1
+    for _ in scene.several(3, 8):
         card, member = int(scene.chance.choice(cards)), int(scene.chance.choice(members))
-        yield replace(like, after=scene.between(0, 48 * _HOUR), amount=float(amount), card=card, customer=member)
+        paid = float(round(amount)) if even else amount * scene.between(0.8, 1.2)
+        yield replace(like, after=scene.wait(7), amount=paid, card=card, customer=member)
 
 
 def _geo_jump(scene: Scene, victim: int) -> Iterator[Fraud]:
@@ -145,13 +155,10 @@ def _geo_jump(scene: Scene, victim: int) -> Iterator[Fraud]:
 
 
 Episode: TypeAlias = Callable[[Scene, int], Iterator[Fraud]]
-KINDS: Final[Mapping[str, Episode]] = {
-    "card_testing": _card_testing,
-    "velocity": _velocity,
-    "amount_outlier": _amount_outlier,
-    "collusion_ring": _ring,
-    "geo_jump": _geo_jump,
-}
+#: By kind of fraud, what an episode of it is.
+EPISODE: Final[Mapping[str, Episode]] = dict(
+    zip(KINDS, (_card_testing, _velocity, _amount_outlier, _ring, _geo_jump), strict=True)
+)
 
 
 def plant(made: Payments, begin: int, end: int, seed: int) -> tuple[Payments, Values]:
@@ -174,8 +181,8 @@ def plant(made: Payments, begin: int, end: int, seed: int) -> tuple[Payments, Va
     within = made.of((made.at >= begin) & (made.at < end))
     frauds: list[tuple[int, str, Fraud]] = []
     if len(within):
-        scene = Scene(within, np.random.default_rng(seed))
-        for kind, episode in KINDS.items():
+        scene = Scene(within, int(made.card.max()) + 1, np.random.default_rng(seed))
+        for kind, episode in EPISODE.items():
             planted, episodes = 0, 0
             # A kind that a shop of one region cannot have ends as well.
             while episodes < EPISODES or (planted < SHARE * len(within) and episodes < SHARE * len(within) * 4):

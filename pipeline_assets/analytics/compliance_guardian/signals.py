@@ -28,7 +28,7 @@ _MONTH: Final = 30 * _DAY
 #: Hours within which a customer is not expected in another region.
 _TRAVEL: Final = 6
 #: How much of the middle amount counts as small, as where a stolen card is tried out.
-_SMALL: Final = 1 / 8
+_SMALL: Final = 1 / 4
 #: As many payments as an own history weighs against that of all, and the least deviation of a customer's amounts.
 _PRIOR, _LEAST_DEVIATION = 3, 0.3
 
@@ -48,6 +48,7 @@ SIGNALS: Final[Mapping[str, Signal]] = {
     "card_hour": Signal("the card was used several times within an hour", (1, 2, 3, 5)),
     "card_day": Signal("the card was used many times within a day", (1, 2, 3, 5, 8)),
     "customer_day": Signal("the customer paid many times within a day", (1, 2, 3, 5, 8)),
+    "stores_day": Signal("the customer paid in several stores within a day", (1, 2, 3)),
     "small_run": Signal("several small amounts were tried with the card within a day", (1, 2, 3, 5)),
     "declined_run": Signal("payments of the card or customer were declined within a day", (1, 2, 3)),
     "new_card": Signal("the customer never paid with this card before", (1,)),
@@ -80,6 +81,8 @@ def signals(made: Payments) -> Values:
     small = made.amount < _SMALL * np.expm1(middle)
     unusual = _unusual(made, actor, log, middle)
     first = _first_use(made)
+    there, store = of_actor.last(made.store)
+    moved = there & (store != made.store) & (made.at - of_actor.last(made.at)[1] <= _DAY)
     cents = np.round(made.amount * 100).astype("int64")
     where_and_what = _pairs(made.store, _pairs(made.currency, cents))
     of_amount = History(made, np.where(made.store == NONE, NONE, where_and_what))
@@ -90,6 +93,7 @@ def signals(made: Payments) -> Values:
         "card_hour": of_card.before(_HOUR),
         "card_day": of_card.before(_DAY),
         "customer_day": of_actor.before(_DAY),
+        "stores_day": of_actor.before(_DAY, moved) + moved,
         "small_run": of_card.before(_DAY, small) * small,
         "declined_run": np.maximum(of_card.before(_DAY, made.declined), of_actor.before(_DAY, made.declined)),
         "new_card": first & (of_actor.before(None) > 0),
@@ -202,7 +206,8 @@ def _first_use(made: Payments) -> Values:
     """Whether a customer uses a card for the first time."""
     both = (made.card != NONE) & (made.customer != NONE)
     history = History(made, np.where(both, _pairs(made.customer, made.card), NONE))
-    return both & (history.before(None) == 0)
+    first: Values = both & (history.before(None) == 0)
+    return first
 
 
 def _travel(made: Payments, of_actor: History) -> Values:
@@ -217,4 +222,5 @@ def _rare_hour(made: Payments) -> Values:
     """How many times rarer than even the hour is, as a logarithm."""
     hour = made.at // _HOUR % 24
     share = (np.bincount(hour, minlength=24) + 1) / (len(hour) + 24)
-    return np.maximum(-np.log(share * 24), 0.0)[hour]
+    rare: Values = np.maximum(-np.log(share * 24), 0.0)[hour]
+    return rare

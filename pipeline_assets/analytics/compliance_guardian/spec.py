@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pipeline_assets.analytics.compliance_guardian.model import ALL
-from pipeline_assets.analytics.compliance_guardian.planted import KINDS
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Between, Column, Dataset, IsIn, Rule
+
+#: Kinds of fraud that are planted, and what they are called together.
+KINDS = ("card_testing", "velocity", "amount_outlier", "collusion_ring", "geo_jump")
+ALL = "all"
 
 _OWNER = "team:compliance"
 _PAID = (

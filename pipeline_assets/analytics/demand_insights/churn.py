@@ -20,10 +20,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from pipeline_assets.analytics.demand_insights.baseline import recency_alone
 from pipeline_assets.analytics.demand_insights.features import Purchases, Standing, day_number, purchases
@@ -113,6 +109,10 @@ def fit_churn(bought: Purchases, at: int, days: int) -> Fitted | None:
     Fitted or None
         Gives the probabilities of customers; None where there is too little to learn from.
     """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - see `analytics.prod_set`
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - see `analytics.prod_set`
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - see `analytics.prod_set`
+
     design, left = [], []
     for split in range(at - days, at - (SPLITS + 1) * days, -days):
         known = bought.standing(split)
@@ -149,6 +149,8 @@ def _design(bought: Purchases, known: Standing, days: int) -> Values:
 
 
 def _scores(bought: Purchases, at: int, days: int) -> Iterator[dict[str, float]]:
+    from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score  # noqa: PLC0415 - see `analytics.prod_set`
+
     for fold in range(FOLDS):
         split = at - (fold + 1) * days
         known = bought.standing(split)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 import numpy as np
 
+from pipeline_assets.analytics.demand_insights.spec import BUYERS, GUESTS, NO_SALE
 from pipeline_assets.analytics.features import sold_lines
 from pipeline_assets.analytics.prod_set import Coverage, Made
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from pipeline_assets.analytics.prod_set import Features
-
-BUYERS, GUESTS, NO_SALE = "buyers", "guests", "no sale"
 
 
 def orders_by_group(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:

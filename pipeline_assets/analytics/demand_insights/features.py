@@ -84,7 +84,8 @@ class Purchases:
     def gaps(self) -> Values:
         """Days from each day with a purchase to the customer's next."""
         who, day = self.who[self.bought], self.day[self.bought]
-        return np.diff(day)[np.diff(who) == 0]
+        gaps: Values = np.diff(day)[np.diff(who) == 0]
+        return gaps
 
     def standing(self, at: int) -> Standing:
         """What is known of each customer who had bought by the end of a day."""

@@ -4,7 +4,7 @@ Definition. Recency is the days since the last purchase, frequency the days with
 a score of 1 to 5: the customers stand in a row, the worst first, and the row is cut into five parts as even as can be,
 larger parts first (NTILE of SQL). Ties: customers with the same value all have the score of the first of them, so that
 no score depends on an id. Spend is compared among customers of the same currency only. A segment is the first of RULES
-that the scores meet; one of them always is met. Reference: Hughes, Strategic Database Marketing (1994).
+(`spec`) that the scores meet; one of them always is met. Reference: Hughes, Strategic Database Marketing (1994).
 
 Scores of the segments. Customers are put into segments as of SPAN days ago, or a third of what is known if that is
 less; what they spent since, against the mean of all, says whether the segments tell who spends.
@@ -16,12 +16,13 @@ out of monetary. Units: days; amounts in the customer's currency.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from pipeline_assets.analytics.demand_insights.features import Purchases, Standing, day_number, purchases
+from pipeline_assets.analytics.demand_insights.spec import RULES
 from pipeline_assets.analytics.prod_set import Made
 
 if TYPE_CHECKING:
@@ -33,17 +34,6 @@ PARTS: Final = 5
 #: Days after a split over which predictions are compared with what came; whole weeks.
 SPAN: Final = 91
 NOBODY: Final = "No customer bought anything up to the day."
-#: By segment, the scores of recency, frequency and spend that make it; the first that holds counts.
-RULES: Final[Mapping[str, Callable[[Values, Values, Values], Values]]] = {
-    "champions": lambda r, f, m: (r >= 4) & (f >= 4) & (m >= 4),
-    "loyal": lambda r, f, _m: (r >= 3) & (f >= 4),
-    "at risk": lambda _r, f, _m: f >= 4,
-    "new": lambda r, f, _m: (r >= 4) & (f == 1),
-    "promising": lambda r, _f, _m: r >= 4,
-    "need attention": lambda r, _f, _m: r == 3,
-    "hibernating": lambda r, _f, _m: r == 2,
-    "lost": lambda r, _f, _m: r == 1,
-}
 
 
 def segment_customers(features: Features) -> Mapping[str, Made]:
@@ -108,9 +98,23 @@ def quintiles(values: Values) -> Values:
 
 
 def segments_of(r_score: Values, f_score: Values, m_score: Values) -> Values:
-    """Name the segment of each customer, by the scores."""
-    met = [rule(r_score, f_score, m_score) for rule in RULES.values()]
-    return np.array(list(RULES))[np.argmax(met, axis=0)] if len(r_score) else np.array([], dtype=str)
+    """Name the segment of each customer, by the scores.
+
+    Parameters
+    ----------
+    r_score, f_score, m_score
+        Scores of recency, frequency and spend, 1 to 5.
+
+    Returns
+    -------
+    np.ndarray
+        Text, one of RULES.
+    """
+    scores = np.stack([r_score, f_score, m_score])
+    least, most = np.array(list(RULES.values())).transpose(2, 0, 1)[..., None]
+    fits = ((scores >= least) & (scores <= most)).all(axis=1)
+    named: Values = np.array(list(RULES))[fits.argmax(axis=0)]
+    return named
 
 
 def hold_out_days(bought: Purchases, at: int) -> int:

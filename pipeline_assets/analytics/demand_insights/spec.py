@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from pipeline_assets.analytics.demand_insights.coverage import BUYERS, GUESTS, NO_SALE
-from pipeline_assets.analytics.demand_insights.segments import RULES
+from collections.abc import Mapping
+from typing import Final
+
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Between, Column, Dataset, IsIn, Rule
+
+BUYERS, GUESTS, NO_SALE = "buyers", "guests", "no sale"
+#: By segment, the least and the greatest score of recency, frequency and spend; the first that fits counts.
+RULES: Final[Mapping[str, tuple[tuple[int, int], tuple[int, int], tuple[int, int]]]] = {
+    "champions": ((4, 5), (4, 5), (4, 5)),
+    "loyal": ((3, 5), (4, 5), (1, 5)),
+    "at risk": ((1, 2), (4, 5), (1, 5)),
+    "new": ((4, 5), (1, 1), (1, 5)),
+    "promising": ((4, 5), (2, 3), (1, 5)),
+    "need attention": ((3, 3), (1, 3), (1, 5)),
+    "hibernating": ((2, 2), (1, 3), (1, 5)),
+    "lost": ((1, 1), (1, 3), (1, 5)),
+}
 
 _OWNER = "team:analytics"
 _SOLD = ("orders.status", "orders.ordered_at", "order_lines.quantity", "order_lines.is_return")
@@ -158,7 +172,7 @@ CHURN_SCORES = Dataset(
 )
 CUSTOMER_COVERAGE = Dataset(
     name="customer_coverage",
-    description="All customers and orders of the lake by whether the set speaks of them; together they are all there are.",
+    description="All customers and orders of the lake, by whether the set speaks of them; each is in one group.",
     owner=_OWNER,
     columns=(
         Column("group", "text", "buyers, whom the set speaks of; guests; or no sale"),
@@ -170,5 +184,13 @@ CUSTOMER_COVERAGE = Dataset(
 )
 TABLES = Catalog(
     "demand-insights-engine",
-    (CUSTOMER_SEGMENTS, SEGMENT_SCORES, CUSTOMER_VALUE, VALUE_SCORES, CUSTOMER_CHURN, CHURN_SCORES, CUSTOMER_COVERAGE),
+    (
+        CUSTOMER_SEGMENTS,
+        SEGMENT_SCORES,
+        CUSTOMER_VALUE,
+        VALUE_SCORES,
+        CUSTOMER_CHURN,
+        CHURN_SCORES,
+        CUSTOMER_COVERAGE,
+    ),
 )

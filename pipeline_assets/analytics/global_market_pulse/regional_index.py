@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.stats import norm
 
 from pipeline_assets.analytics.global_market_pulse.features import regional_sales
 from pipeline_assets.analytics.prod_set import Made, Score
@@ -188,6 +187,8 @@ def _named(cells: Cells, regions: Floats, categories: Floats, currency: str) -> 
 
 
 def _opportunities(cells: Cells, indexes: Indexes, currency: str) -> dict[str, Floats]:
+    from scipy.stats import norm  # noqa: PLC0415 - see `analytics.prod_set`
+
     of_region = cells.sales.sum(axis=1, keepdims=True)
     size = np.round((1 - indexes.shrunk) * indexes.all_shares * of_region, 2)
     expected = np.maximum(indexes.expected_lines, 1e-9)

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-from sklearn.linear_model import Ridge
 
 from pipeline_assets.analytics.features import sold_lines
 from pipeline_assets.analytics.market_intelligence.baseline import SEASON, seasonal_naive
@@ -116,6 +115,8 @@ def fitted_forecast(sales: Floats, horizon: int, grain: Grain) -> Floats:
     np.ndarray
         Float64, `horizon` rows and a column for each series.
     """
+    from sklearn.linear_model import Ridge  # noqa: PLC0415 - see `analytics.prod_set`
+
     known = len(sales)
     if known < MINIMUM[grain]:
         return seasonal_naive(sales, horizon, SEASON[grain])
