@@ -16,7 +16,7 @@ from pipeline_assets.lineage.bridge import NO_ASSET, Place, Standing
 from pipeline_assets.lineage.flows import BridgedFlow
 from pipeline_assets.lineage.judged import Judged, judge_rows, judge_sources
 from pipeline_assets.lineage.metadata import LISTED, cell
-from pipeline_assets.lineage.rejections import MENDING, Rejections, rejected_table, rejections_of, show_command
+from pipeline_assets.lineage.rejections import MENDING, Rejections, acknowledge_command, rejected_table, rejections_of
 
 FEW_REJECTED: Final = "few_rejected"
 NO_FILE_REFUSED: Final = "no_file_refused"
@@ -171,11 +171,10 @@ class OpenProblems:
         rows = [f"| {cell(each.receipt.source.uri)} | {cell(_in_vain(each))} |" for each in bad[:LISTED]]
         said = "every receipt names what Dagster has"
         if bad:
-            first = bad[0]
-            command = show_command(first.receipt).replace("quarantine show", "acknowledge")
+            first = bad[0].receipt
             said = (
-                f"{_number(len(bad), 'receipt')} with places that Dagster does not have, first {first.receipt.source.uri}: "
-                f'{_in_vain(first)}. If it may stay: `{command} --reason "…"`'
+                f"{_number(len(bad), 'receipt')} with places that Dagster does not have, first {first.source.uri}: "
+                f"{_in_vain(bad[0])}. If it may stay: `{acknowledge_command(first)}`"
             )
         return dg.AssetCheckResult(
             asset_key=key.asset_key,
