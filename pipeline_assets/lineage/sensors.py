@@ -113,7 +113,7 @@ def run_tick(
     ledger.problems.note_unknown(flow.name, _unknown(decided, looked.reports))
     problems = OpenProblems(flow, ledger, lambda: quarantine.of_flow(flow), standing)
     events = [
-        *problem_events(decided, flow, problems, repository),
+        *problem_events(decided, flow, problems, repository, tick),
         *rejection_events(decided, anchor_of(flow)),
         *partition_events(decided.events, ledger, flow.name, context, tick),
     ]
