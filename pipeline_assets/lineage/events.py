@@ -106,7 +106,6 @@ def _conservation(key: dg.AssetCheckKey, found: Conservation) -> dg.AssetCheckEv
         severity=dg.AssetCheckSeverity.ERROR,
         description=found.sentence,
         metadata={"accounts": dg.MetadataValue.md(found.table)},
-        blocking=True,
     )
 
 

@@ -333,7 +333,7 @@ def test_conservation_fails_where_a_row_is_lost(bridge: Bridge, context: dg.Sens
     )
     events = a_tick(context).asset_events
     [check] = [e for e in events if isinstance(e, dg.AssetCheckEvaluation) and e.check_name == "conservation"]
-    assert (check.passed, check.severity, check.blocking) == (False, dg.AssetCheckSeverity.ERROR, True)
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert f"{yesterday}: 10 received but 7 accepted + 1 quarantined" in (check.description or "")
 
 
