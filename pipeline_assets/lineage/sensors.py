@@ -165,7 +165,7 @@ def _tick_report(flow: str, waiting: int, looked_at: int, cleared: int, decided:
         return f"{flow}: nothing waits"
     reported = sum(len(event.report_ids) for event in decided.events)
     parts = [f"{flow}: {waiting} waited, {cleared} seen and cleared"]
-    parts += [f"{reported} told in {len(decided.events)} events"] if reported else []
+    parts += [f"{reported} reported in {len(decided.events)} events"] if reported else []
     parts += [f"{len(decided.rejections)} rejected"] if decided.rejections else []
     parts += [f"{len(decided.new)} new partitions requested"] if decided.new else []
     parts += [f"{decided.left} left for later"] if decided.left else []

@@ -1,4 +1,4 @@
-"""A backfill from the UI, through the real daemon: each day is told once, nothing is stale, and a bad day fails alone."""
+"""A backfill through the real daemon: each day is told once, nothing is stale after it, and a bad day fails alone."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ def instance(stack: RunningStack) -> Iterator[dg.DagsterInstance]:
 
 def stale(instance: dg.DagsterInstance) -> set[tuple[str, str]]:
     """What is not fresh of the good days, by Dagster's own judgement."""
-    resolver = CachingStaleStatusResolver(
-        instance, defs.resolve_asset_graph(), LoadingContextForTest(instance)
-    )
+    resolver = CachingStaleStatusResolver(instance, defs.resolve_asset_graph(), LoadingContextForTest(instance))
     statuses = {
         (asset, day): resolver.get_status(dg.AssetKey.from_user_string(asset), day)
         for asset in (*ASSETS, LOADS)
@@ -127,8 +125,11 @@ def test_a_backfill_tells_each_day_once_leaves_nothing_stale_and_fails_for_the_b
             tags = record.asset_materialization.tags or {}
             assert tags["dagster/data_version"] == record.asset_materialization.metadata["data_version"].value
             assert asset.startswith("curated/") or tags["dagster/data_version"] == made_of.data_version
-    shapes = {frozenset(each.asset_materialization.metadata) for each in events(instance, "raw/orders")  # fmt: skip
-              if each.asset_materialization}
+    shapes = {
+        frozenset(each.asset_materialization.metadata)
+        for each in events(instance, "raw/orders")
+        if each.asset_materialization
+    }
     assert len(shapes) == 1, "the run and the bridge tell the same"
     assert stale(instance) == set()
     answer = ask_dagster(stack.instance, _STALE, {"key": {"path": ["curated", "orders"]}, "days": DAYS})
