@@ -70,6 +70,7 @@ def place_state(
     *,
     as_received: bool = False,
     problems: Sequence[Problem] | None = None,
+    account: PartitionAccount | None = None,
 ) -> State:
     """The state of a partition.
 
@@ -86,6 +87,8 @@ def place_state(
         of the object or a replay settles it, so that what stands is read from the open problems.
     problems
         Open problems of the flow; read from the ledger unless given.
+    account
+        Account of the partition; read from the ledger unless given.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def place_state(
         What it holds now.
     """
     standing = _standing(_open(ledger, flow, problems), place) if as_received else None
-    return partition_state(ledger.account(place.asset, place.partition), standing)
+    return partition_state(account or ledger.account(place.asset, place.partition), standing)
 
 
 def _open(ledger: Ledger, flow: str, problems: Sequence[Problem] | None) -> Sequence[Problem]:

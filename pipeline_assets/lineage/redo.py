@@ -70,7 +70,7 @@ def redo_days(
         event = event_of(place, done.receipts, __version__, as_received=landed)
         yield materialization(
             event,
-            place_state(opened.ledger, flow.name, place, as_received=landed),
+            place_state(opened.ledger, flow.name, place, as_received=landed, account=done.state),
             (),
             context.instance,
             description="" if done.receipts else _said(done),
