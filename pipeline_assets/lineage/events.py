@@ -19,7 +19,7 @@ from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.lineage.bridge import PartitionEvent, Plan
 from pipeline_assets.lineage.carried import carried_over
 from pipeline_assets.lineage.checks import checks_of, evaluation_of
-from pipeline_assets.lineage.conservation import CONSERVATION
+from pipeline_assets.lineage.conservation import CONSERVATION, numbers_of
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
 from pipeline_assets.lineage.materializations import materialization, places_now
 from pipeline_assets.lineage.metadata import Conservation
@@ -105,7 +105,7 @@ def _conservation(key: dg.AssetCheckKey, found: Conservation) -> dg.AssetCheckEv
         passed=not found.broken,
         severity=dg.AssetCheckSeverity.ERROR,
         description=found.sentence,
-        metadata={"accounts": dg.MetadataValue.md(found.table)},
+        metadata=numbers_of(found),
     )
 
 
