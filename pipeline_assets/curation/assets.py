@@ -11,12 +11,15 @@ from pipeline_assets.curation.day import DayAccount
 from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, recurate_day
 from pipeline_assets.curation.publish import account_of
 from pipeline_assets.curation.stores import CATALOG, CurationSettings, CurationStores, open_stores
+from pipeline_assets.datasets.ecommerce import OWNER
 from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.lake.layout import LOADS
 from pipeline_assets.lake.tables import ADDED_COLUMNS
+from pipeline_assets.lineage.addresses import URI, bucket_uri
 from pipeline_assets.lineage.asset_keys import curated_key, raw_key
-from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
+from pipeline_assets.lineage.columns import lineage_of, references_table, rules_table, schema_of
 from pipeline_assets.lineage.metadata import (
     STALE_BY_VERSION,
     data_version,
@@ -30,6 +33,9 @@ from pipeline_assets.lineage.partitions import ONE_RUN, load_days
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.retries import RETRIES
+
+#: The group of what is told of the lake as a whole.
+LAKE = "lake"
 
 
 class CurationStoresResource(EnvironmentResource):
@@ -74,6 +80,8 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         metadata={
             "dagster/column_schema": schema_of((*columns, *ADDED_COLUMNS)),
             "rules": rules_table(dataset),
+            "references": references_table(dataset),
+            URI: bucket_uri("CURATED_BUCKET", f"{dataset.name}/"),
             **lineage_of(columns, raw_key(dataset)),
         },
     )
@@ -142,13 +150,14 @@ def _rules_broken(account: DayAccount | None) -> str:
     partitions_def=load_days,
     backfill_policy=ONE_RUN,
     retry_policy=RETRIES,
-    group_name="curated",
+    group_name=LAKE,
     kinds={"lambda", "s3"},
-    owners=["team:commerce"],
+    owners=[OWNER],
     tags={"flow": CURATION_FLOW.name, "layer": "curated", **EVERY_OPEN_DAY},
     description="The loads of a day that are whole: every object of the manifest is curated and few enough rows were "
     "rejected. Each then has a completion marker, from which on other things are made of it. Materializing a day looks "
     "at all its loads again.",
+    metadata={URI: bucket_uri("CURATED_BUCKET", LOADS)},
 )
 def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> None:
     """Look at the loads of the days of the run, and put the markers that are due."""

@@ -25,7 +25,7 @@ from pipeline_assets.lineage.metadata import (
     state_figures,
     work_figures,
 )
-from pipeline_assets.lineage.places import made_of_in
+from pipeline_assets.lineage.places import external_parents, made_of_in
 from pipeline_assets.lineage.shown import RECEIPTS, REJECTED
 from pipeline_assets.lineage.tick_time import EVENTS_END, STATES_END, TickTime
 
@@ -33,6 +33,8 @@ AssetEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvalua
 
 _DATA_VERSION = "dagster/data_version"
 _NONE = "NULL"
+#: The version that Dagster assumes of an external asset that nobody told of.
+_ASSUMED = "INITIAL"
 
 
 def partition_events(
@@ -73,7 +75,8 @@ def partition_events(
     order = {key.to_user_string(): place for place, key in enumerate(graph.toposorted_asset_keys)}
     made_of = made_of_in(context.repository_def)
     for event in tick.while_left(sorted(events, key=lambda event: order[event.place.asset]), EVENTS_END):
-        versions = _versions(event, made_of(event.place), context.instance)
+        outside = external_parents(context.repository_def, event.place)
+        versions = _versions(event, made_of(event.place), outside, context.instance)
         yield _materialization(event, states[event.place], versions)
 
 
@@ -85,7 +88,9 @@ def _states(places: Iterable[Place], ledger: Ledger, flow_now: State, tick: Tick
     }
 
 
-def _versions(event: PartitionEvent, made_of: Collection[Place], instance: dg.DagsterInstance) -> dict[str, str]:
+def _versions(
+    event: PartitionEvent, made_of: Collection[Place], outside: Collection[dg.AssetKey], instance: dg.DagsterInstance
+) -> dict[str, str]:
     """Tags with the versions of an event's code and inputs, by which Dagster calls its partition stale.
 
     Without them it compares times. It wants all of them or none, and compares what a partition is made of by the number
@@ -104,6 +109,9 @@ def _versions(event: PartitionEvent, made_of: Collection[Place], instance: dg.Da
         version = (newest.tags or {}).get(_DATA_VERSION, _NONE) if newest else _NONE
         tags[f"dagster/input_data_version/{place.asset}"] = version
         tags[f"dagster/input_event_pointer/{place.asset}"] = str(record.storage_id) if record else _NONE
+    for key in outside if tags else ():
+        tags[f"dagster/input_data_version/{key.to_user_string()}"] = _ASSUMED
+        tags[f"dagster/input_event_pointer/{key.to_user_string()}"] = _NONE
     return {**tags, "dagster/code_version": event.code_versions[-1]} if tags else tags
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from pipeline_assets.lineage.addresses import TABLE_NAME, named
 from pipeline_assets.lineage.landed import landed_and_accepted
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.stocks.ingest import FIRST_DAY, STOCK_FLOW
@@ -13,6 +14,8 @@ from pipeline_assets.stocks.stores import StockSettings, StockStores, open_store
 
 #: The last days of a run that get a picture: each is some 50 kB in Dagster's storage.
 _DRAWN_DAYS = 10
+#: Where the prices are.
+STORED = {TABLE_NAME: named("TABLE_NAME", "StockData")}
 
 
 class StockStoresResource(EnvironmentResource):
@@ -47,11 +50,12 @@ def _draw(context: dg.AssetExecutionContext, stores: StockStores) -> None:
             context.add_asset_metadata(metadata={"prices": dg.MetadataValue.md(chart(day, drawn))}, partition_key=day)
 
 
-stocks_landed, stocks, STOCK_CONSERVATION = landed_and_accepted(
+stocks_landed, stocks, STOCK_CONSERVATION, STOCK_EXTERNAL = landed_and_accepted(
     STOCK_FLOW,
     stores="stock_stores",
     target="table",
     target_kind="dynamodb",
+    stored=STORED,
     description="The prices in the table by their UTC day; rows whose time could not be read, and days before "
     f"{FIRST_DAY}, are in stocks/landed only. Materializing a day works every file that has rows of it through again "
     "and draws some of its tickers.",
