@@ -9,6 +9,7 @@ import dagster as dg
 from pipeline_assets.curation.completion import LOADS_ASSET, complete_loads
 from pipeline_assets.curation.day import DayAccount
 from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, recurate_day
+from pipeline_assets.curation.preview import first_rows
 from pipeline_assets.curation.publish import account_of
 from pipeline_assets.curation.stores import CATALOG, CurationSettings, CurationStores, open_stores
 from pipeline_assets.datasets.ecommerce import OWNER
@@ -31,6 +32,7 @@ from pipeline_assets.lineage.metadata import (
 )
 from pipeline_assets.lineage.partitions import ONE_RUN, load_days
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
+from pipeline_assets.lineage.preview import PREVIEW, PREVIEW_ROWS, preview_table
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.retries import RETRIES
 
@@ -108,6 +110,7 @@ def _recurate(
             **state_figures(day, state),
             "data_version": made_with(state.data_version, code_version(dataset)),
             **_worked(receipts, account_of(dataset, day, stores)),
+            PREVIEW: dg.MetadataValue.md(preview_table(first_rows(dataset, day, stores, PREVIEW_ROWS))),
         }
         context.add_asset_metadata(metadata=metadata, partition_key=day)
         worked += [receipt.id for receipt in receipts]

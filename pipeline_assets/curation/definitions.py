@@ -22,7 +22,7 @@ def _sql_table(table: LakeTable, made_of: dg.AssetKey, owner: str) -> dg.AssetSp
         group_name=LAKE,
         kinds={"athena", "table"},
         owners=[owner],
-        description=f"{table.description} As a table that Athena reads, partitioned by {days}, and `cesta query sql`.",
+        description=f"{table.description} As a table by {days}, which Athena and `cesta query sql` read.",
         metadata={
             "dagster/column_schema": schema_of(table.columns),
             TABLE_NAME: f"{named('LAKE_DATABASE')}.{table.name}",

@@ -62,16 +62,14 @@ def requests_for(
 
 
 def made_of_in(repository: dg.RepositoryDefinition) -> Callable[[Place], Collection[Place]]:
-    """What each partition is made of, where Dagster tells by versions whether it is stale.
-
-    External assets are left out: nobody tells of them, so nothing waits until they are shown.
-    """
+    """What each partition is made of, where Dagster tells by versions whether it is stale."""
     graph = repository.asset_graph
 
     def made_of(place: Place) -> Collection[Place]:
         key = dg.AssetKey.from_user_string(place.asset)
         if not graph.has(key) or STALE_BY_VERSION.items() - graph.get(key).tags.items():
             return ()
+        # Nobody tells of external assets, so nothing waits until they are shown.
         parents = graph.get(key).parent_keys - graph.external_asset_keys
         return [Place(parent.to_user_string(), place.partition) for parent in parents]
 

@@ -13,7 +13,7 @@ import dagster as dg
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.lineage.bridge import Plan, plan
 from pipeline_assets.lineage.events import partition_events, rejection_events
-from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
+from pipeline_assets.lineage.flows import BridgedFlow, anchor_of, bridge_name
 from pipeline_assets.lineage.places import made_of_in, requests_for, standing_in
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
 from pipeline_assets.lineage.shown import look_up
@@ -27,16 +27,11 @@ _CLEARED_AT_ONCE = 25
 _METRIC_EVERY = 60.0
 
 
-def bridge_name(flow: BridgedFlow) -> str:
-    """The name of a flow's bridge in Dagster: ``tickets_bridge``."""
-    return f"{flow.name}_bridge"
-
-
 def bridge_sensor(flow: BridgedFlow) -> dg.SensorDefinition:
     """The receipts bridge of a flow."""
 
     @dg.sensor(
-        name=bridge_name(flow),
+        name=bridge_name(flow.name),
         description=f"Shows in Dagster what the functions of the flow {flow.name} did: reads its receipts that wait in "
         "the ledger, stores one materialization per asset and partition, and clears a receipt whose events are seen.",
         # The daemon's loop takes five seconds; a greater number here would now and then miss a beat.

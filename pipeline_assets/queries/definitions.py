@@ -42,9 +42,9 @@ def _graph_query(asked: NamedQuery) -> dg.AssetSpec:
 
 
 def _shown(asked: NamedQuery, language: str) -> dict[str, object]:
-    columns = [dg.TableColumn(name, description=meaning) for name, meaning in asked.columns.items()]
+    columns = [f"| {name} | {meaning} |" for name, meaning in asked.columns.items()]
     return {
-        "dagster/column_schema": dg.TableSchema(columns),
+        "answer": dg.MetadataValue.md("\n".join(["| column | meaning |", "|---|---|", *columns])),
         "statement": dg.MetadataValue.md(f"```{language}\n{asked.statement}```"),
     }
 

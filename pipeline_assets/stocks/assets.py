@@ -7,6 +7,7 @@ import dagster as dg
 
 from pipeline_assets.lineage.addresses import TABLE_NAME, named
 from pipeline_assets.lineage.landed import landed_and_accepted
+from pipeline_assets.lineage.preview import PREVIEW, preview_table
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.stocks.ingest import FIRST_DAY, STOCK_FLOW
 from pipeline_assets.stocks.quality import prices_of_day
@@ -40,14 +41,19 @@ class StockStoresResource(EnvironmentResource):
 
 
 def _draw(context: dg.AssetExecutionContext, stores: StockStores) -> None:
-    """Put a picture of prices into the metadata of each of the last days of a run."""
+    """Put a picture and the first bars of prices into the metadata of each of the last days of a run."""
     from pipeline_assets.stocks.chart import chart, chosen  # noqa: PLC0415 - matplotlib takes a second
 
     for day in context.partition_keys[-_DRAWN_DAYS:]:
         prices = {ticker: prices_of_day(stores, ticker, day) for ticker in chosen(stores.tickers.of_day(day))}
         drawn = {ticker: bars for ticker, bars in prices.items() if bars}
         if drawn:
-            context.add_asset_metadata(metadata={"prices": dg.MetadataValue.md(chart(day, drawn))}, partition_key=day)
+            first_bars = [bars[0]._asdict() for bars in drawn.values()]
+            metadata = {
+                "prices": dg.MetadataValue.md(chart(day, drawn)),
+                PREVIEW: dg.MetadataValue.md(preview_table(first_bars)),
+            }
+            context.add_asset_metadata(metadata=metadata, partition_key=day)
 
 
 stocks_landed, stocks, STOCK_CONSERVATION, STOCK_EXTERNAL = landed_and_accepted(
