@@ -39,6 +39,8 @@ def first_rows(dataset: Dataset, day: str, stores: CurationStores, number: int) 
     body = stores.curated.read(curated_key(dataset.name, day))
     if body is None:
         return []
-    columns = [column.name for column in impersonal_columns(dataset)]
-    rows = pl.scan_parquet(io.BytesIO(body)).filter(~pl.col("_deleted")).select(columns)
+    rows = pl.scan_parquet(io.BytesIO(body)).filter(~pl.col("_deleted"))
+    # A day from before a column was added has none of it.
+    written = rows.collect_schema()
+    rows = rows.select(column.name for column in impersonal_columns(dataset) if column.name in written)
     return rows.head(number).collect().to_dicts()

@@ -45,6 +45,11 @@ def test_rows_are_shown_without_what_says_something_of_a_person(stores: Any) -> 
     }
 
 
+def test_a_day_from_before_a_column_was_added_is_shown_without_it(stores: Any) -> None:
+    put(stores, [{"customer_id": 7, "first_name": "Ada", "_deleted": False}])
+    assert first_rows(CUSTOMERS, DAY, stores, PREVIEW_ROWS) == [{"customer_id": 7}]
+
+
 def test_a_day_without_an_object_or_with_deleted_rows_only_says_so(stores: Any) -> None:
     assert preview_table(first_rows(CUSTOMERS, DAY, stores, PREVIEW_ROWS)) == "There is no row."
     names = [column.name for column in stored_columns(CUSTOMERS)]
