@@ -4,7 +4,7 @@ import dagster as dg
 
 from pipeline_assets.curation.assets import CURATED, LAKE, CurationStoresResource, loads
 from pipeline_assets.curation.checks import CURATION_CHECKS
-from pipeline_assets.curation.sensors import loads_watch
+from pipeline_assets.curation.sensors import loads_watch, loads_whole
 from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.datasets.ecommerce import OWNER
 from pipeline_assets.lake.tables import LakeTable, curated_table, rejected_rows_table
@@ -39,7 +39,7 @@ _TABLES = [
 
 defs = dg.Definitions(
     assets=[*CURATED, loads, _REJECTED, *_TABLES],
-    asset_checks=CURATION_CHECKS,
+    asset_checks=[*CURATION_CHECKS, loads_whole],
     sensors=[loads_watch],
     resources={"curation_stores": CurationStoresResource.of_environment()},
 )

@@ -12,6 +12,7 @@ from pipeline_assets import __version__
 from pipeline_assets.csv_files.ingest import CsvFlow, StoresT
 from pipeline_assets.flows import flow_row
 from pipeline_assets.lineage.addresses import URI
+from pipeline_assets.lineage.checks import few_rejected_check
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.conservation import conservation_check
 from pipeline_assets.lineage.external import bucket_of, quarantine_of
@@ -21,7 +22,7 @@ from pipeline_assets.lineage.retries import RETRIES
 
 
 class FileAssets(NamedTuple):
-    """The assets of a flow of files, the check `conservation` of each, and what is before and beside them."""
+    """The assets of a flow of files, the checks that follow from its ledger, and what is before and beside them."""
 
     landed: dg.AssetsDefinition
     accepted: dg.AssetsDefinition
@@ -123,5 +124,6 @@ def landed_and_accepted(
     checks = [
         conservation_check(landed_key, arrival_days, flow.name),
         conservation_check(accepted_key, own_days, flow.name),
+        few_rejected_check(accepted_key, flow_row(flow.name), dataset.most_rejected),
     ]
     return FileAssets(landed, accepted, checks, [*functions, bucket, rejected])
