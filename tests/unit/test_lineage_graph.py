@@ -71,6 +71,13 @@ class TestEveryAsset:
         stored = {"dagster/uri", "dagster/table_name"} & metadata.keys()
         assert bool(stored) is not bool(UNSTORED.fullmatch(asset))
 
+    def test_names_the_sensor_that_reports_it_if_one_does(self, asset: str) -> None:
+        found = GRAPH.get(dg.AssetKey.from_user_string(asset))
+        sensors = {f"the sensor {sensor.name}" for sensor in defs.sensors or ()}
+        assert ("reported_by" in found.metadata) is ("flow" in found.tags)
+        assert found.metadata.get("reported_by", next(iter(sensors))) in sensors
+        assert "flow" in found.tags or not found.is_executable
+
     def test_refers_to_files_that_are_there(self, asset: str) -> None:
         references = GRAPH.get(dg.AssetKey.from_user_string(asset)).metadata["dagster/code_references"]
         assert isinstance(references, dg.CodeReferencesMetadataValue)
