@@ -54,7 +54,7 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
         deps=[shop_key(dataset), dg.AssetDep(_LANDED, partition_mapping=dg.AllPartitionMapping())],
         partitions_def=load_days,
         group_name="raw",
-        kinds={"mysql", "parquet", "s3"},
+        kinds={"parquet", "s3"},
         owners=[dataset.owner],
         code_version=__version__,
         tags={"flow": "ecommerce", "layer": "raw", **EVERY_OPEN_DAY},
