@@ -1,12 +1,14 @@
 """Everything Dagster is told: what the rooms define, merged, and the policies that hold for all assets.
 
-A room is a package whose module `definitions` has `defs`. Loading this opens nothing and needs no environment variable:
-those that are set are shown as addresses of what is stored.
+A room is a package whose module `definitions` has `defs` and, where stores know figures that receipts do not,
+`STORE_FIGURES`. Loading this opens nothing and needs no environment variable; those that are set give the addresses of
+what is stored.
 """
 
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import dagster as dg
 
@@ -16,15 +18,17 @@ from pipeline_assets.lineage.definitions import bridged
 from pipeline_assets.lineage.policies import with_policies
 
 
-def _rooms() -> Iterator[dg.Definitions]:
+def _rooms() -> Iterator[ModuleType]:
     for path in sorted(Path(__file__).parent.glob("*/definitions.py")):
         module = import_module(f"{__package__}.{path.parent.name}.definitions")
         if hasattr(module, "defs"):
-            yield module.defs
+            yield module
 
 
 def _all_defined() -> dg.Definitions:
-    merged = dg.Definitions.merge(*_rooms(), bridged(FLOWS))
+    rooms = list(_rooms())
+    figures = [each for room in rooms for each in getattr(room, "STORE_FIGURES", ())]
+    merged = dg.Definitions.merge(*(room.defs for room in rooms), bridged(FLOWS, figures))
     merged = merged.permissive_map_resolved_asset_specs(with_policies, selection=None)
     return dg.Definitions(
         assets=list(with_code_references(merged.assets or ())),

@@ -1,79 +1,138 @@
-"""Draws the pictures of the documentation from a running instance, with the Chromium of this machine."""
+"""Draws the pictures of README and guides: starts the demo, goes the ways of the guides in a browser, cleans up.
+
+The instance is the pictures' own, in a directory that is deleted afterwards with the bad file that one of them shows.
+"""
 
 from __future__ import annotations
 
-import shutil
 import sys
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from playwright.sync_api import sync_playwright
 
 from deploy.cli.commands import command
-from deploy.local.instance import Instance, LocalStackError
+from deploy.cli.demonstration import demonstration
+from deploy.cli.running import run_in_foreground
+from deploy.local.instance import Instance
 from deploy.local.outputs import read_outputs
+from deploy.local.stack import LocalStack
+from pipeline_assets.operations.access import Access
+from tests.browser.chromium import WINDOW, chromium, open_window
+from tests.browser.pages import DagsterPages
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FloatRect
+    from playwright.sync_api import FloatRect, Page
 
 HERE = Path(__file__).parent
-#: Groups of few assets: of the others the picture of all flows shows the name alone.
-_OPEN: Final = ("inbox", "tickets", "graph", "stocks")
-#: The graph is laid out, and the state of its assets asked for, after the last request of the page itself.
-_SETTLES_MS: Final = 20_000
-_NO_NAVIGATION: Final = """
-localStorage.setItem("dagster-nav-collapsed", "true");
-localStorage.setItem("large-screen-nav-open", "false");
+DAYS = 14
+#: A file as a shop may send it: one row sells nothing, one has its time in a form of its own.
+BAD_FILE = """\
+ticket_id,product,basket_id,timestamp,category,quantity,store
+T-1001,Milk,B-1,{day} 09:12:00,Dairy,1,S7
+T-1002,Bread,B-2,{day} 09:30:00,Bakery,0,S7
+T-1003,Eggs,B-3,20.11. 09:41,Dairy,6,S7
 """
+#: Groups of few assets.
+OPEN_GROUPS = ("inbox", "tickets", "graph", "stocks")
+#: The part of the window that is kept; without one, all of it.
+PARTS: dict[str, FloatRect] = {
+    "asset-graph": {"x": 386, "y": 112, "width": 1130, "height": 690},
+    "lake": {"x": 72, "y": 300, "width": 1380, "height": 490},
+}
+#: A graph that is drawn small has no word that tells when the states are there.
+_STATES = 20_000
+#: The graph is laid out, and a table unfolded, a moment after the last word of them is there.
+_SETTLED = 3_000
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture: a page of the Dagster UI, in a window of some size, and the part of it that is kept."""
-
-    name: str
-    path: str
-    window: tuple[int, int]
-    part: FloatRect
+def day(ago: int) -> str:
+    """A day of the demo, by how long ago it is."""
+    return (datetime.now(UTC) - timedelta(days=ago)).date().isoformat()
 
 
-PICTURES = (
-    Picture(
-        "asset-graph",
-        f"/asset-groups?expanded={','.join(f'global@global:{group}' for group in _OPEN)}",
-        (1560, 820),
-        {"x": 386, "y": 112, "width": 1130, "height": 690},
-    ),
-    Picture(
-        "lake",
-        "/assets/curated/orders?view=lineage&lineageScope=neighbors&lineageDepth=3",
-        (1500, 900),
-        {"x": 72, "y": 300, "width": 1380, "height": 490},
-    ),
-)
+def of_flows(pages: DagsterPages) -> None:
+    """All flows; of groups of many assets the name alone."""
+    pages.page.set_viewport_size({"width": 1560, "height": 820})
+    pages.open(f"/asset-groups?expanded={','.join(f'global@global:{group}' for group in OPEN_GROUPS)}")
+    _without_navigation(pages.page)
 
 
-def draw(instance: Instance) -> None:
+def of_orders(pages: DagsterPages) -> None:
+    """Where orders come from, what is made of them, and what reads it."""
+    pages.page.set_viewport_size({"width": 1500, "height": 900})
+    pages.open_asset("curated/orders", "lineage", lineageScope="neighbors", lineageDepth="3")
+    _without_navigation(pages.page)
+
+
+def _without_navigation(page: Page) -> None:
+    """Load the open page again without the navigation beside it, and wait until its graph has the states of assets."""
+    page.evaluate("localStorage.setItem('dagster-nav-collapsed', 'true')")
+    page.evaluate("localStorage.setItem('large-screen-nav-open', 'false')")
+    page.reload(wait_until="networkidle")
+    page.wait_for_timeout(_STATES)
+
+
+def of_partition(pages: DagsterPages) -> None:
+    """One day of purchases."""
+    pages.open_partition("tickets", day(3))
+
+
+def of_backfill(pages: DagsterPages) -> None:
+    """Ten days of two tables, in the middle of the work."""
+    pages.open_graph('key:"curated/orders" or key:"curated/payments"')
+    pages.expect_checks("curated/payments", "done")
+    pages.materialize(f"[{day(11)}...{day(2)}]")
+    pages.follow_launched()
+    pages.until_begun("curated/orders")
+
+
+def of_check(pages: DagsterPages) -> None:
+    """A check that failed, with the command that shows the rows."""
+    pages.open_graph('group:"tickets"')
+    pages.expect_checks("tickets", "close")
+    pages.checks_of("tickets").click()
+    pages.open_check("few_rejected")
+
+
+#: What is drawn, in this order: the name of the picture, and the way to it.
+PICTURES: dict[str, Callable[[DagsterPages], None]] = {
+    "asset-graph": of_flows,
+    "lake": of_orders,
+    "dagster-partition": of_partition,
+    "dagster-backfill": of_backfill,
+    "dagster-check": of_check,
+}
+
+
+def take(stack: LocalStack) -> None:
     """Draw every picture anew."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        raise LocalStackError("no Chromium is installed: install your system's package of it.")
-    dagster = read_outputs(instance)["web"]["dagster"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-quic"])
-        for picture in PICTURES:
-            width, height = picture.window
-            page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.5)
-            page.add_init_script(_NO_NAVIGATION)
-            page.goto(f"{dagster}{picture.path}")
-            page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(_SETTLES_MS)
-            page.screenshot(path=HERE / f"{picture.name}.png", clip=picture.part)
-            page.close()
-            sys.stdout.write(f"{HERE / picture.name}.png\n")
-        browser.close()
+    demonstration(days=DAYS, original_dates=False, leave=True)(stack)
+    access = Access(read_outputs(stack.instance))
+    with open_window() as page:
+        pages = DagsterPages(page, stack.instance.dagster_url)
+        for name, go in PICTURES.items():
+            if go is of_check:
+                bad, key = BAD_FILE.format(day=day(1)), f"store-7/{day(1)}.csv"
+                access.s3.put_object(Bucket=access.bucket("tickets"), Key=key, Body=bad.encode())
+            go(pages)
+            page.wait_for_timeout(_SETTLED)
+            page.screenshot(path=HERE / f"{name}.png", clip=PARTS.get(name))
+            page.evaluate("localStorage.clear()")
+            page.set_viewport_size(WINDOW)
+            sys.stdout.write(f"{HERE / name}.png\n")
+
+
+def draw(
+    port_base: Annotated[int | None, typer.Option("--port-base", help="First of the five ports of the demo.")] = None,
+) -> None:
+    """Start the demo, draw every picture from it, and delete it."""
+    chromium()
+    with tempfile.TemporaryDirectory(prefix="cesta-pictures-") as state:
+        run_in_foreground(Instance.at(Path(state), port_base), take)
 
 
 if __name__ == "__main__":

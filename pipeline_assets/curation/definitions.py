@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from pipeline_assets.curation.assets import CURATED, LAKE, CurationStoresResource, loads
+from pipeline_assets.curation.assets import CURATED, LAKE, LOADS_FIGURES, CurationStoresResource, loads
 from pipeline_assets.curation.checks import CURATION_CHECKS
 from pipeline_assets.curation.sensors import loads_watch, loads_whole
 from pipeline_assets.curation.stores import CATALOG
@@ -36,6 +36,8 @@ _TABLES = [
     *(_sql_table(curated_table(dataset), curated_key(dataset), dataset.owner) for dataset in CATALOG),
     _sql_table(rejected_rows_table(CATALOG), quarantine_key(CATALOG.name), OWNER),
 ]
+
+STORE_FIGURES = (LOADS_FIGURES,)
 
 defs = dg.Definitions(
     assets=[*CURATED, loads, _REJECTED, *_TABLES],

@@ -12,8 +12,10 @@ from pipeline_assets.tickets.assets import (
     landed,
     tickets,
 )
-from pipeline_assets.tickets.graph_assets import purchase_graph, rebuild_purchase_graph
+from pipeline_assets.tickets.graph_assets import GRAPH_FIGURES, purchase_graph, rebuild_purchase_graph
 from pipeline_assets.tickets.graph_checks import GRAPH_CHECKS
+
+STORE_FIGURES = (GRAPH_FIGURES,)
 
 defs = dg.Definitions(
     assets=[*TICKET_EXTERNAL, landed, tickets, purchase_graph],

@@ -22,7 +22,6 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FlowRow
 from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.definitions import bridged
-from pipeline_assets.lineage.metadata import STALE_BY_VERSION
 from pipeline_assets.lineage.places import requests_for
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
 from pipeline_assets.lineage.sensors import run_tick
@@ -50,7 +49,7 @@ DAYS = dg.DailyPartitionsDefinition("2020-01-01", timezone="UTC")
 def told() -> None: ...
 
 
-@dg.asset(partitions_def=DAYS, deps=["told", "outside"], tags=STALE_BY_VERSION, code_version="1.0")
+@dg.asset(partitions_def=DAYS, deps=["told", "outside"], code_version="1.0")
 def made() -> None: ...
 
 
@@ -191,7 +190,7 @@ def test_a_new_tenant_is_requested_and_told_of_by_the_next_tick(
     assert instance.get_dynamic_partitions("tenant") == ["tenant-0", "tenant-1"]
 
 
-def test_what_is_stale_by_version_neither_waits_for_what_nobody_tells_of_nor_is_stale_for_its_sake(
+def test_a_partition_neither_waits_for_what_nobody_tells_of_nor_is_stale_for_its_sake(
     instance: dg.DagsterInstance, tick: Callable[..., dg.SensorResult]
 ) -> None:
     reports = [a_report(1, "files", ("made", YESTERDAY)), a_report(2, "files", ("told", YESTERDAY))]
@@ -347,9 +346,11 @@ def test_the_sensor_opens_its_own_ledger_and_is_one_per_flow(
     monkeypatch.setattr(LedgerResource, "open", lambda _: ledger)
     told: dict[str, Sequence[str]] = {}
     for name in ("files_bridge", "indexes_bridge"):
-        with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
-            opened = {"ledger": LedgerResource(ledger_table="t"), "quarantine": QUARANTINE, "metrics": METRICS}
-            result = defs.resolve_sensor_def(name)(context, **opened)
+        opened = {"ledger": LedgerResource(ledger_table="t"), "quarantine": QUARANTINE, "metrics": METRICS}
+        with dg.build_sensor_context(
+            instance=instance, repository_def=defs.get_repository_def(), resources=opened
+        ) as context:
+            result = defs.resolve_sensor_def(name)(context)
             assert isinstance(result, dg.SensorResult)
             told[name] = materialized(result)
     assert told == {"files_bridge": [YESTERDAY], "indexes_bridge": []}

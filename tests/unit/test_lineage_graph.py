@@ -23,8 +23,7 @@ from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lake.tables import lake_tables
 from pipeline_assets.lineage.addresses import bucket_uri, server_uri
 from pipeline_assets.lineage.bridge import Place
-from pipeline_assets.lineage.metadata import STALE_BY_VERSION
-from pipeline_assets.lineage.places import external_parents, made_of_in
+from pipeline_assets.lineage.places import made_of_in
 from pipeline_assets.lineage.policies import GUIDES
 from pipeline_assets.queries import cypher, sql
 from pipeline_assets.raw import assets as raw_assets
@@ -242,25 +241,10 @@ class TestStaleness:
             self.tell(instance, INBOX, day)
         assert self.standing(instance, RAW, self.DAY) == (StaleStatus.FRESH, [])
 
-    def test_what_is_stale_by_version_is_made_of_what_is_told(self) -> None:
+    def test_what_is_told_by_versions_is_made_of_what_is_told(self) -> None:
         made_of = made_of_in(defs.get_repository_def())
-        by_version = [
-            key for key in GRAPH.get_all_asset_keys() if STALE_BY_VERSION.items() <= GRAPH.get(key).tags.items()
-        ]
-        assert CURATED in by_version
-        for key in by_version:
-            for place in made_of(Place(key.to_user_string(), self.DAY)):
-                parent = GRAPH.get(dg.AssetKey.from_user_string(place.asset))
-                assert parent.is_executable
-                assert parent.partitions_def == GRAPH.get(key).partitions_def
-
-    def test_an_external_parent_is_waited_for_by_nobody(self) -> None:
-        outside = dg.AssetSpec("outside")
-
-        @dg.asset(deps=[outside, RAW], tags=STALE_BY_VERSION)
-        def made() -> None: ...
-
-        raw = dg.AssetsDefinition(specs=[dg.AssetSpec(RAW)])
-        repository = dg.Definitions(assets=[outside, raw, made]).get_repository_def()
-        assert made_of_in(repository)(Place("made", "")) == []
-        assert external_parents(repository, Place("made", "")) == {outside.key, RAW}
+        found = {asset: {place.asset for place in made_of(Place(asset, self.DAY))} for asset in ASSETS}
+        assert {asset: parents for asset, parents in found.items() if parents} == {
+            **{f"curated/{dataset.name}": {f"raw/{dataset.name}"} for dataset in ECOMMERCE},
+            "lake/loads": {f"curated/{dataset.name}" for dataset in ECOMMERCE},
+        }
