@@ -20,6 +20,8 @@ WORKERS ?= 4
 BESIDE := $(RUN) pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 INSTANCE := $(if $(STATE),--state $(STATE)) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 SYNCED := .venv/synced
+# Where this is set, as containers do to stay small, every process would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show what can be made

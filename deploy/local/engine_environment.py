@@ -69,7 +69,9 @@ def install_engines() -> EngineEnvironment:
     environment = engine_environment()
     if environment.is_current():
         return environment
-    command = [require_uv(), "sync", "--frozen", "--project", str(ENGINES), "--python", sys.executable]
+    # Compiled once here: the local cloud keeps nothing that it compiles, nor do the functions that it starts.
+    command = [require_uv(), "sync", "--frozen", "--compile-bytecode"]
+    command += ["--project", str(ENGINES), "--python", sys.executable]
     passed = {name: value for name, value in os.environ.items() if name.startswith(_UV_SETTINGS)}
     settings = {**inherited_environment(), **passed, "UV_PROJECT_ENVIRONMENT": str(environment.directory)}
     outcome = subprocess.run(command, capture_output=True, text=True, check=False, env=settings)
