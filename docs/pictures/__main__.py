@@ -22,7 +22,7 @@ from deploy.local.instance import Instance
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
 from pipeline_assets.operations.access import Access
-from tests.browser.chromium import WINDOW, chromium, open_window
+from tests.browser.chromium import chromium, open_window
 from tests.browser.pages import DagsterPages
 
 if TYPE_CHECKING:
