@@ -14,9 +14,11 @@ from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.publish import manifest_key, read_manifest
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.analytics.stores import FLOW, AnalyticsSettings, AnalyticsStores, open_stores
+from pipeline_assets.analytics.tables import bucket_variable
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.events.stored_objects import current_versions
+from pipeline_assets.lineage.addresses import URI, bucket_uri
 from pipeline_assets.lineage.asset_keys import curated_key
 from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.materializations import materialization
@@ -102,7 +104,10 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
         tags={"flow": FLOW, "layer": "prod"},
         description=f"{prod_set.description} By as-of date: made of what was loaded up to it and of nothing later. "
         "Materializing a day makes all its tables anew.",
-        metadata={"tables": dg.MetadataValue.md(_tables(prod_set))},
+        metadata={
+            "tables": dg.MetadataValue.md(_tables(prod_set)),
+            URI: bucket_uri(bucket_variable(prod_set.name)),
+        },
     )
     def made(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
         stores_of: AnalyticsStoresResource = getattr(context.resources, RESOURCE)
