@@ -269,7 +269,9 @@ def test_what_comes_later_changes_no_earlier_set() -> None:
     shop.put("payments", DAY + days(1), payment_id=1, paid_at=noon(DAY - days(9)), amount=Decimal(900), **told)
     shop.delete("payments", DAY + days(2), payment_id=2)
     shop.put("payments", DAY, payment_id=9_001, paid_at=noon(DAY + days(1)), **told)
-    assert MadeSet(COMPLIANCE_GUARDIAN, shop.bucket()).same_as(before)
+    again = MadeSet(COMPLIANCE_GUARDIAN, shop.bucket())
+    assert again.same_as(before)
+    assert again.note("payment_risk") == "1 payments of a time after the day have no score."
     assert not MadeSet(COMPLIANCE_GUARDIAN, shop.bucket(), DAY + days(2)).same_as(before)
 
 
