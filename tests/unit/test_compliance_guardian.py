@@ -224,18 +224,18 @@ def test_a_card_that_is_tried_out_is_told_with_its_reasons() -> None:
 
 
 def shop_of(made: Payments) -> CuratedShop:
-    """A shop with these payments, loaded on the day each was made."""
+    """A shop with these payments."""
     shop = CuratedShop()
     first = DAY - days(120)
     for store in range(6):
-        shop.put("stores", first, store_id=store + 1, region=f"Region {store // 3}")
+        shop.put("stores", DAY, store_id=store + 1, region=f"Region {store // 3}")
     for place, payment in enumerate(made.payment_id.tolist()):
         at = noon(first) - timedelta(hours=12) + timedelta(seconds=int(made.at[place] - _BEGIN))
         customer, card = int(made.customer[place]) + 1 or None, int(made.card[place])
-        shop.put("orders", at.date(), order_id=payment, customer_id=customer, store_id=int(made.store[place]) + 1)
+        shop.put("orders", DAY, order_id=payment, customer_id=customer, store_id=int(made.store[place]) + 1)
         shop.put(
             "payments",
-            at.date(),
+            DAY,
             payment_id=payment,
             order_id=payment,
             paid_at=at,
