@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Final
 from pipeline_assets import __version__
 from pipeline_assets.analytics.prod_set import Features, ProdSet
 from pipeline_assets.analytics.publish import (
+    MANIFESTS,
     PublishedTable,
     SetManifest,
     encode,
+    manifest_day,
     manifest_key,
     read_manifest,
     table_key,
@@ -24,7 +27,8 @@ from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.errors import TerminalError, TransientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.lake.as_of import LakeAsOf, RewrittenError, lake_as_of
-from pipeline_assets.storage.bucket import Bucket
+from pipeline_assets.lake.layout import curated_days, curated_key
+from pipeline_assets.storage.bucket import Bucket, StoredObject
 
 #: In each another worker has published, or a day was rewritten: more than this many mean that something is wrong.
 _ATTEMPTS: Final = 5
@@ -81,15 +85,58 @@ def make_set(
     raise TransientError(message)
 
 
+def stale_days(prod_set: ProdSet, curated: Bucket, target: Bucket) -> list[str]:
+    """Find the days of a set that were made of another lake than the one that stands, or by other code.
+
+    Parameters
+    ----------
+    prod_set
+        The set.
+    curated
+        Where the curated days are.
+    target
+        The bucket of the set.
+
+    Returns
+    -------
+    list of str
+        Days, ISO, in their order.
+
+    Raises
+    ------
+    TransientError
+        A bucket does not answer.
+    """
+    listed = {name: tuple(curated.objects(curated_days(name))) for name in prod_set.inputs}
+    found = []
+    for each in target.objects(MANIFESTS):
+        as_of = manifest_day(each.key)
+        manifest = read_manifest(target, as_of) if as_of else None
+        if as_of and manifest:
+            until = {name: _until(days, curated_key(name, as_of.isoformat())) for name, days in listed.items()}
+            if manifest.version != _version(prod_set, as_of, until):
+                found.append(as_of.isoformat())
+    return found
+
+
+def _until(days: Sequence[StoredObject], last: str) -> Sequence[StoredObject]:
+    return [day for day in days if day.key <= last]
+
+
+def _version(prod_set: ProdSet, as_of: date, days: Mapping[str, Sequence[StoredObject]]) -> str:
+    """A hash of what the set is made of as of a day."""
+    made_of = [(name, each.key, each.etag) for name, listed in days.items() for each in listed]
+    specs = [table.fingerprint for table in prod_set.tables]
+    return version_of(prod_set.name, as_of.isoformat(), __version__, specs, made_of)
+
+
 def _publish(prod_set: ProdSet, lake: LakeAsOf, target: Bucket, *, anew: bool) -> PublishedSet | None:
     """Publish the set; None where somebody else published meanwhile."""
     days = {name: lake.days(name) for name in prod_set.inputs}
     if not any(days.values()):
         message = f"the lake has nothing up to {lake.day} of {', '.join(prod_set.inputs)}; load these days first"
         raise TerminalError(message)
-    made_of = [(name, each.key, each.etag) for name, listed in days.items() for each in listed]
-    specs = [table.fingerprint for table in prod_set.tables]
-    version = version_of(prod_set.name, lake.day.isoformat(), __version__, specs, made_of)
+    version = _version(prod_set, lake.day, days)
     standing = read_manifest(target, lake.day)
     if standing and standing.version == version and not anew:
         return PublishedSet(standing, anew=False)
@@ -121,6 +168,7 @@ def _write(prod_set: ProdSet, features: Features, folder: Path) -> tuple[dict[st
         made = model.make(features)
         for table in model.tables:
             paths[table.name] = folder / f"{table.name}.parquet"
-            rows = write_table(made[table.name], table, features.lake.connection, paths[table.name])
-            written[table.name] = PublishedTable(rows, made[table.name].note)
+            mine = made[table.name]
+            rows = write_table(mine, table, features.lake.connection, paths[table.name])
+            written[table.name] = PublishedTable(rows, mine.note, mine.scores, mine.coverage)
     return written, paths

@@ -1,4 +1,8 @@
-"""The shape of a prod set: its tables, and the models that make them of the lake as of a day."""
+"""The shape of a prod set: its tables, and the models that make them of the lake as of a day.
+
+A model imports scikit-learn and scipy within its functions: whoever lists the sets, as Dagster does with every process,
+pays for no library that it does not call.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,40 @@ Feature: TypeAlias = "Callable[[Features], nw.LazyFrame[duckdb.DuckDBPyRelation]
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """Score of a model on what it had not seen, beside that of its naive baseline.
+
+    Parameters
+    ----------
+    name
+        What is measured.
+    value, baseline
+        Score of the model, and of the baseline.
+    lower_is_better
+        Whether it is an error.
+    """
+
+    name: str
+    value: float
+    baseline: float
+    lower_is_better: bool = False
+
+    @property
+    def beats(self) -> bool:
+        """Whether the model is at least as good as its baseline."""
+        return self.value <= self.baseline if self.lower_is_better else self.value >= self.baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of the things that a table is about are in it, and how many the lake has."""
+
+    things: str
+    found: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """Rows of one table.
 
@@ -34,10 +72,16 @@ class Made:
         An array for each column of the table's spec, or a relation with these columns; None where there is none.
     note
         What people have to know of them, in whole sentences: why there are none, what was left out.
+    scores
+        How good the model behind them is.
+    coverage
+        Whether all that it should speak of is in it.
     """
 
     rows: Rows | None
     note: str = ""
+    scores: tuple[Score, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
 
 
 class Features:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from pipeline_assets.analytics.prod_set import Made, Rows
+from pipeline_assets.analytics.prod_set import Coverage, Made, Rows, Score
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TerminalError
@@ -40,10 +40,12 @@ _READABLE: Final = {"U": "object", "M": "datetime64[us]"}
 
 @dataclass(frozen=True, slots=True)
 class PublishedTable:
-    """A table as a manifest tells of it: its rows, and what people have to know of them."""
+    """A table as a manifest tells of it: how many rows it has, and what `Made` says of them."""
 
     rows: int
     note: str = ""
+    scores: tuple[Score, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,14 @@ class SetManifest:
 def manifest_key(as_of: date) -> str:
     """The key of the manifest of a day."""
     return f"{MANIFESTS}as_of={as_of.isoformat()}.json"
+
+
+def manifest_day(key: str) -> date | None:
+    """The day of the manifest that a key names, or None when it names none."""
+    try:
+        return date.fromisoformat(key.removeprefix(f"{MANIFESTS}as_of=").removesuffix(".json"))
+    except ValueError:
+        return None
 
 
 def table_key(table: str, as_of: date) -> str:

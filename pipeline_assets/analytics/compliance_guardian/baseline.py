@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sklearn.ensemble import IsolationForest
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -34,6 +32,8 @@ def isolation(learned: Values, scored: Values) -> Values:
     np.ndarray
         Float64, 0 to 1, one for each scored payment.
     """
+    from sklearn.ensemble import IsolationForest  # noqa: PLC0415 - see `analytics.prod_set`
+
     forest = IsolationForest(n_estimators=_TREES, random_state=_SEED).fit(learned)
     score: Values = -forest.score_samples(scored)
     return score

@@ -15,10 +15,11 @@ scores. Unit: probability, 0 to 1, where one payment in a hundred is fraud.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+import narwhals as nw
 import numpy as np
-from sklearn.metrics import average_precision_score
 
 from pipeline_assets.analytics.compliance_guardian.baseline import isolation
 from pipeline_assets.analytics.compliance_guardian.features import Payments, payments
@@ -26,7 +27,7 @@ from pipeline_assets.analytics.compliance_guardian.planted import plant
 from pipeline_assets.analytics.compliance_guardian.scorecard import fit_scorecard
 from pipeline_assets.analytics.compliance_guardian.signals import signals
 from pipeline_assets.analytics.compliance_guardian.spec import ALL, KINDS
-from pipeline_assets.analytics.prod_set import Made
+from pipeline_assets.analytics.prod_set import Coverage, Made, Score
 
 if TYPE_CHECKING:
     from pipeline_assets.analytics.prod_set import Features
@@ -74,10 +75,17 @@ def score_payments(features: Features) -> Mapping[str, Made]:
         "paid_at": made.at.astype("datetime64[s]"),
     }
     return {
-        "payment_risk": Made(rows, _LATER.format(later=later) if later else ""),
+        "payment_risk": Made(rows, _LATER.format(later=later) if later else "", coverage=(_coverage(features, made),)),
         "risk_scores": measure(made),
         "daily_alerts": Made(_alerts(made, currencies, risk)),
     }
+
+
+def _coverage(features: Features, made: Payments) -> Coverage:
+    """The payments with a score, of those that were made up to the day."""
+    end = nw.lit(features.as_of + timedelta(days=1)).cast(nw.Datetime("us"))
+    known = features.lake.table("payments").filter(nw.col("paid_at") < end).to_native().aggregate("count(*)").fetchall()
+    return Coverage("payments", len(made), int(known[0][0]))
 
 
 def measure(made: Payments) -> Made:
@@ -107,10 +115,14 @@ def measure(made: Payments) -> Made:
     rows = list(_measures(score, baseline, kind, (end - split) / _DAY))
     missing = [name for name in KINDS if name not in kind]
     note = f"None was planted of {', '.join(missing)}: the payments give no occasion." if missing else ""
-    return Made({column: np.array([row[column] for row in rows]) for column in rows[0]}, note)
+    table = {column: np.array([row[column] for row in rows]) for column in rows[0]}
+    of_all = next(row for row in rows if row["fraud_type"] == ALL)
+    return Made(table, note, (Score("pr_auc", of_all["pr_auc"], of_all["baseline_pr_auc"]),))
 
 
 def _measures(score: Values, baseline: Values, kind: Values, days: float) -> Iterator[dict[str, Any]]:
+    from sklearn.metrics import average_precision_score  # noqa: PLC0415 - see `analytics.prod_set`
+
     for name in (ALL, *(each for each in KINDS if each in kind)):
         meant = (kind == "") | (kind == name) if name != ALL else np.full(len(kind), fill_value=True)
         planted = kind[meant] != ""

@@ -18,9 +18,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
 
 from pipeline_assets.analytics.compliance_guardian.signals import SIGNALS
 
@@ -47,6 +44,8 @@ class Scorecard:
 
     def scores(self, found: Values) -> Values:
         """Score payments by their signals; float64, 0 to 1."""
+        from scipy.special import expit  # noqa: PLC0415 - see `analytics.prod_set`
+
         return np.asarray(expit(self.points[steps_of(found)].sum(axis=1) + self.intercept))
 
     def reasons(self, found: Values) -> Values:
@@ -96,6 +95,10 @@ def fit_scorecard(found: Values, planted: Values) -> Scorecard:
     Scorecard
         The fitted scorecard.
     """
+    from scipy.sparse import csr_matrix  # noqa: PLC0415 - see `analytics.prod_set`
+    from scipy.special import logit  # noqa: PLC0415 - see `analytics.prod_set`
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - see `analytics.prod_set`
+
     steps = steps_of(found)
     ends = np.arange(0, steps.size + 1, steps.shape[1])
     design = csr_matrix((np.ones(steps.size), steps.ravel(), ends), shape=(len(steps), sum(_STEPS)))

@@ -20,15 +20,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from pipeline_assets.analytics.demand_insights.baseline import recency_alone
 from pipeline_assets.analytics.demand_insights.features import Purchases, Standing, day_number, purchases
 from pipeline_assets.analytics.demand_insights.segments import NOBODY
-from pipeline_assets.analytics.prod_set import Made
+from pipeline_assets.analytics.prod_set import Made, Score
 
 if TYPE_CHECKING:
     from pipeline_assets.analytics.prod_set import Features
@@ -78,8 +74,15 @@ def churn_customers(features: Features) -> Mapping[str, Made]:
     } if fitted else None  # fmt: skip
     return {
         "customer_churn": Made(rows, "" if fitted else _TOO_FEW),
-        "churn_scores": Made(table, "" if scores else _TOO_FEW),
+        "churn_scores": Made(table, "" if scores else _TOO_FEW, tuple(_summary(scores))),
     }
+
+
+def _summary(scores: list[dict[str, float]]) -> Iterator[Score]:
+    """Mean over the folds."""
+    if scores:
+        auc, baseline = (float(np.mean([each[name] for each in scores])) for name in ("auc", "baseline_auc"))
+        yield Score("churn_auc", auc, baseline)
 
 
 def days_to_churn(bought: Purchases) -> int:
@@ -106,6 +109,10 @@ def fit_churn(bought: Purchases, at: int, days: int) -> Fitted | None:
     Fitted or None
         Gives the probabilities of customers; None where there is too little to learn from.
     """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - see `analytics.prod_set`
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - see `analytics.prod_set`
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - see `analytics.prod_set`
+
     design, left = [], []
     for split in range(at - days, at - (SPLITS + 1) * days, -days):
         known = bought.standing(split)
@@ -142,6 +149,8 @@ def _design(bought: Purchases, known: Standing, days: int) -> Values:
 
 
 def _scores(bought: Purchases, at: int, days: int) -> Iterator[dict[str, float]]:
+    from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score  # noqa: PLC0415 - see `analytics.prod_set`
+
     for fold in range(FOLDS):
         split = at - (fold + 1) * days
         known = bought.standing(split)

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline_assets.analytics.demand_insights.spec import BUYERS, GUESTS, NO_SALE
 from pipeline_assets.analytics.features import sold_lines
-from pipeline_assets.analytics.prod_set import Made
+from pipeline_assets.analytics.prod_set import Coverage, Made
 
 if TYPE_CHECKING:
     import duckdb
@@ -90,4 +90,5 @@ def cover_customers(features: Features) -> Mapping[str, Made]:
         "customers": np.array(list(customers.values())),
         "orders": np.array([int((group == name).sum()) for name in customers]),
     }
-    return {"customer_coverage": Made(rows)}
+    coverage = Coverage("customers", customers[BUYERS] + customers[NO_SALE], len(buys))
+    return {"customer_coverage": Made(rows, coverage=(coverage,))}

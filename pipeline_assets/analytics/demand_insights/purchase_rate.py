@@ -27,8 +27,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import betaln, gammaln, hyp2f1
 
 if TYPE_CHECKING:
     Values = np.ndarray[Any, Any]
@@ -63,6 +61,8 @@ class PurchaseRate:
         np.ndarray
             Float64.
         """
+        from scipy.special import betaln, gammaln  # noqa: PLC0415 - see `analytics.prod_set`
+
         r, alpha, a, b = self.r, self.alpha, self.a, self.b
         begin = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + betaln(a, b + x) - betaln(a, b)
         active = -(r + x) * np.log(alpha + known)
@@ -85,6 +85,8 @@ class PurchaseRate:
         np.ndarray
             Float64, not negative.
         """
+        from scipy.special import hyp2f1  # noqa: PLC0415 - see `analytics.prod_set`
+
         r, alpha, b = self.r, self.alpha, self.b
         a = self.a if abs(self.a - 1) > _NEAR_ONE else 1 + _NEAR_ONE
         z = time / (alpha + known + time)
@@ -110,6 +112,8 @@ def fit_purchase_rate(x: Values, last: Values, known: Values) -> PurchaseRate | 
     PurchaseRate or None
         None where the data determine no parameters.
     """
+    from scipy.optimize import minimize  # noqa: PLC0415 - see `analytics.prod_set`
+
     unit = float(known.mean()) if len(known) else 0.0
     if unit <= 0 or not (x > 0).any():
         return None

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import gammaln
 
 if TYPE_CHECKING:
     Values = np.ndarray[Any, Any]
@@ -53,6 +51,8 @@ class Spend:
         np.ndarray
             Float64.
         """
+        from scipy.special import gammaln  # noqa: PLC0415 - see `analytics.prod_set`
+
         p, q, v = self.p, self.q, self.v
         of_x = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(v)
         result: Values = of_x + (p * x - 1) * np.log(mean) + p * x * np.log(x) - (p * x + q) * np.log(x * mean + v)
@@ -79,6 +79,8 @@ def fit_spend(x: Values, mean: Values) -> Spend | None:
     Spend or None
         None where the data determine no parameters, as where everybody spends the same.
     """
+    from scipy.optimize import minimize  # noqa: PLC0415 - see `analytics.prod_set`
+
     paid = (mean > 0) & (x > 0)
     if not paid.any() or np.ptp(mean[paid]) == 0:
         return None

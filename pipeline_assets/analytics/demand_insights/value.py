@@ -27,7 +27,7 @@ from pipeline_assets.analytics.demand_insights.features import Purchases, Standi
 from pipeline_assets.analytics.demand_insights.purchase_rate import fit_purchase_rate
 from pipeline_assets.analytics.demand_insights.segments import NOBODY, SPAN, hold_out_days
 from pipeline_assets.analytics.demand_insights.spend import fit_spend
-from pipeline_assets.analytics.prod_set import Made
+from pipeline_assets.analytics.prod_set import Made, Score
 
 if TYPE_CHECKING:
     from pipeline_assets.analytics.prod_set import Features
@@ -159,7 +159,15 @@ def _scores(bought: Purchases, at: int) -> Made:
         ]
     table = {column: np.array([row[column] for row in rows]) for column in rows[0]}
     known_only = {column: np.ma.masked_invalid(v) if v.dtype.kind == "f" else v for column, v in table.items()}
-    return Made(known_only, predicted.note)
+    return Made(known_only, predicted.note, tuple(_summary(rows)))
+
+
+def _summary(rows: list[dict[str, Any]]) -> Iterator[Score]:
+    """Mean over currencies."""
+    for target in ("purchases", "value"):
+        mine = [each for each in rows if each["target"] == target]
+        error, baseline = (float(np.mean([each[name] for each in mine])) for name in ("rmse", "baseline_rmse"))
+        yield Score(f"{target}_rmse", error, baseline, lower_is_better=True)
 
 
 def _measures(predicted: Values, actual: Values, begin: str) -> Iterator[tuple[str, float]]:

@@ -19,15 +19,14 @@ has an index of 0; a region of less than some hundred lines tells little. Unit o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.stats import norm
 
 from pipeline_assets.analytics.global_market_pulse.features import regional_sales
-from pipeline_assets.analytics.prod_set import Made
+from pipeline_assets.analytics.prod_set import Made, Score
 
 if TYPE_CHECKING:
     from pipeline_assets.analytics.prod_set import Features
@@ -85,7 +84,20 @@ def compare_regions(features: Features) -> Mapping[str, Made]:
         if before.sales.sum() > 0 and last.sales.sum() > 0:
             tables["index_scores"].append(_scores(before, last, currency))
     notes = {"index_scores": "The lake knows too little to hold four weeks out."}
-    return {name: Made(_stacked(made), "" if made else notes.get(name, _NOTHING)) for name, made in tables.items()}
+    scores = {"index_scores": tuple(_summary(tables["index_scores"]))}
+    return {
+        name: Made(_stacked(made), "" if made else notes.get(name, _NOTHING), scores.get(name, ()))
+        for name, made in tables.items()
+    }
+
+
+def _summary(scores: list[dict[str, Floats]]) -> Iterator[Score]:
+    """Mean error over all regions."""
+    if scores:
+        means = [
+            float(np.mean(np.concatenate([each[name] for each in scores]))) for name in ("error", "baseline_error")
+        ]
+        yield Score("share_error", means[0], means[1], lower_is_better=True)
 
 
 def cells_of(found: Mapping[str, Floats], currency: str, periods: range) -> Cells:
@@ -175,6 +187,8 @@ def _named(cells: Cells, regions: Floats, categories: Floats, currency: str) -> 
 
 
 def _opportunities(cells: Cells, indexes: Indexes, currency: str) -> dict[str, Floats]:
+    from scipy.stats import norm  # noqa: PLC0415 - see `analytics.prod_set`
+
     of_region = cells.sales.sum(axis=1, keepdims=True)
     size = np.round((1 - indexes.shrunk) * indexes.all_shares * of_region, 2)
     expected = np.maximum(indexes.expected_lines, 1e-9)

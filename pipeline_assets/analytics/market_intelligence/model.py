@@ -26,11 +26,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-from sklearn.linear_model import Ridge
 
+from pipeline_assets.analytics.features import sold_lines
 from pipeline_assets.analytics.market_intelligence.baseline import SEASON, seasonal_naive
 from pipeline_assets.analytics.market_intelligence.features import Series, daily_series
-from pipeline_assets.analytics.prod_set import Made
+from pipeline_assets.analytics.prod_set import Coverage, Made, Score
 
 if TYPE_CHECKING:
     from pipeline_assets.analytics.prod_set import Features
@@ -83,9 +83,19 @@ def forecast_sales(features: Features) -> Mapping[str, Made]:
             forecasts.append(_forecast_table(series, grain, folds))
             scores += _score_tables(series, grain, folds)
     return {
-        "sales_forecast": Made(_stacked(forecasts), "" if forecasts else _NOTHING),
-        "forecast_scores": Made(_stacked(scores), "" if scores else "Too few periods for a back-test."),
+        "sales_forecast": Made(
+            _stacked(forecasts), "" if forecasts else _NOTHING, coverage=(_coverage(features, days),)
+        ),
+        "forecast_scores": Made(
+            _stacked(scores), "" if scores else "Too few periods for a back-test.", tuple(_summary(scores))
+        ),
     }
+
+
+def _coverage(features: Features, days: Series) -> Coverage:
+    """The stores with a series, of those that sold anything."""
+    sold = features.of(sold_lines).select("store_id").unique().to_native().aggregate("count(*)").fetchall()[0][0]
+    return Coverage("stores", len(np.unique(days.key[days.level == "store"])), int(sold))
 
 
 def fitted_forecast(sales: Floats, horizon: int, grain: Grain) -> Floats:
@@ -105,6 +115,8 @@ def fitted_forecast(sales: Floats, horizon: int, grain: Grain) -> Floats:
     np.ndarray
         Float64, `horizon` rows and a column for each series.
     """
+    from sklearn.linear_model import Ridge  # noqa: PLC0415 - see `analytics.prod_set`
+
     known = len(sales)
     if known < MINIMUM[grain]:
         return seasonal_naive(sales, horizon, SEASON[grain])
@@ -214,6 +226,17 @@ def _score_tables(series: Series, grain: Grain, folds: list[Fold]) -> Iterator[d
             inside = np.abs(fold.actual - fold.forecast) <= width * fold.scale
             table[f"coverage_{share}"] = inside.mean(axis=0)
         yield table
+
+
+def _summary(scores: list[dict[str, Floats]]) -> Iterator[Score]:
+    """Means over all series and back-tests, by grain."""
+    for grain in HORIZON:
+        mine = [table for table in scores if table["grain"][0] == grain]
+        if mine:
+            means = [
+                float(np.mean(np.concatenate([table[name] for table in mine]))) for name in ("rmsse", "baseline_rmsse")
+            ]
+            yield Score(f"rmsse_{grain}", means[0], means[1], lower_is_better=True)
 
 
 def _rmsse(forecast: Floats, fold: Fold) -> Floats:

@@ -1,0 +1,184 @@
+"""The prod sets as assets: what the function makes of a complete load, a person can make as of a day or of many."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from pipeline_assets import __version__
+from pipeline_assets.analytics.ingest import STARTED, publish_set
+from pipeline_assets.analytics.pictures import picture_of
+from pipeline_assets.analytics.prod_set import ProdSet
+from pipeline_assets.analytics.publish import manifest_key, read_manifest
+from pipeline_assets.analytics.sets import SETS
+from pipeline_assets.analytics.stores import FLOW, AnalyticsSettings, AnalyticsStores, open_stores
+from pipeline_assets.analytics.tables import bucket_variable
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.events.stored_objects import current_versions
+from pipeline_assets.lineage.addresses import URI, bucket_uri
+from pipeline_assets.lineage.asset_keys import curated_key
+from pipeline_assets.lineage.bridge import Place
+from pipeline_assets.lineage.materializations import materialization
+from pipeline_assets.lineage.metadata import cell, place_state
+from pipeline_assets.lineage.partitions import ONE_RUN, load_days
+from pipeline_assets.lineage.redo import event_of
+from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
+from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
+from pipeline_assets.lineage.sentences import counted
+from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
+
+LOADS_KEY = dg.AssetKey(["lake", "loads"])
+STARTED_KEY = dg.AssetKey.from_user_string(STARTED)
+RESOURCE = "analytics_stores"
+
+
+class AnalyticsStoresResource(EnvironmentResource):
+    """The curated lake and the buckets of the prod sets, ledger, quarantine and the SQL tables over them."""
+
+    curated_bucket: str = required("The name of the bucket of curated days")
+    quarantine_bucket: str = required("The name of the bucket for what cannot be made")
+    ledger_table: str = required("The name of the DynamoDB table of receipts")
+    market_intelligence_hub_bucket: str = required("The name of the bucket of the Market Intelligence Hub")
+    demand_insights_engine_bucket: str = required("The name of the bucket of the Demand Insights Engine")
+    compliance_guardian_bucket: str = required("The name of the bucket of the Compliance Guardian")
+    global_market_pulse_bucket: str = required("The name of the bucket of the Global Market Pulse")
+    retail_copilot_bucket: str = required("The name of the bucket of the Retail Copilot")
+    lake_database: str = optional("The name of the lake's SQL database, whose tables are told of new days")
+    curated_queue_url: str = optional("The address of the queue of completion markers")
+
+    @property
+    def settings(self) -> AnalyticsSettings:
+        """What the fields say; raises `MissingSettingError`."""
+        return AnalyticsSettings.from_environment(self.variables())
+
+    @contextmanager
+    def open(self) -> Iterator[AnalyticsStores]:
+        """Open all stores; raises `MissingSettingError`."""
+        with open_stores(self.settings) as stores:
+            yield stores
+
+
+#: The completion markers that started the making of sets, told by receipts alone.
+started = dg.AssetSpec(
+    STARTED_KEY,
+    deps=[LOADS_KEY],
+    partitions_def=load_days,
+    group_name="prod",
+    kinds={"aws", "lambda"},
+    owners=["team:analytics"],
+    tags={"flow": FLOW, "layer": "prod"},
+    description="Complete loads, by load day, and what their completion markers led to: sets were made of the newest, "
+    "and of one that a later load had overtaken none were, which counts as superseded. Its day can be backfilled.",
+)
+
+
+def set_key(prod_set: ProdSet) -> dg.AssetKey:
+    """The key of the asset of a set."""
+    return dg.AssetKey.from_user_string(prod_set.asset)
+
+
+def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
+    """The asset of a set, by as-of date."""
+
+    @dg.asset(
+        key=set_key(prod_set),
+        # A set reads all load days up to its own, so that every day feeds every later one.
+        deps=[
+            LOADS_KEY,
+            *(
+                dg.AssetDep(curated_key(ECOMMERCE[name]), partition_mapping=dg.AllPartitionMapping())
+                for name in prod_set.inputs
+            ),
+        ],
+        partitions_def=load_days,
+        dagster_type=NOTHING,
+        backfill_policy=ONE_RUN,
+        required_resource_keys={RESOURCE},
+        group_name="prod",
+        kinds={"aws", "lambda", "parquet", "scikitlearn"},
+        owners=[prod_set.owner],
+        code_version=__version__,
+        tags={"flow": FLOW, "layer": "prod"},
+        description=f"{prod_set.description} By as-of date: made of what was loaded up to it and of nothing later. "
+        "Materializing a day makes all its tables anew.",
+        metadata={
+            "tables": dg.MetadataValue.md(_tables(prod_set)),
+            URI: bucket_uri(bucket_variable(prod_set.name)),
+        },
+    )
+    def made(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
+        stores_of: AnalyticsStoresResource = getattr(context.resources, RESOURCE)
+        yield from RunDays(context).each(stores_of.open, lambda day, stores: [_made(context, prod_set, day, stores)])
+
+    return made
+
+
+def _made(
+    context: dg.AssetExecutionContext, prod_set: ProdSet, day: str, stores: AnalyticsStores
+) -> dg.AssetMaterialization:
+    """Make a set as of a day."""
+    place = Place(prod_set.asset, day)
+    as_of = date.fromisoformat(day)
+    publish_set(prod_set, as_of, stores, anew=True, report=False)
+    versions = current_versions(stores.targets[prod_set.name], manifest_key(as_of))
+    receipts = [each for version in versions if (each := stores.ledger.receipt(version.id))]
+    says = published(prod_set, day, stores)
+    days = context.partition_keys
+    context.log.info("%s %s (%d of %d): %s", place.asset, day, days.index(day) + 1, len(days), says.sentence)
+    return materialization(
+        event_of(place, receipts, __version__),
+        place_state(stores.ledger, FLOW, place),
+        [],
+        context.instance,
+        description=says.sentence,
+        first=says.figures,
+        in_rows=False,
+    )
+
+
+def published(prod_set: ProdSet, day: str, stores: AnalyticsStores) -> StoreSays:
+    """What a set says of itself as of a day: the rows of its tables, its scores, and a picture."""
+    as_of = date.fromisoformat(day)
+    bucket = stores.targets[prod_set.name]
+    manifest = read_manifest(bucket, as_of)
+    if manifest is None:
+        return StoreSays({}, "not published")
+    tables = manifest.tables.items()
+    figures: dict[str, Any] = {}
+    if picture := picture_of(prod_set, as_of, bucket):
+        figures["picture"] = dg.MetadataValue.md(picture)
+    for _, table in tables:
+        for score in table.scores:
+            figures |= {score.name: score.value, f"{score.name}_baseline": score.baseline}
+    lines = [f"| {name} | {table.rows} | {cell(table.note)} |" for name, table in tables]
+    figures["tables"] = dg.MetadataValue.md("\n".join(["| table | rows | |", "|---|---:|---|", *lines]))
+    figures |= {f"rows_{name}": table.rows for name, table in tables}
+    rows = sum(table.rows for _, table in tables)
+    return StoreSays(figures, f"{counted(len(manifest.tables), 'table')}, {counted(rows, 'row')}")
+
+
+def _tables(prod_set: ProdSet) -> str:
+    lines = [f"| {table.name} | {cell(table.description)} | {', '.join(table.key)} |" for table in prod_set.tables]
+    return "\n".join(["| table | | key |", "|---|---|---|", *lines])
+
+
+def columns_of(table: Dataset) -> Mapping[str, str]:
+    """What each column of a table is made of, for people."""
+    return {column.name: ", ".join(column.derived_from) for column in table.columns}
+
+
+PROD = [set_asset(prod_set) for prod_set in SETS]
+#: Figures that the bridge tells beside the rows, as a run does.
+PROD_FIGURES = tuple(
+    StoreFigures(
+        FLOW,
+        prod_set.asset,
+        RESOURCE,
+        lambda stores, day, prod_set=prod_set: published(prod_set, day, stores),  # type: ignore[misc]
+        in_rows=False,
+    )
+    for prod_set in SETS
+)

@@ -1,0 +1,17 @@
+"""What the prod sets are in Dagster."""
+
+import dagster as dg
+
+from pipeline_assets.analytics.assets import PROD, PROD_FIGURES, STARTED_KEY, AnalyticsStoresResource, started
+from pipeline_assets.analytics.checks import PROD_CHECKS
+from pipeline_assets.analytics.stores import FLOW
+from pipeline_assets.lineage.conservation import conservation_check
+from pipeline_assets.lineage.partitions import load_days
+
+STORE_FIGURES = PROD_FIGURES
+
+defs = dg.Definitions(
+    assets=[started, *PROD],
+    asset_checks=[*PROD_CHECKS, conservation_check(STARTED_KEY, load_days, FLOW)],
+    resources={"analytics_stores": AnalyticsStoresResource.of_environment()},
+)
