@@ -224,18 +224,18 @@ def test_a_card_that_is_tried_out_is_told_with_its_reasons() -> None:
 
 
 def shop_of(made: Payments) -> CuratedShop:
-    """A shop with these payments, loaded on the day each was made."""
+    """A shop with these payments."""
     shop = CuratedShop()
     first = DAY - days(120)
     for store in range(6):
-        shop.put("stores", first, store_id=store + 1, region=f"Region {store // 3}")
+        shop.put("stores", DAY, store_id=store + 1, region=f"Region {store // 3}")
     for place, payment in enumerate(made.payment_id.tolist()):
         at = noon(first) - timedelta(hours=12) + timedelta(seconds=int(made.at[place] - _BEGIN))
         customer, card = int(made.customer[place]) + 1 or None, int(made.card[place])
-        shop.put("orders", at.date(), order_id=payment, customer_id=customer, store_id=int(made.store[place]) + 1)
+        shop.put("orders", DAY, order_id=payment, customer_id=customer, store_id=int(made.store[place]) + 1)
         shop.put(
             "payments",
-            at.date(),
+            DAY,
             payment_id=payment,
             order_id=payment,
             paid_at=at,
@@ -269,7 +269,9 @@ def test_what_comes_later_changes_no_earlier_set() -> None:
     shop.put("payments", DAY + days(1), payment_id=1, paid_at=noon(DAY - days(9)), amount=Decimal(900), **told)
     shop.delete("payments", DAY + days(2), payment_id=2)
     shop.put("payments", DAY, payment_id=9_001, paid_at=noon(DAY + days(1)), **told)
-    assert MadeSet(COMPLIANCE_GUARDIAN, shop.bucket()).same_as(before)
+    again = MadeSet(COMPLIANCE_GUARDIAN, shop.bucket())
+    assert again.same_as(before)
+    assert again.note("payment_risk") == "1 payments of a time after the day have no score."
     assert not MadeSet(COMPLIANCE_GUARDIAN, shop.bucket(), DAY + days(2)).same_as(before)
 
 

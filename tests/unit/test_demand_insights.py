@@ -32,11 +32,11 @@ def shop_of(customers: int, seed: int = 1) -> CuratedShop:
     """Customers who each buy at a pace of their own, and of whom some stop."""
     chance, shop = np.random.default_rng(seed), CuratedShop()
     for customer in range(1, customers + 1):
-        shop.put("customers", DAY - days(100), customer_id=customer)
+        shop.put("customers", DAY, customer_id=customer)
         pace, stop = chance.uniform(2, 20), chance.uniform(20, 160)
         at = chance.uniform(0, 10)
         while at < min(stop, 100):
-            shop.order(customer, DAY - days(100 - int(at)), round(float(chance.uniform(5, 50)), 2))
+            shop.order(customer, DAY - days(100 - int(at)), round(float(chance.uniform(5, 50)), 2), load=DAY)
             at += chance.exponential(pace)
     return shop
 
@@ -78,12 +78,11 @@ _RFM = ("customer_id", "recency_days", "frequency", "monetary", "currency")
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=40))
 def test_quintiles_are_those_of_sql_and_of_equals_the_least(values: list[int]) -> None:
-    with duckdb.connect() as connection:
-        connection.register("given", {"place": np.arange(len(values)), "value": np.array(values)})
-        expected = connection.sql(
-            "SELECT min(part) OVER (PARTITION BY value) FROM"
-            " (SELECT place, value, ntile(5) OVER (ORDER BY value) AS part FROM given) ORDER BY place"
-        ).fetchall()
+    expected = duckdb.execute(
+        "SELECT min(part) OVER (PARTITION BY value) FROM (SELECT place, value, ntile(5) OVER (ORDER BY value) AS part"
+        " FROM (SELECT generate_subscripts($given, 1) AS place, unnest($given) AS value)) ORDER BY place",
+        {"given": values},
+    ).fetchall()
     assert quintiles(np.array(values)).tolist() == [part for (part,) in expected]
 
 
@@ -181,7 +180,7 @@ def test_the_model_of_churn_tells_a_late_customer_from_one_who_buys_seldom() -> 
     for customer in range(1, 61):
         pace, at = 4 if customer % 3 else 25, float(chance.uniform(0, 20))
         while at < 100:
-            shop.order(customer, DAY - days(100 - int(at)), 10)
+            shop.order(customer, DAY - days(100 - int(at)), 10, load=DAY)
             at += pace * chance.uniform(0.9, 1.1)
     scores = MadeSet(DEMAND_INSIGHTS, shop.bucket()).rows("churn_scores", "auc", "baseline_auc")
     assert scores
@@ -217,7 +216,7 @@ _VALUE = ("expected_purchases", "expected_value", "baseline_value")
 def test_customers_who_are_all_alike_give_no_model_and_no_stack_trace() -> None:
     shop = CuratedShop()
     for customer, number in product(range(1, 61), range(5)):
-        shop.order(customer, DAY - days(20 * number), 10)
+        shop.order(customer, DAY - days(20 * number), 10, load=DAY)
     found = MadeSet(DEMAND_INSIGHTS, shop.bucket())
     assert {row for (row,) in found.rows("customer_segments", "f_score")} == {1}
     assert "spend in USD" in found.note("customer_value")

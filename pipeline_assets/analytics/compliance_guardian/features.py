@@ -21,7 +21,7 @@ NONE = -1
 
 
 def all_payments(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
-    """Payments up to the end of the day, whatever became of them.
+    """All payments of the lake, whatever became of them.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ def all_payments(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
     Returns
     -------
     nw.LazyFrame
-        ``payment_id``, ``paid_at``, ``amount``, ``currency``, ``status``; ``card`` (its token), ``customer``, ``store``
-        and ``region``, empty where there is none: without a card, a guest, an order that the lake does not have, one
-        that was made online.
+        ``payment_id``, ``paid_at``, ``amount``, ``currency``, ``status``; ``later``, whether its time is after the day;
+        ``card`` (its token), ``customer``, ``store`` and ``region``, empty where there is none: without a card, a
+        guest, an order that the lake does not have, one that was made online.
     """
     lake = features.lake
     end = nw.lit(features.as_of + timedelta(days=1)).cast(nw.Datetime("us"))
@@ -48,8 +48,11 @@ def all_payments(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
     )
     return (
         lake.table("payments")
-        .filter(nw.col("paid_at") < end)
-        .select("payment_id", "order_id", "paid_at", "amount", "currency", "status", card=nw.col("card_token"))
+        .select(
+            *("payment_id", "order_id", "paid_at", "amount", "currency", "status"),
+            card=nw.col("card_token"),
+            later=nw.col("paid_at") >= end,
+        )
         .join(placed, on="order_id", how="left")
         .with_columns(nw.col("card", "customer", "store", "region").fill_null(""))
         .drop("order_id")
@@ -97,8 +100,8 @@ class Payments:
         return Payments(*map(np.concatenate, pairs))
 
 
-def payments(features: Features) -> tuple[Payments, Values]:
-    """Payments up to the day of the features.
+def payments(features: Features) -> tuple[Payments, Values, int]:
+    """Payments up to the end of the day of the features.
 
     Parameters
     ----------
@@ -107,10 +110,12 @@ def payments(features: Features) -> tuple[Payments, Values]:
 
     Returns
     -------
-    tuple of Payments and np.ndarray
-        The payments, and the names of the currencies by their codes.
+    tuple of Payments, np.ndarray and int
+        The payments, the names of the currencies by their codes, and how many payments are of a time after the day.
     """
-    found = features.arrays(all_payments)
+    every = features.arrays(all_payments)
+    later = np.asarray(every["later"], dtype=bool)
+    found = {name: column[~later] for name, column in every.items()}
     currencies, currency = np.unique(found["currency"].astype(str), return_inverse=True)
     made = Payments(
         payment_id=found["payment_id"].astype("int64"),
@@ -121,7 +126,7 @@ def payments(features: Features) -> tuple[Payments, Values]:
         declined=found["status"] == "declined",
         refunded=found["status"] == "refunded",
     )
-    return made, currencies
+    return made, currencies, int(later.sum())
 
 
 def _codes(texts: Values) -> Values:

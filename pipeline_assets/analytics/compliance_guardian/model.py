@@ -41,6 +41,7 @@ _DAY: Final = 86_400
 _SEED, _OTHER_SEED = 1, 2
 _NOTHING: Final = "There is no payment up to the day."
 _TOO_FEW: Final = f"Fewer than {MINIMUM} payments up to the day: no model was fitted, and none has a score."
+_LATER: Final = "{later} payments of a time after the day have no score."
 
 
 def score_payments(features: Features) -> Mapping[str, Made]:
@@ -56,7 +57,7 @@ def score_payments(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Tables ``payment_risk``, ``risk_scores`` and ``daily_alerts``.
     """
-    made, currencies = payments(features)
+    made, currencies, later = payments(features)
     if len(made) < MINIMUM:
         none = Made(None, _TOO_FEW if len(made) else _NOTHING)
         return {"payment_risk": none, "risk_scores": none, "daily_alerts": none}
@@ -74,7 +75,7 @@ def score_payments(features: Features) -> Mapping[str, Made]:
         "paid_at": made.at.astype("datetime64[s]"),
     }
     return {
-        "payment_risk": Made(rows, coverage=(_coverage(features, made),)),
+        "payment_risk": Made(rows, _LATER.format(later=later) if later else "", coverage=(_coverage(features, made),)),
         "risk_scores": measure(made),
         "daily_alerts": Made(_alerts(made, currencies, risk)),
     }
