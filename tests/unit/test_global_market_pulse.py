@@ -83,7 +83,7 @@ _SALES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(_SALES)
 def test_the_three_effects_add_up_to_the_cent(sales: list[tuple[int, int, int, int, Decimal, str]]) -> None:
     shop = Regions()
@@ -125,9 +125,8 @@ def test_an_index_is_the_share_over_that_of_all_and_little_evidence_draws_it_to_
     for cell in cells.values():
         assert min(1, cell["index"]) <= cell["shrunk_index"] <= max(1, cell["index"])
     lacking = found.frame("market_opportunities").sort("rank")
-    assert lacking.row(0, named=True)["region"] == "North"
-    assert lacking.row(0, named=True)["category"] == "Bakery"
-    assert lacking.row(0, named=True)["confidence"] > 0.99
+    assert lacking.select("region", "category").rows() == [("South", "Dairy"), ("North", "Bakery")]
+    assert lacking["confidence"].min() > 0.99  # type: ignore[operator]
     assert lacking["rank"].to_list() == list(range(1, lacking.height + 1))
 
 

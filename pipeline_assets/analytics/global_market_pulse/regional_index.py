@@ -145,7 +145,8 @@ def indexes_of(cells: Cells) -> Indexes:
     shares = np.divide(cells.sales, of_region, out=np.zeros_like(cells.sales), where=of_region > 0)
     index = np.divide(shares, all_shares, out=np.ones_like(shares), where=(all_shares > 0) & (of_region > 0))
     expected = cells.lines.sum(axis=1, keepdims=True) * cells.lines.sum(axis=0) / max(cells.lines.sum(), 1.0)
-    credibility = expected / (expected + _ratio_of_variances(index, expected))
+    spread = expected + _ratio_of_variances(index, expected)
+    credibility = np.divide(expected, spread, out=np.zeros_like(expected), where=spread > 0)
     return Indexes(all_shares, shares, index, 1 + credibility * (index - 1), expected)
 
 
@@ -218,7 +219,8 @@ def _scores(before: Cells, last: Cells, currency: str) -> dict[str, Floats]:
 
     def error(index: Floats) -> Floats:
         foretold = index[there] * of_all
-        foretold = foretold / foretold.sum(axis=1, keepdims=True)
+        whole = foretold.sum(axis=1, keepdims=True)
+        foretold = np.divide(foretold, whole, out=np.zeros_like(foretold), where=whole > 0)
         mean: Floats = np.abs(foretold - shares).mean(axis=1)
         return mean
 

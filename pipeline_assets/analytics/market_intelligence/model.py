@@ -42,7 +42,7 @@ Grain = Literal["day", "week"]
 #: periods between two origins of the back-test.
 HORIZON: Final = {"day": 28, "week": 8}
 MINIMUM: Final = {"day": 28, "week": 6}
-HALF_LIFE: Final = {"day": 28.0, "week": 8.0}
+HALF_LIFE: Final = {"day": 56.0, "week": 16.0}
 SPACING: Final = {"day": 14, "week": 4}
 FOLDS: Final = 4
 ALPHA: Final = 1.0
