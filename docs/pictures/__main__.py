@@ -1,42 +1,132 @@
-"""Draws the pictures of the documentation from a running instance, with the Chromium of this machine."""
+"""Draws the pictures of README and guides: starts the demo, goes the ways of the guides in a browser, cleans up.
+
+The instance is the pictures' own, in a directory that is deleted afterwards with the bad file that one of them shows.
+"""
 
 from __future__ import annotations
 
-import shutil
 import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from playwright.sync_api import sync_playwright
 
 from deploy.cli.commands import command
-from deploy.local.instance import Instance, LocalStackError
+from deploy.cli.demonstration import demonstration
+from deploy.cli.running import run_in_foreground
+from deploy.local.instance import Instance
 from deploy.local.outputs import read_outputs
+from deploy.local.stack import LocalStack
+from pipeline_assets.operations.access import Access
+from tests.browser.chromium import chromium, open_window
+from tests.browser.pages import DagsterPages
+
+if TYPE_CHECKING:
+    from playwright.sync_api import FloatRect
 
 HERE = Path(__file__).parent
-#: What is drawn: the name of the picture and the page of the Dagster UI.
-PAGES = {
-    "asset-graph": "/assets/tickets?view=lineage&lineageScope=neighbors",
-    "lake": "/assets/curated/orders?view=lineage&lineageScope=neighbors",
-}
+DAYS: Final = 14
+#: A file as a shop may send it: one row sells nothing, one has its time in a form of its own.
+BAD_FILE: Final = """\
+ticket_id,product,basket_id,timestamp,category,quantity,store
+T-1001,Milk,B-1,{day} 09:12:00,Dairy,1,S7
+T-1002,Bread,B-2,{day} 09:30:00,Bakery,0,S7
+T-1003,Eggs,B-3,20.11. 09:41,Dairy,6,S7
+"""
+#: Groups of few assets: of the others the picture of all flows shows the name alone.
+_OPEN: Final = ("inbox", "tickets", "graph", "stocks")
+#: A graph is laid out, and the state of its assets asked for, after the last request of the page itself.
+_SETTLED_MS: Final = 10_000
+_NO_NAVIGATION: Final = """
+localStorage.setItem("dagster-nav-collapsed", "true");
+localStorage.setItem("large-screen-nav-open", "false");
+"""
 
 
-def draw(instance: Instance) -> None:
-    """Draw every picture anew."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        raise LocalStackError("no Chromium is installed: install your system's package of it.")
-    dagster = read_outputs(instance)["web"]["dagster"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-quic"])
-        page = browser.new_page(viewport={"width": 1400, "height": 800})
-        for name, path in PAGES.items():
-            page.goto(f"{dagster}{path}")
-            page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(4_000)  # the graph is laid out after the last request
-            page.screenshot(path=HERE / f"{name}.png")
-            sys.stdout.write(f"{HERE / name}.png\n")
-        browser.close()
+def day(ago: int) -> str:
+    """A day of the demo, by how long ago it is."""
+    return (datetime.now(UTC) - timedelta(days=ago)).date().isoformat()
+
+
+def to_graph(pages: DagsterPages, _: Access) -> None:
+    """Go to all flows."""
+    pages.open(f"/asset-groups?expanded={','.join(f'global@global:{group}' for group in _OPEN)}")
+
+
+def to_lake(pages: DagsterPages, _: Access) -> None:
+    """Go to where orders come from and what is made of them."""
+    pages.open_asset("curated/orders", "lineage", lineageScope="neighbors", lineageDepth="3")
+
+
+def to_partition(pages: DagsterPages, _: Access) -> None:
+    """Go to one day of purchases."""
+    pages.open_partition("tickets", day(3))
+
+
+def to_backfill(pages: DagsterPages, _: Access) -> None:
+    """Go to ten days of two tables that are being made again."""
+    pages.open_graph('key:"curated/orders" or key:"curated/payments"')
+    pages.checks_of("curated/payments").wait_for()
+    pages.materialize(f"[{day(11)}...{day(2)}]")
+    pages.follow_launched()
+    pages.until_begun("curated/orders")
+
+
+def to_check(pages: DagsterPages, access: Access) -> None:
+    """Put a bad file, and go from red to what the check says of it."""
+    bad, key = BAD_FILE.format(day=day(1)), f"store-7/{day(1)}.csv"
+    access.s3.put_object(Bucket=access.bucket("tickets"), Key=key, Body=bad.encode())
+    pages.open_graph('group:"tickets"')
+    pages.expect_checks("tickets", "close")
+    pages.open_asset("tickets", "checks")
+    pages.open_check("few_rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: the way to its page, the size of the window, and the part of it that is kept, all unless given."""
+
+    name: str
+    go: Callable[[DagsterPages, Access], None]
+    window: tuple[int, int] = (1200, 760)
+    part: FloatRect | None = None
+    scale: float = 1.0
+
+
+#: In this order: what one does to the instance is seen by those after it.
+PICTURES: Final = (
+    Picture("asset-graph", to_graph, (1560, 820), {"x": 386, "y": 112, "width": 1130, "height": 690}, 1.5),
+    Picture("lake", to_lake, (1500, 900), {"x": 72, "y": 300, "width": 1380, "height": 490}, 1.5),
+    Picture("dagster-partition", to_partition),
+    Picture("dagster-backfill", to_backfill, (1200, 420)),
+    Picture("dagster-check", to_check),
+)
+
+
+def take(stack: LocalStack) -> None:
+    """Load the demo and draw every picture anew."""
+    demonstration(days=DAYS, original_dates=False, leave=True)(stack)
+    access = Access(read_outputs(stack.instance))
+    for picture in PICTURES:
+        with open_window(*picture.window, scale=picture.scale) as page:
+            page.add_init_script(_NO_NAVIGATION)
+            picture.go(DagsterPages(page, stack.instance.dagster_url), access)
+            page.wait_for_timeout(_SETTLED_MS)
+            page.screenshot(path=HERE / f"{picture.name}.png", clip=picture.part)
+        sys.stdout.write(f"{HERE / picture.name}.png\n")
+
+
+def draw(
+    port_base: Annotated[int | None, typer.Option("--port-base", help="First of the five ports of the demo.")] = None,
+) -> None:
+    """Start the demo, draw every picture from it, and delete it."""
+    chromium()
+    with tempfile.TemporaryDirectory(prefix="cesta-pictures-") as state:
+        run_in_foreground(Instance.at(Path(state), port_base), take)
 
 
 if __name__ == "__main__":
