@@ -294,7 +294,7 @@ def test_a_tick_tells_what_was_done_and_what_a_partition_holds_apart(
     kinds = [type(event).__name__ for event in result.asset_events]
     assert kinds == ["AssetCheckEvaluation"] * 6 + ["AssetMaterialization"] * 3
     checks, materializations = result.asset_events[:6], result.asset_events[6:]
-    told = {check for check in checks if isinstance(check, dg.AssetCheckEvaluation)}
+    told = [check for check in checks if isinstance(check, dg.AssetCheckEvaluation)]
     assert {check.partition for check in told} == {None}
     # One of eight rows of each file.
     assert {check.check_name for check in told if not check.passed} == {FEW_REJECTED}
