@@ -411,7 +411,7 @@ def test_receipts_of_a_new_tenant_are_shown_under_a_partition_that_was_added_for
     module.write_text(DYNAMIC)
 
     bridge.start_daemon("-f", str(module))
-    until(lambda: not bridge.ledger.pending("tickets", limit=1), 60, "no receipt waits")
+    until(lambda: not bridge.ledger.pending("tickets", limit=1), 120, "no receipt waits")
     bridge.kill_daemon()
 
     with bridge.instance() as instance:
