@@ -122,7 +122,7 @@ def take(stack: LocalStack) -> None:
             page.wait_for_timeout(_SETTLED)
             page.screenshot(path=HERE / f"{name}.png", clip=PARTS.get(name))
             page.evaluate("localStorage.clear()")
-            page.set_viewport_size(WINDOW)
+            page.set_viewport_size({"width": WINDOW["width"], "height": WINDOW["height"]})
             sys.stdout.write(f"{HERE / name}.png\n")
 
 
