@@ -117,7 +117,7 @@ def run_tick(
     opened = partial(quarantine.of_flow, flow)
     problems = OpenProblems(flow, ledger, opened, standing)
     events = [
-        *problem_events(decided, flow, problems, repository),
+        *problem_events(decided, flow, problems, repository, tick),
         *rejection_events(decided, anchor_of(flow)),
         *partition_events(decided.events, ledger, flow.name, context, tick, stores=stores, quarantine=opened),
     ]
@@ -160,7 +160,7 @@ def _tick_report(flow: str, waiting: int, looked_at: int, cleared: int, decided:
         return f"{flow}: nothing waits"
     reported = sum(len(event.report_ids) for event in decided.events)
     parts = [f"{flow}: {waiting} waited, {cleared} seen and cleared"]
-    parts += [f"{reported} told in {len(decided.events)} events"] if reported else []
+    parts += [f"{reported} reported in {len(decided.events)} events"] if reported else []
     parts += [f"{len(decided.rejections)} rejected"] if decided.rejections else []
     parts += [f"{len(decided.new)} new partitions requested"] if decided.new else []
     parts += [f"{decided.left} left for later"] if decided.left else []
