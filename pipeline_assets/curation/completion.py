@@ -13,17 +13,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline_assets import __version__
+from pipeline_assets.curation.mended import settle_exported_again
 from pipeline_assets.curation.quarantine import LakeQuarantine
 from pipeline_assets.curation.stores import CATALOG, CurationStores
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.problems import share_rejected
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
-from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, LoadName, RawObject, raw_prefix
-from pipeline_assets.lake.manifest import LoadedObject, Manifest
+from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.storage.documents import from_json
 
 if TYPE_CHECKING:
@@ -52,12 +53,15 @@ class OpenLoad:
         Keys of objects that are not curated yet, the first twenty.
     held
         Why a load that is all there is not good enough.
+    rejected
+        Whether it is held for rejected rows alone.
     """
 
     name: LoadName
     manifest: bool = True
     missing: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    rejected: bool = False
 
     @property
     def lacks(self) -> str:
@@ -97,14 +101,15 @@ def complete_load(name: LoadName, stores: CurationStores) -> OpenLoad | None:
     receipts: dict[str, Receipt] = {}
     # The last objects first: while a load is on its way, these are the ones that are missing.
     for loaded in reversed(manifest.objects):
-        receipt = stores.ledger.receipt(_id(loaded, stores))
+        receipt = stores.ledger.receipt(loaded.receipt_id(stores.raw.name))
         if receipt is None:
             return OpenLoad(name, missing=(loaded.key,))
         receipts[loaded.key] = receipt
-    counts, held = _gate(manifest, receipts, stores.catalog)
-    if held:
-        return OpenLoad(name, held=held)
+    counts, strange, bad = _gate(manifest, receipts, stores.catalog)
+    if strange or bad:
+        return OpenLoad(name, held=(*strange, *bad), rejected=not strange)
     stores.curated.put_if_match(name.key, _marker(manifest, counts, stores.catalog).encode(), None)
+    settle_exported_again(manifest, stores)
     _record_load(name, stores)
     return None
 
@@ -220,7 +225,7 @@ def _look_into(name: LoadName, stores: CurationStores) -> OpenLoad | None:
         return OpenLoad(name, manifest=False, held=("its manifest cannot be read",))
     if not found or not found.missing or not (manifest := _manifest(name, stores)):
         return found
-    missing = (each.key for each in manifest.objects if stores.ledger.receipt(_id(each, stores)) is None)
+    missing = (each.key for each in manifest.objects if stores.ledger.receipt(each.receipt_id(stores.raw.name)) is None)
     return OpenLoad(name, missing=tuple(key for key, _ in zip(missing, range(_MOST_NAMED), strict=False)))
 
 
@@ -232,30 +237,27 @@ def _manifest(name: LoadName, stores: CurationStores) -> Manifest | None:
         raise ManifestError(f"{name.key} is no manifest: {type(error).__name__}") from error
 
 
-def _id(loaded: LoadedObject, stores: CurationStores) -> str:
-    return ObjectVersion(stores.raw.name, loaded.key, loaded.version_id, "", 0, "", "").id
-
-
 def _gate(
     manifest: Manifest, receipts: dict[str, Receipt], catalog: Catalog
-) -> tuple[dict[str, Counts], tuple[str, ...]]:
-    """The rows of each dataset of the load by outcome, and what is wrong with them."""
+) -> tuple[dict[str, Counts], tuple[str, ...], tuple[str, ...]]:
+    """The rows of each dataset of the load by outcome, objects that are not as in the manifest, rejected rows."""
     counts: dict[str, Counts] = {name: Counts() for name in manifest.datasets}
-    held: list[str] = []
+    strange: list[str] = []
+    bad: list[str] = []
     for loaded in manifest.objects:
         found = receipts[loaded.key].counts
         if receipts[loaded.key].refused and not found.received:
             found = Counts(received=loaded.rows, quarantined=loaded.rows)
         elif found.received != loaded.rows:
-            held.append(f"{loaded.key} has {found.received} rows; the manifest says {loaded.rows}")
+            strange.append(f"{loaded.key} has {found.received} rows; the manifest says {loaded.rows}")
         counts[loaded.dataset] = counts.get(loaded.dataset, Counts()) + found
     for name, rows in counts.items():
         most = catalog[name].most_rejected if name in catalog else 0.0
-        if rows.quarantined > most * rows.received:
-            held.append(
+        if share_rejected(rows) > most:
+            bad.append(
                 f"{rows.quarantined} of {rows.received} rows of {name} were rejected; expected at most {most:.0%}"
             )
-    return counts, tuple(held)
+    return counts, tuple(strange), tuple(bad)
 
 
 def _marker(manifest: Manifest, counts: dict[str, Counts], catalog: Catalog) -> str:

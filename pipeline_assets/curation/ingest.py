@@ -18,6 +18,7 @@ from pathlib import Path
 from pipeline_assets import __version__
 from pipeline_assets.curation.completion import ManifestError, complete_load
 from pipeline_assets.curation.judge import JudgedSource, SourceAccount, judged_source, refused_source
+from pipeline_assets.curation.mended import settle_deleted
 from pipeline_assets.curation.publish import account_of, publish_day
 from pipeline_assets.curation.quarantine import UNKNOWN
 from pipeline_assets.curation.read import OBJECT_RULES, RawFile, RefusedObjectError
@@ -209,9 +210,19 @@ def recurate_day(
         stores.ledger.record(receipt, report=report)
         receipts.append(receipt)
     _restate(dataset.name, day, stores)
+    settle_deleted(dataset.name, day, stores)
     for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.version.key))}):
         _try_to_complete(LoadName(day, load_id), stores)
     return receipts
+
+
+def is_worked_out(dataset: Dataset, day: str, stores: CurationStores) -> bool:
+    """Whether a day stands as this code makes it, of exactly the objects that are in raw now."""
+    account = account_of(dataset, day, stores)
+    if not account or (account.code_version, account.fingerprint) != (__version__, dataset.fingerprint):
+        return False
+    versions = [each for each in current_versions(stores.raw, raw_prefix(dataset.name, day)) if RawObject.of(each.key)]
+    return len(versions) == len(account.sources) and all(map(account.source, versions))
 
 
 def _restate(name: str, day: str, stores: CurationStores) -> None:
@@ -273,7 +284,7 @@ def _receipt(
     if of:
         dataset, day = of
         partitions = (
-            PartitionCounts(f"raw/{dataset.name}", day, counts, of_arrival=True),
+            PartitionCounts(f"raw/{dataset.name}", day, counts, as_received=True),
             PartitionCounts(f"curated/{dataset.name}", day, counts),
         )
     return Receipt(

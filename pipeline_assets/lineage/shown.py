@@ -80,27 +80,6 @@ def rejected_in(record: dg.EventLogRecord) -> list[list[str]]:
     return listed_in(record.event_log_entry.asset_observation, REJECTED)
 
 
-def rejected_since(instance: dg.DagsterInstance, anchor: dg.AssetKey, since: float) -> list[list[str]]:
-    """Rejections that were stored since a time.
-
-    Parameters
-    ----------
-    instance
-        Where their observations are.
-    anchor
-        Anchor asset of the flow, which carries them.
-    since
-        Seconds since 1970, UTC.
-
-    Returns
-    -------
-    list[list[str]]
-        Asset, partition, report id and source object of each.
-    """
-    records = stored_since(instance.fetch_observations, anchor, since)
-    return [entry for record in records for entry in rejected_in(record)]
-
-
 def look_up(
     instance: dg.DagsterInstance, reports: Sequence[PendingReport], anchor: dg.AssetKey, tick: TickTime | None = None
 ) -> LookUp:
