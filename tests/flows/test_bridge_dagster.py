@@ -311,7 +311,7 @@ def test_a_tick_tells_what_was_done_and_what_a_partition_holds_apart(
     assert [told["rows_rejected_share"].value for told in (landed, sold, graph)] == [0.1] * 3
     assert (landed["source_bytes"].value, landed["objects"].value, landed["state_objects"].value) == (100, 1, 2)
     assert "inbox/000002.csv" in str(landed["sources"].value)
-    assert told_by(result) == "tickets: 2 waited, 1 seen and cleared, 3 told in 3 events"
+    assert told_by(result) == "tickets: 2 waited, 1 seen and cleared, 3 reported in 3 events"
     others = {flow: a_tick(context, flow) for flow in OTHERS}
     assert {flow: told_by(other) for flow, other in others.items()} == {
         flow: f"{flow}: nothing waits" for flow in OTHERS
