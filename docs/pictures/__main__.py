@@ -40,7 +40,7 @@ T-1003,Eggs,B-3,20.11. 09:41,Dairy,6,S7
 #: Groups of few assets: of the others the picture of all flows shows the name alone.
 _OPEN: Final = ("inbox", "tickets", "graph", "stocks")
 #: A graph is laid out, and the state of its assets asked for, after the last request of the page itself.
-_SETTLED_MS: Final = 10_000
+_SETTLED_MS: Final = 20_000
 _NO_NAVIGATION: Final = """
 localStorage.setItem("dagster-nav-collapsed", "true");
 localStorage.setItem("large-screen-nav-open", "false");

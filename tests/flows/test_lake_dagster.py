@@ -123,6 +123,8 @@ def test_a_range_of_days_is_worked_out_again_in_one_run_and_the_loads_of_a_bad_d
     told = {day: events(instance, CURATED, day)[0].metadata for day in (first, bad, last)}
     assert [told[day]["dagster/partition_row_count"].value for day in (first, bad, last)] == [2, 0, 2]
     assert "| total_in_range | 2 | 0 |" in str(told[bad]["broken_rules"].value)
+    assert str(told[first]["preview"].value).startswith("| order_id | customer_id |")
+    assert str(told[bad]["preview"].value) == "There is no row."
     assert lake.body(lake.curated, held.key) is None
 
     looked = materialize(stack, "curated/orders,lake/loads", f"{bad}...{bad}")

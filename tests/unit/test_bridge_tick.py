@@ -10,6 +10,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import PartitionAccount
@@ -42,12 +44,26 @@ NOW = datetime.now(UTC)
 YESTERDAY = (NOW - timedelta(days=1)).date().isoformat()
 FILES, INDEXES = FlowRow("files", anchor="files/landed"), FlowRow("indexes", anchor="index")
 LANDED = dg.AssetKey(["files", "landed"])
+DAYS = dg.DailyPartitionsDefinition("2020-01-01", timezone="UTC")
+
+
+@dg.asset(partitions_def=DAYS)
+def told() -> None: ...
+
+
+@dg.asset(partitions_def=DAYS, deps=["told", "outside"], code_version="1.0")
+def made() -> None: ...
+
+
 defs = dg.Definitions.merge(
     dg.Definitions(
         assets=[
-            dg.AssetSpec(LANDED, partitions_def=dg.DailyPartitionsDefinition("2020-01-01", timezone="UTC")),
+            dg.AssetSpec(LANDED, partitions_def=DAYS),
             dg.AssetSpec("index", partitions_def=dg.DynamicPartitionsDefinition(name="tenant")),
             dg.AssetSpec("whole"),
+            dg.AssetSpec("outside"),
+            told,
+            made,
         ]
     ),
     bridged([FILES, INDEXES]),
@@ -174,6 +190,16 @@ def test_a_new_tenant_is_requested_and_told_of_by_the_next_tick(
     third = tick(INDEXES, ledger)
     assert (third.asset_events, ledger.waiting["indexes"]) == ([], [])
     assert instance.get_dynamic_partitions("tenant") == ["tenant-0", "tenant-1"]
+
+
+def test_a_partition_neither_waits_for_what_nobody_tells_of_nor_is_stale_for_its_sake(
+    instance: dg.DagsterInstance, tick: Callable[..., dg.SensorResult]
+) -> None:
+    reports = [a_report(1, "files", ("made", YESTERDAY)), a_report(2, "files", ("told", YESTERDAY))]
+    assert materialized(tick(FILES, FakeLedger({"files": reports}))) == [YESTERDAY, YESTERDAY]
+    resolver = CachingStaleStatusResolver(instance, defs.resolve_asset_graph(), LoadingContextForTest(instance))
+    assert resolver.get_stale_causes(made.key, YESTERDAY) == []
+    assert resolver.get_status(made.key, YESTERDAY) is StaleStatus.FRESH
 
 
 def test_a_daemon_that_dies_before_it_adds_the_partitions_is_asked_again(instance: dg.DagsterInstance) -> None:
