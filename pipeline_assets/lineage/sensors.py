@@ -117,7 +117,7 @@ def run_tick(
     opened = partial(quarantine.of_flow, flow)
     problems = OpenProblems(flow, ledger, opened, standing)
     events = [
-        *problem_events(decided, flow, problems, repository),
+        *problem_events(decided, flow, problems, repository, tick),
         *rejection_events(decided, anchor_of(flow)),
         *partition_events(decided.events, ledger, flow.name, context, tick, stores=stores, quarantine=opened),
     ]

@@ -29,6 +29,7 @@ from pipeline_assets.lineage.sensors import run_tick
 from pipeline_assets.lineage.shown import RECEIPTS, look_up
 from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
 from pipeline_assets.lineage.tick_time import (
+    CHECKS_END,
     CLEARING_ENDS,
     EVENTS_END,
     LOOK_UP_ENDS,
@@ -255,7 +256,7 @@ class TestTime:
     """The daemon gives up a tick after 60 seconds."""
 
     def test_what_is_begun_just_before_the_last_end_is_over_in_time(self) -> None:
-        assert READING_ENDS < LOOK_UP_ENDS < CLEARING_ENDS < STATES_END < EVENTS_END
+        assert READING_ENDS < LOOK_UP_ENDS < CLEARING_ENDS < CHECKS_END < STATES_END < EVENTS_END
         store: Any = STORE_IN_TICK
         hangs = store.retries["total_max_attempts"] * (store.connect_timeout + store.read_timeout)
         between_attempts = 5
