@@ -81,7 +81,7 @@ def to_check(pages: DagsterPages, access: Access) -> None:
     bad, key = BAD_FILE.format(day=day(1)), f"store-7/{day(1)}.csv"
     access.s3.put_object(Bucket=access.bucket("tickets"), Key=key, Body=bad.encode())
     pages.open_graph('group:"tickets"')
-    pages.expect_checks("tickets", "close")
+    pages.expect_red("tickets")
     pages.open_asset("tickets", "checks")
     pages.open_check("few_rejected")
 

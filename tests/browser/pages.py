@@ -83,9 +83,14 @@ class DagsterPages:
         """What the graph says of an asset's checks."""
         return self.page.locator(f'a[href="/assets/{asset}?view=checks"]')
 
-    def expect_checks(self, asset: str, mark: Literal["done", "close"], timeout: float = NEWS) -> None:
-        """Wait until the graph shows the checks of an asset with the green hook (`done`) or the red cross (`close`)."""
-        expect(self.checks_of(asset).get_by_role("img", name=mark)).to_be_visible(timeout=timeout)
+    def expect_red(self, asset: str) -> None:
+        """Wait until the graph shows the red cross at the checks of an asset."""
+        expect(self.checks_of(asset).get_by_role("img", name="close")).to_be_visible(timeout=NEWS)
+
+    def expect_no_red(self, asset: str) -> None:
+        """Wait until the graph shows results of the checks of an asset, and no red cross among them."""
+        expect(self.checks_of(asset)).to_contain_text("Passed", timeout=NEWS)
+        expect(self.checks_of(asset).get_by_role("img", name="close")).to_have_count(0, timeout=NEWS)
 
     # Checks
 
