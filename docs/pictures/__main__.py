@@ -101,7 +101,7 @@ class Picture:
 PICTURES: Final = (
     Picture("asset-graph", to_graph, (1560, 820), {"x": 386, "y": 112, "width": 1130, "height": 690}, 1.5),
     Picture("lake", to_lake, (1500, 900), {"x": 72, "y": 300, "width": 1380, "height": 490}, 1.5),
-    Picture("dagster-partition", to_partition),
+    Picture("dagster-partition", to_partition, (1700, 1000)),
     Picture("dagster-backfill", to_backfill, (1200, 420)),
     Picture("dagster-check", to_check),
 )
