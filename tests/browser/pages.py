@@ -136,9 +136,11 @@ class DagsterPages:
         return self.page.get_by_text("Status", exact=True).locator("xpath=following-sibling::*[1]")
 
     def until_begun(self, asset: str) -> None:
-        """Wait until a partition of an asset is done in the open backfill."""
-        done = self._asset_of_backfill(asset).get_by_text(re.compile("[1-9]0?% completed"))
-        expect(done).to_be_visible(timeout=BACKFILL)
+        """Wait until the open backfill has begun with the partitions of an asset."""
+        until = time.monotonic() + BACKFILL / 1000
+        while not any(self.days_of_backfill(asset)[1:]):
+            assert time.monotonic() < until, f"no partition of {asset} was begun"
+            self.page.wait_for_timeout(500)
 
     def days_of_backfill(self, asset: str) -> list[int]:
         """How many partitions of an asset the open backfill targets, has begun, has done and has failed at."""
