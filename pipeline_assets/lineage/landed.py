@@ -3,7 +3,7 @@
 Materializing a day of either works the files behind it through again, by the very function that a Lambda calls.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -15,8 +15,8 @@ from pipeline_assets.lineage.checks import few_rejected_check
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.conservation import conservation_check
 from pipeline_assets.lineage.partitions import ONE_RUN, days_since
-from pipeline_assets.lineage.redo import redo_days
-from pipeline_assets.lineage.retries import RETRIES
+from pipeline_assets.lineage.redo import Drawing, redo_days
+from pipeline_assets.lineage.run_days import NOTHING, DayEvent
 
 
 class FileAssets(NamedTuple):
@@ -36,7 +36,7 @@ def landed_and_accepted(
     description: str,
     first_day: str,
     tags: dict[str, str] | None = None,
-    afterwards: Callable[[dg.AssetExecutionContext, StoresT], None] = lambda *_: None,
+    drawing: Drawing[StoresT] = lambda *_: {},
 ) -> FileAssets:
     """The assets of a flow of files.
 
@@ -56,8 +56,8 @@ def landed_and_accepted(
         The first day of either asset, ``YYYY-MM-DD``.
     tags
         Tags of both assets beside their flow and layer.
-    afterwards
-        What is done with the stores once the days of a run of the accepted asset are worked through again.
+    drawing
+        More metadata of a day of the accepted asset that was worked through again.
 
     Returns
     -------
@@ -73,8 +73,8 @@ def landed_and_accepted(
     @dg.asset(
         key=landed_key,
         partitions_def=arrival_days,
+        dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
-        retry_policy=RETRIES,
         required_resource_keys={stores},
         group_name=flow.name,
         kinds={"s3", "csv"},
@@ -85,9 +85,8 @@ def landed_and_accepted(
         f"here. Materializing a day works its files through again, which leaves the same {target}.",
         metadata={"dagster/column_schema": schema, "rules": rules_table(dataset)},
     )
-    def landed(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        with getattr(context.resources, stores).open() as opened:
-            return redo_days(context, flow, flow.landed, opened)
+    def landed(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
+        yield from redo_days(context, flow, flow.landed, getattr(context.resources, stores).open)
 
     @dg.asset(
         key=accepted_key,
@@ -95,8 +94,8 @@ def landed_and_accepted(
         # in docs/adr/0003-receipts-bridge.md.
         deps=[dg.AssetDep(landed_key, partition_mapping=dg.AllPartitionMapping())],
         partitions_def=own_days,
+        dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
-        retry_policy=RETRIES,
         required_resource_keys={stores},
         group_name=flow.name,
         kinds={"lambda", target_kind},
@@ -106,11 +105,8 @@ def landed_and_accepted(
         description=description,
         metadata={"dagster/column_schema": schema, **lineage_of(dataset.columns, landed_key)},
     )
-    def accepted(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        with getattr(context.resources, stores).open() as opened:
-            result = redo_days(context, flow, flow.name, opened)
-            afterwards(context, opened)
-        return result
+    def accepted(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
+        yield from redo_days(context, flow, flow.name, getattr(context.resources, stores).open, drawing)
 
     checks = [
         conservation_check(landed_key, arrival_days, flow.name),
