@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
+from pipeline_assets.lineage.evaluations import evaluation_in
+
 if TYPE_CHECKING:
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
@@ -51,7 +53,7 @@ def carried_over(
 
 def _carried(record: AssetCheckExecutionRecord) -> dg.AssetCheckEvaluation | None:
     """What a run found, as found then; None for what is no result of a run."""
-    found = record.evaluation
+    found = evaluation_in(record)
     if record.run_id == _NO_RUN or found is None:
         return None
     at = datetime.fromtimestamp(record.event.timestamp, UTC).isoformat(timespec="seconds") if record.event else ""

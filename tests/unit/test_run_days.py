@@ -75,7 +75,11 @@ def made_of_it(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
 
 
 defs = dg.Definitions.merge(
-    dg.Definitions(assets=[made, made_of_it], jobs=[dg.define_asset_job("days", dg.AssetSelection.assets(MADE, MADE_OF_IT).without_checks())]), bridged([FILES, INDEXES])
+    dg.Definitions(
+        assets=[made, made_of_it],
+        jobs=[dg.define_asset_job("days", dg.AssetSelection.assets(MADE, MADE_OF_IT).without_checks())],
+    ),
+    bridged([FILES, INDEXES]),
 )
 
 
