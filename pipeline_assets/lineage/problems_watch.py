@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import dagster as dg
 
@@ -12,6 +13,10 @@ from pipeline_assets.lineage.open_problems import OpenProblems
 from pipeline_assets.lineage.places import standing_in
 from pipeline_assets.lineage.resources import LedgerResource, QuarantineResource
 from pipeline_assets.lineage.tick_time import EVENTS_END, TickTime
+
+#: Bad sources of a flow that one look of the watch looks up again: more than a bridge has time for, so that what a
+#: newer version has settled is found however many are open.
+_LOOKED_AT = 500
 
 
 def problems_watch_sensor(flows: Sequence[BridgedFlow]) -> dg.SensorDefinition:
@@ -47,7 +52,8 @@ def _changed(
     if repository is None:
         return
     standing = standing_in(repository, context.instance)
-    problems = OpenProblems(flow, ledger.open(), lambda: quarantine.of_flow(flow), standing)
+    opened = partial(quarantine.of_flow, flow)
+    problems = OpenProblems(flow, ledger.open(), opened, standing, looked_at=_LOOKED_AT)
     checks = dict(checks_of(flow, repository))
     shown = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))
     for key, most in tick.while_left(checks.items(), EVENTS_END):
