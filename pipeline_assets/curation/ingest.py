@@ -217,7 +217,27 @@ def recurate_day(
 
 
 def is_worked_out(dataset: Dataset, day: str, stores: CurationStores) -> bool:
-    """Whether a day stands as this code makes it, of exactly the objects that are in raw now."""
+    """Whether a day stands as this code makes it, of exactly the objects that are in raw now.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    bool
+        Whether working it out again would change nothing.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
+    """
     account = account_of(dataset, day, stores)
     if not account or (account.code_version, account.fingerprint) != (__version__, dataset.fingerprint):
         return False
