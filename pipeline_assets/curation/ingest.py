@@ -231,7 +231,12 @@ def is_worked_out(dataset: Dataset, day: str, stores: CurationStores) -> bool:
     Returns
     -------
     bool
-        False for a day that was never curated.
+        Whether working it out again would change nothing.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
     """
     account = account_of(dataset, day, stores)
     if not account or (account.code_version, account.fingerprint) != (__version__, dataset.fingerprint):

@@ -20,7 +20,7 @@ from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.definitions import bridged
 from pipeline_assets.lineage.held import held_places
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
-from pipeline_assets.lineage.run_places import places_of
+from pipeline_assets.lineage.run_places import RunPlaces, places_of
 from pipeline_assets.lineage.shown import RECEIPTS
 from pipeline_assets.lineage.tick_time import TickTime
 
@@ -240,6 +240,12 @@ def test_what_is_made_of_another_flows_places_waits_for_their_receipts(instance:
     mine = a_report("indexes", ("index", DAYS[0]), ("index", DAYS[1]))
     is_held = held(instance, Waiting(indexes=[mine], files=[a_report("files", ("files/landed", DAYS[1]))]), "indexes")
     assert [day for day in DAYS[:2] if is_held(Place("index", day))] == [DAYS[1]]
+
+
+def test_what_has_no_partitions_is_not_left_to_a_run() -> None:
+    whole = RunPlaces({"graph": [("",)], "index": [("2026-03-01",)]}, {})
+    assert whole.plans(Place("graph", ""))
+    assert [whole.owes(place) for place in (Place("graph", ""), Place("index", "2026-03-01"))] == [False, True]
 
 
 def test_what_a_run_has_told_names_its_receipts(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
