@@ -1,7 +1,7 @@
 """Everything Dagster is told: what the rooms define, merged, and the policies that hold for all assets.
 
-Loading this reads no environment variable and opens nothing. The rooms come in as modules, since Dagster takes a module
-that holds more than one `Definitions` for a mistake.
+Loading this opens nothing; of the environment it reads the days of the deployment, which may all be absent. The rooms
+come in as modules, since Dagster takes a module that holds more than one `Definitions` for a mistake.
 """
 
 import dagster as dg

@@ -1,12 +1,14 @@
 """The check at the anchor of each flow: every receipt named what Dagster has."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from pipeline_assets.lineage.days import CLOSED_DAYS, FIRST_DAY
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
-from pipeline_assets.lineage.shown import REJECTED, rejected_since
+from pipeline_assets.lineage.partitions import DAYS
+from pipeline_assets.lineage.shown import LEFT_OUT, REJECTED, observed_since
 
 RECEIPTS_KNOWN = "receipts_known"
 
@@ -15,31 +17,58 @@ _LISTED = 100
 
 
 def receipts_known_now(
-    instance: dg.DagsterInstance, anchor: dg.AssetKey, new: Sequence[Sequence[str]] = ()
+    instance: dg.DagsterInstance,
+    anchor: dg.AssetKey,
+    new: Sequence[Sequence[str]] = (),
+    new_left_out: Sequence[Sequence[str | int]] = (),
 ) -> dg.AssetCheckResult:
-    """Result of the check for unknown targets: whether a report of the last days was rejected.
+    """Result of the check for unknown targets: whether a report of the last days was rejected, or named days left out.
 
     Parameters
     ----------
     instance
-        Where the observations of earlier rejections are.
+        Where the observations of earlier ones are.
     anchor
         Anchor asset of the flow, which carries them.
     new
         Rejections that are not stored yet: asset, partition, report id and source of each.
+    new_left_out
+        Reports of days left out that are not stored yet: report id, source, first day, last day and number of each.
 
     Returns
     -------
     dg.AssetCheckResult
-        With the rejections as its metadata.
+        With both as its metadata; days left out alone are a warning.
     """
-    rejected = [*new, *rejected_since(instance, anchor, time.time() - _DAYS * 86_400)]
+    since = time.time() - _DAYS * 86_400
+    rejected = [*new, *observed_since(instance, anchor, since, REJECTED)]
+    all_left_out = [*new_left_out, *observed_since(instance, anchor, since, LEFT_OUT)]
+    # Once the setting is changed, what it was about is no fault any more.
+    left_out = [entry for entry in all_left_out if DAYS.leaves_out(entry[2]) or DAYS.leaves_out(entry[3])]
+    sentences = [f"{len(rejected)} reports of the last {_DAYS} days name what Dagster does not have"]
     return dg.AssetCheckResult(
-        passed=not rejected,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{len(rejected)} reports of the last {_DAYS} days name what Dagster does not have",
-        metadata={REJECTED: dg.MetadataValue.json(rejected[:_LISTED])},
+        passed=not rejected and not left_out,
+        severity=dg.AssetCheckSeverity.ERROR if rejected else dg.AssetCheckSeverity.WARN,
+        description="; ".join([*sentences, *left_out_sentence([str(day) for entry in left_out for day in entry[2:4]])]),
+        metadata={
+            REJECTED: dg.MetadataValue.json(rejected[:_LISTED]),
+            **({LEFT_OUT: dg.MetadataValue.json(left_out[:_LISTED])} if left_out else {}),
+        },
     )
+
+
+def left_out_sentence(days: Sequence[str]) -> Iterator[str]:
+    """What is said of days that the partitions leave out, none or one sentence, with the setting to change."""
+    if not (apart := sorted(day for day in days if DAYS.leaves_out(day))):
+        return
+    first, begins = apart[0], DAYS.first.isoformat()
+    if first < begins:
+        yield (
+            f"rows of days from {first} on are in the stores but not among the partitions, which begin on {begins}: "
+            f"{FIRST_DAY}={first} shows them"
+        )
+    else:
+        yield f"rows of {first}, a closed day by {CLOSED_DAYS}, are in the stores but not among the partitions"
 
 
 def receipts_known_check(flow: BridgedFlow) -> dg.AssetChecksDefinition:
@@ -49,7 +78,8 @@ def receipts_known_check(flow: BridgedFlow) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=anchor,
         name=RECEIPTS_KNOWN,
-        description=f"In the last {_DAYS} days every receipt named assets and partitions that Dagster has.",
+        description=f"In the last {_DAYS} days every receipt named assets and partitions that Dagster has. Days before "
+        f"{DAYS.first.isoformat()} ({FIRST_DAY}) are a warning.",
     )
     def receipts_known(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         return receipts_known_now(context.instance, anchor)

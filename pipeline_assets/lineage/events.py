@@ -13,7 +13,7 @@ import dagster as dg
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lineage.bridge import PartitionEvent, Place, Plan
-from pipeline_assets.lineage.checks import RECEIPTS_KNOWN, receipts_known_now
+from pipeline_assets.lineage.checks import RECEIPTS_KNOWN, left_out_sentence, receipts_known_now
 from pipeline_assets.lineage.conservation import CONSERVATION
 from pipeline_assets.lineage.metadata import (
     Conservation,
@@ -26,7 +26,7 @@ from pipeline_assets.lineage.metadata import (
     work_figures,
 )
 from pipeline_assets.lineage.places import made_of_in
-from pipeline_assets.lineage.shown import RECEIPTS, REJECTED
+from pipeline_assets.lineage.shown import LEFT_OUT, RECEIPTS, REJECTED
 from pipeline_assets.lineage.tick_time import EVENTS_END, STATES_END, TickTime
 
 AssetEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
@@ -146,7 +146,7 @@ def _conservation(key: dg.AssetCheckKey, found: Conservation) -> dg.AssetCheckEv
 def rejection_events(
     instance: dg.DagsterInstance, decided: Plan, anchor: dg.AssetKey
 ) -> Iterator[dg.AssetCheckEvaluation | dg.AssetObservation]:
-    """Events of unknown targets: the check of the last days and, where a tick has new ones, an observation of them.
+    """Events of unknown targets and of days left out: the check of the last days, and an observation of new ones.
 
     The observation is what makes them seen; the ledger keeps the receipts themselves.
 
@@ -162,12 +162,13 @@ def rejection_events(
     Yields
     ------
     dg.AssetCheckEvaluation | dg.AssetObservation
-        The check first, both at the anchor of the flow.
+        The check first, all at the anchor of the flow.
     """
-    if not decided.events and not decided.rejections:
+    if not decided.events and not decided.rejections and not decided.left_out:
         return
     new = [[r.place.asset, r.place.partition, r.report_id, r.source] for r in decided.rejections]
-    standing = receipts_known_now(instance, anchor, new)
+    left_out = [[each.report_id, each.source, each.first, each.last, each.days] for each in decided.left_out]
+    standing = receipts_known_now(instance, anchor, new, left_out)
     yield dg.AssetCheckEvaluation(
         asset_key=anchor,
         check_name=RECEIPTS_KNOWN,
@@ -184,3 +185,10 @@ def rejection_events(
         )
         metadata = {REJECTED: dg.MetadataValue.json(new)}
         yield dg.AssetObservation(asset_key=anchor, description=description, metadata=metadata)
+    if left_out:
+        said = left_out_sentence([day for each in decided.left_out for day in (each.first, each.last)])
+        yield dg.AssetObservation(
+            asset_key=anchor,
+            description="; ".join([f"{len(left_out)} reports name days that are no partitions", *said]),
+            metadata={LEFT_OUT: dg.MetadataValue.json(left_out)},
+        )

@@ -4,6 +4,7 @@ Materializing a day of either works the files behind it through again, by the ve
 """
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -12,7 +13,7 @@ from pipeline_assets import __version__
 from pipeline_assets.csv_files.ingest import CsvFlow, StoresT
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.conservation import conservation_check
-from pipeline_assets.lineage.partitions import ONE_RUN, days_since
+from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days, days_since
 from pipeline_assets.lineage.redo import redo_days
 from pipeline_assets.lineage.retries import RETRIES
 
@@ -32,7 +33,8 @@ def landed_and_accepted(
     target: str,
     target_kind: str,
     description: str,
-    first_day: str,
+    first_day: date,
+    closed: frozenset[str] = frozenset(),
     tags: dict[str, str] | None = None,
     afterwards: Callable[[dg.AssetExecutionContext, StoresT], None] = lambda *_: None,
 ) -> FileAssets:
@@ -51,7 +53,9 @@ def landed_and_accepted(
     description
         What the accepted asset is, in full sentences.
     first_day
-        The first day of either asset, ``YYYY-MM-DD``.
+        The first day of the accepted asset.
+    closed
+        Days of which there are no rows, as `Calendar` has them.
     tags
         Tags of both assets beside their flow and layer.
     afterwards
@@ -66,7 +70,7 @@ def landed_and_accepted(
     landed_key, accepted_key = dg.AssetKey.from_user_string(flow.landed), dg.AssetKey.from_user_string(flow.name)
     schema = schema_of(dataset.columns)
     # A row may be of up to one day after its file's arrival.
-    arrival_days, own_days = days_since(first_day), days_since(first_day, with_tomorrow=True)
+    own_days = days_since(first_day, with_tomorrow=True, closed=closed)
 
     @dg.asset(
         key=landed_key,

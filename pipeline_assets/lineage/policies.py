@@ -14,6 +14,7 @@ from typing import Final
 import dagster as dg
 
 from pipeline_assets.datasets.calendar import CALENDARS, RETAIL, Calendar
+from pipeline_assets.lineage.partitions import DAYS
 
 #: The tag that names the calendar by which data of an asset are expected.
 CALENDAR: Final = "calendar"
@@ -26,7 +27,8 @@ _OWNER = "team:platform"
 
 def calendar_of(spec: dg.AssetSpec) -> Calendar | None:
     """The calendar by which data of an asset are expected; None where nobody promises a day."""
-    return CALENDARS.get(spec.tags.get(CALENDAR, ""))
+    name = spec.tags.get(CALENDAR, "")
+    return DAYS.calendar(name) if name in CALENDARS else None
 
 
 def freshness_by(calendar: Calendar) -> dg.FreshnessPolicy:

@@ -127,6 +127,7 @@ def _tick_report(flow: str, waiting: int, looked_at: int, cleared: int, decided:
     parts = [f"{flow}: {waiting} waited, {cleared} seen and cleared"]
     parts += [f"{reported} told in {len(decided.events)} events"] if reported else []
     parts += [f"{len(decided.rejections)} rejected"] if decided.rejections else []
+    parts += [f"{len(decided.left_out)} of days left out"] if decided.left_out else []
     parts += [f"{len(decided.new)} new partitions requested"] if decided.new else []
     parts += [f"{decided.left} left for later"] if decided.left else []
     parts += [f"{waiting - looked_at} not looked up in time"] if waiting > looked_at else []

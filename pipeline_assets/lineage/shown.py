@@ -12,12 +12,13 @@ import dagster as dg
 
 from pipeline_assets.events.ledger import PendingReport
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.lineage.bridge import Place, Shown, assets_named
+from pipeline_assets.lineage.bridge import DAYS_LEFT_OUT, Place, Shown, assets_named
 from pipeline_assets.lineage.tick_time import LOOK_UP_ENDS, TickTime
 
 #: The metadata that the bridge writes and later looks for.
 RECEIPTS = "receipts"
 REJECTED = "rejected"
+LEFT_OUT = "left_out"
 
 _PAGE = 200
 #: How far the clocks of a Lambda and of the daemon may stand apart.
@@ -97,8 +98,30 @@ def rejected_since(instance: dg.DagsterInstance, anchor: dg.AssetKey, since: flo
     list[list[str]]
         Asset, partition, report id and source object of each.
     """
+    return observed_since(instance, anchor, since, REJECTED)
+
+
+def observed_since(instance: dg.DagsterInstance, anchor: dg.AssetKey, since: float, name: str) -> list[Any]:
+    """What observations that were stored since a time list under a name.
+
+    Parameters
+    ----------
+    instance
+        Where they are.
+    anchor
+        Anchor asset of the flow, which carries them.
+    since
+        Seconds since 1970, UTC.
+    name
+        Name of their metadata, `REJECTED` or `LEFT_OUT`.
+
+    Returns
+    -------
+    list[Any]
+        All entries, those of the newest observation first.
+    """
     records = stored_since(instance.fetch_observations, anchor, since)
-    return [entry for record in records for entry in rejected_in(record)]
+    return [entry for record in records for entry in listed_in(record.event_log_entry.asset_observation, name)]
 
 
 def look_up(
@@ -155,6 +178,8 @@ def _shown_by(record: dg.EventLogRecord, asset: str | None) -> Iterator[Shown]:
     if asset is None:
         for named, partition, report_id, _ in rejected_in(record):
             yield Shown(Place(named, partition), report_id)
+        for report_id, *_ in listed_in(record.event_log_entry.asset_observation, LEFT_OUT):
+            yield Shown(Place(DAYS_LEFT_OUT, ""), report_id)
     else:
         place = Place(asset, record.partition_key or "")
         for report_id in listed_in(record.asset_materialization, RECEIPTS):

@@ -14,7 +14,7 @@ from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lineage.asset_keys import raw_key
 from pipeline_assets.lineage.columns import schema_of
 from pipeline_assets.lineage.metadata import data_version
-from pipeline_assets.lineage.partitions import ONE_RUN, load_days
+from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days, load_days
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.resources import EnvironmentResource, required
 from pipeline_assets.lineage.retries import RETRIES
@@ -110,7 +110,7 @@ def _metadata(manifest: Manifest, dataset: Dataset) -> dict[str, str | int]:
 #: Files that others deliver; each becomes a load of its own.
 INBOX_LANDED = dg.AssetSpec(
     dg.AssetKey.from_user_string(LANDED),
-    partitions_def=load_days,
+    partitions_def=arrival_days,
     group_name="raw",
     kinds={"lambda", "parquet", "s3"},
     owners=["team:commerce"],

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from pipeline_assets.lineage.landed import landed_and_accepted
+from pipeline_assets.lineage.partitions import DAYS
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.stocks.ingest import FIRST_DAY, STOCK_FLOW
 from pipeline_assets.stocks.quality import prices_of_day
@@ -53,8 +54,8 @@ stocks_landed, stocks, STOCK_CONSERVATION = landed_and_accepted(
     target="table",
     target_kind="dynamodb",
     description="The prices in the table by their UTC day; rows whose time could not be read, and days before "
-    f"{FIRST_DAY}, are in stocks/landed only. Materializing a day works every file that has rows of it through again "
+    "the first one, are in stocks/landed only. Materializing a day works every file that has rows of it through again "
     "and draws some of its tickers.",
-    first_day=FIRST_DAY,
+    first_day=max(FIRST_DAY, DAYS.first),
     afterwards=_draw,
 )
