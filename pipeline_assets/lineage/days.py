@@ -43,6 +43,11 @@ class Days:
     def from_environment(cls, environment: Environment = None) -> Self:
         """Read the days.
 
+        Returns
+        -------
+        Days
+            What the variables say, and the defaults of the others.
+
         Raises
         ------
         UnknownSettingError
