@@ -167,7 +167,9 @@ def rejection_events(
     if not decided.events and not decided.rejections and not decided.left_out:
         return
     new = [[r.place.asset, r.place.partition, r.report_id, r.source] for r in decided.rejections]
-    left_out = [[each.report_id, each.source, each.first, each.last, each.days] for each in decided.left_out]
+    left_out: list[list[str | int]] = [
+        [each.report_id, each.source, each.first, each.last, each.days] for each in decided.left_out
+    ]
     standing = receipts_known_now(instance, anchor, new, left_out)
     yield dg.AssetCheckEvaluation(
         asset_key=anchor,
