@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from pipeline_assets.curation.completion import LOADS_ASSET, complete_loads
+from pipeline_assets.curation.completion import LOADS_ASSET, complete_loads, loads_of
 from pipeline_assets.curation.day import DayAccount
-from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, recurate_day
+from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, is_loaded, recurate_day
 from pipeline_assets.curation.publish import account_of
 from pipeline_assets.curation.stores import CATALOG, CurationSettings, CurationStores, open_stores
 from pipeline_assets.datasets.spec import Dataset, stored_columns
@@ -17,6 +17,7 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.lake.tables import ADDED_COLUMNS
 from pipeline_assets.lineage.asset_keys import curated_key, raw_key
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
+from pipeline_assets.lineage.days_with_data import days_with_data
 from pipeline_assets.lineage.metadata import (
     STALE_BY_VERSION,
     data_version,
@@ -91,6 +92,7 @@ def _recurate(
 ) -> dg.MaterializeResult[None]:
     """Work the days of the run out again, each with metadata of its own."""
     days: Sequence[str] = context.partition_keys
+    days_with_data(context, lambda day: is_loaded(dataset, day, stores), "no load is known")
     asset = curated_key(dataset).to_user_string()
     worked: list[str] = []
     for number, day in enumerate(days, 1):
@@ -153,6 +155,7 @@ def _rules_broken(account: DayAccount | None) -> str:
 def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> None:
     """Look at the loads of the days of the run, and put the markers that are due."""
     with curation_stores.open() as stores:
+        days_with_data(context, lambda day: bool(loads_of(day, stores)), "no load is known")
         for day in context.partition_keys:
             found = complete_loads(day, stores)
             rows = [f"| {name.load_id} | {open_load.lacks if open_load else 'whole'} |" for name, open_load in found]

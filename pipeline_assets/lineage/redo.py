@@ -10,6 +10,7 @@ from pipeline_assets import __version__
 from pipeline_assets.csv_files.ingest import CsvFlow, StoresT
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.lineage.days_with_data import days_with_data
 from pipeline_assets.lineage.metadata import data_version, partition_state, sources_table, state_figures, work_figures
 from pipeline_assets.operations.reprocess import PartitionReload, reload_partition
 
@@ -38,6 +39,7 @@ def redo_days(
         What Dagster stores of the run.
     """
     days = context.partition_keys
+    days_with_data(context, lambda day: bool(stores.ledger.account(asset, day).sources), "no file is known")
     worked: list[str] = []
     empty: list[str] = []
     # A file of many days is worked through once.

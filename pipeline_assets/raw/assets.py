@@ -13,14 +13,17 @@ from pipeline_assets.errors import TerminalError
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lineage.asset_keys import raw_key
 from pipeline_assets.lineage.columns import schema_of
+from pipeline_assets.lineage.days_with_data import days_with_data
 from pipeline_assets.lineage.metadata import data_version
 from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days, load_days
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.resources import EnvironmentResource, required
 from pipeline_assets.lineage.retries import RETRIES
-from pipeline_assets.raw.extract import Request, export
+from pipeline_assets.raw.extract import Request, export, has_rows
 from pipeline_assets.raw.inbox import LANDED
 from pipeline_assets.raw.stores import ExportSettings, ExportStores, open_stores
+
+_NO_ROW = "the source has no changed row"
 
 
 class ExportStoresResource(EnvironmentResource):
@@ -67,10 +70,11 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
 def export_day(
     context: dg.AssetExecutionContext, export_stores: ExportStoresResource
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Export the days of the run, a load for each; a day without rows is materialized as well."""
+    """Export the days of the run, a load for each; a day without rows among others is materialized as well."""
     chosen = [dataset for dataset in ECOMMERCE if raw_key(dataset) in context.selected_asset_keys]
     try:
         with export_stores.open() as stores:
+            days_with_data(context, lambda day: has_rows(date.fromisoformat(day), chosen, stores), _NO_ROW)
             loads = [_export_load(context, day, chosen, stores) for day in context.partition_keys]
     except TerminalError as error:
         raise dg.Failure(str(error), allow_retries=False) from error

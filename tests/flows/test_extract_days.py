@@ -41,13 +41,15 @@ def shop(tmp_path: Path, bare_cloud: Access, monkeypatch: pytest.MonkeyPatch) ->
     return database
 
 
-def run(instance: dg.DagsterInstance, *, table: str = "orders") -> dg.ExecuteInProcessResult:
+def run(
+    instance: dg.DagsterInstance, *, table: str = "orders", first: str = DAYS[0], last: str = DAYS[-1]
+) -> dg.ExecuteInProcessResult:
     job = dg.Definitions(
         assets=[export_day],
         resources={"export_stores": ExportStoresResource.of_environment()},
         jobs=[dg.define_asset_job("days", dg.AssetSelection.assets(dg.AssetKey(["raw", table])))],
     ).resolve_job_def("days")
-    tags = {"dagster/asset_partition_range_start": DAYS[0], "dagster/asset_partition_range_end": DAYS[-1]}
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
     return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
 
@@ -98,3 +100,23 @@ def test_what_has_to_be_known_of_the_source_is_told(shop: SqliteDatabase) -> Non
         assert found.asset_materialization
         said = found.asset_materialization.metadata["warnings"].value
         assert str(said).startswith("customers has no column income_band any more")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "sentence"),
+    [
+        pytest.param(DAYS[-1], DAYS[-1], f"the source has no changed row for {DAYS[-1]}: nothing was done", id="a day"),
+        pytest.param("2015-01-01", DAYS[-1], "the source has no changed row for more than 31 of the", id="years"),
+    ],
+)
+def test_days_on_which_nothing_changed_leave_no_load(
+    shop: SqliteDatabase, bare_cloud: Access, first: str, last: str, sentence: str
+) -> None:
+    shop.put("orders", orders(1, 2))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(instance, first=first, last=last)
+        (failed,) = [event for event in result.all_events if event.is_step_failure]
+        assert failed.step_failure_data.error
+        assert sentence in failed.step_failure_data.error.message
+        assert not instance.get_materialized_partitions(RAW)
+    assert bare_cloud.s3.list_objects_v2(Bucket=os.environ["RAW_BUCKET"])["KeyCount"] == 0
