@@ -2,4 +2,5 @@
 
 import os
 
-os.environ["CESTA_FIRST_DAY"] = os.environ["CESTA_FIRST_ARRIVAL_DAY"] = "2015-01-01"
+for _name in ("CESTA_FIRST_DAY", "CESTA_FIRST_PRICE_DAY", "CESTA_FIRST_ARRIVAL_DAY"):
+    os.environ[_name] = "2015-01-01"

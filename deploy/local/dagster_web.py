@@ -9,9 +9,15 @@ import urllib3
 
 from deploy.local.instance import Instance
 
+#: The asset graph. Dagster's own first page shows runs, and what functions did is none.
+START_PAGE = "/asset-groups"
 _LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries {
     name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }
+"""
+_SENSORS = """
+{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { ... on RepositoryLocation {
+    repositories { sensors { name sensorState { status ticks(limit: 1) { status error { message } } } } } } } } } } }
 """
 _DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
 _ASSETS = """
@@ -34,6 +40,15 @@ class LineageEvents:
 
     materializations: int
     checks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """A sensor of the code location: whether it is switched on, and why its last tick failed, if it did."""
+
+    name: str
+    is_running: bool
+    failure: str = ""
 
 
 def ask_dagster(instance: Instance, query: str, variables: dict[str, Any] | None = None, seconds: float = 10) -> Any:  # noqa: ANN401
@@ -62,6 +77,23 @@ def unhealthy_daemons(instance: Instance) -> list[str]:
     """The kinds of daemon that Dagster needs and that give no sign of life."""
     statuses = ask_dagster(instance, _DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
     return [status["daemonType"] for status in statuses if status["required"] and not status["healthy"]]
+
+
+def sensors(instance: Instance) -> list[Sensor]:
+    """The sensors of the code location, in the order of their names."""
+    entries = ask_dagster(instance, _SENSORS)["workspaceOrError"]["locationEntries"]
+    found = (
+        sensor
+        for entry in entries
+        for repository in (entry["locationOrLoadError"] or {}).get("repositories", ())
+        for sensor in repository["sensors"]
+    )
+    return sorted((_sensor(each["name"], each["sensorState"]) for each in found), key=lambda each: each.name)
+
+
+def _sensor(name: str, state: dict[str, Any]) -> Sensor:
+    error = next((tick["error"] for tick in state["ticks"] if tick["status"] == "FAILURE"), None)
+    return Sensor(name, state["status"] == "RUNNING", error["message"].strip().splitlines()[-1] if error else "")
 
 
 def lineage_events(instance: Instance) -> LineageEvents:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deploy.local.instance import Instance, write_private
 from pipeline_assets.datasets.calendar import RETAIL
-from pipeline_assets.lineage.days import CLOSED_DAYS, FIRST_ARRIVAL_DAY, FIRST_DAY, Days
+from pipeline_assets.lineage.days import CLOSED_DAYS, FIRST_ARRIVAL_DAY, FIRST_DAY, FIRST_PRICE_DAY, SETTINGS, Days
 
 #: As many days as a sample has unless another number is asked for.
 _FORTNIGHT = timedelta(days=14)
@@ -23,9 +23,10 @@ _FORTNIGHT = timedelta(days=14)
 def settle_days(instance: Instance) -> Days:
     """Settle the days of an instance that is about to start: as the environment says, else as they were.
 
-    A new one begins a fortnight ago, and files arrive from today on. Raises `UnknownSettingError` for what is no day.
+    A new one begins a fortnight ago; its files arrive and its prices are of today and later. Raises
+    `UnknownSettingError` for what is no day.
     """
-    said = {name: os.environ[name] for name in (FIRST_DAY, FIRST_ARRIVAL_DAY, CLOSED_DAYS) if os.environ.get(name)}
+    said = {name: os.environ[name] for name in SETTINGS if os.environ.get(name)}
     days = Days.from_environment(days_environment(instance) | said)
     _keep(instance, days)
     return days
@@ -38,7 +39,10 @@ def add_days(instance: Instance, first: date, last: date, closed: Collection[dat
     # What is closed every year is no day of data that were moved to other years.
     apart = {day for day in before.closed - within if len(day) > len("12-25")}
     begins = min(first, before.first) if _file(instance).exists() else first
-    _keep(instance, Days(begins, before.first_arrival, frozenset(apart | {day.isoformat() for day in closed})))
+    _keep(
+        instance,
+        Days(begins, before.first_price, before.first_arrival, frozenset(apart | {day.isoformat() for day in closed})),
+    )
 
 
 def days_environment(instance: Instance) -> dict[str, str]:
@@ -47,13 +51,14 @@ def days_environment(instance: Instance) -> dict[str, str]:
         kept: dict[str, str] = json.loads(_file(instance).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         today = datetime.now(UTC).date()
-        return _variables(Days(today - _FORTNIGHT, today, RETAIL.closed_days))
+        return _variables(Days(today - _FORTNIGHT, today, today, RETAIL.closed_days))
     return kept
 
 
 def _variables(days: Days) -> dict[str, str]:
     return {
         FIRST_DAY: days.first.isoformat(),
+        FIRST_PRICE_DAY: days.first_price.isoformat(),
         FIRST_ARRIVAL_DAY: days.first_arrival.isoformat(),
         CLOSED_DAYS: ",".join(sorted(days.closed)) or "none",
     }

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from pipeline_assets.lineage.days import CLOSED_DAYS, FIRST_DAY
+from pipeline_assets.lineage.days import CLOSED_DAYS
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
 from pipeline_assets.lineage.partitions import DAYS
 from pipeline_assets.lineage.shown import LEFT_OUT, REJECTED, observed_since
@@ -44,12 +44,14 @@ def receipts_known_now(
     rejected = [*new, *observed_since(instance, anchor, since, REJECTED)]
     all_left_out = [*new_left_out, *observed_since(instance, anchor, since, LEFT_OUT)]
     # Once the setting is changed, what it was about is no fault any more.
-    left_out = [entry for entry in all_left_out if DAYS.leaves_out(entry[2]) or DAYS.leaves_out(entry[3])]
+    flow = anchor.path[0]
+    left_out = [entry for entry in all_left_out if any(DAYS.leaves_out(day, flow) for day in entry[2:4])]
     sentences = [f"{len(rejected)} reports of the last {_DAYS} days name what Dagster does not have"]
+    sentences += left_out_sentence(flow, [str(day) for entry in left_out for day in entry[2:4]])
     return dg.AssetCheckResult(
         passed=not rejected and not left_out,
         severity=dg.AssetCheckSeverity.ERROR if rejected else dg.AssetCheckSeverity.WARN,
-        description="; ".join([*sentences, *left_out_sentence([str(day) for entry in left_out for day in entry[2:4]])]),
+        description="; ".join(sentences),
         metadata={
             REJECTED: dg.MetadataValue.json(rejected[:_LISTED]),
             **({LEFT_OUT: dg.MetadataValue.json(left_out[:_LISTED])} if left_out else {}),
@@ -57,18 +59,18 @@ def receipts_known_now(
     )
 
 
-def left_out_sentence(days: Sequence[str]) -> Iterator[str]:
+def left_out_sentence(flow: str, days: Sequence[str]) -> Iterator[str]:
     """What is said of days that the partitions leave out, none or one sentence, with the setting to change."""
-    if not (apart := sorted(day for day in days if DAYS.leaves_out(day))):
+    if not (apart := sorted(day for day in days if DAYS.leaves_out(day, flow))):
         return
-    first, begins = apart[0], DAYS.first.isoformat()
-    if first < begins:
+    first, (setting, begins) = apart[0], DAYS.begins(flow)
+    if first < begins.isoformat():
         yield (
-            f"rows of days from {first} on are in the stores but not among the partitions, which begin on {begins}: "
-            f"{FIRST_DAY}={first} shows them"
+            f"rows of days from {first} on are in the stores but in no partition, as these begin on "
+            f"{begins.isoformat()}: {setting}={first} makes partitions of them"
         )
     else:
-        yield f"rows of {first}, a closed day by {CLOSED_DAYS}, are in the stores but not among the partitions"
+        yield f"rows of {first}, a closed day by {CLOSED_DAYS}, are in the stores but in no partition"
 
 
 def receipts_known_check(flow: BridgedFlow) -> dg.AssetChecksDefinition:
@@ -79,7 +81,7 @@ def receipts_known_check(flow: BridgedFlow) -> dg.AssetChecksDefinition:
         asset=anchor,
         name=RECEIPTS_KNOWN,
         description=f"In the last {_DAYS} days every receipt named assets and partitions that Dagster has. Days before "
-        f"{DAYS.first.isoformat()} ({FIRST_DAY}) are a warning.",
+        f"the first partition ({DAYS.begins(flow.name)[0]}) are a warning.",
     )
     def receipts_known(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         return receipts_known_now(context.instance, anchor)

@@ -14,10 +14,14 @@ from pipeline_assets.datasets.calendar import CALENDARS, RETAIL, Calendar
 from pipeline_assets.events.environment import Environment, UnknownSettingError, optional
 
 FIRST_DAY: Final = "CESTA_FIRST_DAY"
+FIRST_PRICE_DAY: Final = "CESTA_FIRST_PRICE_DAY"
 FIRST_ARRIVAL_DAY: Final = "CESTA_FIRST_ARRIVAL_DAY"
 CLOSED_DAYS: Final = "CESTA_CLOSED_DAYS"
+SETTINGS: Final = (FIRST_DAY, FIRST_PRICE_DAY, FIRST_ARRIVAL_DAY, CLOSED_DAYS)
 #: Where nobody says otherwise. Never a day that moves: partitions that were there have to stay.
 _FIRST_DAY = "2026-01-01"
+#: The flow of prices: markets have days of their own.
+_PRICES = "stocks"
 _CLOSED = re.compile(r"(\d{4}-)?\d{2}-\d{2}")
 
 
@@ -29,6 +33,8 @@ class Days:
     ----------
     first
         First day that data are of.
+    first_price
+        First day that prices are of, which may come from elsewhere.
     first_arrival
         First day on which files arrived.
     closed
@@ -36,6 +42,7 @@ class Days:
     """
 
     first: date
+    first_price: date
     first_arrival: date
     closed: frozenset[str]
 
@@ -58,15 +65,21 @@ class Days:
         closed = frozenset(day.strip() for day in text.split(",")) - {"none"}
         if wrong := next((day for day in sorted(closed) if not _is_day(day)), None):
             raise UnknownSettingError(CLOSED_DAYS, wrong, "days such as 12-25 or 2026-11-23, or none")
-        return cls(first, _day(environment, FIRST_ARRIVAL_DAY, first.isoformat()), closed)
+        price, arrival = (_day(environment, name, first.isoformat()) for name in (FIRST_PRICE_DAY, FIRST_ARRIVAL_DAY))
+        return cls(first, price, arrival, closed)
 
     def calendar(self, name: str) -> Calendar:
         """The calendar of a name, with the closed days of this deployment."""
         return replace(RETAIL, closed_days=self.closed) if name == RETAIL.name else CALENDARS[name]
 
-    def leaves_out(self, day: str) -> bool:
-        """Whether no partition of the data is of this day, since it is before the first one or a closed one."""
-        return day < self.first.isoformat() or not self.calendar(RETAIL.name).expects(date.fromisoformat(day))
+    def begins(self, flow: str) -> tuple[str, date]:
+        """The setting by which the data of a flow begin, and that day."""
+        return (FIRST_PRICE_DAY, self.first_price) if flow == _PRICES else (FIRST_DAY, self.first)
+
+    def leaves_out(self, day: str, flow: str) -> bool:
+        """Whether no partition of a flow is of this day, since it is before the first one or a closed one."""
+        is_closed = flow != _PRICES and not self.calendar(RETAIL.name).expects(date.fromisoformat(day))
+        return is_closed or day < self.begins(flow)[1].isoformat()
 
 
 def _day(environment: Environment, variable: str, default: str) -> date:

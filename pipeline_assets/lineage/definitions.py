@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from pipeline_assets.lineage.bridges_watch import bridges_watch_sensor, receipts_shown_check
 from pipeline_assets.lineage.checks import receipts_known_check
 from pipeline_assets.lineage.expected_days import days_watch
 from pipeline_assets.lineage.flows import BridgedFlow
@@ -18,8 +19,12 @@ def bridged(flows: Sequence[BridgedFlow]) -> dg.Definitions:
     """The bridges of some flows, one sensor each, their checks, and the watches over all flows."""
     queued = [flow for flow in flows if flow.queue]
     return dg.Definitions(
-        asset_checks=[*map(receipts_known_check, flows), *map(foreign_messages_check, queued)],
-        sensors=[*map(bridge_sensor, flows), foreign_messages_sensor(queued), days_watch],
+        asset_checks=[
+            *map(receipts_known_check, flows),
+            *map(receipts_shown_check, flows),
+            *map(foreign_messages_check, queued),
+        ],
+        sensors=[*map(bridge_sensor, flows), bridges_watch_sensor(flows), foreign_messages_sensor(queued), days_watch],
         resources={
             "ledger": LedgerResource.of_environment(),
             "quarantine": QuarantineResource.of_environment(),

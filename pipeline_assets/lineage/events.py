@@ -188,7 +188,7 @@ def rejection_events(
         metadata = {REJECTED: dg.MetadataValue.json(new)}
         yield dg.AssetObservation(asset_key=anchor, description=description, metadata=metadata)
     if left_out:
-        said = left_out_sentence([day for each in decided.left_out for day in (each.first, each.last)])
+        said = left_out_sentence(anchor.path[0], [day for each in decided.left_out for day in (each.first, each.last)])
         yield dg.AssetObservation(
             asset_key=anchor,
             description="; ".join([f"{len(left_out)} reports name days that are no partitions", *said]),

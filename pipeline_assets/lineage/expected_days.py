@@ -11,6 +11,7 @@ from typing import Any, Final
 import dagster as dg
 
 from pipeline_assets.datasets.calendar import Calendar
+from pipeline_assets.lineage.evaluations import shown_evaluation
 from pipeline_assets.lineage.partitions import DAYS
 from pipeline_assets.lineage.policies import CALENDAR
 
@@ -45,7 +46,7 @@ def expected_day(calendar: Calendar, now: datetime | None = None) -> date:
     name="days_watch",
     description=f"Looks which expected days are missing of each asset with the check {NO_DAY_MISSING}, and evaluates "
     "the check where the answer changed. An asset that never had an event is not asked for.",
-    minimum_interval_seconds=300,
+    minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def days_watch(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -65,8 +66,7 @@ def _changed(context: dg.SensorEvaluationContext) -> Iterator[dg.AssetCheckEvalu
         if not instance.get_latest_materialization_event(key.asset_key):
             continue
         found = _found(instance, key.asset_key, DAYS.calendar(graph.get(key.asset_key).tags[CALENDAR]))
-        record = instance.get_latest_asset_check_evaluation_record(key)
-        shown = record.evaluation if record else None
+        shown = shown_evaluation(instance, key)
         if not shown or (shown.passed, shown.description) != (found["passed"], found["description"]):
             yield dg.AssetCheckEvaluation(asset_key=key.asset_key, check_name=key.name, **found)
 

@@ -56,6 +56,6 @@ stocks_landed, stocks, STOCK_CONSERVATION = landed_and_accepted(
     description="The prices in the table by their UTC day; rows whose time could not be read, and days before "
     "the first one, are in stocks/landed only. Materializing a day works every file that has rows of it through again "
     "and draws some of its tickers.",
-    first_day=max(FIRST_DAY, DAYS.first),
+    first_day=max(FIRST_DAY, DAYS.first_price),
     afterwards=_draw,
 )

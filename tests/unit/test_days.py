@@ -11,7 +11,7 @@ import pytest
 
 from pipeline_assets.datasets.calendar import RETAIL
 from pipeline_assets.events.environment import UnknownSettingError
-from pipeline_assets.lineage.days import CLOSED_DAYS, FIRST_ARRIVAL_DAY, FIRST_DAY, Days
+from pipeline_assets.lineage.days import CLOSED_DAYS, FIRST_ARRIVAL_DAY, FIRST_DAY, FIRST_PRICE_DAY, Days
 from pipeline_assets.lineage.partitions import days_since, is_left_out
 
 TODAY = datetime.now(UTC).date()
@@ -19,18 +19,25 @@ TODAY = datetime.now(UTC).date()
 
 def test_without_settings_there_is_a_first_day_that_never_moves() -> None:
     days = Days.from_environment({})
-    assert (days.first, days.first_arrival, days.closed) == (date(2026, 1, 1), date(2026, 1, 1), frozenset({"12-25"}))
+    first = date(2026, 1, 1)
+    assert days == Days(first, first, first, frozenset({"12-25"}))
 
 
 def test_the_deployment_says_its_days() -> None:
     days = Days.from_environment({FIRST_DAY: "2025-02-03", CLOSED_DAYS: "12-25, 2025-05-01"})
     assert (days.first, days.first_arrival) == (date(2025, 2, 3), date(2025, 2, 3))
     closed = ["2025-12-25", "2026-12-25", "2025-05-01"]
-    assert [day for day in [*closed, "2026-05-01", "2025-02-03"] if days.leaves_out(day)] == closed
-    assert days.leaves_out("2025-02-02")
+    assert [day for day in [*closed, "2026-05-01", "2025-02-03"] if days.leaves_out(day, "tickets")] == closed
+    assert days.leaves_out("2025-02-02", "tickets")
+    assert not days.leaves_out("2025-12-25", "stocks")
+    assert days.begins("tickets") == (FIRST_DAY, date(2025, 2, 3))
     assert days.calendar(RETAIL.name).longest_closure == timedelta(days=1)
     assert not Days.from_environment({CLOSED_DAYS: "none"}).closed
     assert Days.from_environment({FIRST_ARRIVAL_DAY: TODAY.isoformat()}).first_arrival == TODAY
+    assert Days.from_environment({FIRST_PRICE_DAY: "2026-02-03"}).begins("stocks") == (
+        FIRST_PRICE_DAY,
+        date(2026, 2, 3),
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,10 +74,12 @@ def test_all_daily_assets_begin_with_the_settings_of_their_process() -> None:
 from pipeline_assets.definitions import defs
 graph = defs.resolve_asset_graph()
 daily = [node for node in graph.asset_nodes if node.partitions_def]
-firsts = {(node.key.path[-1] == "landed", node.partitions_def.get_first_partition_key()) for node in daily}
-print(sorted(firsts))
+kinds = {node.key: "landed" if node.key.path[-1] == "landed" else node.key.path[0] == "stocks" for node in daily}
+firsts = {(kinds[node.key], node.partitions_def.get_first_partition_key()) for node in daily}
+print(sorted(firsts, key=str))
 """
-    environment = {FIRST_DAY: "2026-03-05", FIRST_ARRIVAL_DAY: "2026-04-06", "PATH": ""}
+    settings = {FIRST_DAY: "2026-03-05", FIRST_PRICE_DAY: "2026-05-06", FIRST_ARRIVAL_DAY: "2026-04-06"}
+    environment = {**settings, "PATH": ""}
     command = [sys.executable, "-W", "ignore", "-c", code]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "[(False, '2026-03-05'), (True, '2026-04-06')]"
+    assert answer.stdout.strip() == "[('landed', '2026-04-06'), (False, '2026-03-05'), (True, '2026-05-06')]"

@@ -1,0 +1,29 @@
+"""Evaluations of checks by sensors: stored where what Dagster shows is no longer what is so."""
+
+import dagster as dg
+
+
+def shown_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> dg.AssetCheckEvaluation | None:
+    """The evaluation that Dagster shows beside an asset, if any.
+
+    Dagster hides one that is older than the latest materialization, unless both are of one run, as all are that come
+    without a run.
+
+    Parameters
+    ----------
+    instance
+        Where the evaluations are.
+    key
+        The check.
+
+    Returns
+    -------
+    dg.AssetCheckEvaluation or None
+        The latest; None where there is none, or where it is hidden.
+    """
+    record = instance.get_latest_asset_check_evaluation_record(key)
+    if record is None or record.evaluation is None:
+        return None
+    newest = instance.get_latest_materialization_event(key.asset_key)
+    hidden = newest and newest.run_id != record.run_id and newest.timestamp > record.create_timestamp
+    return None if hidden else record.evaluation
