@@ -90,7 +90,7 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
 
 
 def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool) -> FlowStatus:
-    with sample_files(days, original_dates=original_dates) as directory:
+    with sample_files(stack.instance, days, original_dates=original_dates) as directory:
         files = ticket_files(directory, directory)
         standing = confirm_replacements(access, files, replace=True)
         with bars() as progress:

@@ -45,6 +45,17 @@ def add_days(instance: Instance, first: date, last: date, closed: Collection[dat
     )
 
 
+def warn_of_earlier(instance: Instance, first: date) -> str:
+    """What is said where data from a day on are loaded, some of it before the first day of a running instance."""
+    begins = days_environment(instance)[FIRST_DAY]
+    if first.isoformat() >= begins:
+        return ""
+    return (
+        f"Days before {begins} are in the stores, but no partitions in Dagster: `cesta down`, then "
+        f"`{FIRST_DAY}={first} cesta up`, makes them, and materializing them shows what they hold."
+    )
+
+
 def days_environment(instance: Instance) -> dict[str, str]:
     """The days of an instance as variables; those of a new one before it was ever started."""
     try:

@@ -28,7 +28,7 @@ from pipeline_assets.lineage.metadata import (
     work_figures,
 )
 from pipeline_assets.lineage.partitions import ONE_RUN, load_days
-from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
+from pipeline_assets.lineage.policies import EVERY_OPEN_DAY, expected_of
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.retries import RETRIES
 
@@ -69,7 +69,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         kinds={"lambda", "parquet", "s3"},
         owners=[dataset.owner],
         code_version=code_version(dataset),
-        tags={"flow": CURATION_FLOW.name, "layer": "curated", **STALE_BY_VERSION, **EVERY_OPEN_DAY},
+        tags={"flow": CURATION_FLOW.name, "layer": "curated", **STALE_BY_VERSION, **expected_of(dataset)},
         description=f"{dataset.description} What was loaded on a day, judged by the rules, the latest row of each key. "
         "Materializing a day works it out again from its raw objects.",
         metadata={

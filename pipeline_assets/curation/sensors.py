@@ -32,6 +32,8 @@ def loads_watch(
     with curation_stores.open() as stores:
         overdue = list(overdue_of(complete_open_loads(stores), datetime.now(UTC)))
     metrics.publish(OVERDUE_LOADS, FLOW, len(overdue), context.log)
+    if overdue:
+        context.log.warning("%s", said_of(overdue))
     return dg.SkipReason(said_of(overdue) if overdue else "no load is overdue")
 
 

@@ -46,7 +46,9 @@ def receipts_known_now(
     # Once the setting is changed, what it was about is no fault any more.
     flow = anchor.path[0]
     left_out = [entry for entry in all_left_out if any(DAYS.leaves_out(day, flow) for day in entry[2:4])]
-    sentences = [f"{len(rejected)} reports of the last {_DAYS} days name what Dagster does not have"]
+    sentences = [f"{len(rejected)} reports of the last {_DAYS} days name what Dagster does not have"] * (
+        bool(rejected) or not left_out
+    )
     sentences += left_out_sentence(flow, [str(day) for entry in left_out for day in entry[2:4]])
     return dg.AssetCheckResult(
         passed=not rejected and not left_out,

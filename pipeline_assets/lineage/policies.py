@@ -14,6 +14,8 @@ from typing import Final
 import dagster as dg
 
 from pipeline_assets.datasets.calendar import CALENDARS, RETAIL, Calendar
+from pipeline_assets.datasets.ecommerce import RESTING
+from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.lineage.partitions import DAYS
 
 #: The tag that names the calendar by which data of an asset are expected.
@@ -23,6 +25,11 @@ EVERY_OPEN_DAY: Final = {CALENDAR: RETAIL.name}
 #: A day's data come in the course of the next day.
 _EXPECTED_WITHIN = timedelta(hours=36)
 _OWNER = "team:platform"
+
+
+def expected_of(dataset: Dataset) -> dict[str, str]:
+    """Tags of an asset by its dataset: rows of a resting one are promised by nobody."""
+    return {} if dataset in RESTING else EVERY_OPEN_DAY
 
 
 def calendar_of(spec: dg.AssetSpec) -> Calendar | None:

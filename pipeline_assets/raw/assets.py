@@ -16,7 +16,7 @@ from pipeline_assets.lineage.columns import schema_of
 from pipeline_assets.lineage.days_with_data import days_with_data
 from pipeline_assets.lineage.metadata import data_version
 from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days, load_days
-from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
+from pipeline_assets.lineage.policies import expected_of
 from pipeline_assets.lineage.resources import EnvironmentResource, required
 from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.raw.extract import Request, export, has_rows
@@ -53,7 +53,7 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
         kinds={"mysql", "parquet", "s3"},
         owners=[dataset.owner],
         code_version=__version__,
-        tags={"flow": "ecommerce", "layer": "raw", **EVERY_OPEN_DAY},
+        tags={"flow": "ecommerce", "layer": "raw", **expected_of(dataset)},
         description=f"{dataset.description} As exported on a day, with tokens in place of card and social security "
         "numbers. Materializing a day exports the rows that the source last changed on it, as one more load.",
         metadata={"dagster/column_schema": schema_of(stored_columns(dataset))},

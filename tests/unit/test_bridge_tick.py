@@ -18,6 +18,7 @@ from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FlowRow
 from pipeline_assets.lineage.bridge import Place
+from pipeline_assets.lineage.checks import RECEIPTS_KNOWN, receipts_known_now
 from pipeline_assets.lineage.definitions import bridged
 from pipeline_assets.lineage.places import requests_for
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
@@ -196,6 +197,31 @@ def test_a_key_that_no_partition_may_have_is_rejected_and_stops_nothing(
     assert observed.asset_key == dg.AssetKey("index")
     tick(INDEXES, ledger)
     assert ledger.waiting["indexes"] == []
+
+
+def test_days_before_the_first_are_told_once_with_the_setting_and_are_no_error(
+    instance: dg.DagsterInstance, tick: Callable[..., dg.SensorResult]
+) -> None:
+    places = [("files/landed", YESTERDAY), ("files/landed", "2014-12-30"), ("files/landed", "2014-12-31")]
+    ledger = FakeLedger({"files": [a_report(1, "files", *places)]})
+    first = tick(FILES, ledger)
+    assert materialized(first) == [YESTERDAY]
+    assert said(first) == "files: 1 waited, 0 seen and cleared, 1 told in 1 events, 1 of days left out"
+    [observed] = [event for event in first.asset_events if isinstance(event, dg.AssetObservation)]
+    sentence = (
+        "rows of days from 2014-12-30 on are in the stores but in no partition, as these begin on 2015-01-01: "
+        "CESTA_FIRST_DAY=2014-12-30 makes partitions of them"
+    )
+    assert observed.description == f"1 reports name days that are no partitions; {sentence}"
+    [known] = [
+        event
+        for event in first.asset_events
+        if isinstance(event, dg.AssetCheckEvaluation) and event.check_name == RECEIPTS_KNOWN
+    ]
+    assert (known.passed, known.severity, known.description) == (False, dg.AssetCheckSeverity.WARN, sentence)
+    assert said(tick(FILES, ledger)) == "files: 1 waited, 1 seen and cleared"
+    assert ledger.waiting["files"] == []
+    assert not receipts_known_now(instance, LANDED).passed, "a warning for seven days"
 
 
 def test_partitions_of_several_definitions_are_requested_each_under_its_own() -> None:
