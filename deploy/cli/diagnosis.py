@@ -61,7 +61,7 @@ def findings(instance: Instance) -> Iterator[Finding]:
 
 def doctor(instance: Instance) -> bool:
     """Check everything an instance needs, and say how to mend what is wrong."""
-    table = Table(*(Column(name, overflow="fold") for name in ("check", "found", "what to do")))
+    table = Table("check", "found", Column("what to do", overflow="fold"))
     sound = True
     for finding in findings(instance):
         mark = "[red]✗[/]" if finding.mend else "[green]✓[/]"
@@ -183,7 +183,7 @@ def _lineage(instance: Instance) -> Iterator[Finding]:
 def _troubled(instance: Instance, sensor: Sensor, waiting: Mapping[str, Waiting]) -> Finding:
     name = f"sensor {sensor.name}"
     if sensor.is_running:
-        return Finding(name, f"its last tick failed: {sensor.failure}", f"see {instance.logs / 'dagster-daemon.log'}")
+        return Finding(name, f"its last ticks failed: {sensor.failure}", f"see {instance.logs / 'dagster-daemon.log'}")
     waits = waiting.get(sensor.name.removesuffix("_bridge"))
     command = f"dagster sensor start {sensor.name} -w $DAGSTER_HOME/workspace.yaml"
     return Finding(

@@ -17,7 +17,7 @@ _LOCATIONS = """
 """
 _SENSORS = """
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { ... on RepositoryLocation {
-    repositories { sensors { name sensorState { status ticks(limit: 1) { status error { message } } } } } } } } } } }
+    repositories { sensors { name sensorState { status ticks(limit: 2) { status error { message causes { message } } } } } } } } } } } }
 """
 _DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
 _ASSETS = """
@@ -44,7 +44,7 @@ class LineageEvents:
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """A sensor of the code location: whether it is switched on, and why its last tick failed, if it did."""
+    """A sensor of the code location: whether it is switched on, and why its last two ticks failed, if they did."""
 
     name: str
     is_running: bool
@@ -92,8 +92,10 @@ def sensors(instance: Instance) -> list[Sensor]:
 
 
 def _sensor(name: str, state: dict[str, Any]) -> Sensor:
-    error = next((tick["error"] for tick in state["ticks"] if tick["status"] == "FAILURE"), None)
-    return Sensor(name, state["status"] == "RUNNING", error["message"].strip().splitlines()[-1] if error else "")
+    # One that failed may have met a store that was busy; the next tick goes on.
+    errors = [tick["error"] for tick in state["ticks"] if tick["status"] == "FAILURE"]
+    reasons = [*errors[0]["causes"], errors[0]] if errors and len(errors) == len(state["ticks"]) else []
+    return Sensor(name, state["status"] == "RUNNING", reasons[0]["message"].strip() if reasons else "")
 
 
 def lineage_events(instance: Instance) -> LineageEvents:
