@@ -126,6 +126,8 @@ class FlowRow:
         Beginning of the logical ids of the flow's queue, policies and alarms in the template.
     flow, settings, opener
         Addresses: of the flow, of the class of its settings, and of the function that opens its stores.
+    quarantine
+        Address of what opens the flow's quarantine, of its bucket and the name of the flow.
     package, bounds, group
         The function behind the queue, the limits of both, and what else differs in the resources around them.
     others
@@ -143,6 +145,7 @@ class FlowRow:
     flow: str = ""
     settings: str = ""
     opener: str = ""
+    quarantine: str = "pipeline_assets.events.quarantine:JsonLinesQuarantine"
     package: FunctionPackage | None = None
     bounds: Bounds | None = None
     group: QueueGroup | None = None
@@ -274,6 +277,7 @@ FLOWS: Final = (
         flow="pipeline_assets.curation.ingest:CURATION_FLOW",
         settings="pipeline_assets.curation.stores:CurationSettings",
         opener="pipeline_assets.curation.stores:open_stores",
+        quarantine="pipeline_assets.curation.stores:open_quarantine",
         package=FunctionPackage(
             "raw-to-curated",
             "lambdas.raw_to_curated.lambda_function",

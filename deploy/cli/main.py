@@ -21,6 +21,7 @@ app = typer.Typer(
         demo="demonstration:demo",
         export="export:export_source",
         redrive="redrive:redrive",
+        acknowledge="acknowledging:acknowledge",
         trace="trace:trace",
         reconcile="reconciling:reconcile",
     ),

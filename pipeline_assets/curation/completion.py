@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline_assets import __version__
+from pipeline_assets.curation.mended import settle_exported_again
 from pipeline_assets.curation.quarantine import LakeQuarantine
 from pipeline_assets.curation.stores import CATALOG, CurationStores
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.problems import share_rejected
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
@@ -52,12 +54,15 @@ class OpenLoad:
         Keys of objects that are not curated yet, the first twenty.
     held
         Why a load that is all there is not good enough.
+    rejected
+        Whether it is held for rejected rows alone.
     """
 
     name: LoadName
     manifest: bool = True
     missing: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    rejected: bool = False
 
     @property
     def lacks(self) -> str:
@@ -101,10 +106,11 @@ def complete_load(name: LoadName, stores: CurationStores) -> OpenLoad | None:
         if receipt is None:
             return OpenLoad(name, missing=(loaded.key,))
         receipts[loaded.key] = receipt
-    counts, held = _gate(manifest, receipts, stores.catalog)
-    if held:
-        return OpenLoad(name, held=held)
+    counts, strange, bad = _gate(manifest, receipts, stores.catalog)
+    if strange or bad:
+        return OpenLoad(name, held=(*strange, *bad), rejected=not strange)
     stores.curated.put_if_match(name.key, _marker(manifest, counts, stores.catalog).encode(), None)
+    settle_exported_again(manifest, stores)
     _record_load(name, stores)
     return None
 
@@ -260,24 +266,25 @@ def _id(loaded: LoadedObject, stores: CurationStores) -> str:
 
 def _gate(
     manifest: Manifest, receipts: dict[str, Receipt], catalog: Catalog
-) -> tuple[dict[str, Counts], tuple[str, ...]]:
-    """The rows of each dataset of the load by outcome, and what is wrong with them."""
+) -> tuple[dict[str, Counts], tuple[str, ...], tuple[str, ...]]:
+    """The rows of each dataset of the load by outcome, objects that are not as in the manifest, rejected rows."""
     counts: dict[str, Counts] = {name: Counts() for name in manifest.datasets}
-    held: list[str] = []
+    strange: list[str] = []
+    bad: list[str] = []
     for loaded in manifest.objects:
         found = receipts[loaded.key].counts
         if receipts[loaded.key].refused and not found.received:
             found = Counts(received=loaded.rows, quarantined=loaded.rows)
         elif found.received != loaded.rows:
-            held.append(f"{loaded.key} has {found.received} rows; the manifest says {loaded.rows}")
+            strange.append(f"{loaded.key} has {found.received} rows; the manifest says {loaded.rows}")
         counts[loaded.dataset] = counts.get(loaded.dataset, Counts()) + found
     for name, rows in counts.items():
         most = catalog[name].most_rejected if name in catalog else 0.0
-        if rows.quarantined > most * rows.received:
-            held.append(
+        if share_rejected(rows) > most:
+            bad.append(
                 f"{rows.quarantined} of {rows.received} rows of {name} were rejected; expected at most {most:.0%}"
             )
-    return counts, tuple(held)
+    return counts, tuple(strange), tuple(bad)
 
 
 def _marker(manifest: Manifest, counts: dict[str, Counts], catalog: Catalog) -> str:

@@ -4,11 +4,11 @@ import dagster as dg
 
 from pipeline_assets.curation.assets import CURATED, CurationStoresResource, loads
 from pipeline_assets.curation.checks import CURATION_CHECKS
-from pipeline_assets.curation.sensors import loads_watch
+from pipeline_assets.curation.sensors import loads_watch, loads_whole
 
 defs = dg.Definitions(
     assets=[*CURATED, loads],
-    asset_checks=CURATION_CHECKS,
+    asset_checks=[*CURATION_CHECKS, loads_whole],
     sensors=[loads_watch],
     resources={"curation_stores": CurationStoresResource.of_environment()},
 )

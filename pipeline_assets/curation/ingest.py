@@ -18,6 +18,7 @@ from pathlib import Path
 from pipeline_assets import __version__
 from pipeline_assets.curation.completion import ManifestError, complete_load, loads_of
 from pipeline_assets.curation.judge import JudgedSource, SourceAccount, judged_source, refused_source
+from pipeline_assets.curation.mended import settle_deleted
 from pipeline_assets.curation.publish import account_of, publish_day
 from pipeline_assets.curation.quarantine import UNKNOWN
 from pipeline_assets.curation.read import OBJECT_RULES, RawFile, RefusedObjectError
@@ -234,6 +235,7 @@ def recurate_day(
         stores.ledger.record(receipt, report=report)
         receipts.append(receipt)
     _restate(dataset.name, day, stores)
+    settle_deleted(dataset.name, day, stores)
     for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.version.key))}):
         _try_to_complete(LoadName(day, load_id), stores)
     return receipts

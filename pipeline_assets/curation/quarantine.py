@@ -100,6 +100,10 @@ class LakeQuarantine:
                 document |= {"row": row["row"], "column": row["column"], "fields": fields}
             yield document
 
+    def address(self, receipt: Receipt) -> str:
+        """Where lies what the newest run of a raw object left: its object as ``s3://bucket/key``."""
+        return f"s3://{self._bucket.name}/{self._key(receipt.version)}"
+
     def _rows(self, key: str) -> Iterator[dict[str, Any]]:
         if body := self._bucket.read(key):
             yield from pl.read_parquet(io.BytesIO(body)).iter_rows(named=True)

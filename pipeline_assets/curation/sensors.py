@@ -1,4 +1,4 @@
-"""The watch over loads that do not come to their end."""
+"""The watch over loads that do not come to their end, and the check of them."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,34 +7,59 @@ from typing import Final
 import dagster as dg
 
 from pipeline_assets.curation.assets import CurationStoresResource
-from pipeline_assets.curation.completion import OpenLoad, complete_open_loads
-from pipeline_assets.curation.stores import FLOW
+from pipeline_assets.curation.completion import LOADS_ASSET, OpenLoad, complete_open_loads
+from pipeline_assets.curation.stores import FLOW, CurationStores
+from pipeline_assets.lake.layout import RawObject
+from pipeline_assets.lineage.checks import evaluation_of
+from pipeline_assets.lineage.evaluations import shown_evaluation
+from pipeline_assets.lineage.metadata import LISTED, cell
 from pipeline_assets.lineage.resources import MetricsResource
+from pipeline_assets.lineage.retries import RETRIES
 
 #: The metric that an alarm watches.
 OVERDUE_LOADS: Final = "OverdueLoads"
+LOADS_WHOLE: Final = dg.AssetCheckKey(dg.AssetKey.from_user_string(LOADS_ASSET), "loads_whole")
 #: A load that began longer ago than this should have come to its end.
 _LONGEST = timedelta(hours=2)
 _NAMED = 5
 
 
+@dg.asset_check(
+    asset=LOADS_WHOLE.asset_key,
+    name=LOADS_WHOLE.name,
+    retry_policy=RETRIES,
+    description="No load is held for its rows, and every load that began over two hours ago is whole. One that is held "
+    "for rejected rows counts until those are mended or acknowledged.",
+)
+def loads_whole(curation_stores: CurationStoresResource) -> dg.AssetCheckResult:
+    """Every load came to its end."""
+    with curation_stores.open() as stores:
+        return _result(*_looked_at(stores, datetime.now(UTC)))
+
+
 @dg.sensor(
     name="loads_watch",
-    description="Looks for loads of the lake that began over two hours ago and have no completion marker, says what "
-    "they lack, and tells CloudWatch how many there are, where an alarm watches it.",
+    description="Looks for loads of the lake that are held, or began over two hours ago and have no completion marker; "
+    "evaluates the check loads_whole where the answer changed, and tells CloudWatch how many are overdue, where an "
+    "alarm watches it.",
     minimum_interval_seconds=300,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def loads_watch(
     context: dg.SensorEvaluationContext, curation_stores: CurationStoresResource, metrics: MetricsResource
-) -> dg.SkipReason:
+) -> dg.SensorResult:
     """One look; raises `MissingSettingError`, and `TransientError` when a store does not answer."""
     with curation_stores.open() as stores:
-        overdue = list(overdue_of(complete_open_loads(stores), datetime.now(UTC)))
-    metrics.publish(OVERDUE_LOADS, FLOW, len(overdue), context.log)
-    if overdue:
-        context.log.warning("%s", said_of(overdue))
-    return dg.SkipReason(said_of(overdue) if overdue else "no load is overdue")
+        bad, opened, overdue = _looked_at(stores, datetime.now(UTC))
+    metrics.publish(OVERDUE_LOADS, FLOW, overdue, context.log)
+    result = _result(bad, opened, overdue)
+    shown = shown_evaluation(context.instance, LOADS_WHOLE)
+    as_before = shown and (shown.passed, shown.description) == (result.passed, result.description)
+    if not as_before:
+        context.log.info("%s", result.description)
+    return dg.SensorResult(
+        asset_events=[] if as_before else [evaluation_of(LOADS_WHOLE, result)], skip_reason=result.description
+    )
 
 
 def overdue_of(loads: Iterable[OpenLoad], now: datetime) -> Iterator[OpenLoad]:
@@ -42,7 +67,37 @@ def overdue_of(loads: Iterable[OpenLoad], now: datetime) -> Iterator[OpenLoad]:
     return (load for load in loads if now - load.name.began > _LONGEST)
 
 
-def said_of(overdue: list[OpenLoad]) -> str:
+def said_of(bad: list[OpenLoad]) -> str:
     """What the first of some loads lack."""
-    named = "; ".join(f"{load.name.load_id} of {load.name.day}: {load.lacks}" for load in overdue[:_NAMED])
-    return f"{len(overdue)} loads are overdue; {named}"
+    named = "; ".join(f"{load.name.load_id} of {load.name.day}: {load.lacks}" for load in bad[:_NAMED])
+    return f"{len(bad)} loads are held or overdue; {named}"
+
+
+def _looked_at(stores: CurationStores, now: datetime) -> tuple[list[OpenLoad], int, int]:
+    """The loads that are held or overdue, how many are open, and how many of them are overdue."""
+    waiting = {
+        raw.load_id
+        for each in stores.ledger.problems.of(FLOW)
+        if not each.acknowledged and (raw := RawObject.of(each.receipt.version.key))
+    }
+    opened = [load for load in complete_open_loads(stores) if not load.rejected or load.name.load_id in waiting]
+    overdue = list(overdue_of(opened, now))
+    bad = [load for load in opened if load.held or load in overdue]
+    return bad, len(opened), len(overdue)
+
+
+def _result(bad: list[OpenLoad], opened: int, overdue: int) -> dg.AssetCheckResult:
+    rows = [f"| {load.name.day} | {load.name.load_id} | {cell(load.lacks)} |" for load in bad[:LISTED]]
+    return dg.AssetCheckResult(
+        asset_key=LOADS_WHOLE.asset_key,
+        check_name=LOADS_WHOLE.name,
+        passed=not bad,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=said_of(bad) if bad else "no load is held or overdue",
+        metadata={
+            "loads_held": sum(bool(load.held) for load in bad),
+            "loads_overdue": overdue,
+            "loads_on_their_way": opened - len(bad),
+            "loads": dg.MetadataValue.md("\n".join(["| day | load | |", "|---|---|---|", *rows])),
+        },
+    )

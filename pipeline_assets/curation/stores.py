@@ -106,6 +106,12 @@ class CurationStores:
     catalog: Catalog = CATALOG
 
 
+def open_quarantine(bucket: Bucket, flow: str) -> LakeQuarantine:
+    """Open the quarantine of the lake, whose layout names the datasets; `flow` is the name of its flow."""
+    del flow
+    return LakeQuarantine(bucket, CATALOG)
+
+
 @contextmanager
 def open_stores(settings: CurationSettings) -> Iterator[CurationStores]:
     """Open the stores that `settings` names; nothing of them has to be closed."""

@@ -18,6 +18,7 @@ from itertools import islice
 
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.problems import has_problem, problem_keys
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.shares import (
     CHANGES,
@@ -222,7 +223,9 @@ class Accounts:
             if part.partition and not part.of_arrival and older.id != newest.id
         }
         self._settle(exits.values())
-        self._table.delete_all(key(versions, older.source.stamp) for older in replaced)
+        self._table.delete_all(
+            each for older in replaced for each in (key(versions, older.source.stamp), *_problem_of(older, newest))
+        )
 
 
 def _decides(receipt: Receipt) -> bool:
@@ -234,6 +237,11 @@ def _decides(receipt: Receipt) -> bool:
 def _exit(part: PartitionCounts, receipt: Receipt) -> Change:
     """Taking a receipt's source out of a partition: a share is first taken for what the receipt says."""
     return Change(_place(part), receipt.id, None, seen=part.counts)
+
+
+def _problem_of(older: Receipt, newest: Receipt) -> list[Item]:
+    """Keys of what was open of a version that a newer one has replaced."""
+    return problem_keys(older.flow, older.id) if has_problem(older) and older.id != newest.id else []
 
 
 def _place(part: PartitionCounts) -> tuple[str, str]:

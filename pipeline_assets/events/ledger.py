@@ -6,12 +6,12 @@ Items, by partition key and sort key:
 - ``receipts#<flow>#<digit>`` / ``<id>``: the same receipt among those of its flow, by the first digit of its id;
 - ``pending#<flow>`` / ``<recorded at>#<report id>``: a receipt that Dagster has not shown yet;
 - ``totals#<flow>`` / ``<digit>``: running sums, in sixteen items so that parallel writers seldom meet;
-- the items of `Accounts` and, for batches of streams, of `pipeline_assets.events.coverage`.
+- the items of `Accounts`, of `Problems` and, for batches of streams, of `pipeline_assets.events.coverage`.
 
-A receipt, its place among those of its flow, its pending item and its share of the sums are written in one transaction,
-if absent: a second delivery of an event finds the receipt there and only raises `deliveries`. What an object version
-is in its partitions is put before it, which says the same however often it is put; what a batch of a stream is goes
-with its receipt, since the next delivery may be cut otherwise.
+A receipt, its place among those of its flow, its pending item, its open problem and its share of the sums are written
+in one transaction, if absent: a second delivery of an event finds the receipt there and only raises `deliveries`. What
+an object version is in its partitions is put before it, which says the same however often it is put; what a batch of a
+stream is goes with its receipt, since the next delivery may be cut otherwise.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import Accounts, PartitionAccount
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.problems import Problem, Problems, has_problem, problem_actions
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.shares import DIGITS, actions
 from pipeline_assets.events.sources import Source, StreamBatch
@@ -64,6 +65,8 @@ class Ledger:
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._table = Table(client, table)
         self._accounts = Accounts(self._table)
+        #: What is open of each flow.
+        self.problems = Problems(self._table)
 
     def receipt(self, receipt_id: str) -> Receipt | None:
         """The receipt of an object version, or None while there is none."""
@@ -162,7 +165,18 @@ class Ledger:
         receipt, put = self.receipt(receipt_id), None
         while receipt and receipt != put:
             self._accounts.enter(receipt)
+            if has_problem(receipt) and not self._is_replaced(receipt):
+                self.problems.put(receipt)
             receipt, put = self.receipt(receipt_id), receipt
+
+    def is_open(self, problem: Problem) -> bool:
+        """Look whether a problem is open still; one that was settled, by whoever died over it, is taken out."""
+        receipt = self.receipt(problem.receipt.id)
+        stands = receipt is not None and not self._is_replaced(receipt)
+        if receipt and stands and (receipt.edition == problem.receipt.edition or has_problem(receipt)):
+            return True
+        self.problems.settle(problem)
+        return False
 
     def pending(self, flow: str, *, limit: int) -> list[PendingReport]:
         """The receipts that wait to be reported to Dagster, oldest first, at most `limit`."""
@@ -271,11 +285,13 @@ class Ledger:
             put["ConditionExpression"] = "run = :run AND revision = :revision"
             run, revision = earlier.edition
             put["ExpressionAttributeValues"] = {":run": {"N": str(run)}, ":revision": {"N": str(revision)}}
+        replaced = earlier is not None and has_problem(receipt) and self._is_replaced(receipt)
         listed = key(f"receipts#{receipt.flow}#{receipt.id[0]}", receipt.id) | {"body": body}
         transaction: list[Item] = [
             {"Put": put},
             {"Put": {"TableName": self._table.name, "Item": listed}},
             {"Update": self._add_to_totals(receipt, earlier)},
+            *problem_actions(receipt, earlier, self._table.name, replaced=replaced),
             *with_it,
         ]
         if report:
@@ -287,6 +303,11 @@ class Ledger:
             message = f"the ledger did not take the receipt of {receipt.source.uri}: {error}"
             raise TransientError(message, flow=receipt.flow, object_uri=receipt.source.uri) from error
         return not any(reason.get("Code") == CONDITION_FAILED for reason in reasons or ())
+
+    def _is_replaced(self, receipt: Receipt) -> bool:
+        """Whether a newer version of its object decides what the object holds."""
+        newest = self.newest(receipt.source.uri)
+        return newest is not None and newest.source.stamp > receipt.source.stamp
 
     def _add_to_totals(self, receipt: Receipt, earlier: Receipt | None) -> dict[str, Any]:
         amounts = (receipt.counts - earlier.counts if earlier else receipt.counts).as_dict()

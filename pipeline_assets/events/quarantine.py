@@ -45,6 +45,9 @@ class Quarantine(Protocol):
     def documents(self, receipt: Receipt) -> Iterator[dict[str, Any]]:
         """What the run of a receipt left, in the order of the rows, a refusal of the whole last."""
 
+    def address(self, receipt: Receipt) -> str:
+        """Where lies what the run of a receipt left: ``s3://bucket/`` and the beginning of the keys."""
+
 
 class JsonLinesQuarantine:
     """Quarantine of one flow as JSON lines.
@@ -162,6 +165,10 @@ class JsonLinesQuarantine:
         """What the run of a receipt left, in the order of the rows, a refusal of the whole last."""
         for kept in self._bucket.objects(self._prefix(receipt.id, receipt.run)):
             yield from (each for each in json_lines(self._bucket, kept.key) if _is_of(receipt.source, each))
+
+    def address(self, receipt: Receipt) -> str:
+        """Where lies what the run of a receipt left: ``s3://bucket/`` and the beginning of the keys."""
+        return f"s3://{self._bucket.name}/{self._prefix(receipt.id, receipt.run)}"
 
     def drop_earlier_runs(self, source: Source, run: int) -> None:
         """Take out what the runs before `run` left, once the receipt of `run` is recorded."""

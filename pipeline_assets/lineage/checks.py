@@ -1,91 +1,132 @@
-"""The check at the anchor of each flow: every receipt named what Dagster has."""
+"""The checks that every flow has: few rows are rejected, no file is refused, every receipt names what Dagster has.
 
-import time
-from collections.abc import Iterator, Sequence
+They are judged by what is open in the ledger, by whoever asks: the bridge at every event, the watch where their answer
+changed, and runs.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import dagster as dg
 
-from pipeline_assets.lineage.days import CLOSED_DAYS
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
-from pipeline_assets.lineage.partitions import DAYS
-from pipeline_assets.lineage.shown import LEFT_OUT, REJECTED, observed_since
+from pipeline_assets.lineage.open_problems import FEW_REJECTED, NO_FILE_REFUSED, RECEIPTS_KNOWN, OpenProblems
+from pipeline_assets.lineage.resources import LedgerResource, QuarantineResource
+from pipeline_assets.lineage.retries import RETRIES
 
-RECEIPTS_KNOWN = "receipts_known"
-
-_DAYS = 7
-_LISTED = 100
-
-
-def receipts_known_now(
-    instance: dg.DagsterInstance,
-    anchor: dg.AssetKey,
-    new: Sequence[Sequence[str]] = (),
-    new_left_out: Sequence[Sequence[str | int]] = (),
-) -> dg.AssetCheckResult:
-    """Result of the check for unknown targets: whether a report of the last days was rejected, or named days left out.
-
-    Parameters
-    ----------
-    instance
-        Where the observations of earlier ones are.
-    anchor
-        Anchor asset of the flow, which carries them.
-    new
-        Rejections that are not stored yet: asset, partition, report id and source of each.
-    new_left_out
-        Reports of days left out that are not stored yet: report id, source, first day, last day and number of each.
-
-    Returns
-    -------
-    dg.AssetCheckResult
-        With both as its metadata; days left out alone are a warning.
-    """
-    since = time.time() - _DAYS * 86_400
-    rejected = [*new, *observed_since(instance, anchor, since, REJECTED)]
-    all_left_out = [*new_left_out, *observed_since(instance, anchor, since, LEFT_OUT)]
-    # Once the setting is changed, what it was about is no fault any more.
-    flow = anchor.path[0]
-    left_out = [entry for entry in all_left_out if any(DAYS.leaves_out(day, flow) for day in entry[2:4])]
-    sentences = [f"{len(rejected)} reports of the last {_DAYS} days name what Dagster does not have"] * (
-        bool(rejected) or not left_out
-    )
-    sentences += left_out_sentence(flow, [str(day) for entry in left_out for day in entry[2:4]])
-    return dg.AssetCheckResult(
-        passed=not rejected and not left_out,
-        severity=dg.AssetCheckSeverity.ERROR if rejected else dg.AssetCheckSeverity.WARN,
-        description="; ".join(sentences),
-        metadata={
-            REJECTED: dg.MetadataValue.json(rejected[:_LISTED]),
-            **({LEFT_OUT: dg.MetadataValue.json(left_out[:_LISTED])} if left_out else {}),
-        },
-    )
-
-
-def left_out_sentence(flow: str, days: Sequence[str]) -> Iterator[str]:
-    """What is said of days that the partitions leave out, none or one sentence, with the setting to change."""
-    if not (apart := sorted(day for day in days if DAYS.leaves_out(day, flow))):
-        return
-    first, (setting, begins) = apart[0], DAYS.begins(flow)
-    if first < begins.isoformat():
-        yield (
-            f"rows of days from {first} on are in the stores but in no partition, as these begin on "
-            f"{begins.isoformat()}: {setting}={first} makes partitions of them"
-        )
-    else:
-        yield f"rows of {first}, a closed day by {CLOSED_DAYS}, are in the stores but in no partition"
+#: Greatest share of rejected rows where no dataset says another.
+MOST_REJECTED: Final = 0.05
+#: Metadata of a check that is judged by what is open of a flow: name of the flow, and the greatest share.
+_FLOW, _MOST = "flow", "most_rejected"
 
 
 def receipts_known_check(flow: BridgedFlow) -> dg.AssetChecksDefinition:
     """The check `receipts_known` at the anchor of a flow."""
-    anchor = anchor_of(flow)
-
-    @dg.asset_check(
-        asset=anchor,
-        name=RECEIPTS_KNOWN,
-        description=f"In the last {_DAYS} days every receipt named assets and partitions that Dagster has. Days before "
-        f"the first partition ({DAYS.begins(flow.name)[0]}) are a warning.",
+    description = (
+        "Every receipt names assets and partitions that Dagster has; of one that does not, somebody has said why."
     )
-    def receipts_known(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        return receipts_known_now(context.instance, anchor)
+    return _check(flow, dg.AssetCheckKey(anchor_of(flow), RECEIPTS_KNOWN), description)
 
-    return receipts_known
+
+def few_rejected_check(asset: dg.AssetKey, flow: BridgedFlow, most: float = MOST_REJECTED) -> dg.AssetChecksDefinition:
+    """Check `few_rejected` of an asset.
+
+    Parameters
+    ----------
+    asset
+        The asset that is checked.
+    flow
+        The flow whose receipts name it.
+    most
+        Greatest share of rejected rows that a file or a day may have.
+
+    Returns
+    -------
+    dg.AssetChecksDefinition
+        Of the severity ERROR. It blocks nothing: what must not be made of bad rows has a gate of its own.
+    """
+    description = (
+        f"Of every file and of every day at most {most:.0%} of the rows were rejected, as far as nobody has mended or "
+        "acknowledged them. Judged is all that is open, whichever day is worked."
+    )
+    return _check(flow, dg.AssetCheckKey(asset, FEW_REJECTED), description, most)
+
+
+def no_file_refused_check(asset: dg.AssetKey, flow: BridgedFlow) -> dg.AssetChecksDefinition:
+    """The check `no_file_refused` of an asset that receipts of a flow name."""
+    description = "No file was refused whole that nobody has replaced, mended or acknowledged."
+    return _check(flow, dg.AssetCheckKey(asset, NO_FILE_REFUSED), description)
+
+
+def rejection_checks(
+    asset: dg.AssetKey, flow: BridgedFlow, most: float = MOST_REJECTED
+) -> list[dg.AssetChecksDefinition]:
+    """The checks `few_rejected` and `no_file_refused` of an asset.
+
+    Parameters
+    ----------
+    asset, flow, most
+        As `few_rejected_check` takes them.
+
+    Returns
+    -------
+    list of dg.AssetChecksDefinition
+        Both.
+    """
+    return [few_rejected_check(asset, flow, most), no_file_refused_check(asset, flow)]
+
+
+def _check(
+    flow: BridgedFlow, key: dg.AssetCheckKey, description: str, most: float = MOST_REJECTED
+) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=key.asset_key,
+        name=key.name,
+        description=description,
+        retry_policy=RETRIES,
+        metadata={_FLOW: flow.name, _MOST: most},
+    )
+    def judged(ledger: LedgerResource, quarantine: QuarantineResource) -> dg.AssetCheckResult:
+        return OpenProblems(flow, ledger.open(), lambda: quarantine.of_flow(flow)).result(key, most)
+
+    return judged
+
+
+def checks_of(
+    flow: BridgedFlow, repository: dg.RepositoryDefinition, assets: Iterable[dg.AssetKey] | None = None
+) -> Iterator[tuple[dg.AssetCheckKey, float]]:
+    """The checks that are judged by what is open of a flow.
+
+    Parameters
+    ----------
+    flow
+        The flow.
+    repository
+        All definitions.
+    assets
+        Whose checks; those of all assets unless given.
+
+    Yields
+    ------
+    tuple of (dg.AssetCheckKey, float)
+        Each check with the greatest share of rejected rows that it allows.
+    """
+    chosen = None if assets is None else set(assets)
+    graph = repository.asset_graph
+    for key in sorted(graph.asset_check_keys):
+        metadata: Any = graph.get_check_spec(key).metadata
+        if metadata.get(_FLOW) == flow.name and (chosen is None or key.asset_key in chosen):
+            yield key, metadata[_MOST]
+
+
+def evaluation_of(key: dg.AssetCheckKey, result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    """A result as it is told outside of a run."""
+    # Without a partition: Dagster's table of evaluations takes only one outside of runs for each check and partition.
+    return dg.AssetCheckEvaluation(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=bool(result.passed),
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+    )

@@ -1,5 +1,9 @@
 """The events of a bridge's plan: checks first and materializations last, upstream before downstream.
 
+Dagster shows a check relative to the newest materialization of its asset. So every event of an asset comes with an
+evaluation of each of its checks that is judged by the ledger, and with the last result of those that only a run can
+judge, which says so; otherwise they would turn grey until somebody runs them.
+
 A materialization is what makes a receipt seen, so what is told beside it has to be stored before it.
 """
 
@@ -13,8 +17,10 @@ import dagster as dg
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.lineage.bridge import PartitionEvent, Place, Plan
-from pipeline_assets.lineage.checks import RECEIPTS_KNOWN, left_out_sentence, receipts_known_now
+from pipeline_assets.lineage.carried import carried_over
+from pipeline_assets.lineage.checks import checks_of, evaluation_of
 from pipeline_assets.lineage.conservation import CONSERVATION
+from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
 from pipeline_assets.lineage.metadata import (
     Conservation,
     State,
@@ -25,8 +31,9 @@ from pipeline_assets.lineage.metadata import (
     state_figures,
     work_figures,
 )
+from pipeline_assets.lineage.open_problems import OpenProblems
 from pipeline_assets.lineage.places import made_of_in
-from pipeline_assets.lineage.shown import LEFT_OUT, RECEIPTS, REJECTED
+from pipeline_assets.lineage.shown import RECEIPTS, REJECTED
 from pipeline_assets.lineage.tick_time import EVENTS_END, STATES_END, TickTime
 
 AssetEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
@@ -38,7 +45,7 @@ _NONE = "NULL"
 def partition_events(
     events: Sequence[PartitionEvent], ledger: Ledger, flow: str, context: dg.SensorEvaluationContext, tick: TickTime
 ) -> Iterator[AssetEvent]:
-    """Asset events of a tick's planned materializations, with the conservation checks before them.
+    """Asset events of a tick's planned materializations, with the checks before them that only a plan can judge.
 
     Parameters
     ----------
@@ -70,6 +77,7 @@ def partition_events(
             accounts = {f"all of {flow}": flow_now.counts, "these receipts": sum((e.counts for e in mine), Counts())}
             accounts |= {e.place.partition: states[e.place].counts for e in mine if e.place.partition}
             yield _conservation(key, Conservation(accounts))
+    yield from carried_over(context.instance, context.repository_def, {event.place.asset for event in events})
     order = {key.to_user_string(): place for place, key in enumerate(graph.toposorted_asset_keys)}
     made_of = made_of_in(context.repository_def)
     for event in tick.while_left(sorted(events, key=lambda event: order[event.place.asset]), EVENTS_END):
@@ -143,17 +151,44 @@ def _conservation(key: dg.AssetCheckKey, found: Conservation) -> dg.AssetCheckEv
     )
 
 
-def rejection_events(
-    instance: dg.DagsterInstance, decided: Plan, anchor: dg.AssetKey
-) -> Iterator[dg.AssetCheckEvaluation | dg.AssetObservation]:
-    """Events of unknown targets and of days left out: the check of the last days, and an observation of new ones.
-
-    The observation is what makes them seen; the ledger keeps the receipts themselves.
+def problem_events(
+    decided: Plan, flow: BridgedFlow, problems: OpenProblems, repository: dg.RepositoryDefinition
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Evaluations of the checks that are judged by what is open, for every asset that a tick tells of.
 
     Parameters
     ----------
-    instance
-        Where the earlier ones are.
+    decided
+        The plan of the tick.
+    flow
+        The flow.
+    problems
+        What is open of it, the unknown targets of the tick among it.
+    repository
+        All definitions.
+
+    Yields
+    ------
+    dg.AssetCheckEvaluation
+        In the order of the checks; none in a tick that tells nothing.
+
+    Raises
+    ------
+    TransientError
+        The ledger does not answer.
+    """
+    if not decided.events and not decided.rejections:
+        return
+    told = {dg.AssetKey.from_user_string(event.place.asset) for event in decided.events} | {anchor_of(flow)}
+    for key, most in checks_of(flow, repository, told):
+        yield evaluation_of(key, problems.result(key, most))
+
+
+def rejection_events(decided: Plan, anchor: dg.AssetKey) -> Iterator[dg.AssetObservation]:
+    """The observation of a tick's unknown targets, which makes them seen; the ledger keeps the receipts themselves.
+
+    Parameters
+    ----------
     decided
         The plan of the tick.
     anchor
@@ -161,24 +196,10 @@ def rejection_events(
 
     Yields
     ------
-    dg.AssetCheckEvaluation | dg.AssetObservation
-        The check first, all at the anchor of the flow.
+    dg.AssetObservation
+        At most one, at the anchor of the flow.
     """
-    if not decided.events and not decided.rejections and not decided.left_out:
-        return
     new = [[r.place.asset, r.place.partition, r.report_id, r.source] for r in decided.rejections]
-    left_out: list[list[str | int]] = [
-        [each.report_id, each.source, each.first, each.last, each.days] for each in decided.left_out
-    ]
-    standing = receipts_known_now(instance, anchor, new, left_out)
-    yield dg.AssetCheckEvaluation(
-        asset_key=anchor,
-        check_name=RECEIPTS_KNOWN,
-        passed=standing.passed,
-        severity=standing.severity,
-        description=standing.description,
-        metadata=standing.metadata,
-    )
     if new:
         named = ", ".join(sorted({str(rejection.place) for rejection in decided.rejections})[:5])
         description = (
@@ -187,10 +208,3 @@ def rejection_events(
         )
         metadata = {REJECTED: dg.MetadataValue.json(new)}
         yield dg.AssetObservation(asset_key=anchor, description=description, metadata=metadata)
-    if left_out:
-        said = left_out_sentence(anchor.path[0], [day for each in decided.left_out for day in (each.first, each.last)])
-        yield dg.AssetObservation(
-            asset_key=anchor,
-            description="; ".join([f"{len(left_out)} reports name days that are no partitions", *said]),
-            metadata={LEFT_OUT: dg.MetadataValue.json(left_out)},
-        )

@@ -26,6 +26,10 @@ class BridgedFlow(Protocol):
     def queue(self) -> str:
         """The name of the queue that feeds the flow."""
 
+    @property
+    def quarantine(self) -> str:
+        """Address of what opens its quarantine, of the bucket and the name of the flow."""
+
 
 def anchor_of(flow: BridgedFlow) -> dg.AssetKey:
     """The asset at which is told what concerns the flow as a whole."""

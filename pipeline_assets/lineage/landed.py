@@ -11,6 +11,8 @@ import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.csv_files.ingest import CsvFlow, StoresT
+from pipeline_assets.flows import flow_row
+from pipeline_assets.lineage.checks import few_rejected_check
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.conservation import conservation_check
 from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days, days_since
@@ -19,7 +21,7 @@ from pipeline_assets.lineage.retries import RETRIES
 
 
 class FileAssets(NamedTuple):
-    """The assets of a flow of files, and the check `conservation` of each."""
+    """The assets of a flow of files, and the checks that follow from its ledger; others are made from its row."""
 
     landed: dg.AssetsDefinition
     accepted: dg.AssetsDefinition
@@ -117,5 +119,6 @@ def landed_and_accepted(
     checks = [
         conservation_check(landed_key, arrival_days, flow.name),
         conservation_check(accepted_key, own_days, flow.name),
+        few_rejected_check(accepted_key, flow_row(flow.name), dataset.most_rejected),
     ]
     return FileAssets(landed, accepted, checks)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Self
 
 import boto3
@@ -24,9 +25,14 @@ from pipeline_assets.lineage.tick_time import METRIC_IN_TICK, STORE_IN_TICK
 from pipeline_assets.storage.s3 import open_storage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from logging import Logger
 
     from mypy_boto3_cloudwatch import CloudWatchClient
+
+    from pipeline_assets.events.quarantine import Quarantine
+    from pipeline_assets.lineage.flows import BridgedFlow
+    from pipeline_assets.storage.bucket import Bucket
 
 _NAMESPACE = "Cesta"
 
@@ -91,6 +97,10 @@ class QuarantineResource(EnvironmentResource):
     def foreign_messages(self, flow: str) -> int:
         """How many messages of a flow lie there; raises `TransientError`, and `MissingSettingError`."""
         return _messages(self.settings, flow).count()
+
+    def of_flow(self, flow: BridgedFlow) -> Quarantine:
+        """The quarantine of a flow, in the form that the flow gives it; raises `MissingSettingError`."""
+        return _quarantine(self.settings, flow.quarantine, flow.name)
 
     @property
     def settings(self) -> str:
@@ -162,6 +172,12 @@ def _ledger(table: str) -> Ledger:
 @cache
 def _messages(bucket: str, flow: str) -> ForeignMessages:
     return ForeignMessages(open_storage(STORE_IN_TICK, session=boto3.Session()).bucket(bucket), flow)
+
+
+@cache
+def _quarantine(bucket: str, address: str, flow: str) -> Quarantine:
+    opener: Callable[[Bucket, str], Quarantine] = resolve_name(address)
+    return opener(open_storage(STORE_IN_TICK, session=boto3.Session()).bucket(bucket), flow)
 
 
 @cache

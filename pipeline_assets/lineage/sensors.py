@@ -6,16 +6,20 @@ only and has a tick, a history and a time budget of its own, so that one flow's 
 """
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import dagster as dg
 
-from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.ledger import Ledger, PendingReport
+from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.lineage.bridge import Plan, plan
-from pipeline_assets.lineage.events import partition_events, rejection_events
+from pipeline_assets.lineage.events import partition_events, problem_events, rejection_events
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
+from pipeline_assets.lineage.left_out import left_out_events
+from pipeline_assets.lineage.open_problems import OpenProblems
 from pipeline_assets.lineage.places import made_of_in, requests_for, standing_in
-from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
+from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
 from pipeline_assets.lineage.shown import look_up
 from pipeline_assets.lineage.tick_time import CLEARING_ENDS, READING_ENDS, TickTime
 
@@ -44,9 +48,12 @@ def bridge_sensor(flow: BridgedFlow) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def bridge(
-        context: dg.SensorEvaluationContext, ledger: LedgerResource, metrics: MetricsResource
+        context: dg.SensorEvaluationContext,
+        ledger: LedgerResource,
+        quarantine: QuarantineResource,
+        metrics: MetricsResource,
     ) -> dg.SensorResult:
-        return run_tick(flow, context, ledger.open(), metrics)
+        return run_tick(flow, context, ledger.open(), quarantine, metrics)
 
     return bridge
 
@@ -55,7 +62,9 @@ def run_tick(
     flow: BridgedFlow,
     context: dg.SensorEvaluationContext,
     ledger: Ledger,
+    quarantine: QuarantineResource,
     metrics: MetricsResource,
+    *,
     tick: TickTime | None = None,
 ) -> dg.SensorResult:
     """Clear the receipts that Dagster shows already, and make the events of those that it does not.
@@ -68,6 +77,8 @@ def run_tick(
         The tick, with the instance and the definitions that it runs in.
     ledger
         Where receipts wait, and what partitions hold.
+    quarantine
+        Where is looked up why rows were rejected.
     metrics
         Where the number of waiting receipts is published, once a minute.
     tick
@@ -100,8 +111,12 @@ def run_tick(
         seen = decided.seen[first : first + _CLEARED_AT_ONCE]
         ledger.reported(flow.name, seen)
         cleared += len(seen)
+    ledger.problems.note_unknown(flow.name, _unknown(decided, looked.reports))
+    problems = OpenProblems(flow, ledger, lambda: quarantine.of_flow(flow), standing)
     events = [
-        *rejection_events(context.instance, decided, anchor_of(flow)),
+        *problem_events(decided, flow, problems, repository),
+        *rejection_events(decided, anchor_of(flow)),
+        *left_out_events(decided, flow),
         *partition_events(decided.events, ledger, flow.name, context, tick),
     ]
     if _is_metric_due(context):
@@ -111,6 +126,16 @@ def run_tick(
         dynamic_partitions_requests=list(requests_for(decided.new, repository)),
         skip_reason=_tick_report(flow.name, len(reports), len(looked.reports), cleared, decided),
     )
+
+
+def _unknown(decided: Plan, reports: Sequence[PendingReport]) -> dict[str, tuple[Receipt, list[str]]]:
+    """Receipts of a tick that name what Dagster does not have, by their ids, each with the places."""
+    receipts = {report.receipt.report_id: report.receipt for report in reports}
+    found: dict[str, tuple[Receipt, list[str]]] = {}
+    for rejection in decided.rejections:
+        receipt = receipts[rejection.report_id]
+        found.setdefault(receipt.id, (receipt, []))[1].append(str(rejection.place))
+    return found
 
 
 def _is_metric_due(context: dg.SensorEvaluationContext) -> bool:

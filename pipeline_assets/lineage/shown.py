@@ -81,49 +81,6 @@ def rejected_in(record: dg.EventLogRecord) -> list[list[str]]:
     return listed_in(record.event_log_entry.asset_observation, REJECTED)
 
 
-def rejected_since(instance: dg.DagsterInstance, anchor: dg.AssetKey, since: float) -> list[list[str]]:
-    """Rejections that were stored since a time.
-
-    Parameters
-    ----------
-    instance
-        Where their observations are.
-    anchor
-        Anchor asset of the flow, which carries them.
-    since
-        Seconds since 1970, UTC.
-
-    Returns
-    -------
-    list[list[str]]
-        Asset, partition, report id and source object of each.
-    """
-    return observed_since(instance, anchor, since, REJECTED)
-
-
-def observed_since(instance: dg.DagsterInstance, anchor: dg.AssetKey, since: float, name: str) -> list[Any]:
-    """What observations that were stored since a time list under a name.
-
-    Parameters
-    ----------
-    instance
-        Where they are.
-    anchor
-        Anchor asset of the flow, which carries them.
-    since
-        Seconds since 1970, UTC.
-    name
-        Name of their metadata, `REJECTED` or `LEFT_OUT`.
-
-    Returns
-    -------
-    list[Any]
-        All entries, those of the newest observation first.
-    """
-    records = stored_since(instance.fetch_observations, anchor, since)
-    return [entry for record in records for entry in listed_in(record.event_log_entry.asset_observation, name)]
-
-
 def look_up(
     instance: dg.DagsterInstance, reports: Sequence[PendingReport], anchor: dg.AssetKey, tick: TickTime | None = None
 ) -> LookUp:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from pipeline_assets.lineage.automation import SOON_AFTER
 from pipeline_assets.lineage.conservation import days_of
 from pipeline_assets.lineage.metadata import cell
 from pipeline_assets.lineage.retries import RETRIES
@@ -17,12 +18,14 @@ _GAPS = dg.AssetCheckSpec(
     asset=stocks.key,
     description="Between a ticker's first and last bar of a day none is missing, the bars being as far apart as most "
     "of them are. A market that pauses has gaps too: a warning.",
+    automation_condition=SOON_AFTER,
 )
 _POSSIBLE = dg.AssetCheckSpec(
     "prices_possible",
     asset=stocks.key,
     description="In the table all prices are above zero, highs and lows are the extremes of their bars, and no bar of "
     f"a day opens at more than {FURTHEST_JUMP} times what the one before closed at, or at less than that part of it.",
+    automation_condition=SOON_AFTER,
 )
 
 
@@ -48,7 +51,10 @@ def _result(
         passed=not findings.number,
         severity=severity,
         description=f"{findings.number} {what}",
-        metadata={"first": dg.MetadataValue.md("\n".join(["| ticker | time | |", "|---|---|---|", *rows]))},
+        metadata={
+            "found": findings.number,
+            "first": dg.MetadataValue.md("\n".join(["| ticker | time | |", "|---|---|---|", *rows])),
+        },
     )
 
 

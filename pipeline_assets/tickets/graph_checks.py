@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from pipeline_assets.lineage.automation import SOON_AFTER
 from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.tickets.assets import TicketStoresResource
 from pipeline_assets.tickets.graph_assets import purchase_graph
@@ -11,6 +12,7 @@ from pipeline_assets.tickets.graph_assets import purchase_graph
     asset=purchase_graph,
     blocking=True,
     retry_policy=RETRIES,
+    automation_condition=SOON_AFTER,
     description="No key of a ticket, basket, product, category or store stands on two nodes.",
 )
 def keys_unique(stores: TicketStoresResource) -> dg.AssetCheckResult:
@@ -31,6 +33,7 @@ def keys_unique(stores: TicketStoresResource) -> dg.AssetCheckResult:
     asset=purchase_graph,
     blocking=True,
     retry_policy=RETRIES,
+    automation_condition=SOON_AFTER,
     description="Every ticket has a basket, a store and at least one line.",
 )
 def tickets_complete(stores: TicketStoresResource) -> dg.AssetCheckResult:

@@ -19,6 +19,7 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.rejection import RejectedChange, Rejection
 from pipeline_assets.events.sources import ObjectVersion, StreamBatch
 from pipeline_assets.lake.layout import RawObject
+from pipeline_assets.lineage.rejections import BrokenRule, rejected_table, rejections_of
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.raw.stores import inbox_quarantine
 from tests.worlds.memory_storage import MemoryBucket
@@ -91,6 +92,42 @@ def test_rejected_rows_are_told_with_place_rule_reason_and_fields(kind: Kind, qu
     }
     assert (second["row"], second["reason"]) == (12, "row 12: too little")
     assert quarantine.contents().receipts.keys() == {VERSION.id}
+
+
+def test_the_address_is_that_of_what_a_run_left_and_of_nothing_else(
+    kind: Kind, quarantine: Quarantine, bucket: MemoryBucket
+) -> None:
+    kind.keep(quarantine, 2, [(3, "row 3: too little"), (12, "row 12: too little")])
+    place = quarantine.address(receipt(2)).removeprefix(f"s3://{bucket.name}/")
+    assert [kept.key.startswith(place) for kept in bucket.objects("")] == [True]
+
+
+def test_rejections_are_gathered_by_rule_with_the_first_reason_and_a_command(
+    kind: Kind, quarantine: Quarantine
+) -> None:
+    kind.keep(quarantine, 1, [(3, "row 3: too | little"), (12, "row 12: too little")])
+    found = rejections_of(receipt(1), quarantine)
+    assert found.rules == (BrokenRule("total_positive", 2, "row 3: too | little"),)
+    assert (found.whole, found.reason) == (True, "row 3: too | little")
+    (line,) = [line for line in rejected_table([found]).splitlines() if VERSION.uri in line]
+    assert "| total_positive | 2 | row 3: too \\| little |" in line
+    assert f"`cesta quarantine show {VERSION.id[:12]} --flow {FLOW}`" in line
+    assert quarantine.address(receipt(1)) in line
+
+
+def test_of_a_source_with_nothing_in_the_quarantine_its_receipt_tells(quarantine: Quarantine) -> None:
+    refused = replace(receipt(1), refused="a.csv: it cannot be read", counts=Counts(5, quarantined=5))
+    found = rejections_of(refused, quarantine)
+    assert (found.rules, found.reason) == ((), "a.csv: it cannot be read")
+    assert "|  | 5 | a.csv: it cannot be read |" in rejected_table([found])
+
+
+def test_of_thousands_of_rows_the_first_are_read(bucket: MemoryBucket) -> None:
+    quarantine = JsonLinesQuarantine(bucket, FLOW)
+    keep_lines(quarantine, 1, [(number, "too little") for number in range(1, 3_000)])
+    found = rejections_of(receipt(1), quarantine)
+    assert not found.whole
+    assert "| total_positive | 2000 or more |" in rejected_table([found])
 
 
 def test_what_is_put_twice_is_there_once(kind: Kind, quarantine: Quarantine) -> None:

@@ -31,9 +31,9 @@ from pipeline_assets.events.shares import sums_of
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FLOWS
 from pipeline_assets.lineage import resources
-from pipeline_assets.lineage.checks import RECEIPTS_KNOWN
-from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
-from pipeline_assets.lineage.shown import RECEIPTS, listed_in, rejected_since, stored_since
+from pipeline_assets.lineage.open_problems import FEW_REJECTED, RECEIPTS_KNOWN
+from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
+from pipeline_assets.lineage.shown import RECEIPTS, listed_in, rejected_in, stored_since
 from tests.worlds.stores import make_table
 from tests.worlds.waiting import until
 
@@ -114,6 +114,12 @@ def ids_of(records: Sequence[dg.EventLogRecord]) -> Counter[tuple[str, str]]:
     )
 
 
+def rejected_of(instance: dg.DagsterInstance) -> list[list[str]]:
+    """What observations of the anchor say was rejected."""
+    records = stored_since(instance.fetch_observations, ANCHOR, 0.0)
+    return [entry for record in records for entry in rejected_in(record)]
+
+
 def rows_received(record: dg.EventLogRecord) -> int:
     value = record.asset_materialization.metadata["rows_received"].value if record.asset_materialization else None
     assert isinstance(value, int)
@@ -174,7 +180,7 @@ def test_a_daemon_killed_in_the_middle_of_storing_leaves_every_receipt_stored_ex
         assert ids_of(records) == Counter(expected)
         assert sum(map(rows_received, records)) == 10 * 111
     with bridge.instance() as instance:
-        rejected = rejected_since(instance, ANCHOR, 0.0)
+        rejected = rejected_of(instance)
         check = dg.AssetCheckKey(ANCHOR, RECEIPTS_KNOWN)
         latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
     assert rejected == [["tickets/misspelt", "2026-03-01", foreign.report_id, foreign.source.uri]]
@@ -250,7 +256,12 @@ def context(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Sens
 
 def a_tick(context: dg.SensorEvaluationContext, flow: str = "tickets") -> dg.SensorResult:
     bridge = defs.resolve_sensor_def(f"{flow}_bridge")
-    result = bridge(context, ledger=LedgerResource.of_environment(), metrics=MetricsResource.of_environment())
+    result = bridge(
+        context,
+        ledger=LedgerResource.of_environment(),
+        quarantine=QuarantineResource.of_environment(),
+        metrics=MetricsResource.of_environment(),
+    )
     assert isinstance(result, dg.SensorResult)
     return result
 
@@ -271,11 +282,12 @@ def test_a_tick_tells_what_was_done_and_what_a_partition_holds_apart(
     result = a_tick(context)
 
     kinds = [type(event).__name__ for event in result.asset_events]
-    assert kinds == ["AssetCheckEvaluation"] * 3 + ["AssetMaterialization"] * 3
-    checks, materializations = result.asset_events[:3], result.asset_events[3:]
-    assert all(
-        check.passed and check.partition is None for check in checks if isinstance(check, dg.AssetCheckEvaluation)
-    )
+    assert kinds == ["AssetCheckEvaluation"] * 6 + ["AssetMaterialization"] * 3
+    checks, materializations = result.asset_events[:6], result.asset_events[6:]
+    told = {check for check in checks if isinstance(check, dg.AssetCheckEvaluation)}
+    assert {check.partition for check in told} == {None}
+    # One of eight rows of each file.
+    assert {check.check_name for check in told if not check.passed} == {FEW_REJECTED}
     landed, sold, graph = (event.metadata for event in materializations)
     assert (landed["rows_received"].value, landed["dagster/partition_row_count"].value) == (10, 20)
     assert (sold["rows_accepted"].value, sold["dagster/partition_row_count"].value) == (7, 14)
@@ -388,7 +400,7 @@ def test_receipts_of_a_new_tenant_are_shown_under_a_partition_that_was_added_for
 
     with bridge.instance() as instance:
         assert sorted(instance.get_dynamic_partitions("tenant")) == tenants
-        assert [entry[:2] for entry in rejected_since(instance, ANCHOR, 0.0)] == [["search/index", "a...z"]]
+        assert [entry[:2] for entry in rejected_of(instance)] == [["search/index", "a...z"]]
     expected = [(tenants[number % 3], receipt.report_id) for number, receipt in enumerate(receipts)]
     assert ids_of(bridge.stored("search/index")) == Counter(expected)
     assert len(ids_of(bridge.stored(LANDED))) == 7

@@ -246,13 +246,15 @@ class TestLoads:
 
     @staticmethod
     def watched() -> str:
-        said = loads_watch(
-            dg.build_sensor_context(),
-            curation_stores=CurationStoresResource.of_environment(),
-            metrics=MetricsResource.of_environment(),
-        )
-        assert isinstance(said, dg.SkipReason)
-        return str(said.skip_message)
+        with dg.DagsterInstance.ephemeral() as instance:
+            said = loads_watch(
+                dg.build_sensor_context(instance=instance),
+                curation_stores=CurationStoresResource.of_environment(),
+                metrics=MetricsResource.of_environment(),
+            )
+        assert isinstance(said, dg.SensorResult)
+        assert said.skip_reason
+        return str(said.skip_reason.skip_message)
 
 
 class TestInbox:

@@ -150,6 +150,127 @@ class TestAccounts:
         assert ledger.account("tickets", DAYS[0]) == right
 
 
+def bad(
+    source: ObjectVersion, rejected: int, accepted: int = 3, run: int = 1, revision: int = 0, refused: str = ""
+) -> Receipt:
+    """A receipt with rejected rows of the first day, or of a version that was refused."""
+    counts = Counts(rejected + accepted, accepted, rejected)
+    parts = [PartitionCounts("tickets/landed", source.arrival_day, counts, of_arrival=True)]
+    parts += [] if refused else [PartitionCounts("tickets", DAYS[0], counts)]
+    return replace(receipt(source, {}, run, revision, refused), counts=counts, partitions=tuple(parts))
+
+
+def open_of(ledger: Ledger, flow: str = "tickets") -> dict[str, int]:
+    """Rejected rows of what is open, by receipt id."""
+    return {each.receipt.id: each.receipt.counts.quarantined for each in ledger.problems.of(flow)}
+
+
+class TestProblems:
+    def test_rejected_rows_and_a_refusal_are_open_and_redelivery_changes_nothing(self, ledger: Ledger) -> None:
+        rows, file = bad(version("a", 1), 2), bad(version("b", 2), 0, 0, refused="b: it has no header")
+        for each in (rows, file, rows, receipt(version("c", 3), {DAYS[0]: 5})):
+            ledger.record(each)
+        assert open_of(ledger) == {rows.id: 2, file.id: 0}
+        assert [each.receipt for each in ledger.problems.of("tickets")] == [rows, file]
+        assert open_of(ledger, "stocks") == {}
+
+    def test_a_run_that_rejects_nothing_mends_it_and_a_run_that_rejects_again_opens_it(self, ledger: Ledger) -> None:
+        source = version("a", 1)
+        ledger.record(bad(source, 2))
+        ledger.record(bad(source, 0, 5, run=2))
+        assert open_of(ledger) == {}
+        ledger.record(bad(source, 3, run=3))
+        ledger.record(bad(source, 0, 5, run=2))  # delivered late
+        assert open_of(ledger) == {source.id: 3}
+
+    def test_a_newer_version_that_was_taken_settles_the_older_and_a_refused_one_does_not(self, ledger: Ledger) -> None:
+        first, second, third = (version("a", number) for number in (1, 2, 3))
+        ledger.record(bad(first, 2))
+        ledger.record(bad(second, 0, 0, refused="a: it has no header"))
+        assert open_of(ledger) == {first.id: 2, second.id: 0}
+        ledger.record(bad(third, 1))
+        (still,) = [each for each in ledger.problems.of("tickets") if ledger.is_open(each)]
+        assert still.receipt.source == third
+        assert open_of(ledger) == {third.id: 1}
+
+    def test_of_versions_refused_in_a_row_the_newest_is_open(self, ledger: Ledger) -> None:
+        for number in (2, 1, 3):
+            ledger.record(bad(version("a", number), 0, 0, refused="a: it has no header"))
+        assert open_of(ledger) == {version("a", 3).id: 0}
+
+    def test_a_replaced_version_that_is_worked_again_is_not_open_again(self, ledger: Ledger) -> None:
+        ledger.record(bad(version("a", 1), 2))
+        ledger.record(receipt(version("a", 2), {DAYS[0]: 5}))
+        ledger.record(bad(version("a", 1), 2, run=2))
+        assert open_of(ledger) == {}
+
+    def test_a_version_that_stands_again_is_open_again(self, ledger: Ledger) -> None:
+        ledger.record(bad(version("a", 1), 2))
+        newer = receipt(version("a", 2), {DAYS[0]: 5})
+        ledger.record(newer)
+        ledger.record(bad(newer.version, 0, 0, run=2, refused="a: it is gone"))
+        ledger.reinstate(version("a", 1).id)
+        assert open_of(ledger) == {version("a", 1).id: 2, newer.id: 0}
+
+    def test_a_worker_that_dies_over_a_replacement_leaves_nothing_that_is_told(
+        self, ledger: Ledger, bare_cloud: Access
+    ) -> None:
+        ledger.record(bad(version("a", 1), 2))
+        table = ledger._table.name  # noqa: SLF001 - for a worker of its own
+        dying: Any = Mortal(bare_cloud.dynamodb, Fate(2), ("batch_write_item",))
+        with pytest.raises(DeadError):
+            Ledger(dying, table).record(receipt(version("a", 2), {DAYS[0]: 5}))
+        (found,) = ledger.problems.of("tickets")
+        assert not ledger.is_open(found)
+        assert open_of(ledger) == {}
+
+    def test_one_that_changed_while_it_was_looked_at_stays(self, ledger: Ledger) -> None:
+        source = version("a", 1)
+        ledger.record(bad(source, 2))
+        (found,) = ledger.problems.of("tickets")
+        ledger.record(bad(source, 4, run=2))
+        ledger.problems.settle(found)
+        assert open_of(ledger) == {source.id: 4}
+
+    def test_an_acknowledgement_covers_what_was_seen_and_no_more(self, ledger: Ledger) -> None:
+        source = version("a", 1)
+        ledger.record(bad(source, 2))
+        said = ledger.problems.acknowledge(ledger.problems.of("tickets")[0], "a test file", "ada", f"{ARRIVED}T12")
+        assert said.sentence == f"a test file (ada, {ARRIVED})"
+        assert ledger.problems.of("tickets")[0].acknowledged == said
+        ledger.record(bad(source, 2, run=2))
+        assert ledger.problems.of("tickets")[0].acknowledged == said
+        ledger.record(bad(source, 3, run=3))
+        assert ledger.problems.of("tickets")[0].acknowledged is None
+        ledger.record(bad(version("a", 2), 2))
+        (newer,) = ledger.problems.of("tickets")
+        assert (newer.receipt.source, newer.noted) == (version("a", 2), None)
+
+    def test_an_acknowledgement_is_withdrawn_and_ends_with_its_problem(self, ledger: Ledger) -> None:
+        source = version("a", 1)
+        ledger.record(bad(source, 2))
+        for _ in range(2):
+            ledger.problems.acknowledge(ledger.problems.of("tickets")[0], "known", "ada", f"{ARRIVED}T12")
+        ledger.problems.withdraw(ledger.problems.of("tickets")[0])
+        assert ledger.problems.of("tickets")[0].noted is None
+        ledger.problems.acknowledge(ledger.problems.of("tickets")[0], "known", "ada", f"{ARRIVED}T12")
+        ledger.record(bad(source, 0, run=2))
+        ledger.record(bad(source, 2, run=3))
+        assert ledger.problems.of("tickets")[0].noted is None
+
+    def test_what_a_receipt_names_in_vain_is_open_until_all_of_it_is_known(self, ledger: Ledger) -> None:
+        mine = receipt(version("a", 1), {DAYS[0]: 5})
+        ledger.record(mine)
+        for _ in range(2):
+            ledger.problems.note_unknown("tickets", {mine.id: (mine, ("nowhere [x]",))})
+        (found,) = ledger.problems.of("tickets")
+        assert (found.rejected, found.unknown, ledger.is_open(found)) == (False, ("nowhere [x]",), True)
+        said = ledger.problems.acknowledge(found, "on its way", "ada", f"{ARRIVED}T12")
+        assert ledger.problems.of("tickets")[0].acknowledged == said
+        ledger.problems.forget_unknown(found)
+        assert ledger.problems.of("tickets") == []
+
+
 def test_the_receipts_of_a_flow_are_listed_by_its_own_items(ledger: Ledger, bare_cloud: Access) -> None:
     mine = [receipt(version(f"k{number}", number), {DAYS[0]: 1}) for number in range(20, 0, -1)]
     for each in mine:
@@ -220,6 +341,21 @@ editions = st.builds(
     st.integers(1, 2),
     st.integers(0, 1),
 )
+badly = st.builds(
+    lambda key, number, rejected, accepted, run, revision: bad(version(key, number), rejected, accepted, run, revision),
+    st.sampled_from(KEYS),
+    st.integers(1, 3),
+    st.integers(0, 2),
+    st.integers(1, 3),
+    st.integers(1, 2),
+    st.integers(0, 1),
+)
+refusals = st.builds(
+    lambda key, number, run: bad(version(key, number), 0, 0, run, refused="whole"),
+    st.sampled_from(KEYS),
+    st.integers(1, 3),
+    st.integers(1, 2),
+)
 tellings = st.lists(st.integers(0, 9), min_size=6, max_size=6)
 
 
@@ -231,11 +367,30 @@ def restating(numbers: list[int]) -> Callable[[Ledger], object]:
 
 works = st.one_of(
     editions.map(lambda each: lambda ledger: ledger.record(each)),
-    editions.map(lambda each: lambda ledger: ledger.record(each)),
+    badly.map(lambda each: lambda ledger: ledger.record(each)),
+    refusals.map(lambda each: lambda ledger: ledger.record(each)),
     editions.map(lambda each: lambda ledger: ledger.reinstate(each.id)),
     tellings.map(restating),
     st.just(lambda ledger: ledger.mend("tickets", DAYS[0])),
 )
+
+
+def problems_told(ledger: Ledger) -> set[tuple[str, tuple[int, int]]]:
+    """What somebody is told of: receipts with their editions."""
+    return {(each.receipt.id, each.receipt.edition) for each in ledger.problems.of("tickets") if ledger.is_open(each)}
+
+
+def problems_there_are(ledger: Ledger) -> set[tuple[str, tuple[int, int]]]:
+    """The same by the receipts alone, one after the other."""
+    receipts = [each for each in ledger.receipts("tickets") if each.refused or each.counts.quarantined]
+    refused = {each.source.uri: each.source.stamp for each in receipts if each.refused}
+    found = set()
+    for each in receipts:
+        newest = ledger.newest(each.source.uri)
+        is_replaced = newest is not None and newest.source.stamp > each.source.stamp
+        if not is_replaced and not (each.refused and refused[each.source.uri] > each.source.stamp):
+            found.add((each.id, each.edition))
+    return found
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -259,9 +414,11 @@ def test_whatever_is_repeated_races_or_dies_an_account_is_the_sum_of_its_sources
     ledger = Ledger(bare_cloud.dynamodb, table)
     for place in PLACES:
         source_ids(ledger, *place)
+    told = problems_told(ledger)
     for each in ledger.receipts("tickets"):
         ledger.record(each)
         ledger.reinstate(each.id)
+    assert told <= problems_told(ledger) == problems_there_are(ledger)
     landed, receipts = set(source_ids(ledger, "tickets/landed", ARRIVED)), ledger.receipts("tickets")
     assert landed >= {each.id for each in receipts}
     for day in DAYS:

@@ -9,9 +9,11 @@ import pytest
 
 from pipeline_assets.curation.completion import complete_loads, complete_open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
+from pipeline_assets.curation.stores import FLOW
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName
+from pipeline_assets.lake.manifest import LoadMode
 from pipeline_assets.operations.access import Access
 from tests.worlds.curation import DAY, ORDERS, STORES, CurationWorld, frame, load_id, row
 
@@ -19,6 +21,12 @@ from tests.worlds.curation import DAY, ORDERS, STORES, CurationWorld, frame, loa
 @pytest.fixture
 def world(bare_cloud: Access) -> CurationWorld:
     return CurationWorld.made(bare_cloud)
+
+
+def open_keys(world: CurationWorld) -> set[str]:
+    """Keys of the raw objects of which something is open."""
+    ledger = world.stores().ledger
+    return {each.receipt.version.key for each in ledger.problems.of(FLOW) if ledger.is_open(each)}
 
 
 class TestCompletion:
@@ -83,6 +91,52 @@ class TestCompletion:
         lax = replace(ORDERS, rules=tuple(rule for rule in ORDERS.rules if rule.name != "status_known"))
         recurate_day(lax, DAY, world.stores())
         assert world.marker()
+
+    def test_what_was_rejected_is_open_until_the_day_is_exported_again_without_it(self, world: CurationWorld) -> None:
+        (_, _), (orders, _) = self.load(world, bad=2)
+        other_day = world.put(ORDERS, frame(ORDERS, [row(ORDERS, 1, status="lost")]), day="2026-03-01")
+        CURATION_FLOW.ingest(world.put_manifest([(orders, 20)]), world.stores())
+        CURATION_FLOW.ingest(world.put_manifest([(other_day, 1)], day="2026-03-01"), world.stores())
+        for version in (orders, other_day):
+            world.ingest(version)
+        assert open_keys(world) == {orders.key, other_day.key}
+
+        again = self.export(world, 1, "paid")
+        assert world.marker(1)
+        assert open_keys(world) == {other_day.key}, "the same day, whole"
+        assert world.keys_of(ORDERS) == list(range(1, 21))
+
+        worse = self.export(world, 2, "lost")
+        assert open_keys(world) == {other_day.key, worse.key}, "one that is held settles nothing"
+        self.export(world, 3, "lost", mode="incremental", of=1)
+        assert worse.key in open_keys(world)
+        assert again.key not in open_keys(world)
+        by_hand = world.put(ORDERS, frame(ORDERS, [row(ORDERS, 30, status="lost")]), load=-1)
+        world.ingest(by_hand)
+        self.export(world, 4, "paid", mode="full")
+        assert {key for key in open_keys(world) if load_id(3) not in key} == {by_hand.key}, "no export brings it again"
+
+    def export(
+        self, world: CurationWorld, load: int, status: str, mode: LoadMode = "day", of: int = 20
+    ) -> ObjectVersion:
+        """Export the day again as another load, its first row with this status."""
+        rows = [row(ORDERS, key, status=status if key <= 2 else "paid") for key in range(1, of + 1)]
+        version = world.put(ORDERS, frame(ORDERS, rows), load=load)
+        CURATION_FLOW.ingest(world.put_manifest([(version, of)], load=load, mode=mode), world.stores())
+        world.ingest(version)
+        return version
+
+    def test_an_object_that_was_deleted_is_not_open_once_its_day_is_worked_out_without_it(
+        self, world: CurationWorld
+    ) -> None:
+        kept = world.put(ORDERS, frame(ORDERS, [row(ORDERS, 1, status="lost"), row(ORDERS, 2)]), part="0001")
+        gone = world.put(ORDERS, b"not Parquet", part="0002")
+        for version in (kept, gone):
+            world.ingest(version)
+        assert open_keys(world) == {kept.key, gone.key}
+        world.access.s3.delete_object(Bucket=world.raw, Key=gone.key)
+        recurate_day(ORDERS, DAY, world.stores())
+        assert open_keys(world) == {kept.key}
 
     def test_an_object_that_cannot_be_read_counts_with_the_rows_that_its_manifest_promised(
         self, world: CurationWorld

@@ -14,14 +14,14 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.ledger import FlowTotals, PendingReport
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.problems import Problem
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FlowRow
 from pipeline_assets.lineage.bridge import Place
-from pipeline_assets.lineage.checks import RECEIPTS_KNOWN, receipts_known_now
 from pipeline_assets.lineage.definitions import bridged
 from pipeline_assets.lineage.places import requests_for
-from pipeline_assets.lineage.resources import LedgerResource, MetricsResource
+from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
 from pipeline_assets.lineage.sensors import run_tick
 from pipeline_assets.lineage.shown import RECEIPTS, look_up
 from pipeline_assets.lineage.tick_time import (
@@ -33,6 +33,7 @@ from pipeline_assets.lineage.tick_time import (
     STORE_IN_TICK,
     TickTime,
 )
+from tests.worlds.open_problems import MemoryProblems
 
 ROWS = Counts(received=10, accepted=9, quarantined=1)
 NOW = datetime.now(UTC)
@@ -80,6 +81,11 @@ class FakeLedger:
     reading: float = 0.0
     #: Seconds that it takes to take one out.
     seconds_for_each: float = 0.0
+    problems: MemoryProblems = field(default_factory=MemoryProblems)
+
+    def is_open(self, problem: Problem) -> bool:
+        del problem
+        return True
 
     def each_pending(self, flow: str, *, limit: int) -> Iterator[PendingReport]:
         if flow == self.broken:
@@ -109,7 +115,7 @@ class NoMetrics(MetricsResource):
         assert flow
 
 
-METRICS = NoMetrics(ledger_table="none")
+METRICS, QUARANTINE = NoMetrics(ledger_table="none"), QuarantineResource(quarantine_bucket="none")
 
 
 def a_report(number: int, flow: str, *places: tuple[str, str], recorded: datetime = NOW) -> PendingReport:
@@ -132,7 +138,7 @@ def tick(instance: dg.DagsterInstance) -> Callable[..., dg.SensorResult]:
 
     def tick_of(flow: FlowRow, ledger: FakeLedger) -> dg.SensorResult:
         with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
-            result = run_tick(flow, context, ledger, METRICS, TickTime(ledger.clock))  # type: ignore[arg-type]
+            result = run_tick(flow, context, ledger, QUARANTINE, METRICS, tick=TickTime(ledger.clock))  # type: ignore[arg-type]
         for event in result.asset_events:
             instance.report_runless_asset_event(event)
         for request in result.dynamic_partitions_requests or ():
@@ -172,7 +178,7 @@ def test_a_daemon_that_dies_before_it_adds_the_partitions_is_asked_again(instanc
     ledger = FakeLedger({"indexes": [a_report(1, "indexes", ("index", "tenant"))]})
     with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
         for _ in range(2):
-            result = run_tick(INDEXES, context, ledger, METRICS)  # type: ignore[arg-type]
+            result = run_tick(INDEXES, context, ledger, QUARANTINE, METRICS)  # type: ignore[arg-type]
             assert result.dynamic_partitions_requests == [dg.AddDynamicPartitionsRequest("tenant", ["tenant"])]
             assert result.asset_events == []
 
@@ -209,19 +215,21 @@ def test_days_before_the_first_are_told_once_with_the_setting_and_are_no_error(
     assert said(first) == "files: 1 waited, 0 seen and cleared, 1 told in 1 events, 1 of days left out"
     [observed] = [event for event in first.asset_events if isinstance(event, dg.AssetObservation)]
     sentence = (
-        "rows of days from 2014-12-30 on are in the stores but in no partition, as these begin on 2015-01-01: "
-        "CESTA_FIRST_DAY=2014-12-30 makes partitions of them"
+        "1 receipt has rows of days from 2014-12-30 on that are in the stores but in no partition, as these begin on "
+        "2015-01-01: CESTA_FIRST_DAY=2014-12-30 makes partitions of them"
     )
-    assert observed.description == f"1 reports name days that are no partitions; {sentence}"
-    [known] = [
-        event
-        for event in first.asset_events
-        if isinstance(event, dg.AssetCheckEvaluation) and event.check_name == RECEIPTS_KNOWN
-    ]
-    assert (known.passed, known.severity, known.description) == (False, dg.AssetCheckSeverity.WARN, sentence)
+    assert observed.description == sentence
     assert said(tick(FILES, ledger)) == "files: 1 waited, 1 seen and cleared"
     assert ledger.waiting["files"] == []
-    assert not receipts_known_now(instance, LANDED).passed, "a warning for seven days"
+    watch = defs.resolve_sensor_def("left_out_watch")
+    with dg.build_sensor_context(instance=instance) as context:
+        looked = watch(context)
+    assert isinstance(looked, dg.SensorResult)
+    told = [event for event in looked.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+    assert [(each.asset_key, each.passed, each.severity, each.description) for each in told] == [
+        (LANDED, False, dg.AssetCheckSeverity.WARN, sentence),
+        (dg.AssetKey("index"), True, dg.AssetCheckSeverity.WARN, "no receipt names a day that is no partition"),
+    ]
 
 
 def test_partitions_of_several_definitions_are_requested_each_under_its_own() -> None:
@@ -340,7 +348,8 @@ def test_the_sensor_opens_its_own_ledger_and_is_one_per_flow(
     told: dict[str, Sequence[str]] = {}
     for name in ("files_bridge", "indexes_bridge"):
         with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
-            result = defs.resolve_sensor_def(name)(context, ledger=LedgerResource(ledger_table="t"), metrics=METRICS)
+            opened = {"ledger": LedgerResource(ledger_table="t"), "quarantine": QUARANTINE, "metrics": METRICS}
+            result = defs.resolve_sensor_def(name)(context, **opened)
             assert isinstance(result, dg.SensorResult)
             told[name] = materialized(result)
     assert told == {"files_bridge": [YESTERDAY], "indexes_bridge": []}

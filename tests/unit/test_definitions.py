@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NoReturn
 import dagster as dg
 import pytest
 
+from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
@@ -26,8 +27,8 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FLOWS
 from pipeline_assets.lineage import redo as file_assets
 from pipeline_assets.lineage.bridge import Place, Standing
-from pipeline_assets.lineage.checks import RECEIPTS_KNOWN
 from pipeline_assets.lineage.conservation import CONSERVATION
+from pipeline_assets.lineage.open_problems import FEW_REJECTED, NO_FILE_REFUSED, RECEIPTS_KNOWN
 from pipeline_assets.lineage.places import standing_in
 from pipeline_assets.lineage.resources import EnvironmentResource, LedgerResource, QuarantineResource
 from pipeline_assets.lineage.retries import RETRIES
@@ -38,6 +39,7 @@ from pipeline_assets.tickets.assets import TicketStoresResource
 from pipeline_assets.tickets.catch_up import CatchUp
 from pipeline_assets.tickets.graph_assets import GraphWork
 from pipeline_assets.tickets.rebuild import ObjectsGoneError, Rebuild
+from tests.worlds.open_problems import MemoryProblems
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
 LANDED, SOLD, GRAPH = dg.AssetKey(["tickets", "landed"]), dg.AssetKey(["tickets"]), dg.AssetKey(["purchase_graph"])
@@ -130,6 +132,23 @@ def test_the_bridge_finds_the_checks_it_reports() -> None:
     assert {(anchor, RECEIPTS_KNOWN) for anchor in ANCHORS.values()} <= checks
 
 
+def test_every_flow_has_the_checks_of_what_it_rejects() -> None:
+    """At its anchor by its row; and wherever else its rows end."""
+    checks = {(check.asset_key, check.name) for check in defs.resolve_asset_graph().asset_check_keys}
+    everywhere = [ANCHORS[row.name] for row in FLOWS if row.queue]
+    everywhere += [dg.AssetKey([layer, dataset.name]) for layer in ("raw", "curated") for dataset in ECOMMERCE]
+    assert {(key, name) for key in everywhere for name in (FEW_REJECTED, NO_FILE_REFUSED)} <= checks
+    assert {(SOLD, FEW_REJECTED), (dg.AssetKey("stocks"), FEW_REJECTED)} <= checks
+
+
+def test_a_check_of_what_is_open_stops_nothing_and_waits_for_no_other_asset() -> None:
+    graph = defs.resolve_asset_graph()
+    for key in graph.asset_check_keys:
+        if key.name in {FEW_REJECTED, NO_FILE_REFUSED, "references"}:
+            assert not graph.get(key).blocking
+            assert graph.get(key).parent_entity_keys == {key.asset_key}
+
+
 @pytest.mark.parametrize(
     ("asset", "partition", "expected"),
     [
@@ -164,6 +183,7 @@ class FakeLedger:
     """Knows a file for each day but the last; the second day's account may lack a row."""
 
     lost_row = False
+    problems = MemoryProblems()
 
     def account(self, asset: str, partition: str) -> PartitionAccount:
         del asset

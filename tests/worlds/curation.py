@@ -26,7 +26,7 @@ from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, load_id_of
-from pipeline_assets.lake.manifest import LoadedObject, Manifest
+from pipeline_assets.lake.manifest import LoadedObject, LoadMode, Manifest
 from pipeline_assets.operations.access import Access
 from pipeline_assets.storage.documents import to_json
 from pipeline_assets.storage.s3 import S3Bucket, S3Storage
@@ -175,7 +175,12 @@ class CurationWorld:
         return version
 
     def put_manifest(
-        self, versions: Iterable[tuple[ObjectVersion, int]], *, load: int = 0, day: str = DAY
+        self,
+        versions: Iterable[tuple[ObjectVersion, int]],
+        *,
+        load: int = 0,
+        day: str = DAY,
+        mode: LoadMode = "full",
     ) -> ObjectVersion:
         """Put the manifest of a load of these objects, each with its number of rows."""
         objects = tuple(
@@ -183,7 +188,7 @@ class CurationWorld:
         )
         name = LoadName(day, load_id(load))
         names = tuple(dict.fromkeys(each.dataset for each in objects))
-        manifest = Manifest(name, "full", "2026-03-02T07:00:00.000Z", names, objects, {})
+        manifest = Manifest(name, mode, "2026-03-02T07:00:00.000Z", names, objects, {})
         return self.put_key(name.key, to_json(manifest))
 
     def ingest(self, version: ObjectVersion, *, redo: bool = False) -> Receipt:

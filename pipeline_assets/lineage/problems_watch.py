@@ -1,0 +1,54 @@
+"""The watch over what is open: where the answer of a check changed without an event of its asset, it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from pipeline_assets.lineage.checks import checks_of, evaluation_of
+from pipeline_assets.lineage.evaluations import evaluation_in
+from pipeline_assets.lineage.flows import BridgedFlow
+from pipeline_assets.lineage.open_problems import OpenProblems
+from pipeline_assets.lineage.places import standing_in
+from pipeline_assets.lineage.resources import LedgerResource, QuarantineResource
+
+
+def problems_watch_sensor(flows: Sequence[BridgedFlow]) -> dg.SensorDefinition:
+    """The sensor that evaluates the checks of some flows again where what is open of them changed."""
+
+    @dg.sensor(
+        name="problems_watch",
+        description="Looks at what is open of each flow, and evaluates the checks whose answer changed: what was "
+        "acknowledged or mended without an event of its asset is shown within half a minute.",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def problems_watch(
+        context: dg.SensorEvaluationContext, ledger: LedgerResource, quarantine: QuarantineResource
+    ) -> dg.SensorResult:
+        """One look; raises `TransientError` when the ledger does not answer, and `MissingSettingError`."""
+        changed = [event for flow in flows for event in _changed(context, flow, ledger, quarantine)]
+        for each in changed:
+            context.log.info("%s: %s", each.asset_key.to_user_string(), each.description)
+        names = ", ".join(f"{each.asset_key.to_user_string()}: {each.check_name}" for each in changed)
+        return dg.SensorResult(asset_events=changed, skip_reason=names or "as before")
+
+    return problems_watch
+
+
+def _changed(
+    context: dg.SensorEvaluationContext, flow: BridgedFlow, ledger: LedgerResource, quarantine: QuarantineResource
+) -> Iterator[dg.AssetCheckEvaluation]:
+    repository = context.repository_def
+    if repository is None:
+        return
+    standing = standing_in(repository, context.instance)
+    problems = OpenProblems(flow, ledger.open(), lambda: quarantine.of_flow(flow), standing)
+    checks = dict(checks_of(flow, repository))
+    shown = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))
+    for key, most in checks.items():
+        result = problems.result(key, most)
+        evaluation = evaluation_in(shown.get(key))
+        if evaluation is None or (evaluation.passed, evaluation.description) != (result.passed, result.description):
+            yield evaluation_of(key, result)
