@@ -21,6 +21,7 @@ from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FlowRow
 from pipeline_assets.lineage.bridges_watch import RECEIPTS_SHOWN_IN_TIME
+from pipeline_assets.lineage.carried import carried_over
 from pipeline_assets.lineage.definitions import bridged
 from pipeline_assets.lineage.resources import LedgerResource
 from pipeline_assets.operations.waiting import waiting_of
@@ -149,6 +150,28 @@ def test_a_run_that_materializes_the_asset_lets_the_watch_tell_again(
     def by_hand() -> None: ...
 
     assert dg.materialize([by_hand], instance=instance).success
+    assert len(look()) == 1
+    assert look() == []
+
+
+def test_a_run_that_fails_before_its_check_lets_the_watch_tell_again(
+    instance: dg.DagsterInstance, look: Callable[[], list[dg.AssetCheckEvaluation]]
+) -> None:
+    """What it planned is the newest that Dagster has of the check, and no evaluation."""
+    assert len(look()) == 1
+
+    @dg.asset(key=LANDED)
+    def by_hand() -> None:
+        raise dg.Failure
+
+    @dg.asset_check(asset=LANDED, name=RECEIPTS_SHOWN_IN_TIME)
+    def planned() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    job = dg.define_asset_job("by_hand")
+    resolved = dg.Definitions(assets=[by_hand], asset_checks=[planned], jobs=[job]).resolve_job_def("by_hand")
+    assert not resolved.execute_in_process(instance=instance, raise_on_error=False).success
+    assert list(carried_over(instance, defs.get_repository_def(), ["landed"])) == []
     assert len(look()) == 1
     assert look() == []
 
