@@ -101,9 +101,9 @@ package: $(SYNCED) ## Build the functions' packages into dist
 template: $(SYNCED) ## Write what the cloud template has for every flow and table, from the registry and the specs
 	$(RUN) python -m deploy.template_blocks
 
-.PHONY: picture
-picture: $(SYNCED) ## Draw the pictures of the README from a running instance
-	$(UV) run --frozen --all-extras --group picture python -m docs.pictures $(INSTANCE)
+.PHONY: pictures
+pictures: $(SYNCED) ## Draw the pictures of README and guides, from an instance of the demo that is started for them
+	$(RUN) python -m docs.pictures $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
 .PHONY: clean
 clean: ## Remove what was built or cached; instances and environments stay

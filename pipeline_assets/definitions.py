@@ -15,5 +15,9 @@ from pipeline_assets.stocks import definitions as stocks
 from pipeline_assets.tickets import definitions as tickets
 
 defs = dg.Definitions.merge(
-    tickets.defs, stocks.defs, raw.defs, curation.defs, bridged(FLOWS)
+    tickets.defs,
+    stocks.defs,
+    raw.defs,
+    curation.defs,
+    bridged(FLOWS, (*tickets.STORE_FIGURES, *curation.STORE_FIGURES)),
 ).permissive_map_resolved_asset_specs(with_policies, selection=None)

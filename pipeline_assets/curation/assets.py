@@ -1,36 +1,35 @@
 """The curated tables as assets: what a Lambda did for one raw object, a person can do again for a day or many."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 
-from pipeline_assets.curation.completion import LOADS_ASSET, complete_loads, loads_of
+from pipeline_assets import __version__
+from pipeline_assets.curation.completion import LOADS_ASSET, LOADS_FLOW, complete_loads, loads_of
 from pipeline_assets.curation.day import DayAccount
-from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, is_loaded, recurate_day
+from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, is_loaded, is_worked_out, recurate_day
 from pipeline_assets.curation.publish import account_of
-from pipeline_assets.curation.stores import CATALOG, CurationSettings, CurationStores, open_stores
+from pipeline_assets.curation.stores import CATALOG, FLOW, CurationSettings, CurationStores, open_stores
 from pipeline_assets.datasets.spec import Dataset, stored_columns
-from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.receipt import receipt_id_of
 from pipeline_assets.lake.tables import ADDED_COLUMNS
 from pipeline_assets.lineage.asset_keys import curated_key, raw_key
+from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
-from pipeline_assets.lineage.days_with_data import days_with_data
-from pipeline_assets.lineage.metadata import (
-    STALE_BY_VERSION,
-    data_version,
-    made_with,
-    partition_state,
-    sources_table,
-    state_figures,
-    work_figures,
-)
+from pipeline_assets.lineage.materializations import materialization
+from pipeline_assets.lineage.metadata import place_state
 from pipeline_assets.lineage.partitions import ONE_RUN, load_days
-from pipeline_assets.lineage.policies import EVERY_OPEN_DAY, expected_of
+from pipeline_assets.lineage.policies import expected_of
+from pipeline_assets.lineage.redo import event_of
+from pipeline_assets.lineage.rejected import RejectionReader
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
-from pipeline_assets.lineage.retries import RETRIES
+from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
+from pipeline_assets.lineage.sentences import counted
+from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
+
+_NO_LOAD = "no load is known"
 
 
 class CurationStoresResource(EnvironmentResource):
@@ -63,13 +62,13 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         key=curated_key(dataset),
         deps=[raw_key(dataset)],
         partitions_def=load_days,
+        dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
-        retry_policy=RETRIES,
         group_name="curated",
         kinds={"lambda", "parquet", "s3"},
         owners=[dataset.owner],
         code_version=code_version(dataset),
-        tags={"flow": CURATION_FLOW.name, "layer": "curated", **STALE_BY_VERSION, **expected_of(dataset)},
+        tags={"flow": CURATION_FLOW.name, "layer": "curated", **expected_of(dataset)},
         description=f"{dataset.description} What was loaded on a day, judged by the rules, the latest row of each key. "
         "Materializing a day works it out again from its raw objects.",
         metadata={
@@ -78,54 +77,47 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
             **lineage_of(columns, raw_key(dataset)),
         },
     )
-    def curated(
-        context: dg.AssetExecutionContext, curation_stores: CurationStoresResource
-    ) -> dg.MaterializeResult[None]:
-        with curation_stores.open() as stores:
-            return _recurate(context, dataset, stores)
+    def curated(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> Iterator[DayEvent]:
+        run = RunDays(context)
+        yield from run.each(
+            curation_stores.open,
+            lambda day, stores: [_recurated(context, run, dataset, day, stores)],
+            lambda day, stores: is_loaded(dataset, day, stores),
+            _NO_LOAD,
+        )
 
     return curated
 
 
-def _recurate(
-    context: dg.AssetExecutionContext, dataset: Dataset, stores: CurationStores
-) -> dg.MaterializeResult[None]:
-    """Work the days of the run out again, each with metadata of its own."""
-    days: Sequence[str] = context.partition_keys
-    days_with_data(context, lambda day: is_loaded(dataset, day, stores), "no load is known")
-    asset = curated_key(dataset).to_user_string()
-    worked: list[str] = []
-    for number, day in enumerate(days, 1):
+def _recurated(
+    context: dg.AssetExecutionContext, run: RunDays, dataset: Dataset, day: str, stores: CurationStores
+) -> dg.AssetMaterialization:
+    """Work a day out again, unless the function has just done it for the objects that this run has exported."""
+    place, source = Place(curated_key(dataset).to_user_string(), day), Place(raw_key(dataset).to_user_string(), day)
+    exported = run.reports_told(source)
+    receipts = [each for report in exported if (each := stores.ledger.receipt(receipt_id_of(report)))]
+    if not receipts or not is_worked_out(dataset, day, stores):
         receipts = recurate_day(dataset, day, stores)
-        state = partition_state(stores.ledger.account(asset, day))
-        metadata = {
-            **state_figures(day, state),
-            "data_version": made_with(state.data_version, code_version(dataset)),
-            **_worked(receipts, account_of(dataset, day, stores)),
-        }
-        context.add_asset_metadata(metadata=metadata, partition_key=day)
-        worked += [receipt.id for receipt in receipts]
-        said = "%s %s (%d of %d): %d rows accepted, %d quarantined, of %d raw objects"
-        counts = state.counts
-        context.log.info(said, asset, day, number, len(days), counts.accepted, counts.quarantined, len(receipts))
-    # Dagster takes one data version for all events of a run; each partition's own is in its metadata.
-    version = made_with(data_version(worked), code_version(dataset))
-    return dg.MaterializeResult(data_version=dg.DataVersion(version))
-
-
-def _worked(receipts: Sequence[Receipt], account: DayAccount | None) -> dict[str, dg.MetadataValue | int | float | str]:
-    figures = work_figures(
-        sum((receipt.counts for receipt in receipts), Counts()),
-        size=sum(receipt.size for receipt in receipts),
-        seconds=sum(receipt.seconds for receipt in receipts),
-        objects=len(receipts),
-        refused=sum(bool(receipt.refused) for receipt in receipts),
+    event = event_of(place, receipts, code_version(dataset))
+    # What came in between is the bridge's to tell, as it tells of raw first.
+    waiting = {each.report_id for each in receipts if stores.ledger.is_pending(each)}
+    event.report_ids = [*exported, *(each for each in event.report_ids if each not in {*waiting, *exported})]
+    state = place_state(stores.ledger, FLOW, place)
+    counts = state.counts
+    days = context.partition_keys
+    said = "%s %s (%d of %d): %d rows accepted, %d quarantined, of %d raw objects"
+    context.log.info(
+        said, place.asset, day, days.index(day) + 1, len(days), counts.accepted, counts.quarantined, state.objects
     )
-    return {
-        **figures,
-        "broken_rules": dg.MetadataValue.md(_rules_broken(account)),
-        "sources": dg.MetadataValue.md(sources_table([receipt.version for receipt in receipts])),
-    }
+    return materialization(
+        event,
+        state,
+        [source],
+        context.instance,
+        description="" if receipts else "nothing was loaded on this day",
+        first=RejectionReader(lambda: stores.quarantine, context.log).metadata_of(event),
+        further={"broken_rules": dg.MetadataValue.md(_rules_broken(account_of(dataset, day, stores)))},
+    )
 
 
 def _rules_broken(account: DayAccount | None) -> str:
@@ -142,29 +134,57 @@ def _rules_broken(account: DayAccount | None) -> str:
     key=dg.AssetKey.from_user_string(LOADS_ASSET),
     deps=[curated_key(dataset) for dataset in CATALOG],
     partitions_def=load_days,
+    dagster_type=NOTHING,
     backfill_policy=ONE_RUN,
-    retry_policy=RETRIES,
     group_name="curated",
     kinds={"lambda", "s3"},
     owners=["team:commerce"],
+    code_version=__version__,
     tags={"flow": CURATION_FLOW.name, "layer": "curated", **EVERY_OPEN_DAY},
     description="The loads of a day that are whole: every object of the manifest is curated and few enough rows were "
     "rejected. Each then has a completion marker, from which on other things are made of it. Materializing a day looks "
     "at all its loads again.",
 )
-def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> None:
+def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> Iterator[DayEvent]:
     """Look at the loads of the days of the run, and put the markers that are due."""
-    with curation_stores.open() as stores:
-        days_with_data(context, lambda day: bool(loads_of(day, stores)), "no load is known")
-        for day in context.partition_keys:
-            found = complete_loads(day, stores)
-            rows = [f"| {name.load_id} | {open_load.lacks if open_load else 'whole'} |" for name, open_load in found]
-            metadata = {
-                "loads": len(found),
-                "loads_open": sum(open_load is not None for _, open_load in found),
-                "standing": dg.MetadataValue.md("\n".join(["| load | |", "|---|---|", *rows])),
-            }
-            context.add_asset_metadata(metadata=metadata, partition_key=day)
+    yield from RunDays(context).each(
+        curation_stores.open,
+        lambda day, stores: [_completed(context, day, stores)],
+        lambda day, stores: bool(loads_of(day, stores)),
+        _NO_LOAD,
+    )
 
 
+def _completed(context: dg.AssetExecutionContext, day: str, stores: CurationStores) -> dg.AssetMaterialization:
+    """Look at the loads of a day."""
+    place = Place(LOADS_ASSET, day)
+    says = _loads_of_day(stores, day)
+    manifests = stores.ledger.sources(*place)
+    return materialization(
+        event_of(place, [each for source in manifests if (each := stores.ledger.receipt(source.id))], __version__),
+        place_state(stores.ledger, LOADS_FLOW, place),
+        [Place(curated_key(dataset).to_user_string(), day) for dataset in CATALOG],
+        context.instance,
+        description=says.sentence,
+        first=says.figures,
+        in_rows=False,
+    )
+
+
+def _loads_of_day(stores: CurationStores, day: str) -> StoreSays:
+    """The loads of a day, and what keeps the open ones from their end; one that is whole gets its marker."""
+    found = complete_loads(day, stores)
+    still_open = sum(open_load is not None for _, open_load in found)
+    rows = [f"| {name.load_id} | {open_load.lacks if open_load else 'whole'} |" for name, open_load in found]
+    return StoreSays(
+        {
+            "loads": len(found),
+            "loads_open": still_open,
+            "standing": dg.MetadataValue.md("\n".join(["| load | |", "|---|---|", *rows])),
+        },
+        f"{counted(len(found), 'load')}, {f'{still_open} open' if still_open else 'all whole'}",
+    )
+
+
+LOADS_FIGURES = StoreFigures(LOADS_FLOW, LOADS_ASSET, "curation_stores", _loads_of_day, in_rows=False)
 CURATED = [curated_asset(dataset) for dataset in CATALOG]

@@ -22,10 +22,9 @@ from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.problems import share_rejected
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
-from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.lake.layout import ABANDONED, BEGUN, LOADS, LoadName, RawObject, raw_prefix
-from pipeline_assets.lake.manifest import LoadedObject, Manifest
+from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.storage.documents import from_json
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def complete_load(name: LoadName, stores: CurationStores) -> OpenLoad | None:
     receipts: dict[str, Receipt] = {}
     # The last objects first: while a load is on its way, these are the ones that are missing.
     for loaded in reversed(manifest.objects):
-        receipt = stores.ledger.receipt(_id(loaded, stores))
+        receipt = stores.ledger.receipt(loaded.receipt_id(stores.raw.name))
         if receipt is None:
             return OpenLoad(name, missing=(loaded.key,))
         receipts[loaded.key] = receipt
@@ -248,7 +247,7 @@ def _look_into(name: LoadName, stores: CurationStores) -> OpenLoad | None:
         return OpenLoad(name, manifest=False, held=("its manifest cannot be read",))
     if not found or not found.missing or not (manifest := _manifest(name, stores)):
         return found
-    missing = (each.key for each in manifest.objects if stores.ledger.receipt(_id(each, stores)) is None)
+    missing = (each.key for each in manifest.objects if stores.ledger.receipt(each.receipt_id(stores.raw.name)) is None)
     return OpenLoad(name, missing=tuple(key for key, _ in zip(missing, range(_MOST_NAMED), strict=False)))
 
 
@@ -258,10 +257,6 @@ def _manifest(name: LoadName, stores: CurationStores) -> Manifest | None:
         return from_json(content, Manifest) if content is not None else None
     except ValueError as error:
         raise ManifestError(f"{name.key} is no manifest: {type(error).__name__}") from error
-
-
-def _id(loaded: LoadedObject, stores: CurationStores) -> str:
-    return ObjectVersion(stores.raw.name, loaded.key, loaded.version_id, "", 0, "", "").id
 
 
 def _gate(

@@ -2,9 +2,11 @@
 
 import dagster as dg
 
-from pipeline_assets.curation.assets import CURATED, CurationStoresResource, loads
+from pipeline_assets.curation.assets import CURATED, LOADS_FIGURES, CurationStoresResource, loads
 from pipeline_assets.curation.checks import CURATION_CHECKS
 from pipeline_assets.curation.sensors import loads_watch, loads_whole
+
+STORE_FIGURES = (LOADS_FIGURES,)
 
 defs = dg.Definitions(
     assets=[*CURATED, loads],

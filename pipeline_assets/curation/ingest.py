@@ -241,6 +241,15 @@ def recurate_day(
     return receipts
 
 
+def is_worked_out(dataset: Dataset, day: str, stores: CurationStores) -> bool:
+    """Whether a day stands as this code makes it, of exactly the objects that are in raw now."""
+    account = account_of(dataset, day, stores)
+    if not account or (account.code_version, account.fingerprint) != (__version__, dataset.fingerprint):
+        return False
+    versions = [each for each in current_versions(stores.raw, raw_prefix(dataset.name, day)) if RawObject.of(each.key)]
+    return len(versions) == len(account.sources) and all(map(account.source, versions))
+
+
 def _restate(name: str, day: str, stores: CurationStores) -> None:
     """Tell the ledger what each object of a day counts by now: others supersede its rows, or give them back.
 
@@ -300,7 +309,7 @@ def _receipt(
     if of:
         dataset, day = of
         partitions = (
-            PartitionCounts(f"raw/{dataset.name}", day, counts, of_arrival=True),
+            PartitionCounts(f"raw/{dataset.name}", day, counts, as_received=True),
             PartitionCounts(f"curated/{dataset.name}", day, counts),
         )
     return Receipt(

@@ -16,13 +16,20 @@ class PartitionCounts:
 
     `asset` is the asset key joined by slashes (``tickets/landed``), `partition` its key (``2026-11-20``), empty for an
     asset without partitions. `of_arrival` says that it is an account of what arrived: it stays when a newer version of
-    the object arrives, while what the object says of other partitions is replaced.
+    the object arrives, while what the object says of other partitions is replaced. `as_received` says that its rows are
+    as they were received, those among them that are rejected further on.
     """
 
     asset: str
     partition: str
     counts: Counts
     of_arrival: bool = False
+    as_received: bool = False
+
+    @property
+    def holds_every_row(self) -> bool:
+        """Whether its rows are all that were received, and not only those that were accepted."""
+        return self.of_arrival or self.as_received
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,11 @@ class Receipt:
         return replace(self, counts=Counts(), partitions=parts, size=0, seconds=0.0, effects={})
 
     @property
+    def restates(self) -> bool:
+        """Whether it reports a revision, and no work on its source."""
+        return bool(self.revision) and not self.size and self.counts == Counts()
+
+    @property
     def version(self) -> ObjectVersion:
         """The object version that this is the receipt of; raises TypeError where it is of something else."""
         if isinstance(self.source, ObjectVersion):
@@ -118,3 +130,8 @@ class Receipt:
     def unpacked(cls, packed: bytes) -> Receipt:
         """The inverse of `packed`; raises ValueError for anything else."""
         return from_json(zlib.decompress(packed), cls)
+
+
+def receipt_id_of(report_id: str) -> str:
+    """The id of the receipt that a report is of."""
+    return report_id.partition(".")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,14 @@ from pipeline_assets.datasets.spec import Dataset
 
 #: What is kept of a rejected record, which may be anything: enough to see what it is; the file itself is in its bucket.
 _KEPT_FIELDS, _KEPT_CHARACTERS, _KEPT_OF_ALL = 50, 1_000, 4_000
+#: What follows "found" in a reason, by how it is written, with what is no value of a row in the group: the value as
+#: Python quotes it, a number of fields, and the lake's, which quotes without escapes and has nothing behind the rule.
+_BEFORE = r"(?:; before, the file had .*)?"
+_FORMS = (
+    re.compile(rf"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"), (expected .*?){_BEFORE}""", re.DOTALL),
+    re.compile(rf"(\d+ fields instead of \d+), expected .*?{_BEFORE}", re.DOTALL),
+    re.compile(r"(?:'.*'|[\w ]+); (expected .*)", re.DOTALL),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,34 @@ def rejection(dataset: Dataset, number: int, broken: BrokenRuleError, fields: Se
     found = ascii(value) if broken.rule == "encoding" else repr(value) if broken.column else value
     reason = f"{place}: found {found}, expected {dataset.rule(broken.rule).expected}"
     return Rejection(number, broken.rule, broken.column, reason, _kept(fields), day)
+
+
+def reason_without_values(document: Mapping[str, Any]) -> str:
+    """The reason of a document of the quarantine without what was found: for whoever may see rules, but no data.
+
+    Parameters
+    ----------
+    document
+        With its ``reason`` and, of a rejected row, its ``row`` and ``column``.
+
+    Returns
+    -------
+    str
+        Where it is and what was expected there, such as "row 3, column quantity: expected a number above zero"; only
+        where it is, if the reason is not built as those of rows are.
+    """
+    reason = str(document["reason"])
+    place, found, rest = reason.partition(": found ")
+    if "row" in document:
+        column = document.get("column")
+        place = f"row {document['row']}, column {column}" if column else f"row {document['row']}"
+    elif "sequence_number" in document:
+        place = f"record {document['sequence_number']}"
+    elif not found:
+        return reason
+    known = [match[1] for form in _FORMS if (match := form.fullmatch(rest))]
+    # What can be read in two ways is of a value that looks like a rule.
+    return f"{place}: {known[0]}" if len(known) == 1 else place
 
 
 def _kept(fields: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName
 
 #: full: every row of each table; incremental: what changed since the last load; day: what changed on the load day;
@@ -30,6 +31,10 @@ class LoadedObject:
     key: str
     version_id: str
     rows: int
+
+    def receipt_id(self, bucket: str) -> str:
+        """The id of its receipt, by the name of the bucket that it is in."""
+        return ObjectVersion(bucket, self.key, self.version_id, "", 0, "", "").id
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ what Dagster holds and then plans from that alone:
   event may name;
 - *waiting for its inputs*: a place that Dagster calls stale by versions, until what it is made of is shown, since its
   event names those events;
+- *held*: a place that somebody else tells, as a run of Dagster that works it does, or whose inputs another flow tells;
 - *new dynamic partition*: requested in this tick, its event planned in a later one, once Dagster has it: a daemon
   stores the events of a tick before it adds the partitions;
 - *left out*: a day that the partitions do not have, as it is before their first one or a closed one; what a receipt
@@ -79,7 +80,8 @@ class PartitionEvent:
     """One materialization to be stored: what its receipts did to one place, summed.
 
     `size` is in bytes and `seconds` is time worked; both are of whole source objects, so a receipt that touches two
-    partitions counts in both. `of_arrival` says that the place accounts for what arrived, not for what was accepted.
+    partitions counts in both. `as_received` says that the place holds every row received, not only the accepted ones.
+    `restated` counts the sources that were not worked through, and whose rows others changed the outcome of.
     """
 
     place: Place
@@ -87,19 +89,25 @@ class PartitionEvent:
     size: int = 0
     seconds: float = 0.0
     refused: int = 0
+    restated: int = 0
     report_ids: list[str] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     code_versions: list[str] = field(default_factory=list)
+    #: Receipts with rejected rows of the place, or of refused sources.
+    rejecting: list[Receipt] = field(default_factory=list)
     oldest: str = ""
-    of_arrival: bool = False
+    as_received: bool = False
 
     def add(self, receipt: Receipt, part: PartitionCounts) -> None:
         """Add the counts of one receipt to the event; receipts come oldest first."""
         self.counts += part.counts
-        self.of_arrival = self.of_arrival or part.of_arrival
+        self.as_received = self.as_received or part.holds_every_row
         self.size += receipt.size
         self.seconds += receipt.seconds
-        self.refused += bool(receipt.refused)
+        self.refused += bool(receipt.refused) and not receipt.restates
+        self.restated += receipt.restates
+        if (receipt.refused and not receipt.restates) or part.counts.quarantined:
+            self.rejecting.append(receipt)
         self.report_ids.append(receipt.report_id)
         self.sources.append(receipt.source)
         self.code_versions.append(receipt.code_version)
@@ -153,6 +161,7 @@ def plan(
     standing: Callable[[Place], Standing],
     *,
     made_of: Callable[[Place], Collection[Place]] = lambda _: (),
+    held: Callable[[Place], bool] = lambda _: False,
     max_events: int = EVENTS_PER_TICK,
     receipts_per_event: int = RECEIPTS_PER_EVENT,
 ) -> Plan:
@@ -168,6 +177,8 @@ def plan(
         Whether Dagster has a place.
     made_of
         The places that have to be shown before a place is.
+    held
+        Whether a place waits for others to tell it, or what it is made of.
     max_events
         The most events of the tick, above zero.
     receipts_per_event
@@ -179,7 +190,7 @@ def plan(
         What to clear, to store and to request, and how much is left for later.
     """
     seen: list[PendingReport] = []
-    made_of = cache(made_of)
+    made_of, held = cache(made_of), cache(held)
     gathered = _Gathering(cache(standing), max_events, receipts_per_event)
     for report in reports:
         missing = {
@@ -195,7 +206,7 @@ def plan(
         elif not missing:
             seen.append(report)
         for place, part in missing.items():
-            if missing.keys() & set(made_of(place)):
+            if held(place) or missing.keys() & set(made_of(place)):
                 gathered.left += 1
             else:
                 gathered.add(report.receipt, place, part)

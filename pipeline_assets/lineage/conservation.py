@@ -61,10 +61,10 @@ def conservation_check(
     Returns
     -------
     dg.AssetChecksDefinition
-        Blocking, of the severity ERROR.
+        Of the severity ERROR.
     """
 
-    @dg.asset_check(asset=asset, name=CONSERVATION, blocking=True, description=_DESCRIPTION, retry_policy=RETRIES)
+    @dg.asset_check(asset=asset, name=CONSERVATION, description=_DESCRIPTION, retry_policy=RETRIES)
     def conservation(context: dg.AssetCheckExecutionContext, ledger: LedgerResource) -> dg.AssetCheckResult:
         opened, days = ledger.open(), days_of(context, asset, partitions)
         accounts = {f"all of {flow}": opened.totals(flow).counts}

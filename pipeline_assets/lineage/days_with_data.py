@@ -6,7 +6,7 @@ days of years would work for hours at nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import dagster as dg
@@ -16,13 +16,17 @@ MOST_WITHOUT: Final = 31
 _NAMED = 5
 
 
-def days_with_data(context: dg.AssetExecutionContext, has_data: Callable[[str], bool], lacks: str) -> list[str]:
+def days_with_data(
+    context: dg.AssetExecutionContext, days: Sequence[str], has_data: Callable[[str], bool], lacks: str
+) -> list[str]:
     """Days of a run that have data.
 
     Parameters
     ----------
     context
-        The run, with its partitions.
+        The run, whose log is told.
+    days
+        Its days.
     has_data
         Whether there is anything of a day; no longer asked once too many days have nothing.
     lacks
@@ -38,7 +42,7 @@ def days_with_data(context: dg.AssetExecutionContext, has_data: Callable[[str], 
     Failure
         No day has data, or more than `MOST_WITHOUT` have none.
     """
-    days, found, empty = context.partition_keys, list[str](), list[str]()
+    found, empty = list[str](), list[str]()
     for day in days:
         (found if has_data(day) else empty).append(day)
         if len(empty) > MOST_WITHOUT:

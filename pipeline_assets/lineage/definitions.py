@@ -16,10 +16,25 @@ from pipeline_assets.lineage.left_out import left_out_check, left_out_watch_sens
 from pipeline_assets.lineage.problems_watch import problems_watch_sensor
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
 from pipeline_assets.lineage.sensors import bridge_sensor
+from pipeline_assets.lineage.store_figures import StoreFigures
 
 
-def bridged(flows: Sequence[BridgedFlow]) -> dg.Definitions:
-    """The bridges of some flows, one sensor each, their checks, and the watches over all flows."""
+def bridged(flows: Sequence[BridgedFlow], stores: Sequence[StoreFigures] = ()) -> dg.Definitions:
+    """The bridges of some flows, one sensor each, their checks, and the watches over all flows.
+
+    Parameters
+    ----------
+    flows
+        The flows.
+    stores
+        Figures that only the stores behind some of their assets know.
+
+    Returns
+    -------
+    dg.Definitions
+        With the resources that all of these open.
+    """
+    bridges = [bridge_sensor(flow, [each for each in stores if each.flow == flow.name]) for flow in flows]
     queued = [flow for flow in flows if flow.queue]
     return dg.Definitions(
         asset_checks=[
@@ -30,7 +45,7 @@ def bridged(flows: Sequence[BridgedFlow]) -> dg.Definitions:
             *(check for flow in queued for check in rejection_checks(anchor_of(flow), flow)),
         ],
         sensors=[
-            *map(bridge_sensor, flows),
+            *bridges,
             bridges_watch_sensor(flows),
             left_out_watch_sensor(flows),
             foreign_messages_sensor(queued),
@@ -44,6 +59,9 @@ def bridged(flows: Sequence[BridgedFlow]) -> dg.Definitions:
             "quarantine": QuarantineResource.of_environment(),
             "metrics": MetricsResource.of_environment(),
         },
-        # A run holds one to three steps that follow each other: a process for each would only cost six seconds.
-        executor=dg.in_process_executor,
+        # A run holds one to three steps that follow each other: a process for each would only cost six seconds. A step
+        # of which some days failed ends failed, with its outputs: what is made of its other days is made.
+        executor=dg.in_process_executor.configured(
+            {"step_dependency_config": {"require_upstream_step_success": False}}, name="in_process"
+        ),
     )

@@ -3,7 +3,7 @@
 Materializing a day of either works the files behind it through again, by the very function that a Lambda calls.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -16,8 +16,8 @@ from pipeline_assets.lineage.checks import few_rejected_check
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.conservation import conservation_check
 from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days, days_since
-from pipeline_assets.lineage.redo import redo_days
-from pipeline_assets.lineage.retries import RETRIES
+from pipeline_assets.lineage.redo import Drawing, redo_days
+from pipeline_assets.lineage.run_days import NOTHING, DayEvent
 
 
 class FileAssets(NamedTuple):
@@ -38,7 +38,7 @@ def landed_and_accepted(
     first_day: date,
     closed: frozenset[str] = frozenset(),
     tags: dict[str, str] | None = None,
-    afterwards: Callable[[dg.AssetExecutionContext, StoresT], None] = lambda *_: None,
+    drawing: Drawing[StoresT] = lambda *_: {},
 ) -> FileAssets:
     """The assets of a flow of files.
 
@@ -60,8 +60,8 @@ def landed_and_accepted(
         Days of which there are no rows, as `Calendar` has them.
     tags
         Tags of both assets beside their flow and layer.
-    afterwards
-        What is done with the stores once the days of a run of the accepted asset are worked through again.
+    drawing
+        More metadata of a day of the accepted asset that was worked through again.
 
     Returns
     -------
@@ -77,8 +77,8 @@ def landed_and_accepted(
     @dg.asset(
         key=landed_key,
         partitions_def=arrival_days,
+        dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
-        retry_policy=RETRIES,
         required_resource_keys={stores},
         group_name=flow.name,
         kinds={"s3", "csv"},
@@ -89,9 +89,8 @@ def landed_and_accepted(
         f"here. Materializing a day works its files through again, which leaves the same {target}.",
         metadata={"dagster/column_schema": schema, "rules": rules_table(dataset)},
     )
-    def landed(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        with getattr(context.resources, stores).open() as opened:
-            return redo_days(context, flow, flow.landed, opened)
+    def landed(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
+        yield from redo_days(context, flow, flow.landed, getattr(context.resources, stores).open)
 
     @dg.asset(
         key=accepted_key,
@@ -99,8 +98,8 @@ def landed_and_accepted(
         # in docs/adr/0003-receipts-bridge.md.
         deps=[dg.AssetDep(landed_key, partition_mapping=dg.AllPartitionMapping())],
         partitions_def=own_days,
+        dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
-        retry_policy=RETRIES,
         required_resource_keys={stores},
         group_name=flow.name,
         kinds={"lambda", target_kind},
@@ -110,11 +109,8 @@ def landed_and_accepted(
         description=description,
         metadata={"dagster/column_schema": schema, **lineage_of(dataset.columns, landed_key)},
     )
-    def accepted(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        with getattr(context.resources, stores).open() as opened:
-            result = redo_days(context, flow, flow.name, opened)
-            afterwards(context, opened)
-        return result
+    def accepted(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
+        yield from redo_days(context, flow, flow.name, getattr(context.resources, stores).open, drawing)
 
     checks = [
         conservation_check(landed_key, arrival_days, flow.name),

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.problems import Problem
 from pipeline_assets.events.shares import fingerprint
 from pipeline_assets.events.sources import Source, StreamBatch
+from pipeline_assets.lineage.bridge import Place
 
 #: The most source objects, or accounts, that one event lists; their total number is always told.
 LISTED = 20
-#: The tag of assets whose partitions Dagster calls stale by the versions of their code and of what they are made of,
-#: which the bridge then tells it.
-STALE_BY_VERSION = {"stale": "by_version"}
 _VERSION_DIGITS = 16
 
 
@@ -27,18 +26,90 @@ class State:
     counts: Counts
     objects: int
     data_version: str
+    #: Rejected rows that nothing newer has settled; None where all of `counts` are.
+    standing: int | None = None
+
+    @property
+    def quarantined(self) -> int:
+        """Rejected rows that nothing newer has settled."""
+        return self.counts.quarantined if self.standing is None else self.standing
 
 
-def partition_state(account: PartitionAccount) -> State:
+def partition_state(account: PartitionAccount, standing: int | None = None) -> State:
     """The state of a partition by the ledger; its data version changes exactly when its object versions do."""
-    return State(account.counts, account.sources, _version_of(account.fingerprint))
+    return State(account.counts, account.sources, _version_of(account.fingerprint), standing)
 
 
-def flow_state(ledger: Ledger, flow: str) -> State:
-    """The state of what a whole flow feeds, by the ledger's running sums: its cost does not grow with the objects."""
+def flow_state(ledger: Ledger, flow: str, problems: Sequence[Problem] | None = None) -> State:
+    """The state of what a whole flow feeds, by the ledger's running sums: its cost does not grow with the objects.
+
+    Parameters
+    ----------
+    ledger
+        Holds the sums.
+    flow
+        Name of the flow.
+    problems
+        Its open problems; read from the ledger unless given.
+
+    Returns
+    -------
+    State
+        What it holds now.
+    """
     totals = ledger.totals(flow)
     text = f"{flow}/{totals.objects}/{totals.counts.received}"
-    return State(totals.counts, totals.objects, hashlib.sha256(text.encode()).hexdigest()[:_VERSION_DIGITS])
+    version = hashlib.sha256(text.encode()).hexdigest()[:_VERSION_DIGITS]
+    return State(totals.counts, totals.objects, version, _standing(_open(ledger, flow, problems), Place("", "")))
+
+
+def place_state(
+    ledger: Ledger,
+    flow: str,
+    place: Place,
+    *,
+    as_received: bool = False,
+    problems: Sequence[Problem] | None = None,
+    account: PartitionAccount | None = None,
+) -> State:
+    """The state of a partition.
+
+    Parameters
+    ----------
+    ledger
+        Holds its account.
+    flow
+        Name of the flow that feeds it.
+    place
+        The partition.
+    as_received
+        Whether it accounts for every row received. What was rejected of these stays in its account when a newer version
+        of the object or a replay settles it, so that what stands is read from the open problems.
+    problems
+        Open problems of the flow; read from the ledger unless given.
+    account
+        Account of the partition; read from the ledger unless given.
+
+    Returns
+    -------
+    State
+        What it holds now.
+    """
+    standing = _standing(_open(ledger, flow, problems), place) if as_received else None
+    return partition_state(account or ledger.account(place.asset, place.partition), standing)
+
+
+def _open(ledger: Ledger, flow: str, problems: Sequence[Problem] | None) -> Sequence[Problem]:
+    return ledger.problems.of(flow) if problems is None else problems
+
+
+def _standing(problems: Iterable[Problem], place: Place) -> int:
+    """Rejected rows of a place that stand; of the whole flow for a place without a name."""
+    receipts = [problem.receipt for problem in problems if problem.rejected]
+    if not place.asset:
+        return sum(receipt.counts.quarantined for receipt in receipts)
+    parts = (part for receipt in receipts for part in receipt.partitions)
+    return sum(part.counts.quarantined for part in parts if (part.asset, part.partition) == place)
 
 
 def data_version(receipt_ids: Iterable[str]) -> str:
@@ -79,6 +150,7 @@ def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, ref
     rows = {f"rows_{outcome}": rows for outcome, rows in counts.as_dict().items()}
     return {
         **rows,
+        "rows_rejected_share": rejected_share(counts),
         "source_bytes": size,
         "work_seconds": round(seconds, 3),
         "objects": objects,
@@ -86,7 +158,12 @@ def work_figures(counts: Counts, *, size: int, seconds: float, objects: int, ref
     }
 
 
-def state_figures(partition: str, state: State, *, of_arrival: bool = False) -> dict[str, int | str]:
+def rejected_share(counts: Counts) -> float:
+    """The share of the received rows that is quarantined, from 0 to 1; 0 where there is no row."""
+    return round(counts.quarantined / counts.received, 6) if counts.received else 0.0
+
+
+def state_figures(partition: str, state: State, *, as_received: bool = False) -> dict[str, int | float | str]:
     """Metadata of what a place holds now.
 
     Parameters
@@ -95,21 +172,20 @@ def state_figures(partition: str, state: State, *, of_arrival: bool = False) -> 
         Key of the partition; empty for a place without partitions.
     state
         What the place holds, by the ledger.
-    of_arrival
-        Whether the place accounts for what arrived, so that its rows are all that were received; elsewhere they are
-        those that were accepted.
+    as_received
+        Whether its rows are all that were received; elsewhere they are those that were accepted.
 
     Returns
     -------
-    dict[str, int | str]
+    dict[str, int | float | str]
         By the names that Dagster shows. Without a partition there is no row count: what a whole flow accepted is not
         what is left of it.
     """
-    rows = state.counts.received if of_arrival else state.counts.accepted
+    rows = state.counts.received if as_received else state.counts.accepted
     return {
         **({"dagster/partition_row_count": rows} if partition else {}),
         "state_objects": state.objects,
-        "state_rows_quarantined": state.counts.quarantined,
+        "state_rows_quarantined": state.quarantined,
         "data_version": state.data_version,
     }
 

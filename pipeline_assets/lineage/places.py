@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import groupby
 
 import dagster as dg
 
 from pipeline_assets.lineage.bridge import Place, Standing
-from pipeline_assets.lineage.metadata import STALE_BY_VERSION
 from pipeline_assets.lineage.partitions import is_left_out
 
 #: What Dagster takes in no partition key, by the error it raises elsewhere.
@@ -70,13 +70,30 @@ def requests_for(
 
 
 def made_of_in(repository: dg.RepositoryDefinition) -> Callable[[Place], Collection[Place]]:
-    """What each partition is made of, where Dagster tells by versions whether it is stale."""
+    """What each partition is made of, where Dagster tells by versions whether it is stale.
+
+    That is where code with a version of its own makes a partition from the same partition of each parent: elsewhere a
+    partition is made of many, or of none, and Dagster compares nothing.
+
+    Returns
+    -------
+    Callable[[Place], Collection[Place]]
+        Tells the parents of a place; empty for one that is not told stale by versions.
+    """
     graph = repository.asset_graph
 
-    def made_of(place: Place) -> Collection[Place]:
-        key = dg.AssetKey.from_user_string(place.asset)
-        if not graph.has(key) or STALE_BY_VERSION.items() - graph.get(key).tags.items():
+    @cache
+    def parents(asset: str) -> Sequence[str]:
+        key = dg.AssetKey.from_user_string(asset)
+        node = graph.get(key) if graph.has(key) else None
+        if node is None or node.code_version is None or node.partitions_def is None:
             return ()
-        return [Place(parent.to_user_string(), place.partition) for parent in graph.get(key).parent_keys]
+        # Nobody tells of external assets, so nothing waits until they are shown.
+        made = sorted(node.parent_keys - graph.external_asset_keys)
+        alike = all(graph.get(parent).partitions_def == node.partitions_def for parent in made)
+        mappings = (graph.get_partition_mapping(key, parent) for parent in made)
+        if not alike or any(isinstance(mapping, dg.AllPartitionMapping) for mapping in mappings):
+            return ()
+        return [parent.to_user_string() for parent in made]
 
-    return made_of
+    return lambda place: [Place(parent, place.partition) for parent in parents(place.asset)]

@@ -1,26 +1,37 @@
 """Reprocessing of days: the body that the assets of every flow of files share."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.csv_files.ingest import CsvFlow, StoresT
-from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.lineage.days_with_data import days_with_data
-from pipeline_assets.lineage.metadata import data_version, partition_state, sources_table, state_figures, work_figures
+from pipeline_assets.lineage.bridge import PartitionEvent, Place
+from pipeline_assets.lineage.materializations import materialization
+from pipeline_assets.lineage.metadata import place_state
+from pipeline_assets.lineage.rejected import RejectionReader
+from pipeline_assets.lineage.run_days import DayEvent, RunDays
 from pipeline_assets.operations.reprocess import PartitionReload, reload_partition
 
 _PROGRESS_SECONDS = 2.0
+#: More metadata of one day, from the stores of its flow.
+Drawing = Callable[[dg.AssetExecutionContext, StoresT, str], Mapping[str, dg.MetadataValue[Any]]]
 
 
 def redo_days(
-    context: dg.AssetExecutionContext, flow: CsvFlow[Any, StoresT], asset: str, stores: StoresT
-) -> dg.MaterializeResult[None]:
-    """Reprocess all partitions of the run, each with metadata of its own.
+    context: dg.AssetExecutionContext,
+    flow: CsvFlow[Any, StoresT],
+    asset: str,
+    stores: Callable[[], AbstractContextManager[StoresT]],
+    drawing: Drawing[StoresT] = lambda *_: {},
+) -> Iterator[DayEvent]:
+    """Reprocess all partitions of the run, and tell each as soon as it is done.
 
     Parameters
     ----------
@@ -31,63 +42,76 @@ def redo_days(
     asset
         Name of the asset, as receipts name it.
     stores
-        The stores of the flow.
+        Opens the stores of the flow.
+    drawing
+        More metadata of a day that is done.
 
-    Returns
-    -------
-    dg.MaterializeResult[None]
+    Yields
+    ------
+    DayEvent
         What Dagster stores of the run.
     """
     days = context.partition_keys
-
-    def has_files(day: str) -> bool:
-        # A running sum may be wrong, and this run be to mend it; the sources of a large day take long to read.
-        return bool(stores.ledger.account(asset, day).sources or stores.ledger.sources(asset, day))
-
-    days_with_data(context, has_files, "no file is known")
-    worked: list[str] = []
-    empty: list[str] = []
     # A file of many days is worked through once.
     receipts: dict[str, Receipt] = {}
 
-    def redo(version: ObjectVersion) -> Receipt:
-        if version.id not in receipts:
-            receipts[version.id] = flow.ingest(version, stores, redo=True, report=False)
-        return receipts[version.id]
+    def redo_day(day: str, opened: StoresT) -> Iterator[dg.AssetMaterialization]:
+        def redo(version: ObjectVersion) -> Receipt:
+            if version.id not in receipts:
+                receipts[version.id] = flow.ingest(version, opened, redo=True, report=False)
+            return receipts[version.id]
 
-    for number, day in enumerate(days, 1):
-        done = reload_partition(
-            asset,
-            day,
-            stores.ledger,
-            redo,
-            progress=now_and_then(context.log.info),
-        )
-        context.add_asset_metadata(metadata=_metadata(day, done, of_arrival=asset == flow.landed), partition_key=day)
-        worked += [receipt.id for receipt in done.receipts]
-        if not done.receipts:
-            empty.append(day)
-            continue
-        context.log.info("%s %s (%d of %d): %s", asset, day, number, len(days), _said(done))
+        done = reload_partition(asset, day, opened.ledger, redo, progress=now_and_then(context.log.info))
+        context.log.info("%s %s (%d of %d): %s", asset, day, days.index(day) + 1, len(days), _said(done))
         for receipt in done.receipts:
             if receipt.refused:
                 context.log.warning(receipt.refused)
-    if empty:
-        context.log.info("%s: no file is known for %d of %d days: nothing to do there", asset, len(empty), len(days))
-    # Dagster takes one data version for all events of a run; each partition's own is in its metadata.
-    return dg.MaterializeResult(data_version=dg.DataVersion(data_version(worked)))
+        place, landed = Place(asset, day), asset == flow.landed
+        event = event_of(place, done.receipts, __version__, as_received=landed)
+        yield materialization(
+            event,
+            place_state(opened.ledger, flow.name, place, as_received=landed, account=done.state),
+            (),
+            context.instance,
+            description="" if done.receipts else _said(done),
+            first=RejectionReader(lambda: opened.quarantine, context.log).metadata_of(event),
+            further=drawing(context, opened, day),
+        )
+
+    def has_files(day: str, opened: StoresT) -> bool:
+        # A running sum may be wrong, and this run be to mend it; the sources of a large day take long to read.
+        return bool(opened.ledger.account(asset, day).sources or opened.ledger.sources(asset, day))
+
+    yield from RunDays(context).each(stores, redo_day, has_files, "no file is known")
 
 
-def _metadata(day: str, done: PartitionReload, *, of_arrival: bool) -> dict[str, dg.MetadataValue | int | float | str]:
-    sources = [receipt.source for receipt in done.receipts]
-    refused = sum(bool(receipt.refused) for receipt in done.receipts)
-    return {
-        **state_figures(day, partition_state(done.state), of_arrival=of_arrival),
-        **work_figures(done.counts, size=done.size, seconds=done.seconds, objects=len(sources), refused=refused),
-        "code_version": __version__,
-        "result": _said(done),
-        "sources": dg.MetadataValue.md(sources_table(sources)),
-    }
+def event_of(
+    place: Place, receipts: Sequence[Receipt], code_version: str, *, as_received: bool = False
+) -> PartitionEvent:
+    """What some receipts did to a place, as one event.
+
+    Parameters
+    ----------
+    place
+        The partition.
+    receipts
+        The receipts; none, where there was nothing to do.
+    code_version
+        Version of the code that did it.
+    as_received
+        Whether the place holds every row received.
+
+    Returns
+    -------
+    PartitionEvent
+        As the bridge would tell of the same receipts.
+    """
+    event = PartitionEvent(place, as_received=as_received)
+    for receipt in receipts:
+        mine = [part.counts for part in receipt.partitions if (part.asset, part.partition) == place]
+        event.add(receipt, PartitionCounts(*place, sum(mine, Counts()), as_received=as_received))
+    event.code_versions.append(code_version)
+    return event
 
 
 def _said(done: PartitionReload) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.rejection import reason_without_values
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.metadata import LISTED, cell
 
@@ -21,7 +22,7 @@ _RECEIPT_DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:
-    """Rule that rows of a source broke: its name, how many rows, and the reason of the first."""
+    """Rule that rows of a source broke: its name, how many rows, and the reason of the first without its values."""
 
     rule: str
     rows: int
@@ -91,7 +92,7 @@ def rejections_of(receipt: Receipt, quarantine: Quarantine) -> Rejections:
     for read, document in enumerate(islice(quarantine.documents(receipt), _READ), 1):  # noqa: B007 - how many there were
         rule = document["rule"]
         rows[rule] = rows.get(rule, 0) + 1
-        reasons.setdefault(rule, document["reason"])
+        reasons.setdefault(rule, reason_without_values(document))
     ordered = sorted(rows, key=lambda rule: (-rows[rule], rule))
     broken = tuple(BrokenRule(rule, rows[rule], reasons[rule]) for rule in ordered)
     return Rejections(receipt, broken, quarantine.address(receipt), whole=read < _READ)

@@ -7,20 +7,23 @@ only and has a tick, a history and a time budget of its own, so that one flow's 
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import dagster as dg
 
 from pipeline_assets.events.ledger import Ledger, PendingReport
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.lineage.bridge import Plan, plan
+from pipeline_assets.lineage.bridge import Place, Plan, plan
 from pipeline_assets.lineage.events import partition_events, problem_events, rejection_events
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
+from pipeline_assets.lineage.held import held_places
 from pipeline_assets.lineage.left_out import left_out_events
 from pipeline_assets.lineage.open_problems import OpenProblems
 from pipeline_assets.lineage.places import made_of_in, requests_for, standing_in
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
 from pipeline_assets.lineage.shown import look_up
+from pipeline_assets.lineage.store_figures import StoreFigures
 from pipeline_assets.lineage.tick_time import CLEARING_ENDS, READING_ENDS, TickTime
 
 #: The metric that an alarm watches: how many receipts of a flow wait for Dagster.
@@ -36,8 +39,8 @@ def bridge_name(flow: BridgedFlow) -> str:
     return f"{flow.name}_bridge"
 
 
-def bridge_sensor(flow: BridgedFlow) -> dg.SensorDefinition:
-    """The receipts bridge of a flow."""
+def bridge_sensor(flow: BridgedFlow, stores: Sequence[StoreFigures] = ()) -> dg.SensorDefinition:
+    """The receipts bridge of a flow; `stores` are figures that only the stores behind its assets know."""
 
     @dg.sensor(
         name=bridge_name(flow),
@@ -46,14 +49,14 @@ def bridge_sensor(flow: BridgedFlow) -> dg.SensorDefinition:
         # The daemon's loop takes five seconds; a greater number here would now and then miss a beat.
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
+        required_resource_keys={"ledger", "metrics", "quarantine", *(figures.resource for figures in stores)},
     )
-    def bridge(
-        context: dg.SensorEvaluationContext,
-        ledger: LedgerResource,
-        quarantine: QuarantineResource,
-        metrics: MetricsResource,
-    ) -> dg.SensorResult:
-        return run_tick(flow, context, ledger.open(), quarantine, metrics)
+    def bridge(context: dg.SensorEvaluationContext, **_: object) -> dg.SensorResult:
+        # Dagster names the resources as well where a sensor is called by hand, and only there.
+        ledger: LedgerResource = context.resources.ledger
+        return run_tick(
+            flow, context, ledger.open(), context.resources.quarantine, context.resources.metrics, stores=stores
+        )
 
     return bridge
 
@@ -66,6 +69,7 @@ def run_tick(
     metrics: MetricsResource,
     *,
     tick: TickTime | None = None,
+    stores: Sequence[StoreFigures] = (),
 ) -> dg.SensorResult:
     """Clear the receipts that Dagster shows already, and make the events of those that it does not.
 
@@ -83,6 +87,8 @@ def run_tick(
         Where the number of waiting receipts is published, once a minute.
     tick
         The time of the tick; begins now by default.
+    stores
+        Figures that only the stores behind some assets know.
 
     Returns
     -------
@@ -103,28 +109,39 @@ def run_tick(
         message = "the receipts bridge needs the definitions it runs in, to know which assets there are"
         raise dg.DagsterInvariantViolationError(message)
     reports = list(tick.while_left(ledger.each_pending(flow.name, limit=_WAITING_LIMIT), READING_ENDS))
+    # In this order: what a run has told, that ended since the receipts were read, the look-up finds.
+    held = held_places(reports, ledger, context.instance, repository, tick)
     looked = look_up(context.instance, reports, anchor_of(flow), tick)
     standing = standing_in(repository, context.instance)
-    decided = plan(looked.reports, looked.shown, standing, made_of=made_of_in(repository))
+    decided = plan(looked.reports, looked.shown, standing, made_of=made_of_in(repository), held=held)
     cleared = 0
     for first in tick.while_left(range(0, len(decided.seen), _CLEARED_AT_ONCE), CLEARING_ENDS):
         seen = decided.seen[first : first + _CLEARED_AT_ONCE]
         ledger.reported(flow.name, seen)
         cleared += len(seen)
     ledger.problems.note_unknown(flow.name, _unknown(decided, looked.reports))
-    problems = OpenProblems(flow, ledger, lambda: quarantine.of_flow(flow), standing)
+    opened = partial(quarantine.of_flow, flow)
+    problems = OpenProblems(flow, ledger, opened, standing)
     events = [
         *problem_events(decided, flow, problems, repository),
         *rejection_events(decided, anchor_of(flow)),
         *left_out_events(decided, flow),
-        *partition_events(decided.events, ledger, flow.name, context, tick),
+        *partition_events(decided.events, ledger, flow.name, context, tick, stores=stores, quarantine=opened),
     ]
+    report = _tick_report(flow.name, len(reports), len(looked.reports), cleared, decided)
+    if events:
+        # A tick that requests no run counts as skipped, whatever it stored: the log says what that was.
+        context.log.info("%s", report)
+        for event in events:
+            if isinstance(event, dg.AssetMaterialization):
+                place = Place(event.asset_key.to_user_string(), event.partition or "")
+                context.log.info("%s: %s", place, event.description)
     if _is_metric_due(context):
         metrics.publish(PENDING_RECEIPTS, flow.name, len(reports) - cleared, context.log)
     return dg.SensorResult(
         asset_events=events,
         dynamic_partitions_requests=list(requests_for(decided.new, repository)),
-        skip_reason=_tick_report(flow.name, len(reports), len(looked.reports), cleared, decided),
+        skip_reason=report,
     )
 
 

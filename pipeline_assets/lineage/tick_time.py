@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 #: Until when waiting receipts are read, oldest first, in seconds since the tick began; the rest is for later ticks.
 READING_ENDS: Final = 6.0
+#: Until when the receipts of another flow are read, where places are made of what it tells.
+OTHERS_END: Final = 9.0
 #: Until when Dagster is asked what it shows already.
 LOOK_UP_ENDS: Final = 14.0
 #: Until when receipts that are seen are taken out of the pending ones.

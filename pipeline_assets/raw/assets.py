@@ -3,27 +3,30 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 
 import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Dataset, stored_columns
-from pipeline_assets.errors import TerminalError
+from pipeline_assets.flows import flow_row
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lineage.asset_keys import raw_key
+from pipeline_assets.lineage.awaited import AwaitedDay, AwaitedDays
 from pipeline_assets.lineage.columns import schema_of
 from pipeline_assets.lineage.days_with_data import days_with_data
-from pipeline_assets.lineage.metadata import data_version
 from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days, load_days
 from pipeline_assets.lineage.policies import expected_of
-from pipeline_assets.lineage.resources import EnvironmentResource, required
-from pipeline_assets.lineage.retries import RETRIES
+from pipeline_assets.lineage.rejected import RejectionReader
+from pipeline_assets.lineage.resources import EnvironmentResource, LedgerResource, QuarantineResource, required
+from pipeline_assets.lineage.run_days import DayEvent, RunDays
 from pipeline_assets.raw.extract import Request, export, has_rows
 from pipeline_assets.raw.inbox import LANDED
 from pipeline_assets.raw.stores import ExportSettings, ExportStores, open_stores
 
-_NO_ROW = "the source has no changed row"
+#: The flow whose function works the objects of an export in.
+_CURATION = ECOMMERCE.name
 
 
 class ExportStoresResource(EnvironmentResource):
@@ -65,31 +68,41 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
     specs=[_spec(dataset) for dataset in ECOMMERCE],
     can_subset=True,
     backfill_policy=ONE_RUN,
-    retry_policy=RETRIES,
 )
 def export_day(
-    context: dg.AssetExecutionContext, export_stores: ExportStoresResource
-) -> Iterator[dg.MaterializeResult[None]]:
-    """Export the days of the run, a load for each; a day without rows among others is materialized as well."""
+    context: dg.AssetExecutionContext,
+    export_stores: ExportStoresResource,
+    ledger: LedgerResource,
+    quarantine: QuarantineResource,
+) -> Iterator[DayEvent]:
+    """Export the days of the run, a load for each, and tell a day once its objects have receipts."""
     chosen = [dataset for dataset in ECOMMERCE if raw_key(dataset) in context.selected_asset_keys]
-    try:
-        with export_stores.open() as stores:
-            days_with_data(context, lambda day: has_rows(date.fromisoformat(day), chosen, stores), _NO_ROW)
-            loads = [_export_load(context, day, chosen, stores) for day in context.partition_keys]
-    except TerminalError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
-    version = data_version(manifest.name.load_id for manifest in loads)
-    for dataset in chosen:
-        yield dg.MaterializeResult(asset_key=raw_key(dataset), data_version=dg.DataVersion(version))
+    run = RunDays(context)
+    rejections = RejectionReader(lambda: quarantine.of_flow(flow_row(_CURATION)), context.log)
+    for days in run.attempts():
+        unopened = list(days)
+        with run.trying(unopened), export_stores.open() as stores:
+            # One without rows among others is exported as well: that there were none is what its load tells.
+            days_with_data(context, days, partial(_has_rows, chosen, stores), "the source has no changed row")
+            exported = AwaitedDays(run, context.instance, ledger.open(), rejections, flow=_CURATION)
+            for day in run.answered(days):
+                unopened.remove(day)
+                with run.trying([day]):
+                    exported.add(_awaited(_export_load(context, day, chosen, stores), chosen, stores))
+                yield from exported.told()
+            yield from exported.told_at_last()
+    yield from run.end()
+
+
+def _has_rows(datasets: Sequence[Dataset], stores: ExportStores, day: str) -> bool:
+    return has_rows(date.fromisoformat(day), datasets, stores)
 
 
 def _export_load(
     context: dg.AssetExecutionContext, day: str, datasets: Sequence[Dataset], stores: ExportStores
 ) -> Manifest:
-    """Export a day as one load, and add its figures to each table's partition."""
+    """Export a day as one load."""
     manifest = export(Request("day", date.fromisoformat(day), datasets=datasets), stores)
-    for dataset in datasets:
-        context.add_asset_metadata(metadata=_metadata(manifest, dataset), asset_key=raw_key(dataset), partition_key=day)
     days = context.partition_keys
     rows = sum(each.rows for each in manifest.objects)
     context.log.info(
@@ -101,14 +114,17 @@ def _export_load(
     return manifest
 
 
-def _metadata(manifest: Manifest, dataset: Dataset) -> dict[str, str | int]:
-    mine = [each for each in manifest.objects if each.dataset == dataset.name]
-    return {
-        "load_id": manifest.name.load_id,
-        "objects": len(mine),
-        "rows_exported": sum(each.rows for each in mine),
-        "warnings": "; ".join(manifest.warnings),
-    }
+def _awaited(manifest: Manifest, datasets: Sequence[Dataset], stores: ExportStores) -> AwaitedDay:
+    """The day of a load, with the receipts that its objects will have."""
+    ids: dict[str, list[str]] = {raw_key(dataset).to_user_string(): [] for dataset in datasets}
+    for each in manifest.objects:
+        ids[f"raw/{each.dataset}"].append(stores.loads.receipt_id(each))
+    return AwaitedDay(
+        manifest.name.day,
+        ids,
+        f"no row of the source was last changed on this day (load {manifest.name.load_id})",
+        {"warnings": "; ".join(manifest.warnings)} if manifest.warnings else {},
+    )
 
 
 #: Files that others deliver; each becomes a load of its own.

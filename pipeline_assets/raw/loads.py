@@ -108,6 +108,10 @@ class Loads:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
+    def receipt_id(self, loaded: LoadedObject) -> str:
+        """The id of the receipt that an object of a load will have."""
+        return loaded.receipt_id(self._bucket.name)
+
     def begin(self, plan: LoadPlan, moment: datetime) -> LoadPlan:
         """Claim the first free load id from a moment on, or find the one that the same inbox object has claimed.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 
@@ -37,15 +38,15 @@ class StockStoresResource(EnvironmentResource):
             yield stores
 
 
-def _draw(context: dg.AssetExecutionContext, stores: StockStores) -> None:
-    """Put a picture of prices into the metadata of each of the last days of a run."""
+def _draw(context: dg.AssetExecutionContext, stores: StockStores, day: str) -> dict[str, dg.MetadataValue[Any]]:
+    """Draw the prices of a day that is one of the last days of its run."""
+    if day not in context.partition_keys[-_DRAWN_DAYS:]:
+        return {}
     from pipeline_assets.stocks.chart import chart, chosen  # noqa: PLC0415 - matplotlib takes a second
 
-    for day in context.partition_keys[-_DRAWN_DAYS:]:
-        prices = {ticker: prices_of_day(stores, ticker, day) for ticker in chosen(stores.tickers.of_day(day))}
-        drawn = {ticker: bars for ticker, bars in prices.items() if bars}
-        if drawn:
-            context.add_asset_metadata(metadata={"prices": dg.MetadataValue.md(chart(day, drawn))}, partition_key=day)
+    prices = {ticker: prices_of_day(stores, ticker, day) for ticker in chosen(stores.tickers.of_day(day))}
+    drawn = {ticker: bars for ticker, bars in prices.items() if bars}
+    return {"prices": dg.MetadataValue.md(chart(day, drawn))} if drawn else {}
 
 
 stocks_landed, stocks, STOCK_CONSERVATION = landed_and_accepted(
@@ -57,5 +58,5 @@ stocks_landed, stocks, STOCK_CONSERVATION = landed_and_accepted(
     "the first one, are in stocks/landed only. Materializing a day works every file that has rows of it through again "
     "and draws some of its tickers.",
     first_day=max(FIRST_DAY, DAYS.first_price),
-    afterwards=_draw,
+    drawing=_draw,
 )

@@ -5,8 +5,10 @@ import dagster as dg
 from pipeline_assets.datasets.calendar import RETAIL
 from pipeline_assets.lineage.expected_days import no_day_missing_check
 from pipeline_assets.tickets.assets import SOLD_KEY, TICKET_CHECKS, TicketStoresResource, landed, tickets
-from pipeline_assets.tickets.graph_assets import purchase_graph, rebuild_purchase_graph
+from pipeline_assets.tickets.graph_assets import GRAPH_FIGURES, purchase_graph, rebuild_purchase_graph
 from pipeline_assets.tickets.graph_checks import GRAPH_CHECKS
+
+STORE_FIGURES = (GRAPH_FIGURES,)
 
 defs = dg.Definitions(
     assets=[landed, tickets, purchase_graph],

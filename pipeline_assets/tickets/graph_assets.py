@@ -14,9 +14,11 @@ from pipeline_assets.lineage.metadata import flow_state, sources_table, state_fi
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.redo import now_and_then
 from pipeline_assets.lineage.retries import RETRIES
+from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
 from pipeline_assets.tickets.assets import SOLD_KEY, TicketStoresResource
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.rebuild import ObjectsGoneError, rebuild_graph
+from pipeline_assets.tickets.stores import TicketStores
 
 _FLOW = "tickets"
 PURCHASE_GRAPH_KEY = dg.AssetKey(["purchase_graph"])
@@ -77,19 +79,33 @@ def purchase_graph(
     worked = _rebuilt(context, stores, force=config.force) if config.rebuild else _caught_up(context, stores)
     with stores.open() as opened:
         state = flow_state(opened.ledger, _FLOW)
-        sizes = opened.graph.sizes()
+        figures = _graph_figures(opened, "").figures
     context.log.info("%s", worked["result"])
     return dg.MaterializeResult(
         data_version=dg.DataVersion(state.data_version),
         metadata={
             **state_figures("", state),
-            "dagster/row_count": sizes["CONTAINS"],
-            **{f"graph_{name.lower()}": number for name, number in sizes.items()},
-            "size": dg.MetadataValue.md(_size_table(sizes)),
+            **figures,
             "code_version": __version__,
             **worked,
         },
     )
+
+
+def _graph_figures(stores: TicketStores, partition: str) -> StoreSays:
+    """How much is in the graph; its rows are lines, the relationships of tickets and products."""
+    del partition
+    sizes = stores.graph.sizes()
+    return StoreSays(
+        {
+            "dagster/row_count": sizes["CONTAINS"],
+            **{f"graph_{name.lower()}": number for name, number in sizes.items()},
+            "size": dg.MetadataValue.md(_size_table(sizes)),
+        }
+    )
+
+
+GRAPH_FIGURES = StoreFigures(_FLOW, PURCHASE_GRAPH_KEY.to_user_string(), "stores", _graph_figures)
 
 
 rebuild_purchase_graph = dg.define_asset_job(

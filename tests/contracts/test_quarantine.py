@@ -105,12 +105,14 @@ def test_the_address_is_that_of_what_a_run_left_and_of_nothing_else(
 def test_rejections_are_gathered_by_rule_with_the_first_reason_and_a_command(
     kind: Kind, quarantine: Quarantine
 ) -> None:
-    kind.keep(quarantine, 1, [(3, "row 3: too | little"), (12, "row 12: too little")])
+    kind.keep(
+        quarantine, 1, [(3, "row 3, column total: found '-1', expected a | b"), (12, "row 12: found 'x', expected a")]
+    )
     found = rejections_of(receipt(1), quarantine)
-    assert found.rules == (BrokenRule("total_positive", 2, "row 3: too | little"),)
-    assert (found.whole, found.reason) == (True, "row 3: too | little")
+    assert found.rules == (BrokenRule("total_positive", 2, "row 3, column total: expected a | b"),)
+    assert (found.whole, found.reason) == (True, "row 3, column total: expected a | b")
     (line,) = [line for line in rejected_table([found]).splitlines() if VERSION.uri in line]
-    assert "| total_positive | 2 | row 3: too \\| little |" in line
+    assert "| total_positive | 2 | row 3, column total: expected a \\| b |" in line
     assert f"`cesta quarantine show {VERSION.id[:12]} --flow {FLOW}`" in line
     assert quarantine.address(receipt(1)) in line
 

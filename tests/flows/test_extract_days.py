@@ -13,12 +13,13 @@ import dagster as dg
 import pytest
 
 from pipeline_assets.lake.layout import LoadName
-from pipeline_assets.lineage.metadata import data_version
+from pipeline_assets.lineage import awaited
+from pipeline_assets.lineage.resources import LedgerResource, QuarantineResource
 from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.assets import ExportStoresResource, export_day
 from tests.worlds.source import NOON, SqliteDatabase, orders
+from tests.worlds.stores import make_table
 
-RAW = dg.AssetKey(["raw", "orders"])
 DAYS = [f"{NOON + timedelta(days=n):%Y-%m-%d}" for n in range(5)]
 
 
@@ -27,8 +28,10 @@ def shop(tmp_path: Path, bare_cloud: Access, monkeypatch: pytest.MonkeyPatch) ->
     """A shop's database, and an environment that names it and a raw bucket."""
     bucket, database = f"raw-{uuid4().hex[:12]}", SqliteDatabase(tmp_path / "shop.db")
     bare_cloud.s3.create_bucket(Bucket=bucket)
+    make_table(bare_cloud.dynamodb, f"ledger-{bucket}")
     for name, value in {
         "RAW_BUCKET": bucket,
+        "LEDGER_TABLE": f"ledger-{bucket}",
         "SOURCE_DATABASE_URL": database.url,
         "CARD_TOKEN_KEY_ID": "k1",
         "CARD_TOKEN_KEY": bytes(32).hex(),
@@ -46,34 +49,45 @@ def run(
 ) -> dg.ExecuteInProcessResult:
     job = dg.Definitions(
         assets=[export_day],
-        resources={"export_stores": ExportStoresResource.of_environment()},
+        resources={
+            "export_stores": ExportStoresResource.of_environment(),
+            "ledger": LedgerResource.of_environment(),
+            "quarantine": QuarantineResource(quarantine_bucket="none"),
+        },
         jobs=[dg.define_asset_job("days", dg.AssetSelection.assets(dg.AssetKey(["raw", table])))],
     ).resolve_job_def("days")
     tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
     return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
 
-def versions(instance: dg.DagsterInstance) -> set[str | None]:
-    """The data versions of the newest run."""
-    found = instance.fetch_materializations(RAW, limit=len(DAYS)).records
-    return {
-        (each.asset_materialization.tags or {}).get("dagster/data_version")
-        for each in found
-        if each.asset_materialization
-    }
+def told(instance: dg.DagsterInstance, table: str = "orders") -> dict[str | None, dg.AssetMaterialization]:
+    found = instance.fetch_materializations(dg.AssetKey(["raw", table]), limit=100).records
+    return {each.partition_key: each.asset_materialization for each in found if each.asset_materialization}
 
 
-def test_the_version_of_a_run_is_of_all_its_loads(shop: SqliteDatabase, bare_cloud: Access) -> None:
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    (failed,) = [event for event in result.all_events if event.is_step_failure]
+    data = failed.step_failure_data.user_failure_data
+    assert data
+    assert data.description
+    return data.description
+
+
+def test_a_day_that_no_function_works_in_fails_and_the_others_are_told(
+    shop: SqliteDatabase, bare_cloud: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(awaited, "PATIENCE_SECONDS", 0.0)
     shop.put("orders", orders(1, 2))
     with dg.DagsterInstance.ephemeral() as instance:
-        assert run(instance).success
-        (version,) = versions(instance)
-    names = [
-        LoadName.of(item["Key"]) for item in bare_cloud.s3.list_objects_v2(Bucket=os.environ["RAW_BUCKET"])["Contents"]
-    ]
-    loads = [name.load_id for name in names if name]
-    assert len(loads) == len(DAYS)
-    assert version == data_version(loads)
+        result = run(instance)
+        days = told(instance)
+    assert not result.success
+    assert sorted(map(str, days)) == DAYS[1:]
+    assert failure(result).startswith(f"1 of 5 days failed, the others are done. {DAYS[0]}: exported, but not")
+    keys = [item["Key"] for item in bare_cloud.s3.list_objects_v2(Bucket=os.environ["RAW_BUCKET"])["Contents"]]
+    loads = {name.day: name.load_id for key in keys if (name := LoadName.of(key))}
+    said = "no row of the source was last changed on this day (load %s)"
+    assert {day: event.description for day, event in days.items()} == {day: said % loads[day] for day in DAYS[1:]}
 
 
 def test_what_cannot_be_masked_is_not_tried_again(shop: SqliteDatabase) -> None:
@@ -84,21 +98,18 @@ def test_what_cannot_be_masked_is_not_tried_again(shop: SqliteDatabase) -> None:
         database.commit()
     with dg.DagsterInstance.ephemeral() as instance:
         result = run(instance, table="payments")
-        (failed,) = [event for event in result.all_events if event.is_step_failure]
-        error = failed.step_failure_data.error
-        assert error
-        assert "it has the column card_number as Binary" in error.message
-        assert error.cls_name == "Failure"
+        said = failure(result)
+    assert said.startswith(f"1 of 5 days failed, the others are done. {DAYS[0]}: the load")
+    assert "it has the column card_number as Binary" in said
 
 
-def test_what_has_to_be_known_of_the_source_is_told(shop: SqliteDatabase) -> None:
+def test_what_has_to_be_known_of_the_source_is_told(shop: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(awaited, "PATIENCE_SECONDS", 0.0)
     shop.put("customers", [{"customer_id": 1}])
     shop.run("ALTER TABLE `customers` DROP COLUMN `income_band`")
     with dg.DagsterInstance.ephemeral() as instance:
-        assert run(instance, table="customers").success
-        found = instance.fetch_materializations(dg.AssetKey(["raw", "customers"]), limit=1).records[0]
-        assert found.asset_materialization
-        said = found.asset_materialization.metadata["warnings"].value
+        run(instance, table="customers")
+        said = told(instance, "customers")[DAYS[1]].metadata["warnings"].value
         assert str(said).startswith("customers has no column income_band any more")
 
 
@@ -118,5 +129,5 @@ def test_days_on_which_nothing_changed_leave_no_load(
         (failed,) = [event for event in result.all_events if event.is_step_failure]
         assert failed.step_failure_data.error
         assert sentence in failed.step_failure_data.error.message
-        assert not instance.get_materialized_partitions(RAW)
+        assert not instance.get_materialized_partitions(dg.AssetKey(["raw", "orders"]))
     assert bare_cloud.s3.list_objects_v2(Bucket=os.environ["RAW_BUCKET"])["KeyCount"] == 0

@@ -259,7 +259,7 @@ def test_an_event_says_whether_its_place_accounts_for_what_arrived() -> None:
     landed, sold = report.receipt.partitions
     parts = (replace(landed, of_arrival=True), sold)
     decided = plan([replace(report, receipt=replace(report.receipt, partitions=parts))], set(), standing)
-    assert {event.place.asset: event.of_arrival for event in decided.events} == {LANDED: True, SOLD: False}
+    assert {event.place.asset: event.as_received for event in decided.events} == {LANDED: True, SOLD: False}
 
 
 def test_nothing_waiting_is_nothing_to_do() -> None:
@@ -380,7 +380,7 @@ def test_what_an_event_did_and_what_a_partition_holds_have_names_of_their_own() 
     state = State(Counts(100, 90, 5, 3, 2), 4, "0123456789abcdef")
     did = work_figures(TEN_ROWS, size=5, seconds=0.25, objects=1, refused=0)
     assert did["rows_received"] == 10
-    assert state_figures("2026-03-01", state, of_arrival=True)["dagster/partition_row_count"] == 100
+    assert state_figures("2026-03-01", state, as_received=True)["dagster/partition_row_count"] == 100
     assert state_figures("2026-03-01", state)["dagster/partition_row_count"] == 90
     assert "dagster/row_count" not in state_figures("", state)
     assert not did.keys() & state_figures("2026-03-01", state).keys()

@@ -347,9 +347,11 @@ def test_the_sensor_opens_its_own_ledger_and_is_one_per_flow(
     monkeypatch.setattr(LedgerResource, "open", lambda _: ledger)
     told: dict[str, Sequence[str]] = {}
     for name in ("files_bridge", "indexes_bridge"):
-        with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
-            opened = {"ledger": LedgerResource(ledger_table="t"), "quarantine": QUARANTINE, "metrics": METRICS}
-            result = defs.resolve_sensor_def(name)(context, **opened)
+        opened = {"ledger": LedgerResource(ledger_table="t"), "quarantine": QUARANTINE, "metrics": METRICS}
+        with dg.build_sensor_context(
+            instance=instance, repository_def=defs.get_repository_def(), resources=opened
+        ) as context:
+            result = defs.resolve_sensor_def(name)(context)
             assert isinstance(result, dg.SensorResult)
             told[name] = materialized(result)
     assert told == {"files_bridge": [YESTERDAY], "indexes_bridge": []}

@@ -22,6 +22,7 @@ from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.ledger import FlowTotals, PendingReport
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FLOWS
@@ -39,6 +40,7 @@ from pipeline_assets.tickets.assets import TicketStoresResource
 from pipeline_assets.tickets.catch_up import CatchUp
 from pipeline_assets.tickets.graph_assets import GraphWork
 from pipeline_assets.tickets.rebuild import ObjectsGoneError, Rebuild
+from tests.worlds.memory_storage import MemoryBucket
 from tests.worlds.open_problems import MemoryProblems
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
@@ -179,6 +181,10 @@ ROWS = Counts(received=10, accepted=7, quarantined=1, duplicate=1, superseded=1)
 DAYS = ["2026-03-01", "2026-03-02", "2026-03-03"]
 
 
+#: A quarantine that holds nothing.
+EMPTY = JsonLinesQuarantine(MemoryBucket("quarantine"), "tickets")
+
+
 class FakeLedger:
     """Knows a file for each day but the last; the second day's account may lack a row."""
 
@@ -219,7 +225,7 @@ class FakeStores(TicketStoresResource):
 
     @contextmanager
     def open(self) -> Iterator[Any]:
-        yield SimpleNamespace(ledger=FakeLedger(), graph=FakeGraph())
+        yield SimpleNamespace(ledger=FakeLedger(), graph=FakeGraph(), quarantine=EMPTY)
 
 
 class FakeLedgerResource(LedgerResource):
@@ -257,8 +263,8 @@ class FakeQuarantine(QuarantineResource):
 
 def a_receipt(day: str, refused: str = "") -> Receipt:
     source = ObjectVersion("inbox", f"{day}.csv", f"v-{day}", "e", 100, f"{day}T10:00:00.000Z", "A")
-    part = PartitionCounts("tickets/landed", day, ROWS)
-    return Receipt("tickets", source, 2, ROWS, (part,), 100, 0.1, "1.0", f"{day}T10:00:01Z", refused=refused)
+    parts = tuple(PartitionCounts(asset, day, ROWS) for asset in ("tickets/landed", "tickets"))
+    return Receipt("tickets", source, 2, ROWS, parts, 100, 0.1, "1.0", f"{day}T10:00:01Z", refused=refused)
 
 
 def reload_nothing(
@@ -328,13 +334,16 @@ def test_a_range_of_days_is_one_run_and_each_day_tells_its_own_numbers(
     }
     assert sorted(told) == DAYS
     first, second, empty = (told[day].metadata for day in DAYS)
+    versions = {day: (told[day].tags or {})["dagster/data_version"] for day in DAYS}
+    assert versions == {day: told[day].metadata["data_version"].value for day in DAYS}
+    assert len(set(versions.values())) == 3
     assert (first["rows_received"].value, first["rows_accepted"].value) == (10, 7)
     assert first["dagster/partition_row_count"].value == (20 if key == LANDED else 14)
     assert (first["objects_refused"].value, second["objects_refused"].value) == (0, 1)
     assert f"inbox/{DAYS[0]}.csv" in str(first["sources"].value)
     assert first["data_version"].value != second["data_version"].value
     assert (empty["rows_received"].value, empty["objects"].value) == (0, 0)
-    assert empty["result"].value == "no file is known for this day: nothing to do"
+    assert told[DAYS[2]].description == "no file is known for this day: nothing to do"
     [check] = [found for found in result.get_asset_check_evaluations() if found.check_name == CONSERVATION]
     assert check.passed
     assert check.metadata["partitions"].value == 3
@@ -432,14 +441,14 @@ def test_a_store_that_does_not_answer_makes_the_step_wait_and_try_again(
         opened.append(settings)
         if len(opened) < 3:
             raise TransientError("the purchase graph did not take the work")
-        yield SimpleNamespace(ledger=FakeLedger(), graph=FakeGraph())
+        yield SimpleNamespace(ledger=FakeLedger(), graph=FakeGraph(), quarantine=EMPTY)
 
     monkeypatch.setattr(ticket_assets, "open_stores", closed_at_first)
     monkeypatch.setattr(FakeStores, "open", TicketStoresResource.open)
     monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
     result = run_of(SOLD, instance, {"dagster/partition": DAYS[0]})
     assert result.success
-    assert result.retry_attempts_for_node("tickets") == 2
+    assert len(opened) == 3
 
 
 def test_every_step_that_opens_stores_is_tried_again() -> None:
@@ -448,7 +457,13 @@ def test_every_step_that_opens_stores_is_tried_again() -> None:
     ]
     steps = [each.node_def for each in defined if each.required_resource_keys - {"io_manager"}]
     assert len(steps) > 30
-    assert {step.retry_policy for step in steps if isinstance(step, dg.OpDefinition)} == {RETRIES}
+    policies = {step.name: step.retry_policy for step in steps if isinstance(step, dg.OpDefinition)}
+    of_days = {name for name, policy in policies.items() if policy is None}
+    assert of_days == {
+        *("export_day", "lake__loads", "tickets", "tickets__landed", "stocks", "stocks__landed"),
+        *(f"curated__{dataset.name}" for dataset in ECOMMERCE),
+    }, "which try their days again themselves"
+    assert {policy for name, policy in policies.items() if name not in of_days} == {RETRIES}
 
 
 def test_a_rebuild_that_breaks_off_is_not_tried_again(

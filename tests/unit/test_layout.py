@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-FOLDERS = {"contracts", "engines", "flows", "resilience", "unit", "worlds"}
+FOLDERS = {"browser", "contracts", "engines", "flows", "resilience", "unit", "worlds"}
 MODULES = sorted(path for path in TESTS.rglob("*.py") if "jars" not in path.parts)
 
 
