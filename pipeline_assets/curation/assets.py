@@ -21,7 +21,7 @@ from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.materializations import materialization
 from pipeline_assets.lineage.metadata import place_state
 from pipeline_assets.lineage.partitions import ONE_RUN, load_days
-from pipeline_assets.lineage.policies import expected_of
+from pipeline_assets.lineage.policies import EVERY_OPEN_DAY, expected_of
 from pipeline_assets.lineage.redo import event_of
 from pipeline_assets.lineage.rejected import RejectionReader
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
