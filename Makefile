@@ -17,9 +17,13 @@ RUN := $(UV) run --frozen --all-extras
 CESTA := $(RUN) cesta
 # Tests of one instance stay on one worker, the longest first; most of them wait, so there are more workers than cores.
 WORKERS ?= 4
+# The files of the tests that run by themselves: to look through all others would take longer than they do.
+ALONE := $$(grep -lr --include='test_*.py' 'mark\.alone' tests)
 BESIDE := $(RUN) pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 INSTANCE := $(if $(STATE),--state $(STATE)) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 SYNCED := .venv/synced
+# Where this is set, as containers do to stay small, every process would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show what can be made
@@ -53,12 +57,12 @@ down: $(SYNCED) ## Stop what `make up` started; the next one goes on where it wa
 .PHONY: test
 test: $(SYNCED) ## Run the tests, in WORKERS processes side by side; then, with nothing beside them, those that measure time
 	$(BESIDE) -m "not alone"
-	$(RUN) pytest -m alone
+	$(RUN) pytest -m alone $(ALONE)
 
 .PHONY: test-slow
 test-slow: $(SYNCED) ## Run the tests with those that wait as long as production does
 	$(BESIDE) --slow -m "not alone"
-	$(RUN) pytest --slow -m alone
+	$(RUN) pytest --slow -m alone $(ALONE)
 
 .PHONY: engines
 engines: $(SYNCED) ## Fetch what the tests start: the local engines, Neo4j (152 MB), MariaDB (149 MB), the functions' packages

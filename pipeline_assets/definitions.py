@@ -1,23 +1,43 @@
 """Everything Dagster is told: what the rooms define, merged, and the policies that hold for all assets.
 
-Loading this opens nothing; of the environment it reads the days of the deployment, which may all be absent. The rooms
-come in as modules, since Dagster takes a module that holds more than one `Definitions` for a mistake.
+A room is a package whose module `definitions` has `defs` and, where stores know figures that receipts do not,
+`STORE_FIGURES`. Loading this opens nothing and needs no environment variable; those that are set give the addresses of
+what is stored and the days of the deployment.
 """
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
 import dagster as dg
 
-from pipeline_assets.curation import definitions as curation
 from pipeline_assets.flows import FLOWS
+from pipeline_assets.lineage.code_references import with_code_references
 from pipeline_assets.lineage.definitions import bridged
 from pipeline_assets.lineage.policies import with_policies
-from pipeline_assets.raw import definitions as raw
-from pipeline_assets.stocks import definitions as stocks
-from pipeline_assets.tickets import definitions as tickets
 
-defs = dg.Definitions.merge(
-    tickets.defs,
-    stocks.defs,
-    raw.defs,
-    curation.defs,
-    bridged(FLOWS, (*tickets.STORE_FIGURES, *curation.STORE_FIGURES)),
-).permissive_map_resolved_asset_specs(with_policies, selection=None)
+
+def _rooms() -> Iterator[ModuleType]:
+    for path in sorted(Path(__file__).parent.glob("*/definitions.py")):
+        module = import_module(f"{__package__}.{path.parent.name}.definitions")
+        if hasattr(module, "defs"):
+            yield module
+
+
+def _all_defined() -> dg.Definitions:
+    rooms = list(_rooms())
+    figures = [each for room in rooms for each in getattr(room, "STORE_FIGURES", ())]
+    merged = dg.Definitions.merge(*(room.defs for room in rooms), bridged(FLOWS, figures))
+    merged = merged.permissive_map_resolved_asset_specs(with_policies, selection=None)
+    return dg.Definitions(
+        assets=list(with_code_references(merged.assets or ())),
+        asset_checks=merged.asset_checks,
+        jobs=merged.jobs,
+        sensors=merged.sensors,
+        resources=merged.resources,
+        executor=merged.executor,
+    )
+
+
+defs = _all_defined()

@@ -14,7 +14,7 @@ import pytest
 
 from deploy.local.board import Board, Part, holder
 from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
-from deploy.local.engine_environment import install_engines
+from deploy.local.engine_environment import JAVA_VARIABLE, install_engines
 from deploy.local.instance import GraphEngine, Instance, LocalStackError
 from deploy.local.neo4j_server import neo4j_jars
 from deploy.local.supervisor import Supervisor
@@ -27,6 +27,15 @@ from tests.worlds.stack import RunningStack, built_packages, free_port_base, run
 REQUIRED = "CESTA_REQUIRE_NEO4J"
 #: The groups that take longest, the longest first; a worker that is free takes the next one.
 _LONGEST = ("graph-neo4j", "command", "graph-embedded", "dagster")
+
+
+#: A test's Java lives for minutes: what it compiles best it would never get back.
+_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+
+def pytest_configure() -> None:
+    """Start engines quickly, here and in the commands that tests run."""
+    os.environ.setdefault(JAVA_VARIABLE, _JAVA)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -91,7 +100,7 @@ def _group_of(item: pytest.Item) -> str:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A whole instance: cloud, graph, template, Dagster with its daemon."""
-    with running_stack(tmp_path_factory.mktemp("stack"), dagster=True) as running:
+    with running_stack(tmp_path_factory.mktemp("stack"), dagster=True, outlives_kills=False) as running:
         yield running
 
 
@@ -109,7 +118,7 @@ def cloud(request: pytest.FixtureRequest) -> RunningStack:
 @pytest.fixture(scope="session")
 def embedded_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """An instance with the graph that comes with the engines."""
-    with running_stack(tmp_path_factory.mktemp("embedded"), dagster=False) as running:
+    with running_stack(tmp_path_factory.mktemp("embedded"), dagster=False, outlives_kills=False) as running:
         yield running
 
 
@@ -122,7 +131,8 @@ def neo4j_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSta
         if os.environ.get(REQUIRED):
             raise
         pytest.skip(f"not run on Neo4j: {error} (--engines embedded runs it on the embedded graph)")
-    with running_stack(tmp_path_factory.mktemp("neo4j"), dagster=False, graph_engine=GraphEngine.NEO4J) as running:
+    state = tmp_path_factory.mktemp("neo4j")
+    with running_stack(state, dagster=False, graph_engine=GraphEngine.NEO4J, outlives_kills=False) as running:
         yield running
 
 
@@ -151,7 +161,7 @@ def bare_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
     instance.prepare()
     supervisor = Supervisor(Board.of(instance, [Part("cloud", "local cloud")]))
     try:
-        supervisor.start(cloud_child(instance, install_engines()))
+        supervisor.start(cloud_child(instance, install_engines(), outlives_kills=False))
         supervisor.wait_until_ready("cloud")
         yield Access({"region": REGION, "endpoint_url": instance.endpoint_url, "credentials": CREDENTIALS})
     finally:

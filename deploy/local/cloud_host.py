@@ -230,7 +230,10 @@ def main() -> None:
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
     config.keep_alive_timeout = 75
-    asyncio.run(serve(for_programs_only(with_state_written(cloud.app, StateWriter(write, at_rest))), config))
+    application: Application = cloud.app
+    if os.environ["STATE_WRITTEN"] == "soon":
+        application = with_state_written(application, StateWriter(write, at_rest))
+    asyncio.run(serve(for_programs_only(application), config))
 
 
 if __name__ == "__main__":

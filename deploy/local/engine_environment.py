@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from deploy.packaging import find_uv
 
 ENGINES = Path(__file__).resolve().parent / "engines"
 OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 11), (3, 14)
+#: Options of every Java of an instance, such as `-XX:TieredStopAtLevel=1` where it lives for minutes only.
+JAVA_VARIABLE = "CESTA_JAVA_OPTIONS"
 _UV_SETTINGS = ("UV_", "PIP_", "SSL_", "HTTP", "http", "ALL_PROXY", "NO_PROXY", "no_proxy", "XDG_", "REQUESTS_CA")
 
 
@@ -42,7 +45,8 @@ class EngineEnvironment:
 
     def java_command(self, arguments: Sequence[str], file: Path) -> tuple[str, str]:
         """A command of Java, its arguments in a file of mode 0600: they hold a password, and `ps` shows arguments."""
-        escaped = (argument.replace("\\", "\\\\").replace('"', '\\"') for argument in arguments)
+        given = shlex.split(os.environ.get(JAVA_VARIABLE, ""))
+        escaped = (argument.replace("\\", "\\\\").replace('"', '\\"') for argument in (*given, *arguments))
         write_private(file, "".join(f'"{argument}"\n' for argument in escaped))
         return str(self.java), f"@{file}"
 
@@ -69,7 +73,9 @@ def install_engines() -> EngineEnvironment:
     environment = engine_environment()
     if environment.is_current():
         return environment
-    command = [require_uv(), "sync", "--frozen", "--project", str(ENGINES), "--python", sys.executable]
+    # Compiled once here: the local cloud keeps nothing that it compiles, nor do the functions that it starts.
+    command = [require_uv(), "sync", "--frozen", "--compile-bytecode"]
+    command += ["--project", str(ENGINES), "--python", sys.executable]
     passed = {name: value for name, value in os.environ.items() if name.startswith(_UV_SETTINGS)}
     settings = {**inherited_environment(), **passed, "UV_PROJECT_ENVIRONMENT": str(environment.directory)}
     outcome = subprocess.run(command, capture_output=True, text=True, check=False, env=settings)

@@ -58,6 +58,8 @@ class LocalStack:
     supervisor: Supervisor
     #: The instance before this one did not end in order.
     unclean: bool = False
+    #: The local cloud's state is written while it runs, not at its end only.
+    outlives_kills: bool = True
 
     def check(self) -> None:
         """Raise `LocalStackError` when the instance cannot go on."""
@@ -81,7 +83,8 @@ class LocalStack:
             _build_packages()
         # Its functions go on at once with what is in their queues: the graph has to be there.
         supervisor.wait_until_ready("graph")
-        supervisor.start(cloud_child(self.instance, engines), after_restart=self._restore_cloud)
+        cloud = cloud_child(self.instance, engines, outlives_kills=self.outlives_kills)
+        supervisor.start(cloud, after_restart=self._restore_cloud)
         supervisor.wait_until_ready("cloud")
         with board.step("template"):
             deploy_template(self.instance)
@@ -136,7 +139,7 @@ _DYING_SECONDS = 10.0
 
 
 @contextmanager
-def local_stack(instance: Instance, *, dagster: bool = True) -> Iterator[LocalStack]:
+def local_stack(instance: Instance, *, dagster: bool = True, outlives_kills: bool = True) -> Iterator[LocalStack]:
     """An instance held by this process and stopped in order at the end; the caller starts it.
 
     Raises `LocalStackError` when the state is in use or a port is taken.
@@ -154,7 +157,7 @@ def local_stack(instance: Instance, *, dagster: bool = True) -> Iterator[LocalSt
         if before is not None and before.phase not in {Condition.STOPPED, Condition.FAILED}:
             board.note(f"the instance was killed: {_LOST}.")
         unclean = before is not None and before.phase is not Condition.STOPPED
-        stack = LocalStack(instance, board, Supervisor(board), unclean)
+        stack = LocalStack(instance, board, Supervisor(board), unclean, outlives_kills)
         try:
             yield stack
         except UserError as error:

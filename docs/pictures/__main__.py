@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -24,17 +25,26 @@ from pipeline_assets.operations.access import Access
 from tests.browser.chromium import chromium, open_window
 from tests.browser.pages import DagsterPages
 
+if TYPE_CHECKING:
+    from playwright.sync_api import FloatRect
+
 HERE = Path(__file__).parent
-DAYS = 14
+DAYS: Final = 14
 #: A file as a shop may send it: one row sells nothing, one has its time in a form of its own.
-BAD_FILE = """\
+BAD_FILE: Final = """\
 ticket_id,product,basket_id,timestamp,category,quantity,store
 T-1001,Milk,B-1,{day} 09:12:00,Dairy,1,S7
 T-1002,Bread,B-2,{day} 09:30:00,Bakery,0,S7
 T-1003,Eggs,B-3,20.11. 09:41,Dairy,6,S7
 """
-#: The graph is laid out, and a table unfolded, a moment after the last word of them is there.
-_SETTLED = 3_000
+#: Groups of few assets: of the others the picture of all flows shows the name alone.
+_OPEN: Final = ("inbox", "tickets", "graph", "stocks")
+#: A graph is laid out, and the state of its assets asked for, after the last request of the page itself.
+_SETTLED_MS: Final = 10_000
+_NO_NAVIGATION: Final = """
+localStorage.setItem("dagster-nav-collapsed", "true");
+localStorage.setItem("large-screen-nav-open", "false");
+"""
 
 
 def day(ago: int) -> str:
@@ -42,64 +52,72 @@ def day(ago: int) -> str:
     return (datetime.now(UTC) - timedelta(days=ago)).date().isoformat()
 
 
-def of_lineage(pages: DagsterPages) -> None:
-    """Where orders come from and what is made of them."""
-    pages.open_asset("curated/orders", "lineage", lineageScope="neighbors")
-    pages.expect_checks("curated/orders", "done")
+def to_graph(pages: DagsterPages, _: Access) -> None:
+    """Go to all flows."""
+    pages.open(f"/asset-groups?expanded={','.join(f'global@global:{group}' for group in _OPEN)}")
 
 
-def of_tickets(pages: DagsterPages) -> None:
-    """Where purchases come from and what is made of them."""
-    pages.open_asset("tickets", "lineage", lineageScope="neighbors")
-    pages.expect_checks("tickets", "done")
+def to_lake(pages: DagsterPages, _: Access) -> None:
+    """Go to where orders come from and what is made of them."""
+    pages.open_asset("curated/orders", "lineage", lineageScope="neighbors", lineageDepth="3")
 
 
-def of_partition(pages: DagsterPages) -> None:
-    """One day of purchases."""
+def to_partition(pages: DagsterPages, _: Access) -> None:
+    """Go to one day of purchases."""
     pages.open_partition("tickets", day(3))
 
 
-def of_backfill(pages: DagsterPages) -> None:
-    """Ten days of two tables, in the middle of the work."""
+def to_backfill(pages: DagsterPages, _: Access) -> None:
+    """Go to ten days of two tables that are being made again."""
     pages.open_graph('key:"curated/orders" or key:"curated/payments"')
-    pages.expect_checks("curated/payments", "done")
+    pages.checks_of("curated/payments").wait_for()
     pages.materialize(f"[{day(11)}...{day(2)}]")
     pages.follow_launched()
     pages.until_begun("curated/orders")
 
 
-def of_check(pages: DagsterPages) -> None:
-    """A check that failed, with the command that shows the rows."""
+def to_check(pages: DagsterPages, access: Access) -> None:
+    """Put a bad file, and go from red to what the check says of it."""
+    bad, key = BAD_FILE.format(day=day(1)), f"store-7/{day(1)}.csv"
+    access.s3.put_object(Bucket=access.bucket("tickets"), Key=key, Body=bad.encode())
     pages.open_graph('group:"tickets"')
     pages.expect_checks("tickets", "close")
-    pages.checks_of("tickets").click()
+    pages.open_asset("tickets", "checks")
     pages.open_check("few_rejected")
 
 
-#: What is drawn, in this order: the name of the picture, and the way to it.
-PICTURES: dict[str, Callable[[DagsterPages], None]] = {
-    "asset-graph": of_tickets,
-    "lake": of_lineage,
-    "dagster-partition": of_partition,
-    "dagster-backfill": of_backfill,
-    "dagster-check": of_check,
-}
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: the way to its page, the size of the window, and the part of it that is kept, all unless given."""
+
+    name: str
+    go: Callable[[DagsterPages, Access], None]
+    window: tuple[int, int] = (1200, 760)
+    part: FloatRect | None = None
+    scale: float = 1.0
+
+
+#: In this order: what one does to the instance is seen by those after it.
+PICTURES: Final = (
+    Picture("asset-graph", to_graph, (1560, 820), {"x": 386, "y": 112, "width": 1130, "height": 690}, 1.5),
+    Picture("lake", to_lake, (1500, 900), {"x": 72, "y": 300, "width": 1380, "height": 490}, 1.5),
+    Picture("dagster-partition", to_partition),
+    Picture("dagster-backfill", to_backfill, (1200, 420)),
+    Picture("dagster-check", to_check),
+)
 
 
 def take(stack: LocalStack) -> None:
-    """Draw every picture anew."""
+    """Load the demo and draw every picture anew."""
     demonstration(days=DAYS, original_dates=False, leave=True)(stack)
     access = Access(read_outputs(stack.instance))
-    with open_window() as page:
-        pages = DagsterPages(page, stack.instance.dagster_url)
-        for name, go in PICTURES.items():
-            if go is of_check:
-                bad, key = BAD_FILE.format(day=day(1)), f"store-7/{day(1)}.csv"
-                access.s3.put_object(Bucket=access.bucket("tickets"), Key=key, Body=bad.encode())
-            go(pages)
-            page.wait_for_timeout(_SETTLED)
-            page.screenshot(path=HERE / f"{name}.png")
-            sys.stdout.write(f"{HERE / name}.png\n")
+    for picture in PICTURES:
+        with open_window(*picture.window, scale=picture.scale) as page:
+            page.add_init_script(_NO_NAVIGATION)
+            picture.go(DagsterPages(page, stack.instance.dagster_url), access)
+            page.wait_for_timeout(_SETTLED_MS)
+            page.screenshot(path=HERE / f"{picture.name}.png", clip=picture.part)
+        sys.stdout.write(f"{HERE / picture.name}.png\n")
 
 
 def draw(

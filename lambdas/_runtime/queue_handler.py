@@ -135,7 +135,7 @@ def _tell(outcome: Receipt | LeftAlone | Continued | DeadLettered | None) -> Non
             logger.info("to be gone on with", extra={"continuation": number})
             metrics.add_metric(name="Continuations", unit=MetricUnit.Count, value=1)
         case DeadLettered(why):
-            logger.error("given up, a dead letter by now", extra={"error": why})
+            logger.error("dead-lettered", extra={"error": why})
         case Receipt():
             _tell_receipt(outcome)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import neo4j  # noqa: F401 - otherwise at the first event, when a function no longer has the core it starts with
+
 from lambdas._runtime.queue_handler import opened_once, queue_handler
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.stores import TicketSettings, open_stores

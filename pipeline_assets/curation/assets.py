@@ -10,18 +10,23 @@ from pipeline_assets import __version__
 from pipeline_assets.curation.completion import LOADS_ASSET, LOADS_FLOW, complete_loads, loads_of
 from pipeline_assets.curation.day import DayAccount
 from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, is_loaded, is_worked_out, recurate_day
+from pipeline_assets.curation.preview import first_rows
 from pipeline_assets.curation.publish import account_of
 from pipeline_assets.curation.stores import CATALOG, FLOW, CurationSettings, CurationStores, open_stores
+from pipeline_assets.datasets.ecommerce import OWNER
 from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.events.receipt import receipt_id_of
+from pipeline_assets.lake.layout import LOADS
 from pipeline_assets.lake.tables import ADDED_COLUMNS
+from pipeline_assets.lineage.addresses import URI, bucket_uri
 from pipeline_assets.lineage.asset_keys import curated_key, raw_key
 from pipeline_assets.lineage.bridge import Place
-from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
+from pipeline_assets.lineage.columns import lineage_of, references_table, rules_table, schema_of
 from pipeline_assets.lineage.materializations import materialization
 from pipeline_assets.lineage.metadata import place_state
 from pipeline_assets.lineage.partitions import ONE_RUN, load_days
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY, expected_of
+from pipeline_assets.lineage.preview import PREVIEW, PREVIEW_ROWS, preview_table
 from pipeline_assets.lineage.redo import event_of
 from pipeline_assets.lineage.rejected import RejectionReader
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
@@ -30,6 +35,8 @@ from pipeline_assets.lineage.sentences import counted
 from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
 
 _NO_LOAD = "no load is known"
+#: The group of what is told of the lake as a whole.
+LAKE = "lake"
 
 
 class CurationStoresResource(EnvironmentResource):
@@ -74,6 +81,8 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         metadata={
             "dagster/column_schema": schema_of((*columns, *ADDED_COLUMNS)),
             "rules": rules_table(dataset),
+            "references": references_table(dataset),
+            URI: bucket_uri("CURATED_BUCKET", f"{dataset.name}/"),
             **lineage_of(columns, raw_key(dataset)),
         },
     )
@@ -116,7 +125,10 @@ def _recurated(
         context.instance,
         description="" if receipts else "nothing was loaded on this day",
         first=RejectionReader(lambda: stores.quarantine, context.log).metadata_of(event),
-        further={"broken_rules": dg.MetadataValue.md(_rules_broken(account_of(dataset, day, stores)))},
+        further={
+            "broken_rules": dg.MetadataValue.md(_rules_broken(account_of(dataset, day, stores))),
+            PREVIEW: dg.MetadataValue.md(preview_table(first_rows(dataset, day, stores, PREVIEW_ROWS))),
+        },
     )
 
 
@@ -136,14 +148,15 @@ def _rules_broken(account: DayAccount | None) -> str:
     partitions_def=load_days,
     dagster_type=NOTHING,
     backfill_policy=ONE_RUN,
-    group_name="curated",
+    group_name=LAKE,
     kinds={"lambda", "s3"},
-    owners=["team:commerce"],
+    owners=[OWNER],
     code_version=__version__,
     tags={"flow": CURATION_FLOW.name, "layer": "curated", **EVERY_OPEN_DAY},
     description="The loads of a day that are whole: every object of the manifest is curated and few enough rows were "
     "rejected. Each then has a completion marker, from which on other things are made of it. Materializing a day looks "
     "at all its loads again.",
+    metadata={URI: bucket_uri("CURATED_BUCKET", LOADS)},
 )
 def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> Iterator[DayEvent]:
     """Look at the loads of the days of the run, and put the markers that are due."""

@@ -251,14 +251,14 @@ def is_worked_out(dataset: Dataset, day: str, stores: CurationStores) -> bool:
 
 
 def _restate(name: str, day: str, stores: CurationStores) -> None:
-    """Tell the ledger what each object of a day counts by now: others supersede its rows, or give them back.
+    """Restate in the ledger what each object of a day counts: others supersede its rows, or give them back.
 
-    Whoever tells looks again afterwards: so the last one to tell has told what stands, however many do it at once.
+    Whoever restates looks again afterwards: so the last one has restated what stands, however many do it at once.
     """
-    dataset, told = stores.catalog.get(name), None
-    while dataset and (account := account_of(dataset, day, stores)) and account != told:
+    dataset, restated = stores.catalog.get(name), None
+    while dataset and (account := account_of(dataset, day, stores)) and account != restated:
         stores.ledger.restate(f"curated/{name}", day, {source.id: source.counts for source in account.sources})
-        told = account
+        restated = account
 
 
 def code_version(dataset: Dataset) -> str:

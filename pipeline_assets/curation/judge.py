@@ -176,8 +176,8 @@ def _quarantined(
     deletes = file.raw.deletes
     columns = (*(dataset.column(name) for name in dataset.key), DELETED_AT) if deletes else stored_columns(dataset)
     shown = [_shown(column, rejected.columns) for column in columns]
-    told: pl.DataFrame = explained(nw.from_native(rejected), judgements).to_native()
-    return told.select(
+    explained_rows: pl.DataFrame = explained(nw.from_native(rejected), judgements).to_native()
+    return explained_rows.select(
         pl.lit(file.version.uri).alias("source"),
         pl.lit(file.version.version_id).alias("version_id"),
         pl.col(ROW).alias("row"),

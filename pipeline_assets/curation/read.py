@@ -297,10 +297,10 @@ def _trace(changed: Sequence[Column], places: dict[str, str], schema: pl.Schema)
         place = places[column.name]
         # As JSON keeps it: text, or the bytes of what is none as hexadecimal digits.
         was = converted(pl.col(place), schema[place], "text")
-        told = (
+        shown = (
             pl.col(place).bin.encode("hex") if isinstance(schema[place], pl.Binary) else pl.col(place).cast(pl.String)
         )
-        yield (told if was is None else pl.coalesce(was, told)).alias(f"{WAS}{column.name}")
+        yield (shown if was is None else pl.coalesce(was, shown)).alias(f"{WAS}{column.name}")
 
 
 def _as_json(dataset: Dataset, names: Sequence[str], schema: pl.Schema) -> pl.Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Final
 
 _FOUR_YEARS = 1_461
@@ -52,11 +53,17 @@ class Calendar:
     @property
     def longest_closure(self) -> timedelta:
         """The most closed days in a row, over four years and so whatever weekday a closed day falls on."""
-        longest = closed = 0
-        for number in range(_FOUR_YEARS * 7):
-            closed = 0 if self.expects(date(2024, 1, 1) + timedelta(days=number)) else closed + 1
-            longest = max(longest, closed)
-        return timedelta(days=longest)
+        return _longest_closure(self)
+
+
+# Every asset with a calendar asks, wherever the definitions are loaded.
+@cache
+def _longest_closure(calendar: Calendar) -> timedelta:
+    longest = closed = 0
+    for number in range(_FOUR_YEARS * 7):
+        closed = 0 if calendar.expects(date(2024, 1, 1) + timedelta(days=number)) else closed + 1
+        longest = max(longest, closed)
+    return timedelta(days=longest)
 
 
 #: Shops that sell food: open every day but Christmas Day.

@@ -17,7 +17,7 @@ from pipeline_assets.datasets.spec import (
     Rule,
 )
 
-_OWNER = "team:commerce"
+OWNER = "team:commerce"
 #: The currencies that the shops sell in.
 CURRENCIES = ("USD", "EUR", "GBP", "MXN")
 _UPDATED = Column("updated_at", "datetime", "when the source last changed the row", unit="UTC")
@@ -35,7 +35,7 @@ _CURRENCY_KNOWN = Rule(
 CUSTOMERS = Dataset(
     name="customers",
     description="Customers, one row per household that buys.",
-    owner=_OWNER,
+    owner=OWNER,
     columns=(
         Column("customer_id", "integer", "the customer"),
         Column("first_name", "text", "given name", personal="name"),
@@ -68,7 +68,7 @@ CUSTOMERS = Dataset(
 PRODUCTS = Dataset(
     name="products",
     description="Products on sale, one row each.",
-    owner=_OWNER,
+    owner=OWNER,
     columns=(
         Column("product_id", "integer", "the product"),
         Column("name", "text", "what people call it, unique"),
@@ -94,7 +94,7 @@ PRODUCTS = Dataset(
 STORES = Dataset(
     name="stores",
     description="Stores, one row each, the online shop among them.",
-    owner=_OWNER,
+    owner=OWNER,
     columns=(
         Column("store_id", "integer", "the store"),
         Column("name", "text", "what people call it"),
@@ -121,7 +121,7 @@ STORES = Dataset(
 ORDERS = Dataset(
     name="orders",
     description="Orders, one row per basket that was paid.",
-    owner=_OWNER,
+    owner=OWNER,
     columns=(
         Column("order_id", "integer", "the order"),
         Column("customer_id", "integer", "who bought; empty for a guest", nullable=True),
@@ -161,7 +161,7 @@ ORDERS = Dataset(
 ORDER_LINES = Dataset(
     name="order_lines",
     description="Order lines, one row per product of an order; returns are rows of their own.",
-    owner=_OWNER,
+    owner=OWNER,
     columns=(
         Column("order_id", "integer", "the order it belongs to"),
         Column("line_number", "integer", "its place in the order, from 1"),
@@ -192,7 +192,7 @@ ORDER_LINES = Dataset(
 PAYMENTS = Dataset(
     name="payments",
     description="Payments of orders, one row each; a card is known by its last four digits and a token.",
-    owner=_OWNER,
+    owner=OWNER,
     columns=(
         Column("payment_id", "integer", "the payment"),
         Column("order_id", "integer", "the order it pays"),
@@ -239,7 +239,7 @@ PAYMENTS = Dataset(
 QUERY_LOG = Dataset(
     name="query_log",
     description="What people asked the shop's assistants, one row per question.",
-    owner=_OWNER,
+    owner=OWNER,
     columns=(
         Column("query_id", "integer", "the question"),
         Column("asked_at", "datetime", "when it was asked", unit="UTC"),

@@ -242,6 +242,11 @@ class Dataset:
         raise KeyError(message)
 
 
+def impersonal_columns(dataset: Dataset) -> tuple[Column, ...]:
+    """Columns of a dataset that say nothing of a person; tokens and last digits are of one, too."""
+    return tuple(column for column in dataset.columns if column.personal == "none")
+
+
 def stored_columns(dataset: Dataset) -> tuple[Column, ...]:
     """Columns that are written of a dataset, in order.
 

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from pipeline_assets.errors import TerminalError
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.events.queue import GIVEN_UP
+from pipeline_assets.events.queue import DEAD_LETTER_REASON
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -104,7 +104,7 @@ class DeadLetters:
             VisibilityTimeout=_HIDDEN,
             WaitTimeSeconds=1,
             MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
-            MessageAttributeNames=[GIVEN_UP],
+            MessageAttributeNames=[DEAD_LETTER_REASON],
         )
         return [
             DeadLetter(
@@ -125,13 +125,13 @@ class DeadLetters:
 
 def _why(message: MessageTypeDef) -> str:
     attributes = message.get("MessageAttributes", {})
-    return attributes[GIVEN_UP].get("StringValue", "") if GIVEN_UP in attributes else ""
+    return attributes[DEAD_LETTER_REASON].get("StringValue", "") if DEAD_LETTER_REASON in attributes else ""
 
 
 def _dead_letter_queue(client: SQSClient, url: str) -> str:
     attributes = client.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
     policy = attributes.get("RedrivePolicy")
     if not policy:
-        raise TerminalError(f"the queue {url} gives up no event: it has no redrive policy")
+        raise TerminalError(f"the queue {url} has no dead letters: it has no redrive policy")
     *_, account, name = json.loads(policy)["deadLetterTargetArn"].split(":")
     return client.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]

@@ -28,7 +28,7 @@ _BATCH = 10
 #: The message attribute that counts continuations of one event. Whatever sends the event anew begins anew.
 CONTINUATION = "continuation"
 #: The message attribute that says why an event was dead-lettered before its receives were used up.
-GIVEN_UP = "given_up"
+DEAD_LETTER_REASON = "dead_letter_reason"
 
 
 def back_off_seconds(receive_count: int) -> int:
@@ -107,7 +107,7 @@ class EventQueue:
         body
             Body of the event's message.
         why
-            Sentence for people, kept as the attribute `GIVEN_UP`.
+            Sentence for people, kept as the attribute `DEAD_LETTER_REASON`.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class EventQueue:
         reason: MessageAttributeValueTypeDef = {"DataType": "String", "StringValue": why}
         try:
             self._client.send_message(
-                QueueUrl=self._dead_letters(), MessageBody=body, MessageAttributes={GIVEN_UP: reason}
+                QueueUrl=self._dead_letters(), MessageBody=body, MessageAttributes={DEAD_LETTER_REASON: reason}
             )
         except (BotoCoreError, ClientError, KeyError, ValueError) as error:
             raise TransientError(f"{why}; the dead letters did not take it: {error!r}") from error

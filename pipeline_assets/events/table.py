@@ -158,7 +158,7 @@ class Table:
                 reasons = transact(self.client, actions)
                 if reasons is None or any(reason.get("Code") == CONDITION_FAILED for reason in reasons):
                     return reasons
-                raise BusyError(f"the ledger refused a transaction: {told(reasons)}")
+                raise BusyError(f"the ledger refused a transaction: {codes_of(reasons)}")
         return None
 
     def _of(self, pk: str, begins: str = "", since: str = "") -> Any:  # noqa: ANN401 - one set of arguments for two overloads
@@ -218,15 +218,15 @@ def transact(client: DynamoDBClient, actions: Sequence[Item]) -> Sequence[Reason
         reasons = cast("list[Reason]", cancelled.response.get("CancellationReasons", []))
         known = {CONDITION_FAILED, *_BUSY_REASONS, "None", None}
         if len(reasons) != len(actions) or any(reason.get("Code") not in known for reason in reasons):
-            raise TransientError(told(reasons) or str(cancelled)) from cancelled
+            raise TransientError(codes_of(reasons) or str(cancelled)) from cancelled
         return reasons
     except (BotoCoreError, ClientError) as error:
         raise _failure(error)(str(error)) from error
     return None
 
 
-def told(reasons: Sequence[Reason]) -> str:
-    """The reasons of a refused transaction, each kind once."""
+def codes_of(reasons: Sequence[Reason]) -> str:
+    """The codes of the reasons for which a transaction was refused, each once."""
     return ", ".join(sorted({str(reason.get("Code")) for reason in reasons} - {"None"}))
 
 

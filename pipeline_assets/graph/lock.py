@@ -16,8 +16,6 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from neo4j.exceptions import DriverError, Neo4jError
-
 from pipeline_assets.graph import statements
 
 if TYPE_CHECKING:
@@ -64,6 +62,7 @@ def in_turn(driver: Driver, work: Callable[[ManagedTransaction], T]) -> T:
     Neo4jError
         The graph refused the work.
     """
+    from neo4j.exceptions import DriverError, Neo4jError  # noqa: PLC0415 - see `store`
 
     def transaction(tx: ManagedTransaction) -> T:
         if tx.run(statements.TAKE_TURN).single() is None:

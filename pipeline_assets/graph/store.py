@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from neo4j import GraphDatabase, Query
-from neo4j.exceptions import DriverError, Neo4jError
-
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph import statements
@@ -70,6 +67,8 @@ class PurchaseGraph:
         PurchaseGraph
             Its connections are closed at the end.
         """
+        from neo4j import GraphDatabase  # noqa: PLC0415 - with pandas beside it, it takes a second: not to load definitions
+
         with GraphDatabase.driver(
             uri,
             auth=(user, password),
@@ -264,14 +263,16 @@ class PurchaseGraph:
                 return in_turn(self.driver, work)
 
     def _schema(self, text: str) -> None:
-        self.driver.execute_query(Query(text))
+        self.driver.execute_query(text)
 
     def _count(self, text: str) -> int:
-        return int(self.driver.execute_query(Query(text), routing_="r").records[0]["n"])
+        return int(self.driver.execute_query(text, routing_="r").records[0]["n"])
 
 
 @contextmanager
 def _transient(version: ObjectVersion | None = None) -> Iterator[None]:
+    from neo4j.exceptions import DriverError, Neo4jError  # noqa: PLC0415
+
     try:
         yield
     except (DriverError, Neo4jError, OSError, LockTimeoutError) as error:

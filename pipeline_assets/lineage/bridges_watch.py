@@ -11,10 +11,9 @@ from typing import Any, Final
 import dagster as dg
 
 from pipeline_assets.lineage.evaluations import shown_evaluation
-from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
+from pipeline_assets.lineage.flows import BridgedFlow, anchor_of, bridge_name
 from pipeline_assets.lineage.resources import LedgerResource
 from pipeline_assets.lineage.retries import RETRIES
-from pipeline_assets.lineage.sensors import bridge_name
 from pipeline_assets.operations.waiting import waiting_of
 
 RECEIPTS_SHOWN_IN_TIME: Final = "receipts_shown_in_time"
@@ -33,7 +32,7 @@ def receipts_shown_check(flow: BridgedFlow) -> dg.AssetChecksDefinition:
         asset=anchor_of(flow),
         name=RECEIPTS_SHOWN_IN_TIME,
         retry_policy=RETRIES,
-        description=f"The sensor {bridge_name(flow)} runs, and no receipt has waited for it longer than "
+        description=f"The sensor {bridge_name(flow.name)} runs, and no receipt has waited for it longer than "
         f"{_LATE.seconds // 60} minutes. What waits is in the stores already, and is shown once the sensor runs.",
     )
     def receipts_shown_in_time(context: dg.AssetCheckExecutionContext, ledger: LedgerResource) -> dg.AssetCheckResult:
@@ -86,7 +85,7 @@ def _changed(
 
 def _found(flow: BridgedFlow, ledger: LedgerResource, stopped: set[str]) -> dict[str, Any]:
     """What the check finds, as the arguments that its result and its evaluation share."""
-    now, name = datetime.now(UTC), bridge_name(flow)
+    now, name = datetime.now(UTC), bridge_name(flow.name)
     waiting = waiting_of(ledger.open(), flow.name)
     late, is_stopped = waiting.seconds(now) > _LATE.total_seconds(), name in stopped
     said, severity = waiting.sentence, dg.AssetCheckSeverity.WARN

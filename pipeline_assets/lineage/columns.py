@@ -43,6 +43,13 @@ def lineage_of(columns: Sequence[Column], source: dg.AssetKey) -> Mapping[str, A
     }
 
 
+def references_table(dataset: Dataset) -> dg.MetadataValue[Any]:
+    """What the columns of a dataset refer to, as a table."""
+    # No dependency: tables are loaded in any order, and a day of one is not stale for another's sake.
+    rows = [f"| {each.column} | {each.dataset} |" for each in dataset.references]
+    return dg.MetadataValue.md("\n".join(["| column | is a key of |", "|---|---|", *rows]))
+
+
 def rules_table(dataset: Dataset) -> dg.MetadataValue[Any]:
     """The rules of a dataset as a table."""
     rows = [f"| {rule.name} | {_SHOWN[rule.severity]} | {rule.expected} |" for rule in dataset.rules]

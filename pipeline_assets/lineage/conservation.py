@@ -44,6 +44,15 @@ def days_of(
     return sorted(context.instance.get_materialized_partitions(asset))
 
 
+def numbers_of(found: Conservation) -> dict[str, dg.MetadataValue]:
+    """Metadata of the check: how many accounts do not add up, of how many rows, and the accounts."""
+    return {
+        "accounts_broken": dg.MetadataValue.int(len(found.broken)),
+        "rows_received": dg.MetadataValue.int(max((each.received for each in found.accounts.values()), default=0)),
+        "accounts": dg.MetadataValue.md(found.table),
+    }
+
+
 def conservation_check(
     asset: dg.AssetKey, partitions: dg.PartitionsDefinition[str] | None, flow: str
 ) -> dg.AssetChecksDefinition:
@@ -74,7 +83,7 @@ def conservation_check(
             passed=not found.broken,
             severity=dg.AssetCheckSeverity.ERROR,
             description=found.sentence,
-            metadata={"accounts": dg.MetadataValue.md(found.table), "partitions": len(days)},
+            metadata={**numbers_of(found), "partitions": len(days)},
         )
 
     return conservation

@@ -19,7 +19,7 @@ from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.lineage.bridge import PartitionEvent, Plan
 from pipeline_assets.lineage.carried import carried_over
 from pipeline_assets.lineage.checks import checks_of, evaluation_of
-from pipeline_assets.lineage.conservation import CONSERVATION
+from pipeline_assets.lineage.conservation import CONSERVATION, numbers_of
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
 from pipeline_assets.lineage.materializations import materialization, places_now
 from pipeline_assets.lineage.metadata import Conservation
@@ -28,7 +28,7 @@ from pipeline_assets.lineage.places import made_of_in
 from pipeline_assets.lineage.rejected import RejectionReader
 from pipeline_assets.lineage.shown import REJECTED
 from pipeline_assets.lineage.store_figures import StoreFigures, store_reader
-from pipeline_assets.lineage.tick_time import EVENTS_END, TickTime
+from pipeline_assets.lineage.tick_time import CHECKS_END, EVENTS_END, TickTime
 
 AssetEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
 
@@ -105,12 +105,12 @@ def _conservation(key: dg.AssetCheckKey, found: Conservation) -> dg.AssetCheckEv
         passed=not found.broken,
         severity=dg.AssetCheckSeverity.ERROR,
         description=found.sentence,
-        metadata={"accounts": dg.MetadataValue.md(found.table)},
+        metadata=numbers_of(found),
     )
 
 
 def problem_events(
-    decided: Plan, flow: BridgedFlow, problems: OpenProblems, repository: dg.RepositoryDefinition
+    decided: Plan, flow: BridgedFlow, problems: OpenProblems, repository: dg.RepositoryDefinition, tick: TickTime
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Evaluations of the checks that are judged by what is open, for every asset that a tick tells of.
 
@@ -124,6 +124,8 @@ def problem_events(
         What is open of it, the unknown targets of the tick among it.
     repository
         All definitions.
+    tick
+        Time of the tick.
 
     Yields
     ------
@@ -138,7 +140,7 @@ def problem_events(
     if not decided.events and not decided.rejections:
         return
     told = {dg.AssetKey.from_user_string(event.place.asset) for event in decided.events} | {anchor_of(flow)}
-    for key, most in checks_of(flow, repository, told):
+    for key, most in tick.while_left(checks_of(flow, repository, told), CHECKS_END):
         yield evaluation_of(key, problems.result(key, most))
 
 

@@ -34,3 +34,8 @@ class BridgedFlow(Protocol):
 def anchor_of(flow: BridgedFlow) -> dg.AssetKey:
     """The asset at which is told what concerns the flow as a whole."""
     return dg.AssetKey.from_user_string(flow.anchor)
+
+
+def bridge_name(flow: str) -> str:
+    """The name in Dagster of the bridge of a flow: ``tickets_bridge``."""
+    return f"{flow}_bridge"

@@ -16,7 +16,7 @@ from pipeline_assets.lineage.bridge import NO_ASSET, Place, Standing
 from pipeline_assets.lineage.flows import BridgedFlow
 from pipeline_assets.lineage.judged import Judged, judge_rows, judge_sources
 from pipeline_assets.lineage.metadata import LISTED, cell
-from pipeline_assets.lineage.rejections import MENDING, Rejections, rejected_table, rejections_of, show_command
+from pipeline_assets.lineage.rejections import MENDING, Rejections, acknowledge_command, rejected_table, rejections_of
 
 FEW_REJECTED: Final = "few_rejected"
 NO_FILE_REFUSED: Final = "no_file_refused"
@@ -141,8 +141,8 @@ class OpenProblems:
     def _said_of_rows(self, judged: Judged, most: float) -> str:
         if judged.passed:
             return f"no file and no day has more than {most:.0%} rejected rows; {_open_rows(judged)}"
-        parts = [f"{len(judged.bad)} files"] if judged.bad else []
-        parts += [f"{len(judged.bad_days)} days"] if judged.bad_days else []
+        parts = [_number(len(judged.bad), "file")] if judged.bad else []
+        parts += [_number(len(judged.bad_days), "day")] if judged.bad_days else []
         said = f"{' and '.join(parts)} with more than {most:.0%} rejected rows"
         if not judged.bad:
             day, rows = next(iter(judged.bad_days.items()))
@@ -155,7 +155,7 @@ class OpenProblems:
         if judged.passed:
             return "no file is refused"
         first = judged.bad[0]
-        return f"{len(judged.bad)} files are refused, first {first.receipt.source.uri}{self._why(first)}"
+        return f"{_number(len(judged.bad), 'file')} refused, first {first.receipt.source.uri}{self._why(first)}"
 
     def _why(self, problem: Problem) -> str:
         found = self._rejections_of(problem)
@@ -171,11 +171,10 @@ class OpenProblems:
         rows = [f"| {cell(each.receipt.source.uri)} | {cell(_in_vain(each))} |" for each in bad[:LISTED]]
         said = "every receipt names what Dagster has"
         if bad:
-            first = bad[0]
-            command = show_command(first.receipt).replace("quarantine show", "acknowledge")
+            first = bad[0].receipt
             said = (
-                f"{len(bad)} receipts name what Dagster does not have, first {first.receipt.source.uri}: "
-                f'{_in_vain(first)}. If it may stay: `{command} --reason "…"`'
+                f"{_number(len(bad), 'receipt')} with places that Dagster does not have, first {first.source.uri}: "
+                f"{_in_vain(bad[0])}. If it may stay: `{acknowledge_command(first)}`"
             )
         return dg.AssetCheckResult(
             asset_key=key.asset_key,
@@ -207,8 +206,13 @@ class OpenProblems:
 _WAYS = f"{MENDING} says how to mend it, or `cesta acknowledge` that it may stay"
 
 
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def _open_rows(judged: Judged) -> str:
-    return f"{judged.rejected} are open, of {judged.sources} files" if judged.sources else "none is open"
+    rows, files = _number(judged.rejected, "rejected row"), _number(judged.sources, "file")
+    return f"{rows} of {files} open" if judged.sources else "none is open"
 
 
 def _acknowledged(problems: Sequence[Problem]) -> str:

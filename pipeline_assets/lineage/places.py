@@ -88,11 +88,12 @@ def made_of_in(repository: dg.RepositoryDefinition) -> Callable[[Place], Collect
         node = graph.get(key) if graph.has(key) else None
         if node is None or node.code_version is None or node.partitions_def is None:
             return ()
-        # Nobody tells of external assets, so nothing waits until they are shown.
-        made = sorted(node.parent_keys - graph.external_asset_keys)
+        made = sorted(node.parent_keys)
+        # Dagster wants the versions of all parents or of none, and of external ones nobody tells any.
+        outside = node.parent_keys & graph.external_asset_keys
         alike = all(graph.get(parent).partitions_def == node.partitions_def for parent in made)
         mappings = (graph.get_partition_mapping(key, parent) for parent in made)
-        if not alike or any(isinstance(mapping, dg.AllPartitionMapping) for mapping in mappings):
+        if outside or not alike or any(isinstance(mapping, dg.AllPartitionMapping) for mapping in mappings):
             return ()
         return [parent.to_user_string() for parent in made]
 

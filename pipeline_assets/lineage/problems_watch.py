@@ -12,6 +12,7 @@ from pipeline_assets.lineage.flows import BridgedFlow
 from pipeline_assets.lineage.open_problems import OpenProblems
 from pipeline_assets.lineage.places import standing_in
 from pipeline_assets.lineage.resources import LedgerResource, QuarantineResource
+from pipeline_assets.lineage.tick_time import EVENTS_END, TickTime
 
 
 def problems_watch_sensor(flows: Sequence[BridgedFlow]) -> dg.SensorDefinition:
@@ -28,7 +29,8 @@ def problems_watch_sensor(flows: Sequence[BridgedFlow]) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, ledger: LedgerResource, quarantine: QuarantineResource
     ) -> dg.SensorResult:
         """One look; raises `TransientError` when the ledger does not answer, and `MissingSettingError`."""
-        changed = [event for flow in flows for event in _changed(context, flow, ledger, quarantine)]
+        tick = TickTime()
+        changed = [event for flow in flows for event in _changed(context, flow, ledger, quarantine, tick)]
         for each in changed:
             context.log.info("%s: %s", each.asset_key.to_user_string(), each.description)
         names = ", ".join(f"{each.asset_key.to_user_string()}: {each.check_name}" for each in changed)
@@ -38,7 +40,11 @@ def problems_watch_sensor(flows: Sequence[BridgedFlow]) -> dg.SensorDefinition:
 
 
 def _changed(
-    context: dg.SensorEvaluationContext, flow: BridgedFlow, ledger: LedgerResource, quarantine: QuarantineResource
+    context: dg.SensorEvaluationContext,
+    flow: BridgedFlow,
+    ledger: LedgerResource,
+    quarantine: QuarantineResource,
+    tick: TickTime,
 ) -> Iterator[dg.AssetCheckEvaluation]:
     repository = context.repository_def
     if repository is None:
@@ -47,7 +53,7 @@ def _changed(
     problems = OpenProblems(flow, ledger.open(), lambda: quarantine.of_flow(flow), standing)
     checks = dict(checks_of(flow, repository))
     shown = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))
-    for key, most in checks.items():
+    for key, most in tick.while_left(checks.items(), EVENTS_END):
         result = problems.result(key, most)
         evaluation = evaluation_in(shown.get(key))
         if evaluation is None or (evaluation.passed, evaluation.description) != (result.passed, result.description):

@@ -66,6 +66,11 @@ def show_command(receipt: Receipt) -> str:
     return f"cesta quarantine show {receipt.id[:_RECEIPT_DIGITS]} --flow {receipt.flow}"
 
 
+def acknowledge_command(receipt: Receipt) -> str:
+    """Command by which a person says that what is wrong with a source may stay."""
+    return f'cesta acknowledge {receipt.id[:_RECEIPT_DIGITS]} --flow {receipt.flow} --reason "…"'
+
+
 def rejections_of(receipt: Receipt, quarantine: Quarantine) -> Rejections:
     """Look up the rejections of a source in the quarantine of its flow.
 

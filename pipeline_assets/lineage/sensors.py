@@ -16,7 +16,7 @@ from pipeline_assets.events.ledger import Ledger, PendingReport
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.lineage.bridge import Place, Plan, plan
 from pipeline_assets.lineage.events import partition_events, problem_events, rejection_events
-from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
+from pipeline_assets.lineage.flows import BridgedFlow, anchor_of, bridge_name
 from pipeline_assets.lineage.held import held_places
 from pipeline_assets.lineage.left_out import left_out_events
 from pipeline_assets.lineage.open_problems import OpenProblems
@@ -34,16 +34,11 @@ _CLEARED_AT_ONCE = 25
 _METRIC_EVERY = 60.0
 
 
-def bridge_name(flow: BridgedFlow) -> str:
-    """The name of a flow's bridge in Dagster: ``tickets_bridge``."""
-    return f"{flow.name}_bridge"
-
-
 def bridge_sensor(flow: BridgedFlow, stores: Sequence[StoreFigures] = ()) -> dg.SensorDefinition:
     """The receipts bridge of a flow; `stores` are figures that only the stores behind its assets know."""
 
     @dg.sensor(
-        name=bridge_name(flow),
+        name=bridge_name(flow.name),
         description=f"Shows in Dagster what the functions of the flow {flow.name} did: reads its receipts that wait in "
         "the ledger, stores one materialization per asset and partition, and clears a receipt whose events are seen.",
         # The daemon's loop takes five seconds; a greater number here would now and then miss a beat.
@@ -123,7 +118,7 @@ def run_tick(
     opened = partial(quarantine.of_flow, flow)
     problems = OpenProblems(flow, ledger, opened, standing)
     events = [
-        *problem_events(decided, flow, problems, repository),
+        *problem_events(decided, flow, problems, repository, tick),
         *rejection_events(decided, anchor_of(flow)),
         *left_out_events(decided, flow),
         *partition_events(decided.events, ledger, flow.name, context, tick, stores=stores, quarantine=opened),
@@ -167,7 +162,7 @@ def _tick_report(flow: str, waiting: int, looked_at: int, cleared: int, decided:
         return f"{flow}: nothing waits"
     reported = sum(len(event.report_ids) for event in decided.events)
     parts = [f"{flow}: {waiting} waited, {cleared} seen and cleared"]
-    parts += [f"{reported} told in {len(decided.events)} events"] if reported else []
+    parts += [f"{reported} reported in {len(decided.events)} events"] if reported else []
     parts += [f"{len(decided.rejections)} rejected"] if decided.rejections else []
     parts += [f"{len(decided.left_out)} of days left out"] if decided.left_out else []
     parts += [f"{len(decided.new)} new partitions requested"] if decided.new else []

@@ -47,7 +47,9 @@ def work_sentence(sources: Sequence[Source], counts: Counts, *, refused: int = 0
     """
     batches = sum(isinstance(source, StreamBatch) for source in sources)
     files = len(sources) - batches - restated
-    parts = [counted(files, "file")] if files or not (batches or restated) else []
+    if not sources:
+        return "nothing was worked through"
+    parts = [counted(files, "file")] if files else []
     parts += [counted(batches, "batch of changes", "batches of changes")] if batches else []
     parts += [f"{refused:,} refused" if len(sources) > 1 else "refused"] if refused else []
     if files or batches:

@@ -23,6 +23,8 @@ OTHERS_END: Final = 9.0
 LOOK_UP_ENDS: Final = 14.0
 #: Until when receipts that are seen are taken out of the pending ones.
 CLEARING_ENDS: Final = 20.0
+#: Until when checks are judged by what is open; those that are left out keep their last result until the watch looks.
+CHECKS_END: Final = 23.0
 #: Until when partitions are added up.
 STATES_END: Final = 26.0
 #: Until when events are made of them.

@@ -27,12 +27,12 @@ class Waiting:
     @property
     def sentence(self) -> str:
         """What could still bring what is looked for, after a space; empty where nothing waits."""
-        told = []
+        waiting = []
         if self.queued:
-            told.append(f"{self.queued} events wait in the queue")
+            waiting.append(f"{self.queued} events wait in the queue")
         if self.dead:
-            told.append(f"{self.dead} were dead-lettered (`cesta redrive --dry-run` lists them)")
-        return f" {' and '.join(told).capitalize()}." if told else ""
+            waiting.append(f"{self.dead} were dead-lettered (`cesta redrive --dry-run` lists them)")
+        return f" {' and '.join(waiting).capitalize()}." if waiting else ""
 
 
 def what_waits(letters: DeadLetters, flow: str) -> Waiting:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-
-from neo4j import Driver, Query, RoutingControl
-from neo4j.exceptions import Neo4jError
+from typing import TYPE_CHECKING
 
 from pipeline_assets.queries.named_query import NamedQuery, QueryError, find_query, read_queries
+
+if TYPE_CHECKING:
+    from neo4j import Driver
+    from neo4j.exceptions import Neo4jError
 
 #: What begins a line of comment.
 COMMENT = "//"
@@ -65,6 +67,9 @@ def ask(driver: Driver, name: str, **parameters: object) -> list[dict[str, objec
     Neo4jError
         The graph cannot be reached or fails otherwise; a `neo4j.exceptions.DriverError` as well.
     """
+    from neo4j import Query, RoutingControl  # noqa: PLC0415 - takes half a second, and the texts need none of it
+    from neo4j.exceptions import Neo4jError  # noqa: PLC0415
+
     asked = query(name)
     bound = asked.bind(parameters)
     try:

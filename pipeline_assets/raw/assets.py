@@ -8,14 +8,16 @@ from functools import partial
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from pipeline_assets.datasets.ecommerce import ECOMMERCE, OWNER
 from pipeline_assets.datasets.spec import Dataset, stored_columns
 from pipeline_assets.flows import flow_row
 from pipeline_assets.lake.manifest import Manifest
-from pipeline_assets.lineage.asset_keys import raw_key
+from pipeline_assets.lineage.addresses import URI, bucket_uri
+from pipeline_assets.lineage.asset_keys import raw_key, shop_key
 from pipeline_assets.lineage.awaited import AwaitedDay, AwaitedDays
 from pipeline_assets.lineage.columns import schema_of
 from pipeline_assets.lineage.days_with_data import days_with_data
+from pipeline_assets.lineage.external import bucket_of
 from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days, load_days
 from pipeline_assets.lineage.policies import expected_of
 from pipeline_assets.lineage.rejected import RejectionReader
@@ -23,8 +25,9 @@ from pipeline_assets.lineage.resources import EnvironmentResource, LedgerResourc
 from pipeline_assets.lineage.run_days import DayEvent, RunDays
 from pipeline_assets.raw.extract import Request, export, has_rows
 from pipeline_assets.raw.inbox import LANDED
-from pipeline_assets.raw.stores import ExportSettings, ExportStores, open_stores
+from pipeline_assets.raw.stores import INBOX, ExportSettings, ExportStores, open_stores
 
+_LANDED = dg.AssetKey.from_user_string(LANDED)
 #: The flow whose function works the objects of an export in.
 _CURATION = ECOMMERCE.name
 
@@ -51,15 +54,20 @@ class ExportStoresResource(EnvironmentResource):
 def _spec(dataset: Dataset) -> dg.AssetSpec:
     return dg.AssetSpec(
         raw_key(dataset),
+        # A file of the inbox becomes a load of the day it arrives, and may be of any table.
+        deps=[shop_key(dataset), dg.AssetDep(_LANDED, partition_mapping=dg.AllPartitionMapping())],
         partitions_def=load_days,
         group_name="raw",
-        kinds={"mysql", "parquet", "s3"},
+        kinds={"parquet", "s3"},
         owners=[dataset.owner],
         code_version=__version__,
         tags={"flow": "ecommerce", "layer": "raw", **expected_of(dataset)},
         description=f"{dataset.description} As exported on a day, with tokens in place of card and social security "
         "numbers. Materializing a day exports the rows that the source last changed on it, as one more load.",
-        metadata={"dagster/column_schema": schema_of(stored_columns(dataset))},
+        metadata={
+            "dagster/column_schema": schema_of(stored_columns(dataset)),
+            URI: bucket_uri("RAW_BUCKET", f"{dataset.name}/"),
+        },
     )
 
 
@@ -127,14 +135,19 @@ def _awaited(manifest: Manifest, datasets: Sequence[Dataset], stores: ExportStor
     )
 
 
+#: Where others deliver files, whatever dataset they are of.
+(INBOX_BUCKET,) = bucket_of(flow_row(INBOX), kind="parquet", owner=OWNER)
+
 #: Files that others deliver; each becomes a load of its own.
 INBOX_LANDED = dg.AssetSpec(
-    dg.AssetKey.from_user_string(LANDED),
+    _LANDED,
+    deps=[INBOX_BUCKET.key],
     partitions_def=arrival_days,
-    group_name="raw",
+    group_name=INBOX,
     kinds={"lambda", "parquet", "s3"},
-    owners=["team:commerce"],
-    tags={"flow": "inbox", "layer": "landed"},
+    owners=INBOX_BUCKET.owners,
+    tags={"flow": INBOX, "layer": "landed"},
     description="Parquet files that others delivered, by the UTC day they arrived. The function behind the inbox masks "
     "each and writes it to raw as a load of its own; then it deletes it.",
+    metadata=INBOX_BUCKET.metadata,
 )

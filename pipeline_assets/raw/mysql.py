@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Sequence
+from contextlib import closing
 from urllib.parse import unquote, urlsplit
 
 import polars as pl
@@ -15,6 +17,7 @@ from pipeline_assets.raw.errors import SourceError
 #: Below the years that MySQL has lie its days of no calendar, such as 0000-00-00.
 _FIRST_DAY = "1000-01-01"
 _DAY = "[1-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
+_PORT, _CONNECT_SECONDS = 3306, 5.0
 
 
 class MySql:
@@ -75,8 +78,10 @@ class MySql:
     _state = re.compile(r"ERROR (\d+) \((\w{2})\w{3}\)")
 
     def __init__(self, url: str) -> None:
-        password = urlsplit(url).password or ""
+        parts = urlsplit(url)
+        password = parts.password or ""
         self._url, self._secrets = url, [secret for secret in (password, unquote(password)) if secret]
+        self._address = (parts.hostname or "", parts.port or _PORT)
 
     def read(self, statement: str, subject: str) -> pl.DataFrame:
         """Run a query.
@@ -115,10 +120,18 @@ class MySql:
             raise (TransientError if passing else SourceError)(self._redact(message, statement))
         if again:
             # No message of the server: it is gone, or the driver cannot read a value.
-            if self._answers():
+            if self._listens() and self._answers():
                 return self._run(statement, again=False)
             raise TransientError(self._redact(message, statement))
         raise SourceError("its driver cannot read a value of it")
+
+    def _listens(self) -> bool:
+        """Whether anybody takes connections: connectorx would try for half a minute."""
+        try:
+            with closing(socket.create_connection(self._address, _CONNECT_SECONDS)):
+                return True
+        except OSError:
+            return False
 
     def _answers(self) -> bool:
         try:

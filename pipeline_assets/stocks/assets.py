@@ -6,8 +6,10 @@ from typing import Any
 
 import dagster as dg
 
+from pipeline_assets.lineage.addresses import TABLE_NAME, named
 from pipeline_assets.lineage.landed import landed_and_accepted
 from pipeline_assets.lineage.partitions import DAYS
+from pipeline_assets.lineage.preview import PREVIEW, preview_table
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.stocks.ingest import FIRST_DAY, STOCK_FLOW
 from pipeline_assets.stocks.quality import prices_of_day
@@ -15,6 +17,8 @@ from pipeline_assets.stocks.stores import StockSettings, StockStores, open_store
 
 #: The last days of a run that get a picture: each is some 50 kB in Dagster's storage.
 _DRAWN_DAYS = 10
+#: Where the prices are.
+STORED = {TABLE_NAME: named("TABLE_NAME", "StockData")}
 
 
 class StockStoresResource(EnvironmentResource):
@@ -39,21 +43,25 @@ class StockStoresResource(EnvironmentResource):
 
 
 def _draw(context: dg.AssetExecutionContext, stores: StockStores, day: str) -> dict[str, dg.MetadataValue[Any]]:
-    """Draw the prices of a day that is one of the last days of its run."""
+    """Draw the prices of a day that is one of the last days of its run, and show the first bars of them."""
     if day not in context.partition_keys[-_DRAWN_DAYS:]:
         return {}
     from pipeline_assets.stocks.chart import chart, chosen  # noqa: PLC0415 - matplotlib takes a second
 
     prices = {ticker: prices_of_day(stores, ticker, day) for ticker in chosen(stores.tickers.of_day(day))}
     drawn = {ticker: bars for ticker, bars in prices.items() if bars}
-    return {"prices": dg.MetadataValue.md(chart(day, drawn))} if drawn else {}
+    if not drawn:
+        return {}
+    first_bars = preview_table([bars[0]._asdict() for bars in drawn.values()])
+    return {"prices": dg.MetadataValue.md(chart(day, drawn)), PREVIEW: dg.MetadataValue.md(first_bars)}
 
 
-stocks_landed, stocks, STOCK_CONSERVATION = landed_and_accepted(
+stocks_landed, stocks, STOCK_CONSERVATION, STOCK_EXTERNAL = landed_and_accepted(
     STOCK_FLOW,
     stores="stock_stores",
     target="table",
     target_kind="dynamodb",
+    stored=STORED,
     description="The prices in the table by their UTC day; rows whose time could not be read, and days before "
     "the first one, are in stocks/landed only. Materializing a day works every file that has rows of it through again "
     "and draws some of its tickers.",

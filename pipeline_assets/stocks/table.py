@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.table import CONDITION_FAILED, TRANSACTION, BusyError, Item, told, transact
+from pipeline_assets.events.table import CONDITION_FAILED, TRANSACTION, BusyError, Item, codes_of, transact
 from pipeline_assets.stocks.ownership import Fate, OwnedPrice, Owner, Settled, judge
 from pipeline_assets.stocks.rows import Price
 from pipeline_assets.storage.retries import retries
@@ -113,7 +113,7 @@ class StockTable:
                         if not (waiting := [n for n in waiting if n not in settled]):
                             break
                     else:
-                        raise BusyError(f"{len(waiting)} prices were refused: {told(reasons or ())}")
+                        raise BusyError(f"{len(waiting)} prices were refused: {codes_of(reasons or ())}")
         except TransientError as error:
             raise self._failure(str(error)) from error
         return [settled[n] for n in range(len(prices))]

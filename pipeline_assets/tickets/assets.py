@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from pipeline_assets.lineage.addresses import URI, server_uri
 from pipeline_assets.lineage.landed import landed_and_accepted
 from pipeline_assets.lineage.partitions import DAYS
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
@@ -40,11 +41,12 @@ class TicketStoresResource(EnvironmentResource):
             yield stores
 
 
-landed, tickets, TICKET_CHECKS = landed_and_accepted(
+landed, tickets, TICKET_CHECKS, TICKET_EXTERNAL = landed_and_accepted(
     TICKET_FLOW,
     stores="stores",
     target="graph",
     target_kind="neo4j",
+    stored={URI: server_uri("NEO4J_URI")},
     description="The purchase tickets in the graph by the UTC day of the purchase; rows whose time could not be read, "
     "and days before the first one, are in tickets/landed only. Materializing a day works every file that has rows of "
     "it through again.",

@@ -10,6 +10,8 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.lineage.addresses import URI, server_uri
+from pipeline_assets.lineage.asset_keys import PURCHASE_GRAPH_KEY
 from pipeline_assets.lineage.metadata import flow_state, sources_table, state_figures, work_figures
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.redo import now_and_then
@@ -21,7 +23,6 @@ from pipeline_assets.tickets.rebuild import ObjectsGoneError, rebuild_graph
 from pipeline_assets.tickets.stores import TicketStores
 
 _FLOW = "tickets"
-PURCHASE_GRAPH_KEY = dg.AssetKey(["purchase_graph"])
 _COMPARED = {
     True: "it says exactly what it said before",
     False: "it does not say what it said before, although the files are the same",
@@ -62,7 +63,7 @@ class GraphWork(dg.Config):
     # All purchase days make one graph.
     deps=[dg.AssetDep(SOLD_KEY, partition_mapping=dg.AllPartitionMapping())],
     group_name="graph",
-    kinds={"neo4j"},
+    kinds={"aws", "neo4j"},
     owners=[TICKETS.owner],
     code_version=__version__,
     retry_policy=RETRIES,
@@ -70,7 +71,7 @@ class GraphWork(dg.Config):
     description="Who bought what, when, where and together: tickets, baskets, products, categories and stores. "
     "Materializing it brings in every file that the ledger knows and the graph lacks, so a lost graph is built anew. "
     "The job rebuild_purchase_graph empties it first and goes by the bucket instead of the ledger.",
-    metadata={"model": dg.MetadataValue.md(_MODEL)},
+    metadata={"model": dg.MetadataValue.md(_MODEL), URI: server_uri("NEO4J_URI")},
 )
 def purchase_graph(
     context: dg.AssetExecutionContext, config: GraphWork, stores: TicketStoresResource

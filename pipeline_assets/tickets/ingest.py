@@ -19,7 +19,7 @@ from pipeline_assets.graph.ingestion import Ingestion, KnownIngestion, Rank
 from pipeline_assets.graph.ownership import Line
 from pipeline_assets.tickets.batches import batches
 from pipeline_assets.tickets.emptied import is_meant_to_be_empty
-from pipeline_assets.tickets.leaving import told_what_leaves
+from pipeline_assets.tickets.leaving import with_lines_that_leave
 from pipeline_assets.tickets.rows import RowRules
 from pipeline_assets.tickets.stores import TicketStores
 
@@ -72,8 +72,8 @@ class TicketFlow(CsvFlow[Ingestion, TicketStores]):
         for batch, rejections in batches(file, rules, BATCH_ROWS):
             budget.check(self.name, ingestion.version.uri)
             if rejections:
-                told = told_what_leaves(stores.graph, ingestion, file.header, rejections)
-                stores.quarantine.keep_rows(ingestion.version, ingestion.run, file.header, told)
+                completed = with_lines_that_leave(stores.graph, ingestion, file.header, rejections)
+                stores.quarantine.keep_rows(ingestion.version, ingestion.run, file.header, completed)
             ingestion = stores.graph.write(ingestion, batch)
             rules.crowded = ingestion.crowded
             budget.moved_on()

@@ -17,7 +17,7 @@ from pipeline_assets.graph.store import PurchaseGraph
 _NAMED = 5
 
 
-def told_what_leaves(
+def with_lines_that_leave(
     graph: PurchaseGraph, ingestion: Ingestion, header: Sequence[str], rejections: Sequence[Rejection]
 ) -> list[Rejection]:
     """Complete the rejections of a batch by what the file had of their tickets before.
@@ -61,7 +61,7 @@ def told_what_leaves(
             if stamp in stamps or (stamp == ingestion.version.stamp and claim.run < ingestion.run)
         ]
     return [
-        _told(rejection, row, before.get(_cleaned(row, "ticket_id", clean_id), ()))
+        _completed(rejection, row, before.get(_cleaned(row, "ticket_id", clean_id), ()))
         for rejection, row in zip(rejections, rows, strict=True)
     ]
 
@@ -72,11 +72,11 @@ def _cleaned(row: Mapping[str, str], column: str, make: Callable[[str], str]) ->
     return "" if any("\ud800" <= letter <= "\udfff" for letter in text) else make(text)
 
 
-def _told(rejection: Rejection, row: Mapping[str, str], claims: Sequence[Claim]) -> Rejection:
+def _completed(rejection: Rejection, row: Mapping[str, str], claims: Sequence[Claim]) -> Rejection:
     lines = [(product, line.quantity) for claim in claims for product, line in claim.lines.items()]
     same = [(product, quantity) for product, quantity in lines if product == _cleaned(row, "product", clean_name)]
     if not lines:
         return rejection
     named = ", ".join(f"{product!r} x {quantity}" for product, quantity in (same or lines)[:_NAMED])
-    told = f"{rejection.reason}; before, the file had {named} of this ticket: what no other row or file has leaves"
-    return replace(rejection, reason=told)
+    reason = f"{rejection.reason}; before, the file had {named} of this ticket: what no other row or file has leaves"
+    return replace(rejection, reason=reason)

@@ -213,7 +213,7 @@ def ticket_verdict(trace: TicketTrace) -> str:
     if len(trace.purchases) > _PURCHASES_TOLD:
         said.append(f"And {len(trace.purchases) - _PURCHASES_TOLD} more purchases have this number.")
     said += [f"in quarantine from s3://{row['bucket']}/{row['key']}: {row['reason']}." for row in trace.rejected[:3]]
-    if len(trace.rejected) > 3:  # noqa: PLR2004 - as many as were just told
+    if len(trace.rejected) > 3:  # noqa: PLR2004 - as many as were just shown
         said.append(f"And {len(trace.rejected) - 3} more rows of it are in quarantine.")
     if not said:
         files = ", ".join(trace.refused[:3]) + (" and others" if len(trace.refused) > 3 else "")  # noqa: PLR2004
@@ -234,8 +234,8 @@ def _in_graph(purchase: PurchaseTrace, *, alone: bool) -> str:
         heard = [claim for claim in reversed(purchase.claims) if claim.lines]
         parts = "; ".join(f"{_products(len(claim.lines))} from {claim.file}" for claim in heard)
         superseded = sum(len(claim.superseded) for claim in purchase.claims)
-        told = f" {_products(superseded)} of an earlier file superseded by a later one." if superseded else ""
-        return f"{which}in the graph with {lines}: {parts}.{told}"
+        beside = f" {_products(superseded)} of an earlier file superseded by a later one." if superseded else ""
+        return f"{which}in the graph with {lines}: {parts}.{beside}"
     if purchase.replaced_by:
         return (
             f"{which}not in the graph: {last.file} carried it, and the version that stands for that file "

@@ -10,8 +10,6 @@ from playwright.sync_api import Page, sync_playwright
 
 from deploy.local.instance import LocalStackError
 
-#: What a window shows: wide enough for a row of three assets.
-WINDOW = {"width": 1400, "height": 900}
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 #: A page is there within seconds; a machine that starts a run at the same time may take longer.
 _PATIENCE = 120_000
@@ -26,12 +24,12 @@ def chromium() -> str:
 
 
 @contextmanager
-def open_window() -> Iterator[Page]:
-    """A window of a browser that is started for it, and ended with it."""
+def open_window(width: int = 1400, height: int = 900, *, scale: float = 1.0) -> Iterator[Page]:
+    """A window of a browser that is started for it, and ended with it; `scale` is how fine its pictures are."""
     program = chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-quic"])
-        page = browser.new_page(viewport={"width": WINDOW["width"], "height": WINDOW["height"]})
+        page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
         page.set_default_timeout(_PATIENCE)
         yield page
         browser.close()

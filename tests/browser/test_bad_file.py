@@ -71,5 +71,5 @@ def test_from_red_to_the_broken_rows_and_back_to_green(
     expect(pages.evaluation()).to_contain_text("Passed", timeout=NEWS)
     pages.open_graph('group:"tickets"')
     pages.expect_checks("tickets", "done")
-    pages.open_partition("tickets", DAY)
-    expect(pages.value("dagster/partition_row_count")).to_have_text("3")
+    three = pages.value("dagster/partition_row_count").get_by_text("3", exact=True)
+    pages.reload_until(lambda: pages.open_partition("tickets", DAY), three, shown=True)

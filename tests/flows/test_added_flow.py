@@ -149,7 +149,12 @@ def test_what_is_derived_at_import_has_it(readings: Readings) -> None:
     found = json.loads(run(DERIVED, environment=readings.environment))
     assert "readings-to-json" in found["packages"]
     assert "readings_bridge" in found["sensors"]
-    assert {check.partition(":")[2] for check in found["checks"]} == {"receipts_known", "no_foreign_messages"}
+    assert {check.partition(":")[2] for check in found["checks"]} == {
+        "receipts_known",
+        "no_foreign_messages",
+        "few_rejected",
+        "no_file_refused",
+    }
     for resource in ("ReadingsQueue:", "ReadingsDeadLetters:", "ReadingsConcurrency:", "QueueReadingsDlq:"):
         assert resource in found["template"]
 
@@ -178,6 +183,14 @@ def test_it_is_worked_asked_about_and_mended_like_any_other(readings: Readings) 
     traced = readings.cesta("trace", "a.csv", "--flow", NAME)
     assert "is through since" in traced["verdict"]
     assert traced["versions"][0]["rules"] == {"value_whole": 1}
+
+    (found,) = readings.cesta("acknowledge", "--flow", NAME)["problems"]
+    assert (found["key"], found["quarantined"], found["acknowledged"]) == ("a.csv", 1, None)
+    words = ("--reason", "a broken sensor", "--by", "ada")
+    (said,) = readings.cesta("acknowledge", "a.csv", *words, "--flow", NAME)["problems"]
+    assert {name: said["acknowledged"][name] for name in ("reason", "who")} == {"reason": words[1], "who": "ada"}
+    (open_again,) = readings.cesta("acknowledge", found["receipt"][:12], "--undo", "--flow", NAME)["problems"]
+    assert open_again["acknowledged"] is None
 
     readings.put("lost.csv", "s3,7")
     assert "no event announces it" in readings.cesta("trace", "lost.csv", "--flow", NAME)["verdict"]

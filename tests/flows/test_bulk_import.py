@@ -20,7 +20,7 @@ from neo4j import GraphDatabase
 from neo4j.time import DateTime
 
 from deploy.local import processes
-from deploy.local.engine_environment import engine_environment
+from deploy.local.engine_environment import JAVA_VARIABLE, engine_environment
 from deploy.local.graph import graph_child, graph_is_ready
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance
 from deploy.local.neo4j_server import neo4j_jars
@@ -154,7 +154,8 @@ def neo4j_admin(instance: Instance) -> dict[str, str]:
     """The environment in which the script finds a neo4j-admin for the graph of this instance."""
     home, command = instance.state / "graph", instance.state / "neo4j-admin"
     opened = " ".join(f"--add-opens java.base/{name}=ALL-UNNAMED" for name in ("java.nio", "java.io", "sun.nio.ch"))
-    tool = f'{engine_environment().java} {opened} -cp "{neo4j_jars()}/*" org.neo4j.cli.AdminTool'
+    java = f"{engine_environment().java} {os.environ[JAVA_VARIABLE]} {opened}"
+    tool = f'{java} -cp "{neo4j_jars()}/*" org.neo4j.cli.AdminTool'
     command.write_text(f'#!/bin/sh\nexec {tool} "$@"\n', encoding="utf-8")
     command.chmod(0o755)
     settings = {"NEO4J_ADMIN": command, "NEO4J_HOME": home, "NEO4J_CONF": home / "conf"}

@@ -190,7 +190,7 @@ class TestRawToCurated:
         until(lambda: lake.keys(lake.quarantine, f"ecommerce/messages/{message['MessageId']}"))
 
     def test_dead_letters_go_back_and_are_worked_off(self, lake: Lake) -> None:
-        """What was given up is announced again, and by then its object is curated like any other."""
+        """What was dead-lettered is announced again, and by then its object is curated like any other."""
         day, name = "2026-03-08", load_name("2026-03-08")
         stored = lake.put_rows(RawObject("stores", day, name.load_id, "0001"), [{"store_id": 8}])
         receipt = lake.receipt(lake.id_of(stored))

@@ -153,7 +153,7 @@ class TestReplacing:
 class TestWaiting:
     @pytest.fixture
     def others(self, cloud: RunningStack) -> Iterator[None]:
-        """Work of others: an event that does not come for a long time, and one that was given up."""
+        """Work of others: an event that does not come for a long time, and one that was dead-lettered."""
         sqs, queue = cloud.access.sqs, cloud.access.queue
         sqs.send_message(QueueUrl=queue("tickets"), MessageBody='{"Records": []}', DelaySeconds=900)
         other = ObjectVersion("b", "other.csv", "v", "", 1, "2026-11-20T10:00:00.000Z", "")
@@ -178,14 +178,14 @@ class TestWaiting:
         assert looks[-1] == Progress(2, 2)
 
     @pytest.mark.usefixtures("others")
-    def test_tells_when_its_own_file_was_given_up(self, cloud: RunningStack) -> None:
+    def test_tells_when_its_own_file_was_dead_lettered(self, cloud: RunningStack) -> None:
         mine = ObjectVersion(cloud.access.bucket("tickets"), "mine.csv", "v", "", 1, "2026-11-20T10:00:00.000Z", "")
         cloud.access.sqs.send_message(QueueUrl=cloud.access.queue("tickets-dlq"), MessageBody=notification(mine))
         with pytest.raises(NotThroughError, match="1 of 1 files were dead-lettered and lie in the queue tickets-dlq"):
             follow(cloud.access, [mine.id], "tickets", tell=lambda _: None, patience=30)
 
     @pytest.mark.usefixtures("others")
-    def test_what_is_given_up_at_once_lies_with_its_reason_in_the_dead_letters(self, cloud: RunningStack) -> None:
+    def test_what_is_dead_lettered_at_once_lies_with_its_reason_in_the_dead_letters(self, cloud: RunningStack) -> None:
         mine = ObjectVersion(cloud.access.bucket("tickets"), "long.csv", "v", "", 1, "2026-11-20T10:00:00.000Z", "")
         sqs, url = cloud.access.sqs, cloud.access.queue("tickets")
         EventQueue(sqs, url).dead_letter(notification(mine), "it has no end")

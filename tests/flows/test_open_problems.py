@@ -171,7 +171,7 @@ def test_bad_objects_of_the_lake_are_red_until_they_are_mended(stack: RunningSta
     instance.put("raw", again.key, stored("orders", rows))
     assert "10 of 137 rows (7%)" in str(instance.check("curated/orders", FEW).description), "as it was, exported again"
     answer = materialize(stack, "curated/orders", f"{empty}...{empty}")
-    assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr[-2000:]
+    assert answer.exit_code == 0, answer.stdout[-2000:] + answer.output[-2000:]
     assert not instance.passes("curated/orders", FEW), "judged is all that is open, not the day of the run"
     assert not instance.passes("curated/orders", NONE_REFUSED)
     good = RawObject("orders", day, load_name(day).load_id, "0002")

@@ -100,7 +100,10 @@ class TestManyAtOnce:
 
     def test_processes_on_one_day_lose_nothing(self, world: CurationWorld) -> None:
         made = (world.access.document, (world.raw, world.curated, world.quarantine, world.ledger))
-        with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+        # Each is forked from a process that has imported what they need and done nothing yet.
+        forking = multiprocessing.get_context("forkserver")
+        forking.set_forkserver_preload([__name__])
+        with ProcessPoolExecutor(4, forking) as pool:
             versions = list(pool.map(arrive_elsewhere, [(*made, number) for number in range(1, _OBJECTS + 1)]))
         self.require_all(world, versions)
 

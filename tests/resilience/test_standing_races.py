@@ -25,7 +25,7 @@ from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets import rows
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
-from pipeline_assets.tickets.leaving import told_what_leaves
+from pipeline_assets.tickets.leaving import with_lines_that_leave
 from pipeline_assets.tickets.stores import TicketStores
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError
@@ -125,7 +125,9 @@ def test_what_leaves_with_a_rejected_row_is_told_however_its_ticket_is_spelt(wor
     graph = world.stores().graph
     world.load("a.csv", row("N\u00f1"))
     load = Ingestion(world.put("a.csv", row("N\u00f1")))
-    (told,) = told_what_leaves(graph, load, ["ticket_id"], [Rejection(1, "quantity", "rule", "said", (ticket,), DAY)])
+    (told,) = with_lines_that_leave(
+        graph, load, ["ticket_id"], [Rejection(1, "quantity", "rule", "said", (ticket,), DAY)]
+    )
     assert ("before, the file had 'Bread' x 1" in told.reason) == (ticket != "\udcff")
 
 

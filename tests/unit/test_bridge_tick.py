@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import PartitionAccount
@@ -24,7 +27,9 @@ from pipeline_assets.lineage.places import requests_for
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
 from pipeline_assets.lineage.sensors import run_tick
 from pipeline_assets.lineage.shown import RECEIPTS, look_up
+from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
 from pipeline_assets.lineage.tick_time import (
+    CHECKS_END,
     CLEARING_ENDS,
     EVENTS_END,
     LOOK_UP_ENDS,
@@ -40,12 +45,26 @@ NOW = datetime.now(UTC)
 YESTERDAY = (NOW - timedelta(days=1)).date().isoformat()
 FILES, INDEXES = FlowRow("files", anchor="files/landed"), FlowRow("indexes", anchor="index")
 LANDED = dg.AssetKey(["files", "landed"])
+DAYS = dg.DailyPartitionsDefinition("2020-01-01", timezone="UTC")
+
+
+@dg.asset(partitions_def=DAYS)
+def told() -> None: ...
+
+
+@dg.asset(partitions_def=DAYS, deps=["told", "outside"], code_version="1.0")
+def made() -> None: ...
+
+
 defs = dg.Definitions.merge(
     dg.Definitions(
         assets=[
-            dg.AssetSpec(LANDED, partitions_def=dg.DailyPartitionsDefinition("2020-01-01", timezone="UTC")),
+            dg.AssetSpec(LANDED, partitions_def=DAYS),
             dg.AssetSpec("index", partitions_def=dg.DynamicPartitionsDefinition(name="tenant")),
             dg.AssetSpec("whole"),
+            dg.AssetSpec("outside"),
+            told,
+            made,
         ]
     ),
     bridged([FILES, INDEXES]),
@@ -174,6 +193,16 @@ def test_a_new_tenant_is_requested_and_told_of_by_the_next_tick(
     assert instance.get_dynamic_partitions("tenant") == ["tenant-0", "tenant-1"]
 
 
+def test_a_partition_neither_waits_for_what_nobody_tells_of_nor_is_stale_for_its_sake(
+    instance: dg.DagsterInstance, tick: Callable[..., dg.SensorResult]
+) -> None:
+    reports = [a_report(1, "files", ("made", YESTERDAY)), a_report(2, "files", ("told", YESTERDAY))]
+    assert materialized(tick(FILES, FakeLedger({"files": reports}))) == [YESTERDAY, YESTERDAY]
+    resolver = CachingStaleStatusResolver(instance, defs.resolve_asset_graph(), LoadingContextForTest(instance))
+    assert resolver.get_stale_causes(made.key, YESTERDAY) == []
+    assert resolver.get_status(made.key, YESTERDAY) is StaleStatus.FRESH
+
+
 def test_a_daemon_that_dies_before_it_adds_the_partitions_is_asked_again(instance: dg.DagsterInstance) -> None:
     ledger = FakeLedger({"indexes": [a_report(1, "indexes", ("index", "tenant"))]})
     with dg.build_sensor_context(instance=instance, repository_def=defs.get_repository_def()) as context:
@@ -254,7 +283,7 @@ class TestTime:
     """The daemon gives up a tick after 60 seconds."""
 
     def test_what_is_begun_just_before_the_last_end_is_over_in_time(self) -> None:
-        assert READING_ENDS < LOOK_UP_ENDS < CLEARING_ENDS < STATES_END < EVENTS_END
+        assert READING_ENDS < LOOK_UP_ENDS < CLEARING_ENDS < CHECKS_END < STATES_END < EVENTS_END
         store: Any = STORE_IN_TICK
         hangs = store.retries["total_max_attempts"] * (store.connect_timeout + store.read_timeout)
         between_attempts = 5
@@ -355,3 +384,48 @@ def test_the_sensor_opens_its_own_ledger_and_is_one_per_flow(
             assert isinstance(result, dg.SensorResult)
             told[name] = materialized(result)
     assert told == {"files_bridge": [YESTERDAY], "indexes_bridge": []}
+
+
+def test_a_tick_logs_what_it_stored_and_one_that_stored_nothing_is_silent(
+    tick: Callable[..., dg.SensorResult], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Dagster calls a tick that requests no run skipped, so its page says nothing by itself."""
+    ledger = FakeLedger({"files": [a_report(1, "files", ("files/landed", YESTERDAY))]})
+    tick(FILES, ledger)
+    told = [line.partition(" - INFO - ")[2] for line in capfd.readouterr().err.splitlines() if " - INFO - " in line]
+    assert told == [
+        "files: 1 waited, 0 seen and cleared, 1 reported in 1 events",
+        f"files/landed [{YESTERDAY}]: 1 file, 1 of 10 rows rejected",
+    ]
+    tick(FILES, ledger)
+    assert " - INFO - " not in capfd.readouterr().err
+
+
+class Unreachable:
+    """A store that does not answer, and counts how often it was asked."""
+
+    asked = 0
+
+    @contextmanager
+    def open(self) -> Iterator[object]:
+        type(self).asked += 1
+        if self.asked:
+            raise TransientError("the store is down")
+        yield self
+
+
+def test_a_store_that_does_not_answer_is_asked_once_a_tick_and_the_events_come_without_its_figures(
+    instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
+) -> None:
+    days = [(NOW - timedelta(days=back)).date().isoformat() for back in (1, 2)]
+    ledger = FakeLedger({"files": [a_report(n, "files", ("files/landed", day)) for n, day in enumerate(days)]})
+    asked = StoreFigures("files", "files/landed", "shop", lambda _store, _day: StoreSays({"size": 1}))
+    with dg.build_sensor_context(
+        instance=instance, repository_def=defs.get_repository_def(), resources={"shop": Unreachable()}
+    ) as context:
+        result = run_tick(FILES, context, ledger, QUARANTINE, METRICS, stores=[asked])  # type: ignore[arg-type]
+    assert sorted(materialized(result)) == sorted(days)
+    events = [event for event in result.asset_events if isinstance(event, dg.AssetMaterialization)]
+    assert all("size" not in event.metadata and "rows_received" in event.metadata for event in events)
+    assert Unreachable.asked == 1
+    assert "without the figures of its store: the store is down" in capfd.readouterr().err

@@ -62,7 +62,7 @@ def test_a_row_of_the_registry_is_a_flow_of_every_command(monkeypatch: pytest.Mo
     assert run(show_place, "--flow", "weather")[0] == 2
     monkeypatch.setattr("pipeline_assets.flows.FLOWS", (*FLOWS, FlowRow("weather", "weather/landed", queue="weather")))
     assert run(show_place, "--flow", "weather") == (0, "weather all False None")
-    for name in ("redrive", "reconcile", "quarantine list", "quarantine show", "quarantine replay"):
+    for name in ("redrive", "reconcile", "quarantine list", "quarantine show", "quarantine replay", "acknowledge"):
         assert "weather" in CliRunner().invoke(app, [*name.split(), "--help"]).output
 
 

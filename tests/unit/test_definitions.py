@@ -143,6 +143,11 @@ def test_every_flow_has_the_checks_of_what_it_rejects() -> None:
     assert {(SOLD, FEW_REJECTED), (dg.AssetKey("stocks"), FEW_REJECTED)} <= checks
 
 
+def test_one_job_runs_every_check() -> None:
+    job = defs.resolve_job_def("check_everything")
+    assert set(job.asset_layer.asset_graph.asset_check_keys) == set(defs.resolve_asset_graph().asset_check_keys)
+
+
 def test_a_check_of_what_is_open_stops_nothing_and_waits_for_no_other_asset() -> None:
     graph = defs.resolve_asset_graph()
     for key in graph.asset_check_keys:

@@ -95,15 +95,17 @@ def test_what_is_no_data_is_left_alone_and_told_and_the_rest_is_worked_in(sqs: S
 
 
 @pytest.mark.parametrize(
-    ("receives", "given_up"), [(1, False), (DENIED_AT_RECEIVE - 1, False), (DENIED_AT_RECEIVE, True)]
+    ("receives", "dead_lettered"), [(1, False), (DENIED_AT_RECEIVE - 1, False), (DENIED_AT_RECEIVE, True)]
 )
-def test_a_flow_is_told_by_the_receives_whether_a_denial_counts(sqs: Stubber, receives: int, *, given_up: bool) -> None:
+def test_a_flow_is_told_by_the_receives_whether_a_denial_counts(
+    sqs: Stubber, receives: int, *, dead_lettered: bool
+) -> None:
     denied = ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
     found: list[bool] = []
     assert work(sqs, Flow(lambda _: found.append(refusal(denied) is not None)), body("a.csv"), receives=receives) == [
         None
     ]
-    assert found == [given_up]
+    assert found == [dead_lettered]
     assert refusal(denied) is None, "what comes after is another event"
 
 
@@ -130,7 +132,7 @@ def test_what_does_not_end_is_a_dead_letter_at_once_that_begins_anew_when_redriv
 ) -> None:
     text = body("a.csv")
     tell_policy(sqs, {"RedrivePolicy": json.dumps(POLICY)})
-    reason = {"given_up": {"DataType": "String", "StringValue": NOT_THROUGH}}
+    reason = {"dead_letter_reason": {"DataType": "String", "StringValue": NOT_THROUGH}}
     sqs.add_response("send_message", {}, {"QueueUrl": f"{QUEUE}-dlq", "MessageBody": text, "MessageAttributes": reason})
     assert work(sqs, Flow(moved), text, continuation) == [DeadLettered(NOT_THROUGH)]
 
@@ -151,7 +153,7 @@ def test_a_queue_without_dead_letters_lets_the_message_come_again(sqs: Stubber, 
         work(sqs, Flow(moved), body("a.csv"), MOST_CONTINUATIONS)
 
 
-def test_a_message_is_not_given_up_while_another_of_its_objects_has_to_come_again(sqs: Stubber) -> None:
+def test_a_message_is_not_dead_lettered_while_another_of_its_objects_has_to_come_again(sqs: Stubber) -> None:
     def does(version: ObjectVersion) -> Receipt | None:
         if version.key == "a.csv":
             return moved(version)

@@ -48,13 +48,10 @@ class Ticks:
     def run(self, asset: str, partition: str = "") -> dg.AssetMaterialization:
         """Materialize a partition in a run, and give the event that it stored."""
         key = dg.AssetKey.from_user_string(asset)
-        result = dg.materialize(
-            [defs.resolve_assets_def(key)],
-            selection=dg.AssetSelection.assets(key),
-            partition_key=partition or None,
-            resources=dict(defs.resources or {}),
-            instance=self.instance,
-        )
+        job = dg.define_asset_job("by_hand", dg.AssetSelection.assets(key) - dg.AssetSelection.all_asset_checks())
+        of_job = dg.Definitions(assets=defs.assets, jobs=[job], resources=defs.resources)
+        resolved = of_job.resolve_job_def("by_hand")
+        result = resolved.execute_in_process(instance=self.instance, partition_key=partition or None)
         (event,) = result.asset_materializations_for_node(key.to_python_identifier())
         return event
 

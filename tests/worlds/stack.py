@@ -66,12 +66,17 @@ def built_packages() -> dict[str, Path]:
 
 @contextmanager
 def running_stack(
-    state: Path, *, dagster: bool, port_base: int | None = None, graph_engine: GraphEngine = GraphEngine.EMBEDDED
+    state: Path,
+    *,
+    dagster: bool,
+    port_base: int | None = None,
+    graph_engine: GraphEngine = GraphEngine.EMBEDDED,
+    outlives_kills: bool = True,
 ) -> Iterator[RunningStack]:
     """Run an instance for as long as the block lasts."""
     built_packages()
     instance = Instance.at(state, port_base or free_port_base(), graph_engine)
-    with local_stack(instance, dagster=dagster) as local:
+    with local_stack(instance, dagster=dagster, outlives_kills=outlives_kills) as local:
         local.start(dagster=dagster)
         outputs = read_outputs(instance)
         access = Access(outputs)

@@ -1,0 +1,52 @@
+"""Named queries as the ends of lineage: what would be answered otherwise, were a table or the graph another."""
+
+import dagster as dg
+import sqlglot
+
+from pipeline_assets.datasets.ecommerce import OWNER
+from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.lineage.asset_keys import PURCHASE_GRAPH_KEY, table_key
+from pipeline_assets.lineage.code_references import referring_to
+from pipeline_assets.queries import cypher, sql
+from pipeline_assets.queries.named_query import NamedQuery
+from pipeline_assets.queries.names import read_tables
+
+_FOLDER = "pipeline_assets/queries"
+
+
+def _sql_query(asked: NamedQuery) -> dg.AssetSpec:
+    tables = read_tables(sqlglot.parse_one(asked.statement, dialect="athena"))
+    spec = dg.AssetSpec(
+        dg.AssetKey(["sql", asked.name]),
+        deps=[table_key(table.name) for table in tables],
+        kinds={"athena", "report"},
+        owners=[OWNER],
+        description=f"{asked.answer} `cesta query sql {asked.name}` answers it.",
+        metadata=_shown(asked, "sql"),
+        group_name="queries",
+    )
+    return referring_to(spec, f"{_FOLDER}/sql/{asked.name}.sql", "statement")
+
+
+def _graph_query(asked: NamedQuery) -> dg.AssetSpec:
+    spec = dg.AssetSpec(
+        dg.AssetKey(["cypher", asked.name]),
+        deps=[PURCHASE_GRAPH_KEY],
+        kinds={"neo4j", "report"},
+        owners=[TICKETS.owner],
+        description=f"{asked.answer} `cesta query graph {asked.name}` answers it.",
+        metadata=_shown(asked, "cypher"),
+        group_name="questions",
+    )
+    return referring_to(spec, f"{_FOLDER}/cypher/{asked.name}.cypher", "statement")
+
+
+def _shown(asked: NamedQuery, language: str) -> dict[str, object]:
+    columns = [f"| {name} | {meaning} |" for name, meaning in asked.columns.items()]
+    return {
+        "answer": dg.MetadataValue.md("\n".join(["| column | meaning |", "|---|---|", *columns])),
+        "statement": dg.MetadataValue.md(f"```{language}\n{asked.statement}```"),
+    }
+
+
+defs = dg.Definitions(assets=[*map(_sql_query, sql.queries()), *map(_graph_query, cypher.queries())])
