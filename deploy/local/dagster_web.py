@@ -18,7 +18,7 @@ _LOCATIONS = """
 _SENSORS = """
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { ... on RepositoryLocation {
     repositories { sensors { name sensorState { status
-        ticks(limit: 2) { status error { message causes { message } } } } } } } } } } }
+        ticks(limit: 2) { status error { message causes { message } } } } } } } } } } } }
 """
 _DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
 _ASSETS = """
