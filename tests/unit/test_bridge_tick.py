@@ -241,7 +241,7 @@ def test_days_before_the_first_are_told_once_with_the_setting_and_are_no_error(
     ledger = FakeLedger({"files": [a_report(1, "files", *places)]})
     first = tick(FILES, ledger)
     assert materialized(first) == [YESTERDAY]
-    assert said(first) == "files: 1 waited, 0 seen and cleared, 1 told in 1 events, 1 of days left out"
+    assert said(first) == "files: 1 waited, 0 seen and cleared, 1 reported in 1 events, 1 of days left out"
     [observed] = [event for event in first.asset_events if isinstance(event, dg.AssetObservation)]
     sentence = (
         "1 receipt has rows of days from 2014-12-30 on that are in the stores but in no partition, as these begin on "
