@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline_assets import __version__
-from pipeline_assets.curation.completion import ManifestError, complete_load
+from pipeline_assets.curation.completion import ManifestError, complete_load, loads_of
 from pipeline_assets.curation.judge import JudgedSource, SourceAccount, judged_source, refused_source
 from pipeline_assets.curation.mended import settle_deleted
 from pipeline_assets.curation.publish import account_of, publish_day
@@ -34,7 +34,7 @@ from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.events.time_budget import TimeBudget
-from pipeline_assets.lake.layout import LoadName, RawObject, is_bookkeeping, raw_prefix
+from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, is_bookkeeping, raw_prefix
 from pipeline_assets.storage.bucket import GoneError
 
 #: A day is worked out in one go: no attempt begins with less than this many seconds left.
@@ -159,6 +159,31 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
 
 
 CURATION_FLOW = CurationFlow(CATALOG)
+
+
+def is_loaded(dataset: Dataset, day: str, stores: CurationStores) -> bool:
+    """Whether there is anything to work a day out from, or to take back.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    bool
+        True too for a day on which other tables were loaded: this one then had nothing to export.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
+    """
+    return stores.curated.head(curated_key(dataset.name, day)) is not None or bool(loads_of(day, stores))
 
 
 def recurate_day(

@@ -8,6 +8,7 @@ from functools import partial
 import dagster as dg
 
 from pipeline_assets.lineage.checks import checks_of, evaluation_of
+from pipeline_assets.lineage.evaluations import evaluation_in
 from pipeline_assets.lineage.flows import BridgedFlow
 from pipeline_assets.lineage.open_problems import OpenProblems
 from pipeline_assets.lineage.places import standing_in
@@ -35,6 +36,8 @@ def problems_watch_sensor(flows: Sequence[BridgedFlow]) -> dg.SensorDefinition:
         """One look; raises `TransientError` when the ledger does not answer, and `MissingSettingError`."""
         tick = TickTime()
         changed = [event for flow in flows for event in _changed(context, flow, ledger, quarantine, tick)]
+        for each in changed:
+            context.log.info("%s: %s", each.asset_key.to_user_string(), each.description)
         names = ", ".join(f"{each.asset_key.to_user_string()}: {each.check_name}" for each in changed)
         return dg.SensorResult(asset_events=changed, skip_reason=names or "as before")
 
@@ -58,7 +61,6 @@ def _changed(
     shown = context.instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))
     for key, most in tick.while_left(checks.items(), EVENTS_END):
         result = problems.result(key, most)
-        record = shown.get(key)
-        evaluation = record.evaluation if record else None
+        evaluation = evaluation_in(shown.get(key))
         if evaluation is None or (evaluation.passed, evaluation.description) != (result.passed, result.description):
             yield evaluation_of(key, result)

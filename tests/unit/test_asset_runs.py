@@ -11,7 +11,7 @@ import pytest
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.accounts import PartitionAccount
-from pipeline_assets.events.ledger import FlowTotals
+from pipeline_assets.events.ledger import FlowTotals, PendingReport
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
@@ -52,6 +52,10 @@ class FakeLedger:
         del asset
         lost = self.lost_row and partition == DAYS[1]
         return PartitionAccount.of({"r1": Counts(received=10, accepted=9) if lost else ROWS})
+
+    def pending(self, flow: str, *, limit: int) -> list[PendingReport]:
+        del flow, limit
+        return []
 
     def totals(self, flow: str) -> FlowTotals:
         del flow

@@ -61,9 +61,9 @@ def freshness_of(policy: Any) -> str:
 def partitions_of(partitions: dg.PartitionsDefinition[Any] | None) -> str:
     if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
         return "none"
-    return (
-        f"daily {partitions.timezone} from {partitions.start:%Y-%m-%d}, {partitions.end_offset} past the last whole day"
-    )
+    begins = f"daily {partitions.timezone} from {partitions.start:%Y-%m-%d}"
+    without = f", without {', '.join(map(str, partitions.exclusions))}" if partitions.exclusions else ""
+    return f"{begins}, {partitions.end_offset} past the last whole day{without}"
 
 
 def test_the_asset_graph_is_as_reviewed() -> None:
@@ -93,6 +93,7 @@ def test_today_is_an_arrival_day_and_tomorrow_a_purchase_day() -> None:
     assert arrival_days.get_last_partition_key() == TODAY.isoformat()
     assert purchase_days.get_last_partition_key() == (TODAY + timedelta(days=1)).isoformat()
     assert arrival_days.get_first_partition_key() == "2015-01-01"
+    assert not purchase_days.has_partition_key("2024-12-25"), "a closed day"
 
 
 def test_the_columns_and_their_lineage_come_from_the_spec() -> None:
@@ -144,7 +145,9 @@ def test_a_check_of_what_is_open_stops_nothing_and_waits_for_no_other_asset() ->
             "tickets/landed", (TODAY + timedelta(days=1)).isoformat(), Standing.EARLY, id="clock ahead of ours"
         ),
         pytest.param("tickets", (TODAY + timedelta(days=9)).isoformat(), Standing.UNKNOWN, id="next week"),
-        pytest.param("tickets", date(2014, 12, 31).isoformat(), Standing.UNKNOWN, id="before the first day"),
+        pytest.param("tickets", date(2014, 12, 31).isoformat(), Standing.LEFT_OUT, id="before the first day"),
+        pytest.param("tickets", "2025-12-25", Standing.LEFT_OUT, id="a closed day"),
+        pytest.param("curated/orders", "2025-12-25", Standing.KNOWN, id="a database is exported on a closed day, too"),
         pytest.param("tickets", "2026-1-1", Standing.UNKNOWN, id="not written as a day"),
         pytest.param("tickets", "", Standing.UNKNOWN, id="no partition"),
         pytest.param("purchase_graph", "", Standing.KNOWN, id="unpartitioned"),
