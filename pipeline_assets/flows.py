@@ -57,12 +57,15 @@ class Bounds:
         How often a message is received before it is a dead letter.
     waiting_seconds
         Age of the oldest message above which an alarm is raised.
+    delay_seconds
+        How long a new message is held back, so that what comes shortly after it is known when it is worked.
     """
 
     function_seconds: int
     batch: int
     receives: int = 40
     waiting_seconds: int = 900
+    delay_seconds: int = 0
 
     @property
     def visibility_seconds(self) -> int:
@@ -320,7 +323,7 @@ FLOWS: Final = (
             frozenset({"dynamodb", "glue", "s3", "sqs"}),
             ("duckdb", "numpy", "scipy", "sklearn"),
         ),
-        bounds=Bounds(function_seconds=900, batch=1),
+        bounds=Bounds(function_seconds=900, batch=1, delay_seconds=20),
         environment={
             "CURATED_QUEUE_URL": "queues.curated",
             "CURATED_BUCKET": "buckets.curated",

@@ -40,7 +40,7 @@ T-1003,Eggs,B-3,20.11. 09:41,Dairy,6,S7
 #: Groups of few assets: of the others the picture of all flows shows the name alone.
 _OPEN: Final = ("inbox", "tickets", "graph", "stocks")
 #: A graph is laid out, and the state of its assets asked for, after the last request of the page itself.
-_SETTLED_MS: Final = 10_000
+_SETTLED_MS: Final = 20_000
 _NO_NAVIGATION: Final = """
 localStorage.setItem("dagster-nav-collapsed", "true");
 localStorage.setItem("large-screen-nav-open", "false");
@@ -81,7 +81,7 @@ def to_check(pages: DagsterPages, access: Access) -> None:
     bad, key = BAD_FILE.format(day=day(1)), f"store-7/{day(1)}.csv"
     access.s3.put_object(Bucket=access.bucket("tickets"), Key=key, Body=bad.encode())
     pages.open_graph('group:"tickets"')
-    pages.expect_checks("tickets", "close")
+    pages.expect_red("tickets")
     pages.open_asset("tickets", "checks")
     pages.open_check("few_rejected")
 
@@ -101,7 +101,7 @@ class Picture:
 PICTURES: Final = (
     Picture("asset-graph", to_graph, (1560, 820), {"x": 386, "y": 112, "width": 1130, "height": 690}, 1.5),
     Picture("lake", to_lake, (1500, 900), {"x": 72, "y": 300, "width": 1380, "height": 490}, 1.5),
-    Picture("dagster-partition", to_partition),
+    Picture("dagster-partition", to_partition, (1700, 1000)),
     Picture("dagster-backfill", to_backfill, (1200, 420)),
     Picture("dagster-check", to_check),
 )

@@ -4,8 +4,9 @@ A marker has a receipt of its own, which says what became of it; each set that i
 manifest. A repeated delivery, or one after a death in between, finds what is done and makes the rest. A set that fails
 does not keep the others from being made: it is what the next delivery still has to make.
 
-Only the newest load makes sets: the days of loads that were complete before are for a backfill. So a hundred loads that
-become complete together do not make five hundred sets that nobody asked for.
+Only the newest load makes sets: the days of loads that were complete before are for a backfill. The queue holds each
+marker back for some seconds, so that a hundred loads that become complete together do not make five hundred sets that
+nobody asked for.
 """
 
 from __future__ import annotations

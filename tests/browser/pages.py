@@ -83,9 +83,14 @@ class DagsterPages:
         """What the graph says of an asset's checks."""
         return self.page.locator(f'a[href="/assets/{asset}?view=checks"]')
 
-    def expect_checks(self, asset: str, mark: Literal["done", "close"], timeout: float = NEWS) -> None:
-        """Wait until the graph shows the checks of an asset with the green hook (`done`) or the red cross (`close`)."""
-        expect(self.checks_of(asset).get_by_role("img", name=mark)).to_be_visible(timeout=timeout)
+    def expect_red(self, asset: str) -> None:
+        """Wait until the graph shows the red cross at the checks of an asset."""
+        expect(self.checks_of(asset).get_by_role("img", name="close")).to_be_visible(timeout=NEWS)
+
+    def expect_no_red(self, asset: str) -> None:
+        """Wait until the graph shows results of the checks of an asset, and no red cross among them."""
+        expect(self.checks_of(asset)).to_contain_text("Passed", timeout=NEWS)
+        expect(self.checks_of(asset).get_by_role("img", name="close")).to_have_count(0, timeout=NEWS)
 
     # Checks
 
@@ -131,9 +136,11 @@ class DagsterPages:
         return self.page.get_by_text("Status", exact=True).locator("xpath=following-sibling::*[1]")
 
     def until_begun(self, asset: str) -> None:
-        """Wait until a partition of an asset is done in the open backfill."""
-        done = self._asset_of_backfill(asset).get_by_text(re.compile("[1-9]0?% completed"))
-        expect(done).to_be_visible(timeout=BACKFILL)
+        """Wait until the open backfill has begun with the partitions of an asset."""
+        until = time.monotonic() + BACKFILL / 1000
+        while not any(self.days_of_backfill(asset)[1:]):
+            assert time.monotonic() < until, f"no partition of {asset} was begun"
+            self.page.wait_for_timeout(500)
 
     def days_of_backfill(self, asset: str) -> list[int]:
         """How many partitions of an asset the open backfill targets, has begun, has done and has failed at."""

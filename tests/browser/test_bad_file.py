@@ -48,7 +48,7 @@ def test_from_red_to_the_broken_rows_and_back_to_green(
     stack.access.s3.put_object(Bucket=bucket, Key=KEY, Body="".join([HEADER, SOUND, *BROKEN]).encode())
 
     pages.open_graph('group:"tickets"')
-    pages.expect_checks("tickets", "close")
+    pages.expect_red("tickets")
     pages.open_asset("tickets", "checks")
     pages.open_check("few_rejected")
     expect(pages.evaluation()).to_contain_text("Failed")
@@ -70,6 +70,6 @@ def test_from_red_to_the_broken_rows_and_back_to_green(
     pages.open_asset("tickets", "checks", checkDetail="few_rejected")
     expect(pages.evaluation()).to_contain_text("Passed", timeout=NEWS)
     pages.open_graph('group:"tickets"')
-    pages.expect_checks("tickets", "done")
+    pages.expect_no_red("tickets")
     three = pages.value("dagster/partition_row_count").get_by_text("3", exact=True)
     pages.reload_until(lambda: pages.open_partition("tickets", DAY), three, shown=True)

@@ -18,15 +18,12 @@ from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.definitions import defs
 from pipeline_assets.flows import FLOWS, queued_flows
-from pipeline_assets.lake.layout import LoadName
-from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lake.tables import lake_tables
 from pipeline_assets.lineage.addresses import bucket_uri, server_uri
 from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.places import made_of_in
 from pipeline_assets.lineage.policies import GUIDES
 from pipeline_assets.queries import cypher, sql
-from pipeline_assets.raw import assets as raw_assets
 
 ROOT = Path(__file__).parents[2]
 GRAPH = defs.resolve_asset_graph()
@@ -216,29 +213,11 @@ class TestStaleness:
         told = {"dagster/data_version": "v1", **{f"dagster/{name}": value for name, value in tags.items()}}
         instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day, tags=told))
 
-    def test_a_raw_day_that_the_bridge_tells_of_is_fresh(self, instance: dg.DagsterInstance) -> None:
+    def test_a_raw_day_is_fresh_whatever_lands(self, instance: dg.DagsterInstance) -> None:
         self.tell(instance, RAW, self.DAY)
         for day in (self.DAY, self.OTHER):
             self.tell(instance, INBOX, day)
         self.tell(instance, dg.AssetKey(["shop", "orders"]), None)
-        assert self.standing(instance, RAW, self.DAY) == (StaleStatus.FRESH, [])
-
-    def test_a_raw_day_that_a_run_exports_is_fresh_whatever_lands_later(
-        self, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        name = LoadName(self.DAY, f"{self.DAY.replace('-', '')}T100000000000Z")
-        monkeypatch.setattr(
-            raw_assets, "export", lambda *_: Manifest(name, "day", f"{self.DAY}T10:00:00Z", ("orders",), (), {}, {}, ())
-        )
-        monkeypatch.setattr(raw_assets, "open_stores", lambda _: None)
-        for variable in ("RAW_BUCKET", "SOURCE_DATABASE_URL", "CARD_TOKEN_KEY_ID", "CARD_TOKEN_KEY"):
-            monkeypatch.setenv(variable, "none")
-        job = dg.define_asset_job("by_hand", dg.AssetSelection.assets(RAW).without_checks())
-        resolved = dg.Definitions(assets=defs.assets, jobs=[job], resources=defs.resources)
-        assert resolved.resolve_job_def("by_hand").execute_in_process(instance=instance, partition_key=self.DAY).success
-        assert self.standing(instance, RAW, self.DAY) == (StaleStatus.FRESH, [])
-        for day in (self.DAY, self.OTHER):
-            self.tell(instance, INBOX, day)
         assert self.standing(instance, RAW, self.DAY) == (StaleStatus.FRESH, [])
 
     def test_what_is_told_by_versions_is_made_of_what_is_told(self) -> None:
