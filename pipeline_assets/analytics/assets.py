@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.analytics.ingest import STARTED, publish_set
+from pipeline_assets.analytics.ingest import STARTED, is_complete, publish_set
 from pipeline_assets.analytics.pictures import picture_of
 from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.publish import manifest_key, read_manifest
@@ -111,7 +111,12 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
     )
     def made(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
         stores_of: AnalyticsStoresResource = getattr(context.resources, RESOURCE)
-        yield from RunDays(context).each(stores_of.open, lambda day, stores: [_made(context, prod_set, day, stores)])
+        yield from RunDays(context).each(
+            stores_of.open,
+            lambda day, stores: [_made(context, prod_set, day, stores)],
+            lambda day, stores: is_complete(day, stores),
+            "no load is complete",
+        )
 
     return made
 

@@ -186,6 +186,11 @@ def publish_set(
     return published
 
 
+def is_complete(day: str, stores: AnalyticsStores) -> bool:
+    """Whether a load of a day is complete; raises `TransientError`."""
+    return any(LoadName.of(found.key) for found in stores.curated.objects(f"{LOADS}load={day}/"))
+
+
 def is_followed(load: LoadName, stores: AnalyticsStores) -> bool:
     """Whether a load of a later day is complete; raises `TransientError`."""
     return any(name.day > load.day for name in complete_loads(stores, load.day))

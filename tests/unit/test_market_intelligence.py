@@ -48,7 +48,7 @@ def test_sales_of_all_levels_add_up_and_intervals_hold_each_other() -> None:
     by_level = found.group_by("level", "grain", "period").agg(pl.col("forecast").cast(float).sum())
     for _, same in by_level.group_by("grain", "period"):
         assert same["forecast"].to_list() == pytest.approx([same["forecast"][0]] * same.height, abs=0.02)
-    bounds = found.select("lower_95", "lower_80", "forecast", "upper_80", "upper_95").cast(float)
+    bounds = found.select("lower_95", "lower_80", "forecast", "upper_80", "upper_95")
     assert all(list(row) == sorted(row) for row in bounds.iter_rows())
 
 
