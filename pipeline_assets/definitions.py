@@ -2,7 +2,7 @@
 
 A room is a package whose module `definitions` has `defs` and, where stores know figures that receipts do not,
 `STORE_FIGURES`. Loading this opens nothing and needs no environment variable; those that are set give the addresses of
-what is stored.
+what is stored and the days of the deployment.
 """
 
 from collections.abc import Iterator

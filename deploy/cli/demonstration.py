@@ -23,8 +23,10 @@ from deploy.cli.state import flow_table
 from deploy.cli.stocks import write_minutes
 from deploy.local.dagster_web import lineage_events
 from deploy.local.instance import Instance
+from deploy.local.instance_days import add_days
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
+from deploy.samples.purchases import sample_days
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.status import FlowStatus, flow_status
@@ -56,6 +58,9 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="Leave after the picture instead of staying up.")] = False,
 ) -> None:
     """Start everything, load real purchases through S3, and show what came of them."""
+    sample = sample_days(days, original_dates=original_dates)
+    instance.prepare()
+    add_days(instance, sample.first, sample.last, sample.closed)
     run_in_foreground(instance, demonstration(days=days, original_dates=original_dates, leave=leave))
 
 
@@ -85,7 +90,7 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
 
 
 def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool) -> FlowStatus:
-    with sample_files(days, original_dates=original_dates) as directory:
+    with sample_files(stack.instance, days, original_dates=original_dates) as directory:
         files = ticket_files(directory, directory)
         standing = confirm_replacements(access, files, replace=True)
         with bars() as progress:

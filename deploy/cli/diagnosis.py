@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from deploy.cli.console import console
 from deploy.local.board import holder, why_it_ended
 from deploy.local.cloud import cloud_is_ready
-from deploy.local.dagster_web import DagsterUnreachableError, location_error, unhealthy_daemons
+from deploy.local.dagster_processes import LOCATION
+from deploy.local.dagster_web import DagsterUnreachableError, Sensor, location_error, sensors, unhealthy_daemons
 from deploy.local.engine_environment import engine_environment, require_supported_python, require_uv
 from deploy.local.graph import graph_is_ready
 from deploy.local.instance import PORT_NAMES, Instance, LocalStackError, port_answers, port_is_free
@@ -20,10 +22,14 @@ from deploy.local.outputs import read_outputs
 from deploy.local.stack import cloud_session
 from deploy.stack import stack_outputs
 from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.flows import FLOWS
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.waiting import Waiting, waiting_of
 
 _FREE_BYTES = 2 * 1024**3
+#: A receipt is shown within seconds; one of days that a run works on waits for that run.
+_LATE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,12 @@ def findings(instance: Instance) -> Iterator[Finding]:
     yield from _reachable(instance)
     yield _template(instance)
     yield _complete(instance)
+    yield from _lineage(instance)
 
 
 def doctor(instance: Instance) -> bool:
     """Check everything an instance needs, and say how to mend what is wrong."""
-    table = Table("check", "found", "what to do")
+    table = Table("check", "found", Column("what to do", overflow="fold"))
     sound = True
     for finding in findings(instance):
         mark = "[red]✗[/]" if finding.mend else "[green]✓[/]"
@@ -148,3 +155,45 @@ def _complete(instance: Instance) -> Finding:
     if lacking > 0:
         return Finding(name, f"the graph lacks {lacking:,} ticket files", "materialize purchase_graph in Dagster")
     return Finding(name, "every ticket file that was taken is in the graph")
+
+
+def _lineage(instance: Instance) -> Iterator[Finding]:
+    """Whether all sensors are on and get on, and whether receipts are shown in time."""
+    try:
+        found = sensors(instance)
+        waiting = _waiting(instance)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        yield Finding("sensors", f"not to be told: {error}", "see the parts above")
+        return
+    troubled = [sensor for sensor in found if sensor.failure or not sensor.is_running]
+    yield from (_troubled(instance, sensor, waiting) for sensor in troubled)
+    if not troubled:
+        yield Finding("sensors", f"all {len(found)} are on")
+    now = datetime.now(UTC)
+    late = {flow: each for flow, each in waiting.items() if each.seconds(now) > _LATE_SECONDS}
+    for flow, each in late.items():
+        bridge = f"{flow}_bridge"
+        mend = f"see the ticks of {bridge}: {instance.dagster_url}/locations/{LOCATION}/sensors/{bridge}"
+        off = next((sensor for sensor in found if sensor.name == bridge and not sensor.is_running), None)
+        yield Finding(f"receipts of {flow}", each.sentence, "start that sensor" if off else mend)
+    if not late:
+        yield Finding("receipts", "none waits for Dagster longer than it should")
+
+
+def _troubled(instance: Instance, sensor: Sensor, waiting: Mapping[str, Waiting]) -> Finding:
+    name = f"sensor {sensor.name}"
+    if sensor.is_running:
+        return Finding(name, f"its last ticks failed: {sensor.failure}", f"see {instance.logs / 'dagster-daemon.log'}")
+    waits = waiting.get(sensor.name.removesuffix("_bridge"))
+    command = f"dagster sensor start {sensor.name} -w $DAGSTER_HOME/workspace.yaml"
+    return Finding(
+        name,
+        f"stopped; {waits.sentence}" if waits else "stopped",
+        f'start it on {instance.dagster_url}/automation, or: eval "$(cesta env)"; {command}',
+    )
+
+
+def _waiting(instance: Instance) -> dict[str, Waiting]:
+    access = Access(read_outputs(instance))
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    return {row.name: waiting_of(ledger, row.name) for row in FLOWS}

@@ -13,6 +13,7 @@ from deploy.cli.console import console, number_of, say
 from deploy.cli.deployment import access_to, enter
 from deploy.cli.progress import bars, follow_with_progress
 from deploy.local.instance import Instance, LocalStackError
+from deploy.local.instance_days import warn_of_earlier
 from deploy.samples.shop_database import make_sqlite
 from deploy.samples.shop_rows import shop_rows
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
@@ -93,6 +94,8 @@ def load_ecommerce(
     requested = shop_days(days)
     manifests = export_with_progress(stores_of(instance), requested)
     say(f"{described(manifests)}.")
+    if earlier := warn_of_earlier(instance, date.fromisoformat(manifests[0].name.day)):
+        say(earlier, style="yellow")
     if wait:
         with bars() as progress:
             follow_with_progress(access, receipts_of(access, manifests), progress, flow=_FLOW, target="lake")

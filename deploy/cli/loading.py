@@ -16,6 +16,7 @@ from deploy.cli.console import complain, console, number_of, say
 from deploy.cli.deployment import access_to
 from deploy.cli.progress import bars, follow_with_progress
 from deploy.local.instance import Instance, LocalStackError
+from deploy.local.instance_days import warn_of_earlier
 from deploy.samples.purchases import SampleSummary, write_days
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.operations.access import Access
@@ -62,7 +63,7 @@ def load(
         raise typer.BadParameter("give a FILE or a DIR, or --sample")
     if path is None:
         access_to(instance)
-        with sample_files(days, original_dates=original_dates) as directory:
+        with sample_files(instance, days, original_dates=original_dates) as directory:
             load_tickets(instance, directory, wait=wait, replace=replace, root=directory)
     else:
         load_tickets(instance, path, wait=wait, replace=replace)
@@ -133,12 +134,14 @@ def counted(files: int) -> str:
 
 
 @contextmanager
-def sample_files(days: int, *, original_dates: bool) -> Iterator[Path]:
+def sample_files(instance: Instance, days: int, *, original_dates: bool) -> Iterator[Path]:
     """Write the last 1 to 366 calendar days of the sample purchases into a folder that goes with the block."""
     with tempfile.TemporaryDirectory(prefix="cesta-sample-") as directory:
         with console.status(f"writing {days} days of purchases …"):
             summary = write_days(Path(directory), days, original_dates=original_dates)
         say(describe(summary))
+        if earlier := warn_of_earlier(instance, summary.first_day):
+            say(earlier, style="yellow")
         yield Path(directory)
 
 

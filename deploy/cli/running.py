@@ -15,6 +15,7 @@ import typer
 from deploy.cli.console import console, ending_on_signal, say
 from deploy.cli.progress import notes_shown, shown
 from deploy.local.board import Condition, Picture, already_held, holder
+from deploy.local.dagster_web import START_PAGE
 from deploy.local.instance import PROJECT, GraphEngine, Instance, LocalStackError
 from deploy.local.processes import last_lines, started_at
 from deploy.local.stack import LocalStack, local_stack
@@ -125,7 +126,7 @@ def down(instance: Instance) -> None:
 
 def print_addresses(instance: Instance) -> None:
     """Print the addresses that a person may open or connect to."""
-    say(f"Dagster      {instance.dagster_url}")
+    say(f"Dagster      {instance.dagster_url}{START_PAGE}  (its asset graph: begin here)")
     say(f"local cloud  {instance.endpoint_url}")
     say(f"graph        {instance.graph_uri}  (user and password: `cesta outputs`)")
 

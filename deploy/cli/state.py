@@ -11,8 +11,10 @@ from deploy.cli.console import console, print_json
 from deploy.cli.deployment import access_to
 from deploy.local.board import Picture
 from deploy.local.instance import Instance
-from pipeline_assets.flows import queued_flows
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.flows import FLOWS, queued_flows
 from pipeline_assets.operations.status import FlowStatus, flow_status
+from pipeline_assets.operations.waiting import waiting_of
 
 
 def status(instance: Instance, *, as_json: JsonOption = False) -> None:
@@ -38,12 +40,23 @@ def print_status(instance: Instance) -> None:
         if part.pid is not None:
             again = f", restarts: {part.restarts}" if part.restarts else ""
             console.print(f"{part.title:<22} {part.condition} (process {part.pid}{again})")
+    _print_waiting(instance)
     from pipeline_assets.curation.completion import loads_on_their_way  # noqa: PLC0415 - Polars takes half a second
 
     for load in loads_on_their_way(access_to(instance)):
         console.print(f"load {load.name.load_id} of {load.name.day} is not complete: {load.lacks}", markup=False)
     for note in picture.notes[-3:] if picture else ():
         console.print(note, style="yellow", markup=False)
+
+
+def _print_waiting(instance: Instance) -> None:
+    """Print a line for each flow of which receipts wait for Dagster."""
+    access = access_to(instance)
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    for row in FLOWS:
+        waiting = waiting_of(ledger, row.name)
+        if waiting.receipts:
+            console.print(f"{row.name}: {waiting.sentence}, for Dagster to show", markup=False)
 
 
 def flow_table(document: Mapping[str, Mapping[str, int]]) -> Table:

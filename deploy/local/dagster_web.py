@@ -9,9 +9,16 @@ import urllib3
 
 from deploy.local.instance import Instance
 
+#: The asset graph. Dagster's own first page shows runs, and what functions did is none.
+START_PAGE = "/asset-groups"
 _LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries {
     name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }
+"""
+_SENSORS = """
+{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { ... on RepositoryLocation {
+    repositories { sensors { name sensorState { status
+        ticks(limit: 2) { status error { message causes { message } } } } } } } } } } } }
 """
 _DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
 _ASSETS = """
@@ -34,6 +41,15 @@ class LineageEvents:
 
     materializations: int
     checks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """A sensor of the code location: whether it is switched on, and why its last two ticks failed, if they did."""
+
+    name: str
+    is_running: bool
+    failure: str = ""
 
 
 def ask_dagster(instance: Instance, query: str, variables: dict[str, Any] | None = None, seconds: float = 10) -> Any:  # noqa: ANN401
@@ -62,6 +78,25 @@ def unhealthy_daemons(instance: Instance) -> list[str]:
     """The kinds of daemon that Dagster needs and that give no sign of life."""
     statuses = ask_dagster(instance, _DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
     return [status["daemonType"] for status in statuses if status["required"] and not status["healthy"]]
+
+
+def sensors(instance: Instance) -> list[Sensor]:
+    """The sensors of the code location, in the order of their names."""
+    entries = ask_dagster(instance, _SENSORS)["workspaceOrError"]["locationEntries"]
+    found = (
+        sensor
+        for entry in entries
+        for repository in (entry["locationOrLoadError"] or {}).get("repositories", ())
+        for sensor in repository["sensors"]
+    )
+    return sorted((_sensor(each["name"], each["sensorState"]) for each in found), key=lambda each: each.name)
+
+
+def _sensor(name: str, state: dict[str, Any]) -> Sensor:
+    # One that failed may have met a store that was busy; the next tick goes on.
+    errors = [tick["error"] for tick in state["ticks"] if tick["status"] == "FAILURE"]
+    reasons = [*errors[0]["causes"], errors[0]] if errors and len(errors) == len(state["ticks"]) else []
+    return Sensor(name, state["status"] == "RUNNING", reasons[0]["message"].strip() if reasons else "")
 
 
 def lineage_events(instance: Instance) -> LineageEvents:

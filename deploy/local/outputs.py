@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.local.instance import GRAPH_USER, Instance, LocalStackError, write_private
+from deploy.local.instance_days import days_environment
 from deploy.local.processes import direct_addresses
 from deploy.stack import outputs_by_kind
 from pipeline_assets import flows
@@ -47,6 +48,7 @@ def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dic
         "QUARANTINE_BUCKET": document["buckets"]["quarantine"],
         "LEDGER_TABLE": document["tables"]["ledger"],
         "DAGSTER_HOME": str(instance.dagster_home),
+        **days_environment(instance),
     }
 
 

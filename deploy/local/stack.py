@@ -18,6 +18,7 @@ from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.engine_environment import install_engines
 from deploy.local.graph import graph_child
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance, LocalStackError
+from deploy.local.instance_days import settle_days
 from deploy.local.outputs import read_outputs, save_outputs
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
@@ -149,6 +150,7 @@ def local_stack(instance: Instance, *, dagster: bool = True, outlives_kills: boo
         leftovers = end_leftovers(before)
         # A killed process of many threads counts as dead a moment before the kernel gives its ports back.
         instance.take_ports(_DYING_SECONDS if leftovers else 0.0)
+        settle_days(instance)
         board = Board.of(instance, [*_STEPS, *(_DAGSTER_STEPS if dagster else ())])
         if leftovers:
             board.note(f"ended what a killed instance had left running: {', '.join(leftovers)}.")

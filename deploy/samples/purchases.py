@@ -35,6 +35,8 @@ COLUMNS = ("ticket_id", "product", "basket_id", "timestamp", "category", "quanti
 #: First and last day with purchases. The last one ends at 04:01, since the year was cut by its weeks.
 FIRST_DAY = date(2017, 1, 1)
 LAST_DAY = date(2018, 1, 1)
+#: The day of the year without a purchase.
+CHRISTMAS = date(2017, 12, 25)
 
 _WEEK = 7
 
@@ -124,6 +126,23 @@ def write_days(directory: Path, days: int, *, original_dates: bool = False, toda
         lines.write_csv(path)
         written.append(SampleDay(day, path, lines.height, path.stat().st_size))
     return SampleSummary(tuple(written), tuple(closed), weeks, days)
+
+
+@dataclass(frozen=True)
+class SampleDays:
+    """The calendar days of a sample: the first, the last, and those without a sale."""
+
+    first: date
+    last: date
+    closed: tuple[date, ...]
+
+
+def sample_days(days: int, *, original_dates: bool = False, today: date | None = None) -> SampleDays:
+    """The days that `write_days` writes for the same arguments, told without reading the sample."""
+    newest, weeks = cut_and_shift(None if original_dates else today or datetime.now(UTC).date())
+    oldest, shift = max(FIRST_DAY, newest - timedelta(days=days - 1)), timedelta(weeks=weeks)
+    closed = (CHRISTMAS + shift,) if oldest <= CHRISTMAS <= newest else ()
+    return SampleDays(oldest + shift, newest + shift, closed)
 
 
 def ticket_rows(source: Path, oldest: date, newest: date, shift: timedelta = timedelta(0)) -> pl.LazyFrame:

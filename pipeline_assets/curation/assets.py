@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.curation.completion import LOADS_ASSET, LOADS_FLOW, complete_loads
+from pipeline_assets.curation.completion import LOADS_ASSET, LOADS_FLOW, complete_loads, loads_of
 from pipeline_assets.curation.day import DayAccount
-from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, is_worked_out, recurate_day
+from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, is_loaded, is_worked_out, recurate_day
 from pipeline_assets.curation.preview import first_rows
 from pipeline_assets.curation.publish import account_of
 from pipeline_assets.curation.stores import CATALOG, FLOW, CurationSettings, CurationStores, open_stores
@@ -25,7 +25,7 @@ from pipeline_assets.lineage.columns import lineage_of, references_table, rules_
 from pipeline_assets.lineage.materializations import materialization
 from pipeline_assets.lineage.metadata import place_state
 from pipeline_assets.lineage.partitions import ONE_RUN, load_days
-from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
+from pipeline_assets.lineage.policies import EVERY_OPEN_DAY, expected_of
 from pipeline_assets.lineage.preview import PREVIEW, PREVIEW_ROWS, preview_table
 from pipeline_assets.lineage.redo import event_of
 from pipeline_assets.lineage.rejected import RejectionReader
@@ -34,6 +34,7 @@ from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
 from pipeline_assets.lineage.sentences import counted
 from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
 
+_NO_LOAD = "no load is known"
 #: The group of what is told of the lake as a whole.
 LAKE = "lake"
 
@@ -74,7 +75,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         kinds={"lambda", "parquet", "s3"},
         owners=[dataset.owner],
         code_version=code_version(dataset),
-        tags={"flow": CURATION_FLOW.name, "layer": "curated", **EVERY_OPEN_DAY},
+        tags={"flow": CURATION_FLOW.name, "layer": "curated", **expected_of(dataset)},
         description=f"{dataset.description} What was loaded on a day, judged by the rules, the latest row of each key. "
         "Materializing a day works it out again from its raw objects.",
         metadata={
@@ -87,7 +88,12 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
     )
     def curated(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> Iterator[DayEvent]:
         run = RunDays(context)
-        yield from run.each(curation_stores.open, lambda day, stores: [_recurated(context, run, dataset, day, stores)])
+        yield from run.each(
+            curation_stores.open,
+            lambda day, stores: [_recurated(context, run, dataset, day, stores)],
+            lambda day, stores: is_loaded(dataset, day, stores),
+            _NO_LOAD,
+        )
 
     return curated
 
@@ -154,7 +160,12 @@ def _rules_broken(account: DayAccount | None) -> str:
 )
 def loads(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> Iterator[DayEvent]:
     """Look at the loads of the days of the run, and put the markers that are due."""
-    yield from RunDays(context).each(curation_stores.open, lambda day, stores: [_completed(context, day, stores)])
+    yield from RunDays(context).each(
+        curation_stores.open,
+        lambda day, stores: [_completed(context, day, stores)],
+        lambda day, stores: bool(loads_of(day, stores)),
+        _NO_LOAD,
+    )
 
 
 def _completed(context: dg.AssetExecutionContext, day: str, stores: CurationStores) -> dg.AssetMaterialization:

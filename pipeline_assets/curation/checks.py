@@ -16,7 +16,7 @@ from pipeline_assets.lineage.asset_keys import curated_key, raw_key
 from pipeline_assets.lineage.automation import SOON_AFTER
 from pipeline_assets.lineage.checks import rejection_checks
 from pipeline_assets.lineage.conservation import conservation_check, days_of
-from pipeline_assets.lineage.expected_days import last_day_check
+from pipeline_assets.lineage.expected_days import no_day_missing_check
 from pipeline_assets.lineage.flows import anchor_of
 from pipeline_assets.lineage.metadata import cell
 from pipeline_assets.lineage.partitions import load_days
@@ -77,7 +77,7 @@ def _table(head: str, line: str, rows: Sequence[str]) -> dg.MetadataValue[Any]:
 
 CURATION_CHECKS = [
     *(conservation_check(key(dataset), load_days, FLOW) for dataset in CATALOG for key in (raw_key, curated_key)),
-    last_day_check(dg.AssetKey.from_user_string(LOADS_ASSET), RETAIL),
+    no_day_missing_check(dg.AssetKey.from_user_string(LOADS_ASSET), RETAIL),
     *(check for dataset in CATALOG for key in (raw_key, curated_key) for check in _rejections(key(dataset), dataset)),
     *(_references(dataset) for dataset in CATALOG if dataset.references),
 ]

@@ -179,9 +179,31 @@ def complete_loads(day: str, stores: CurationStores) -> list[tuple[LoadName, Ope
     TransientError
         A store does not answer.
     """
+    return [(name, _look_into(name, stores)) for name in loads_of(day, stores)]
+
+
+def loads_of(day: str, stores: CurationStores) -> list[LoadName]:
+    """List the loads of a day, but for those that were abandoned.
+
+    Parameters
+    ----------
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    list of LoadName
+        In the order of their ids.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
+    """
     prefixes = (f"{LOADS}load={day}/", *(raw_prefix(dataset, day) for dataset in stores.catalog.names))
-    names = _names(found.key for prefix in prefixes for found in stores.raw.objects(prefix))
-    return [(name, _look_into(name, stores)) for name in names]
+    return _names(found.key for prefix in prefixes for found in stores.raw.objects(prefix))
 
 
 def _names(keys: Iterable[str]) -> list[LoadName]:

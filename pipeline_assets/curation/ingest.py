@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline_assets import __version__
-from pipeline_assets.curation.completion import ManifestError, complete_load
+from pipeline_assets.curation.completion import ManifestError, complete_load, loads_of
 from pipeline_assets.curation.judge import JudgedSource, SourceAccount, judged_source, refused_source
 from pipeline_assets.curation.mended import settle_deleted
 from pipeline_assets.curation.publish import account_of, publish_day
@@ -34,7 +34,7 @@ from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.events.time_budget import TimeBudget
-from pipeline_assets.lake.layout import LoadName, RawObject, is_bookkeeping, raw_prefix
+from pipeline_assets.lake.layout import LoadName, RawObject, curated_key, is_bookkeeping, raw_prefix
 from pipeline_assets.storage.bucket import GoneError
 
 #: A day is worked out in one go: no attempt begins with less than this many seconds left.
@@ -161,6 +161,31 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
 CURATION_FLOW = CurationFlow(CATALOG)
 
 
+def is_loaded(dataset: Dataset, day: str, stores: CurationStores) -> bool:
+    """Whether there is anything to work a day out from, or to take back.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    bool
+        True too for a day on which other tables were loaded: this one then had nothing to export.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
+    """
+    return stores.curated.head(curated_key(dataset.name, day)) is not None or bool(loads_of(day, stores))
+
+
 def recurate_day(
     dataset: Dataset,
     day: str,
@@ -217,7 +242,27 @@ def recurate_day(
 
 
 def is_worked_out(dataset: Dataset, day: str, stores: CurationStores) -> bool:
-    """Whether a day stands as this code makes it, of exactly the objects that are in raw now."""
+    """Whether a day stands as this code makes it, of exactly the objects that are in raw now.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    bool
+        Whether working it out again would change nothing.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer.
+    """
     account = account_of(dataset, day, stores)
     if not account or (account.code_version, account.fingerprint) != (__version__, dataset.fingerprint):
         return False

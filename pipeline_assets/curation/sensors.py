@@ -11,6 +11,7 @@ from pipeline_assets.curation.completion import LOADS_ASSET, OpenLoad, complete_
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.lineage.checks import evaluation_of
+from pipeline_assets.lineage.evaluations import shown_evaluation
 from pipeline_assets.lineage.metadata import LISTED, cell
 from pipeline_assets.lineage.resources import MetricsResource
 from pipeline_assets.lineage.retries import RETRIES
@@ -52,9 +53,10 @@ def loads_watch(
         bad, opened, overdue = _looked_at(stores, datetime.now(UTC))
     metrics.publish(OVERDUE_LOADS, FLOW, overdue, context.log)
     result = _result(bad, opened, overdue)
-    record = context.instance.get_latest_asset_check_evaluation_record(LOADS_WHOLE)
-    shown = record.evaluation if record else None
+    shown = shown_evaluation(context.instance, LOADS_WHOLE)
     as_before = shown and (shown.passed, shown.description) == (result.passed, result.description)
+    if not as_before:
+        context.log.info("%s", result.description)
     return dg.SensorResult(
         asset_events=[] if as_before else [evaluation_of(LOADS_WHOLE, result)], skip_reason=result.description
     )

@@ -21,7 +21,7 @@ class Calendar:
     closed_weekdays
         Weekdays without data, 0 for Monday to 6 for Sunday; not all seven.
     closed_days
-        Days of every year without data, ``MM-DD``.
+        Days without data: of every year as ``MM-DD``, of one year as ``YYYY-MM-DD``.
 
     Examples
     --------
@@ -38,11 +38,17 @@ class Calendar:
 
     def expects(self, day: date) -> bool:
         """Whether there are data of a day."""
-        return day.weekday() not in self.closed_weekdays and day.strftime("%m-%d") not in self.closed_days
+        closed = {day.strftime("%m-%d"), day.isoformat()} & self.closed_days
+        return day.weekday() not in self.closed_weekdays and not closed
 
     def last_expected(self, today: date) -> date:
         """The last day before today of which there are data."""
         return next(day for back in range(1, _FOUR_YEARS) if self.expects(day := today - timedelta(days=back)))
+
+    def expected_between(self, first: date, last: date) -> list[date]:
+        """The days of which there are data, from the first to the last one given."""
+        days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+        return [day for day in days if self.expects(day)]
 
     @property
     def longest_closure(self) -> timedelta:

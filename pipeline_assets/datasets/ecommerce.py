@@ -262,3 +262,5 @@ QUERY_LOG = Dataset(
 
 #: Every dataset of the e-commerce lake, those that others refer to first.
 ECOMMERCE = Catalog("ecommerce", (CUSTOMERS, PRODUCTS, STORES, ORDERS, ORDER_LINES, PAYMENTS, QUERY_LOG))
+#: Those that rest for days, as nothing of them changes; of the others there are rows on every open day.
+RESTING = (CUSTOMERS, PRODUCTS, STORES)

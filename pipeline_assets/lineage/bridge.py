@@ -12,6 +12,8 @@ what Dagster holds and then plans from that alone:
 - *held*: a place that somebody else tells, as a run of Dagster that works it does, or whose inputs another flow tells;
 - *new dynamic partition*: requested in this tick, its event planned in a later one, once Dagster has it: a daemon
   stores the events of a tick before it adds the partitions;
+- *left out*: a day that the partitions do not have, as it is before their first one or a closed one; what a receipt
+  says of such days is recorded as one observation, and is accounted where its source arrived;
 - *unknown target* (an asset or partition that Dagster does not have): recorded as an observation, then dropped from
   pending; the ledger keeps the receipt;
 - *early*: a day that has begun by the clock of the writer only; left pending.
@@ -39,6 +41,8 @@ RECEIPTS_PER_EVENT = 1_000
 NEW_PER_TICK = 1_000
 #: What one rejection names in place of an asset when the receipt names none.
 NO_ASSET = "(none)"
+#: What stands for all days of a receipt that are left out.
+DAYS_LEFT_OUT = "(days left out)"
 
 
 class Standing(Enum):
@@ -49,6 +53,8 @@ class Standing(Enum):
     EARLY = "early"
     #: A key that the asset's dynamic partitions may have, but do not have yet.
     NEW = "new"
+    #: A day before the first of the asset's days, or a closed one.
+    LEFT_OUT = "left out"
     UNKNOWN = "unknown"
 
 
@@ -118,11 +124,22 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What one report says of days that the partitions leave out: the first, the last and how many of an asset."""
+
+    report_id: str
+    source: str
+    first: str
+    last: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What one tick does.
 
-    `seen` reports stop waiting, `events` and `rejections` are stored, the dynamic partitions `new` are requested;
-    `left` counts what is for a later tick, by places of reports, those of new partitions included.
+    `seen` reports stop waiting, `events`, `rejections` and `left_out` are stored, the dynamic partitions `new` are
+    requested; `left` counts what is for a later tick, by places of reports, those of new partitions included.
     """
 
     seen: tuple[PendingReport, ...]
@@ -130,6 +147,7 @@ class Plan:
     rejections: tuple[Rejection, ...]
     left: int
     new: tuple[Place, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def assets_named(reports: Iterable[PendingReport]) -> list[str]:
@@ -180,27 +198,40 @@ def plan(
             for place, part in _parts_by_place(report.receipt).items()
             if Shown(place, report.receipt.report_id) not in shown
         }
-        if not missing:
+        days = [place.partition for place in missing if gathered.standing(place) is Standing.LEFT_OUT]
+        missing = {place: part for place, part in missing.items() if gathered.standing(place) is not Standing.LEFT_OUT}
+        told = not days or Shown(Place(DAYS_LEFT_OUT, ""), report.receipt.report_id) in shown
+        if not told:
+            gathered.leave_out(report.receipt, days)
+        elif not missing:
             seen.append(report)
         for place, part in missing.items():
             if held(place) or missing.keys() & set(made_of(place)):
                 gathered.left += 1
             else:
                 gathered.add(report.receipt, place, part)
-    return Plan(tuple(seen), tuple(gathered.events), tuple(gathered.rejections), gathered.left, tuple(gathered.new))
+    return Plan(
+        tuple(seen),
+        tuple(gathered.events),
+        tuple(gathered.rejections),
+        gathered.left,
+        tuple(gathered.new),
+        tuple(gathered.left_out),
+    )
 
 
 class _Gathering:
     """The events of one tick as they fill up."""
 
     def __init__(self, standing: Callable[[Place], Standing], max_events: int, receipts_per_event: int) -> None:
-        self._standing = standing
+        self.standing = standing
         self._max_events = max_events
         self._receipts_per_event = receipts_per_event
         self._open: dict[Place, PartitionEvent] = {}
         self._taken: set[Shown] = set()
         self.events: list[PartitionEvent] = []
         self.rejections: list[Rejection] = []
+        self.left_out: list[LeftOut] = []
         #: In the order in which they were met.
         self.new: dict[Place, None] = {}
         self.left = 0
@@ -209,7 +240,7 @@ class _Gathering:
         this = Shown(place, receipt.report_id)
         if this in self._taken:
             return
-        standing = self._standing(place)
+        standing = self.standing(place)
         if standing is Standing.UNKNOWN and len(self.rejections) < self._receipts_per_event:
             self.rejections.append(Rejection(place, receipt.report_id, receipt.source.uri))
         elif standing is Standing.KNOWN and (event := self._event(place)):
@@ -220,6 +251,13 @@ class _Gathering:
             self.left += 1
             return
         self._taken.add(this)
+
+    def leave_out(self, receipt: Receipt, days: Collection[str]) -> None:
+        if len(self.left_out) < self._receipts_per_event:
+            of_one = set(days)
+            self.left_out.append(LeftOut(receipt.report_id, receipt.source.uri, min(of_one), max(of_one), len(of_one)))
+        else:
+            self.left += 1
 
     def _event(self, place: Place) -> PartitionEvent | None:
         event = self._open.get(place)

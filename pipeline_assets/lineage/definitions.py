@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import dagster as dg
 
 from pipeline_assets.lineage.automation import check_everything, checks_automation
+from pipeline_assets.lineage.bridges_watch import bridges_watch_sensor, receipts_shown_check
 from pipeline_assets.lineage.checks import receipts_known_check, rejection_checks
 from pipeline_assets.lineage.expected_days import days_watch
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
 from pipeline_assets.lineage.foreign_messages import foreign_messages_check, foreign_messages_sensor
+from pipeline_assets.lineage.left_out import left_out_check, left_out_watch_sensor
 from pipeline_assets.lineage.problems_watch import problems_watch_sensor
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
 from pipeline_assets.lineage.sensors import bridge_sensor
@@ -37,11 +39,15 @@ def bridged(flows: Sequence[BridgedFlow], stores: Sequence[StoreFigures] = ()) -
     return dg.Definitions(
         asset_checks=[
             *map(receipts_known_check, flows),
+            *map(receipts_shown_check, flows),
+            *map(left_out_check, flows),
             *map(foreign_messages_check, queued),
             *(check for flow in queued for check in rejection_checks(anchor_of(flow), flow)),
         ],
         sensors=[
             *bridges,
+            bridges_watch_sensor(flows),
+            left_out_watch_sensor(flows),
             foreign_messages_sensor(queued),
             problems_watch_sensor(flows),
             days_watch,

@@ -6,8 +6,8 @@ no partitions and no state that could be missing or stale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import dagster as dg
 
@@ -60,14 +60,7 @@ def bucket_of(row: FlowRow, *, kind: str, owner: str) -> list[dg.AssetSpec]:
     return [*functions, bucket]
 
 
-def quarantine_of(
-    flow: str,
-    *,
-    kind: str,
-    owner: str,
-    judged: Sequence[dg.AssetKey],
-    metadata: Mapping[str, Any] | None = None,
-) -> dg.AssetSpec:
+def quarantine_of(flow: str, *, kind: str, owner: str, judged: Sequence[dg.AssetKey]) -> dg.AssetSpec:
     """What was rejected of a flow.
 
     Parameters
@@ -80,8 +73,6 @@ def quarantine_of(
         Who mends what is there.
     judged
         The assets that were judged.
-    metadata
-        What else Dagster shows.
 
     Returns
     -------
@@ -96,5 +87,5 @@ def quarantine_of(
         owners=[owner],
         description=f"Rows, objects and messages of the flow {flow} that broke a rule, each with the rule and the "
         f"reason. `cesta quarantine list --flow {flow}` names them; what is corrected is replayed from here.",
-        metadata={URI: bucket_uri("QUARANTINE_BUCKET", f"{flow}/"), **(metadata or {})},
+        metadata={URI: bucket_uri("QUARANTINE_BUCKET", f"{flow}/")},
     )

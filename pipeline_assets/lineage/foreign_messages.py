@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from pipeline_assets.lineage.evaluations import shown_evaluation
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of
 from pipeline_assets.lineage.resources import QuarantineResource
 from pipeline_assets.lineage.retries import RETRIES
@@ -48,6 +49,8 @@ def foreign_messages_sensor(flows: Sequence[BridgedFlow]) -> dg.SensorDefinition
     def foreign_messages_watch(context: dg.SensorEvaluationContext, quarantine: QuarantineResource) -> dg.SensorResult:
         """One look; raises `TransientError` when the quarantine does not answer, and `MissingSettingError`."""
         changed = [event for flow in flows for event in _changed(context.instance, flow, quarantine)]
+        for each in changed:
+            context.log.info("%s: %s", each.asset_key.to_user_string(), each.description)
         changes = "; ".join(f"{each.asset_key.to_user_string()}: {each.description}" for each in changed)
         return dg.SensorResult(asset_events=changed, skip_reason=changes or "as before")
 
@@ -59,8 +62,8 @@ def _changed(
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """The evaluation of a flow's check, where Dagster shows another number or none."""
     kept = quarantine.foreign_messages(flow.name)
-    record = instance.get_latest_asset_check_evaluation_record(dg.AssetCheckKey(anchor_of(flow), NO_FOREIGN_MESSAGES))
-    shown = record.evaluation.metadata.get(_KEPT) if record and record.evaluation else None
+    evaluation = shown_evaluation(instance, dg.AssetCheckKey(anchor_of(flow), NO_FOREIGN_MESSAGES))
+    shown = evaluation.metadata.get(_KEPT) if evaluation else None
     if shown is None or shown.value != kept:
         yield dg.AssetCheckEvaluation(
             asset_key=anchor_of(flow),

@@ -8,13 +8,13 @@ dilutes it, and of a day by the day's account.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.problems import Problem, share_rejected
 
-#: Bad sources, and bad days, that are looked up again before they are told of.
+#: Bad days that are looked up again before they are told of, and bad sources in the tick of a bridge.
 LOOKED_AT = 20
 
 
@@ -71,7 +71,7 @@ def judge_rows(
     accepted
         Tells how many rows a partition holds; asked for days only that may be bad.
     is_open
-        Looks again whether a problem is open; asked for the first of those that would be told of.
+        Looks again whether a problem is open; asked of the worst first.
 
     Returns
     -------
@@ -79,7 +79,8 @@ def judge_rows(
         What is bad, and the numbers.
     """
     mine = [each for each in problems if each.rejected and asset in each.assets and not each.receipt.refused]
-    standing = _looked_at([each for each in mine if not each.acknowledged], is_open, _share)
+    worst_first = sorted((each for each in mine if not each.acknowledged), key=_share, reverse=True)
+    standing = [each for each in worst_first if _share(each) <= most or is_open(each)]
     days = _by_day(asset, standing)
     # What the open sources alone say is the worst that a day can be: other sources only add accepted rows.
     suspect = {day: rows for day, rows in days.items() if share_rejected(rows) > most}
@@ -123,7 +124,8 @@ def judge_sources(
     """
     refused = [each for each in problems if each.rejected and each.receipt.refused]
     mine = [each for each in refused if asset in each.assets or (not each.assets and asset == anchor)]
-    bad = _looked_at([each for each in mine if not each.acknowledged], is_open, _moment)
+    newest_first = sorted((each for each in mine if not each.acknowledged), key=_moment, reverse=True)
+    bad = [each for each in newest_first if is_open(each)]
     return Judged(
         bad=tuple(bad),
         acknowledged=tuple(each for each in mine if each.acknowledged),
@@ -131,14 +133,6 @@ def judge_sources(
         sources=len(bad),
         worst=1.0 if bad else 0.0,
     )
-
-
-def _looked_at(
-    problems: Sequence[Problem], is_open: Callable[[Problem], bool], order: Callable[[Problem], float | str]
-) -> list[Problem]:
-    """The problems, the greatest by an order first, but for those of the first that are settled."""
-    ordered = sorted(problems, key=order, reverse=True)
-    return [each for each in ordered[:LOOKED_AT] if is_open(each)] + ordered[LOOKED_AT:]
 
 
 def _by_day(asset: str, problems: Iterable[Problem]) -> dict[str, Counts]:

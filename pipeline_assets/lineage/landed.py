@@ -4,6 +4,7 @@ Materializing a day of either works the files behind it through again, by the ve
 """
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -16,7 +17,7 @@ from pipeline_assets.lineage.checks import few_rejected_check
 from pipeline_assets.lineage.columns import lineage_of, rules_table, schema_of
 from pipeline_assets.lineage.conservation import conservation_check
 from pipeline_assets.lineage.external import bucket_of, quarantine_of
-from pipeline_assets.lineage.partitions import ONE_RUN, days_since
+from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days, days_since
 from pipeline_assets.lineage.redo import Drawing, redo_days
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent
 
@@ -38,7 +39,8 @@ def landed_and_accepted(
     target_kind: str,
     stored: dict[str, str],
     description: str,
-    first_day: str,
+    first_day: date,
+    closed: frozenset[str] = frozenset(),
     tags: dict[str, str] | None = None,
     drawing: Drawing[StoresT] = lambda *_: {},
 ) -> FileAssets:
@@ -59,7 +61,9 @@ def landed_and_accepted(
     description
         What the accepted asset is, in full sentences.
     first_day
-        The first day of either asset, ``YYYY-MM-DD``.
+        The first day of the accepted asset.
+    closed
+        Days of which there are no rows, as `Calendar` has them.
     tags
         Tags of both assets beside their flow and layer.
     drawing
@@ -76,7 +80,7 @@ def landed_and_accepted(
     *functions, bucket = bucket_of(flow_row(flow.name), kind="csv", owner=dataset.owner)
     rejected = quarantine_of(flow.name, kind="json", owner=dataset.owner, judged=[landed_key])
     # A row may be of up to one day after its file's arrival.
-    arrival_days, own_days = days_since(first_day), days_since(first_day, with_tomorrow=True)
+    own_days = days_since(first_day, with_tomorrow=True, closed=closed)
 
     @dg.asset(
         key=landed_key,

@@ -152,6 +152,8 @@ def materialization(
             "data_version": version,
             "seconds_to_dagster": round(waited.total_seconds(), 3),
             "code_version": ", ".join(sorted(set(event.code_versions))),
+            # A path is copied by a click.
+            **({"newest_source": dg.MetadataValue.path(event.sources[-1].uri)} if event.sources else {}),
             "sources": dg.MetadataValue.md(sources_table(event.sources)),
             # Of use to the bridge alone, so they come last.
             RECEIPTS: dg.MetadataValue.json(event.report_ids),

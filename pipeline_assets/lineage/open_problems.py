@@ -14,7 +14,7 @@ from pipeline_assets.events.problems import Problem, share_rejected
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.lineage.bridge import NO_ASSET, Place, Standing
 from pipeline_assets.lineage.flows import BridgedFlow
-from pipeline_assets.lineage.judged import Judged, judge_rows, judge_sources
+from pipeline_assets.lineage.judged import LOOKED_AT, Judged, judge_rows, judge_sources
 from pipeline_assets.lineage.metadata import LISTED, cell
 from pipeline_assets.lineage.rejections import MENDING, Rejections, acknowledge_command, rejected_table, rejections_of
 
@@ -38,6 +38,8 @@ class OpenProblems:
         Opens what it rejects.
     standing
         Whether Dagster has a place; runs, which do not know, take the ledger's word.
+    looked_at
+        Bad sources that are looked up again before they are told of.
     """
 
     def __init__(
@@ -46,11 +48,14 @@ class OpenProblems:
         ledger: Ledger,
         quarantine: Callable[[], Quarantine],
         standing: Callable[[Place], Standing] = lambda _: Standing.UNKNOWN,
+        *,
+        looked_at: int = LOOKED_AT,
     ) -> None:
         self._flow = flow
         self._ledger = ledger
         self._quarantine = quarantine
         self._standing = standing
+        self._looked_at = looked_at
         self._still: dict[str, bool] = {}
         self._looked_up: dict[str, Rejections] = {}
 
@@ -101,6 +106,8 @@ class OpenProblems:
 
     def _is_open(self, problem: Problem) -> bool:
         if problem.receipt.id not in self._still:
+            if len(self._still) >= self._looked_at:
+                return True
             self._still[problem.receipt.id] = self._ledger.is_open(problem)
         return self._still[problem.receipt.id]
 

@@ -10,6 +10,7 @@ from itertools import groupby
 import dagster as dg
 
 from pipeline_assets.lineage.bridge import Place, Standing
+from pipeline_assets.lineage.partitions import is_left_out
 
 #: What Dagster takes in no partition key, by the error it raises elsewhere.
 _UNFIT = ("...", *"\a\b\f\n\r\t\v\0")
@@ -30,13 +31,20 @@ def standing_in(repository: dg.RepositoryDefinition, instance: dg.DagsterInstanc
         with dg.partition_loading_context(effective_dt=at, dynamic_partitions_store=instance):
             return partitions.has_partition_key(place.partition)
 
+    def left_out(place: Place) -> bool:
+        key = dg.AssetKey.from_user_string(place.asset)
+        partitions = graph.get(key).partitions_def if graph.has(key) else None
+        return partitions is not None and is_left_out(partitions, place.partition)
+
     def standing(place: Place) -> Standing:
         now = datetime.now(UTC)
         if has(place, now):
             return Standing.KNOWN
         if dynamic_name(repository, place) and _fit(place.partition):
             return Standing.NEW
-        return Standing.EARLY if has(place, now + timedelta(days=1)) else Standing.UNKNOWN
+        if has(place, now + timedelta(days=1)):
+            return Standing.EARLY
+        return Standing.LEFT_OUT if left_out(place) else Standing.UNKNOWN
 
     return standing
 

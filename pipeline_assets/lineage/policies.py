@@ -18,9 +18,12 @@ from typing import Final
 import dagster as dg
 
 from pipeline_assets.datasets.calendar import CALENDARS, RETAIL, Calendar
+from pipeline_assets.datasets.ecommerce import RESTING
+from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.flows import FLOWS
 from pipeline_assets.lineage.code_references import referring_to
 from pipeline_assets.lineage.flows import bridge_name
+from pipeline_assets.lineage.partitions import DAYS
 
 #: The tag that names the calendar by which data of an asset are expected.
 CALENDAR: Final = "calendar"
@@ -47,9 +50,15 @@ GUIDES: Final = {
 }
 
 
+def expected_of(dataset: Dataset) -> dict[str, str]:
+    """Tags of an asset by its dataset: rows of a resting one are promised by nobody."""
+    return {} if dataset in RESTING else EVERY_OPEN_DAY
+
+
 def calendar_of(spec: dg.AssetSpec) -> Calendar | None:
     """The calendar by which data of an asset are expected; None where nobody promises a day."""
-    return CALENDARS.get(spec.tags.get(CALENDAR, ""))
+    name = spec.tags.get(CALENDAR, "")
+    return DAYS.calendar(name) if name in CALENDARS else None
 
 
 @cache

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Final, TypeVar, cast
 
 import dagster as dg
@@ -21,6 +22,7 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 
 from pipeline_assets.errors import TerminalError, TransientError
 from pipeline_assets.lineage.bridge import Place
+from pipeline_assets.lineage.days_with_data import days_with_data
 from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.lineage.run_places import places_of
 
@@ -52,14 +54,18 @@ class RunDays:
         #: Not tried yet, or failed for what may pass.
         self._left = list(context.partition_keys)
         self._failed: dict[str, str] = {}
+        #: Days of which an earlier step of the run has not made what they are made of.
+        self._owed: list[str] = []
         self._unanswered = 0
 
     def each(
         self,
         opened: Callable[[], AbstractContextManager[Stores]],
         work: Callable[[str, Stores], Iterable[dg.AssetMaterialization]],
+        has_data: Callable[[str, Stores], bool],
+        lacks: str,
     ) -> Iterator[DayEvent]:
-        """Work the days one by one.
+        """Work the days that have data, one by one.
 
         Parameters
         ----------
@@ -67,6 +73,10 @@ class RunDays:
             Opens the stores of the days.
         work
             Works one day in them and gives its events.
+        has_data
+            Whether there is anything of a day; one without is left as it is.
+        lacks
+            What such a day lacks, as in "no file is known".
 
         Yields
         ------
@@ -76,12 +86,15 @@ class RunDays:
         Raises
         ------
         Failure
-            Days failed.
+            Days failed, or too few have data.
         """
         for days in self.attempts():
             unopened = list(days)
             with self.trying(unopened), opened() as stores:
-                for day in self.answered(days):
+                ask = partial(_is_there, has_data, stores)
+                unopened[:] = found = days_with_data(self._context, days, ask, lacks)
+                self._forgive(ask)
+                for day in self.answered(list(found)):
                     unopened.remove(day)
                     events: list[dg.AssetMaterialization] = []
                     with self.trying([day]):
@@ -93,6 +106,7 @@ class RunDays:
         """The days to work: first all and then, after a rest, those that failed for what may pass."""
         for day in self._left:
             if parent := self._failed_parent(day):
+                self._owed.append(day)
                 self.fail(day, f"{parent} of the day failed in this run")
         for attempt in range(1 + RETRIES.max_retries):
             days = [day for day in self._left if attempt == 0 or day in self._failed]
@@ -121,6 +135,8 @@ class RunDays:
             self._failed.pop(day, None)
         try:
             yield
+        except dg.Failure:
+            raise
         except TerminalError as error:
             for day in days:
                 self.fail(day, str(error))
@@ -136,6 +152,13 @@ class RunDays:
         self._context.log.error("%s failed: %s", day, reason)
         self._failed[day] = reason
         self._left = [each for each in self._left if each != day]
+
+    def _forgive(self, has_data: Callable[[str], bool]) -> None:
+        """Take no offence at what was left out before a day that has no data here either."""
+        for day in self._owed:
+            if not has_data(day):
+                self._failed.pop(day, None)
+        self._owed.clear()
 
     def reports_told(self, place: Place) -> list[str]:
         """The reports that this run, in an earlier step, has told of a place."""
@@ -174,3 +197,7 @@ class RunDays:
 
     def _specs(self) -> list[dg.AssetSpec]:
         return [self._context.assets_def.specs_by_key[key] for key in self._keys]
+
+
+def _is_there(has_data: Callable[[str, Stores], bool], stores: Stores, day: str) -> bool:
+    return has_data(day, stores)

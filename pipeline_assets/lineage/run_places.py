@@ -37,8 +37,8 @@ class RunPlaces:
         return any(place.partition in each for each in self.planned.get(place.asset, ()))
 
     def owes(self, place: Place) -> bool:
-        """Whether the run has yet to tell a place."""
-        return place not in self.told and self.plans(place)
+        """Whether the run has yet to tell a partition; an asset without any is told as a whole, naming no receipts."""
+        return bool(place.partition) and place not in self.told and self.plans(place)
 
 
 def places_of(instance: dg.DagsterInstance, run_id: str) -> RunPlaces:

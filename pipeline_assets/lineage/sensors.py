@@ -18,6 +18,7 @@ from pipeline_assets.lineage.bridge import Place, Plan, plan
 from pipeline_assets.lineage.events import partition_events, problem_events, rejection_events
 from pipeline_assets.lineage.flows import BridgedFlow, anchor_of, bridge_name
 from pipeline_assets.lineage.held import held_places
+from pipeline_assets.lineage.left_out import left_out_events
 from pipeline_assets.lineage.open_problems import OpenProblems
 from pipeline_assets.lineage.places import made_of_in, requests_for, standing_in
 from pipeline_assets.lineage.resources import LedgerResource, MetricsResource, QuarantineResource
@@ -119,6 +120,7 @@ def run_tick(
     events = [
         *problem_events(decided, flow, problems, repository, tick),
         *rejection_events(decided, anchor_of(flow)),
+        *left_out_events(decided, flow),
         *partition_events(decided.events, ledger, flow.name, context, tick, stores=stores, quarantine=opened),
     ]
     report = _tick_report(flow.name, len(reports), len(looked.reports), cleared, decided)
@@ -162,6 +164,7 @@ def _tick_report(flow: str, waiting: int, looked_at: int, cleared: int, decided:
     parts = [f"{flow}: {waiting} waited, {cleared} seen and cleared"]
     parts += [f"{reported} reported in {len(decided.events)} events"] if reported else []
     parts += [f"{len(decided.rejections)} rejected"] if decided.rejections else []
+    parts += [f"{len(decided.left_out)} of days left out"] if decided.left_out else []
     parts += [f"{len(decided.new)} new partitions requested"] if decided.new else []
     parts += [f"{decided.left} left for later"] if decided.left else []
     parts += [f"{waiting - looked_at} not looked up in time"] if waiting > looked_at else []

@@ -12,12 +12,13 @@ import dagster as dg
 
 from pipeline_assets.events.ledger import PendingReport
 from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.lineage.bridge import Place, Shown, assets_named
+from pipeline_assets.lineage.bridge import DAYS_LEFT_OUT, Place, Shown, assets_named
 from pipeline_assets.lineage.tick_time import LOOK_UP_ENDS, TickTime
 
 #: The metadata that the bridge writes and later looks for.
 RECEIPTS = "receipts"
 REJECTED = "rejected"
+LEFT_OUT = "left_out"
 
 _PAGE = 200
 #: How far the clocks of a Lambda and of the daemon may stand apart.
@@ -134,6 +135,8 @@ def _shown_by(record: dg.EventLogRecord, asset: str | None) -> Iterator[Shown]:
     if asset is None:
         for named, partition, report_id, _ in rejected_in(record):
             yield Shown(Place(named, partition), report_id)
+        for report_id, *_ in listed_in(record.event_log_entry.asset_observation, LEFT_OUT):
+            yield Shown(Place(DAYS_LEFT_OUT, ""), report_id)
     else:
         place = Place(asset, record.partition_key or "")
         for report_id in listed_in(record.asset_materialization, RECEIPTS):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 
 import dagster as dg
 
@@ -15,13 +16,14 @@ from pipeline_assets.lineage.addresses import URI, bucket_uri
 from pipeline_assets.lineage.asset_keys import raw_key, shop_key
 from pipeline_assets.lineage.awaited import AwaitedDay, AwaitedDays
 from pipeline_assets.lineage.columns import schema_of
+from pipeline_assets.lineage.days_with_data import days_with_data
 from pipeline_assets.lineage.external import bucket_of
-from pipeline_assets.lineage.partitions import ONE_RUN, load_days
-from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
+from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days, load_days
+from pipeline_assets.lineage.policies import expected_of
 from pipeline_assets.lineage.rejected import RejectionReader
 from pipeline_assets.lineage.resources import EnvironmentResource, LedgerResource, QuarantineResource, required
 from pipeline_assets.lineage.run_days import DayEvent, RunDays
-from pipeline_assets.raw.extract import Request, export
+from pipeline_assets.raw.extract import Request, export, has_rows
 from pipeline_assets.raw.inbox import LANDED
 from pipeline_assets.raw.stores import INBOX, ExportSettings, ExportStores, open_stores
 
@@ -59,7 +61,7 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
         kinds={"parquet", "s3"},
         owners=[dataset.owner],
         code_version=__version__,
-        tags={"flow": "ecommerce", "layer": "raw", **EVERY_OPEN_DAY},
+        tags={"flow": "ecommerce", "layer": "raw", **expected_of(dataset)},
         description=f"{dataset.description} As exported on a day, with tokens in place of card and social security "
         "numbers. Materializing a day exports the rows that the source last changed on it, as one more load.",
         metadata={
@@ -88,6 +90,8 @@ def export_day(
     for days in run.attempts():
         unopened = list(days)
         with run.trying(unopened), export_stores.open() as stores:
+            # One without rows among others is exported as well: that there were none is what its load tells.
+            days_with_data(context, days, partial(_has_rows, chosen, stores), "the source has no changed row")
             exported = AwaitedDays(run, context.instance, ledger.open(), rejections, flow=_CURATION)
             for day in run.answered(days):
                 unopened.remove(day)
@@ -96,6 +100,10 @@ def export_day(
                 yield from exported.told()
             yield from exported.told_at_last()
     yield from run.end()
+
+
+def _has_rows(datasets: Sequence[Dataset], stores: ExportStores, day: str) -> bool:
+    return has_rows(date.fromisoformat(day), datasets, stores)
 
 
 def _export_load(
@@ -134,7 +142,7 @@ def _awaited(manifest: Manifest, datasets: Sequence[Dataset], stores: ExportStor
 INBOX_LANDED = dg.AssetSpec(
     _LANDED,
     deps=[INBOX_BUCKET.key],
-    partitions_def=load_days,
+    partitions_def=arrival_days,
     group_name=INBOX,
     kinds={"lambda", "parquet", "s3"},
     owners=INBOX_BUCKET.owners,

@@ -120,6 +120,35 @@ def export(request: Request, stores: ExportStores, on_part: OnPart = lambda _: N
             return manifest
 
 
+def has_rows(day: date, datasets: Sequence[Dataset], stores: ExportStores) -> bool:
+    """Whether a load of a day would have rows.
+
+    Parameters
+    ----------
+    day
+        UTC day.
+    datasets
+        Tables.
+    stores
+        The source database.
+
+    Returns
+    -------
+    bool
+        True too where a table cannot be read: its export says why.
+
+    Raises
+    ------
+    TransientError
+        The database does not answer.
+    """
+    window = _window_of(day)
+    try:
+        return any(not stores.source.rows(dataset, window, limit=1).frame.is_empty() for dataset in datasets)
+    except SourceError:
+        return True
+
+
 def _put_load(plan: LoadPlan, request: Request, stores: ExportStores, on_part: OnPart, *, resumed: bool) -> Manifest:
     """Put the missing parts of a load, its manifest last; a table that cannot be exported does not stop the others."""
     objects: list[LoadedObject] = []
@@ -237,10 +266,14 @@ def _put_table(
 
 def _window(dataset: Dataset, plan: LoadPlan, late: LateRows) -> Window:
     if plan.mode == "day":
-        begin = datetime.combine(date.fromisoformat(plan.name.day), time(), UTC)
-        return Window(begin, begin + timedelta(days=1))
+        return _window_of(date.fromisoformat(plan.name.day))
     since = plan.since.get(dataset.name)
     return Window(datetime.fromisoformat(since), also=late.keys) if since and not late.everything else Window()
+
+
+def _window_of(day: date) -> Window:
+    begin = datetime.combine(day, time(), UTC)
+    return Window(begin, begin + timedelta(days=1))
 
 
 def _iso(moment: datetime) -> str:

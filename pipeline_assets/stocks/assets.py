@@ -8,6 +8,7 @@ import dagster as dg
 
 from pipeline_assets.lineage.addresses import TABLE_NAME, named
 from pipeline_assets.lineage.landed import landed_and_accepted
+from pipeline_assets.lineage.partitions import DAYS
 from pipeline_assets.lineage.preview import PREVIEW, preview_table
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.stocks.ingest import FIRST_DAY, STOCK_FLOW
@@ -62,8 +63,8 @@ stocks_landed, stocks, STOCK_CONSERVATION, STOCK_EXTERNAL = landed_and_accepted(
     target_kind="dynamodb",
     stored=STORED,
     description="The prices in the table by their UTC day; rows whose time could not be read, and days before "
-    f"{FIRST_DAY}, are in stocks/landed only. Materializing a day works every file that has rows of it through again "
+    "the first one, are in stocks/landed only. Materializing a day works every file that has rows of it through again "
     "and draws some of its tickers.",
-    first_day=FIRST_DAY,
+    first_day=max(FIRST_DAY, DAYS.first_price),
     drawing=_draw,
 )

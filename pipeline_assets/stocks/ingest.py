@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from pipeline_assets.csv_files.ingest import CsvFlow
 from pipeline_assets.csv_files.reading import CsvFile
@@ -22,9 +22,9 @@ from pipeline_assets.stocks.stores import StockStores
 BATCH_ROWS = 5_000
 #: Records by which it is told whether a file is of daily bars.
 _ROWS_LOOKED_AT = 2_000
-#: The first day that is a partition of its own. Daily bars go back some 20,000 days, and one file of them would be as
-#: many entries in Dagster; older prices are in the table and in the account of the day they arrived.
-FIRST_DAY = "2015-01-01"
+#: The first day that a receipt names. Daily bars go back some 20,000 days, and one file of them would be as many
+#: entries in the ledger; older prices are in the table and in the account of the day they arrived.
+FIRST_DAY = date(2015, 1, 1)
 
 
 class StockFlow(CsvFlow[Ingestion, StockStores]):
@@ -108,8 +108,9 @@ class StockFlow(CsvFlow[Ingestion, StockStores]):
         """The days of the prices; none for a version of rejected rows alone: the earlier one's prices still stand."""
         if counts.received == counts.quarantined:
             return ()
+        first = FIRST_DAY.isoformat()
         return tuple(
-            PartitionCounts(self.name, day, ingestion.days[day]) for day in sorted(ingestion.days) if day >= FIRST_DAY
+            PartitionCounts(self.name, day, ingestion.days[day]) for day in sorted(ingestion.days) if day >= first
         )
 
     def effects(self, ingestion: Ingestion) -> dict[str, int]:

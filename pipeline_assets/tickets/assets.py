@@ -7,6 +7,7 @@ import dagster as dg
 
 from pipeline_assets.lineage.addresses import URI, server_uri
 from pipeline_assets.lineage.landed import landed_and_accepted
+from pipeline_assets.lineage.partitions import DAYS
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.tickets.ingest import TICKET_FLOW
@@ -46,8 +47,10 @@ landed, tickets, TICKET_CHECKS, TICKET_EXTERNAL = landed_and_accepted(
     target="graph",
     target_kind="neo4j",
     stored={URI: server_uri("NEO4J_URI")},
-    description="The purchase tickets in the graph by the UTC day of the purchase; rows whose time could not be read "
-    "are in tickets/landed only. Materializing a day works every file that has rows of it through again.",
-    first_day=FIRST_DAY.isoformat(),
+    description="The purchase tickets in the graph by the UTC day of the purchase; rows whose time could not be read, "
+    "and days before the first one, are in tickets/landed only. Materializing a day works every file that has rows of "
+    "it through again.",
+    first_day=max(FIRST_DAY, DAYS.first),
+    closed=DAYS.closed,
     tags=EVERY_OPEN_DAY,
 )

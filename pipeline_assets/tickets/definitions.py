@@ -3,7 +3,7 @@
 import dagster as dg
 
 from pipeline_assets.datasets.calendar import RETAIL
-from pipeline_assets.lineage.expected_days import last_day_check
+from pipeline_assets.lineage.expected_days import no_day_missing_check
 from pipeline_assets.tickets.assets import (
     SOLD_KEY,
     TICKET_CHECKS,
@@ -19,7 +19,7 @@ STORE_FIGURES = (GRAPH_FIGURES,)
 
 defs = dg.Definitions(
     assets=[*TICKET_EXTERNAL, landed, tickets, purchase_graph],
-    asset_checks=[*TICKET_CHECKS, last_day_check(SOLD_KEY, RETAIL), *GRAPH_CHECKS],
+    asset_checks=[*TICKET_CHECKS, no_day_missing_check(SOLD_KEY, RETAIL), *GRAPH_CHECKS],
     jobs=[rebuild_purchase_graph],
     resources={"stores": TicketStoresResource.of_environment()},
 )

@@ -15,7 +15,7 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.rejection import BrokenRuleError, Rejection, misshapen, rejection
 from pipeline_assets.graph.ownership import Line, Quantity, TicketKey
 
-#: The first day of history that is believed; the partitions of the assets begin there too.
+#: The first day of history that is believed.
 FIRST_DAY = date(2015, 1, 1)
 #: Above this a quantity is kept and counted as unusual (Complete Journey sells fuel in the tens of thousands).
 USUAL_QUANTITY = 1000

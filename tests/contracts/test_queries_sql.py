@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import subprocess
-import sys
 import threading
-import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from deploy.cli.console import UNREAD
-from deploy.cli.main import app
 from deploy.local.cloud import CREDENTIALS, REGION
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
-from pipeline_assets.lake.tables import GlueCatalog
 from pipeline_assets.operations.access import Access
 from pipeline_assets.queries.athena import AthenaEngine
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
 from pipeline_assets.queries.named_query import NamedQuery, QueryError, parse_query
-from pipeline_assets.queries.portable import PortabilityWarning
 from pipeline_assets.queries.sql import COMMENT, queries, query
 from tests.worlds.athena_stand_in import AthenaStandIn, athena_stand_in
 from tests.worlds.lake_days import at, put_day, put_rejected
@@ -43,7 +30,6 @@ from tests.worlds.sql import (
     moment,
     order,
     payment,
-    put_lake,
     question,
 )
 
@@ -51,7 +37,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from pipeline_assets.queries.open_engine import SqlEngine
-    from tests.worlds.stack import RunningStack
 
 #: Personal values of the rows below; no answer may hold one.
 PERSONAL = ("Dolores", "Haze", "d.haze@example.org", "6789", "1111", "k1:aaaa", "k1:bbbb", "my card question")
@@ -80,19 +65,6 @@ LIMIT ? /* limit */
 def free(text: str) -> NamedQuery:
     """A query that is no file."""
     return NamedQuery("free", "", "", (), {}, text)
-
-
-@pytest.fixture(scope="module")
-def s3(bare_cloud: Access) -> S3Client:
-    """A lake of three days."""
-    s3 = bare_cloud.s3
-    put_lake(s3)
-    return s3
-
-
-@pytest.fixture(scope="module")
-def duck(s3: S3Client) -> DuckDbEngine:
-    return DuckDbEngine(lake_buckets(s3))
 
 
 @pytest.fixture
@@ -171,65 +143,6 @@ def test_a_time_is_shown_in_milliseconds(s3: S3Client, duck: DuckDbEngine) -> No
     (row,) = duck.run(query("rejected_by_rule"), day).rows
     s3.delete_object(Bucket=QUARANTINE, Key=f"{quarantine_prefix('ecommerce', 'stores', '2014-01-01')}r9.parquet")
     assert row[-1] == moment("2014-01-01 10:00:00.899")
-
-
-class TestNames:
-    """Tables are named as in Athena."""
-
-    @pytest.mark.parametrize(
-        "source",
-        [
-            "ORDERS",
-            '"Orders"',
-            '"cesta_dev_lake"."orders"',
-            "Cesta_Dev_Lake.ORDERS AS o",
-            "awsdatacatalog.cesta_dev_lake.orders",
-            '"AwsDataCatalog"."cesta_dev_lake"."orders" AS "O"',
-        ],
-    )
-    @pytest.mark.parametrize("database", ["", "cesta_dev_lake"], ids=["any database", "a database"])
-    def test_a_table_is_found_by_any_of_its_names(self, s3: S3Client, source: str, database: str) -> None:
-        engine = DuckDbEngine(lake_buckets(s3), database)
-        assert engine.run(free(f"SELECT count(ORDER_ID) AS n FROM {source}"), {}).rows == ((14,),)  # noqa: S608 - ours
-
-    def test_a_column_may_be_named_with_all_it_is_in(self, s3: S3Client) -> None:
-        engine = DuckDbEngine(lake_buckets(s3), "lake")
-        text = "SELECT max(awsdatacatalog.lake.orders.Order_Id) AS n FROM awsdatacatalog.lake.orders"
-        assert engine.run(free(text), {}).rows == ((10,),)
-
-    def test_a_part_of_a_query_hides_a_table_but_not_from_itself(self, duck: DuckDbEngine) -> None:
-        text = "WITH ORDERS AS (SELECT order_id FROM orders WHERE order_id = 7) SELECT count(*) AS n FROM Orders"
-        assert duck.run(free(text), {}).rows == ((1,),)
-
-    @pytest.mark.parametrize(
-        ("source", "said"),
-        [
-            ("ordres", "there is no table `ordres`; there are customers, products, stores, orders, order_lines"),
-            ("lake.ordres", "there is no table `ordres`; there are customers"),
-            ("other.orders", "there is no database `other`; the lake's is `lake`"),
-            ("other.lake.orders", "there is no catalogue `other`; Athena's is `awsdatacatalog`"),
-        ],
-    )
-    def test_a_name_that_is_not_there_is_told_with_those_that_are(self, s3: S3Client, source: str, said: str) -> None:
-        engine = DuckDbEngine(lake_buckets(s3), "lake")
-        with pytest.raises(QueryError, match=f"`free` could not be answered: {said}"):
-            engine.run(free(f"SELECT count(*) AS n FROM {source}"), {})  # noqa: S608 - ours
-
-    def test_a_column_that_is_not_there_is_told_with_those_like_it(self, duck: DuckDbEngine) -> None:
-        with pytest.raises(QueryError, match=r"(?s)`free` could not be answered: .*ordr_id.*order_id"):
-            duck.run(free("SELECT ordr_id FROM orders"), {})
-
-
-class TestWarnings:
-    def test_a_query_that_athena_may_answer_otherwise_is_warned_of(self, duck: DuckDbEngine) -> None:
-        with pytest.warns(PortabilityWarning, match="Athena may answer `free` otherwise: it divides what is not dou"):
-            duck.run(free("SELECT sum(total) / 3 AS a FROM orders"), {})
-
-    @pytest.mark.parametrize("asked", queries(), ids=lambda asked: asked.name)
-    def test_of_a_shipped_one_nothing_is_said(self, duck: DuckDbEngine, asked: NamedQuery) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            duck.run(asked, ANSWERS[asked.name][0])
 
 
 def test_a_day_without_rows_gives_an_empty_answer_with_its_columns(engine: SqlEngine) -> None:
@@ -405,121 +318,6 @@ class TestAthena:
         answer = engine.run(NamedQuery("one", "", "", (), {}, "SELECT 1 AS one, 'x' AS other"), {})
         assert answer.columns == ("one", "other")
         assert answer.rows == ((1, "x"),)
-
-
-class TestCommand:
-    """`cesta query sql`, over the lake that the environment names and over that of an instance."""
-
-    @pytest.fixture(autouse=True)
-    def environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        # What a command sets for itself is undone with what is set here.
-        monkeypatch.setattr("os.environ", dict(os.environ))
-
-    def asked(self, *arguments: str) -> Result:
-        return CliRunner().invoke(app, ["query", "sql", *arguments])
-
-    @pytest.fixture
-    def lake(self, bare_cloud: Access, s3: S3Client) -> None:
-        assert s3
-        credentials = {name.upper(): value for name, value in CREDENTIALS.items()}
-        os.environ.update(credentials, AWS_ENDPOINT_URL=bare_cloud.document["endpoint_url"], AWS_REGION=REGION)
-        os.environ.update(SQL_ENGINE="duckdb", CURATED_BUCKET=CURATED, QUARANTINE_BUCKET=QUARANTINE, NO_PROXY="*")
-        os.environ.update(AWS_DEFAULT_REGION=REGION)
-
-    @pytest.mark.usefixtures("lake")
-    def test_an_answer_is_a_table_with_what_it_took(self) -> None:
-        done = self.asked(
-            "daily_sales", "--from-env", "--param", "first_day=2026-03-01", "--param", "last_day=2026-03-01"
-        )
-        assert done.exit_code == 0, done.output
-        assert re.search(r"2026-03-01 │ USD\s+│ +2 │ +2 │ +17\.56 │ +8\.78", done.stdout)
-        assert re.search(
-            r"2 rows, [\d,]+ bytes scanned, \d+\.\d\d s; by Athena's price list 0\.000048 USD", done.stdout
-        )
-
-    @pytest.mark.usefixtures("lake")
-    def test_an_answer_is_csv_alone_for_a_program(self) -> None:
-        done = self.asked("customers_by_country", "--from-env", "--format", "csv", "--param", "as_of=2026-03-02")
-        assert done.stdout == "country,customers,persons\nMX,2,2\n"
-        assert "bytes scanned" in done.stderr
-
-    @pytest.mark.usefixtures("lake")
-    @pytest.mark.parametrize("form", ["table", "csv", "json"])
-    def test_an_answer_that_nobody_reads_to_its_end_is_no_failure(self, form: str) -> None:
-        reading, writing = os.pipe()
-        os.close(reading)
-        command = [sys.executable, "-c", "from deploy.cli.main import app; app()", "query", "sql", "rejected_by_rule"]
-        arguments = [
-            "--from-env",
-            "--format",
-            form,
-            "--param",
-            "first_day=2026-03-01",
-            "--param",
-            "last_day=2026-03-02",
-        ]
-        done = subprocess.run(
-            [*command, *arguments], stdout=writing, stderr=subprocess.PIPE, env=dict(os.environ), text=True, check=False
-        )
-        os.close(writing)
-        assert done.returncode == UNREAD
-        assert "cesta:" not in done.stderr
-
-    @pytest.mark.usefixtures("lake")
-    def test_an_answer_is_json_with_everything(self) -> None:
-        done = self.asked("customers_by_country", "--from-env", "--format", "json", "--param", "as_of=2026-03-02")
-        document = json.loads(done.stdout)
-        assert document["rows"] == [{"country": "MX", "customers": 2, "persons": 2}]
-        assert document["columns"][0] == {"name": "country", "type": "varchar"}
-        assert document["parameters"] == {"as_of": "2026-03-02"}
-        assert document["scanned_bytes"] > 0
-        assert document["cost_usd"] == pytest.approx(10 * 5 / 2**20)
-
-    def test_queries_are_listed(self) -> None:
-        document = json.loads(self.asked("--format", "json").stdout)
-        assert [one["name"] for one in document] == [one.name for one in queries()]
-        assert document[0]["parameters"]["as_of"]["default"] == "today"
-
-    @pytest.mark.parametrize(
-        ("arguments", "sentence"),
-        [
-            (["nope"], "There is no query `nope`; there are `customers_by_country`, `daily_sales`"),
-            (["daily_sales", "--param", "day=1"], "has no parameter `day`; it takes `first_day`, `last_day`"),
-            (["daily_sales", "--param", "last_day"], "--param last_day is not of the form NAME=VALUE"),
-            (["top_products", "--param", "limit=2147483648"], "a whole number from 1 to 2147483647, not 2147483648"),
-            (["top_products", "--param", "limit=0"], "`limit` must be a whole number from 1 to 2147483647, not 0"),
-        ],
-    )
-    @pytest.mark.usefixtures("lake")
-    def test_what_cannot_be_asked_is_told_in_a_sentence(self, arguments: list[str], sentence: str) -> None:
-        done = self.asked(*arguments, "--from-env")
-        assert done.exit_code == 1
-        assert sentence in " ".join(done.stderr.split())
-
-    @pytest.mark.any_engine
-    def test_an_instance_is_asked_by_its_state_directory(self, cloud: RunningStack) -> None:
-        rows = [customer(1, "FR"), customer(2, "FR")]
-        put_day(cloud.access.s3, cloud.access.bucket("curated"), "customers", "2016-01-01", rows)
-        where = ["--state", str(cloud.instance.state), "--param", "as_of=2016-01-01", "--format", "csv"]
-        assert self.asked("customers_by_country", *where).stdout == "country,customers,persons\nFR,2,4\n"
-
-
-class TestCatalogue:
-    def test_a_day_is_registered_once_however_many_do_it_at_once(self, bare_cloud: Access) -> None:
-        glue = bare_cloud.client("glue")
-        glue.create_database(DatabaseInput={"Name": "registered_days"})
-        buckets: Any = {"curated": CURATED, "quarantine": QUARANTINE}
-
-        def register(_: int) -> None:
-            GlueCatalog(glue, "registered_days", buckets, ECOMMERCE).register("orders", "2026-03-01")
-
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(register, range(24)))
-        (day,) = glue.get_partitions(DatabaseName="registered_days", TableName="orders")["Partitions"]
-        (rejected,) = glue.get_partitions(DatabaseName="registered_days", TableName="rejected_rows")["Partitions"]
-        assert day["Values"] == ["2026-03-01"]
-        assert rejected["Values"] == ["orders", "2026-03-01"]
-        assert day["StorageDescriptor"]["Location"] == f"s3://{CURATED}/orders/date=2026-03-01/"
 
 
 class _Rewriting:

@@ -16,7 +16,8 @@ from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.worlds.graph_picture import picture
 from tests.worlds.ticket_cloud import TicketCloud
-from tests.worlds.ticket_files import CASES, HEAD, Case, row
+from tests.worlds.ticket_file_cases import CASES
+from tests.worlds.ticket_files import HEAD, Case, row
 
 if TYPE_CHECKING:
     from tests.worlds.stack import RunningStack

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline_assets.lake.layout import LoadName
 from pipeline_assets.lineage import awaited
-from pipeline_assets.lineage.resources import LedgerResource
+from pipeline_assets.lineage.resources import LedgerResource, QuarantineResource
 from pipeline_assets.operations.access import Access
 from pipeline_assets.raw.assets import ExportStoresResource, export_day
 from tests.worlds.source import NOON, SqliteDatabase, orders
@@ -44,16 +44,19 @@ def shop(tmp_path: Path, bare_cloud: Access, monkeypatch: pytest.MonkeyPatch) ->
     return database
 
 
-def run(instance: dg.DagsterInstance, *, table: str = "orders") -> dg.ExecuteInProcessResult:
+def run(
+    instance: dg.DagsterInstance, *, table: str = "orders", first: str = DAYS[0], last: str = DAYS[-1]
+) -> dg.ExecuteInProcessResult:
     job = dg.Definitions(
         assets=[export_day],
         resources={
             "export_stores": ExportStoresResource.of_environment(),
             "ledger": LedgerResource.of_environment(),
+            "quarantine": QuarantineResource(quarantine_bucket="none"),
         },
         jobs=[dg.define_asset_job("days", dg.AssetSelection.assets(dg.AssetKey(["raw", table])))],
     ).resolve_job_def("days")
-    tags = {"dagster/asset_partition_range_start": DAYS[0], "dagster/asset_partition_range_end": DAYS[-1]}
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
     return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
 
@@ -100,9 +103,31 @@ def test_what_cannot_be_masked_is_not_tried_again(shop: SqliteDatabase) -> None:
     assert "it has the column card_number as Binary" in said
 
 
-def test_what_has_to_be_known_of_the_source_is_told(shop: SqliteDatabase) -> None:
+def test_what_has_to_be_known_of_the_source_is_told(shop: SqliteDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(awaited, "PATIENCE_SECONDS", 0.0)
+    shop.put("customers", [{"customer_id": 1}])
     shop.run("ALTER TABLE `customers` DROP COLUMN `income_band`")
     with dg.DagsterInstance.ephemeral() as instance:
-        assert run(instance, table="customers").success
-        said = told(instance, "customers")[DAYS[0]].metadata["warnings"].value
+        run(instance, table="customers")
+        said = told(instance, "customers")[DAYS[1]].metadata["warnings"].value
         assert str(said).startswith("customers has no column income_band any more")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "sentence"),
+    [
+        pytest.param(DAYS[-1], DAYS[-1], f"the source has no changed row for {DAYS[-1]}: nothing was done", id="a day"),
+        pytest.param("2015-01-01", DAYS[-1], "the source has no changed row for more than 31 of the", id="years"),
+    ],
+)
+def test_days_on_which_nothing_changed_leave_no_load(
+    shop: SqliteDatabase, bare_cloud: Access, first: str, last: str, sentence: str
+) -> None:
+    shop.put("orders", orders(1, 2))
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(instance, first=first, last=last)
+        (failed,) = [event for event in result.all_events if event.is_step_failure]
+        assert failed.step_failure_data.error
+        assert sentence in failed.step_failure_data.error.message
+        assert not instance.get_materialized_partitions(dg.AssetKey(["raw", "orders"]))
+    assert bare_cloud.s3.list_objects_v2(Bucket=os.environ["RAW_BUCKET"])["KeyCount"] == 0

@@ -2,90 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
-from uuid import uuid4
 
 import polars as pl
 import pytest
 from msgspec import structs
 
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, PAYMENTS, PRODUCTS, QUERY_LOG
-from pipeline_assets.datasets.spec import Dataset
-from pipeline_assets.errors import TransientError
-from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
-from pipeline_assets.events.receipt import Receipt
-from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.operations.access import Access
-from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_text
-from pipeline_assets.privacy.masking import mask
-from pipeline_assets.privacy.tokens import TokenKey
+from pipeline_assets.privacy.leaks import scan_text
 from pipeline_assets.raw import inbox
 from pipeline_assets.raw.inbox import INBOX_FLOW
-from pipeline_assets.raw.loads import Loads
-from pipeline_assets.raw.stores import INBOX, InboxStores, inbox_quarantine
-from pipeline_assets.storage.documents import from_json, to_json
+from pipeline_assets.raw.stores import INBOX
+from pipeline_assets.storage.documents import to_json
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.frames import parquet
+from tests.worlds.inbox import CANARIES, CARD, CODE, KEY, NAME, SSN, InboxWorld, payments, source
 from tests.worlds.number_spellings import DIGITS, SEPARATORS, spelled
-from tests.worlds.source import frame_of
-from tests.worlds.stores import make_bucket, make_table
 from tests.worlds.withheld import withheld
-
-KEY = TokenKey("k1", bytes(range(32)))
-CARD, CODE, SSN, NAME = "4111111111111111", "K9X7QZ", "666-45-6789", "Hortensia"
-CANARIES = Canaries((CARD, CODE, SSN))
-PAYMENT = {"card_number": CARD, "card_security_code": CODE, "method": "card"}
-
-
-class InboxWorld:
-    """An inbox, and where its files go."""
-
-    def __init__(self, access: Access) -> None:
-        self.s3, name = access.s3, uuid4().hex[:12]
-        self.inbox, self.raw, self.kept, table = (f"{kind}-{name}" for kind in ("inbox", "raw", "kept", "ledger"))
-        for bucket in (self.inbox, self.raw, self.kept):
-            make_bucket(self.s3, bucket)
-        make_table(access.dynamodb, table)
-        ledger, quarantine = Ledger(access.dynamodb, table), inbox_quarantine(S3Bucket(self.s3, self.kept))
-        self.stores = InboxStores(access.storage, ledger, quarantine, Loads(S3Bucket(self.s3, self.raw)), KEY)
-
-    def deliver(self, key: str, content: bytes) -> ObjectVersion:
-        """Put a file into the inbox; the version that its event announces."""
-        put = self.s3.put_object(Bucket=self.inbox, Key=key, Body=content)
-        moment = "2026-03-01T09:30:00.125Z"
-        return ObjectVersion(self.inbox, key, put["VersionId"], put["ETag"].strip('"'), len(content), moment, "1")
-
-    def manifests(self) -> list[Manifest]:
-        keys = [key for key in self.stores.loads.keys("_loads/") if key.endswith(".json")]
-        return [from_json(self.body(self.raw, key), Manifest) for key in keys]
-
-    def frame(self, manifest: Manifest) -> pl.DataFrame:
-        return pl.concat([pl.read_parquet(io.BytesIO(self.body(self.raw, each.key))) for each in manifest.objects])
-
-    def columns_of(self, frame: pl.DataFrame) -> list[str]:
-        """The columns that a frame of customers has in raw."""
-        return mask(frame, CUSTOMERS, KEY).columns
-
-    def body(self, bucket: str, key: str) -> bytes:
-        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-
-    def left(self) -> list[dict[str, Any]]:
-        """The versions of all objects in the inbox, deletions included."""
-        listed = self.s3.list_object_versions(Bucket=self.inbox)
-        return [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]  # type: ignore[list-item]
-
-    def leaks(self) -> list[object]:
-        return [
-            finding for bucket in (self.raw, self.kept) for finding in scan_bucket(S3Bucket(self.s3, bucket), CANARIES)
-        ]
 
 
 @pytest.fixture
@@ -96,14 +35,6 @@ def world(bare_cloud: Access) -> InboxWorld:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "PART_ROWS", 2)
-
-
-def source(dataset: Dataset, *rows: dict[str, object]) -> pl.DataFrame:
-    return frame_of(dataset, rows)
-
-
-def payments(number: int) -> pl.DataFrame:
-    return source(PAYMENTS, *({"payment_id": n, **PAYMENT} for n in range(1, number + 1)))
 
 
 class TestPassedOn:
@@ -179,118 +110,6 @@ class TestPassedOn:
         frame = source(CUSTOMERS, {"customer_id": -1, "ssn": SSN}).drop("country")
         receipt = INBOX_FLOW.ingest(world.deliver("customers/a.parquet", parquet(frame)), world.stores)
         assert (receipt.refused, world.frame(world.manifests()[0])["customer_id"].to_list()) == ("", [-1])
-
-
-#: Names of files below customers/, and what they say of the columns country, age_band and store_ref.
-PATHS: dict[str, dict[str, str | None]] = {
-    "country=DE/age_band=45-54/part-0.parquet": {"country": "DE", "age_band": "45-54"},
-    "Country=DE/part-0.parquet": {"country": "DE"},
-    "run1/country=M%C3%A9xico%2FD%3DF/part-0.parquet": {"country": "México/D=F"},
-    "country=DE/age_band=__HIVE_DEFAULT_PARTITION__/part-0.parquet": {"country": "DE", "age_band": None},
-    "country=DE/store_ref=a=b/part-0.parquet": {"country": "DE", "store_ref": "a=b"},
-    "country=DE/store_ref=/part-0.parquet": {"country": "DE", "store_ref": ""},
-    "country=DE/=x/part=0.parquet": {"country": "DE"},
-    "country=DE/country=DE/part-0.parquet": {"country": "DE"},
-}
-
-
-class TestPaths:
-    def put(self, world: InboxWorld, name: str, frame: pl.DataFrame) -> Receipt:
-        return INBOX_FLOW.ingest(world.deliver(f"customers/{name}", parquet(frame)), world.stores)
-
-    @pytest.mark.parametrize("name", PATHS)
-    def test_what_only_the_name_says_is_a_column(self, world: InboxWorld, name: str) -> None:
-        frame = source(CUSTOMERS, {"customer_id": 1}, {"customer_id": 2}).drop("country", "age_band")
-        assert self.put(world, name, frame).refused == ""
-        found = world.frame(world.manifests()[0])
-        for column, value in PATHS[name].items():
-            assert found[column].to_list() == [value, value]
-        assert set(found.columns) == {*PATHS[name], *world.columns_of(frame)}
-
-    @pytest.mark.parametrize(
-        ("name", "column", "values"),
-        [
-            ("country=DE", "country", ["DE", "DE"]),
-            ("household_size=03", "household_size", [3, 3]),
-            ("age_band=__HIVE_DEFAULT_PARTITION__", "age_band", [None, None]),
-        ],
-    )
-    def test_what_the_file_says_as_well_may_be_there(
-        self, world: InboxWorld, name: str, column: str, values: list[object]
-    ) -> None:
-        frame = source(CUSTOMERS, {"customer_id": 1}, {"customer_id": 2}).with_columns(pl.Series(column, values))
-        assert self.put(world, f"{name}/a.parquet", frame).refused == ""
-        assert world.frame(world.manifests()[0])[column].to_list() == values
-
-    @pytest.mark.parametrize(
-        ("name", "column", "values"),
-        [
-            ("country=DE", "country", ["DE", "FR"]),
-            ("country=DE", "country", ["DE", None]),
-            ("household_size=3", "household_size", [3, 4]),
-            ("age_band=__HIVE_DEFAULT_PARTITION__", "age_band", [None, "x"]),
-            ("country=DE/country=FR", "age_band", ["x", "x"]),
-        ],
-    )
-    def test_what_contradicts_is_refused_and_stays(
-        self, world: InboxWorld, name: str, column: str, values: list[object]
-    ) -> None:
-        frame = source(CUSTOMERS, {"customer_id": 1}, {"customer_id": 2}).with_columns(pl.Series(column, values))
-        receipt = self.put(world, f"{name}/a.parquet", frame)
-        assert f"its name says {name.partition('=')[0]}" in receipt.refused
-        assert receipt.counts == Counts(received=2, quarantined=2)
-        assert len(world.left()) == 1
-        assert world.stores.loads.keys("") == []
-
-    def test_a_number_of_a_person_in_it_is_masked_as_in_a_file(self, world: InboxWorld) -> None:
-        frame = payments(1).drop("card_number", "card_security_code")
-        key = f"payments/card_number={CARD}/card_security_code={CODE}/a.parquet"
-        INBOX_FLOW.ingest(world.deliver(key, parquet(frame)), world.stores)
-        found = world.frame(world.manifests()[0])
-        assert found.select("card_last_four", "card_token").row(0) == ("1111", KEY.token("card_number", CARD))
-        assert world.leaks() == []
-
-    NAMES = (
-        f"payments/{CARD}.parquet",
-        f"payments/card_number={CARD}/a.parquet",
-        "payments/4111%201111-1111 1111.parquet",
-    )
-
-    @pytest.mark.parametrize("key", NAMES)
-    def test_a_number_of_a_person_in_it_is_told_nowhere(self, world: InboxWorld, key: str) -> None:
-        version = world.deliver(key, parquet(payments(2).drop("card_number")))
-        receipt = INBOX_FLOW.ingest(version, world.stores)
-        assert (receipt.refused, receipt.counts) == ("", Counts(2, 2))
-        assert "[card ending 1111]" in receipt.version.key
-        assert INBOX_FLOW.ingest(version, world.stores) == receipt
-        assert world.stores.ledger.receipt(version.id) is None
-        assert world.stores.ledger.deliveries(receipt.id) == 2
-        assert scan_text("receipt", to_json(receipt).decode(), CANARIES) == []
-        assert world.left() == []
-        assert world.leaks() == []
-
-    def test_a_refused_file_with_a_number_in_its_name_is_told_without_and_not_found_again(
-        self, world: InboxWorld
-    ) -> None:
-        receipt = INBOX_FLOW.ingest(world.deliver(f"carts/{CARD}.parquet", b"x"), world.stores)
-        assert receipt.refused.startswith("carts/[card ending 1111].parquet: it is not where")
-        said = to_json(receipt).decode() + json.dumps(list(world.stores.quarantine.documents(receipt)))
-        assert scan_text("said", said, CANARIES) == []
-        damaged = INBOX_FLOW.ingest(world.deliver(f"payments/{CARD}.parquet", b"x"), world.stores)
-        again = INBOX_FLOW.ingest(damaged.version, world.stores, redo=True)
-        assert "deliver it again under another name" in again.refused
-        assert (again.id, again.run) == (damaged.id, 2)
-
-    def test_a_store_that_does_not_answer_is_told_without_it(self, world: InboxWorld) -> None:
-        version = world.deliver(f"payments/{CARD}.parquet", parquet(payments(1)))
-        with withheld(world.s3, version.key, "SlowDown", 503), pytest.raises(TransientError) as raised:
-            INBOX_FLOW.ingest(version, world.stores)
-        assert scan_text("said", f"{raised.value} {raised.value.attributes()}", CANARIES) == []
-        assert raised.value.__suppress_context__
-
-    def test_a_file_without_rows_has_none(self, world: InboxWorld) -> None:
-        frame = source(CUSTOMERS, {"customer_id": 1}).drop("country").clear()
-        assert self.put(world, "country=DE/a.parquet", frame).counts == Counts()
 
 
 def test_a_column_that_a_file_has_twice_is_named(world: InboxWorld) -> None:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 import pytest
-from click.testing import CliRunner, Result
-from dagster._cli.asset import asset_materialize_command
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleCause, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-from deploy.local.instance import PROJECT
-from deploy.local.outputs import environment_contract
-from deploy.local.processes import inherited_environment
 from deploy.samples.shop_database import make_sqlite
 from deploy.samples.shop_rows import PLANTED_CARD, PLANTED_SSN, shop_rows
 from pipeline_assets.curation.assets import curated_asset
@@ -27,10 +18,10 @@ from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDERS
 from pipeline_assets.datasets.spec import Rule
 from pipeline_assets.definitions import defs
 from pipeline_assets.lake.layout import LoadName, RawObject
-from pipeline_assets.lineage import resources
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_folder, scan_text
 from pipeline_assets.raw.assets import export_day
 from pipeline_assets.storage.s3 import S3Bucket
+from tests.worlds.dagster_command import materialize, materialize_apart
 from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.shown_checks import shown
 from tests.worlds.stack import RunningStack
@@ -121,10 +112,11 @@ def test_a_range_of_days_is_worked_out_again_in_one_run_and_the_loads_of_a_bad_d
 
     answer = materialize(stack, "curated/orders", f"{first}...{last}")
     assert answer.exit_code == 0, "a run fails for what it did, not for what it found" + answer.output[-2000:]
-    check = shown(instance, "curated/orders", "few_rejected")
+    # An object of which every row is rejected is refused as a whole.
+    check = shown(instance, "curated/orders", "no_file_refused")
     assert check is not None
     assert not check.passed
-    assert f"| {bad} | 2 | 2 |" in str(check.metadata["days"].value)
+    assert f"orders/load={bad}/" in str(check.metadata)
     assert {day: lake.day("orders", day).equals(before[day]) for day in (first, last)} == {first: True, last: True}
     told = {day: events(instance, CURATED, day)[0].metadata for day in (first, bad, last)}
     assert [told[day]["dagster/partition_row_count"].value for day in (first, bad, last)] == [2, 0, 2]
@@ -139,38 +131,6 @@ def test_a_range_of_days_is_worked_out_again_in_one_run_and_the_loads_of_a_bad_d
     assert event.metadata["loads_open"].value == 1
     assert "held" in str(event.metadata["standing"].value)
     assert lake.body(lake.curated, held.key) is None
-
-
-def said_of(assets: str, days: str) -> list[str]:
-    """What a person types behind `dagster asset materialize` to work days out again."""
-    selection = " or ".join(f"key:{each}" for each in assets.split(","))
-    return ["-m", "pipeline_assets.definitions", "--select", selection, "--partition-range", days]
-
-
-def contract(stack: RunningStack) -> dict[str, str]:
-    return {**inherited_environment(), **environment_contract(stack.instance, stack.outputs)}
-
-
-def materialize(stack: RunningStack, assets: str, days: str) -> Result:
-    """Dagster's command, run in this process, which has its imports already; with its answer."""
-    resources._ledger.cache_clear()  # noqa: SLF001
-    done = CliRunner().invoke(asset_materialize_command, said_of(assets, days), env=contract(stack))
-    resources._ledger.cache_clear()  # noqa: SLF001
-    return done
-
-
-def materialize_apart(stack: RunningStack, assets: str, days: str) -> subprocess.CompletedProcess[str]:
-    """Dagster's command as a process of its own, with all that it prints."""
-    command = [sys.executable, str(Path(sys.executable).with_name("dagster")), "asset", "materialize"]
-    return subprocess.run(
-        [*command, *said_of(assets, days)],
-        check=False,
-        cwd=PROJECT,
-        env={**os.environ, **contract(stack)},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
 
 
 def test_what_a_day_refers_to_in_vain_is_a_warning(stack: RunningStack, lake: Lake) -> None:

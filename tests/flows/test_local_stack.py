@@ -9,10 +9,31 @@ import signal
 from pathlib import Path
 
 from deploy.local.board import Condition
-from deploy.local.instance import PORT_NAMES
+from deploy.local.dagster_processes import LOCATION
+from deploy.local.dagster_web import ask_dagster
+from deploy.local.instance import PORT_NAMES, Instance
 from pipeline_assets.flows import queued_flows
 from tests.worlds.commands import Command, processes_under
 from tests.worlds.waiting import eventually
+
+_SWITCH = {
+    "stop": "mutation Stop($id: String) { stopSensor(id: $id) { __typename } }",
+    "start": "mutation Start($at: SensorSelector!) { startSensor(sensorSelector: $at) { __typename } }",
+}
+_SENSOR = "query Of($at: SensorSelector!) { sensorOrError(sensorSelector: $at) { ... on Sensor { id } } }"
+
+
+def switch(instance: Instance, sensor: str, way: str) -> None:
+    """Switch a sensor on or off, as its page in Dagster does."""
+    at = {"at": {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "sensorName": sensor}}
+    found = ask_dagster(instance, _SENSOR, at)["sensorOrError"]
+    ask_dagster(instance, _SWITCH[way], at if way == "start" else found)
+
+
+def in_one_line(printed: str) -> str:
+    """The second column of a table, or a text that was wrapped, without its line breaks."""
+    cells = (line.split("│") for line in printed.splitlines())
+    return " ".join(" ".join(cell[2] if len(cell) > 3 else cell[0] for cell in cells).split())
 
 
 class TestUp:
@@ -22,6 +43,21 @@ class TestUp:
         assert {part.condition for part in picture.parts} == {Condition.HEALTHY}
         outcome = cesta("doctor")
         assert outcome.returncode == 0, outcome.stdout
+
+    def test_the_doctor_tells_of_a_stopped_bridge_and_what_waits_for_it(self, cesta: Command, tmp_path: Path) -> None:
+        (tmp_path / "waits.csv").write_text("ticket_id,product,basket_id,timestamp,category,quantity,store\n")
+        switch(cesta.instance, "tickets_bridge", "stop")
+        try:
+            assert cesta("load", "tickets", str(tmp_path)).returncode == 0
+            assert eventually(
+                lambda: "stopped; 1 receipt waits, the oldest since" in in_one_line(cesta("doctor").stdout)
+            )
+            outcome = cesta("doctor")
+            assert (outcome.returncode, "start it on" in outcome.stdout) == (1, True)
+            assert "tickets: 1 receipt waits, the oldest since" in in_one_line(cesta("status").stdout)
+        finally:
+            switch(cesta.instance, "tickets_bridge", "start")
+        assert eventually(lambda: "tickets_bridge" not in cesta("doctor").stdout, seconds=120)
 
     def test_status_has_one_object_per_flow(self, cesta: Command) -> None:
         rows = ("received", "accepted", "quarantined", "duplicate", "superseded")

@@ -82,6 +82,7 @@ class TestLake:
         assert world.access.s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > 0
         assert told["show_rejected"] == f"cesta quarantine show {receipt.id[:12]} --flow ecommerce"
         assert told["how_to_mend"] == "docs/guides/mend.md"
+        assert told["newest_source"] == version.uri
         assert next(iter(told)) == "rejected"
         assert list(told)[-1] == RECEIPTS
         assert not [name for name, value in told.items() if any(found in str(value) for found in ("atlantis", "Ann"))]

@@ -14,7 +14,8 @@ from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.rejection import Rejection
 from pipeline_assets.graph.ownership import Line, TicketKey
 from pipeline_assets.tickets.rows import RowRules
-from tests.worlds.ticket_files import CASES, HEAD, Case, row
+from tests.worlds.ticket_file_cases import CASES
+from tests.worlds.ticket_files import HEAD, Case, row
 
 ARRIVED = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 

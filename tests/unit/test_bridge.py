@@ -17,7 +17,9 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.bridge import (
+    DAYS_LEFT_OUT,
     NO_ASSET,
+    LeftOut,
     PartitionEvent,
     Place,
     Rejection,
@@ -38,8 +40,9 @@ from pipeline_assets.lineage.metadata import (
 
 LANDED, SOLD, GRAPH = "tickets/landed", "tickets", "purchase_graph"
 TEN_ROWS = Counts(received=10, accepted=7, quarantined=1, duplicate=1, superseded=1)
-#: Days 1 to 9 exist, day 10 is about to begin, and nothing else is known.
+#: Days 1 to 9 exist, two are before the first, day 10 is about to begin, and nothing else is known.
 DAYS = {f"2026-03-0{day}" for day in range(1, 10)}
+EARLIER_DAYS = {"2026-02-27", "2026-02-28"}
 EARLY_DAY = "2026-03-10"
 
 
@@ -50,6 +53,8 @@ def standing(place: Place) -> Standing:
         return Standing.UNKNOWN
     if place.partition == EARLY_DAY:
         return Standing.EARLY
+    if place.partition in EARLIER_DAYS:
+        return Standing.LEFT_OUT
     return Standing.KNOWN if place.partition in DAYS else Standing.UNKNOWN
 
 
@@ -80,9 +85,11 @@ class Dagster:
 
     events: list[PartitionEvent] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def shown(self) -> set[Shown]:
         stored = {Shown(event.place, report) for event in self.events for report in event.report_ids}
+        stored |= {Shown(Place(DAYS_LEFT_OUT, ""), each.report_id) for each in self.left_out}
         return stored | {Shown(rejection.place, rejection.report_id) for rejection in self.rejections}
 
 
@@ -95,10 +102,12 @@ def tick(
         waiting.remove(report)
     if clears is not None and clears < len(decided.seen):
         return
-    # The rejections of a tick are one observation, stored before the materializations.
+    # The rejections of a tick are one observation and the days left out another, stored before the materializations.
     if stores is None or stores > 0:
         dagster.rejections += decided.rejections
-    dagster.events += decided.events[: None if stores is None else max(stores - 1, 0)]
+    if stores is None or stores > 1:
+        dagster.left_out += decided.left_out
+    dagster.events += decided.events[: None if stores is None else max(stores - 2, 0)]
 
 
 def test_a_receipt_is_told_once_for_each_place_and_cleared_when_all_are_seen() -> None:
@@ -168,7 +177,6 @@ def test_what_does_not_fit_into_a_tick_is_left_and_the_oldest_goes_first() -> No
     "place",
     [
         pytest.param(("tickets/misspelt", "2026-03-01"), id="unknown asset"),
-        pytest.param((LANDED, "1999-01-01"), id="day before the first"),
         pytest.param((LANDED, "yesterday"), id="not a day"),
         pytest.param((LANDED, ""), id="no partition on a partitioned asset"),
         pytest.param((GRAPH, "2026-03-01"), id="a partition on an asset without"),
@@ -186,6 +194,20 @@ def test_what_dagster_does_not_have_is_rejected_once_and_the_rest_of_the_receipt
     assert (again.seen, len(again.rejections)) == ((), 1)
     told.add(Shown(Place(*place), report.receipt.report_id))
     assert plan([report], told, standing).seen == (report,)
+
+
+def test_days_before_the_first_are_told_of_once_for_each_receipt_and_keep_nothing_waiting() -> None:
+    report = a_report(1, (LANDED, "2026-03-02"), (SOLD, "2026-02-28"), (SOLD, "2026-02-27"), (SOLD, "2026-03-01"))
+    first = plan([report], set(), standing)
+    assert [str(event.place) for event in first.events] == ["tickets/landed [2026-03-02]", "tickets [2026-03-01]"]
+    told = LeftOut(report.receipt.report_id, "s3://inbox/00001.csv", "2026-02-27", "2026-02-28", 2)
+    assert (first.left_out, first.rejections, first.left, first.seen) == ((told,), (), 0, ())
+    shown = {Shown(event.place, report.receipt.report_id) for event in first.events}
+    again = plan([report], shown, standing)
+    assert (again.left_out, again.events, again.seen) == ((told,), (), ())
+    shown.add(Shown(Place(DAYS_LEFT_OUT, ""), report.receipt.report_id))
+    last = plan([report], shown, standing)
+    assert (last.left_out, last.events, last.seen) == ((), (), (report,))
 
 
 def test_a_receipt_that_names_nothing_is_rejected_rather_than_lost() -> None:
@@ -248,11 +270,12 @@ def test_nothing_waiting_is_nothing_to_do() -> None:
 
 KNOWN_PLACES = [(LANDED, day) for day in sorted(DAYS)] + [(SOLD, day) for day in sorted(DAYS)] + [(GRAPH, "")]
 FOREIGN_PLACES = [("elsewhere", "2026-03-01"), (SOLD, "not a day")]
+LEFT_OUT_PLACES = [(SOLD, day) for day in sorted(EARLIER_DAYS)]
 ROWS = st.integers(0, 50)
 SOME_COUNTS = st.builds(lambda a, q, d, s: Counts(a + q + d + s, a, q, d, s), ROWS, ROWS, ROWS, ROWS)
 SOME_REPORTS = st.lists(
     st.tuples(
-        st.lists(st.sampled_from(KNOWN_PLACES + FOREIGN_PLACES), max_size=4, unique=True),
+        st.lists(st.sampled_from(KNOWN_PLACES + FOREIGN_PLACES + LEFT_OUT_PLACES), max_size=4, unique=True),
         SOME_COUNTS,
         st.integers(1, 2),
     ),
@@ -288,6 +311,12 @@ def test_whatever_crashes_each_receipt_is_stored_exactly_once(
         if (part.asset, part.partition) in KNOWN_PLACES
     }
     assert stored == Counter(dict.fromkeys(expected, 1))
+    left_out = Counter(each.report_id for each in dagster.left_out)
+    assert left_out == Counter(
+        report.receipt.report_id
+        for report in reports
+        if any((part.asset, part.partition) in LEFT_OUT_PLACES for part in report.receipt.partitions)
+    )
     rejected = Counter((rejection.place, rejection.report_id) for rejection in dagster.rejections)
     assert set(rejected.values()) <= {1}
     assert len(rejected) == sum(
@@ -315,8 +344,15 @@ def test_a_tick_keeps_its_bounds_and_loses_no_row(
             if Place(part.asset, part.partition) == event.place
         ]
         assert sum(parts, Counts()) == event.counts
-    told = sum(len(event.report_ids) for event in decided.events) + len(decided.rejections)
-    assert told + decided.left == sum(max(len(report.receipt.partitions), 1) for report in reports)
+    told = sum(len(event.report_ids) for event in decided.events) + len(decided.rejections) + len(decided.left_out)
+    assert told + decided.left == sum(_things_to_tell(report) for report in reports)
+
+
+def _things_to_tell(report: PendingReport) -> int:
+    """The places that a report names, all days left out being one."""
+    places = [(part.asset, part.partition) for part in report.receipt.partitions]
+    apart = [place for place in places if place in LEFT_OUT_PLACES]
+    return max(len(places) - len(apart) + bool(apart), 1)
 
 
 def test_conservation_can_fail_and_says_the_numbers() -> None:
@@ -355,7 +391,7 @@ def test_the_data_version_depends_on_the_objects_and_not_on_their_order() -> Non
     assert data_version(ids) == data_version(ids[::-1]) != data_version(ids[:2])
 
 
-@pytest.mark.parametrize("module", ["bridge", "metadata", "tick_time"])
+@pytest.mark.parametrize("module", ["bridge", "days", "metadata", "tick_time"])
 def test_plain_code_does_not_import_dagster(module: str) -> None:
     code = f"import sys, pipeline_assets.lineage.{module}; print([m for m in sys.modules if m.startswith('dagster')])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -234,6 +234,33 @@ def test_a_key_that_no_partition_may_have_is_rejected_and_stops_nothing(
     assert ledger.waiting["indexes"] == []
 
 
+def test_days_before_the_first_are_told_once_with_the_setting_and_are_no_error(
+    instance: dg.DagsterInstance, tick: Callable[..., dg.SensorResult]
+) -> None:
+    places = [("files/landed", YESTERDAY), ("files/landed", "2014-12-30"), ("files/landed", "2014-12-31")]
+    ledger = FakeLedger({"files": [a_report(1, "files", *places)]})
+    first = tick(FILES, ledger)
+    assert materialized(first) == [YESTERDAY]
+    assert said(first) == "files: 1 waited, 0 seen and cleared, 1 reported in 1 events, 1 of days left out"
+    [observed] = [event for event in first.asset_events if isinstance(event, dg.AssetObservation)]
+    sentence = (
+        "1 receipt has rows of days from 2014-12-30 on that are in the stores but in no partition, as these begin on "
+        "2015-01-01: CESTA_FIRST_DAY=2014-12-30 makes partitions of them"
+    )
+    assert observed.description == sentence
+    assert said(tick(FILES, ledger)) == "files: 1 waited, 1 seen and cleared"
+    assert ledger.waiting["files"] == []
+    watch = defs.resolve_sensor_def("left_out_watch")
+    with dg.build_sensor_context(instance=instance) as context:
+        looked = watch(context)
+    assert isinstance(looked, dg.SensorResult)
+    told = [event for event in looked.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
+    assert [(each.asset_key, each.passed, each.severity, each.description) for each in told] == [
+        (LANDED, False, dg.AssetCheckSeverity.WARN, sentence),
+        (dg.AssetKey("index"), True, dg.AssetCheckSeverity.WARN, "no receipt names a day that is no partition"),
+    ]
+
+
 def test_partitions_of_several_definitions_are_requested_each_under_its_own() -> None:
     more = dg.Definitions.merge(
         defs, dg.Definitions(assets=[dg.AssetSpec("other", partitions_def=dg.DynamicPartitionsDefinition(name="kind"))])

@@ -1,4 +1,4 @@
-"""The last day on which data were expected: there, missing, or a closed day that nobody waits for."""
+"""The days on which data were expected: there, missing, or closed days that nobody waits for."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 
 from pipeline_assets.datasets.calendar import RETAIL, Calendar
 from pipeline_assets.lineage import expected_days
-from pipeline_assets.lineage.expected_days import LAST_DAY_THERE, days_watch, expected_day, last_day_check
+from pipeline_assets.lineage.expected_days import NO_DAY_MISSING, days_watch, expected_day, no_day_missing_check
 from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 
 SOLD = dg.AssetKey("sold")
-DAYS = dg.DailyPartitionsDefinition("2026-01-01", timezone="UTC")
+DAYS = dg.DailyPartitionsDefinition("2026-12-01", timezone="UTC")
 sold = dg.AssetSpec(SOLD, partitions_def=DAYS, tags=EVERY_OPEN_DAY)
-defs = dg.Definitions(assets=[sold], asset_checks=[last_day_check(SOLD, RETAIL)], sensors=[days_watch])
+defs = dg.Definitions(assets=[sold], asset_checks=[no_day_missing_check(SOLD, RETAIL)], sensors=[days_watch])
 
 
 @pytest.mark.parametrize(
@@ -51,35 +51,53 @@ def look(instance: dg.DagsterInstance) -> list[tuple[bool, str]]:
     assert isinstance(result, dg.SensorResult)
     told = [event for event in result.asset_events if isinstance(event, dg.AssetCheckEvaluation)]
     for event in told:
-        assert (event.asset_key, event.check_name, event.severity) == (SOLD, LAST_DAY_THERE, dg.AssetCheckSeverity.WARN)
+        assert (event.asset_key, event.check_name, event.severity) == (SOLD, NO_DAY_MISSING, dg.AssetCheckSeverity.WARN)
         instance.report_runless_asset_event(event)
     return [(event.passed, event.description or "") for event in told]
 
 
-def sell(instance: dg.DagsterInstance, day: str) -> None:
-    instance.report_runless_asset_event(dg.AssetMaterialization(SOLD, partition=day))
+def sell(instance: dg.DagsterInstance, *days: int) -> None:
+    for day in days:
+        instance.report_runless_asset_event(dg.AssetMaterialization(SOLD, partition=f"2026-12-{day:02}"))
 
 
 def test_what_never_had_an_event_is_not_asked_for(instance: dg.DagsterInstance) -> None:
     assert look(instance) == []
 
 
-def test_a_missing_day_is_told_once_and_again_when_it_is_there(instance: dg.DagsterInstance) -> None:
-    sell(instance, "2026-12-23")
-    assert look(instance) == [(False, "2026-12-24, the last day expected, is not there")]
+def test_missing_days_are_told_once_and_again_when_they_are_there(instance: dg.DagsterInstance) -> None:
+    sell(instance, 20, 22, 23)
+    missing = "2 of 5 days expected up to 2026-12-24 are missing: 2026-12-21, 2026-12-24"
+    assert look(instance) == [(False, missing)]
     assert look(instance) == []
-    sell(instance, "2026-12-20")
+    sell(instance, 20)
     assert look(instance) == [], "an old day that is worked again does not help"
-    sell(instance, "2026-12-24")
-    assert look(instance) == [(True, "2026-12-24, the last day expected, is there")]
+    sell(instance, 24)
+    assert look(instance) == [(False, "1 of 5 days expected up to 2026-12-24 are missing: 2026-12-21")]
+    sell(instance, 21)
+    assert look(instance) == [(True, "all 5 days expected from 2026-12-20 to 2026-12-24 are there")]
     assert look(instance) == []
+
+
+def test_of_many_missing_days_the_last_are_named(instance: dg.DagsterInstance) -> None:
+    sell(instance, 10)
+    [(passed, said)] = look(instance)
+    assert not passed
+    assert said.startswith("14 of 15 days expected up to 2026-12-24 are missing: 2026-12-20, ")
+    assert said.endswith("2026-12-24 and 9 more")
+
+
+def test_what_is_newer_than_all_that_is_expected_lacks_nothing(instance: dg.DagsterInstance) -> None:
+    sell(instance, 26)
+    assert look(instance) == [(True, "no day is expected yet")]
 
 
 def test_a_run_of_the_check_says_the_same(instance: dg.DagsterInstance) -> None:
     job = dg.define_asset_job("check", selection=dg.AssetSelection.all_asset_checks())
     resolved = dg.Definitions(assets=[sold], asset_checks=defs.asset_checks, jobs=[job]).resolve_job_def("check")
+    sell(instance, 23)
     [first] = resolved.execute_in_process(instance=instance).get_asset_check_evaluations()
-    sell(instance, "2026-12-24")
+    sell(instance, 24)
     [second] = resolved.execute_in_process(instance=instance).get_asset_check_evaluations()
     assert (first.passed, second.passed) == (False, True)
-    assert second.metadata["expected_day"].value == "2026-12-24"
+    assert (first.metadata["missing"].value, first.metadata["days_missing"].value) == (["2026-12-24"], 1)

