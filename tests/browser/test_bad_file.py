@@ -16,7 +16,8 @@ from tests.browser.pages import NEWS, DagsterPages
 from tests.worlds.stack import RunningStack
 from tests.worlds.ticket_cloud import HEADER, row
 
-DAY = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
+#: The tenth of last month: shops are open then.
+DAY = (datetime.now(UTC).date().replace(day=1) - timedelta(days=1)).replace(day=10).isoformat()
 KEY = f"browser/{DAY}.csv"
 SOUND = row("B1", timestamp=f"{DAY} 09:30:00")
 BROKEN = [row("B2", "Bread", 0, timestamp=f"{DAY} 09:31:00"), row("B3", "Eggs", timestamp="soon")]
