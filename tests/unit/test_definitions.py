@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.definitions import defs
@@ -172,6 +173,7 @@ def test_every_step_that_opens_stores_is_tried_again() -> None:
     assert of_days == {
         *("export_day", "lake__loads", "tickets", "tickets__landed", "stocks", "stocks__landed"),
         *(f"curated__{dataset.name}" for dataset in ECOMMERCE),
+        *(f"prod__{each.name.replace('-', '_')}" for each in SETS),
     }, "which try their days again themselves"
     assert {policy for name, policy in policies.items() if name not in of_days} == {RETRIES}
 

@@ -20,6 +20,16 @@ from tests.worlds.template_reading import FED_BY_QUEUES, READ, RESOURCES, as_lis
 _OF_A_FORM = {"TICKETS_DAY_BEGINS"}
 
 
+#: The prod sets with the beginning of their logical ids.
+PROD_SETS = {
+    "market-intelligence-hub": "MarketIntelligenceHub",
+    "demand-insights-engine": "DemandInsightsEngine",
+    "compliance-guardian": "ComplianceGuardian",
+    "global-market-pulse": "GlobalMarketPulse",
+    "retail-copilot": "RetailCopilot",
+}
+
+
 class TestHowItRuns:
     @pytest.mark.parametrize(
         ("function", "queue"),
@@ -107,7 +117,7 @@ class TestHowItRuns:
         going_on = [name for name, each in of_type("AWS::Lambda::Function").items() if "RecursiveLoop" in each]
         mapped = {each["FunctionName"]["Ref"] for each in of_type("AWS::Lambda::EventSourceMapping").values()}
         assert set(going_on) == mapped
-        assert len(mapped) == 4
+        assert len(mapped) == 5
 
     @pytest.mark.parametrize("name", [n for n, f in of_type("AWS::Lambda::Function").items() if "RecursiveLoop" in f])
     def test_a_continuation_that_lambda_drops_all_the_same_is_told(self, name: str) -> None:
@@ -167,6 +177,7 @@ class TestHowItRuns:
                 "raw": "RawBucket",
                 "curated": "CuratedBucket",
                 "inbox": "InboxBucket",
+                **{name: f"{each}Bucket" for name, each in PROD_SETS.items()},
             },
             "queues": {
                 "tickets": "TicketsQueue",
@@ -177,6 +188,8 @@ class TestHowItRuns:
                 "raw-dlq": "RawDeadLetters",
                 "inbox": "InboxQueue",
                 "inbox-dlq": "InboxDeadLetters",
+                "curated": "CuratedQueue",
+                "curated-dlq": "CuratedDeadLetters",
             },
             "tables": {"ledger": "LedgerTable", "stocks": "StockData"},
             "databases": {"lake": "LakeDatabase"},
@@ -187,9 +200,11 @@ class TestHowItRuns:
                 "consumer": "ConsumerLambda",
                 "raw-to-curated": "RawToCurated",
                 "inbox-to-raw": "InboxToRaw",
+                "curated-to-prod": "CuratedToProd",
             },
             "rules": {"generator": "GeneratorSchedule"},
             "settings": {"tickets-day-begins": "TicketsDayBegins"},
+            "crawlers": {name: f"{each}Crawler" for name, each in PROD_SETS.items()},
         }
 
 
