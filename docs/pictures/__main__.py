@@ -5,6 +5,7 @@ The instance is the pictures' own, in a directory that is deleted afterwards wit
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from deploy.cli.running import run_in_foreground
 from deploy.local.instance import Instance
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
+from pipeline_assets.lineage.days import SETTINGS
 from pipeline_assets.operations.access import Access
 from tests.browser.chromium import chromium, open_window
 from tests.browser.pages import DagsterPages
@@ -125,6 +127,8 @@ def draw(
 ) -> None:
     """Start the demo, draw every picture from it, and delete it."""
     chromium()
+    for name in SETTINGS:  # the package of the tests has days of any year; the demo's are its own
+        os.environ.pop(name, None)
     with tempfile.TemporaryDirectory(prefix="cesta-pictures-") as state:
         run_in_foreground(Instance.at(Path(state), port_base), take)
 

@@ -210,7 +210,7 @@ class OpenProblems:
         return False
 
 
-_WAYS = f"{MENDING} says how to mend it, or `cesta acknowledge` that it may stay"
+_WAYS = f"{MENDING} says how to mend it, or `cesta acknowledge` that it may stay."
 
 
 def _number(count: int, noun: str) -> str:

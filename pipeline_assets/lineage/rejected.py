@@ -66,7 +66,7 @@ def rejection_metadata(rejections: Sequence[Rejections]) -> Figures:
         return NO_FIGURES
     newest = rejections[0]
     return {
-        "rejected": dg.MetadataValue.md(rejected_table(rejections)),
+        "rejected": dg.MetadataValue.md(rejected_table(rejections, addresses=False)),
         **({"quarantine": dg.MetadataValue.path(newest.address)} if newest.address else {}),
         "show_rejected": newest.command,
         "how_to_mend": page(MENDING),

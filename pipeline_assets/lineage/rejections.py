@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -10,7 +10,6 @@ from typing import Final
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.rejection import reason_without_values
-from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lineage.metadata import LISTED, cell
 
 #: Where it is written how a rejected file is mended.
@@ -103,31 +102,33 @@ def rejections_of(receipt: Receipt, quarantine: Quarantine) -> Rejections:
     return Rejections(receipt, broken, quarantine.address(receipt), whole=read < _READ)
 
 
-def rejected_table(rejections: Sequence[Rejections]) -> str:
+def rejected_table(rejections: Sequence[Rejections], *, addresses: bool = True) -> str:
     """Rejections as a Markdown table, a line for each source and rule, with a last line for what is not listed.
 
     Parameters
     ----------
     rejections
         The rejections, those to be seen first at the beginning.
+    addresses
+        Whether each line says where the rows are kept, which makes the table wide.
 
     Returns
     -------
     str
         The table, and below it where mending is written of.
     """
-    lines = ["| source | rule | rows | first reason | quarantine | shown by |", "|---|---|---:|---|---|---|"]
+    columns = ["source", "rule", "rows", "first reason", *(["quarantine"] if addresses else []), "shown by"]
+    lines = [_line(columns), _line("---:" if name == "rows" else "---" for name in columns)]
     for each in rejections[:LISTED]:
         for broken in each.rules or (BrokenRule("", each.receipt.counts.quarantined, each.reason),):
             rows = f"{broken.rows}{'' if each.whole else ' or more'}"
-            told = f"| {_named(each.receipt)} | {broken.rule} | {rows} | {cell(broken.reason)} "
-            lines.append(f"{told}| {cell(each.address)} | `{each.command}` |")
+            kept = [cell(each.address)] if addresses else []
+            name = cell(each.receipt.source.uri)
+            lines.append(_line([name, broken.rule, rows, cell(broken.reason), *kept, f"`{each.command}`"]))
     if len(rejections) > LISTED:
-        lines.append(f"| and {len(rejections) - LISTED} more | | | | | |")
+        lines.append(_line([f"and {len(rejections) - LISTED} more", *[""] * (len(columns) - 1)]))
     return "\n".join([*lines, "", f"How to mend: {MENDING}"])
 
 
-def _named(receipt: Receipt) -> str:
-    source = receipt.source
-    version = source.version_id if isinstance(source, ObjectVersion) else ""
-    return cell(f"{source.uri} ({version})" if version else source.uri)
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Sequence
 from contextlib import closing
+from socket import create_connection
 from urllib.parse import unquote, urlsplit
 
 import polars as pl
@@ -128,7 +128,7 @@ class MySql:
     def _listens(self) -> bool:
         """Whether anybody takes connections: connectorx would try for half a minute."""
         try:
-            with closing(socket.create_connection(self._address, _CONNECT_SECONDS)):
+            with closing(create_connection(self._address, _CONNECT_SECONDS)):
                 return True
         except OSError:
             return False
