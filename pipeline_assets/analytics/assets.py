@@ -1,6 +1,6 @@
 """The prod sets as assets: what the function makes of a complete load, a person can make as of a day or of many."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -16,11 +16,12 @@ from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.analytics.stores import FLOW, AnalyticsSettings, AnalyticsStores, open_stores
 from pipeline_assets.analytics.tables import bucket_variable
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.events.stored_objects import current_versions
+from pipeline_assets.lake.layout import LOADS
 from pipeline_assets.lineage.addresses import URI, bucket_uri
 from pipeline_assets.lineage.asset_keys import curated_key
 from pipeline_assets.lineage.bridge import Place
+from pipeline_assets.lineage.external import quarantine_of
 from pipeline_assets.lineage.materializations import materialization
 from pipeline_assets.lineage.metadata import cell, place_state
 from pipeline_assets.lineage.partitions import ONE_RUN, load_days
@@ -72,7 +73,10 @@ started = dg.AssetSpec(
     tags={"flow": FLOW, "layer": "prod"},
     description="Complete loads, by load day, and what their completion markers led to: sets were made of the newest, "
     "and of one that a later load had overtaken none were, which counts as superseded. Its day can be backfilled.",
+    metadata={URI: bucket_uri("CURATED_BUCKET", LOADS)},
 )
+#: Markers of whose days a set cannot be made.
+rejected = quarantine_of(FLOW, kind="json", owner="team:analytics", judged=[STARTED_KEY])
 
 
 def set_key(prod_set: ProdSet) -> dg.AssetKey:
@@ -98,7 +102,7 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
         backfill_policy=ONE_RUN,
         required_resource_keys={RESOURCE},
         group_name="prod",
-        kinds={"aws", "lambda", "parquet", "scikitlearn"},
+        kinds={"aws", "parquet", "scikitlearn"},
         owners=[prod_set.owner],
         code_version=__version__,
         tags={"flow": FLOW, "layer": "prod"},
@@ -114,7 +118,7 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
         yield from RunDays(context).each(
             stores_of.open,
             lambda day, stores: [_made(context, prod_set, day, stores)],
-            lambda day, stores: is_complete(day, stores),
+            is_complete,
             "no load is complete",
         )
 
@@ -145,7 +149,27 @@ def _made(
 
 
 def published(prod_set: ProdSet, day: str, stores: AnalyticsStores) -> StoreSays:
-    """What a set says of itself as of a day: the rows of its tables, its scores, and a picture."""
+    """What a set says of itself as of a day.
+
+    Parameters
+    ----------
+    prod_set
+        The set.
+    day
+        The day, ISO.
+    stores
+        The stores of the sets.
+
+    Returns
+    -------
+    StoreSays
+        Rows of its tables, its scores and a picture, and a sentence of them.
+
+    Raises
+    ------
+    TransientError
+        Its bucket does not answer.
+    """
     as_of = date.fromisoformat(day)
     bucket = stores.targets[prod_set.name]
     manifest = read_manifest(bucket, as_of)
@@ -168,11 +192,6 @@ def published(prod_set: ProdSet, day: str, stores: AnalyticsStores) -> StoreSays
 def _tables(prod_set: ProdSet) -> str:
     lines = [f"| {table.name} | {cell(table.description)} | {', '.join(table.key)} |" for table in prod_set.tables]
     return "\n".join(["| table | | key |", "|---|---|---|", *lines])
-
-
-def columns_of(table: Dataset) -> Mapping[str, str]:
-    """What each column of a table is made of, for people."""
-    return {column.name: ", ".join(column.derived_from) for column in table.columns}
 
 
 PROD = [set_asset(prod_set) for prod_set in SETS]

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from pipeline_assets.analytics.assets import PROD, PROD_FIGURES, STARTED_KEY, AnalyticsStoresResource, started
+from pipeline_assets.analytics.assets import PROD, PROD_FIGURES, STARTED_KEY, AnalyticsStoresResource, rejected, started
 from pipeline_assets.analytics.checks import PROD_CHECKS
 from pipeline_assets.analytics.stores import FLOW
 from pipeline_assets.lineage.conservation import conservation_check
@@ -11,7 +11,7 @@ from pipeline_assets.lineage.partitions import load_days
 STORE_FIGURES = PROD_FIGURES
 
 defs = dg.Definitions(
-    assets=[started, *PROD],
+    assets=[started, rejected, *PROD],
     asset_checks=[*PROD_CHECKS, conservation_check(STARTED_KEY, load_days, FLOW)],
     resources={"analytics_stores": AnalyticsStoresResource.of_environment()},
 )

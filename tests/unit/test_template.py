@@ -49,9 +49,12 @@ PERMISSIONS = {
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
-#: The objects of a bucket, a resource by its ARN, what Glue looks at to allow something on the lake's tables, or the log
-#: that it keeps of crawlers.
-NAMED = re.compile(r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{LakeDatabase\}(/\*)?)"|:log-group:/aws-glue/crawlers')
+#: The objects of a bucket, a resource by its ARN, what Glue looks at to allow something on the lake's tables, or the
+#: log that it keeps of crawlers.
+NAMED = re.compile(
+    r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{LakeDatabase\}(/\*)?)"'
+    r"|:log-group:/aws-glue/crawlers"
+)
 SESSION = botocore.session.get_session()
 #: The one module that asks S3.
 S3_BUCKET = ROOT / "pipeline_assets" / "storage" / "s3.py"
