@@ -154,6 +154,8 @@ def test_what_is_derived_at_import_has_it(readings: Readings) -> None:
         "no_foreign_messages",
         "few_rejected",
         "no_file_refused",
+        "no_day_left_out",
+        "receipts_shown_in_time",
     }
     for resource in ("ReadingsQueue:", "ReadingsDeadLetters:", "ReadingsConcurrency:", "QueueReadingsDlq:"):
         assert resource in found["template"]

@@ -44,6 +44,14 @@ class TestUp:
         outcome = cesta("doctor")
         assert outcome.returncode == 0, outcome.stdout
 
+    def test_status_has_one_object_per_flow(self, cesta: Command) -> None:
+        rows = ("received", "accepted", "quarantined", "duplicate", "superseded")
+        events = ("pending", "dead_lettered", "objects", "refused", "foreign_messages")
+        nothing = dict.fromkeys((*rows, *events), 0)
+        flows = dict.fromkeys((row.name for row in queued_flows()), nothing)
+        # At first the message with which each bucket tests its queue is pending.
+        assert eventually(lambda: json.loads(cesta("status", "--json").stdout) == flows)
+
     def test_the_doctor_tells_of_a_stopped_bridge_and_what_waits_for_it(self, cesta: Command, tmp_path: Path) -> None:
         (tmp_path / "waits.csv").write_text("ticket_id,product,basket_id,timestamp,category,quantity,store\n")
         switch(cesta.instance, "tickets_bridge", "stop")
@@ -58,14 +66,6 @@ class TestUp:
         finally:
             switch(cesta.instance, "tickets_bridge", "start")
         assert eventually(lambda: "tickets_bridge" not in cesta("doctor").stdout, seconds=120)
-
-    def test_status_has_one_object_per_flow(self, cesta: Command) -> None:
-        rows = ("received", "accepted", "quarantined", "duplicate", "superseded")
-        events = ("pending", "dead_lettered", "objects", "refused", "foreign_messages")
-        nothing = dict.fromkeys((*rows, *events), 0)
-        flows = dict.fromkeys((row.name for row in queued_flows()), nothing)
-        # At first the message with which each bucket tests its queue is pending.
-        assert eventually(lambda: json.loads(cesta("status", "--json").stdout) == flows)
 
     def test_files_are_loaded_through_the_command(self, cesta: Command, tmp_path: Path) -> None:
         (tmp_path / "readme.txt").touch()

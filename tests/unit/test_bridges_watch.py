@@ -1,5 +1,6 @@
 """The watch over the bridges says what waits, since when, and that a bridge is stopped."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,10 +27,14 @@ from pipeline_assets.lineage.definitions import bridged
 from pipeline_assets.lineage.resources import LedgerResource
 from pipeline_assets.operations.waiting import waiting_of
 
-NOW = datetime.now(UTC)
 FILES = FlowRow("files", anchor="landed")
 LANDED = dg.AssetKey("landed")
 defs = dg.Definitions.merge(dg.Definitions(assets=[dg.AssetSpec(LANDED)]), bridged([FILES]))
+
+
+def now() -> datetime:
+    """Looked up by each test: others may have taken minutes since this module was read."""
+    return datetime.now(UTC)
 
 
 @dataclass
@@ -92,7 +97,7 @@ def switch(instance: dg.DagsterInstance, name: str, status: InstigatorStatus) ->
 
 
 def test_what_waits_a_moment_is_no_trouble_and_told_once(look: Callable[[], list[dg.AssetCheckEvaluation]]) -> None:
-    LEDGER.recorded = [NOW]
+    LEDGER.recorded = [now()]
     [first] = look()
     assert (first.passed, first.description) == (True, "receipts are shown within seconds")
     assert look() == []
@@ -103,8 +108,8 @@ def test_what_waits_a_moment_is_no_trouble_and_told_once(look: Callable[[], list
 def test_a_bridge_that_does_not_keep_up_is_told_with_the_oldest_receipt(
     look: Callable[[], list[dg.AssetCheckEvaluation]],
 ) -> None:
-    oldest = NOW - timedelta(minutes=11)
-    LEDGER.recorded = [NOW, oldest, NOW]
+    oldest = now() - timedelta(minutes=11)
+    LEDGER.recorded = [now(), oldest, now()]
     [late] = look()
     assert (late.passed, late.severity) == (False, dg.AssetCheckSeverity.ERROR)
     waits = f"3 receipts wait, the oldest since {oldest:%Y-%m-%d %H:%M:%S} UTC"
@@ -128,7 +133,7 @@ def test_a_stopped_bridge_is_told_at_once_and_worse_when_receipts_wait(
     assert stopped.description == (
         "the sensor files_bridge is stopped, no receipt waits: start it on the page Automation"
     )
-    LEDGER.recorded = [NOW]
+    LEDGER.recorded = [now()]
     [waits] = look()
     assert (waits.passed, waits.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert "1 receipt waits, the oldest since" in str(waits.description)
@@ -150,6 +155,8 @@ def test_a_run_that_materializes_the_asset_lets_the_watch_tell_again(
     def by_hand() -> None: ...
 
     assert dg.materialize([by_hand], instance=instance).success
+    # Dagster compares with the time at which a check was stored, which it keeps in whole seconds.
+    time.sleep(1.1)
     assert len(look()) == 1
     assert look() == []
 
@@ -177,7 +184,7 @@ def test_a_run_that_fails_before_its_check_lets_the_watch_tell_again(
 
 
 def test_a_run_of_the_check_says_the_same(instance: dg.DagsterInstance) -> None:
-    LEDGER.recorded = [NOW - timedelta(hours=1)]
+    LEDGER.recorded = [now() - timedelta(hours=1)]
     selection = dg.AssetSelection.checks(dg.AssetCheckKey(LANDED, RECEIPTS_SHOWN_IN_TIME))
     resolved = dg.Definitions(
         assets=defs.assets,
@@ -192,4 +199,4 @@ def test_a_run_of_the_check_says_the_same(instance: dg.DagsterInstance) -> None:
 
 def test_nothing_that_waits_is_no_time_waited() -> None:
     waiting = waiting_of(FakeLedger(), FILES.name)  # type: ignore[arg-type]
-    assert (waiting.receipts, waiting.oldest, waiting.seconds(NOW)) == (0, None, 0.0)
+    assert (waiting.receipts, waiting.oldest, waiting.seconds(now())) == (0, None, 0.0)

@@ -181,9 +181,13 @@ def test_children_end_when_the_supervising_process_is_killed(tmp_path: Path) -> 
 
 
 def test_what_a_killed_supervisor_left_is_found_and_ended(board: Board, tmp_path: Path) -> None:
-    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
-    left = subprocess.Popen(sleeper, start_new_session=True)
-    stranger = subprocess.Popen(sleeper, start_new_session=True)
+    # What a process inherits of signals is that of the worker, which has run whatever tests came before.
+    heard = "import signal, time; signal.pthread_sigmask(signal.SIG_SETMASK, []); signal.signal(15, signal.SIG_DFL); "
+    sleeper = [sys.executable, "-c", f"{heard}print('here', flush=True); time.sleep(600)"]
+    left = subprocess.Popen(sleeper, start_new_session=True, stdout=subprocess.PIPE)
+    stranger = subprocess.Popen(sleeper, start_new_session=True, stdout=subprocess.DEVNULL)
+    assert left.stdout
+    assert left.stdout.readline() == b"here\n"
     board.update("first", pid=left.pid, started_at=processes.started_at(left.pid))
     board.update("second", pid=stranger.pid, started_at=-1.0)
     picture = Picture.read(Instance.at(tmp_path / "state"))
@@ -192,5 +196,6 @@ def test_what_a_killed_supervisor_left_is_found_and_ended(board: Board, tmp_path
         assert left.wait(5) == -signal.SIGTERM
         assert stranger.poll() is None
     finally:
+        left.stdout.close()
         stranger.kill()
         stranger.wait()

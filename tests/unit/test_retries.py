@@ -71,8 +71,9 @@ def test_a_receipt_whose_sums_others_have_in_hand_is_put_again(client: Any, rest
         stub.add_response("get_item", {})
         stub.add_response("transact_write_items", {})  # its share of the partition
         stub.add_response("batch_write_item", {})  # it was refused, and is not the newest version
-        refused(stub, "None", "None", code, "None")
-        refused(stub, "None", "None", code, "None")
+        # The receipt, its place in the list, the sums, the open problem and what waits for Dagster.
+        refused(stub, "None", "None", code, "None", "None")
+        refused(stub, "None", "None", code, "None", "None")
         stub.add_response("transact_write_items", {})
         assert Ledger(client, "ledger").record(RECEIPT) == "recorded"
         stub.assert_no_pending_responses()
