@@ -13,6 +13,7 @@ from cfnlint.decode import decode  # type: ignore[import-untyped]
 
 from deploy.stack import TEMPLATE
 from deploy.template_blocks.lake_tables import tables_block
+from pipeline_assets.analytics.tables import PROD_CATALOGS
 from pipeline_assets.curation.day import schema_of
 from pipeline_assets.curation.judge import QUARANTINED
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, ORDERS
@@ -70,8 +71,10 @@ def test_a_column_more_in_a_spec_is_one_line_more_in_the_template(monkeypatch: p
 
 def test_the_template_has_a_table_for_each_of_the_lake() -> None:
     names = {table.name for table in lake_tables(ECOMMERCE)}
-    assert {table["Name"] for table in GLUE_TABLES.values()} == names
+    of_sets = {table.name for catalog in PROD_CATALOGS for table in catalog}
+    assert {table["Name"] for table in GLUE_TABLES.values()} == names | of_sets
     assert names == {dataset.name for dataset in ECOMMERCE} | {"rejected_rows"}
+    assert not names & of_sets
 
 
 @pytest.mark.parametrize("dataset", ECOMMERCE, ids=lambda dataset: dataset.name)

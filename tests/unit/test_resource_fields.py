@@ -27,6 +27,7 @@ def test_the_page_of_resources_tells_the_variables_of_each() -> None:
         "stock_stores",
         "export_stores",
         "curation_stores",
+        "analytics_stores",
         "ledger",
         "quarantine",
         "metrics",
