@@ -26,7 +26,7 @@ from tests.worlds.stack import RunningStack, built_packages, free_port_base, run
 #: Where this is set, a Neo4j that cannot be had fails its tests instead of skipping them.
 REQUIRED = "CESTA_REQUIRE_NEO4J"
 #: The groups that take longest, the longest first; a worker that is free takes the next one.
-_LONGEST = ("graph-neo4j", "command", "graph-embedded", "dagster")
+_LONGEST = ("dagster", "graph-neo4j", "command", "graph-embedded", "browser")
 
 
 #: A test's Java lives for minutes: what it compiles best it would never get back.
@@ -92,7 +92,8 @@ def _group_of(item: pytest.Item) -> str:
     if "cesta" in names:
         return "command"
     if "stack" in names:
-        return "dagster"
+        # An instance each: together they would take longer than everything else.
+        return "browser" if item.nodeid.startswith("tests/browser/") else "dagster"
     engine = getattr(item, "callspec").params.get("cloud") if hasattr(item, "callspec") else None  # noqa: B009
     return f"graph-{engine}" if isinstance(engine, GraphEngine) else item.nodeid.partition("::")[0]
 

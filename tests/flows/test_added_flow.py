@@ -20,6 +20,7 @@ import pipeline_assets.flows as registry
 from deploy.local.instance import PROJECT, Instance
 from deploy.local.outputs import environment_contract
 from lambdas._runtime import queue_handler
+from pipeline_assets.analytics.tables import PROD_CATALOGS
 from pipeline_assets.events.flow import Correctable, Preview, capability
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.queue import EventQueue
@@ -129,6 +130,7 @@ def readings(bare_cloud: Access, monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
                 **dict.fromkeys(("tickets", "stocks", "inbox", "raw", "curated"), "none"),
                 NAME: make_bucket(bare_cloud.s3, name),
                 "quarantine": make_bucket(bare_cloud.s3, f"{name}-quarantine"),
+                **dict.fromkeys((catalog.name for catalog in PROD_CATALOGS), "none"),
             },
             "tables": {"ledger": ledger, "stocks": "none"},
             "graph": {"uri": "none", "user": "none", "password": "none"},

@@ -25,6 +25,7 @@ from deploy.local.processes import end_group, kill_group, start
 from deploy.local.stack import cloud_session
 from deploy.packaging import OUT
 from deploy.stack import TEMPLATE, DeployError, deploy_stack, outputs_by_kind, stack_outputs
+from pipeline_assets.analytics.tables import PROD_CATALOGS
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from tests.worlds.stack import built_packages
 
@@ -211,7 +212,10 @@ class TestReadBack:
     def test_every_dataset_is_a_table_with_its_columns(self, cloud: Cloud, names: dict[str, dict[str, str]]) -> None:
         tables = cloud.client("glue").get_tables(DatabaseName=names["databases"]["lake"])["TableList"]
         found = {table["Name"]: table for table in tables}
-        assert found.keys() == {dataset.name for dataset in ECOMMERCE} | {"rejected_rows"}
+        of_sets = {table.name for catalog in PROD_CATALOGS for table in catalog}
+        assert found.keys() == {dataset.name for dataset in ECOMMERCE} | {"rejected_rows"} | of_sets
+        trends = found["sales_trends"]["StorageDescriptor"]["Location"]
+        assert trends == f"s3://{names['buckets']['market-intelligence-hub']}/sales_trends/"
         columns = [column["Name"] for column in found["payments"]["StorageDescriptor"]["Columns"]]
         assert {"card_last_four", "card_token"} <= set(columns)
         assert not {"card_number", "card_security_code"} & set(columns)
