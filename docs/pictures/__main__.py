@@ -20,8 +20,10 @@ from deploy.cli.commands import command
 from deploy.cli.demonstration import demonstration
 from deploy.cli.running import run_in_foreground
 from deploy.local.instance import Instance
+from deploy.local.instance_days import add_days
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
+from deploy.samples.purchases import sample_days
 from pipeline_assets.lineage.days import SETTINGS
 from pipeline_assets.operations.access import Access
 from tests.browser.chromium import chromium, open_window
@@ -130,7 +132,10 @@ def draw(
     for name in SETTINGS:  # the package of the tests has days of any year; the demo's are its own
         os.environ.pop(name, None)
     with tempfile.TemporaryDirectory(prefix="cesta-pictures-") as state:
-        run_in_foreground(Instance.at(Path(state), port_base), take)
+        instance, sample = Instance.at(Path(state), port_base), sample_days(DAYS, original_dates=False)
+        instance.prepare()
+        add_days(instance, sample.first, sample.last, sample.closed)
+        run_in_foreground(instance, take)
 
 
 if __name__ == "__main__":
