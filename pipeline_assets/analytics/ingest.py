@@ -22,7 +22,7 @@ from pipeline_assets.analytics.publish import manifest_key
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.analytics.stores import FLOW, AnalyticsStores
 from pipeline_assets.analytics.tables import prod_table
-from pipeline_assets.errors import TerminalError, TransientError
+from pipeline_assets.errors import TerminalError
 from pipeline_assets.events.flow import Attempt, ObjectFlow
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.outcomes import Counts
@@ -110,17 +110,17 @@ class AnalyticsFlow(ObjectFlow[AnalyticsStores, Receipt | None]):
     def _make_all(
         self, version: ObjectVersion, as_of: date, run: int, stores: AnalyticsStores, attempt: Attempt
     ) -> str:
-        """Make every set, whatever becomes of another, and tell why some can never be made; raises `TransientError`."""
-        later: TransientError | None = None
+        """Make every set, whatever becomes of another, and tell why some can never be made; raises the last error."""
+        later: Exception | None = None
         refused: list[str] = []
         for prod_set in self._sets:
             attempt.budget.check(FLOW, version.uri)
             try:
                 publish_set(prod_set, as_of, stores, anew=attempt.redo, report=attempt.report)
-            except TransientError as error:
-                later = error
             except TerminalError as error:
                 refused.append(f"{prod_set.name}: {error}")
+            except Exception as error:  # noqa: BLE001 - a model that breaks keeps no other set from being made
+                later = error
         if later:
             raise later
         if refused:

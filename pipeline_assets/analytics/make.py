@@ -15,7 +15,6 @@ from pipeline_assets.analytics.publish import (
     MANIFESTS,
     PublishedTable,
     SetManifest,
-    encode,
     manifest_day,
     manifest_key,
     read_manifest,
@@ -29,6 +28,7 @@ from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.lake.as_of import LakeAsOf, RewrittenError, lake_as_of
 from pipeline_assets.lake.layout import curated_days, curated_key
 from pipeline_assets.storage.bucket import Bucket, StoredObject
+from pipeline_assets.storage.documents import to_json
 
 #: In each another worker has published, or a day was rewritten: more than this many mean that something is wrong.
 _ATTEMPTS: Final = 5
@@ -157,7 +157,7 @@ def _publish(prod_set: ProdSet, lake: LakeAsOf, target: Bucket, *, anew: bool) -
         made_at=iso_utc(datetime.now(UTC)),
     )
     key = manifest_key(lake.day)
-    return PublishedSet(manifest, anew=True) if target.put_if_match(key, encode(manifest), seen[key]) else None
+    return PublishedSet(manifest, anew=True) if target.put_if_match(key, to_json(manifest), seen[key]) else None
 
 
 def _write(prod_set: ProdSet, features: Features, folder: Path) -> tuple[dict[str, PublishedTable], dict[str, Path]]:

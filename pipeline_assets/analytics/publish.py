@@ -28,7 +28,7 @@ from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TerminalError
 from pipeline_assets.storage.bucket import Bucket
-from pipeline_assets.storage.documents import from_json, to_json
+from pipeline_assets.storage.documents import from_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -193,8 +193,3 @@ def _one(relation: duckdb.DuckDBPyRelation, aggregate: str) -> int:
 def version_of(*parts: object) -> str:
     """A hash of what something is made of, 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def encode(manifest: SetManifest) -> bytes:
-    """A manifest as it lies in its bucket."""
-    return to_json(manifest)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,6 +13,7 @@ import pytest
 from pipeline_assets.analytics.ingest import ANALYTICS_FLOW
 from pipeline_assets.analytics.make import stale_days
 from pipeline_assets.analytics.market_intelligence.prod_set import MARKET_INTELLIGENCE
+from pipeline_assets.analytics.prod_set import Features, Made
 from pipeline_assets.analytics.retail_copilot.prod_set import RETAIL_COPILOT
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.events.outcomes import Counts
@@ -74,6 +77,18 @@ class TestStarting:
         assert again
         assert (again.counts, again.run) == (ACCEPTED, 2)
         assert world.published(RETAIL_COPILOT, DAY) == 1
+
+    def test_a_model_that_breaks_keeps_no_other_set_from_being_made(self, world: ProdWorld) -> None:
+        def breaks(_: Features) -> Mapping[str, Made]:
+            raise ValueError("a model broke")
+
+        broken = replace(MARKET_INTELLIGENCE, models=(replace(MARKET_INTELLIGENCE.models[0], make=breaks),))
+        world.put(shop_of())
+        marker = world.complete(DAY)
+        with pytest.raises(ValueError, match="a model broke"):
+            world.start(marker, [broken, RETAIL_COPILOT])
+        assert world.published(RETAIL_COPILOT, DAY) == 1
+        assert world.stores().ledger.receipt(marker.id) is None, "the next delivery tries it again"
 
     def test_a_load_that_a_later_one_has_overtaken_makes_no_set(self, world: ProdWorld) -> None:
         world.put(shop_of())
