@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from pipeline_assets import __version__
 from pipeline_assets.analytics.make import PublishedSet, make_set
 from pipeline_assets.analytics.prod_set import ProdSet
-from pipeline_assets.analytics.publish import manifest_key
+from pipeline_assets.analytics.publish import manifest_key, read_manifest
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.analytics.stores import FLOW, AnalyticsStores
 from pipeline_assets.analytics.tables import prod_table
@@ -167,9 +167,14 @@ def publish_set(
     if stores.partitions:
         for table in prod_set.tables:
             stores.partitions.register(prod_table(prod_set.tables, table), as_of.isoformat())
-    rows = sum(table.rows for table in published.manifest.tables.values())
+    standing = current_versions(target, manifest_key(as_of))
+    manifest = read_manifest(target, as_of)
+    # Whoever published meanwhile leaves the receipt of what stands now.
+    if manifest is None or current_versions(target, manifest_key(as_of)) != standing:
+        return published
+    rows = sum(table.rows for table in manifest.tables.values())
     counts = Counts(received=rows, accepted=rows)
-    for version in current_versions(target, manifest_key(as_of)):
+    for version in standing:
         earlier = stores.ledger.receipt(version.id)
         receipt = earlier or Receipt(
             flow=FLOW,
@@ -179,7 +184,7 @@ def publish_set(
             partitions=(PartitionCounts(prod_set.asset, as_of.isoformat(), counts),),
             size=version.size,
             seconds=round(time.monotonic() - started, 3),
-            code_version=published.manifest.code_version,
+            code_version=manifest.code_version,
             recorded_at=iso_utc(datetime.now(UTC)),
         )
         stores.ledger.record(receipt, report=report)
