@@ -120,7 +120,10 @@ class JsonLinesQuarantine:
             {
                 **place,
                 "sequence_number": change.sequence_number,
+                "event_id": change.event_id,
                 "event_name": change.event_name,
+                "region": change.region,
+                "at": change.at,
                 "rule": change.rule,
                 "reason": change.reason,
                 "keys": change.keys,

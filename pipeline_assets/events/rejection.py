@@ -41,7 +41,8 @@ class RejectedChange:
     """A record of a stream that broke a rule: the change of one item of the table.
 
     `event_name` is ``INSERT``, ``MODIFY`` or ``REMOVE``; `old` and `new` are the images of the item before and after,
-    None where there is none. Keys and images come masked: what must not be kept is replaced before.
+    None where there is none. Keys and images come masked: what must not be kept is replaced before. `event_id`,
+    `region` and `at`, when the change was made, are those of the record, for whoever replays it.
     """
 
     sequence_number: str
@@ -51,6 +52,9 @@ class RejectedChange:
     new: Mapping[str, Any] | None
     rule: str
     reason: str
+    event_id: str = ""
+    region: str = ""
+    at: str = ""
 
 
 class UnreadableRecord(list[str]):

@@ -1,0 +1,1 @@
+"""Purchases as a change history: the stream of their table into one JSON document per change."""
