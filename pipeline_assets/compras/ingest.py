@@ -36,7 +36,7 @@ class ComprasFlow(StreamFlow[ComprasStores]):
         return tuple(rule.name for rule in COMPRAS.rules)
 
     def work(self, record: StreamRecord, stores: ComprasStores) -> Worked | RejectedChange:
-        """Put the document of a change, unless it is there.
+        """Put the document of a change, unless it is there, and make its day known to SQL.
 
         Parameters
         ----------
@@ -53,13 +53,17 @@ class ComprasFlow(StreamFlow[ComprasStores]):
         Raises
         ------
         TransientError
-            The bucket does not answer.
+            The bucket or the catalog does not answer.
         """
         change = judge(record, stores.table)
         if isinstance(change, RejectedChange):
             return change
         written = _put(change, stores)
-        partitions = (DOCUMENTS, change.day.isoformat()), (TENANTS, tenant_id(change.tenant_id))
+        tenant, day = tenant_id(change.tenant_id), change.day.isoformat()
+        if stores.catalog:
+            # Also where the document was there: whoever put it may have died before it did this.
+            stores.catalog.register(tenant, day)
+        partitions = (DOCUMENTS, day), (TENANTS, tenant)
         return Worked(partitions, {"documents": 1, "bytes": written} if written else {})
 
 

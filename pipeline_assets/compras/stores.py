@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import boto3
 from botocore.config import Config
 
+from pipeline_assets.compras.catalog import ComprasCatalog
 from pipeline_assets.compras.documents import Origin
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
@@ -19,7 +20,14 @@ from pipeline_assets.storage.bucket import Bucket, Storage
 from pipeline_assets.storage.s3 import open_storage
 
 FLOW = "compras"
-_RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=10)
+#: So many documents are asked for at once by who reads a day of them.
+CONNECTIONS = 32
+_RETRYING = Config(
+    retries={"mode": "standard", "max_attempts": 4},
+    connect_timeout=3,
+    read_timeout=10,
+    max_pool_connections=CONNECTIONS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class ComprasSettings:
         What the documents say of the deployment.
     queue_url
         Empty: the stream feeds the function.
+    database
+        Name of the Glue database of purchases; empty where no tables are to be told of new days.
     """
 
     table: str
@@ -46,6 +56,7 @@ class ComprasSettings:
     ledger_table: str
     origin: Origin
     queue_url: str = ""
+    database: str = ""
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> ComprasSettings:
@@ -60,6 +71,7 @@ class ComprasSettings:
                 region=optional(environment, "AWS_REGION") or optional(environment, "AWS_DEFAULT_REGION", "us-east-1"),
                 moneda=optional(environment, "COMPRAS_CURRENCY", "USD"),
             ),
+            database=optional(environment, "COMPRAS_DATABASE"),
         )
 
 
@@ -81,6 +93,8 @@ class ComprasStores:
         Name of the table of purchases.
     origin
         What the documents say of the deployment.
+    catalog
+        The SQL tables; None where nobody asks with SQL.
     """
 
     storage: Storage
@@ -89,6 +103,7 @@ class ComprasStores:
     ledger: Ledger
     table: str
     origin: Origin
+    catalog: ComprasCatalog | None = None
 
 
 @contextmanager
@@ -102,4 +117,7 @@ def open_stores(settings: ComprasSettings) -> Iterator[ComprasStores]:
         Ledger(boto3.client("dynamodb", config=_RETRYING), settings.ledger_table),
         settings.table,
         settings.origin,
+        ComprasCatalog(boto3.client("glue", config=_RETRYING), settings.database, settings.bucket)
+        if settings.database
+        else None,
     )

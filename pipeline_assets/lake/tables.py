@@ -1,6 +1,6 @@
 """The SQL tables of the lake, made from the specs: their columns, where they lie, and the partitions of their days.
 
-A table reads its Parquet objects by column name, so that a day written before a column was added reads null there.
+A table reads its objects by column name, so that a day written before a column was added reads null there.
 Partition keys are text: Trino, and so Athena, lets Glue itself leave out the partitions that a condition on text rules
 out, and ISO days compare as text as they do as days.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -42,16 +42,57 @@ REJECTED_COLUMNS: Final = (
     Column("run", "integer", "which run of the object it was, from 1"),
     Column("quarantined_at", "datetime", "when the row was rejected", unit="UTC"),
 )
-_FORMATS: Final = {
-    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-    "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+
+#: What the objects of a table are: Parquet, JSON documents of a line each, or CSV with a header.
+Format = Literal["parquet", "json", "csv"]
+_TEXT_INPUT: Final = {
+    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+}
+_FORMATS: Final[Mapping[Format, Mapping[str, Any]]] = {
+    "parquet": {
+        "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+        "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+        "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+    },
+    "json": {**_TEXT_INPUT, "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"}},
+    "csv": {
+        **_TEXT_INPUT,
+        "SerdeInfo": {
+            "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+            # A quote is written twice; nothing else is escaped, so the escape is what no value has.
+            "Parameters": {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\u0001"},
+        },
+    },
 }
 
 
 @dataclass(frozen=True, slots=True)
+class GlueColumn:
+    """Column of a type that only the Glue catalog has a name for, such as an exact decimal or a list of records.
+
+    Parameters
+    ----------
+    name, meaning, unit
+        As of `Column`.
+    glue
+        Its type in the Glue catalog.
+    """
+
+    name: str
+    glue: str
+    meaning: str
+    unit: str = ""
+
+
+def glue_type(column: Column | GlueColumn) -> str:
+    """What the Glue catalog calls the type of a column."""
+    return column.glue if isinstance(column, GlueColumn) else TYPES[column.type].glue
+
+
+@dataclass(frozen=True, slots=True)
 class LakeTable:
-    """One table over Parquet objects.
+    """One table over objects of one format.
 
     Parameters
     ----------
@@ -65,23 +106,42 @@ class LakeTable:
         Columns of the objects.
     partitions
         Names of the partition keys, which follow the prefix in the keys of objects.
+    format
+        What its objects are.
+    hive
+        Whether the folders of a partition are ``name=value``; else they are the values alone.
     """
 
     name: str
     description: str
     bucket: str
     prefix: str
-    columns: tuple[Column, ...]
+    columns: tuple[Column | GlueColumn, ...]
     partitions: tuple[str, ...]
+    format: Format = "parquet"
+    hive: bool = True
+
+    def folder(self, *values: str) -> str:
+        """Beginning of the keys of the partition with these values, or of all that have these first values."""
+        named = zip(self.partitions, values, strict=False)
+        return self.prefix + "".join(f"{name}={value}/" if self.hive else f"{value}/" for name, value in named)
+
+    def values_of(self, key: str) -> dict[str, str] | None:
+        """Values of the partition keys of an object by its key, or None for an object of no partition."""
+        folders = key.removeprefix(self.prefix).split("/")[:-1]
+        if not self.hive:
+            found = dict(zip(self.partitions, folders, strict=False)) if len(folders) == len(self.partitions) else {}
+        else:
+            found = dict(folder.split("=", 1) for folder in folders if "=" in folder)
+        return found if tuple(found) == self.partitions else None
 
     def storage(self, bucket_name: str, *values: str) -> Any:  # noqa: ANN401 - Glue's own form of it
         """What Glue calls the storage descriptor, of the table or of the partition with these values."""
-        folders = (f"{name}={value}/" for name, value in zip(self.partitions, values, strict=False))
-        columns = [{"Name": c.name, "Type": TYPES[c.type].glue, "Comment": commented(c)} for c in self.columns]
-        return {"Columns": columns, "Location": f"s3://{bucket_name}/{self.prefix}{''.join(folders)}", **_FORMATS}
+        columns = [{"Name": c.name, "Type": glue_type(c), "Comment": commented(c)} for c in self.columns]
+        return {"Columns": columns, "Location": f"s3://{bucket_name}/{self.folder(*values)}", **_FORMATS[self.format]}
 
 
-def commented(column: Column) -> str:
+def commented(column: Column | GlueColumn) -> str:
     """What a column means, with its unit."""
     return f"{column.meaning} ({column.unit})" if column.unit else column.meaning
 
@@ -150,7 +210,8 @@ class GluePartitions:
             )
         except (BotoCoreError, ClientError) as error:
             if not (isinstance(error, ClientError) and error.response["Error"].get("Code") == "AlreadyExistsException"):
-                raise TransientError(f"the day {values[-1]} of {table.name} was not registered: {error}") from error
+                place = "/".join(values)
+                raise TransientError(f"the day {place} of {table.name} was not registered: {error}") from error
         self._registered.add((table.name, *values))
 
 
