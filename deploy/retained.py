@@ -70,7 +70,9 @@ def import_template(retained: list[RetainedResource]) -> str:
 
 def _retained(template: str, names: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
     read = yaml.load(template, _Template)  # noqa: S506
-    defaults = {name: str(parameter["Default"]) for name, parameter in read["Parameters"].items() if "Default" in parameter}
+    defaults = {
+        name: str(parameter["Default"]) for name, parameter in read["Parameters"].items() if "Default" in parameter
+    }
     known = {**defaults, **names}
     for logical_id, resource in read["Resources"].items():
         kind, properties = resource["Type"], resource.get("Properties", {})

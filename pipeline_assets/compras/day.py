@@ -1,0 +1,183 @@
+"""The changes of a tenant's day, read from their documents and put in order.
+
+Changes of a purchase are in the order of the times in their names. Those have seconds; where a purchase has several
+changes within one, the objects themselves know their place in the stream, and they alone are asked for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import pyarrow as pa
+
+from pipeline_assets.compras.documents import PREFIX, folder
+from pipeline_assets.compras.ingest import SEQUENCE_NUMBER, STREAM
+from pipeline_assets.compras.stores import CONNECTIONS
+from pipeline_assets.compras.tables import COMPRAS_JSON, COMPRAS_PARQUET
+from pipeline_assets.events.tenants import TenantId, safe_name
+from pipeline_assets.lake.arrow_types import arrow_schema
+from pipeline_assets.lake.json_documents import json_rows, read_parallel
+from pipeline_assets.storage.bucket import Bucket, GoneError
+
+_AFTER_ID: Final = re.compile(r"(\d{8}_\d{6})(?:_\d+)?\.json", re.ASCII)
+_TIME: Final = "%Y%m%d_%H%M%S"
+_DIGITS: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class DayChanges:
+    """Changes of a tenant's day, in the order of purchases and of the changes of each.
+
+    Parameters
+    ----------
+    rows
+        The columns of the table of Parquet objects, a row for each change.
+    documents
+        The documents that the rows are of, in their order.
+    left_out
+        Keys of the objects that are no documents of changes; they have no row.
+    """
+
+    rows: pa.Table
+    documents: tuple[bytes, ...]
+    left_out: tuple[str, ...]
+
+
+def tenants_with_documents(bucket: Bucket) -> Iterator[TenantId]:
+    """List the tenants, by one listing for each: the next one begins behind all keys of the one before.
+
+    Parameters
+    ----------
+    bucket
+        Bucket of documents.
+
+    Yields
+    ------
+    TenantId
+        Each tenant once, in the order of keys.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    after = PREFIX
+    while listed := next(iter(bucket.objects(PREFIX, after=after)), None):
+        tenant, slash, _ = listed.key.removeprefix(PREFIX).partition("/")
+        if slash:
+            yield TenantId(tenant)
+        # "0" is what follows "/" in the order of keys.
+        after = f"{PREFIX}{tenant}0" if slash else listed.key
+
+
+def has_documents(bucket: Bucket, tenant: TenantId, day: str) -> bool:
+    """Whether a tenant has documents of a day, given as ISO date; raises `TransientError`."""
+    return any(True for _ in bucket.objects(folder(tenant, day)))
+
+
+def read_day(bucket: Bucket, tenant: TenantId, day: str) -> DayChanges:
+    """Read the documents of a tenant's day.
+
+    Parameters
+    ----------
+    bucket
+        Bucket of documents.
+    tenant
+        The tenant.
+    day
+        The day of the purchases, ISO.
+
+    Returns
+    -------
+    DayChanges
+        The changes; no rows where there are no documents.
+
+    Raises
+    ------
+    GoneError
+        A document was deleted since it was listed.
+    TransientError
+        The bucket does not answer.
+    """
+    keys = [each.key for each in bucket.objects(folder(tenant, day))]
+    contents = read_parallel(bucket.read, keys, CONNECTIONS)
+    if None in contents:
+        raise GoneError(f"was deleted while {folder(tenant, day)} was read")
+    documents = [content for content in contents if content is not None]
+    read = json_rows(documents, arrow_schema(COMPRAS_JSON))
+    foreign = set(read.unreadable)
+    places = [place for place in range(len(keys)) if place not in foreign]
+    ids: list[str | None] = read.table["compra_id"].to_pylist()
+    times = [_time(keys[place], compra) for place, compra in zip(places, ids, strict=True)]
+    numbers = _numbers(bucket, [keys[place] for place in places], ids, times)
+    order = sorted(
+        (row for row, time in enumerate(times) if time),
+        key=lambda row: (ids[row], times[row], numbers.get(row, ("", "")), keys[places[row]]),
+    )
+    chosen = [places[row] for row in order]
+    inexact = set(read.inexact)
+    rows = _with_order(
+        read.table.take(pa.array(order, pa.int64())),
+        [times[row] for row in order],
+        [numbers[row][1] if row in numbers else None for row in order],
+        [row not in inexact for row in order],
+        [f"s3://{bucket.name}/{keys[place]}" for place in chosen],
+    )
+    left_out = sorted(set(keys) - {keys[place] for place in chosen})
+    return DayChanges(rows, tuple(documents[place] for place in chosen), tuple(left_out))
+
+
+def _time(key: str, compra: str | None) -> str:
+    """The time in the name of a document; empty where the name is not that of a change of the purchase."""
+    _, _, named = key.rpartition("/")[2].partition("_")
+    beginning = f"{safe_name(compra)}_" if compra else ""
+    found = _AFTER_ID.fullmatch(named.removeprefix(beginning)) if beginning and named.startswith(beginning) else None
+    return found[1] if found else ""
+
+
+def _numbers(
+    bucket: Bucket, keys: Sequence[str], ids: Sequence[str | None], times: Sequence[str]
+) -> Mapping[int, tuple[str, str]]:
+    """Stream and place in it of the changes of purchases that have several within one second, by row."""
+    within: defaultdict[tuple[str | None, str], list[int]] = defaultdict(list)
+    for row, (compra, time) in enumerate(zip(ids, times, strict=True)):
+        if time:
+            within[compra, time].append(row)
+    several = [row for rows in within.values() if len(rows) > 1 for row in rows]
+    if not several:
+        return {}
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        heads = pool.map(lambda row: bucket.head(keys[row]), several)
+        told = [head.metadata if head else {} for head in heads]
+    return {
+        row: (words.get(STREAM, ""), words.get(SEQUENCE_NUMBER, "").rjust(_DIGITS, "0"))
+        for row, words in zip(several, told, strict=True)
+    }
+
+
+def _with_order(
+    table: pa.Table, times: list[str], numbers: list[str | None], exact: list[bool], addresses: list[str]
+) -> pa.Table:
+    moments = [datetime.strptime(time, _TIME).replace(tzinfo=UTC) for time in times]
+    counted: list[int] = []
+    before = None
+    for compra in table["compra_id"].to_pylist():
+        counted.append(counted[-1] + 1 if compra == before else 1)
+        before = compra
+    added = {
+        "changed_at": moments,
+        "sequence_number": numbers,
+        "change_number": counted,
+        "exact": exact,
+        "document": addresses,
+    }
+    schema = arrow_schema(COMPRAS_PARQUET)
+    for name, values in added.items():
+        table = table.append_column(schema.field(name), pa.array(values, schema.field(name).type))
+    return table.select(schema.names).combine_chunks()
