@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import pyathena
+import sqlglot
 from botocore.exceptions import ClientError
+from sqlglot.errors import SqlglotError
 
 from pipeline_assets.errors import TransientError
 from pipeline_assets.queries.answer import Answer, Cell
 from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value
+from pipeline_assets.queries.names import UnknownNameError, is_of_purchases, read_tables
 from pipeline_assets.queries.sql import placeholders
 
 _POLL_SECONDS: Final = 0.5
@@ -29,6 +32,8 @@ class AthenaEngine:
         Name of the Glue database.
     workgroup
         Name of the workgroup, which has a place for answers.
+    compras_database
+        Name of the Glue database of purchases; empty where there is none.
     poll_seconds
         Pause between two looks at a query that is under way, above 0.
     **client
@@ -40,9 +45,11 @@ class AthenaEngine:
         *,
         database: str,
         workgroup: str,
+        compras_database: str = "",
         poll_seconds: float = _POLL_SECONDS,
         **client: Any,  # noqa: ANN401 - whatever boto3 takes
     ) -> None:
+        self._databases = database, compras_database
         self._connection = pyathena.connect(
             schema_name=database,
             catalog_name=None,
@@ -78,7 +85,8 @@ class AthenaEngine:
         """
         bound = asked.bind(parameters)
         literals = [literal(bound[name]) for name in placeholders(asked)]
-        with _errors_translated(asked.name), self._connection.cursor() as cursor:
+        named = {"schema_name": self._database_of(asked)}
+        with _errors_translated(asked.name), self._connection.cursor(**named) as cursor:
             cursor.execute(asked.statement, literals, paramstyle="qmark")
             described = cursor.description or []
             rows = cast("list[tuple[Cell, ...]]", cursor.fetchall())
@@ -89,6 +97,19 @@ class AthenaEngine:
                 scanned_bytes=cursor.data_scanned_in_bytes or 0,
                 seconds=(cursor.total_execution_time_in_millis or 0) / 1000,
             )
+
+    def _database_of(self, asked: NamedQuery) -> str:
+        """The database whose tables a query reads; the lake's where it names none that is known."""
+        lake, purchases = self._databases
+        try:
+            read = read_tables(sqlglot.parse_one(asked.statement, dialect="athena"))
+        except (SqlglotError, UnknownNameError):
+            return lake
+        if not any(map(is_of_purchases, read)):
+            return lake
+        if not purchases:
+            raise QueryError(f"`{asked.name}` reads purchases: COMPRAS_DATABASE is to name their database.")
+        return purchases
 
 
 def literal(value: Value) -> str:

@@ -3,8 +3,11 @@
 import dagster as dg
 import sqlglot
 
+from pipeline_assets.compras.ingest import DOCUMENTS
+from pipeline_assets.compras.tables import COMPRAS_JSON, COMPRAS_PARQUET
 from pipeline_assets.datasets.ecommerce import OWNER
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.lake.tables import LakeTable
 from pipeline_assets.lineage.asset_keys import PURCHASE_GRAPH_KEY, table_key
 from pipeline_assets.lineage.code_references import referring_to
 from pipeline_assets.queries import cypher, sql
@@ -12,13 +15,14 @@ from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.names import read_tables
 
 _FOLDER = "pipeline_assets/queries"
+_PURCHASES = {COMPRAS_JSON.name: DOCUMENTS, COMPRAS_PARQUET.name: "compras/parquet"}
 
 
 def _sql_query(asked: NamedQuery) -> dg.AssetSpec:
     tables = read_tables(sqlglot.parse_one(asked.statement, dialect="athena"))
     spec = dg.AssetSpec(
         dg.AssetKey(["sql", asked.name]),
-        deps=[table_key(table.name) for table in tables],
+        deps=list(dict.fromkeys(_made_of(table) for table in tables if isinstance(table, LakeTable))),
         kinds={"athena", "report"},
         owners=[OWNER],
         description=f"{asked.answer} `cesta query sql {asked.name}` answers it.",
@@ -26,6 +30,11 @@ def _sql_query(asked: NamedQuery) -> dg.AssetSpec:
         group_name="queries",
     )
     return referring_to(spec, f"{_FOLDER}/sql/{asked.name}.sql", "statement")
+
+
+def _made_of(table: LakeTable) -> dg.AssetKey:
+    """The asset of a table: that over the documents of purchases is the documents themselves."""
+    return dg.AssetKey.from_user_string(_PURCHASES[table.name]) if table.name in _PURCHASES else table_key(table.name)
 
 
 def _graph_query(asked: NamedQuery) -> dg.AssetSpec:

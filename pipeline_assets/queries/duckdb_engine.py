@@ -16,16 +16,20 @@ from typing import Final
 
 import duckdb
 import sqlglot
+from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from pipeline_assets.compras.tables import COMPRAS_TABLES
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.errors import TransientError
-from pipeline_assets.lake.tables import LakeTable
+from pipeline_assets.lake.tables import GlueColumn, LakeTable
 from pipeline_assets.queries.answer import Answer
-from pipeline_assets.queries.lake_objects import Reading, table_dataset
+from pipeline_assets.queries.documents_file import PATH
+from pipeline_assets.queries.lake_objects import table_dataset
 from pipeline_assets.queries.named_query import NamedQuery, QueryError
 from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.portable import PortabilityWarning, faults
+from pipeline_assets.queries.reading import Reading
 from pipeline_assets.queries.sql import placeholders
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.retries import retries
@@ -53,13 +57,13 @@ class DuckDbEngine:
     ----------
     buckets
         The lake's buckets by their logical names.
-    database
-        Name of the lake in SQL; where it is empty, any name is taken for it.
+    database, compras_database
+        Names of the databases of the lake and of purchases; where one is empty, any name is taken for it.
     """
 
-    def __init__(self, buckets: Mapping[str, Bucket], database: str = "") -> None:
+    def __init__(self, buckets: Mapping[str, Bucket], database: str = "", compras_database: str = "") -> None:
         self._buckets = buckets
-        self._database = database
+        self._databases = database, compras_database
 
     def run(self, asked: NamedQuery, parameters: Mapping[str, object]) -> Answer:
         """Answer a query; begins again when a day is rewritten under it.
@@ -111,13 +115,17 @@ class DuckDbEngine:
 
     def _answer(self, asked: NamedQuery, values: list[object], reading: Reading, began: float) -> Answer:
         parsed = sqlglot.parse_one(asked.statement, dialect="athena")
-        tables = read_tables(parsed, self._database)
+        relations = read_tables(parsed, *self._databases)
         with duckdb.connect() as connection:
-            for table in tables:
-                self._create_view(connection, table, reading)
+            for each in relations:
+                if isinstance(each, LakeTable):
+                    self._open_table(connection, each, reading)
+                else:
+                    statement = _duckdb(sqlglot.parse_one(each.statement, dialect="athena"))
+                    connection.execute(f"CREATE VIEW {each.name} AS {statement}")
             for setting in _SETTINGS:
                 connection.execute(setting)
-            connection.execute(parsed.sql(dialect="duckdb"), values)
+            connection.execute(_duckdb(parsed), values)
             described = connection.description or []
             rows = connection.fetchall()
         return Answer(
@@ -128,16 +136,32 @@ class DuckDbEngine:
             seconds=time.perf_counter() - began,
         )
 
-    def _create_view(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
+    def _open_table(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
         """Let a connection see a table, with the types that Glue has for it."""
-        objects = table_dataset(table, self._buckets[table.bucket], reading)
+        if table.bucket not in self._buckets:
+            raise QueryError(f"`{table.name}` cannot be read: the bucket {table.bucket} is not among the settings")
+        objects = connection.from_arrow(table_dataset(table, self._buckets[table.bucket], reading))
         columns = [*(_typed(column) for column in table.columns), *(f'"{name}"' for name in table.partitions)]
-        connection.from_arrow(objects).project(", ".join(columns)).create_view(table.name)
+        objects.project(", ".join(columns)).create_view(table.name)
+        if table.format == "json":
+            objects.project(", ".join([*columns, f'"{PATH}"'])).create_view(f"{table.name}{PATH}")
 
 
-def _typed(column: Column) -> str:
+def _duckdb(tree: exp.Expr) -> str:
+    """DuckDB's text of a statement: the address of an object, which Athena has in every table unseen, is a column."""
+    if any(column.name == PATH for column in tree.find_all(exp.Column)):
+        hidden = {table.name for table in COMPRAS_TABLES if table.format == "json"}
+        for table in tree.find_all(exp.Table):
+            if table.name.lower() in hidden:
+                alias = table.alias or table.name
+                named = exp.to_identifier(f"{table.name.lower()}{PATH}", quoted=True)
+                table.replace(exp.Table(this=named, alias=exp.TableAlias(this=exp.to_identifier(alias))))
+    return tree.sql(dialect="duckdb")
+
+
+def _typed(column: Column | GlueColumn) -> str:
     """A column as Athena reads it: its timestamps have milliseconds, to which Trino rounds half up."""
-    if column.type != "datetime":
+    if isinstance(column, GlueColumn) or column.type != "datetime":
         return f'"{column.name}"'
     rounded = f"""date_trunc('millisecond', "{column.name}"::TIMESTAMP + INTERVAL '500 microseconds')"""
     return f'{rounded} AS "{column.name}"'

@@ -8,48 +8,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from threading import Lock
+from itertools import groupby
+from operator import itemgetter
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from pipeline_assets.datasets.spec import ColumnType
-from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.events.names import is_left_alone
+from pipeline_assets.lake.arrow_types import arrow_schema
 from pipeline_assets.lake.tables import LakeTable
+from pipeline_assets.queries.documents_file import PATH, DocumentsFile
+from pipeline_assets.queries.reading import Reading
 from pipeline_assets.storage.bucket import Bucket, GoneError, StoredObject, WithheldError
-
-
-@dataclass(slots=True)
-class Reading:
-    """Account of what one query has read.
-
-    Parameters
-    ----------
-    scanned_bytes
-        Bytes that were fetched.
-    changed
-        Whether an object turned out to be another than the one that was listed.
-    fault
-        What the last request failed with.
-    """
-
-    scanned_bytes: int = 0
-    changed: bool = False
-    fault: Exception | None = None
-    _lock: Lock = field(default_factory=Lock)
-
-    def add(self, size: int) -> None:
-        """Count bytes that were fetched.
-
-        Parameters
-        ----------
-        size
-            How many, 0 or more.
-        """
-        with self._lock:
-            self.scanned_bytes += size
 
 
 def table_dataset(table: LakeTable, bucket: Bucket, reading: Reading) -> ds.Dataset:
@@ -67,33 +37,38 @@ def table_dataset(table: LakeTable, bucket: Bucket, reading: Reading) -> ds.Data
     Returns
     -------
     pyarrow.dataset.Dataset
-        Columns of the table, times as microseconds in UTC, then its partition keys as text.
+        Columns of the table, times as microseconds in UTC, of documents their addresses, then partition keys as text.
     """
-    parquet = ds.ParquetFileFormat()
-    schema = pa.schema(
-        [
-            *((column.name, _arrow_type(column.type)) for column in table.columns),
-            *((name, pa.string()) for name in table.partitions),
+    schema = arrow_schema(table)
+    if table.format == "json":
+        schema = schema.append(pa.field(PATH, pa.string()))
+    whole = pa.schema([*schema, *((name, pa.string()) for name in table.partitions)])
+    if table.format == "json":
+        arrow = ds.IpcFileFormat()
+        folders = groupby(_list_objects(table, bucket), itemgetter(1))
+        fragments = [
+            arrow.make_fragment(
+                DocumentsFile(bucket, [listed for listed, _ in found], schema, reading),
+                partition_expression=_condition(values),
+            )
+            for values, found in folders
         ]
-    )
+        return ds.FileSystemDataset(fragments, whole, arrow)
+    parquet = ds.ParquetFileFormat()
     fragments = [
         parquet.make_fragment(_LakeObject(bucket, listed, reading), partition_expression=_condition(values))
         for listed, values in _list_objects(table, bucket)
     ]
-    return ds.FileSystemDataset(fragments, schema, parquet)
-
-
-def _arrow_type(kind: ColumnType) -> pa.DataType:
-    name, *arguments = TYPES[kind].arrow
-    return getattr(pa, str(name))(*arguments)
+    return ds.FileSystemDataset(fragments, whole, parquet)
 
 
 def _list_objects(table: LakeTable, bucket: Bucket) -> Iterator[tuple[StoredObject, dict[str, str]]]:
     """List the table's objects with the values of their partitions, but for names that Athena takes for hidden."""
     for listed in bucket.objects(table.prefix):
-        place = listed.key.removeprefix(table.prefix)
-        values = dict(folder.split("=", 1) for folder in place.split("/")[:-1] if "=" in folder)
-        if tuple(values) == table.partitions and not is_left_alone(place):
+        values = table.values_of(listed.key)
+        # Athena looks at names below the folder of a partition, where the folders are not named as Hive names them.
+        place = listed.key.removeprefix(table.prefix if table.hive else table.folder(*(values or {}).values()))
+        if values and not is_left_alone(place):
             yield listed, values
 
 

@@ -1,14 +1,17 @@
-"""Names of tables as Athena reads them: in any case, alone or after the lake's database and Athena's own catalogue."""
+"""Names of tables as Athena reads them: in any case, alone or after their database and Athena's own catalogue."""
 
 from __future__ import annotations
 
 from typing import Final
 
+import sqlglot
 from sqlglot import exp
 
+from pipeline_assets.compras.tables import COMPRAS_JSON, COMPRAS_PARQUET
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.errors import UserError
-from pipeline_assets.lake.tables import LakeTable, lake_tables
+from pipeline_assets.lake.tables import lake_tables
+from pipeline_assets.queries.views import COMPRAS_VIEWS, LakeView, Relation
 
 #: What Athena calls the Glue catalogue of the account.
 CATALOGUE: Final = "awsdatacatalog"
@@ -18,46 +21,72 @@ class UnknownNameError(UserError):
     """A table or database that the lake does not have; the message lists what it has."""
 
 
-def read_tables(tree: exp.Expr, database: str = "") -> list[LakeTable]:
-    """Find the tables of the lake that a query reads, and take database and catalogue off their names in `tree`.
+def relations() -> dict[str, Relation]:
+    """Tables and views by their names: those of the lake, then those of purchases, a view after what it reads."""
+    found: tuple[Relation, ...] = (*lake_tables(ECOMMERCE), COMPRAS_JSON, COMPRAS_PARQUET, *COMPRAS_VIEWS)
+    return {each.name: each for each in found}
+
+
+def is_of_purchases(relation: Relation) -> bool:
+    """Whether a table or view is in the database of purchases."""
+    return relation in (COMPRAS_JSON, COMPRAS_PARQUET, *COMPRAS_VIEWS)
+
+
+def read_tables(tree: exp.Expr, database: str = "", compras_database: str = "") -> list[Relation]:
+    """Find the tables and views that a query reads, and take database and catalogue off their names in `tree`.
 
     Parameters
     ----------
     tree
         Query, changed in place.
-    database
-        Name of the lake's database; where it is empty, any name is taken for it.
+    database, compras_database
+        Names of the databases of the lake and of purchases; where one is empty, any name is taken for it.
 
     Returns
     -------
-    list[LakeTable]
-        Each table once, in the order of `lake_tables(ECOMMERCE)`.
+    list[Relation]
+        Each once, in the order of `relations()`, with those that the views read.
 
     Raises
     ------
     UnknownNameError
-        A table, database or catalogue is not there.
+        A table, database or catalogue is not there, or tables of both databases are read.
     """
-    known = {table.name: table for table in lake_tables(ECOMMERCE)}
+    known = relations()
     parts = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    found = set()
+    found: set[str] = set()
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
             continue
         name = table.name.lower()
         if name not in known and (table.db or name not in parts):
             raise UnknownNameError(f"there is no table `{table.name}`; there are {', '.join(known)}")
-        _take_off(table, database)
-        found.add(name)
+        if name in known:
+            found.add(name)
+        _take_off(table, compras_database if name in known and is_of_purchases(known[name]) else database)
+    if len({is_of_purchases(known[name]) for name in found}) > 1:
+        raise UnknownNameError(f"tables of two databases are read in one query: {', '.join(sorted(found))}")
+    of_purchases = any(is_of_purchases(known[name]) for name in found)
     for column in tree.find_all(exp.Column):
-        _take_off(column, database)
-    return [table for name, table in known.items() if name in found]
+        _take_off(column, compras_database if of_purchases else database)
+    return [each for name, each in known.items() if name in found | _read_by_views(found)]
+
+
+def _read_by_views(names: set[str]) -> set[str]:
+    """Names of all that views among these read, themselves or by way of other views."""
+    views = [each for name, each in relations().items() if name in names and isinstance(each, LakeView)]
+    read = {
+        table.name
+        for view in views
+        for table in sqlglot.parse_one(view.statement, dialect="athena").find_all(exp.Table)
+    }
+    return read | _read_by_views(read) if read else read
 
 
 def _take_off(named: exp.Table | exp.Column, database: str) -> None:
     """Take database and catalogue off a name."""
     if named.db and database and named.db.lower() != database.lower():
-        raise UnknownNameError(f"there is no database `{named.db}`; the lake's is `{database}`")
+        raise UnknownNameError(f"there is no database `{named.db}` with it; its own is `{database}`")
     if named.catalog and named.catalog.lower() != CATALOGUE:
         raise UnknownNameError(f"there is no catalogue `{named.catalog}`; Athena's is `{CATALOGUE}`")
     named.set("db", None)

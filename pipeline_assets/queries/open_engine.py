@@ -24,8 +24,10 @@ class QuerySettings:
         Name of the lake in SQL, a Glue database in a cloud; for DuckDB any where it is empty.
     workgroup
         Athena's workgroup.
-    curated_bucket, quarantine_bucket
-        Buckets that DuckDB reads.
+    curated_bucket, quarantine_bucket, compras_bucket
+        Buckets that DuckDB reads; that of purchases may be absent.
+    compras_database
+        Name of the database of purchases, as `database`.
     """
 
     engine: str
@@ -33,6 +35,8 @@ class QuerySettings:
     workgroup: str = ""
     curated_bucket: str = ""
     quarantine_bucket: str = ""
+    compras_bucket: str = ""
+    compras_database: str = ""
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> QuerySettings:
@@ -62,6 +66,7 @@ class QuerySettings:
                 engine,
                 database=required(environment, "LAKE_DATABASE", "the name of the lake's SQL database"),
                 workgroup=required(environment, "ATHENA_WORKGROUP", workgroup),
+                compras_database=optional(environment, "COMPRAS_DATABASE"),
             )
         if engine != "duckdb":
             raise UnknownSettingError("SQL_ENGINE", engine, "athena or duckdb")
@@ -70,6 +75,8 @@ class QuerySettings:
             database=optional(environment, "LAKE_DATABASE"),
             curated_bucket=required(environment, "CURATED_BUCKET", "the name of the bucket of curated days"),
             quarantine_bucket=quarantine_bucket(environment),
+            compras_bucket=optional(environment, "COMPRAS_BUCKET"),
+            compras_database=optional(environment, "COMPRAS_DATABASE"),
         )
 
 
@@ -117,10 +124,17 @@ def open_engine(settings: QuerySettings) -> SqlEngine:
     if settings.engine == "athena":
         from pipeline_assets.queries.athena import AthenaEngine  # noqa: PLC0415
 
-        return AthenaEngine(database=settings.database, workgroup=settings.workgroup)
+        return AthenaEngine(
+            database=settings.database, workgroup=settings.workgroup, compras_database=settings.compras_database
+        )
     from pipeline_assets.queries.duckdb_engine import DuckDbEngine  # noqa: PLC0415
     from pipeline_assets.storage.s3 import open_storage  # noqa: PLC0415
 
     storage = open_storage()
-    names = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
-    return DuckDbEngine({bucket: storage.bucket(name) for bucket, name in names.items()}, settings.database)
+    names = {
+        "curated": settings.curated_bucket,
+        "quarantine": settings.quarantine_bucket,
+        "compras": settings.compras_bucket,
+    }
+    buckets = {bucket: storage.bucket(name) for bucket, name in names.items() if name}
+    return DuckDbEngine(buckets, settings.database, settings.compras_database)

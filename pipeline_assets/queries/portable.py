@@ -19,17 +19,16 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.spec import ColumnType
-from pipeline_assets.datasets.types import TYPES
-from pipeline_assets.lake.tables import lake_tables
+from pipeline_assets.datasets.spec import Column, ColumnType
+from pipeline_assets.lake.tables import GlueColumn, LakeTable, glue_type
 from pipeline_assets.queries import kinds
 from pipeline_assets.queries.clauses import clause_faults
 from pipeline_assets.queries.expressions import RULES
 from pipeline_assets.queries.kinds import Judge, Kind
 from pipeline_assets.queries.named_query import NamedQuery, QueryError, parse_query
-from pipeline_assets.queries.names import UnknownNameError, read_tables
+from pipeline_assets.queries.names import UnknownNameError, read_tables, relations
 from pipeline_assets.queries.sql import COMMENT, placeholders, queries
+from pipeline_assets.queries.views import Relation
 
 _KINDS: Final[dict[ColumnType, Kind]] = {
     "text": kinds.TEXT,
@@ -92,21 +91,35 @@ def _columns() -> dict[str, dict[str, Kind]]:
     """The kind of each column of each table; of its keys, `date` always holds a day."""
     keys = {"date": kinds.DAY_TEXT}
     return {
-        table.name: {column.name: _KINDS[column.type] for column in table.columns}
-        | {name: keys.get(name, kinds.TEXT) for name in table.partitions}
-        for table in lake_tables(ECOMMERCE)
+        name: {column.name: kind for column in each.columns if (kind := _kind(column))}
+        | {key: keys.get(key, kinds.TEXT) for key in _partitions(each)}
+        for name, each in relations().items()
     }
+
+
+def _kind(column: Column | GlueColumn) -> Kind | None:
+    """The kind of a column; None for a list or a record, which no expression may have."""
+    if isinstance(column, Column):
+        return _KINDS[column.type]
+    digits = column.glue.removeprefix("decimal(").removesuffix(")").split(",")
+    return Kind("decimal", int(digits[1])) if column.glue.startswith("decimal(") else None
 
 
 @cache
 def _schema() -> dict[str, Any]:
-    types = {
-        table.name: {column.name: TYPES[column.type].glue.replace("string", "varchar") for column in table.columns}
-        for table in lake_tables(ECOMMERCE)
-    }
     return {
-        table.name: types[table.name] | dict.fromkeys(table.partitions, "varchar") for table in lake_tables(ECOMMERCE)
+        name: {column.name: _athena(column) for column in each.columns} | dict.fromkeys(_partitions(each), "varchar")
+        for name, each in relations().items()
     }
+
+
+def _athena(column: Column | GlueColumn) -> str:
+    kind = glue_type(column)
+    return "json" if "<" in kind else kind.replace("string", "varchar")
+
+
+def _partitions(relation: Relation) -> tuple[str, ...]:
+    return relation.partitions if isinstance(relation, LakeTable) else ()
 
 
 def _kind_faults(tree: exp.Expr) -> list[str]:
