@@ -23,11 +23,11 @@ import duckdb
 import narwhals as nw
 
 from pipeline_assets.datasets.catalog import Catalog
-from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.datasets.spec import Column, Dataset, stored_columns
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TerminalError, TransientError
 from pipeline_assets.lake.layout import curated_days, curated_key
-from pipeline_assets.lake.tables import curated_table
+from pipeline_assets.lake.tables import ADDED_COLUMNS
 from pipeline_assets.storage.bucket import Bucket, GoneError, StoredObject
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class LakeAsOf:
         return standing_rows(rows, dataset)
 
     def _relation(self, dataset: Dataset) -> duckdb.DuckDBPyRelation:
-        columns = curated_table(dataset).columns
+        columns = (*stored_columns(dataset), *ADDED_COLUMNS)
         paths = [str(self._path(each)) for each in self.days(dataset.name)]
         if not paths:
             empty = ", ".join(f'NULL::{_type_of(column)} AS "{column.name}"' for column in columns)

@@ -6,22 +6,22 @@ from typing import Any
 import dagster as dg
 
 from pipeline_assets.datasets.spec import Column, Dataset
-from pipeline_assets.datasets.types import TYPES
+from pipeline_assets.lake.tables import GlueColumn, glue_type
 
 _SHOWN = {"quarantine": "its row is rejected", "halt": "the object is refused", "warn": "counted and kept"}
 
 
-def schema_of(columns: Sequence[Column]) -> dg.TableSchema:
+def schema_of(columns: Sequence[Column | GlueColumn]) -> dg.TableSchema:
     """Columns as Dagster shows them."""
     return dg.TableSchema(columns=[_table_column(column) for column in columns])
 
 
-def _table_column(column: Column) -> dg.TableColumn:
+def _table_column(column: Column | GlueColumn) -> dg.TableColumn:
     return dg.TableColumn(
         name=column.name,
-        type=TYPES[column.type].glue,
+        type=glue_type(column),
         description=f"{column.meaning}; {column.unit}" if column.unit else column.meaning,
-        constraints=dg.TableColumnConstraints(nullable=column.nullable),
+        constraints=dg.TableColumnConstraints(nullable=not isinstance(column, Column) or column.nullable),
     )
 
 

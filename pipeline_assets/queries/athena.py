@@ -85,8 +85,8 @@ class AthenaEngine:
         """
         bound = asked.bind(parameters)
         literals = [literal(bound[name]) for name in placeholders(asked)]
-        named = {"schema_name": self._database_of(asked)}
-        with _errors_translated(asked.name), self._connection.cursor(**named) as cursor:
+        database = self._database_of(asked)
+        with _errors_translated(asked.name), self._connection.cursor(schema_name=database) as cursor:
             cursor.execute(asked.statement, literals, paramstyle="qmark")
             described = cursor.description or []
             rows = cast("list[tuple[Cell, ...]]", cursor.fetchall())

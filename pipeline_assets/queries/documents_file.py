@@ -1,66 +1,65 @@
-"""The JSON documents of a folder as one file of Arrow, made when it is read: one that is ruled out costs nothing."""
+"""JSON documents of folders as files of Arrow, made when they are opened: a folder that is ruled out costs nothing."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import Final
 
 import pyarrow as pa
 
 from pipeline_assets.lake.json_documents import json_rows, read_parallel
 from pipeline_assets.queries.reading import Reading
-from pipeline_assets.storage.bucket import Bucket, GoneError, StoredObject
+from pipeline_assets.storage.bucket import Bucket, GoneError
 
 #: What Athena calls the address of the object that a row is of.
 PATH: Final = "$path"
 _AT_ONCE = 10
 
 
-class DocumentsFile(io.RawIOBase):
-    """Documents as a file of Arrow's format, with the address of each; what is no JSON has no row, as in Athena.
+class DocumentFolders:
+    """Folders of documents as files of Arrow's format, with the address of each document.
+
+    It is a file system as fsspec has them, as far as Arrow asks one for files to read. What is no JSON has no row, as
+    in Athena where the table says so.
 
     Parameters
     ----------
     bucket
         Bucket of the documents.
-    listed
-        The documents.
+    folders
+        Keys of the documents, by the name of their folder.
     schema
-        Columns of the file, the address as the last one.
+        Columns of a file, the address as the last one.
     reading
-        Account to which they are added.
+        Account to which the documents are added that are read.
     """
 
-    def __init__(self, bucket: Bucket, listed: Sequence[StoredObject], schema: pa.Schema, reading: Reading) -> None:
-        super().__init__()
-        self._bucket, self._listed, self._schema, self._reading = bucket, listed, schema, reading
+    protocol = "documents"
 
-    def readable(self) -> bool:
-        """It is read only."""
-        return True
+    def __init__(
+        self, bucket: Bucket, folders: Mapping[str, Sequence[str]], schema: pa.Schema, reading: Reading
+    ) -> None:
+        self._bucket, self._folders, self._schema, self._reading = bucket, folders, schema, reading
+        self._made: dict[str, bytes] = {}
+        self._lock = Lock()
 
-    def seekable(self) -> bool:
-        """It may be read anywhere."""
-        return True
+    def isfile(self, path: str) -> bool:
+        """Whether there is such a folder."""
+        return path in self._folders
 
-    def tell(self) -> int:
-        """Place of the next byte."""
-        return self._content.tell()
+    def open(self, path: str, mode: str = "rb") -> io.BytesIO:
+        """Open a folder to be read; raises `TransientError`, and `GoneError` for one that changes at this moment."""
+        del mode
+        # Arrow opens a file once for its columns and once for its rows.
+        with self._lock:
+            if path not in self._made:
+                self._made[path] = self._read(self._folders[path])
+            return io.BytesIO(self._made[path])
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place; gives it, in bytes from the beginning."""
-        return self._content.seek(offset, whence)
-
-    def read(self, size: int | None = -1) -> bytes:
-        """Read bytes, all that are left unless it is said how many."""
-        return self._content.read(size)
-
-    @cached_property
-    def _content(self) -> io.BytesIO:
+    def _read(self, keys: Sequence[str]) -> bytes:
         try:
-            keys = [each.key for each in self._listed]
             found = read_parallel(self._bucket.read, keys, _AT_ONCE)
             if None in found:
                 self._reading.changed = True
@@ -71,13 +70,10 @@ class DocumentsFile(io.RawIOBase):
             raise
         documents = [content for content in found if content is not None]
         self._reading.add(sum(map(len, documents)))
-        columns = pa.schema(list(self._schema)[:-1])
-        read = json_rows(documents, columns)
+        read = json_rows(documents, pa.schema(list(self._schema)[:-1]))
         left_out = set(read.unreadable)
         addresses = [f"s3://{self._bucket.name}/{key}" for place, key in enumerate(keys) if place not in left_out]
-        rows = read.table.append_column(self._schema.field(PATH), pa.array(addresses, pa.string()))
         content = io.BytesIO()
         with pa.ipc.new_file(content, self._schema) as file:
-            file.write_table(rows)
-        content.seek(0)
-        return content
+            file.write_table(read.table.append_column(self._schema.field(PATH), pa.array(addresses, pa.string())))
+        return content.getvalue()

@@ -13,11 +13,12 @@ from operator import itemgetter
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from pipeline_assets.events.names import is_left_alone
 from pipeline_assets.lake.arrow_types import arrow_schema
 from pipeline_assets.lake.tables import LakeTable
-from pipeline_assets.queries.documents_file import PATH, DocumentsFile
+from pipeline_assets.queries.documents_file import PATH, DocumentFolders
 from pipeline_assets.queries.reading import Reading
 from pipeline_assets.storage.bucket import Bucket, GoneError, StoredObject, WithheldError
 
@@ -45,13 +46,15 @@ def table_dataset(table: LakeTable, bucket: Bucket, reading: Reading) -> ds.Data
     whole = pa.schema([*schema, *((name, pa.string()) for name in table.partitions)])
     if table.format == "json":
         arrow = ds.IpcFileFormat()
-        folders = groupby(_list_objects(table, bucket), itemgetter(1))
+        listed_by = groupby(_list_objects(table, bucket), itemgetter(1))
+        folders = [(values, [listed.key for listed, _ in found]) for values, found in listed_by]
+        keys = {table.folder(*values.values()): found for values, found in folders}
+        files = PyFileSystem(FSSpecHandler(DocumentFolders(bucket, keys, schema, reading)))
         fragments = [
             arrow.make_fragment(
-                DocumentsFile(bucket, [listed for listed, _ in found], schema, reading),
-                partition_expression=_condition(values),
+                table.folder(*values.values()), filesystem=files, partition_expression=_condition(values)
             )
-            for values, found in folders
+            for values, _ in folders
         ]
         return ds.FileSystemDataset(fragments, whole, arrow)
     parquet = ds.ParquetFileFormat()
