@@ -406,6 +406,7 @@ FLOWS: Final = (
         environment={
             "COMPRAS_TABLE": "tables.compras",
             "COMPRAS_BUCKET": "buckets.compras",
+            "COMPRAS_DATABASE": "databases.compras",
         },
         group=StreamGroup(
             table="ComprasTable",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from deploy.template_blocks.flow_groups import interface_block, outputs_block, parameters_block, resources_block
-from deploy.template_blocks.lake_tables import tables_block
+from deploy.template_blocks.lake_tables import purchases_block, tables_block
 from deploy.template_blocks.marks import Block
 from deploy.template_blocks.prod_sets import set_outputs_block, sets_block
 
@@ -15,6 +15,7 @@ BLOCKS: Final = (
     Block("parameters of flows", _REGISTRY, parameters_block),
     Block("resources of flows", _REGISTRY, resources_block),
     Block("lake tables", "the specs of datasets", tables_block),
+    Block("tables of purchases", "the tables and views of purchases", purchases_block),
     Block("prod sets", "the specs of prod sets", sets_block),
     Block("outputs of flows", _REGISTRY, outputs_block),
     Block("outputs of prod sets", "the specs of prod sets", set_outputs_block),

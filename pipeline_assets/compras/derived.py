@@ -175,8 +175,8 @@ def parquet_object(changes: DayChanges) -> tuple[bytes, int]:
 def csv_object(changes: DayChanges) -> tuple[bytes, int]:
     """Write the products of changes as compressed CSV, a row each.
 
-    Control characters of texts, line ends among them, are spaces: readers of CSV in SQL end a row at each line end. A
-    purchase without products has no row.
+    For readers of CSV in SQL, which end a row at each line end and have to be given an escape, control characters of
+    texts are spaces, line ends among them, and a backtick is an apostrophe. A purchase without products has no row.
 
     Returns
     -------
@@ -232,7 +232,7 @@ def _lines(changes: DayChanges) -> Iterator[list[str]]:
 
 
 def _on_one_line(text: str) -> str:
-    return _CONTROL.sub(" ", text)
+    return _CONTROL.sub(" ", text).replace("`", "'")
 
 
 PARQUET: Final = DerivedTable("compras/parquet", COMPRAS_PARQUET, "part.parquet", parquet_object)

@@ -60,7 +60,7 @@ def arrow_type(glue: str) -> pa.DataType:
     if kind == "array":
         return pa.list_(arrow_type(inside))
     if kind == "struct":
-        fields = (field.partition(":") for field in _fields(inside))
+        fields = (field.partition(":") for field in struct_fields(inside))
         return pa.struct([(name, arrow_type(of)) for name, _, of in fields])
     if glue.startswith("decimal("):
         precision, scale = (int(digits) for digits in glue[len("decimal(") : -1].split(","))
@@ -70,8 +70,19 @@ def arrow_type(glue: str) -> pa.DataType:
     return _made(*_PLAIN[glue])
 
 
-def _fields(text: str) -> Iterator[str]:
-    """Fields of a struct: the commas inside of theirs do not end one."""
+def struct_fields(text: str) -> Iterator[str]:
+    """Split the fields of a struct of the Glue catalog.
+
+    Parameters
+    ----------
+    text
+        What stands between its brackets; commas inside of a field's own type do not end it.
+
+    Yields
+    ------
+    str
+        Each field, ``name:type``.
+    """
     depth, begin = 0, 0
     for place, character in enumerate(text):
         depth += (character in "<(") - (character in ">)")

@@ -64,7 +64,7 @@ def read_parallel(read: Callable[[str], bytes | None], keys: Sequence[str], at_o
         return list(pool.map(read, keys, chunksize=1))
 
 
-def json_rows(documents: Sequence[bytes], schema: pa.Schema) -> JsonRows:
+def json_rows(documents: Sequence[bytes], schema: pa.Schema, *, threads: bool = True) -> JsonRows:
     """Read documents as rows.
 
     Parameters
@@ -73,6 +73,8 @@ def json_rows(documents: Sequence[bytes], schema: pa.Schema) -> JsonRows:
         UTF-8, an object of JSON each.
     schema
         Columns; other fields of a document are not read, and those that it lacks are null.
+    threads
+        Whether Arrow may use its threads for it: never in one of them, where it would wait for itself.
 
     Returns
     -------
@@ -80,7 +82,8 @@ def json_rows(documents: Sequence[bytes], schema: pa.Schema) -> JsonRows:
         The rows.
     """
     parts = [
-        _read_some(documents[first : first + _TOGETHER], schema, first) for first in range(0, len(documents), _TOGETHER)
+        _read_some(documents[first : first + _TOGETHER], schema, first, threads)
+        for first in range(0, len(documents), _TOGETHER)
     ]
     table = pa.concat_tables([part.table for part in parts]) if parts else schema.empty_table()
     unreadable = tuple(place for part in parts for place in part.unreadable)
@@ -88,8 +91,8 @@ def json_rows(documents: Sequence[bytes], schema: pa.Schema) -> JsonRows:
     return JsonRows(table, inexact, unreadable)
 
 
-def _read_some(documents: Sequence[bytes], schema: pa.Schema, first: int) -> JsonRows:
-    table = _arrow_table(documents, schema)
+def _read_some(documents: Sequence[bytes], schema: pa.Schema, first: int, threads: bool) -> JsonRows:  # noqa: FBT001
+    table = _arrow_table(documents, schema, threads)
     if table is not None:
         return JsonRows(table)
     lines: list[bytes] = []
@@ -103,13 +106,13 @@ def _read_some(documents: Sequence[bytes], schema: pa.Schema, first: int) -> Jso
         if changed:
             inexact.append(first + place - len(unreadable))
         lines.append(mended)
-    table = _arrow_table(lines, schema)
+    table = _arrow_table(lines, schema, threads)
     if table is None:
         raise ValueError("documents that were mended could not be read")
     return JsonRows(table, tuple(inexact), tuple(unreadable))
 
 
-def _arrow_table(documents: Sequence[bytes], schema: pa.Schema) -> pa.Table | None:
+def _arrow_table(documents: Sequence[bytes], schema: pa.Schema, threads: bool) -> pa.Table | None:  # noqa: FBT001
     """The documents as Arrow reads them; None where it does not take one, or does not find one row in each."""
     if not documents:
         return schema.empty_table()
@@ -117,7 +120,7 @@ def _arrow_table(documents: Sequence[bytes], schema: pa.Schema) -> pa.Table | No
     try:
         table = arrow_json.read_json(
             io.BytesIO(b"\n".join(documents)),
-            read_options=arrow_json.ReadOptions(block_size=block),
+            read_options=arrow_json.ReadOptions(use_threads=threads, block_size=block),
             parse_options=arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
         )
     except pa.ArrowInvalid:

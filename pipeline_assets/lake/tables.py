@@ -55,13 +55,20 @@ _FORMATS: Final[Mapping[Format, Mapping[str, Any]]] = {
         "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
         "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
     },
-    "json": {**_TEXT_INPUT, "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"}},
+    "json": {
+        **_TEXT_INPUT,
+        "SerdeInfo": {
+            "SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe",
+            # One object that is no JSON would make every query fail that reads its folder.
+            "Parameters": {"ignore.malformed.json": "true"},
+        },
+    },
     "csv": {
         **_TEXT_INPUT,
         "SerdeInfo": {
             "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
-            # A quote is written twice; nothing else is escaped, so the escape is what no value has.
-            "Parameters": {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\u0001"},
+            # A quote is written twice; the reader wants another escape than that, so it is what no value has.
+            "Parameters": {"separatorChar": ",", "quoteChar": '"', "escapeChar": "`"},
         },
     },
 }

@@ -70,7 +70,8 @@ class DocumentFolders:
             raise
         documents = [content for content in found if content is not None]
         self._reading.add(sum(map(len, documents)))
-        read = json_rows(documents, pa.schema(list(self._schema)[:-1]))
+        # A file is opened in a thread of Arrow's.
+        read = json_rows(documents, pa.schema(list(self._schema)[:-1]), threads=False)
         left_out = set(read.unreadable)
         addresses = [f"s3://{self._bucket.name}/{key}" for place, key in enumerate(keys) if place not in left_out]
         content = io.BytesIO()
