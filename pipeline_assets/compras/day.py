@@ -26,6 +26,7 @@ from pipeline_assets.lake.json_documents import json_rows, read_parallel
 from pipeline_assets.storage.bucket import Bucket, GoneError
 
 _AFTER_ID: Final = re.compile(r"(\d{8}_\d{6})(?:_\d+)?\.json", re.ASCII)
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIME: Final = "%Y%m%d_%H%M%S"
 _DIGITS: Final = 40
 
@@ -50,7 +51,7 @@ class DayChanges:
 
 
 def tenants_with_documents(bucket: Bucket) -> Iterator[TenantId]:
-    """List the tenants, by one listing for each: the next one begins behind all keys of the one before.
+    """List the tenants that have documents.
 
     Parameters
     ----------
@@ -67,13 +68,55 @@ def tenants_with_documents(bucket: Bucket) -> Iterator[TenantId]:
     TransientError
         The bucket does not answer.
     """
+    for (tenant,) in _folders(bucket, 1):
+        yield TenantId(tenant)
+
+
+def days_with_documents(bucket: Bucket) -> Iterator[tuple[TenantId, str]]:
+    """List the days of purchases that tenants have documents of.
+
+    Parameters
+    ----------
+    bucket
+        Bucket of documents.
+
+    Yields
+    ------
+    tuple of (TenantId, str)
+        Tenant and ISO day, each once, in the order of keys; folders that are named otherwise are passed over.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    for tenant, *day in _folders(bucket, 4):
+        if _DAY.fullmatch("-".join(day)):
+            yield TenantId(tenant), "-".join(day)
+
+
+def _folders(bucket: Bucket, depth: int) -> Iterator[tuple[str, ...]]:
+    """List folders so deep below that of documents, by one listing for each, which begins behind the one before.
+
+    Yields
+    ------
+    tuple of str
+        Names of the folders on the way to each.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
     after = PREFIX
     while listed := next(iter(bucket.objects(PREFIX, after=after)), None):
-        tenant, slash, _ = listed.key.removeprefix(PREFIX).partition("/")
-        if slash:
-            yield TenantId(tenant)
+        *names, _ = listed.key.removeprefix(PREFIX).split("/")
+        if len(names) < depth:
+            after = listed.key
+            continue
+        yield tuple(names[:depth])
         # "0" is what follows "/" in the order of keys.
-        after = f"{PREFIX}{tenant}0" if slash else listed.key
+        after = f"{PREFIX}{'/'.join(names[:depth])}0"
 
 
 def has_documents(bucket: Bucket, tenant: TenantId, day: str) -> bool:
