@@ -55,7 +55,7 @@ class RetainedResource:
 def find_retained(
     session: boto3.Session, template: str, names: Mapping[str, str], endpoint_url: str | None
 ) -> list[RetainedResource]:
-    """Find the retained resources of `template` that exist already; `names` fills in the `${...}` of their names."""
+    """Find the retained resources of `template` that exist already; `names` are those in the `${...}` of their names."""
     return [
         RetainedResource(logical_id, resource, identifier)
         for logical_id, resource in _retained(template, names)
@@ -69,13 +69,22 @@ def import_template(retained: list[RetainedResource]) -> str:
 
 
 def _retained(template: str, names: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for logical_id, resource in yaml.load(template, _Template)["Resources"].items():  # noqa: S506
+    read = yaml.load(template, _Template)  # noqa: S506
+    defaults = {name: str(parameter["Default"]) for name, parameter in read["Parameters"].items() if "Default" in parameter}
+    known = {**defaults, **names}
+    for logical_id, resource in read["Resources"].items():
         kind, properties = resource["Type"], resource.get("Properties", {})
-        if "DeletionPolicy" in resource and kind in _NAMES:
-            name = re.sub(r"\$\{([^}]+)\}", lambda found: names[found[1]], properties[_NAMES[kind]])
+        if _is_made(resource, known) and "DeletionPolicy" in resource and kind in _NAMES:
+            name = re.sub(r"\$\{([^}]+)\}", lambda found: known[found[1]], properties[_NAMES[kind]])
             kept = {key: properties[key] for key in _IDENTITY if key in properties}
             policies = {key: resource[key] for key in ("DeletionPolicy", "UpdateReplacePolicy")}
             yield logical_id, {"Type": kind, **policies, "Properties": {_NAMES[kind]: name, **kept}}
+
+
+def _is_made(resource: Mapping[str, Any], known: Mapping[str, str]) -> bool:
+    """Whether the template makes the resource: not where a stream of another table stands in for it."""
+    made = re.fullmatch(r"Makes(.+)Table", resource.get("Condition", ""))
+    return not made or not known[f"{made[1]}StreamArn"]
 
 
 def _identify(session: boto3.Session, endpoint_url: str | None, resource: Mapping[str, Any]) -> dict[str, str] | None:

@@ -96,7 +96,7 @@ def deploy_stack(
     _ensure_bucket(s3, bucket, account, session.region_name)
     chosen = {"Stage": stage, "ArtifactBucket": bucket, **_upload_packages(s3, bucket, account, packages), **parameters}
     stack = _Stack(session, f"cesta-{stage}", endpoint_url)
-    names = {"Stage": stage, "AWS::AccountId": account, "AWS::Region": session.region_name}
+    names = {**chosen, "AWS::AccountId": account, "AWS::Region": session.region_name}
     retained = partial(find_retained, session, TEMPLATE.read_text(), names, endpoint_url)
     stack.deploy(_upload_template(s3, bucket, account), chosen, retained)
     return stack.outputs()

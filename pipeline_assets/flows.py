@@ -111,6 +111,38 @@ class QueueGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamGroup:
+    """What differs from flow to flow in the resources around the stream of a table.
+
+    Parameters
+    ----------
+    table
+        Logical id of the table in the template; with a stream of another table, ``<table>StreamArn`` names that.
+    function_name
+        Name of the function in AWS, behind ``cesta-<stage>-``.
+    log_group
+        Name of its log group, behind ``/aws/lambda/``.
+    objects
+        What arrives, in the plural, for descriptions.
+    bucket_holds, function_does
+        Descriptions of the two outputs, a sentence each.
+    no_error
+        What of the data or the target does *not* count as an error of the function, for the alarm on its errors.
+    ask_if_retried
+        What to ask first when batches are delivered again and again, for the alarm on that.
+    """
+
+    table: str
+    function_name: str
+    log_group: str
+    objects: str
+    bucket_holds: str
+    function_does: str
+    no_error: str
+    ask_if_retried: str
+
+
+@dataclass(frozen=True, slots=True)
 class FlowRow:
     """Row of the registry: one flow.
 
@@ -123,6 +155,9 @@ class FlowRow:
     queue, bucket
         Logical names among the outputs of a deployment, empty for a flow that no queue feeds. The dead letters of a
         queue are in the queue of the same name with ``-dlq``.
+    stream
+        Logical name of the table whose stream feeds the flow, empty for a flow that no stream feeds. What could not be
+        delivered of it is in the queue of the same name with ``-dlq``.
     prefix
         Beginning of the keys of the flow's objects, in a bucket that may hold others.
     resources
@@ -134,7 +169,7 @@ class FlowRow:
     package, bounds, group
         The function behind the queue, the limits of both, and what else differs in the resources around them.
     others
-        Further functions of the flow, which its queue does not feed.
+        Further functions of the flow, which neither queue nor stream feeds.
     environment
         What an instance gives the flow's processes: by variable, the place in the outputs document, with dots.
     """
@@ -142,6 +177,7 @@ class FlowRow:
     name: str
     anchor: str
     queue: str = ""
+    stream: str = ""
     bucket: str = ""
     prefix: str = ""
     resources: str = ""
@@ -151,14 +187,19 @@ class FlowRow:
     quarantine: str = "pipeline_assets.events.quarantine:JsonLinesQuarantine"
     package: FunctionPackage | None = None
     bounds: Bounds | None = None
-    group: QueueGroup | None = None
+    group: QueueGroup | StreamGroup | None = None
     others: tuple[FunctionPackage, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def dead_letters(self) -> str:
         """Logical name of the queue of its dead letters."""
-        return f"{self.queue}-dlq"
+        return f"{self.queue or self.stream}-dlq"
+
+    @property
+    def fed(self) -> bool:
+        """Whether a queue or a stream feeds it, so that an operator's command may name it."""
+        return bool(self.queue or self.stream)
 
     @property
     def bucket_variable(self) -> str:
@@ -346,14 +387,50 @@ FLOWS: Final = (
             ask_if_retried="does S3 or the ledger answer, and is the curated lake rewritten all the time?",
         ),
     ),
+    FlowRow(
+        name="compras",
+        anchor="compras/landed",
+        stream="compras",
+        bucket="compras",
+        prefix="compras/",
+        resources="Compras",
+        flow="pipeline_assets.compras.ingest:COMPRAS_FLOW",
+        settings="pipeline_assets.compras.stores:ComprasSettings",
+        opener="pipeline_assets.compras.stores:open_stores",
+        package=FunctionPackage(
+            "actualizar-compras-stream",
+            "lambdas.actualizar_compras_stream.actualizar_compras_stream",
+            frozenset({"dynamodb", "glue", "s3"}),
+        ),
+        bounds=Bounds(function_seconds=60, batch=100, waiting_seconds=900),
+        environment={
+            "COMPRAS_TABLE": "tables.compras",
+            "COMPRAS_BUCKET": "buckets.compras",
+        },
+        group=StreamGroup(
+            table="ComprasTable",
+            function_name="actualizarComprasStream",
+            log_group="lambdas-streams-actualizador-compras-${Stage}-actualizarComprasStream",
+            objects="changes of purchases",
+            bucket_holds="One JSON document per change of a purchase, under compras/.",
+            function_does="Writes a document for each change of a purchase.",
+            no_error="a change that breaks a rule",
+            ask_if_retried="do S3 and the ledger answer?",
+        ),
+    ),
     # Loads that became complete: no queue of their own, their receipts come from curation.
     FlowRow(name="loads", anchor="lake/loads"),
 )
 
 
 def queued_flows() -> tuple[FlowRow, ...]:
-    """Rows of the flows that a queue feeds, which are those that an operator's command may name."""
+    """Rows of the flows that a queue feeds."""
     return tuple(row for row in FLOWS if row.queue)
+
+
+def fed_flows() -> tuple[FlowRow, ...]:
+    """Rows of the flows that a queue or a stream feeds."""
+    return tuple(row for row in FLOWS if row.fed)
 
 
 def packages() -> tuple[FunctionPackage, ...]:

@@ -190,6 +190,8 @@ def deploy_template(instance: Instance) -> None:
             "CurationConcurrency": "2",
             # A laptop would fill with files: `cesta stocks resume` lets them come.
             "StockSchedule": "DISABLED",
+            # Of what the local cloud does not deliver again it is told by an error.
+            "StreamResponses": "WHOLE",
             **_setting("TicketsDayBegins", "TICKETS_DAY_BEGINS"),
         }
         outputs = deploy_stack(session, parameters, OUT, endpoint_url=instance.endpoint_url)

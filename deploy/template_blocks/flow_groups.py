@@ -6,6 +6,7 @@ the flow's row in the registry. A flow's bucket, function and role are its own a
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from string import Template
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from pipeline_assets.flows import FlowRow
 
+#: What is asked for of each flow that a stream feeds.
+_STREAM_PARAMETERS: Final = ("StreamArn", "StartingPosition", "BatchSize", "BatchWindow", "Retries")
 PARTS: Final = Path(__file__).parent / "parts"
 
 
@@ -34,13 +37,13 @@ class Part(Template):
 
 
 def flow_fields(row: FlowRow) -> dict[str, object]:
-    """Values of the placeholders in the parts of one flow that a queue feeds; a capital letter begins a logical id.
+    """Values of the placeholders in the parts of one flow that is fed; a capital letter begins a logical id.
 
     Raises `ValueError` when the row lacks its package, its bounds or its group.
     """
     if row.package is None or row.bounds is None or row.group is None:
-        raise ValueError(f"the flow {row.name} has a queue, so its row needs a package, bounds and a group")
-    output = row.group.function_output or row.group.function_name
+        raise ValueError(f"the flow {row.name} is fed, so its row needs a package, bounds and a group")
+    output = getattr(row.group, "function_output", "") or _kebab(row.group.function_name)
     return (
         asdict(row.bounds)
         | asdict(row.group)
@@ -50,6 +53,9 @@ def flow_fields(row: FlowRow) -> dict[str, object]:
             "resources": row.resources,
             "queue": row.queue,
             "Queue": _camel(row.queue),
+            "stream": row.stream,
+            "Stream": _camel(row.stream),
+            "Objects": row.group.objects.capitalize(),
             "Bucket": _camel(row.bucket),
             "function": row.package.logical_id,
             "output": output,
@@ -61,47 +67,59 @@ def flow_fields(row: FlowRow) -> dict[str, object]:
 
 
 def flow_resources(row: FlowRow) -> str:
-    """Resources around a flow's queue, as lines of the template's section `Resources`."""
-    return Part.read("resources").substitute(flow_fields(row))
+    """Resources around a flow's queue or stream, as lines of the template's section `Resources`."""
+    return Part.read(f"{_fed_by(row)}resources").substitute(flow_fields(row))
 
 
 def flow_outputs(row: FlowRow) -> str:
     """Outputs of a flow's bucket, queues and function, as lines of the template's section `Outputs`."""
-    return Part.read("outputs").substitute(flow_fields(row))
+    return Part.read(f"{_fed_by(row)}outputs").substitute(flow_fields(row))
 
 
 def flow_parameters(row: FlowRow) -> str:
-    """Parameter that caps a flow's invocations, as lines of the template's section `Parameters`."""
-    return Part.read("concurrency").substitute(flow_fields(row))
+    """Parameters of a flow's trigger, as lines of the template's section `Parameters`."""
+    return Part.read("stream_parameters" if row.stream else "concurrency").substitute(flow_fields(row))
 
 
 def resources_block() -> str:
-    """Resources of all flows that a queue feeds."""
-    return "".join(f"\n{flow_resources(row)}" for row in _fed_by_queues()) + "\n"
+    """Resources of all flows that a queue or a stream feeds."""
+    return "".join(f"\n{flow_resources(row)}" for row in _fed()) + "\n"
 
 
 def outputs_block() -> str:
-    """Outputs of all flows that a queue feeds."""
-    return "".join(flow_outputs(row) for row in _fed_by_queues())
+    """Outputs of all flows that a queue or a stream feeds."""
+    return "".join(flow_outputs(row) for row in _fed())
 
 
 def parameters_block() -> str:
-    """Parameters of all packages and all flows that a queue feeds."""
+    """Parameters of all packages, and of all flows that a queue or a stream feeds."""
     packages = (
         Part.read("package").substitute(package=package.name, parameter=parameter)
         for package, parameter in zip(PACKAGES, _package_parameters(), strict=True)
     )
-    return "".join((*packages, *(flow_parameters(row) for row in _fed_by_queues())))
+    return "".join((*packages, *(flow_parameters(row) for row in _fed())))
 
 
 def interface_block() -> str:
     """Groups in which the console asks for the parameters of `parameters_block`."""
-    caps = (str(flow_fields(row)["concurrency"]) for row in _fed_by_queues())
-    return _group("Function packages", _package_parameters()) + _group("Most invocations at once", caps)
+    caps = (str(flow_fields(row)["concurrency"]) for row in _fed() if row.queue)
+    streams = (
+        f"{row.resources}{name}" for row in _fed() if row.stream for name in _STREAM_PARAMETERS
+    )
+    return (
+        _group("Function packages", _package_parameters())
+        + _group("Most invocations at once", caps)
+        + _group("Streams of tables", streams)
+    )
 
 
-def _fed_by_queues() -> list[FlowRow]:
-    return [row for row in flows.FLOWS if row.queue]
+def _fed() -> list[FlowRow]:
+    return [row for row in flows.FLOWS if row.fed]
+
+
+def _fed_by(row: FlowRow) -> str:
+    """Beginning of the names of the parts of a flow."""
+    return "stream_" if row.stream else ""
 
 
 def _package_parameters() -> list[str]:
@@ -119,3 +137,12 @@ def _camel(name: str) -> str:
     'RawToCurated'
     """
     return name.title().replace("-", "")
+
+
+def _kebab(name: str) -> str:
+    """A name in kebab case, whatever case it has.
+
+    >>> _kebab("actualizarComprasStream")
+    'actualizar-compras-stream'
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()

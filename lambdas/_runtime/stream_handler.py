@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from pipeline_assets.errors import IngestError
+from pipeline_assets.events.environment import optional
 from pipeline_assets.events.flow import SettingsT
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.stream_flow import Delivery, StoresT, StreamFlow
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+#: Where the event source knows no partial responses, all of the batch is delivered again; what has a receipt is known.
+_WHOLE = "WHOLE"
 
 logger = Logger()
 metrics = Metrics()
@@ -63,6 +67,8 @@ def stream_handler(
         for receipt in done.receipts:
             _tell_receipt(receipt)
         _tell_delivery(done, flow.name)
+        if done.failure and optional(None, "STREAM_RESPONSES") == _WHOLE:
+            raise done.failure
         return {"batchItemFailures": [{"itemIdentifier": done.failed}] if done.failed else []}
 
     return lambda_handler

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from datetime import time as clock
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
 from pipeline_assets.datasets.compras import COMPRAS
@@ -31,7 +31,8 @@ _FIRST_YEAR = 1900
 #: DynamoDB's own range of numbers; a text that Python reads as a number may be anything.
 #: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 _NUMBER: Final = re.compile(r"-?\d{1,400}(?:\.\d{1,400})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
-_MOST_EXPONENT, _DIGITS = 126, 38
+_MOST_EXPONENT, _DIGITS = 130, 38
+_EXACT: Final = Context(prec=1_000)
 _TYPES: Final = {
     "S": "a text (S)",
     "N": "a number (N)",
@@ -220,7 +221,7 @@ def _number(image: Image, name: str, rule: str, place: str) -> Decimal:
         number = Decimal(found)
     except InvalidOperation:
         raise _BrokenRuleError(rule, _at(place, name), _shown(found)) from None
-    if len(number.normalize().as_tuple().digits) > _DIGITS or abs(number.adjusted()) > _MOST_EXPONENT:
+    if len(_EXACT.normalize(number).as_tuple().digits) > _DIGITS or abs(number.adjusted()) > _MOST_EXPONENT:
         raise _BrokenRuleError(rule, _at(place, name), "a number that DynamoDB cannot hold")
     return number
 

@@ -142,5 +142,5 @@ def _written(product: Product) -> Product:
 
 def _plain(number: Decimal) -> Decimal:
     """The number without zeros behind its point, and without an exponent where it is whole."""
-    whole = _EXACT.to_integral_value(number)
+    whole = _EXACT.quantize(number, Decimal(1))
     return whole if whole == number else _EXACT.normalize(number)
