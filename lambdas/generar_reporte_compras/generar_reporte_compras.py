@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from pipeline_assets.compras.report_answer import error_answer, report_answer
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.environment import required
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.s3 import open_storage
@@ -34,6 +35,10 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:  # 
     """Answer with the report that is asked for, or with an error and its kind; a caller never sees a traceback."""
     try:
         answer = report_answer(event, _documents(), datetime.now(UTC))
+    except TransientError as error:
+        logger.warning("the documents cannot be read", extra=error.attributes())
+        message = "the documents cannot be read now: ask again later"
+        answer = error_answer(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", message)
     except Exception:
         logger.exception("the report failed")
         answer = error_answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "the report could not be made")

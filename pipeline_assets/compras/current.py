@@ -8,7 +8,7 @@ are listed, those outside the period for the purchases of the period alone; cont
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from pipeline_assets.compras.documents import PREFIX
-from pipeline_assets.compras.ingest import SEQUENCE_NUMBER
+from pipeline_assets.compras.documents import PREFIX, SEQUENCE_NUMBER
 from pipeline_assets.errors import UserError
 from pipeline_assets.events.tenants import TenantId
 
@@ -147,17 +146,22 @@ def _latest_names(
     months = list(_months(bucket, root))
     inside = [month for month in months if f"{first:%Y/%m/}" <= month <= f"{last:%Y/%m/}"]
     newest: dict[str, list[_Name]] = {}
+    aside: list[_Name] = []
     for names in pool.map(lambda month: list(_names(bucket, root, month)), inside):
         for name in names:
             if first <= name.day <= last:
                 _keep(newest, name)
-    for names in pool.map(lambda month: [each for each in _names(bucket, root, month) if each.compra in newest], months):
+            else:
+                aside.append(name)
+
+    def moved(month: str) -> list[_Name]:
+        return [name for name in _names(bucket, root, month) if name.compra in newest]
+
+    for names in (aside, *pool.map(moved, [month for month in months if month not in inside])):
         for name in names:
-            if not first <= name.day <= last:
+            if name.compra in newest:
                 _keep(newest, name)
-    tied = [names for names in newest.values() if len(names) > 1]
-    last_of = dict(zip((names[0].compra for names in tied), pool.map(lambda names: _last(bucket, names), tied), strict=True))
-    return (last_of.get(compra, names[0]) for compra, names in newest.items())
+    yield from pool.map(lambda names: _last(bucket, names), newest.values())
 
 
 def _keep(newest: dict[str, list[_Name]], name: _Name) -> None:
@@ -169,9 +173,9 @@ def _keep(newest: dict[str, list[_Name]], name: _Name) -> None:
         held.append(name)
 
 
-def _last(bucket: Bucket, names: Iterable[_Name]) -> _Name:
-    """Of changes within one second that with the greatest sequence number."""
-    return max(names, key=lambda name: name.number or _number_of(bucket, name.key))
+def _last(bucket: Bucket, names: Sequence[_Name]) -> _Name:
+    """Of changes within one second that with the greatest sequence number, which the object has if its key has not."""
+    return names[0] if len(names) == 1 else max(names, key=lambda name: name.number or _number_of(bucket, name.key))
 
 
 def _number_of(bucket: Bucket, key: str) -> int:

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from pipeline_assets.compras.current import Line, Purchase, current_purchases
+from pipeline_assets.compras.documents import EXACT, plain
 from pipeline_assets.errors import UserError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.tenants import tenant_id
@@ -30,7 +31,6 @@ WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Satu
 _KEY_BYTES = 2_048
 _SHOWN = 40
 _TWO_PLACES: Final = Decimal("0.01")
-_EXACT: Final = Context(prec=1_000, rounding=ROUND_HALF_EVEN)
 
 
 class BadRequestError(UserError):
@@ -119,7 +119,7 @@ class Totals:
     @property
     def average(self) -> Decimal:
         """What a purchase came to on average, to two places; 0.00 for none."""
-        return _rounded(_EXACT.divide(self.sales, Decimal(self.purchases or 1)))
+        return _rounded(EXACT.divide(self.sales, Decimal(self.purchases or 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,9 @@ def summarise(request: ReportRequest, purchases: Iterable[Purchase], now: dateti
     BadRequestError
         There are purchases in several currencies, and none is chosen.
     """
-    days = {request.desde + timedelta(days=number): _Sum() for number in range((request.hasta - request.desde).days + 1)}
+    days = {
+        request.desde + timedelta(days=number): _Sum() for number in range((request.hasta - request.desde).days + 1)
+    }
     weekdays, hours, total = [_Sum() for _ in WEEKDAYS], [_Sum() for _ in range(24)], _Sum()
     products: dict[str, _Product] = {}
     buyers: set[str] = set()
@@ -238,7 +240,9 @@ def summarise(request: ReportRequest, purchases: Iterable[Purchase], now: dateti
             products.setdefault(line.codigo, _Product()).add(line, purchase.fecha, again=again)
     if len(currencies) > 1:
         named = ", ".join(sorted(currencies))
-        raise BadRequestError("moneda", f"the purchases are in {named}, and nothing is converted", expected="one of them")
+        raise BadRequestError(
+            "moneda", f"the purchases are in {named}, and nothing is converted", expected="one of them"
+        )
     best = sorted(products.items(), key=lambda each: (-each[1].sums.sales, -each[1].sums.units, each[0]))
     return Report(
         request=request,
@@ -265,8 +269,8 @@ class _Sum:
     def add(self, units: Decimal, sales: Decimal, *, again: bool = False) -> None:
         """Add a purchase, or a further line of one that is counted."""
         self.purchases += not again
-        self.units = _EXACT.add(self.units, units)
-        self.sales = _EXACT.add(self.sales, sales)
+        self.units = EXACT.add(self.units, units)
+        self.sales = EXACT.add(self.sales, sales)
 
     def totals(self) -> Totals:
         """The sums as they are shown."""
@@ -283,7 +287,7 @@ class _Product:
 
     def add(self, line: Line, fecha: str, *, again: bool) -> None:
         """Add a line of a purchase; `again` where an earlier one of it is of the same product."""
-        self.sums.add(line.cantidad, _EXACT.multiply(line.precio_unitario, line.cantidad), again=again)
+        self.sums.add(line.cantidad, EXACT.multiply(line.precio_unitario, line.cantidad), again=again)
         if line.nombre is not None and (fecha, line.nombre) >= (self.named_at, self.nombre or ""):
             self.nombre, self.named_at = line.nombre, fecha
 
@@ -297,7 +301,7 @@ def _told_apart(lines: Iterable[Line]) -> Iterator[tuple[Line, bool]]:
 
 
 def _rounded(number: Decimal) -> Decimal:
-    return _EXACT.quantize(number, _TWO_PLACES)
+    return EXACT.quantize(number, _TWO_PLACES)
 
 
 def _tenant(found: object) -> str:

@@ -16,7 +16,6 @@ from pipeline_assets.compras.current import UnreadableDocumentError
 from pipeline_assets.compras.report import BadRequestError, Report, ReportRequest, make_report
 from pipeline_assets.compras.report_formats import as_csv, as_json
 from pipeline_assets.compras.report_page import as_html
-from pipeline_assets.errors import TransientError
 
 if TYPE_CHECKING:
     from pipeline_assets.storage.bucket import Bucket
@@ -45,22 +44,18 @@ def report_answer(event: object, bucket: Bucket, now: datetime) -> dict[str, Any
     -------
     dict[str, Any]
         ``statusCode``, ``headers`` and ``body``; the body of an error has its ``type`` and its ``message``.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
     """
     try:
-        parameters = _parameters(event)
-        form = parameters.get("formato") or "json"
-        if not isinstance(form, str) or form not in FORMS:
-            raise BadRequestError("formato", "there is no such form", expected=" or ".join(FORMS))
-        request = ReportRequest.of(parameters, now.astimezone(UTC).date())
-        media_type, write = FORMS[form]
-        return _response(HTTPStatus.OK, media_type, write(make_report(request, bucket, now)))
+        return _report(event, bucket, now)
     except BadRequestError as error:
         return error_answer(HTTPStatus.BAD_REQUEST, "bad_request", str(error), parameter=error.parameter)
     except UnreadableDocumentError as error:
         return error_answer(HTTPStatus.INTERNAL_SERVER_ERROR, "unreadable_document", str(error))
-    except TransientError:
-        message = "the documents cannot be read now: ask again later"
-        return error_answer(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", message)
 
 
 def error_answer(status: HTTPStatus, kind: str, message: str, **more: str) -> dict[str, Any]:
@@ -84,6 +79,16 @@ def error_answer(status: HTTPStatus, kind: str, message: str, **more: str) -> di
     """
     body = json.dumps({"error": {"type": kind, "message": message, **more}})
     return _response(status, "application/json", body)
+
+
+def _report(event: object, bucket: Bucket, now: datetime) -> dict[str, Any]:
+    parameters = _parameters(event)
+    form = parameters.get("formato") or "json"
+    if not isinstance(form, str) or form not in FORMS:
+        raise BadRequestError("formato", "there is no such form", expected=" or ".join(FORMS))
+    request = ReportRequest.of(parameters, now.astimezone(UTC).date())
+    media_type, write = FORMS[form]
+    return _response(HTTPStatus.OK, media_type, write(make_report(request, bucket, now)))
 
 
 def _parameters(event: object) -> Mapping[str, object]:

@@ -10,12 +10,15 @@ from typing import Final
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from pipeline_assets.compras.documents import plain
 from pipeline_assets.compras.report import WEEKDAYS, Report, Totals
 
-_WIDTH, _LEFT, _TOP, _BOTTOM = 720, 56, 10, 24
+_WIDTH, _LEFT, _TOP, _BOTTOM, _BROADEST = 720, 56, 10, 24, 64
 #: As many labels stand side by side below a chart.
 _MOST_LABELS: Final = {"day": 8, "hour": 8, "weekday": 7}
 _NAME_SHOWN = 46
+_HUGE: Final = Decimal("1e15")
+_SIZES: Final = ((Decimal("1e9"), "B"), (Decimal("1e6"), "M"), (Decimal("1e3"), "k"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,12 @@ def _chart(
     """Sales of groups side by side, each with its label, its title and its sums."""
     top, steps = _scale(max((totals.sales for _, _, totals in groups), default=Decimal(0)))
     room, wide = height - _TOP - _BOTTOM, (width - _LEFT) / max(len(groups), 1)
-    every = -(-len(groups) // labels)
+    broad, every = min(wide * 0.76, _BROADEST), -(-len(groups) // labels)
     bars = tuple(
         Bar(
-            x=round(_LEFT + number * wide + wide * 0.12, 2),
+            x=round(_LEFT + number * wide + (wide - broad) / 2, 2),
             y=round(height - _BOTTOM - float(totals.sales / top) * room, 2),
-            width=round(wide * 0.76, 2),
+            width=round(broad, 2),
             height=round(float(totals.sales / top) * room, 2),
             label=label if number % every == 0 else "",
             said=f"{title}: {_amount(totals.sales)} {report.moneda}, {totals.purchases:,} purchases",
@@ -100,15 +103,16 @@ def _scale(most: Decimal) -> tuple[Decimal, list[Decimal]]:
 
 
 def _short(number: Decimal) -> str:
-    for size, name in ((Decimal("1e9"), "B"), (Decimal("1e6"), "M"), (Decimal("1e3"), "k")):
-        if Decimal("1e15") > number >= size:
-            return f"{number / size:,f}".rstrip("0").rstrip(".") + name if number % size else f"{number / size:,.0f}{name}"
-    return f"{number:.0e}" if number >= Decimal("1e15") or 0 < number < Decimal("0.01") else f"{number.normalize():,f}"
+    """A number that fits beside an axis: 2,500,000 as 2.5M."""
+    if number >= _HUGE:
+        return f"{number:.0e}"
+    size, name = next(((size, name) for size, name in _SIZES if number >= size), (Decimal(1), ""))
+    return f"{plain(number / size):f}{name}"
 
 
-def _amount(number: Decimal) -> str:
-    """A number with commas between thousands; one that fills no column any more with an exponent."""
-    return f"{number:.6e}" if abs(number) >= Decimal("1e15") else f"{number:,f}"
+def _amount(number: Decimal | int) -> str:
+    """A number with commas between thousands; one that fits into no column with an exponent."""
+    return f"{number:.6e}" if number >= _HUGE else f"{Decimal(number):,f}"
 
 
 def _name(text: str | None) -> str:
@@ -134,7 +138,8 @@ _PAGE: Final = """\
   <rect class="bar" x="{{ bar.x }}" y="{{ bar.y }}" width="{{ bar.width }}" height="{{ bar.height }}" rx="1.5">\
 <title>{{ bar.said }}</title></rect>
   {% if bar.label %}
-  <text class="tick" x="{{ bar.x + bar.width / 2 }}" y="{{ drawn.height - 6 }}" text-anchor="middle">{{ bar.label }}</text>
+  <text class="tick" x="{{ bar.x + bar.width / 2 }}" y="{{ drawn.height - 6 }}" \
+text-anchor="middle">{{ bar.label }}</text>
   {% endif %}
   {% endfor %}
 </svg>
@@ -152,7 +157,8 @@ _PAGE: Final = """\
 @media (prefers-color-scheme: dark) { :root { --page: #12161c; --card: #1b212a; --ink: #e7ebf0; --soft: #98a2b3;
   --line: #2c343f; --bar: #6aa5e3; --faint: #23384f; } }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, sans-serif; }
+body { margin: 0; background: var(--page); color: var(--ink);
+  font: 15px/1.5 system-ui, "Segoe UI", Roboto, sans-serif; }
 main { max-width: 1040px; margin: 0 auto; padding: 32px 24px 48px; }
 h1 { margin: 0; font-size: 26px; overflow-wrap: anywhere; }
 h2 { margin: 0 0 12px; font-size: 16px; }
@@ -163,9 +169,9 @@ header p, .note { margin: 4px 0 0; color: var(--soft); }
 section, .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px; }
 section { margin-top: 16px; min-width: 0; }
 .pair section { margin-top: 0; }
-.tile span { color: var(--soft); font-size: 13px; }
-.tile strong { display: block; font-size: 24px; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-.tile small { color: var(--soft); font-size: 14px; font-weight: 400; }
+.tile { padding: 14px 16px; } .tile span { color: var(--soft); font-size: 13px; }
+.tile strong { display: block; font-size: 21px; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.tile small { color: var(--soft); font-size: 13px; font-weight: 400; }
 svg { display: block; width: 100%; height: auto; }
 .bar { fill: var(--bar); } .bar:hover { opacity: .75; }
 .grid { stroke: var(--line); stroke-width: 1; }
@@ -187,10 +193,12 @@ td small { display: block; color: var(--soft); }
 <main>
 <header>
   <h1>Purchases of {{ request.tenant_id }}</h1>
-  <p>{{ request.desde }} to {{ request.hasta }}, as they are now; made {{ report.made_at[:16] | replace("T", " ") }} UTC</p>
+  <p>{{ request.desde }} to {{ request.hasta }}, as they are now; \
+made {{ report.made_at[:16] | replace("T", " ") }} UTC</p>
 </header>
 <div class="tiles">
-  <div class="tile"><span>Sales</span><strong>{{ report.totals.sales | amount }} <small>{{ report.moneda }}</small></strong></div>
+  <div class="tile"><span>Sales</span><strong>{{ report.totals.sales | amount }} \
+<small>{{ report.moneda }}</small></strong></div>
   <div class="tile"><span>Purchases</span><strong>{{ report.totals.purchases | amount }}</strong></div>
   <div class="tile"><span>Average purchase</span><strong>{{ report.totals.average | amount }} \
 <small>{{ report.moneda }}</small></strong></div>
@@ -206,7 +214,8 @@ td small { display: block; color: var(--soft); }
 <th class="number">Units</th><th class="number">Purchases</th></tr></thead>
 <tbody>
 {% for product in report.products %}
-<tr><td title="{{ product.nombre or '' }}">{{ product.nombre | shortened }}<small>{{ product.codigo | shortened }}</small></td>
+<tr><td title="{{ product.nombre or '' }}">{{ product.nombre | shortened }}\
+<small>{{ product.codigo | shortened }}</small></td>
 <td class="share"><div><i style="width: {{ '%.1f' | format(shares[loop.index0]) }}%"></i></div></td>
 <td class="number">{{ product.totals.sales | amount }}</td><td class="number">{{ product.totals.units | amount }}</td>
 <td class="number">{{ product.totals.purchases | amount }}</td></tr>
