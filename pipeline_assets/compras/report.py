@@ -320,7 +320,7 @@ def _day(parameters: Mapping[str, object], name: str, usual: date) -> date:
     if found in (None, ""):
         return usual
     try:
-        if not isinstance(found, str) or len(found) != len("2026-11-20"):
+        if not isinstance(found, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", found):
             raise ValueError
         day = date.fromisoformat(found)
     except ValueError:
