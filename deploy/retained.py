@@ -70,8 +70,7 @@ def import_template(retained: list[RetainedResource]) -> str:
 
 def _retained(template: str, names: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
     read = yaml.load(template, _Template)  # noqa: S506
-    defaults = {name: str(parameter["Default"]) for name, parameter in read["Parameters"].items() if "Default" in parameter}
-    known = {**defaults, **names}
+    known = {name: str(parameter.get("Default", "")) for name, parameter in read["Parameters"].items()} | dict(names)
     for logical_id, resource in read["Resources"].items():
         kind, properties = resource["Type"], resource.get("Properties", {})
         if _is_made(resource, known) and "DeletionPolicy" in resource and kind in _NAMES:

@@ -23,7 +23,7 @@ from typer.main import get_command
 from deploy.cli.console import PipedCommands, plain_failures
 from deploy.local.instance import Instance
 from deploy.local.processes import keep_to_this_machine
-from pipeline_assets.flows import queued_flows
+from pipeline_assets.flows import fed_flows
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 FlowOption = Annotated[str, typer.Option("--flow", help="The flow of the files.")]
@@ -78,7 +78,7 @@ def command(function: Callable[..., object]) -> Callable[..., None]:
     """A function as Typer runs it: with the options of its deployment, failures as sentences, `False` as exit code 1.
 
     A parameter annotated with `Instance` or `Where` is filled in from its options; one named `flow` takes the name of
-    any flow that has a queue.
+    any flow that a queue or a stream feeds.
     """
     parameters = list(inspect.signature(function, eval_str=True).parameters.values())
     injected = next((each for each in parameters if each.annotation in _INJECTED), None)
@@ -106,7 +106,7 @@ def command(function: Callable[..., object]) -> Callable[..., None]:
 
 
 def _of_known_flows(parameter: inspect.Parameter) -> inspect.Parameter:
-    names = tuple(row.name for row in queued_flows())
+    names = tuple(row.name for row in fed_flows())
     _, *annotations = get_args(parameter.annotation)
     return parameter.replace(annotation=Annotated[(Literal[names], *annotations)])
 

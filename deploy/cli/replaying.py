@@ -138,7 +138,7 @@ def _replay_with_bar(deployment: Deployment[Any], files: Sequence[RejectedFile])
             done.append(each)
             progress.advance(bar)
             if each.failure:
-                complain(f"{each.before.version.uri}: {each.failure}")
+                complain(f"{each.before.source.uri}: {each.failure}")
     return done
 
 
@@ -171,8 +171,7 @@ def _numbers(after: Receipt) -> tuple[str, str]:
 def _document(each: Replayed) -> dict[str, object]:
     after = each.after
     return {
-        "bucket": each.before.version.bucket,
-        "key": each.before.version.key,
+        **each.before.source.place,
         "receipt": (after or each.before).id,
         "before": each.before.counts.as_dict(),
         "after": after.counts.as_dict() if after else None,

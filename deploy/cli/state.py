@@ -12,7 +12,7 @@ from deploy.cli.deployment import access_to
 from deploy.local.board import Picture
 from deploy.local.instance import Instance
 from pipeline_assets.events.ledger import Ledger
-from pipeline_assets.flows import FLOWS, queued_flows
+from pipeline_assets.flows import FLOWS, fed_flows
 from pipeline_assets.operations.status import FlowStatus, flow_status
 from pipeline_assets.operations.waiting import waiting_of
 
@@ -28,7 +28,7 @@ def status(instance: Instance, *, as_json: JsonOption = False) -> None:
 def flows_document(instance: Instance) -> dict[str, dict[str, int]]:
     """The counts of every flow by its name, as `cesta status --json` prints them."""
     access = access_to(instance)
-    return {row.name: flow_status(access, row.name).as_dict() for row in queued_flows()}
+    return {row.name: flow_status(access, row.name).as_dict() for row in fed_flows()}
 
 
 def print_status(instance: Instance) -> None:

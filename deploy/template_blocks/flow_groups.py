@@ -103,9 +103,7 @@ def parameters_block() -> str:
 def interface_block() -> str:
     """Groups in which the console asks for the parameters of `parameters_block`."""
     caps = (str(flow_fields(row)["concurrency"]) for row in _fed() if row.queue)
-    streams = (
-        f"{row.resources}{name}" for row in _fed() if row.stream for name in _STREAM_PARAMETERS
-    )
+    streams = (f"{row.resources}{name}" for row in _fed() if row.stream for name in _STREAM_PARAMETERS)
     return (
         _group("Function packages", _package_parameters())
         + _group("Most invocations at once", caps)

@@ -241,7 +241,8 @@ def _moment(fecha: str) -> tuple[date, datetime]:
         if read is None:
             raise ValueError
         day = date.fromisoformat(read[1])
-        moment = datetime.combine(day, clock(*(int(part or 0) for part in read.groups()[1:])))
+        hour, minute, second = (int(part or 0) for part in read.groups()[1:])
+        moment = datetime.combine(day, clock(hour, minute, second))
     except ValueError:
         raise _BrokenRuleError("fecha", "fecha", _shown(fecha)) from None
     if day.year < _FIRST_YEAR:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from pipeline_assets.events.environment import Environment
 from pipeline_assets.events.ledger import Ledger
@@ -250,6 +250,27 @@ class Correctable(Protocol):
 
     def preview(self, path: Path, key: str) -> Preview:
         """Judge a file by today's rules as if it arrived now under `key`; changes nothing."""
+
+
+@runtime_checkable
+class Replayable(Protocol):
+    """Capability: what was rejected of a source can be brought in again from the quarantine alone."""
+
+    def replay(self, receipt: Receipt, stores: Any) -> Receipt:  # noqa: ANN401 - those of the flow
+        """Bring what was rejected in by today's rules; raises `TransientError`.
+
+        Parameters
+        ----------
+        receipt
+            Receipt of the source.
+        stores
+            Stores of the flow.
+
+        Returns
+        -------
+        Receipt
+            Of a new run, with what is still rejected.
+        """
 
 
 def capability(flow: object, wanted: type[CapabilityT]) -> CapabilityT | None:

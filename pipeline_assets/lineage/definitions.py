@@ -35,20 +35,20 @@ def bridged(flows: Sequence[BridgedFlow], stores: Sequence[StoreFigures] = ()) -
         With the resources that all of these open.
     """
     bridges = [bridge_sensor(flow, [each for each in stores if each.flow == flow.name]) for flow in flows]
-    queued = [flow for flow in flows if flow.queue]
+    fed = [flow for flow in flows if flow.fed]
     return dg.Definitions(
         asset_checks=[
             *map(receipts_known_check, flows),
             *map(receipts_shown_check, flows),
             *map(left_out_check, flows),
-            *map(foreign_messages_check, queued),
-            *(check for flow in queued for check in rejection_checks(anchor_of(flow), flow)),
+            *map(foreign_messages_check, fed),
+            *(check for flow in fed for check in rejection_checks(anchor_of(flow), flow)),
         ],
         sensors=[
             *bridges,
             bridges_watch_sensor(flows),
             left_out_watch_sensor(flows),
-            foreign_messages_sensor(queued),
+            foreign_messages_sensor(fed),
             problems_watch_sensor(flows),
             days_watch,
             checks_automation,

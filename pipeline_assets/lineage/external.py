@@ -11,7 +11,7 @@ from typing import Final
 
 import dagster as dg
 
-from pipeline_assets.flows import FlowRow
+from pipeline_assets.flows import FlowRow, QueueGroup
 from pipeline_assets.lineage.addresses import URI, bucket_uri
 from pipeline_assets.lineage.asset_keys import bucket_key, quarantine_key
 
@@ -36,7 +36,7 @@ def bucket_of(row: FlowRow, *, kind: str, owner: str) -> list[dg.AssetSpec]:
     list of dagster.AssetSpec
         External assets, the bucket last.
     """
-    group = row.group
+    group = row.group if isinstance(row.group, QueueGroup) else None
     functions = [
         dg.AssetSpec(
             dg.AssetKey([row.name, package.name]),

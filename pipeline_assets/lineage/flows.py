@@ -11,7 +11,7 @@ class BridgedFlow(Protocol):
     """A flow whose receipts are shown.
 
     `anchor` is the key, slashes in it, of the asset at which is told what concerns the flow as a whole; `queue` is
-    empty for a flow that no queue feeds.
+    empty for a flow that no queue feeds, `fed` tells whether a queue or a stream does.
     """
 
     @property
@@ -25,6 +25,10 @@ class BridgedFlow(Protocol):
     @property
     def queue(self) -> str:
         """The name of the queue that feeds the flow."""
+
+    @property
+    def fed(self) -> bool:
+        """Whether a queue or a stream feeds it."""
 
     @property
     def quarantine(self) -> str:

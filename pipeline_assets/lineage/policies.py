@@ -47,6 +47,7 @@ GUIDES: Final = {
     "prod": "prod",
     "queries": "sql",
     "questions": "questions",
+    "compras": "compras",
     "quarantine": "mend",
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_assets.errors import TransientError, UserError
-from pipeline_assets.events.flow import Correctable, Flow, FlowStores, Preview, StoresT
+from pipeline_assets.events.flow import Correctable, Flow, FlowStores, Preview, Replayable, StoresT, capability
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.operations.rejected import RejectedFile
@@ -52,7 +52,7 @@ def replay_files(files: Iterable[RejectedFile], flow: Flow[StoresT], stores: Sto
     in_a_row = 0
     for file in sorted(files, key=lambda each: each.receipt.source.stamp):
         try:
-            done = _replayed(file.receipt, flow.ingest(file.receipt.version, stores, redo=True))
+            done = _replayed(file.receipt, _again(file.receipt, flow, stores))
         except TransientError as error:
             done = Replayed(file.receipt, failure=str(error))
         yield done
@@ -201,6 +201,13 @@ def receipt_within(receipt_id: str, stores: FlowStores, seconds: float) -> Recei
             raise MendError(f"no receipt came within {seconds:.0f} s: `cesta trace {receipt_id}` tells where it is.")
         time.sleep(_LOOK_SECONDS)
     return receipt
+
+
+def _again(receipt: Receipt, flow: Flow[StoresT], stores: StoresT) -> Receipt | None:
+    """A batch of a stream is kept by its rejected changes alone; of an object every row is read again."""
+    if replayable := capability(flow, Replayable):
+        return replayable.replay(receipt, stores)
+    return flow.ingest(receipt.version, stores, redo=True)
 
 
 def _replayed(before: Receipt, after: Receipt | None) -> Replayed:

@@ -47,7 +47,7 @@ def flow_status(access: Access, flow: str) -> FlowStatus:
     """Count one flow in its ledger and its queues."""
     ledger, row = Ledger(access.dynamodb, access.table("ledger")), flow_row(flow)
     totals = ledger.totals(flow)
-    queued = messages_in(access, row.queue)
+    queued = messages_in(access, row.queue) if row.queue else 0
     return FlowStatus(
         received=totals.counts.received,
         accepted=totals.counts.accepted,

@@ -1,4 +1,4 @@
-"""Changes of purchases from their stream to documents: each once, whatever is delivered how often, whoever dies where."""
+"""Changes of purchases from their stream to documents: each once, however often it is delivered, whoever dies where."""
 
 from __future__ import annotations
 

@@ -233,7 +233,9 @@ PLACES = [
 
 
 @given(ANYTHING, st.sampled_from(PLACES))
-def test_with_anything_anywhere_it_is_a_record_or_a_fault_and_a_record_is_judged(what: Any, place: Any) -> None:
+def test_with_anything_anywhere_it_is_a_record_or_a_fault_and_a_record_is_judged(
+    what: Any, place: tuple[Any, ...]
+) -> None:
     raw: Any = record(1, "INSERT", purchase())
     held = {"record": raw}
     inner: Any = held

@@ -1,0 +1,163 @@
+"""The history of purchases as assets: what arrived of the stream, and its documents by day and by tenant."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from pipeline_assets import __version__
+from pipeline_assets.compras.ingest import COMPRAS_FLOW, DOCUMENTS, LANDED, TENANTS
+from pipeline_assets.compras.stores import FLOW, ComprasSettings, ComprasStores, open_stores
+from pipeline_assets.datasets.compras import COMPRAS
+from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.events.sources import StreamBatch
+from pipeline_assets.lineage.addresses import TABLE_NAME, URI, bucket_uri, named
+from pipeline_assets.lineage.asset_keys import bucket_key
+from pipeline_assets.lineage.bridge import Place
+from pipeline_assets.lineage.columns import rules_table, schema_of
+from pipeline_assets.lineage.external import quarantine_of
+from pipeline_assets.lineage.materializations import materialization
+from pipeline_assets.lineage.metadata import place_state
+from pipeline_assets.lineage.partitions import DAYS, ONE_RUN, arrival_days, days_since
+from pipeline_assets.lineage.redo import event_of
+from pipeline_assets.lineage.rejected import RejectionReader
+from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
+from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
+from pipeline_assets.lineage.sentences import counted
+
+RESOURCE = "compras_stores"
+LANDED_KEY = dg.AssetKey.from_user_string(LANDED)
+DOCUMENTS_KEY = dg.AssetKey.from_user_string(DOCUMENTS)
+TENANTS_KEY = dg.AssetKey.from_user_string(TENANTS)
+#: A purchase may be of up to one day after its change was told.
+purchase_days = days_since(DAYS.first, with_tomorrow=True)
+tenants = dg.DynamicPartitionsDefinition(name="tenants")
+
+
+class ComprasStoresResource(EnvironmentResource):
+    """The stores of the history of purchases: bucket of documents, ledger, quarantine, and the table they are of."""
+
+    compras_table: str = required("The name of the DynamoDB table of purchases")
+    compras_bucket: str = required("The name of the bucket of purchase documents")
+    quarantine_bucket: str = required("The name of the bucket for rejected changes")
+    ledger_table: str = required("The name of the DynamoDB table of receipts")
+    compras_currency: str = optional("The currency that the documents name")
+    stage: str = optional("The stage that the documents name")
+
+    @property
+    def settings(self) -> ComprasSettings:
+        """What the fields say; raises `MissingSettingError`."""
+        return ComprasSettings.from_environment(self.variables())
+
+    @contextmanager
+    def open(self) -> Iterator[ComprasStores]:
+        """Open all stores; raises `MissingSettingError`."""
+        with open_stores(self.settings) as stores:
+            yield stores
+
+
+_table = dg.AssetSpec(
+    dg.AssetKey([FLOW, "t_MS3_compras"]),
+    group_name=FLOW,
+    kinds={"aws", "dynamodb", "table"},
+    owners=[COMPRAS.owner],
+    description="The table of purchases, an item each. Its stream tells every change of an item, with what it was "
+    "before and what it is, and feeds actualizarComprasStream.",
+    metadata={"dagster/column_schema": schema_of(COMPRAS.columns), TABLE_NAME: named("COMPRAS_TABLE", "t_MS3_compras")},
+)
+_bucket = dg.AssetSpec(
+    bucket_key(FLOW),
+    deps=[dg.AssetDep(DOCUMENTS_KEY, partition_mapping=dg.AllPartitionMapping())],
+    group_name=FLOW,
+    kinds={"s3", "json"},
+    owners=[COMPRAS.owner],
+    description="One JSON document per change of a purchase, by tenant and by the day of the purchase.",
+    metadata={URI: bucket_uri("COMPRAS_BUCKET", "compras/")},
+)
+_by_tenant = dg.AssetSpec(
+    TENANTS_KEY,
+    deps=[dg.AssetDep(LANDED_KEY, partition_mapping=dg.AllPartitionMapping())],
+    partitions_def=tenants,
+    group_name=FLOW,
+    kinds={"aws", "lambda", "json"},
+    owners=[COMPRAS.owner],
+    tags={"flow": FLOW, "layer": "accepted"},
+    description="The documents of each tenant, from the receipts of the stream; a tenant is a partition from its first "
+    "change on. Ids of other characters than letters, digits, _ and - are encoded.",
+    metadata={URI: bucket_uri("COMPRAS_BUCKET", "compras/")},
+)
+_rejected = quarantine_of(FLOW, kind="json", owner=COMPRAS.owner, judged=[LANDED_KEY])
+
+
+@dg.asset(
+    key=LANDED_KEY,
+    deps=[_table.key],
+    partitions_def=arrival_days,
+    dagster_type=NOTHING,
+    backfill_policy=ONE_RUN,
+    required_resource_keys={RESOURCE},
+    group_name=FLOW,
+    kinds={"aws", "lambda"},
+    owners=[COMPRAS.owner],
+    code_version=__version__,
+    tags={"flow": FLOW, "layer": "landed"},
+    description="Changes of purchases by the UTC day they were made; each that the stream told is accounted for here, "
+    "once. Materializing a day brings in what was rejected of it, by today's rules.",
+    metadata={"rules": rules_table(COMPRAS)},
+)
+def compras_landed(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
+    """Replay what was rejected of the days of the run."""
+    stores: ComprasStoresResource = getattr(context.resources, RESOURCE)
+    yield from RunDays(context).each(
+        stores.open,
+        lambda day, opened: [_replayed(context, LANDED, day, opened)],
+        lambda day, opened: bool(opened.ledger.account(LANDED, day).sources),
+        "no change is known",
+    )
+
+
+def _replayed(
+    context: dg.AssetExecutionContext, asset: str, day: str, stores: ComprasStores
+) -> dg.AssetMaterialization:
+    """Replay what was rejected of the batches of a day."""
+    receipts: list[Receipt] = []
+    for source in stores.ledger.sources(asset, day):
+        receipt = stores.ledger.receipt(source.id) if isinstance(source, StreamBatch) else None
+        if receipt and receipt.counts.quarantined:
+            receipts.append(COMPRAS_FLOW.replay(receipt, stores))
+    stores.ledger.mend(asset, day)
+    place = Place(asset, day)
+    account = stores.ledger.account(asset, day)
+    event = event_of(place, receipts, __version__, as_received=True)
+    left = sum(receipt.counts.quarantined for receipt in receipts)
+    said = f"{counted(len(receipts), 'batch', 'batches')} with rejected changes replayed; {left} still rejected"
+    context.log.info("%s %s: %s", asset, day, said)
+    return materialization(
+        event,
+        place_state(stores.ledger, FLOW, place, as_received=True, account=account),
+        (),
+        context.instance,
+        description=said,
+        first=RejectionReader(lambda: stores.quarantine, context.log).metadata_of(event),
+    )
+
+
+compras_documents = dg.AssetSpec(
+    DOCUMENTS_KEY,
+    deps=[dg.AssetDep(LANDED_KEY, partition_mapping=dg.AllPartitionMapping())],
+    partitions_def=purchase_days,
+    group_name=FLOW,
+    kinds={"aws", "s3", "json"},
+    owners=[COMPRAS.owner],
+    tags={"flow": FLOW, "layer": "accepted"},
+    description="Documents of changes by the day of the purchase, one for each change that met the rules.",
+    metadata={"dagster/column_schema": schema_of(COMPRAS.columns), URI: bucket_uri("COMPRAS_BUCKET", "compras/")},
+)
+COMPRAS_ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
+    _table,
+    _bucket,
+    _by_tenant,
+    _rejected,
+    compras_landed,
+    compras_documents,
+]
