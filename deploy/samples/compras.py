@@ -71,6 +71,17 @@ def write_compras(
     return total
 
 
+def unlike_held(dynamodb: DynamoDBClient, table: str, items: Iterable[Item]) -> list[Item]:
+    """Those of the items that the table of purchases does not hold as they are: what its stream will tell of them."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    held = {_key(item): item for page in pages for item in page["Items"]}
+    return [item for item in items if held.get(_key(item)) != item]
+
+
+def _key(item: Mapping[str, Any]) -> tuple[str, str]:
+    return item["tenant_id"]["S"], item["compra_id"]["S"]
+
+
 def _baskets(newest: date) -> pl.DataFrame:
     """Every purchase with a line that counts, up to a day of the data: its id, its time and its tenant's number."""
     sold_at = pl.col("transaction_timestamp")

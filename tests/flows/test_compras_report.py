@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from deploy.cli.compras import pause, resume
 from deploy.cli.deployment import access_to
 from deploy.samples.compras import sample_compras, write_compras
+from tests.worlds.commands import Command
 from tests.worlds.compras import product, purchase
 from tests.worlds.compras_documents import History, expected_report
 from tests.worlds.stack import RunningStack
@@ -23,6 +26,8 @@ from tests.worlds.waiting import until
 pytestmark = pytest.mark.any_engine
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
 PERIOD = {"desde": "2026-11-01", "hasta": "2026-11-30"}
+#: When a report was made, in JSON and on a page.
+_MADE = re.compile(r'"made_at":"[^"]+"|made [-0-9]{10} [:0-9]{5} UTC')
 
 
 def invoke(cloud: RunningStack, payload: object) -> dict[str, Any]:
@@ -92,6 +97,28 @@ class TestTheFunction:
             if isinstance(action, str)
         }
         assert allowed == {"s3:GetObject", "s3:ListBucket"}
+
+
+class TestTheCommand:
+    def test_it_writes_what_the_function_answers(self, cloud: RunningStack, history: History, tmp_path: Path) -> None:
+        cesta = Command(cloud.instance.state, cloud.instance.port_base)
+        asked = ("report", "compras", "--tenant", "tienda", "--desde", "2026-11-01", "--hasta", "2026-11-30")
+        shown = cesta(*asked)
+        total = expected_report(history, "tienda", FIRST, LAST, 9)["totals"][2]
+        assert shown.returncode == 0, shown.stderr
+        assert f"{total:,f} USD" in shown.stdout
+        for form in ("json", "csv", "html"):
+            written = cesta(*asked, "--format", form, "--out", str(tmp_path / form))
+            assert written.returncode == 0, written.stderr
+            answered = invoke(cloud, {"tenant_id": "tienda", **PERIOD, "formato": form})["body"]
+            found = (tmp_path / form).read_text()
+            assert _MADE.sub("", found) == _MADE.sub("", answered) != ""
+
+    def test_what_cannot_be_reported_is_one_sentence(self, cloud: RunningStack) -> None:
+        cesta = Command(cloud.instance.state, cloud.instance.port_base)
+        refused = cesta("report", "compras", "--tenant", "t", "--desde", "2026-11-02", "--hasta", "2026-11-01")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr == "cesta: desde: 2026-11-02 comes after hasta 2026-11-01; expected a day up to hasta\n"
 
 
 class TestTheFeed:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from itertools import count
 from typing import Any, cast
@@ -62,29 +62,22 @@ def expected_report(history: History, tenant: str, first: date, last: date, top:
         for (owner, _), item in history.items.items()
         if owner == tenant and first <= date.fromisoformat(item["fecha"]["S"][:10]) <= last
     ]
-    total, by_day, by_weekday, by_hour = Counted(), defaultdict(Counted), defaultdict(Counted), defaultdict(Counted)
+    total = Counted()
+    by_day: dict[date, Counted] = defaultdict(Counted)
+    by_weekday: dict[int, Counted] = defaultdict(Counted)
+    by_hour: dict[int, Counted] = defaultdict(Counted)
     products: dict[str, Counted] = defaultdict(Counted)
     for item in mine:
         lines = [each["M"] for each in item["productos"]["L"]]
-        units = sum(Fraction(each["cantidad"]["N"]) for each in lines)
-        exact = sum(Fraction(each["cantidad"]["N"]) * Fraction(each["precio_unitario"]["N"]) for each in lines)
+        units, paid = _units_and_price(lines)
         fecha = item["fecha"]["S"]
         day = date.fromisoformat(fecha[:10])
-        for counted in (
-            total,
-            by_day[day],
-            by_weekday[day.weekday()],
-            *([by_hour[int(fecha[11:13])]] if fecha[10:] else []),
-        ):
-            counted.add(1, units, Fraction(_two_places(exact)))
-        for code, times in Counter(each["codigo"]["S"] for each in lines).items():
-            assert times
-            of_it = [each for each in lines if each["codigo"]["S"] == code]
-            products[code].add(
-                1,
-                sum(Fraction(each["cantidad"]["N"]) for each in of_it),
-                sum(Fraction(each["cantidad"]["N"]) * Fraction(each["precio_unitario"]["N"]) for each in of_it),
-            )
+        for counted in (total, by_day[day], by_weekday[day.weekday()]):
+            counted.add(units, Fraction(_two_places(paid)))
+        if fecha[10:]:
+            by_hour[int(fecha[11:13])].add(units, Fraction(_two_places(paid)))
+        for code in {each["codigo"]["S"] for each in lines}:
+            products[code].add(*_units_and_price([each for each in lines if each["codigo"]["S"] == code]))
     best = sorted(products.items(), key=lambda each: (-each[1].sales, -each[1].units, each[0]))
     return {
         "totals": total.shown(),
@@ -106,14 +99,21 @@ class Counted:
     units: Fraction = Fraction(0)
     sales: Fraction = Fraction(0)
 
-    def add(self, purchases: int, units: Fraction | int, sales: Fraction | int) -> None:
-        self.purchases, self.units, self.sales = self.purchases + purchases, self.units + units, self.sales + sales
+    def add(self, units: Fraction, sales: Fraction) -> None:
+        self.purchases, self.units, self.sales = self.purchases + 1, self.units + units, self.sales + sales
 
     def shown(self) -> tuple[int, Fraction, Decimal]:
         return self.purchases, self.units, _two_places(self.sales)
 
 
-def _two_places(number: Fraction | int) -> Decimal:
-    """To the nearest cent, a half to the even one, without the decimals of the product's code."""
-    cents = round(Fraction(number) * 100)
-    return Decimal(cents).scaleb(-2).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+def _units_and_price(lines: list[dict[str, Any]]) -> tuple[Fraction, Fraction]:
+    units, paid = Fraction(0), Fraction(0)
+    for line in lines:
+        units += Fraction(line["cantidad"]["N"])
+        paid += Fraction(line["cantidad"]["N"]) * Fraction(line["precio_unitario"]["N"])
+    return units, paid
+
+
+def _two_places(number: Fraction) -> Decimal:
+    """To the nearest cent, a half to the even one."""
+    return Decimal(round(number * 100)).scaleb(-2)
