@@ -19,7 +19,6 @@ from tests.worlds.commands import Command
 from tests.worlds.compras import product, purchase
 from tests.worlds.compras_documents import History, expected_report
 from tests.worlds.stack import RunningStack
-from tests.worlds.template_reading import RESOURCES
 from tests.worlds.waiting import until
 
 #: No purchase of these comes near the graph.
@@ -87,16 +86,6 @@ class TestTheFunction:
     def test_a_tenant_without_purchases_has_a_report_of_zeros(self, cloud: RunningStack) -> None:
         report = json.loads(invoke(cloud, {"tenant_id": "nobody"})["body"])
         assert (report["totals"]["purchases"], report["top_products"], report["moneda"]) == (0, [], None)
-
-    def test_it_may_read_documents_and_nothing_else(self) -> None:
-        (policy,) = RESOURCES["GenerarReporteComprasRole"]["Properties"]["Policies"]
-        allowed = {
-            action
-            for statement in policy["PolicyDocument"]["Statement"]
-            for action in [statement["Action"]]
-            if isinstance(action, str)
-        }
-        assert allowed == {"s3:GetObject", "s3:ListBucket"}
 
 
 class TestTheCommand:
