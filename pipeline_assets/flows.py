@@ -403,6 +403,14 @@ FLOWS: Final = (
             frozenset({"dynamodb", "glue", "s3"}),
         ),
         bounds=Bounds(function_seconds=60, batch=100, waiting_seconds=900),
+        # Reports on the purchases of a tenant in a period.
+        others=(
+            FunctionPackage(
+                "generar-reporte-compras",
+                "lambdas.generar_reporte_compras.generar_reporte_compras",
+                frozenset({"s3"}),
+            ),
+        ),
         environment={
             "COMPRAS_TABLE": "tables.compras",
             "COMPRAS_BUCKET": "buckets.compras",

@@ -1,22 +1,24 @@
-"""`cesta demo`: real purchases, some minutes of a market and a shop's database through S3, and what came of them."""
+"""`cesta demo`: real purchases, some minutes of a market and a shop's database come in, and what came of them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, cast
 
 import typer
 from rich.table import Table
 
 from deploy.cli.commands import DaysOption
+from deploy.cli.compras import let_be, let_change, put_and_follow
 from deploy.cli.console import AnswerFormat, console, say
 from deploy.cli.export import described, export_with_progress, make_shop, receipts_of, shop_days, stores_of
 from deploy.cli.loading import OriginalDatesOption, confirm_replacements, put_with_progress, sample_files
 from deploy.cli.prices import period, price_table
 from deploy.cli.progress import bars, follow_with_progress
 from deploy.cli.queries import answer_table
+from deploy.cli.reports import print_report
 from deploy.cli.running import run_in_foreground, stay
 from deploy.cli.sql import print_query
 from deploy.cli.state import flow_table
@@ -26,7 +28,10 @@ from deploy.local.instance import Instance
 from deploy.local.instance_days import add_days
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
+from deploy.samples.compras import TENANTS
 from deploy.samples.purchases import sample_days
+from pipeline_assets.compras.report import ReportRequest, make_report
+from pipeline_assets.compras.stores import FLOW as COMPRAS
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.status import FlowStatus, flow_status
@@ -47,6 +52,7 @@ LAKE = "ecommerce"
 #: Those that it runs on the lake.
 _QUERIES = {"daily_sales": (), "top_products": ("limit=5",)}
 _MINUTES = 5
+_DAYS_REPORTED = 7
 _TICKER = "CSTA"
 
 
@@ -73,8 +79,9 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
         totals = _load(stack, access, days, original_dates=original_dates)
         market = _load_market(stack, access)
         lake = _load_lake(stack, access, days)
+        purchases = _load_compras(stack, access, days, original_dates=original_dates)
         seconds = time.monotonic() - begun
-        shown = {FLOW: totals, STOCKS: market, LAKE: lake}
+        shown = {FLOW: totals, STOCKS: market, LAKE: lake, COMPRAS: purchases}
         console.print(flow_table({name: flow.as_dict() for name, flow in shown.items()}))
         say(f"{sum(flow.received for flow in shown.values()):,} rows were through after {seconds:.0f} s.")
         _print_graph(access)
@@ -83,7 +90,10 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
         _print_answers(access)
         _print_prices(access)
         _print_lake(stack)
+        _print_compras(access, days, original_dates=original_dates)
         if not leave:
+            let_change(stack.instance)
+            say("Purchases come, change and go from now on, until `cesta compras pause`.", style="dim")
             stay(stack)
 
     return show
@@ -116,6 +126,21 @@ def _load_lake(stack: LocalStack, access: Access, days: int) -> FlowStatus:
         receipts = receipts_of(access, manifests)
         follow_with_progress(access, receipts, progress, check=stack.check, flow=LAKE, target="lake")
     return flow_status(access, LAKE)
+
+
+def _load_compras(stack: LocalStack, access: Access, days: int, *, original_dates: bool) -> FlowStatus:
+    let_be(stack.instance)
+    with bars() as progress:
+        return put_and_follow(access, days, progress, original_dates=original_dates, check=stack.check)
+
+
+def _print_compras(access: Access, days: int, *, original_dates: bool) -> None:
+    sample = sample_days(days, original_dates=original_dates)
+    last_days = max(sample.first, sample.last - timedelta(days=_DAYS_REPORTED - 1))
+    request = ReportRequest(TENANTS[0], last_days, sample.last, _ROWS_SHOWN)
+    print_report(make_report(request, access.open_bucket(COMPRAS), datetime.now(UTC)))
+    written = f"--tenant {TENANTS[0]} --format html --out report.html"
+    say(f"`cesta report compras {written}` writes a page of the last 30 days.", style="dim")
 
 
 def _print_lake(stack: LocalStack) -> None:

@@ -43,6 +43,7 @@ _add_group(
     tickets="loading:load",
     stocks="stocks:load_stocks",
     ecommerce="export:load_ecommerce",
+    compras="compras:load_compras",
 )
 _add_group(
     "query",
@@ -51,7 +52,9 @@ _add_group(
     stocks="prices:print_prices",
     graph="queries:ask_graph",
 )
+_add_group("report", "Report on what the stores of an instance hold.", compras="reports:report_compras")
 _add_group("stocks", "Pause and resume the market's schedule.", pause="stocks:pause", resume="stocks:resume")
+_add_group("compras", "Pause and resume the feed of purchases.", pause="compras:pause", resume="compras:resume")
 _add_group(
     "quarantine",
     "See what was rejected, and work it through again.",

@@ -118,6 +118,11 @@ class Instance:
         return self.state / "source" / "ecommerce.sqlite"
 
     @property
+    def compras_feed_file(self) -> Path:
+        """It is there while purchases may change by themselves."""
+        return self.state / "compras-feed"
+
+    @property
     def outputs_file(self) -> Path:
         """The document that `cesta outputs` prints; mode 0600, for it holds the graph's password."""
         return self.state / "outputs.json"

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deploy.local import dagster_processes
 from deploy.local.board import Board, Condition, Part, Picture, held
 from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
+from deploy.local.compras_feed import feed_child
 from deploy.local.engine_environment import install_engines
 from deploy.local.graph import graph_child
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance, LocalStackError
@@ -40,6 +41,7 @@ _STEPS = (
     Part("graph", "purchase graph"),
     Part("cloud", "local cloud"),
     Part("template", "template deployed"),
+    Part("compras-feed", "feed of purchases"),
 )
 _DAGSTER_STEPS = (
     Part("dagster-storage", "Dagster tables"),
@@ -91,6 +93,7 @@ class LocalStack:
             if self.unclean:
                 self._announce_lost()
             deliver_events(self.instance)
+        supervisor.start(feed_child(self.instance))
         if dagster:
             with board.step("dagster-storage"):
                 dagster_processes.finish_storage(self.instance, migration)

@@ -20,11 +20,13 @@ from pipeline_assets.events.tenants import TenantId, safe_name, tenant_id
 
 #: Beginning of the keys of all documents.
 PREFIX: Final = "compras/"
+#: Words of a document's object, by which it is known whose it is.
+EVENT_ID, SEQUENCE_NUMBER, STREAM = "event-id", "sequence-number", "stream"
 PROCESSED_BY: Final = "lambda-streams-actualizador-compras"
 _EVENT_SOURCE: Final = "aws:dynamodb"
 _TWO_PLACES: Final = Decimal("0.01")
 #: Room for sums of products of numbers of 38 digits between 1E-130 and 1E+126, exact to the last.
-_EXACT: Final = Context(prec=1_000, rounding=ROUND_HALF_EVEN)
+EXACT: Final = Context(prec=1_000, rounding=ROUND_HALF_EVEN)
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -131,16 +133,16 @@ def _summary(products: Iterable[Product], moneda: str) -> _Summary:
     lines = tuple(products)
     quantity, price = Decimal(0), Decimal(0)
     for line in lines:
-        quantity = _EXACT.add(quantity, line.cantidad)
-        price = _EXACT.add(price, _EXACT.multiply(line.precio_unitario, line.cantidad))
-    return _Summary(len(lines), _plain(quantity), _plain(_EXACT.quantize(price, _TWO_PLACES)), moneda)
+        quantity = EXACT.add(quantity, line.cantidad)
+        price = EXACT.add(price, EXACT.multiply(line.precio_unitario, line.cantidad))
+    return _Summary(len(lines), plain(quantity), plain(EXACT.quantize(price, _TWO_PLACES)), moneda)
 
 
 def _written(product: Product) -> Product:
-    return replace(product, precio_unitario=_plain(product.precio_unitario), cantidad=_plain(product.cantidad))
+    return replace(product, precio_unitario=plain(product.precio_unitario), cantidad=plain(product.cantidad))
 
 
-def _plain(number: Decimal) -> Decimal:
+def plain(number: Decimal) -> Decimal:
     """The number without zeros behind its point, and without an exponent where it is whole."""
-    whole = _EXACT.quantize(number, Decimal(1))
-    return whole if whole == number else _EXACT.normalize(number)
+    whole = EXACT.quantize(number, Decimal(1))
+    return whole if whole == number else EXACT.normalize(number)

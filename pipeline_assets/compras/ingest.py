@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from pipeline_assets.compras.changes import Change, judge
-from pipeline_assets.compras.documents import document, document_key
+from pipeline_assets.compras.documents import EVENT_ID, SEQUENCE_NUMBER, STREAM, document, document_key
 from pipeline_assets.compras.stores import FLOW, ComprasStores
 from pipeline_assets.datasets.compras import COMPRAS
 from pipeline_assets.errors import TransientError
@@ -20,8 +20,6 @@ from pipeline_assets.events.tenants import tenant_id
 LANDED: Final = "compras/landed"
 DOCUMENTS: Final = "compras/documents"
 TENANTS: Final = "compras/tenants"
-#: Words of a document's object, by which it is known whose it is.
-EVENT_ID, SEQUENCE_NUMBER, STREAM = "event-id", "sequence-number", "stream"
 
 
 class ComprasFlow(StreamFlow[ComprasStores]):

@@ -186,7 +186,7 @@ class Table:
                     answer = self.client.batch_write_item(RequestItems={self.name: batch})
                 left = cast("list[WriteRequestTypeDef]", answer.get("UnprocessedItems", {}).get(self.name, []))
                 if len(left) == len(batch):
-                    raise BusyError(f"the ledger left {len(left)} items unprocessed: it is throttled")
+                    raise BusyError(f"the table {self.name} left {len(left)} items unprocessed: it is throttled")
                 return left
         return []
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline_assets.compras.changes import judge
-from pipeline_assets.compras.documents import document_key
-from pipeline_assets.compras.ingest import COMPRAS_FLOW, DOCUMENTS, EVENT_ID, LANDED, TENANTS
+from pipeline_assets.compras.documents import EVENT_ID, document_key
+from pipeline_assets.compras.ingest import COMPRAS_FLOW, DOCUMENTS, LANDED, TENANTS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.rejection import RejectedChange

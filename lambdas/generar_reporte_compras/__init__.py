@@ -1,0 +1,1 @@
+"""Function that reports on purchases, named as in its source document."""
