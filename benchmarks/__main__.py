@@ -14,6 +14,7 @@ import boto3
 import typer
 from botocore.config import Config
 
+from benchmarks.compras import CompactionRace, put_documents
 from benchmarks.curation import CurationRace, in_a_process_of_its_own
 from benchmarks.export import ExportRace, sources
 from benchmarks.latency import seconds_to_the_graph
@@ -41,6 +42,8 @@ ENGINES = {GraphEngine.EMBEDDED: "embedded graph", GraphEngine.NEO4J: "Neo4j Com
 _PORT_BASE = 26_900
 _PUTS_OF_A_ROUND = 5
 _PASSES = 3
+#: One document in so many is read by the slower way of the rival.
+_PART = 20
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 WriteOption = Annotated[bool, typer.Option("--write", help="Put the result into docs/benchmarks.md.")]
@@ -145,6 +148,22 @@ def curation(*, rounds: RoundsOption = 7, rows: int = 1_000_000, write: WriteOpt
         peaks = {name: in_a_process_of_its_own(name, directory).peak for name in ("ours", *rivals)}
     measured = ", ".join(f"{rivals.get(name, name)} {peak / 2**20:,.0f} MiB" for name, peak in peaks.items())
     Report(write=write).tell("curation", f"{_table(results, 'rows')}\n\nGreatest memory of a process: {measured}.")
+
+
+@app.command()
+def compaction(*, rounds: RoundsOption = 3, documents: int = 100_000, write: WriteOption = False) -> None:
+    """Documents per second of a day of purchases into Parquet, against DuckDB over the same files."""
+    results: dict[str, Comparison] = {}
+    # `read_json` takes some milliseconds a file, however many there are: a part of them will do.
+    for title, name, count in (
+        ("DuckDB, `read_text` and `from_json`", "read_text", documents),
+        (f"DuckDB, `read_json`, of {documents // _PART:,} documents", "read_json", documents // _PART),
+    ):
+        with _scratch() as directory, bars() as progress:
+            put_documents(directory, count)
+            race = CompactionRace(directory, count)
+            results[title] = compare(title, race.ours, getattr(race, name), rounds=rounds, progress=progress)
+    Report(write=write).tell("compaction", _table(results, "documents"))
 
 
 @app.command()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from pipeline_assets import __version__
+from pipeline_assets.compras.derived import CSV, PARQUET, DerivedTable, has_purchases, publish_day
 from pipeline_assets.compras.ingest import COMPRAS_FLOW, DOCUMENTS, LANDED, TENANTS
 from pipeline_assets.compras.stores import FLOW, ComprasSettings, ComprasStores, open_stores
 from pipeline_assets.datasets.compras import COMPRAS
@@ -42,6 +43,7 @@ class ComprasStoresResource(EnvironmentResource):
     quarantine_bucket: str = required("The name of the bucket for rejected changes")
     ledger_table: str = required("The name of the DynamoDB table of receipts")
     compras_currency: str = optional("The currency that the documents name")
+    compras_database: str = optional("The name of the Glue database of purchases, whose tables are told of new days")
     stage: str = optional("The stage that the documents name")
 
     @property
@@ -153,6 +155,72 @@ compras_documents = dg.AssetSpec(
     description="Documents of changes by the day of the purchase, one for each change that met the rules.",
     metadata={"dagster/column_schema": schema_of(COMPRAS.columns), URI: bucket_uri("COMPRAS_BUCKET", "compras/")},
 )
+
+
+def _derived(derived: DerivedTable, kind: str, description: str) -> dg.AssetsDefinition:
+    """The asset of a table that is made of documents."""
+    uri = bucket_uri("COMPRAS_BUCKET", derived.table.prefix)
+    named_table = f"{named('COMPRAS_DATABASE')}.{derived.table.name}"
+
+    @dg.asset(
+        key=dg.AssetKey.from_user_string(derived.asset),
+        deps=[DOCUMENTS_KEY],
+        partitions_def=purchase_days,
+        dagster_type=NOTHING,
+        backfill_policy=ONE_RUN,
+        required_resource_keys={RESOURCE},
+        group_name=FLOW,
+        kinds={"aws", "s3", kind},
+        owners=[COMPRAS.owner],
+        code_version=__version__,
+        tags={"layer": "derived"},
+        description=f"{description} Made of the documents of a day, by the day of the purchase, an object for each "
+        "tenant; materializing a day makes them anew and registers them for SQL.",
+        metadata={"dagster/column_schema": schema_of(derived.table.columns), TABLE_NAME: named_table, URI: uri},
+    )
+    def made(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
+        stores: ComprasStoresResource = getattr(context.resources, RESOURCE)
+        yield from RunDays(context).each(
+            stores.open,
+            lambda day, opened: [_made(context, derived, day, opened)],
+            has_purchases,
+            "no tenant has documents",
+        )
+
+    return made
+
+
+def _made(
+    context: dg.AssetExecutionContext, derived: DerivedTable, day: str, stores: ComprasStores
+) -> dg.AssetMaterialization:
+    """Make the objects of a day."""
+    found = publish_day(derived, day, stores)
+    rows, size = sum(each.rows for each in found), sum(each.size for each in found)
+    left_out = [key for each in found for key in each.left_out]
+    said = f"{counted(rows, 'row')} of {counted(len(found), 'tenant')}"
+    context.log.info("%s %s: %s", derived.asset, day, said)
+    if left_out:
+        context.log.warning("%d objects are no documents of changes: %s", len(left_out), ", ".join(left_out[:10]))
+    lines = [f"| {each.tenant} | {each.documents} | {each.rows} | {each.size} |" for each in found]
+    return dg.AssetMaterialization(
+        asset_key=dg.AssetKey.from_user_string(derived.asset),
+        partition=day,
+        description=said,
+        metadata={
+            "dagster/partition_row_count": rows,
+            "documents": sum(each.documents for each in found),
+            "bytes": size,
+            "left_out": len(left_out),
+            "objects_changed": sum(each.put for each in found),
+            "tenants": dg.MetadataValue.md(
+                "\n".join(["| tenant | documents | rows | bytes |", "|---|---:|---:|---:|", *lines])
+            ),
+        },
+    )
+
+
+compras_parquet = _derived(PARQUET, "parquet", "Changes of purchases as Parquet, a row for each change.")
+compras_csv = _derived(CSV, "csv", "Products of changes of purchases as compressed CSV, a row for each line.")
 COMPRAS_ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     _table,
     _bucket,
@@ -160,4 +228,6 @@ COMPRAS_ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     _rejected,
     compras_landed,
     compras_documents,
+    compras_parquet,
+    compras_csv,
 ]

@@ -11,13 +11,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline_assets.compras.documents import PREFIX, folder
-from pipeline_assets.compras.ingest import SEQUENCE_NUMBER, STREAM
+from pipeline_assets.compras.documents import PREFIX, SEQUENCE_NUMBER, STREAM, folder
 from pipeline_assets.compras.stores import CONNECTIONS
 from pipeline_assets.compras.tables import COMPRAS_JSON, COMPRAS_PARQUET
 from pipeline_assets.events.tenants import TenantId, safe_name
@@ -207,7 +206,7 @@ def _numbers(
 def _with_order(
     table: pa.Table, times: list[str], numbers: list[str | None], exact: list[bool], addresses: list[str]
 ) -> pa.Table:
-    moments = [datetime.strptime(time, _TIME).replace(tzinfo=UTC) for time in times]
+    moments = pc.strptime(pa.array(times, pa.string()), format=_TIME, unit="us").cast(pa.timestamp("us", "UTC"))
     counted: list[int] = []
     before = None
     for compra in table["compra_id"].to_pylist():
@@ -222,5 +221,6 @@ def _with_order(
     }
     schema = arrow_schema(COMPRAS_PARQUET)
     for name, values in added.items():
-        table = table.append_column(schema.field(name), pa.array(values, schema.field(name).type))
+        column = values if isinstance(values, pa.Array) else pa.array(values, schema.field(name).type)
+        table = table.append_column(schema.field(name), column)
     return table.select(schema.names).combine_chunks()

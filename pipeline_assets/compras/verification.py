@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -148,9 +148,8 @@ class DataCatalog:
         return f"once {once}: aws dynamodb update-table --table-name {self.table} --stream-specification {specified}"
 
     def _database(self) -> str:
-        return self._found(lambda: self.glue.get_database(Name=self.database)["Database"], f"database {self.database}")[
-            "Name"
-        ]
+        self._found(lambda: self.glue.get_database(Name=self.database), f"database {self.database}")
+        return self.database
 
     def _table(self, table: LakeTable) -> str:
         found = self._glue_table(table.name)
@@ -230,6 +229,6 @@ class DataCatalog:
             raise _AmissError(f"there is no {what}", _DEPLOY) from None
 
 
-def _some(partitions: list[tuple[str, ...]]) -> str:
+def _some(partitions: Sequence[tuple[str, ...]]) -> str:
     named = ["/".join(values) for values in partitions[:_NAMED]]
     return ", ".join([*named, *([f"and {len(partitions) - _NAMED} more"] if len(partitions) > _NAMED else [])])

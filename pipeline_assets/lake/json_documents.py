@@ -21,6 +21,7 @@ _BLOCK = 1 << 20
 #: Documents that are read together: what does not fit is looked for among so many.
 _TOGETHER = 4_096
 _EXACT: Final = Context(prec=300, rounding=ROUND_HALF_UP)
+_HANDED: Final = 32
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -60,8 +61,11 @@ def read_parallel(read: Callable[[str], bytes | None], keys: Sequence[str], at_o
     list[bytes or None]
         Their contents in the order of the keys; None for one that is gone.
     """
+    # Handing a key to a thread takes as long as reading it from a disk, so that a thread gets some at a time.
+    some = min(_HANDED, len(keys) // at_once + 1)
+    handed = [keys[first : first + some] for first in range(0, len(keys), some)]
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(read, keys, chunksize=1))
+        return [content for found in pool.map(lambda part: [read(key) for key in part], handed) for content in found]
 
 
 def json_rows(documents: Sequence[bytes], schema: pa.Schema, *, threads: bool = True) -> JsonRows:

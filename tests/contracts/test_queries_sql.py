@@ -75,7 +75,9 @@ def athena(duck: DuckDbEngine) -> Iterator[AthenaStandIn]:
 
 def athena_engine(stand_in: AthenaStandIn) -> AthenaEngine:
     where = {"region_name": REGION, "endpoint_url": stand_in.url, **CREDENTIALS}
-    return AthenaEngine(database="lake", workgroup="lake-group", poll_seconds=0.01, **where)
+    return AthenaEngine(
+        database="lake", workgroup="lake-group", compras_database="purchases", poll_seconds=0.01, **where
+    )
 
 
 @pytest.fixture(params=["duckdb", "athena"])

@@ -58,7 +58,7 @@ class TestNames:
         [
             ("ordres", "there is no table `ordres`; there are customers, products, stores, orders, order_lines"),
             ("lake.ordres", "there is no table `ordres`; there are customers"),
-            ("other.orders", "there is no database `other`; the lake's is `lake`"),
+            ("other.orders", "there is no database `other` with it; its own is `lake`"),
             ("other.lake.orders", "there is no catalogue `other`; Athena's is `awsdatacatalog`"),
         ],
     )
