@@ -14,7 +14,7 @@ from rich.table import Table
 from deploy.cli.commands import JsonOption, Where
 from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.deployment import enter
-from pipeline_assets.compras.verification import DataCatalog
+from deploy.datacatalog import DataCatalog
 from pipeline_assets.events.environment import required
 from pipeline_assets.queries.open_engine import QuerySettings, open_engine
 from pipeline_assets.queries.sql import query

@@ -11,12 +11,12 @@ from uuid import uuid4
 import pytest
 
 from deploy.cli.verifying import data_catalog
+from deploy.datacatalog import DataCatalog
 from deploy.local.outputs import environment_contract
 from pipeline_assets.compras.catalog import ComprasCatalog
 from pipeline_assets.compras.derived import DERIVED, publish_tenant_day
 from pipeline_assets.compras.stores import ComprasSettings, open_stores
 from pipeline_assets.compras.tables import COMPRAS_TABLES, partition_of
-from pipeline_assets.compras.verification import DataCatalog
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.tenants import TenantId
 from pipeline_assets.queries.views import COMPRAS_VIEWS

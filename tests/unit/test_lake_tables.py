@@ -8,21 +8,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+import sqlglot
 from botocore.exceptions import ClientError, EndpointConnectionError
 from cfnlint.decode import decode  # type: ignore[import-untyped]
 
 from deploy.stack import TEMPLATE
-from deploy.template_blocks.lake_tables import tables_block
+from deploy.template_blocks.lake_tables import tables_block, trino_type
 from pipeline_assets.analytics.tables import PROD_CATALOGS
 from pipeline_assets.curation.day import schema_of
 from pipeline_assets.curation.judge import QUARANTINED
+from pipeline_assets.compras.tables import COMPRAS_JSON, COMPRAS_PARQUET, COMPRAS_TABLES
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, ORDERS
 from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.layout import curated_key, quarantine_prefix
-from pipeline_assets.lake.tables import GlueCatalog, curated_table, lake_tables, rejected_rows_table
+from pipeline_assets.lake.arrow_types import arrow_schema, arrow_type
+from pipeline_assets.lake.tables import GlueCatalog, curated_table, glue_type, lake_tables, rejected_rows_table
+from pipeline_assets.queries.views import COMPRAS_VIEWS
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -72,7 +76,8 @@ def test_a_column_more_in_a_spec_is_one_line_more_in_the_template(monkeypatch: p
 def test_the_template_has_a_table_for_each_of_the_lake() -> None:
     names = {table.name for table in lake_tables(ECOMMERCE)}
     of_sets = {table.name for catalog in PROD_CATALOGS for table in catalog}
-    assert {table["Name"] for table in GLUE_TABLES.values()} == names | of_sets
+    of_purchases = {each.name for each in (*COMPRAS_TABLES, *COMPRAS_VIEWS)}
+    assert {table["Name"] for table in GLUE_TABLES.values()} == names | of_sets | of_purchases
     assert names == {dataset.name for dataset in ECOMMERCE} | {"rejected_rows"}
     assert not names & of_sets
 
@@ -105,6 +110,30 @@ def test_a_partition_lies_where_its_objects_are() -> None:
     assert f"s3://cur/{curated_key('customers', '2026-03-01')}".startswith(day)
     rejected = rejected_rows_table(ECOMMERCE).storage("qua", "customers", "2026-03-01")["Location"]
     assert rejected == f"s3://qua/{quarantine_prefix('ecommerce', 'customers', '2026-03-01')}"
+
+
+def test_a_partition_of_documents_lies_where_they_are_and_has_no_tenant_among_its_columns() -> None:
+    values = ("t1", "2026", "03", "01")
+    storage = COMPRAS_JSON.storage("bucket", *values)
+    assert storage["Location"] == "s3://bucket/compras/t1/2026/03/01/"
+    assert not set(COMPRAS_JSON.partitions) & {column["Name"] for column in storage["Columns"]}
+    key = "compras/t1/2026/03/01/insert_c1_20260301_090000.json"
+    assert tuple((COMPRAS_JSON.values_of(key) or {}).values()) == values
+    assert COMPRAS_JSON.values_of("compras/t1/2026/03/insert_c1_20260301_090000.json") is None
+    hive = "compras_parquet/tenant_id=t1/year=2026/month=03/day=01/"
+    assert COMPRAS_PARQUET.folder(*values) == hive
+    assert COMPRAS_PARQUET.values_of(f"{hive}part.parquet") == dict(
+        zip(COMPRAS_PARQUET.partitions, values, strict=True)
+    )
+
+
+@pytest.mark.parametrize("table", COMPRAS_TABLES, ids=lambda table: table.name)
+def test_a_table_of_purchases_has_types_that_glue_arrow_and_trino_know(table: Any) -> None:
+    for field, column in zip(arrow_schema(table), table.columns, strict=True):
+        assert field.name == column.name
+        assert sqlglot.parse_one(f"CAST(NULL AS {trino_type(glue_type(column))})", dialect="trino")
+    with pytest.raises(ValueError, match="no column has the type map"):
+        arrow_type("map<string,string>")
 
 
 class TestCatalogue:

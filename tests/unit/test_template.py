@@ -58,7 +58,7 @@ PERMISSIONS = {
 #: The objects of a bucket, a resource by its ARN, what Glue looks at to allow something on the lake's tables, or the
 #: log that it keeps of crawlers.
 NAMED = re.compile(
-    r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{LakeDatabase\}(/\*)?)"'
+    r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
     r"|:log-group:/aws-glue/crawlers"
 )
 SESSION = botocore.session.get_session()
