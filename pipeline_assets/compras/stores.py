@@ -11,6 +11,7 @@ from botocore.config import Config
 
 from pipeline_assets.compras.catalog import ComprasCatalog
 from pipeline_assets.compras.documents import Origin
+from pipeline_assets.compras.table import PurchaseTable
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
@@ -44,6 +45,8 @@ class ComprasSettings:
         Name of the DynamoDB table of receipts.
     origin
         What the documents say of the deployment.
+    dead_letters_url
+        Address of the queue of what could not be delivered; empty where a process does not look into it.
     queue_url
         Empty: the stream feeds the function.
     database
@@ -55,6 +58,7 @@ class ComprasSettings:
     quarantine_bucket: str
     ledger_table: str
     origin: Origin
+    dead_letters_url: str = ""
     queue_url: str = ""
     database: str = ""
 
@@ -71,7 +75,11 @@ class ComprasSettings:
                 region=optional(environment, "AWS_REGION") or optional(environment, "AWS_DEFAULT_REGION", "us-east-1"),
                 moneda=optional(environment, "COMPRAS_CURRENCY", "USD"),
             ),
+<<<<<<< HEAD
             database=optional(environment, "COMPRAS_DATABASE"),
+=======
+            dead_letters_url=optional(environment, "COMPRAS_DEAD_LETTERS_URL"),
+>>>>>>> origin/main
         )
 
 
@@ -89,8 +97,8 @@ class ComprasStores:
         Where changes are kept that broke a rule.
     ledger
         The receipts.
-    table
-        Name of the table of purchases.
+    purchases
+        The table of purchases; the function behind its stream knows it by name alone.
     origin
         What the documents say of the deployment.
     catalog
@@ -101,7 +109,7 @@ class ComprasStores:
     documents: Bucket
     quarantine: JsonLinesQuarantine
     ledger: Ledger
-    table: str
+    purchases: PurchaseTable
     origin: Origin
     catalog: ComprasCatalog | None = None
 
@@ -109,13 +117,13 @@ class ComprasStores:
 @contextmanager
 def open_stores(settings: ComprasSettings) -> Iterator[ComprasStores]:
     """Open the stores that `settings` names; nothing of them has to be closed."""
-    storage = open_storage(_RETRYING)
+    storage, dynamodb = open_storage(_RETRYING), boto3.client("dynamodb", config=_RETRYING)
     yield ComprasStores(
         storage,
         storage.bucket(settings.bucket),
         JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), FLOW, without_numbers),
-        Ledger(boto3.client("dynamodb", config=_RETRYING), settings.ledger_table),
-        settings.table,
+        Ledger(dynamodb, settings.ledger_table),
+        PurchaseTable(dynamodb, settings.table),
         settings.origin,
         ComprasCatalog(boto3.client("glue", config=_RETRYING), settings.database, settings.bucket)
         if settings.database

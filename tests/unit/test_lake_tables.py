@@ -15,16 +15,16 @@ from cfnlint.decode import decode  # type: ignore[import-untyped]
 from deploy.stack import TEMPLATE
 from deploy.template_blocks.lake_tables import tables_block, trino_type
 from pipeline_assets.analytics.tables import PROD_CATALOGS
+from pipeline_assets.compras.tables import COMPRAS_JSON, COMPRAS_PARQUET, COMPRAS_TABLES
 from pipeline_assets.curation.day import schema_of
 from pipeline_assets.curation.judge import QUARANTINED
-from pipeline_assets.compras.tables import COMPRAS_JSON, COMPRAS_PARQUET, COMPRAS_TABLES
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ECOMMERCE, ORDERS
 from pipeline_assets.datasets.frame_types import frame_type
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TransientError
-from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.lake.arrow_types import arrow_schema, arrow_type
+from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.lake.tables import GlueCatalog, curated_table, glue_type, lake_tables, rejected_rows_table
 from pipeline_assets.queries.views import COMPRAS_VIEWS
 
