@@ -161,7 +161,38 @@ def _replayed(
     "Materializing a day compares its purchases in the table with their latest documents and makes those that lack.",
     metadata={"dagster/column_schema": schema_of(COMPRAS.columns), URI: bucket_uri("COMPRAS_BUCKET", "compras/")},
 )
-<<<<<<< HEAD
+def compras_documents(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
+    """Recover what no document tells of the purchases of the days of the run."""
+    stores: ComprasStoresResource = getattr(context.resources, RESOURCE)
+    yield from RunDays(context).each(
+        stores.open,
+        lambda day, opened: [_recovered(context, day, opened)],
+        _has_purchases,
+        "no purchase is known",
+    )
+
+
+def _has_purchases(day: str, stores: ComprasStores) -> bool:
+    if stores.ledger.account(DOCUMENTS, day).sources:
+        return True
+    return any(next(iter(stores.purchases.items(tenant, day)), None) for tenant in stores.purchases.tenants())
+
+
+def _recovered(context: dg.AssetExecutionContext, day: str, stores: ComprasStores) -> dg.AssetMaterialization:
+    """Recover what no document tells of the purchases of a day; the bridge shows the receipts of it."""
+    done = recover(stores, day)
+    stores.ledger.mend(DOCUMENTS, day)
+    place = Place(DOCUMENTS, day)
+    said = f"{counted(done.purchases, 'purchase')} in the table; {counted(done.changes, 'change')} had no document"
+    context.log.info("%s %s: %s", DOCUMENTS, day, said)
+    return materialization(
+        event_of(place, [], __version__),
+        place_state(stores.ledger, FLOW, place),
+        (),
+        context.instance,
+        description=said,
+        first={"purchases": done.purchases, "changes_recovered": done.changes, "breaking_a_rule": done.rejected},
+    )
 
 
 def _derived(derived: DerivedTable, kind: str, description: str) -> dg.AssetsDefinition:
@@ -228,42 +259,6 @@ def _made(
 
 compras_parquet = _derived(PARQUET, "parquet", "Changes of purchases as Parquet, a row for each change.")
 compras_csv = _derived(CSV, "csv", "Products of changes of purchases as compressed CSV, a row for each line.")
-=======
-def compras_documents(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
-    """Recover what no document tells of the purchases of the days of the run."""
-    stores: ComprasStoresResource = getattr(context.resources, RESOURCE)
-    yield from RunDays(context).each(
-        stores.open,
-        lambda day, opened: [_recovered(context, day, opened)],
-        _has_purchases,
-        "no purchase is known",
-    )
-
-
-def _has_purchases(day: str, stores: ComprasStores) -> bool:
-    if stores.ledger.account(DOCUMENTS, day).sources:
-        return True
-    return any(next(iter(stores.purchases.items(tenant, day)), None) for tenant in stores.purchases.tenants())
-
-
-def _recovered(context: dg.AssetExecutionContext, day: str, stores: ComprasStores) -> dg.AssetMaterialization:
-    """Recover what no document tells of the purchases of a day; the bridge shows the receipts of it."""
-    done = recover(stores, day)
-    stores.ledger.mend(DOCUMENTS, day)
-    place = Place(DOCUMENTS, day)
-    said = f"{counted(done.purchases, 'purchase')} in the table; {counted(done.changes, 'change')} had no document"
-    context.log.info("%s %s: %s", DOCUMENTS, day, said)
-    return materialization(
-        event_of(place, [], __version__),
-        place_state(stores.ledger, FLOW, place),
-        (),
-        context.instance,
-        description=said,
-        first={"purchases": done.purchases, "changes_recovered": done.changes, "breaking_a_rule": done.rejected},
-    )
-
-
->>>>>>> origin/main
 COMPRAS_ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     _table,
     _bucket,

@@ -75,11 +75,8 @@ class ComprasSettings:
                 region=optional(environment, "AWS_REGION") or optional(environment, "AWS_DEFAULT_REGION", "us-east-1"),
                 moneda=optional(environment, "COMPRAS_CURRENCY", "USD"),
             ),
-<<<<<<< HEAD
             database=optional(environment, "COMPRAS_DATABASE"),
-=======
             dead_letters_url=optional(environment, "COMPRAS_DEAD_LETTERS_URL"),
->>>>>>> origin/main
         )
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline_assets.compras.assets import DOCUMENTS_KEY, RESOURCE, compras_csv, compras_parquet, purchase_days
 from pipeline_assets.compras.day import tenants_with_documents
 from pipeline_assets.compras.derived import CSV, DERIVED, PARQUET, DerivedTable, has_purchases, publish_day
+from pipeline_assets.compras.stores import ComprasStores
 from pipeline_assets.compras.tables import COMPRAS_CSV, COMPRAS_PARQUET
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.tenants import TenantId
@@ -195,3 +200,47 @@ def test_only_changes_that_share_a_second_are_asked_for_their_place(
     asked.clear()
     publish_day(PARQUET, DAY, purchases.stores())
     assert len(asked) == 3
+
+
+class Opened:
+    """The stores of a world, as the assets open them."""
+
+    def __init__(self, world: Purchases) -> None:
+        self.world = world
+
+    @contextmanager
+    def open(self) -> Iterator[ComprasStores]:
+        yield self.world.stores()
+
+
+def test_days_are_made_in_dagster_and_each_tells_its_tenants(purchases: Purchases) -> None:
+    purchases.deliver(
+        record(1, "INSERT", purchase("c1", "t1", f"{DAY} 10:00:00", product(), product("P2"))),
+        record(2, "INSERT", purchase("c1", "t2")),
+        record(3, "INSERT", purchase("c2", "t1", "2026-11-18 10:00:00")),
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = dg.materialize(
+            [compras_parquet, compras_csv, dg.AssetSpec(DOCUMENTS_KEY, partitions_def=purchase_days)],
+            instance=instance,
+            resources={RESOURCE: dg.ResourceDefinition.hardcoded_resource(Opened(purchases))},
+            tags={
+                "dagster/asset_partition_range_start": "2026-11-18",
+                "dagster/asset_partition_range_end": DAY,
+            },
+        )
+        assert done.success
+        told = {
+            (
+                event.asset_key.to_user_string(),
+                event.partition,
+            ): event.step_materialization_data.materialization.metadata
+            for event in done.get_asset_materialization_events()
+            if event.asset_key
+        }
+    assert set(told) == {(asset, day) for asset in ("compras/parquet", "compras/csv") for day in ("2026-11-18", DAY)}
+    rows = {place: metadata["dagster/partition_row_count"].value for place, metadata in told.items()}
+    assert rows["compras/parquet", DAY] == 2
+    assert rows["compras/csv", DAY] == 3
+    assert "| t2 | 1 | 1 |" in str(told["compras/parquet", DAY]["tenants"].value)
+    assert len(parquet(purchases, "t1", "2026-11-18")) == 1
