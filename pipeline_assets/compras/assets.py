@@ -240,11 +240,15 @@ def _made(
     if left_out:
         context.log.warning("%d objects are no documents of changes: %s", len(left_out), ", ".join(left_out[:10]))
     lines = [f"| {each.tenant} | {each.documents} | {each.rows} | {each.size} |" for each in found]
-    return dg.AssetMaterialization(
-        asset_key=dg.AssetKey.from_user_string(derived.asset),
-        partition=day,
+    # Its version is that of the documents that it was made of.
+    documents = Place(DOCUMENTS, day)
+    return materialization(
+        event_of(Place(derived.asset, day), [], __version__),
+        place_state(stores.ledger, FLOW, documents),
+        [documents],
+        context.instance,
         description=said,
-        metadata={
+        first={
             "dagster/partition_row_count": rows,
             "documents": sum(each.documents for each in found),
             "bytes": size,
@@ -254,6 +258,7 @@ def _made(
                 "\n".join(["| tenant | documents | rows | bytes |", "|---|---:|---:|---:|", *lines])
             ),
         },
+        in_rows=False,
     )
 
 

@@ -119,7 +119,27 @@ def _folders(bucket: Bucket, depth: int) -> Iterator[tuple[str, ...]]:
 
 
 def has_documents(bucket: Bucket, tenant: TenantId, day: str) -> bool:
-    """Whether a tenant has documents of a day, given as ISO date; raises `TransientError`."""
+    """Look for documents of a tenant's day.
+
+    Parameters
+    ----------
+    bucket
+        Bucket of documents.
+    tenant
+        The tenant.
+    day
+        The day of the purchases, ISO.
+
+    Returns
+    -------
+    bool
+        Whether there is one.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
     return any(True for _ in bucket.objects(folder(tenant, day)))
 
 

@@ -106,7 +106,8 @@ def trino(duck: DuckDbEngine, tmp_path_factory: pytest.TempPathFactory) -> Itera
     trino = Trino(tmp_path_factory.mktemp("trino"))
     try:
         trino.ask(f"CREATE SCHEMA {DATABASE}")
-        for table in (*lake_tables(ECOMMERCE), *COMPRAS_VIEWS):
+        relations: list[Relation] = [*lake_tables(ECOMMERCE), *COMPRAS_VIEWS]
+        for table in relations:
             for schema in ("default", DATABASE):
                 trino.ask(f"CREATE TABLE {schema}.{table.name} AS {_rows(table, duck)}")
         yield trino

@@ -84,7 +84,7 @@ def test_what_is_amiss_is_named_with_how_to_mend_it(catalog: DataCatalog, tenant
     values = partition_of(tenant, DAY)
     until(lambda: values in partitions(catalog, "compras_json"))
     glue, where = catalog.glue, {"DatabaseName": catalog.database, "TableName": "compras_json"}
-    glue.delete_partition(**where, PartitionValues=list(values))  # type: ignore[arg-type]
+    glue.delete_partition(**where, PartitionValues=list(values))
     (check,) = [each for each in catalog.checks() if not each.passed]
     assert check.name == "partitions"
     assert "/".join(values) in check.found
@@ -94,12 +94,12 @@ def test_what_is_amiss_is_named_with_how_to_mend_it(catalog: DataCatalog, tenant
     assert failed(catalog) == {}
     ComprasCatalog(glue, catalog.database, catalog.bucket.name).register(TenantId("nobody"), DAY)
     assert failed(catalog) == {"partitions": "1 partitions have no documents: nobody/2026/11/20"}
-    glue.delete_partition(**where, PartitionValues=["nobody", "2026", "11", "20"])  # type: ignore[arg-type]
-    elsewhere = {"Location": "s3://elsewhere/", "Columns": []}
-    glue.delete_partition(**where, PartitionValues=list(values))  # type: ignore[arg-type]
-    glue.create_partition(**where, PartitionInput={"Values": list(values), "StorageDescriptor": elsewhere})  # type: ignore[arg-type]
+    glue.delete_partition(**where, PartitionValues=["nobody", "2026", "11", "20"])
+    elsewhere: Any = {"Location": "s3://elsewhere/", "Columns": []}
+    glue.delete_partition(**where, PartitionValues=list(values))
+    glue.create_partition(**where, PartitionInput={"Values": list(values), "StorageDescriptor": elsewhere})
     assert "lie elsewhere than their folders" in failed(catalog)["partitions"]
-    glue.delete_partition(**where, PartitionValues=list(values))  # type: ignore[arg-type]
+    glue.delete_partition(**where, PartitionValues=list(values))
     catalog.register_missing()
 
 

@@ -39,7 +39,8 @@ def parquet(world: Purchases, tenant: str = "t1", day: str = DAY) -> list[dict[s
     body = world.documents.read(PARQUET.key(TenantId(tenant), day)) or b""
     table = pq.read_table(io.BytesIO(body))
     assert table.schema.equals(arrow_schema(COMPRAS_PARQUET))
-    return table.to_pylist()
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
 
 
 def rows_of_csv(world: Purchases, tenant: str = "t1", day: str = DAY) -> list[dict[str, str]]:
@@ -193,7 +194,12 @@ def test_only_changes_that_share_a_second_are_asked_for_their_place(
     purchases.deliver(*(record(n, "INSERT", purchase(f"c{n}"), second=n) for n in range(1, 20)))
     asked: list[str] = []
     head = purchases.documents.head
-    monkeypatch.setattr(purchases.documents, "head", lambda of: asked.append(str(of)) or head(of))
+
+    def asking(of: Any) -> Any:
+        asked.append(str(of))
+        return head(of)
+
+    monkeypatch.setattr(purchases.documents, "head", asking)
     publish_day(PARQUET, DAY, purchases.stores())
     assert asked == [PARQUET.key(T1, DAY)]
     purchases.deliver(record(30, "MODIFY", purchase("c3"), second=3))

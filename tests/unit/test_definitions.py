@@ -180,6 +180,8 @@ def test_every_step_that_opens_stores_is_tried_again() -> None:
             "stocks__landed",
             "compras__landed",
             "compras__documents",
+            "compras__parquet",
+            "compras__csv",
         ),
         *(f"curated__{dataset.name}" for dataset in ECOMMERCE),
         *(f"prod__{each.name.replace('-', '_')}" for each in SETS),

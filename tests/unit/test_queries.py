@@ -11,9 +11,8 @@ import sqlglot
 from sqlglot import exp
 
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.events.environment import MissingSettingError
-from pipeline_assets.lake.tables import lake_tables
+from pipeline_assets.lake.tables import glue_type, lake_tables
 from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.athena import literal
 from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value, parse_query
@@ -37,7 +36,7 @@ NAMES = [
 ]
 SCHEMA: dict[str, Any] = {
     table.name: {
-        **{column.name: TYPES[column.type].glue.replace("string", "varchar") for column in table.columns},
+        **{column.name: glue_type(column).replace("string", "varchar") for column in table.columns},
         **dict.fromkeys(table.partitions, "varchar"),
     }
     for table in lake_tables(ECOMMERCE)

@@ -13,6 +13,7 @@ import pytest
 from botocore import xform_name
 
 from deploy.packaging import ROOT, first_party_files, import_graph
+from pipeline_assets.compras.tables import COMPRAS_TABLES
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.flows import FunctionPackage, packages
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
@@ -275,6 +276,15 @@ class TestWhatSurvives:
         for dataset in ECOMMERCE:
             assert recent_versions(dataset.name, "x").startswith(expiring[0]["Prefix"])
             assert not key_snapshot(dataset.name, "x").startswith(expiring[0]["Prefix"])
+
+    def test_purchases_are_archived_by_age_and_what_was_replaced_goes(self) -> None:
+        rules = of_type("AWS::S3::Bucket")["ComprasBucket"]["LifecycleConfiguration"]["Rules"]
+        moved = {rule["Prefix"]: rule["Transitions"] for rule in rules if "Transitions" in rule}
+        assert set(moved) == {table.prefix for table in COMPRAS_TABLES}
+        for transitions in moved.values():
+            assert transitions == [{"StorageClass": "GLACIER_IR", "TransitionInDays": {"Ref": "ComprasArchiveDays"}}]
+        # Nothing of them goes but versions that were replaced.
+        assert not any("ExpirationInDays" in rule or "ExpirationDate" in rule for rule in rules)
 
     def test_what_may_hold_card_numbers_is_under_its_own_key_and_goes_after_a_day(self) -> None:
         bucket = RESOURCES["InboxBucket"]["Properties"]

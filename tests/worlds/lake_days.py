@@ -36,7 +36,8 @@ def at(text: str) -> datetime:
 
 def _object(table: LakeTable, rows: Sequence[Mapping[str, Any]], *, without: Sequence[str] = ()) -> bytes:
     """An object of a table; `without` leaves columns out, as an object from before they were added."""
-    return parquet(made([column for column in table.columns if column.name not in without], rows, default))
+    columns = [column for column in table.columns if isinstance(column, Column) and column.name not in without]
+    return parquet(made(columns, rows, default))
 
 
 def default(column: Column) -> Any:
