@@ -20,6 +20,8 @@ from pipeline_assets.queries.named_query import NamedQuery, QueryError
 #: So many characters a line leave the name of a product readable.
 _READABLE = 16
 _ANY_WIDTH = 1_000
+#: Exponent of an amount of money.
+_MONEY = -2
 
 
 def ask_graph(
@@ -126,4 +128,7 @@ def _cell(value: object) -> str:
         return "none"
     if isinstance(value, float):
         return f"{value:,.4g}"
+    if isinstance(value, Decimal) and int(value.as_tuple().exponent) < _MONEY:
+        # Zeros behind the point, of which an exact number has as many as its type.
+        return f"{value.normalize():,f}"
     return f"{value:,}" if isinstance(value, int | Decimal) and not isinstance(value, bool) else str(value)

@@ -9,7 +9,7 @@ from typing import Annotated
 import boto3
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from deploy.cli.commands import JsonOption, Where
 from deploy.cli.console import console, number_of, print_json, say
@@ -40,7 +40,7 @@ def verify_datacatalog(
     if as_json:
         print_json([asdict(check) for check in checks])
     else:
-        table = Table("", "checked", "found", "to mend it")
+        table = Table("", "checked", *(Column(name, overflow="fold") for name in ("found", "to mend it")))
         for check in checks:
             told = "[green]pass[/]" if check.passed else "[red]fail[/]"
             table.add_row(told, check.name, escape(check.found), escape(check.mend))
