@@ -221,7 +221,7 @@ class TestHowItRuns:
                 "compras-dlq": "ComprasDeadLetters",
             },
             "tables": {"ledger": "LedgerTable", "stocks": "StockData", "compras": "ComprasTable"},
-            "databases": {"lake": "LakeDatabase"},
+            "databases": {"compras": "ComprasDatabase", "lake": "LakeDatabase"},
             "workgroups": {"lake": "LakeWorkgroup"},
             "functions": {
                 "tickets-ingestion": "TicketsIngestion",

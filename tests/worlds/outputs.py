@@ -23,6 +23,7 @@ STACK_OUTPUTS = {
     "BucketRetailCopilot": "retail-copilot-prod-dev",
     "BucketCompras": "dev-compras-backup-s3-bucket",
     "TableCompras": "dev-t_MS3_compras",
+    "DatabaseCompras": "dev-compras-datacatalog",
     "DatabaseLake": "cesta_dev_lake",
     "WorkgroupLake": "cesta-dev-lake",
     "FunctionTicketsIngestion": "cesta-dev-tickets-ingestion",
