@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import subprocess
+import sys
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -12,15 +15,20 @@ import pytest
 
 from deploy.cli.verifying import data_catalog
 from deploy.datacatalog import DataCatalog
+from deploy.local.instance import PROJECT
 from deploy.local.outputs import environment_contract
 from pipeline_assets.compras.catalog import ComprasCatalog
 from pipeline_assets.compras.derived import DERIVED, publish_tenant_day
+from pipeline_assets.compras.ingest import COMPRAS_FLOW
 from pipeline_assets.compras.stores import ComprasSettings, open_stores
 from pipeline_assets.compras.tables import COMPRAS_TABLES, partition_of
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.tenants import TenantId
+from pipeline_assets.operations.access import Access
 from pipeline_assets.queries.views import COMPRAS_VIEWS
-from tests.worlds.compras import purchase
+from tests.worlds.commands import Command
+from tests.worlds.compras import Purchases, purchase, record
+from tests.worlds.mortality import DeadError, Fate, Mortal
 from tests.worlds.stack import RunningStack
 from tests.worlds.waiting import until
 
@@ -166,3 +174,53 @@ def test_a_day_that_glue_does_not_take_is_delivered_again() -> None:
     refusing: Any = Refusing()
     with pytest.raises(TransientError, match="t1/2026/11/20 of compras_json was not registered"):
         ComprasCatalog(refusing, "database", "bucket").register(TenantId("t1"), DAY)
+
+
+def test_a_writer_that_dies_before_it_registers_a_day_does_so_when_the_change_comes_again(bare_cloud: Access) -> None:
+    glue = bare_cloud.client("glue")
+    database = f"purchases-{uuid4().hex[:8]}"
+    glue.create_database(DatabaseInput={"Name": database})
+    keys = [{"Name": name, "Type": "string"} for name in COMPRAS_TABLES[0].partitions]
+    storage = COMPRAS_TABLES[0].storage("compras")
+    glue.create_table(
+        DatabaseName=database,
+        TableInput={"Name": "compras_json", "PartitionKeys": keys, "StorageDescriptor": storage},
+    )
+    world = Purchases.new(bare_cloud)
+    change = record(1, "INSERT", purchase("c1", "t1"))
+
+    def deliver(fate: Fate) -> None:
+        catalog: Any = Mortal(ComprasCatalog(glue, database, "compras"), fate, ("register",))
+        COMPRAS_FLOW.ingest({"Records": [change]}, replace(world.stores(), catalog=catalog))
+
+    with pytest.raises(DeadError):
+        deliver(Fate(at=1))
+    assert len(world.document_keys()) == 1
+    assert glue.get_partitions(DatabaseName=database, TableName="compras_json")["Partitions"] == []
+    deliver(Fate())
+    deliver(Fate())
+    (found,) = glue.get_partitions(DatabaseName=database, TableName="compras_json")["Partitions"]
+    assert found["Values"] == list(partition_of(TenantId("t1"), DAY))
+    assert len(world.document_keys()) == 1
+
+
+@pytest.mark.any_engine
+def test_the_command_and_the_script_say_the_same_and_end_with_1_where_something_fails(
+    cloud: RunningStack, catalog: DataCatalog, tenant: TenantId
+) -> None:
+    values = partition_of(tenant, DAY)
+    until(lambda: values in partitions(catalog, "compras_json"))
+    command = Command(cloud.instance.state, cloud.instance.port_base)
+    done = command("verify", "datacatalog", "--json")
+    assert done.returncode == 0, done.stdout
+    checks = json.loads(done.stdout)
+    assert all(check["passed"] for check in checks)
+    catalog.glue.delete_partition(DatabaseName=catalog.database, TableName="compras_json", PartitionValues=list(values))
+    where = ["--state", str(cloud.instance.state), "--port-base", str(cloud.instance.port_base)]
+    script = [sys.executable, "verify_datacatalog.py", *where]
+    shown = subprocess.run(script, capture_output=True, text=True, check=False, timeout=200, cwd=PROJECT)
+    assert shown.returncode == 1
+    assert shown.stdout.count("fail") == 1
+    assert "--mend" in shown.stdout
+    mended = command("verify", "datacatalog", "--mend")
+    assert (mended.returncode, mended.stdout.partition("\n")[0]) == (0, "1 folder registered.")
