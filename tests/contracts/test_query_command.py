@@ -109,7 +109,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (["nope"], "There is no query `nope`; there are `customers_by_country`, `daily_sales`"),
+            (["nope"], "There is no query `nope`; there are `compras_best_sellers`, `daily_sales`"),
             (["daily_sales", "--param", "day=1"], "has no parameter `day`; it takes `first_day`, `last_day`"),
             (["daily_sales", "--param", "last_day"], "--param last_day is not of the form NAME=VALUE"),
             (["top_products", "--param", "limit=2147483648"], "a whole number from 1 to 2147483647, not 2147483648"),
