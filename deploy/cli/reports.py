@@ -20,7 +20,7 @@ from pipeline_assets.errors import UserError
 from pipeline_assets.events.environment import required
 from pipeline_assets.storage.s3 import open_storage
 
-_BAR, _MOST_DAYS_SHOWN = 30, 31
+_BAR, _MOST_DAYS_SHOWN = 20, 31
 
 
 class ReportFormat(StrEnum):
