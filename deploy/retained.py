@@ -55,7 +55,7 @@ class RetainedResource:
 def find_retained(
     session: boto3.Session, template: str, names: Mapping[str, str], endpoint_url: str | None
 ) -> list[RetainedResource]:
-    """Find the retained resources of `template` that exist already; `names` are those in the `${...}` of their names."""
+    """Find the retained resources of `template` that exist already; `names` has what the `${...}` of theirs are."""
     return [
         RetainedResource(logical_id, resource, identifier)
         for logical_id, resource in _retained(template, names)

@@ -103,7 +103,7 @@ _rejected = quarantine_of(FLOW, kind="json", owner=COMPRAS.owner, judged=[LANDED
     tags={"flow": FLOW, "layer": "landed"},
     description="Changes of purchases by the UTC day they were made; each that the stream told is accounted for here, "
     "once. Materializing a day brings in what was rejected of it, by today's rules.",
-    metadata={"rules": rules_table(COMPRAS)},
+    metadata={"rules": rules_table(COMPRAS), URI: bucket_uri("COMPRAS_BUCKET", "compras/")},
 )
 def compras_landed(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
     """Replay what was rejected of the days of the run."""

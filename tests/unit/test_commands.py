@@ -63,7 +63,8 @@ def test_a_row_of_the_registry_is_a_flow_of_every_command(monkeypatch: pytest.Mo
     monkeypatch.setattr("pipeline_assets.flows.FLOWS", (*FLOWS, FlowRow("weather", "weather/landed", queue="weather")))
     assert run(show_place, "--flow", "weather") == (0, "weather all False None")
     for name in ("redrive", "reconcile", "quarantine list", "quarantine show", "quarantine replay", "acknowledge"):
-        assert "weather" in CliRunner().invoke(app, [*name.split(), "--help"]).output
+        said = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200"}).output
+        assert "weather" in said
 
 
 @pytest.mark.parametrize("arguments", ["", "load --help", "query --help", "quarantine --help"])

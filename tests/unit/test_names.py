@@ -81,5 +81,7 @@ def test_the_pattern_is_what_is_said_of_it() -> None:
 
 
 def _written(name: str, stage: str) -> str:
+    # A suffix is as long as its pattern lets it be.
     values = {"Stage": stage, "AWS::AccountId": "1" * 12, "AWS::Region": longest_region()}
+    values["ComprasBucketSuffix"] = "-" + "a" * 24
     return re.sub(r"\$\{([^}]+)\}", lambda found: values[found[1]], name)

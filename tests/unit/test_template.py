@@ -30,11 +30,17 @@ EVERY_RESOURCE_OF_DAGSTER = {"PublishTheLag": "a metric is no resource; the cond
 #: What no line of the code calls: polling and logging are done for it, and the listing makes a missing object a 404.
 FOR_LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 FOR_A_CONSUMER = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "s3:ListBucket"}
+#: The same for a function behind the stream of a table; Lambda itself sends what could not be delivered.
+FOR_A_STREAM = {
+    *(f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")),
+    *("sqs:SendMessage", "s3:ListBucket"),
+}
 #: Called in the same modules, but never on behalf of the function: a redo cleans up.
 NOT_ITS_OWN = {
     "tickets-ingestion": {"s3:DeleteObject"},
     "consumer-lambda": {"s3:DeleteObject"},
     "inbox-to-raw": {"s3:DeleteObject", "s3:ListBucketVersions"},
+    "actualizar-compras-stream": {"s3:DeleteObject"},
 }
 #: Allowed without a call of that name: a file of the inbox is deleted by its version, and read under the inbox's key.
 WITHOUT_A_CALL = {"inbox-to-raw": {"s3:DeleteObjectVersion", "kms:Decrypt"}}
@@ -137,7 +143,7 @@ class TestWhoMayDoWhat:
     def test_a_role_names_its_actions_and_resources(self, statement: dict[str, Any]) -> None:
         assert not [action for action in as_list(statement["Action"]) if "*" in action]
         if statement["Sid"] not in EVERY_RESOURCE:
-            # A `*` stands for the objects of a bucket only, never for a bucket, a service or an account.
+            # A `*` stands for the objects of a bucket or the streams of a table, never for a bucket or an account.
             assert all(NAMED.search(text(resource)) for resource in as_list(statement["Resource"]))
 
     def test_what_names_every_resource_is_there_in_a_vpc_only(self) -> None:
@@ -159,8 +165,10 @@ class TestWhoMayDoWhat:
             if statement["Sid"] not in EVERY_RESOURCE
             for action in as_list(statement["Action"])
         }
-        consumers = {m["FunctionName"]["Ref"] for m in of_type("AWS::Lambda::EventSourceMapping").values()}
-        of_its_own = FOR_LOGGING | (FOR_A_CONSUMER if name in consumers else set())
+        consumers = {m["FunctionName"]["Ref"]: m for m in of_type("AWS::Lambda::EventSourceMapping").values()}
+        of_its_own = FOR_LOGGING.copy()
+        if mapping := consumers.get(name):
+            of_its_own |= FOR_A_STREAM if "StartingPosition" in mapping else FOR_A_CONSUMER
         assert granted == called_actions(package) | of_its_own | WITHOUT_A_CALL.get(package.name, set())
 
     def test_dagster_may_do_what_its_code_calls_on_named_resources(self) -> None:

@@ -112,6 +112,7 @@ def test_the_template_is_up_to_date() -> None:
 
 #: Fields of parts that are not of a flow, by the names of the parts.
 FIELDS_BESIDE = {
+    "stream_resources": ("table", "log_group"),
     "package": ("package", "parameter"),
     "prod_set": ("set", "Set", "title", "table_ids"),
     "prod_outputs": ("Set", "title"),
@@ -194,7 +195,7 @@ class TestGroup:
         ],
     )
     def test_a_row_with_a_queue_and_too_little_else_is_refused(self, row: FlowRow) -> None:
-        with pytest.raises(ValueError, match="the flow parcels has a queue, so its row needs"):
+        with pytest.raises(ValueError, match="the flow parcels is fed, so its row needs"):
             flow_resources(row)
 
     @pytest.mark.parametrize("part", sorted(PARTS.glob("*.yaml")), ids=lambda part: part.stem)
@@ -207,7 +208,7 @@ class TestGroup:
 def test_a_row_is_as_its_bucket_and_function_are_written_by_hand(row: FlowRow) -> None:
     assert row.package
     assert row.bounds
-    assert row.group
+    assert isinstance(row.group, QueueGroup)
     function, bucket = RESOURCES[row.package.logical_id]["Properties"], RESOURCES[f"{row.resources}Bucket"]
     assert function["Timeout"] == row.bounds.function_seconds
     assert function["FunctionName"] == {"Fn::Sub": f"cesta-${{Stage}}-{row.group.function_name}"}

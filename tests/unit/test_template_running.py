@@ -9,6 +9,7 @@ import pytest
 from deploy.packaging import PACKAGES
 from deploy.stack import outputs_by_kind
 from pipeline_assets.events.queue import back_off_seconds
+from pipeline_assets.flows import FLOWS, FlowRow
 from pipeline_assets.flows import FunctionPackage as Package
 from pipeline_assets.operations.following import PATIENCE_SECONDS
 from pipeline_assets.stocks.feed import FeedSettings
@@ -20,6 +21,10 @@ from tests.worlds.template_reading import FED_BY_QUEUES, READ, RESOURCES, as_lis
 _OF_A_FORM = {"TICKETS_DAY_BEGINS"}
 
 
+#: Log groups that are called otherwise than their functions, as their source documents have it.
+LOG_GROUPS = {
+    "ActualizarComprasStream": "lambdas-streams-actualizador-compras-${Stage}-actualizarComprasStream",
+}
 #: The prod sets with the beginning of their logical ids.
 PROD_SETS = {
     "market-intelligence-hub": "MarketIntelligenceHub",
@@ -28,6 +33,10 @@ PROD_SETS = {
     "global-market-pulse": "GlobalMarketPulse",
     "retail-copilot": "RetailCopilot",
 }
+
+
+MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
+QUEUE_MAPPINGS = {name: each for name, each in MAPPINGS.items() if "StartingPosition" not in each}
 
 
 class TestHowItRuns:
@@ -105,7 +114,7 @@ class TestHowItRuns:
         may_go_on = _sources(name) & _may_send_to(RESOURCES[function["Role"]["Fn::GetAtt"][0]]["Properties"])
         assert function.get("RecursiveLoop") == ("Allow" if may_go_on else None)
 
-    @pytest.mark.parametrize("mapping", of_type("AWS::Lambda::EventSourceMapping"))
+    @pytest.mark.parametrize("mapping", QUEUE_MAPPINGS)
     def test_who_works_off_a_queue_may_give_up_to_its_dead_letters(self, mapping: str) -> None:
         mapped = RESOURCES[mapping]["Properties"]
         queue, name = mapped["EventSourceArn"]["Fn::GetAtt"][0], mapped["FunctionName"]["Ref"]
@@ -115,7 +124,7 @@ class TestHowItRuns:
 
     def test_every_function_behind_a_queue_goes_on_with_large_files(self) -> None:
         going_on = [name for name, each in of_type("AWS::Lambda::Function").items() if "RecursiveLoop" in each]
-        mapped = {each["FunctionName"]["Ref"] for each in of_type("AWS::Lambda::EventSourceMapping").values()}
+        mapped = {each["FunctionName"]["Ref"] for each in QUEUE_MAPPINGS.values()}
         assert set(going_on) == mapped
         assert len(mapped) == 5
 
@@ -129,6 +138,23 @@ class TestHowItRuns:
         ]
         assert [alarm["Threshold"] for alarm in alarms] == [0]
 
+    @pytest.mark.parametrize("row", [row for row in FLOWS if row.stream], ids=lambda row: row.name)
+    def test_a_stream_blocks_on_nothing_and_loses_nothing(self, row: FlowRow) -> None:
+        assert row.package
+        mapping = MAPPINGS[f"{row.package.logical_id}Trigger"]
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["BisectBatchOnFunctionError"] is True
+        assert mapping["ParallelizationFactor"] == 1
+        assert READ["Parameters"][mapping["MaximumRetryAttempts"]["Ref"]]["Default"] >= 3
+        # What is given up has hours left in its stream, which keeps a record for a day.
+        assert 0 < mapping["MaximumRecordAgeInSeconds"] <= 20 * 3600
+        letters = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+        assert RESOURCES[letters]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
+        role = RESOURCES[row.package.logical_id]["Properties"]["Role"]["Fn::GetAtt"][0]
+        assert _may_send_to(RESOURCES[role]["Properties"]) == {letters}
+        (table,) = (each for each in of_type("AWS::DynamoDB::Table").values() if "StreamSpecification" in each)
+        assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
     def test_concurrency_is_never_reserved(self) -> None:
         assert not [f for f in of_type("AWS::Lambda::Function").values() if "ReservedConcurrentExecutions" in f]
 
@@ -136,7 +162,8 @@ class TestHowItRuns:
         for name, function in of_type("AWS::Lambda::Function").items():
             group = RESOURCES[function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
             assert group["RetentionInDays"] == 30
-            assert group["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/{function['FunctionName']['Fn::Sub']}", name
+            called = LOG_GROUPS.get(name, function["FunctionName"]["Fn::Sub"])
+            assert group["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/{called}", name
 
     @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
     def test_a_package_has_its_function(self, package: Package) -> None:
@@ -169,7 +196,7 @@ class TestHowItRuns:
 
     def test_outputs_are_filed_by_kind_and_name(self) -> None:
         outputs = READ["Outputs"]
-        assert outputs_by_kind({key: output["Value"]["Ref"] for key, output in outputs.items()}) == {
+        assert outputs_by_kind({key: _referred(output["Value"]) for key, output in outputs.items()}) == {
             "buckets": {
                 "tickets": "TicketsBucket",
                 "quarantine": "QuarantineBucket",
@@ -177,6 +204,7 @@ class TestHowItRuns:
                 "raw": "RawBucket",
                 "curated": "CuratedBucket",
                 "inbox": "InboxBucket",
+                "compras": "ComprasBucket",
                 **{name: f"{each}Bucket" for name, each in PROD_SETS.items()},
             },
             "queues": {
@@ -190,8 +218,9 @@ class TestHowItRuns:
                 "inbox-dlq": "InboxDeadLetters",
                 "curated": "CuratedQueue",
                 "curated-dlq": "CuratedDeadLetters",
+                "compras-dlq": "ComprasDeadLetters",
             },
-            "tables": {"ledger": "LedgerTable", "stocks": "StockData"},
+            "tables": {"ledger": "LedgerTable", "stocks": "StockData", "compras": "ComprasTable"},
             "databases": {"lake": "LakeDatabase"},
             "workgroups": {"lake": "LakeWorkgroup"},
             "functions": {
@@ -201,11 +230,17 @@ class TestHowItRuns:
                 "raw-to-curated": "RawToCurated",
                 "inbox-to-raw": "InboxToRaw",
                 "curated-to-prod": "CuratedToProd",
+                "actualizar-compras-stream": "ActualizarComprasStream",
             },
             "rules": {"generator": "GeneratorSchedule"},
             "settings": {"tickets-day-begins": "TicketsDayBegins"},
             "crawlers": {name: f"{each}Crawler" for name, each in PROD_SETS.items()},
         }
+
+
+def _referred(value: dict[str, Any]) -> str:
+    """What an output refers to; of two, the first, which the template makes itself."""
+    return str((value["Fn::If"][1] if "Fn::If" in value else value)["Ref"])
 
 
 def _memory(function: dict[str, Any]) -> int:
@@ -216,7 +251,8 @@ def _memory(function: dict[str, Any]) -> int:
 def _sources(function: str) -> set[str]:
     """The queues that invoke a function."""
     mappings = of_type("AWS::Lambda::EventSourceMapping").values()
-    return {each["EventSourceArn"]["Fn::GetAtt"][0] for each in mappings if each["FunctionName"] == {"Ref": function}}
+    mine = (each["EventSourceArn"] for each in mappings if each["FunctionName"] == {"Ref": function})
+    return {source["Fn::GetAtt"][0] for source in mine if "Fn::GetAtt" in source}
 
 
 def _may_send_to(role: dict[str, Any]) -> set[str]:
@@ -245,10 +281,12 @@ class TestWhatIsTold:
             ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
             ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
             ("AWS/Lambda", "Errors"),
+            ("AWS/Lambda", "IteratorAge"),
             ("AWS/Lambda", "RecursiveInvocationsDropped"),
             ("AWS/Lambda", "Throttles"),
             ("Cesta", "PendingReceipts"),
             ("Cesta", "MessagesRetried"),
+            ("Cesta", "BatchesRetried"),
             ("Cesta", "OverdueLoads"),
         }
 

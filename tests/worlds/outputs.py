@@ -21,6 +21,8 @@ STACK_OUTPUTS = {
     "BucketComplianceGuardian": "compliance-guardian-prod-dev",
     "BucketGlobalMarketPulse": "global-market-pulse-prod-dev",
     "BucketRetailCopilot": "retail-copilot-prod-dev",
+    "BucketCompras": "dev-compras-backup-s3-bucket",
+    "TableCompras": "dev-t_MS3_compras",
     "DatabaseLake": "cesta_dev_lake",
     "WorkgroupLake": "cesta-dev-lake",
     "FunctionTicketsIngestion": "cesta-dev-tickets-ingestion",
