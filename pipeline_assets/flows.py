@@ -164,6 +164,8 @@ class FlowRow:
         Beginning of the logical ids of the flow's queue, policies and alarms in the template.
     flow, settings, opener
         Addresses: of the flow, of the class of its settings, and of the function that opens its stores.
+    recover
+        Address of what finds, in the table of a stream, the changes that were lost; empty where nothing does.
     quarantine
         Address of what opens the flow's quarantine, of its bucket and the name of the flow.
     package, bounds, group
@@ -184,6 +186,7 @@ class FlowRow:
     flow: str = ""
     settings: str = ""
     opener: str = ""
+    recover: str = ""
     quarantine: str = "pipeline_assets.events.quarantine:JsonLinesQuarantine"
     package: FunctionPackage | None = None
     bounds: Bounds | None = None
@@ -397,6 +400,7 @@ FLOWS: Final = (
         flow="pipeline_assets.compras.ingest:COMPRAS_FLOW",
         settings="pipeline_assets.compras.stores:ComprasSettings",
         opener="pipeline_assets.compras.stores:open_stores",
+        recover="pipeline_assets.compras.recover:recover",
         package=FunctionPackage(
             "actualizar-compras-stream",
             "lambdas.actualizar_compras_stream.actualizar_compras_stream",
@@ -414,6 +418,7 @@ FLOWS: Final = (
         environment={
             "COMPRAS_TABLE": "tables.compras",
             "COMPRAS_BUCKET": "buckets.compras",
+            "COMPRAS_DEAD_LETTERS_URL": "queues.compras-dlq",
         },
         group=StreamGroup(
             table="ComprasTable",

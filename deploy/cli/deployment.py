@@ -48,6 +48,7 @@ class Deployment(Generic[StoresT]):
     sqs: SQSClient
     queue_url: str
     bucket: str
+    dead_letters_url: str = ""
 
     @property
     def queue(self) -> EventQueue:
@@ -55,8 +56,8 @@ class Deployment(Generic[StoresT]):
         return EventQueue(self.sqs, self.queue_url)
 
     def dead_letters(self) -> DeadLetters:
-        """The dead letters of that queue."""
-        return DeadLetters(self.sqs, self.queue_url)
+        """The dead letters of that queue, or of the stream that feeds the function."""
+        return DeadLetters(self.sqs, self.queue_url, self.dead_letters_url)
 
     def object(self, name: str) -> tuple[str, str]:
         """Bucket and key of a file named by its uri, or by its key in the bucket of the flow's files."""
@@ -82,7 +83,8 @@ def deployment_of(flow: str, where: Where) -> Iterator[Deployment[Any]]:
     if not where.from_env:
         enter(where.instance())
     with open_flow(flow_row(flow)) as opened:
-        yield Deployment(opened.flow, opened.stores, boto3.client("sqs"), opened.queue_url, opened.bucket)
+        sqs, letters = boto3.client("sqs"), opened.dead_letters_url
+        yield Deployment(opened.flow, opened.stores, sqs, opened.queue_url, opened.bucket, letters)
 
 
 def enter(instance: Instance) -> Access:

@@ -2,56 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
+import boto3
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from deploy.cli.commands import JsonOption, LimitOption, Where
 from deploy.cli.console import complaints, console, print_json, say
-from deploy.cli.deployment import deployment_of
+from deploy.cli.deployment import Deployment, deployment_of
 from deploy.cli.progress import bars
 from pipeline_assets.events.dead_letters import DeadLetter, DeadLetters
 from pipeline_assets.events.s3_events import object_versions
+from pipeline_assets.events.stream_flow import StreamFlow
+from pipeline_assets.events.stream_letters import lost_range
+from pipeline_assets.flows import flow_row
+from pipeline_assets.operations.lost import redeliver
 
 
 def redrive(
     where: Where,
-    flow: Annotated[str, typer.Argument(help="The flow whose dead letters go back into its queue.")] = "tickets",
+    flow: Annotated[str, typer.Argument(help="The flow whose dead letters are worked off.")] = "tickets",
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show them.")] = False,
     limit: LimitOption = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """Put the dead-lettered events of a flow back into their queue."""
+    """Put the dead-lettered events of a flow back into their queue; bring in what a stream could not deliver."""
     with deployment_of(flow, where) as deployment:
-        _redrive(deployment.dead_letters(), flow, dry_run=dry_run, limit=limit, as_json=as_json)
+        letters = deployment.dead_letters()
+        moving = _brought_in(deployment, letters) if flow_row(flow).stream else letters.redrive()
+        _redrive(letters, moving, flow, dry_run=dry_run, limit=limit, as_json=as_json)
 
 
-def _redrive(letters: DeadLetters, flow: str, *, dry_run: bool, limit: int, as_json: bool) -> None:
+def _brought_in(deployment: Deployment[Any], letters: DeadLetters) -> Iterator[DeadLetter]:
+    """What a stream could not deliver has no queue to go back to: it is brought in here."""
+    streams, row = boto3.client("dynamodbstreams"), flow_row(deployment.flow.name)
+    flow: StreamFlow[Any] = row.load(row.flow)
+
+    def work(letter: DeadLetter) -> None:
+        redeliver(lost_range(letter.body), flow, deployment.stores, streams, row.load(row.recover))
+
+    return letters.work_off(work)
+
+
+def _redrive(
+    letters: DeadLetters, moving: Iterator[DeadLetter], flow: str, *, dry_run: bool, limit: int, as_json: bool
+) -> None:
     """Show at most `limit` dead letters of a flow, then move all of them unless it is a dry run."""
     count = letters.count()
     shown = letters.look(limit=limit or count) if count else []
     if not as_json:
         _print_letters(shown, flow, count)
-    moved = 0 if dry_run or not count else _move(letters, count)
+    moved = 0 if dry_run or not count else _move(moving, count)
     left = letters.count()
     if as_json:
         print_json({"letters": [_document(each, flow) for each in shown], "moved": moved, "left": left})
     elif dry_run:
         say(f"0 moved, {left:,} left.")
     else:
-        say(f"{moved:,} moved back into the queue, {left:,} left.")
+        done = "brought in" if flow_row(flow).stream else "moved back into the queue"
+        say(f"{moved:,} {done}, {left:,} left.")
 
 
-def _move(letters: DeadLetters, expected: int) -> int:
+def _move(moving: Iterator[DeadLetter], expected: int) -> int:
     moved = 0
     with bars(complaints) as progress:
         task = progress.add_task("events moved", total=expected)
-        for moved, _ in enumerate(letters.redrive(), 1):
+        for moved, _ in enumerate(moving, 1):
             progress.update(task, completed=moved, total=max(moved, expected))
     return moved
 
@@ -81,6 +102,8 @@ def _document(letter: DeadLetter, flow: str) -> dict[str, Any]:
 
 
 def _announced(letter: DeadLetter, flow: str) -> list[str]:
+    if flow_row(flow).stream:
+        return [lost_range(letter.body).sentence]
     versions, faults = object_versions(letter.body, flow=flow)
     return [f"{version.uri} {version.version_id}".strip() for version in versions] + [str(fault) for fault in faults]
 

@@ -94,7 +94,7 @@ class UnreadableDocumentError(UserError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Name:
+class DocumentName:
     """What the key of a document tells; `number` is the sequence number, 0 where it is not in the key."""
 
     key: str
@@ -138,15 +138,41 @@ def current_purchases(bucket: Bucket, tenant: TenantId, first: date, last: date)
                     yield _read(name, body)
 
 
+def latest_documents(bucket: Bucket, tenant: TenantId, first: date, last: date) -> dict[str, DocumentName]:
+    """Latest document of each purchase of a tenant that has or had its day in a period, removals included.
+
+    Parameters
+    ----------
+    bucket
+        The bucket of documents.
+    tenant
+        The tenant.
+    first, last
+        Days of the period, both included.
+
+    Returns
+    -------
+    dict of str to DocumentName
+        By the encoded id of the purchase.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return {name.compra: name for name in _latest_names(bucket, tenant, first, last, pool)}
+
+
 def _latest_names(
     bucket: Bucket, tenant: TenantId, first: date, last: date, pool: ThreadPoolExecutor
-) -> Iterator[_Name]:
+) -> Iterator[DocumentName]:
     """The latest name of each purchase that has or had its day in the period."""
     root = f"{PREFIX}{tenant}/"
     months = list(_months(bucket, root))
     inside = [month for month in months if f"{first:%Y/%m/}" <= month <= f"{last:%Y/%m/}"]
-    newest: dict[str, list[_Name]] = {}
-    aside: list[_Name] = []
+    newest: dict[str, list[DocumentName]] = {}
+    aside: list[DocumentName] = []
     for names in pool.map(lambda month: list(_names(bucket, root, month)), inside):
         for name in names:
             if first <= name.day <= last:
@@ -154,7 +180,7 @@ def _latest_names(
             else:
                 aside.append(name)
 
-    def moved(month: str) -> list[_Name]:
+    def moved(month: str) -> list[DocumentName]:
         return [name for name in _names(bucket, root, month) if name.compra in newest]
 
     for names in (aside, *pool.map(moved, [month for month in months if month not in inside])):
@@ -164,7 +190,7 @@ def _latest_names(
     yield from pool.map(lambda names: _last(bucket, names), newest.values())
 
 
-def _keep(newest: dict[str, list[_Name]], name: _Name) -> None:
+def _keep(newest: dict[str, list[DocumentName]], name: DocumentName) -> None:
     """Keep a name if none of its purchase is later; those of one second stay side by side."""
     held = newest.get(name.compra)
     if held is None or name.at > held[0].at:
@@ -173,7 +199,7 @@ def _keep(newest: dict[str, list[_Name]], name: _Name) -> None:
         held.append(name)
 
 
-def _last(bucket: Bucket, names: Sequence[_Name]) -> _Name:
+def _last(bucket: Bucket, names: Sequence[DocumentName]) -> DocumentName:
     """Of changes within one second that with the greatest sequence number, which the object has if its key has not."""
     return names[0] if len(names) == 1 else max(names, key=lambda name: name.number or _number_of(bucket, name.key))
 
@@ -195,7 +221,7 @@ def _months(bucket: Bucket, root: str) -> Iterator[str]:
             after = max(after, f"{root}{month}~")
 
 
-def _names(bucket: Bucket, root: str, month: str) -> Iterator[_Name]:
+def _names(bucket: Bucket, root: str, month: str) -> Iterator[DocumentName]:
     for found in bucket.objects(f"{root}{month}"):
         if read := _NAME.fullmatch(found.key, len(root)):
             try:
@@ -203,10 +229,10 @@ def _names(bucket: Bucket, root: str, month: str) -> Iterator[_Name]:
             except ValueError:
                 continue
             number = int(read["number"] or 0)
-            yield _Name(found.key, read["compra"], day, read["at"], read["event"] == "remove", number)
+            yield DocumentName(found.key, read["compra"], day, read["at"], read["event"] == "remove", number)
 
 
-def _read(name: _Name, body: bytes) -> Purchase:
+def _read(name: DocumentName, body: bytes) -> Purchase:
     try:
         document = msgspec.json.decode(body, type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

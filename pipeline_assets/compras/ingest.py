@@ -53,7 +53,7 @@ class ComprasFlow(StreamFlow[ComprasStores]):
         TransientError
             The bucket does not answer.
         """
-        change = judge(record, stores.table)
+        change = judge(record, stores.purchases.name)
         if isinstance(change, RejectedChange):
             return change
         written = _put(change, stores)

@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from pipeline_assets.compras.documents import Origin
+from pipeline_assets.compras.table import PurchaseTable
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
@@ -36,6 +37,8 @@ class ComprasSettings:
         Name of the DynamoDB table of receipts.
     origin
         What the documents say of the deployment.
+    dead_letters_url
+        Address of the queue of what could not be delivered; empty where a process does not look into it.
     queue_url
         Empty: the stream feeds the function.
     """
@@ -45,6 +48,7 @@ class ComprasSettings:
     quarantine_bucket: str
     ledger_table: str
     origin: Origin
+    dead_letters_url: str = ""
     queue_url: str = ""
 
     @classmethod
@@ -60,6 +64,7 @@ class ComprasSettings:
                 region=optional(environment, "AWS_REGION") or optional(environment, "AWS_DEFAULT_REGION", "us-east-1"),
                 moneda=optional(environment, "COMPRAS_CURRENCY", "USD"),
             ),
+            dead_letters_url=optional(environment, "COMPRAS_DEAD_LETTERS_URL"),
         )
 
 
@@ -77,8 +82,8 @@ class ComprasStores:
         Where changes are kept that broke a rule.
     ledger
         The receipts.
-    table
-        Name of the table of purchases.
+    purchases
+        The table of purchases; the function behind its stream knows it by name alone.
     origin
         What the documents say of the deployment.
     """
@@ -87,19 +92,19 @@ class ComprasStores:
     documents: Bucket
     quarantine: JsonLinesQuarantine
     ledger: Ledger
-    table: str
+    purchases: PurchaseTable
     origin: Origin
 
 
 @contextmanager
 def open_stores(settings: ComprasSettings) -> Iterator[ComprasStores]:
     """Open the stores that `settings` names; nothing of them has to be closed."""
-    storage = open_storage(_RETRYING)
+    storage, dynamodb = open_storage(_RETRYING), boto3.client("dynamodb", config=_RETRYING)
     yield ComprasStores(
         storage,
         storage.bucket(settings.bucket),
         JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), FLOW, without_numbers),
-        Ledger(boto3.client("dynamodb", config=_RETRYING), settings.ledger_table),
-        settings.table,
+        Ledger(dynamodb, settings.ledger_table),
+        PurchaseTable(dynamodb, settings.table),
         settings.origin,
     )

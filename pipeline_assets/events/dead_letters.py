@@ -8,7 +8,7 @@ is through, and the local cloud does not have it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,12 +51,15 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """The dead letters of the queue at `url`; `dead_url` is where they lie, found by the queue's own redrive policy."""
+    """The dead letters of the queue at `url`; `dead_url` is where they lie, found by the queue's own redrive policy.
 
-    def __init__(self, client: SQSClient, url: str) -> None:
+    Those of a stream have no queue to go back to: their `dead_url` is given.
+    """
+
+    def __init__(self, client: SQSClient, url: str, dead_url: str = "") -> None:
         self._client = client
         self.url = url
-        self.dead_url = _dead_letter_queue(client, url)
+        self.dead_url = dead_url or _dead_letter_queue(client, url)
 
     def waiting(self) -> int:
         """About how many events are in the queue itself, those in a function's hands included."""
@@ -83,6 +86,14 @@ class DeadLetters:
         while letters := self._receive(_BATCH):
             for letter in letters:
                 self._client.send_message(QueueUrl=self.url, MessageBody=letter.body)
+                self._client.delete_message(QueueUrl=self.dead_url, ReceiptHandle=letter.receipt_handle)
+                yield letter
+
+    def work_off(self, work: Callable[[DeadLetter], None]) -> Iterator[DeadLetter]:
+        """Work off the dead letters one by one, delete and yield each once it is done; what `work` raises ends it."""
+        while letters := self._receive(_BATCH):
+            for letter in letters:
+                work(letter)
                 self._client.delete_message(QueueUrl=self.dead_url, ReceiptHandle=letter.receipt_handle)
                 yield letter
 

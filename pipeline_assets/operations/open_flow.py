@@ -14,13 +14,14 @@ from pipeline_assets.flows import FlowRow
 
 @dataclass(frozen=True, slots=True)
 class OpenFlow(Generic[StoresT]):
-    """A flow whose stores are open; `queue_url` and `bucket` are empty where the environment does not say."""
+    """A flow whose stores are open; what has an address or a name is empty where the environment does not say it."""
 
     row: FlowRow
     flow: Flow[StoresT]
     stores: StoresT
     queue_url: str
     bucket: str
+    dead_letters_url: str = ""
 
 
 def load_flow(row: FlowRow) -> Flow[Any]:
@@ -36,4 +37,6 @@ def open_flow(row: FlowRow, environment: Environment = None) -> Iterator[OpenFlo
     open_stores: OpenStores[FlowSettings, Any] = row.load(row.opener)
     read = settings.from_environment(environment)
     with open_stores(read) as stores:
-        yield OpenFlow(row, load_flow(row), stores, read.queue_url, read.bucket)
+        # That of a queue is found by the queue itself.
+        dead_letters = getattr(read, "dead_letters_url", "")
+        yield OpenFlow(row, load_flow(row), stores, read.queue_url, read.bucket, dead_letters)

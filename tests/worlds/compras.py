@@ -9,6 +9,7 @@ from uuid import uuid4
 from pipeline_assets.compras.documents import Origin
 from pipeline_assets.compras.ingest import COMPRAS_FLOW
 from pipeline_assets.compras.stores import FLOW, ComprasStores
+from pipeline_assets.compras.table import PurchaseTable
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.stream_flow import Delivery
@@ -90,6 +91,8 @@ class Purchases:
     ledger_table: str
     documents: MemoryBucket = field(default_factory=lambda: MemoryBucket("compras"))
     quarantine: MemoryBucket = field(default_factory=lambda: MemoryBucket("quarantine"))
+    #: Name of the table of purchases, which is there where a test makes it.
+    table: str = TABLE
 
     @classmethod
     def new(cls, access: Access) -> Purchases:
@@ -109,7 +112,7 @@ class Purchases:
             documents,
             JsonLinesQuarantine(kept, FLOW),
             Ledger(client, self.ledger_table),
-            TABLE,
+            PurchaseTable(self.access.dynamodb, self.table),
             ORIGIN,
         )
 
