@@ -197,6 +197,8 @@ def take_over(state: Path, now: float) -> None:
             document["visible_at"] = min(document["visible_at"], now)
         if "EventSourceArn" in document:
             document |= {"Enabled": False, "State": "Disabled"}
+        # Streams begin anew: no place in them that was reached before means anything.
+        document.pop("dynamodb_stream_positions", None)
         return document
 
     for file in (state / "sqs.json", state / "lambda.json"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,12 +22,12 @@ from deploy.local.engine_environment import install_engines
 from deploy.local.graph import graph_child
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance, LocalStackError
 from deploy.local.instance_days import settle_days
-from deploy.local.outputs import read_outputs, save_outputs
+from deploy.local.outputs import environment_contract, read_outputs, save_outputs
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
 from deploy.stack import DeployError, deploy_stack
 from pipeline_assets.errors import UserError
-from pipeline_assets.flows import queued_flows
+from pipeline_assets.flows import FLOWS, FlowRow, queued_flows
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.reconcile import announce_lost
 
@@ -60,6 +62,8 @@ class LocalStack:
     supervisor: Supervisor
     #: The instance before this one did not end in order.
     unclean: bool = False
+    #: There was one: the local cloud keeps no records of streams beyond its own end.
+    returning: bool = False
     #: The local cloud's state is written while it runs, not at its end only.
     outlives_kills: bool = True
 
@@ -92,6 +96,8 @@ class LocalStack:
             deploy_template(self.instance)
             if self.unclean:
                 self._announce_lost()
+            if self.returning:
+                self._recover_lost()
             deliver_events(self.instance)
         supervisor.start(feed_child(self.instance))
         if dagster:
@@ -118,6 +124,7 @@ class LocalStack:
         with self.board.step("template", "deploying it again"):
             deploy_template(self.instance)
             self._announce_lost()
+            self._recover_lost()
             deliver_events(self.instance)
 
     def _announce_lost(self) -> None:
@@ -125,6 +132,21 @@ class LocalStack:
         for flow in queued_flows():
             if lost := announce_lost(access, flow).announced:
                 self.board.note(f"objects of {flow.name} announced again: {lost}.")
+
+    def _recover_lost(self) -> None:
+        for flow in FLOWS:
+            if flow.recover and (found := self._recover(flow)):
+                self.board.note(f"changes of {flow.name} found in their table: {found}.")
+
+    def _recover(self, flow: FlowRow) -> int:
+        """Find the changes that a stream lost, in a process of its own: its stores are those of the environment."""
+        environment = {**os.environ, **environment_contract(self.instance, read_outputs(self.instance))}
+        command = [sys.executable, "-m", "deploy.cli.main", "reconcile", flow.name, "--from-env", "--json"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            self.board.note(f"changes of {flow.name} were not looked for: {done.stderr.strip()[-200:]}")
+            return 0
+        return int(json.loads(done.stdout)["changes"])
 
     def stop(self) -> None:
         """Stop Dagster, the cloud, which saves its state, and the graph.
@@ -160,7 +182,7 @@ def local_stack(instance: Instance, *, dagster: bool = True, outlives_kills: boo
         if before is not None and before.phase not in {Condition.STOPPED, Condition.FAILED}:
             board.note(f"the instance was killed: {_LOST}.")
         unclean = before is not None and before.phase is not Condition.STOPPED
-        stack = LocalStack(instance, board, Supervisor(board), unclean, outlives_kills)
+        stack = LocalStack(instance, board, Supervisor(board), unclean, before is not None, outlives_kills)
         try:
             yield stack
         except UserError as error:

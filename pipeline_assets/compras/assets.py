@@ -7,6 +7,7 @@ import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.compras.ingest import COMPRAS_FLOW, DOCUMENTS, LANDED, TENANTS
+from pipeline_assets.compras.recover import recover
 from pipeline_assets.compras.stores import FLOW, ComprasSettings, ComprasStores, open_stores
 from pipeline_assets.datasets.compras import COMPRAS
 from pipeline_assets.events.receipt import Receipt
@@ -142,17 +143,56 @@ def _replayed(
     )
 
 
-compras_documents = dg.AssetSpec(
-    DOCUMENTS_KEY,
+@dg.asset(
+    key=DOCUMENTS_KEY,
     deps=[dg.AssetDep(LANDED_KEY, partition_mapping=dg.AllPartitionMapping())],
     partitions_def=purchase_days,
+    dagster_type=NOTHING,
+    backfill_policy=ONE_RUN,
+    required_resource_keys={RESOURCE},
     group_name=FLOW,
     kinds={"aws", "s3", "json"},
     owners=[COMPRAS.owner],
+    code_version=__version__,
     tags={"flow": FLOW, "layer": "accepted"},
-    description="Documents of changes by the day of the purchase, one for each change that met the rules.",
+    description="Documents of changes by the day of the purchase, one for each change that met the rules. "
+    "Materializing a day compares its purchases in the table with their latest documents and makes those that lack.",
     metadata={"dagster/column_schema": schema_of(COMPRAS.columns), URI: bucket_uri("COMPRAS_BUCKET", "compras/")},
 )
+def compras_documents(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
+    """Recover what no document tells of the purchases of the days of the run."""
+    stores: ComprasStoresResource = getattr(context.resources, RESOURCE)
+    yield from RunDays(context).each(
+        stores.open,
+        lambda day, opened: [_recovered(context, day, opened)],
+        _has_purchases,
+        "no purchase is known",
+    )
+
+
+def _has_purchases(day: str, stores: ComprasStores) -> bool:
+    if stores.ledger.account(DOCUMENTS, day).sources:
+        return True
+    return any(next(iter(stores.purchases.items(tenant, day)), None) for tenant in stores.purchases.tenants())
+
+
+def _recovered(context: dg.AssetExecutionContext, day: str, stores: ComprasStores) -> dg.AssetMaterialization:
+    """Recover what no document tells of the purchases of a day; the bridge shows the receipts of it."""
+    done = recover(stores, day)
+    stores.ledger.mend(DOCUMENTS, day)
+    place = Place(DOCUMENTS, day)
+    said = f"{counted(done.purchases, 'purchase')} in the table; {counted(done.changes, 'change')} had no document"
+    context.log.info("%s %s: %s", DOCUMENTS, day, said)
+    return materialization(
+        event_of(place, [], __version__),
+        place_state(stores.ledger, FLOW, place),
+        (),
+        context.instance,
+        description=said,
+        first={"purchases": done.purchases, "changes_recovered": done.changes, "breaking_a_rule": done.rejected},
+    )
+
+
 COMPRAS_ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     _table,
     _bucket,

@@ -12,6 +12,7 @@ from deploy.local.processes import started_at
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.status import flow_status
 from tests.worlds.commands import Command, processes_under
+from tests.worlds.compras import purchase
 from tests.worlds.stack import running_stack
 from tests.worlds.waiting import eventually
 
@@ -27,6 +28,7 @@ class TestDownAndUp:
         assert any("ministack-lambda" in line for line in processes_under(cesta.instance.state))
         before = flow_status(cesta.access(), "tickets").accepted
         put_ticket_files(cesta.access())
+        put_purchase(cesta.access(), "c1")
 
         with running_stack(tmp_path, dagster=False) as other:
             assert not other.access.s3.list_objects_v2(Bucket=other.access.bucket("tickets")).get("Contents")
@@ -43,6 +45,8 @@ class TestDownAndUp:
             assert stack_description(again.access) == deployed, "a deployment without a change does nothing"
             assert eventually(lambda: flow_status(again.access, "tickets").accepted == before + FILES), "work went on"
             assert flow_status(again.access, "tickets").queued == 0
+            put_purchase(again.access, "c2")
+            assert eventually(lambda: purchases_told(again.access) == ["insert_c1", "insert_c2"])
 
 
 def leave_marks(access: Access) -> None:
@@ -61,6 +65,17 @@ def put_ticket_files(access: Access) -> None:
         line = f"T-{number},BREAD #{number},B-{number},2026-01-05 10:00:00,BAKERY,1,S-1"
         body = f"{header}\n{line}\n".encode()
         access.s3.put_object(Bucket=access.bucket("tickets"), Key=f"tickets-{number}.csv", Body=body)
+
+
+def put_purchase(access: Access, compra: str) -> None:
+    """Put a purchase into its table."""
+    access.dynamodb.put_item(TableName=access.table("compras"), Item=purchase(compra, "kept"))
+
+
+def purchases_told(access: Access) -> list[str]:
+    """What the documents tell, each by its event and its purchase."""
+    keys = [found.key for found in access.open_bucket("compras").objects("compras/kept/")]
+    return sorted("_".join(key.rpartition("/")[2].split("_")[:2]) for key in keys)
 
 
 def find_marks(access: Access) -> set[str]:

@@ -171,7 +171,16 @@ def test_every_step_that_opens_stores_is_tried_again() -> None:
     policies = {step.name: step.retry_policy for step in steps if isinstance(step, dg.OpDefinition)}
     of_days = {name for name, policy in policies.items() if policy is None}
     assert of_days == {
-        *("export_day", "lake__loads", "tickets", "tickets__landed", "stocks", "stocks__landed", "compras__landed"),
+        *(
+            "export_day",
+            "lake__loads",
+            "tickets",
+            "tickets__landed",
+            "stocks",
+            "stocks__landed",
+            "compras__landed",
+            "compras__documents",
+        ),
         *(f"curated__{dataset.name}" for dataset in ECOMMERCE),
         *(f"prod__{each.name.replace('-', '_')}" for each in SETS),
     }, "which try their days again themselves"
