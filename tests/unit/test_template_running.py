@@ -231,6 +231,7 @@ class TestHowItRuns:
                 "inbox-to-raw": "InboxToRaw",
                 "curated-to-prod": "CuratedToProd",
                 "actualizar-compras-stream": "ActualizarComprasStream",
+                "generar-reporte-compras": "GenerarReporteCompras",
             },
             "rules": {"generator": "GeneratorSchedule"},
             "settings": {"tickets-day-begins": "TicketsDayBegins"},
