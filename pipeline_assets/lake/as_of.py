@@ -26,6 +26,7 @@ from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TerminalError, TransientError
+from pipeline_assets.lake.day_columns import unfit_day
 from pipeline_assets.lake.layout import curated_days, curated_key
 from pipeline_assets.lake.tables import curated_table
 from pipeline_assets.storage.bucket import Bucket, GoneError, StoredObject
@@ -143,7 +144,7 @@ class LakeAsOf:
         TransientError
             The bucket does not answer.
         TerminalError
-            What lies in the place of a day cannot be read.
+            What lies in the place of a day cannot be read, or has other columns.
         """
         dataset = self._catalog[name]
         if name not in self._fetched:
@@ -160,9 +161,14 @@ class LakeAsOf:
             empty = ", ".join(f'NULL::{_type_of(column)} AS "{column.name}"' for column in columns)
             return self.connection.sql(f"SELECT {empty} LIMIT 0")
         try:
+            unfit = unfit_day(self.connection, paths, columns)
             found = self.connection.read_parquet(paths, union_by_name=True, hive_partitioning=False)
         except duckdb.Error as error:
             raise self._unreadable(dataset.name) from error
+        if unfit:
+            key = next(each.key for each in self.days(dataset.name) if str(self._path(each)) == unfit[0])
+            again = f"Materialize curated/{dataset.name} of that day again."
+            raise TerminalError(f"s3://{self._bucket.name}/{key} {unfit[1]}. {again}")
         # A day that was written before a column was added has none of it.
         return found.project(", ".join(_as_stored(column, found.columns) for column in columns))
 

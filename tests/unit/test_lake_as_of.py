@@ -191,18 +191,49 @@ def test_a_day_that_is_rewritten_meanwhile_is_not_mixed_with_the_others() -> Non
             lake.table("stores")
 
 
-def test_a_day_of_an_older_spec_reads_null_and_none_at_all_is_empty_with_types() -> None:
-    bucket = lake_of([Put(_DAYS[0], 10, deletes=False, stores=((1, 0),))])
+def with_day_of(columns: Callable[[pl.DataFrame], pl.DataFrame]) -> MemoryBucket:
+    """Two days of stores, the first with other columns."""
+    bucket = lake_of(
+        [Put(day, 10 + number, deletes=False, stores=((number, 0),)) for number, day in enumerate(_DAYS[:2], 1)]
+    )
     key, content = _until(bucket, _DAYS[0])[0]
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "part.parquet"
-        pl.read_parquet(content).drop("region").write_parquet(path)
+        columns(pl.read_parquet(content)).write_parquet(path)
         bucket.put(key, path.read_bytes())
-    with lake_as_of(_DAYS[0], bucket, CATALOG) as lake:
-        assert lake.table("stores").select("store_id", "region").to_native().fetchall() == [(1, None)]
+    return bucket
+
+
+def test_a_day_of_an_older_spec_reads_null_and_none_at_all_is_empty_with_types() -> None:
+    bucket = with_day_of(
+        lambda day: day.drop("other_columns").with_columns(other=pl.lit(1), more=pl.struct("store_id"))
+    )
+    with lake_as_of(_DAYS[1], bucket, CATALOG) as lake:
+        stores = lake.table("stores").select("store_id", "other_columns").to_native().order("store_id").fetchall()
+        assert stores == [(1, None), (2, None)]
         empty = lake.table("order_lines").to_native()
         types = dict(zip(empty.columns, map(str, empty.types), strict=True))
     assert (types["amount"], types["updated_at"], types["_row"]) == ("DECIMAL(18,2)", "TIMESTAMP", "BIGINT")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (lambda day: day.drop("region"), "has no column region; expected string"),
+        (lambda day: day.drop("store_id"), "has no column store_id; expected bigint"),
+        (lambda day: day.cast({"store_id": pl.String}), "has the column store_id as varchar; expected bigint"),
+        (lambda day: day.with_columns(name=pl.lit(7)), "has the column name as integer; expected string"),
+        (lambda day: day.cast({"updated_at": pl.Date}), "has the column updated_at as date; expected timestamp"),
+    ],
+    ids=["no-column", "no-key", "text-for-number", "number-for-text", "date-for-time"],
+)
+def test_a_day_that_lacks_a_column_or_has_another_type_is_refused(
+    columns: Callable[[pl.DataFrame], pl.DataFrame], said: str
+) -> None:
+    with pytest.raises(TerminalError) as refused:
+        read(with_day_of(columns), _DAYS[1])
+    place = "s3://curated/stores/date=2026-03-02/part.parquet"
+    assert str(refused.value) == f"{place} {said}. Materialize curated/stores of that day again."
 
 
 def test_what_is_no_curated_day_is_named() -> None:
