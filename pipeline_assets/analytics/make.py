@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline_assets import __version__
+from pipeline_assets.analytics.inputs import require_inputs
 from pipeline_assets.analytics.prod_set import Features, ProdSet
 from pipeline_assets.analytics.publish import (
     MANIFESTS,
@@ -23,7 +24,7 @@ from pipeline_assets.analytics.publish import (
     write_table,
 )
 from pipeline_assets.datasets.catalog import Catalog
-from pipeline_assets.errors import TerminalError, TransientError
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.lake.as_of import LakeAsOf, RewrittenError, lake_as_of
 from pipeline_assets.lake.layout import curated_days, curated_key
@@ -72,12 +73,15 @@ def make_set(
     TransientError
         A store does not answer, or others publish the day again and again.
     TerminalError
-        The lake has nothing up to the day, a day of it cannot be read, or a model's rows are not what its spec says.
+        The lake has nothing up to the day or lacks a loaded day, a day of it cannot be read, or a model's rows are not
+        what its spec says.
     """
     for _ in range(_ATTEMPTS):
         try:
             with lake_as_of(as_of, curated, catalog) as lake:
-                if published := _publish(prod_set, lake, target, anew=anew):
+                days = {name: lake.days(name) for name in prod_set.inputs}
+                require_inputs(days, as_of, curated)
+                if published := _publish(prod_set, lake, days, target, anew=anew):
                     return published
         except RewrittenError:
             continue
@@ -130,12 +134,10 @@ def _version(prod_set: ProdSet, as_of: date, days: Mapping[str, Sequence[StoredO
     return version_of(prod_set.name, as_of.isoformat(), __version__, specs, made_of)
 
 
-def _publish(prod_set: ProdSet, lake: LakeAsOf, target: Bucket, *, anew: bool) -> PublishedSet | None:
+def _publish(
+    prod_set: ProdSet, lake: LakeAsOf, days: Mapping[str, Sequence[StoredObject]], target: Bucket, *, anew: bool
+) -> PublishedSet | None:
     """Publish the set; None where somebody else published meanwhile."""
-    days = {name: lake.days(name) for name in prod_set.inputs}
-    if not any(days.values()):
-        message = f"the lake has nothing up to {lake.day} of {', '.join(prod_set.inputs)}; load these days first"
-        raise TerminalError(message)
     version = _version(prod_set, lake.day, days)
     standing = read_manifest(target, lake.day)
     if standing and standing.version == version and not anew:

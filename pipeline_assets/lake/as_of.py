@@ -167,8 +167,8 @@ class LakeAsOf:
             raise self._unreadable(dataset.name) from error
         if unfit:
             key = next(each.key for each in self.days(dataset.name) if str(self._path(each)) == unfit[0])
-            again = f"Materialize curated/{dataset.name} of that day again."
-            raise TerminalError(f"s3://{self._bucket.name}/{key} {unfit[1]}. {again}")
+            again = f"materialize curated/{dataset.name} of that day again"
+            raise TerminalError(f"s3://{self._bucket.name}/{key} {unfit[1]}; {again}")
         # A day that was written before a column was added has none of it.
         return found.project(", ".join(_as_stored(column, found.columns) for column in columns))
 
@@ -179,8 +179,9 @@ class LakeAsOf:
                 self.connection.read_parquet(str(self._path(each)))
             except duckdb.Error as error:
                 place = f"s3://{self._bucket.name}/{each.key}"
+                said = str(error).partition("\n")[0].replace(str(self._path(each)), each.key)
                 return TerminalError(
-                    f"{place} is no curated day: {error}. Materialize curated/{name} of that day again."
+                    f"{place} is no curated day ({said}); materialize curated/{name} of that day again"
                 )
         return TerminalError(f"the days of curated/{name} do not go together: materialize them again")
 

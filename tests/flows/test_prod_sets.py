@@ -63,10 +63,11 @@ class TestStarting:
 
     def test_a_set_that_cannot_be_made_does_not_keep_the_others(self, world: ProdWorld) -> None:
         world.put(shop_of(log=False))
-        receipt = world.start(world.complete(DAY))
+        receipt = world.start(world.complete(DAY, query_log=3))
         assert receipt.counts == Counts(received=1, quarantined=1)
         assert receipt.refused == (
-            "retail-copilot: the lake has nothing up to 2026-03-02 of query_log; load these days first"
+            "retail-copilot: the lake lacks curated/query_log of 2026-03-02, of which the load 20260302T000000000000Z "
+            "has 3 accepted rows; materialize that day again"
         )
         assert [world.published(each, DAY) for each in SETS] == [1, 1, 1, 1, 0]
         (document,) = world.stores().quarantine.documents(receipt)
@@ -77,6 +78,15 @@ class TestStarting:
         assert again
         assert (again.counts, again.run) == (ACCEPTED, 2)
         assert world.published(RETAIL_COPILOT, DAY) == 1
+
+    def test_where_nobody_keeps_a_log_its_set_is_empty_and_says_so(self, world: ProdWorld) -> None:
+        world.put(shop_of(log=False))
+        assert world.start(world.complete(DAY, orders=1), [RETAIL_COPILOT]).counts == ACCEPTED
+        manifest = world.manifest(RETAIL_COPILOT, DAY)
+        assert manifest
+        said = {table.note for table in manifest.tables.values()}
+        assert said == {"There is no log of questions up to the day."}
+        assert world.rows(RETAIL_COPILOT, "query_templates", DAY).height == 0
 
     def test_a_model_that_breaks_keeps_no_other_set_from_being_made(self, world: ProdWorld) -> None:
         def breaks(_: Features) -> Mapping[str, Made]:

@@ -233,13 +233,13 @@ def test_a_day_that_lacks_a_column_or_has_another_type_is_refused(
     with pytest.raises(TerminalError) as refused:
         read(with_day_of(columns), _DAYS[1])
     place = "s3://curated/stores/date=2026-03-02/part.parquet"
-    assert str(refused.value) == f"{place} {said}. Materialize curated/stores of that day again."
+    assert str(refused.value) == f"{place} {said}; materialize curated/stores of that day again"
 
 
 def test_what_is_no_curated_day_is_named() -> None:
     bucket = lake_of([Put(_DAYS[0], 10, deletes=False, stores=((1, 0),))])
     bucket.put(curated_key("stores", _DAYS[1].isoformat()), b"no parquet")
-    expected = r"s3://curated/stores/date=2026-03-03/part\.parquet is no curated day: .*Materialize curated/stores"
+    expected = r"s3://curated/stores/date=2026-03-03/part\.parquet is no curated day \(.*\); materialize curated/stores"
     with pytest.raises(TerminalError, match=expected):
         read(bucket, _DAYS[1])
     assert list(read(bucket, _DAYS[0])) == [1]

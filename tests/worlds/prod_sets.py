@@ -24,7 +24,7 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName, load_id_of
 from pipeline_assets.operations.access import Access
 from pipeline_assets.storage.s3 import S3Bucket, S3Storage
-from tests.worlds.curated_shop import CuratedShop
+from tests.worlds.curated_shop import CuratedShop, marker_of
 from tests.worlds.mortality import Fate, Mortal
 from tests.worlds.stores import make_bucket, make_table
 
@@ -67,11 +67,11 @@ class ProdWorld:
         for each in made.objects():
             self.access.s3.put_object(Bucket=f"{self.name}-curated", Key=each.key, Body=made.read(each.key) or b"")
 
-    def complete(self, day: date, number: int = 0) -> ObjectVersion:
-        """Put the completion marker of a load and return the version that its event would announce."""
+    def complete(self, day: date, number: int = 0, **rows: int) -> ObjectVersion:
+        """Put the completion marker of a load, with its rows by dataset, and return the version of its event."""
         key = LoadName(day.isoformat(), load_id_of(datetime(day.year, day.month, day.day, number, tzinfo=UTC))).key
         bucket = f"{self.name}-curated"
-        answer = self.access.s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
+        answer = self.access.s3.put_object(Bucket=bucket, Key=key, Body=marker_of(rows))
         etag = answer["ETag"].strip('"')
         return ObjectVersion(bucket, key, answer["VersionId"], etag, 2, iso_utc(datetime.now(UTC)), "1")
 

@@ -1,0 +1,69 @@
+"""Whether curated days have the columns of their dataset: each has those that the release knew which wrote it.
+
+As the contract of a dataset says of raw objects: a column that may be empty reads as null where a day does not have it,
+and a day that lacks any other is refused, for what is made of it would be wrong and look right. So is one with a column
+of another type. A column that the spec does not have is not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import duckdb
+
+from pipeline_assets.datasets.spec import Column, ColumnType
+from pipeline_assets.datasets.types import TYPES
+
+#: Types of DuckDB that hold the values of a type of columns without loss; the Parquet objects of Spark and Polars differ.
+_HOLD: Final[Mapping[ColumnType, tuple[str, ...]]] = {
+    "text": ("VARCHAR",),
+    "number": ("DOUBLE", "FLOAT"),
+    "integer": ("BIGINT", "INTEGER", "SMALLINT", "TINYINT"),
+    "decimal": ("DECIMAL(18,2)",),
+    "datetime": ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
+    "date": ("DATE",),
+    "boolean": ("BOOLEAN",),
+}
+#: One of the files for each set of columns that there is; most days have the same.
+_KINDS: Final = """
+    SELECT min(file_name) FROM (
+        SELECT file_name, list((name, duckdb_type) ORDER BY column_id) AS columns FROM parquet_schema(?) GROUP BY ALL
+    ) GROUP BY columns ORDER BY 1
+"""
+
+
+def unfit_day(
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[str], columns: Sequence[Column]
+) -> tuple[str, str] | None:
+    """Find a day that does not have the columns of its dataset.
+
+    Parameters
+    ----------
+    connection
+        The connection to DuckDB.
+    paths
+        The files of the days.
+    columns
+        The columns that they should have.
+
+    Returns
+    -------
+    tuple of str and str, or None
+        The file, and what is wrong with it, to complete the sentence "the day ..."; None where all fit.
+
+    Raises
+    ------
+    duckdb.Error
+        A file is no Parquet.
+    """
+    for (path,) in connection.execute(_KINDS, [list(paths)]).fetchall():
+        day = connection.read_parquet(path, hive_partitioning=False)
+        there = {name: str(kind) for name, kind in zip(day.columns, day.types, strict=True)}
+        for column in columns:
+            found = there.get(column.name)
+            if found is None and not column.nullable:
+                return path, f"has no column {column.name}; expected {TYPES[column.type].glue}"
+            if found and found not in _HOLD[column.type]:
+                return path, f"has the column {column.name} as {found.lower()}; expected {TYPES[column.type].glue}"
+    return None
