@@ -21,10 +21,12 @@ from pipeline_assets.lake.layout import LOADS
 from pipeline_assets.lineage.addresses import URI, bucket_uri
 from pipeline_assets.lineage.asset_keys import curated_key
 from pipeline_assets.lineage.bridge import Place
+from pipeline_assets.lineage.columns import tables_lineage, tables_schema
 from pipeline_assets.lineage.external import quarantine_of
 from pipeline_assets.lineage.materializations import materialization
 from pipeline_assets.lineage.metadata import cell, place_state
 from pipeline_assets.lineage.partitions import ONE_RUN, load_days
+from pipeline_assets.lineage.policies import EVERY_OPEN_DAY
 from pipeline_assets.lineage.redo import event_of
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
@@ -105,11 +107,13 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
         kinds={"aws", "parquet", "scikitlearn"},
         owners=[prod_set.owner],
         code_version=__version__,
-        tags={"flow": FLOW, "layer": "prod"},
+        tags={"flow": FLOW, "layer": "prod", **EVERY_OPEN_DAY},
         description=f"{prod_set.description} By as-of date: made of what was loaded up to it and of nothing later. "
         "Materializing a day makes all its tables anew.",
         metadata={
             "tables": dg.MetadataValue.md(_tables(prod_set)),
+            "dagster/column_schema": tables_schema(prod_set.tables),
+            **tables_lineage(prod_set.tables, lambda name: curated_key(ECOMMERCE[name])),
             URI: bucket_uri(bucket_variable(prod_set.name)),
         },
     )

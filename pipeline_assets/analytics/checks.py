@@ -1,6 +1,6 @@
-"""Checks of the prod sets: each beats its naive baseline, speaks of all there is, and is of the lake as it stands."""
+"""Checks of the prod sets: each beats its baseline, speaks of all, is of the lake as it stands and as its specs say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import dagster as dg
@@ -8,7 +8,7 @@ import dagster as dg
 from pipeline_assets.analytics.assets import RESOURCE, AnalyticsStoresResource, set_key
 from pipeline_assets.analytics.make import stale_days
 from pipeline_assets.analytics.prod_set import ProdSet
-from pipeline_assets.analytics.publish import SetManifest, read_manifest
+from pipeline_assets.analytics.publish import SetManifest, published_faults, read_manifest
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.analytics.stores import AnalyticsStores
 from pipeline_assets.lineage.automation import SOON_AFTER
@@ -16,9 +16,13 @@ from pipeline_assets.lineage.conservation import days_of
 from pipeline_assets.lineage.metadata import cell
 from pipeline_assets.lineage.partitions import load_days
 from pipeline_assets.lineage.retries import RETRIES
+from pipeline_assets.storage.bucket import Bucket
 
 BEATS_BASELINE, ALL_COVERED, OF_THE_LAKE = "beats_baseline", "all_covered", "of_the_lake_as_it_stands"
+AS_SPECIFIED = "as_its_specs_say"
 _LISTED = 20
+#: The last days of a run whose tables are read.
+_DAYS = 31
 
 
 def _set_checks(prod_set: ProdSet) -> dg.AssetChecksDefinition:
@@ -44,10 +48,18 @@ def _set_checks(prod_set: ProdSet) -> dg.AssetChecksDefinition:
         description="Every day of the set was made of the lake as it stands: a later correction of a load day makes "
         "the days from it on stale until they are materialized again.",
     )
+    specified = dg.AssetCheckSpec(
+        AS_SPECIFIED,
+        asset=key,
+        automation_condition=SOON_AFTER,
+        description=f"The tables of each of the last {_DAYS} days of the run, as they lie in the bucket, are as their "
+        "specs say: columns and types, a value where there has to be one, each key once, every rule; and they have the "
+        "rows that their manifest tells.",
+    )
 
     @dg.multi_asset_check(
         name=f"checks_of_{prod_set.name.replace('-', '_')}",
-        specs=[beats, covered, of_lake],
+        specs=[beats, covered, of_lake, specified],
         can_subset=False,
         retry_policy=RETRIES,
         required_resource_keys={RESOURCE},
@@ -61,6 +73,7 @@ def _set_checks(prod_set: ProdSet) -> dg.AssetChecksDefinition:
             yield _beats(key, manifests[-1:])
             yield _covered(key, manifests)
             yield _of_the_lake(key, prod_set, stores)
+            yield _as_specified(key, prod_set, days[-_DAYS:], bucket)
 
     return judged
 
@@ -117,6 +130,23 @@ def _of_the_lake(key: dg.AssetKey, prod_set: ProdSet, stores: AnalyticsStores) -
         if stale
         else "every day was made of the lake as it stands",
         metadata={"days_stale": len(stale)},
+    )
+
+
+def _as_specified(key: dg.AssetKey, prod_set: ProdSet, days: Sequence[str], bucket: Bucket) -> dg.AssetCheckResult:
+    found = [(day, each) for day in days for each in published_faults(prod_set, date.fromisoformat(day), bucket)]
+    lines = [f"| {day} | {cell(fault)} |" for day, fault in found[:_LISTED]]
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=AS_SPECIFIED,
+        passed=not found,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description="; ".join(f"{day}: {fault}" for day, fault in found[:3]) or "all tables are as their specs say",
+        metadata={
+            "faults": len(found),
+            "days_read": len(days),
+            "first": dg.MetadataValue.md("\n".join(["| as of | |", "|---|---|", *lines])),
+        },
     )
 
 

@@ -171,6 +171,6 @@ def _write(prod_set: ProdSet, features: Features, folder: Path) -> tuple[dict[st
         for table in model.tables:
             paths[table.name] = folder / f"{table.name}.parquet"
             mine = made[table.name]
-            rows = write_table(mine, table, features.lake.connection, paths[table.name])
+            rows = write_table(mine, table, features.as_of, features.lake.connection, paths[table.name])
             written[table.name] = PublishedTable(rows, mine.note, mine.scores, mine.coverage)
     return written, paths

@@ -1,20 +1,16 @@
-"""The SQL tables over the prod sets, made from the specs of their tables; knows no model."""
+"""The SQL tables over the prod sets, made from the specs of the tables that their models fill."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from pipeline_assets.analytics.compliance_guardian.spec import TABLES as COMPLIANCE_GUARDIAN
-from pipeline_assets.analytics.demand_insights.spec import TABLES as DEMAND_INSIGHTS
-from pipeline_assets.analytics.global_market_pulse.spec import TABLES as GLOBAL_MARKET_PULSE
-from pipeline_assets.analytics.market_intelligence.spec import TABLES as MARKET_INTELLIGENCE
-from pipeline_assets.analytics.retail_copilot.spec import TABLES as RETAIL_COPILOT
+from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.lake.tables import LakeTable
 
 #: Specs of the tables of each set, by sets.
-PROD_CATALOGS: Final = (MARKET_INTELLIGENCE, DEMAND_INSIGHTS, COMPLIANCE_GUARDIAN, GLOBAL_MARKET_PULSE, RETAIL_COPILOT)
+PROD_CATALOGS: Final = tuple(each.tables for each in SETS)
 
 
 def bucket_variable(name: str) -> str:

@@ -8,14 +8,15 @@ of another type. A column that the spec does not have is not read.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
-
-import duckdb
+from typing import TYPE_CHECKING, Final
 
 from pipeline_assets.datasets.spec import Column, ColumnType
 from pipeline_assets.datasets.types import TYPES
 
-#: Types of DuckDB that hold the values of a type of columns without loss; the Parquet objects of Spark and Polars differ.
+if TYPE_CHECKING:
+    import duckdb
+
+#: Types of DuckDB that hold the values of a type without loss: what Polars writes, and what Spark does.
 _HOLD: Final[Mapping[ColumnType, tuple[str, ...]]] = {
     "text": ("VARCHAR",),
     "number": ("DOUBLE", "FLOAT"),
@@ -58,12 +59,31 @@ def unfit_day(
         A file is no Parquet.
     """
     for (path,) in connection.execute(_KINDS, [list(paths)]).fetchall():
-        day = connection.read_parquet(path, hive_partitioning=False)
-        there = {name: str(kind) for name, kind in zip(day.columns, day.types, strict=True)}
-        for column in columns:
-            found = there.get(column.name)
-            if found is None and not column.nullable:
-                return path, f"has no column {column.name}; expected {TYPES[column.type].glue}"
-            if found and found not in _HOLD[column.type]:
-                return path, f"has the column {column.name} as {found.lower()}; expected {TYPES[column.type].glue}"
+        if fault := column_fault(connection.read_parquet(path, hive_partitioning=False), columns):
+            return path, fault
     return None
+
+
+def column_fault(rows: duckdb.DuckDBPyRelation, columns: Sequence[Column]) -> str:
+    """Tell in what the columns of rows are not those of a spec.
+
+    Parameters
+    ----------
+    rows
+        The rows of a Parquet file.
+    columns
+        The columns that they should have.
+
+    Returns
+    -------
+    str
+        The first fault, to complete the sentence "the rows ..."; empty where there is none.
+    """
+    there = {name: str(kind) for name, kind in zip(rows.columns, rows.types, strict=True)}
+    for column in columns:
+        found = there.get(column.name)
+        if found is None and not column.nullable:
+            return f"has no column {column.name}; expected {TYPES[column.type].glue}"
+        if found and found not in _HOLD[column.type]:
+            return f"has the column {column.name} as {found.lower()}; expected {TYPES[column.type].glue}"
+    return ""

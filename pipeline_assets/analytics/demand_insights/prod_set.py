@@ -8,13 +8,12 @@ from pipeline_assets.analytics.demand_insights.spec import (
     CUSTOMER_SEGMENTS,
     CUSTOMER_VALUE,
     SEGMENT_SCORES,
-    TABLES,
     VALUE_SCORES,
 )
 from pipeline_assets.analytics.prod_set import Model, ProdSet
 
 DEMAND_INSIGHTS = ProdSet(
-    name=TABLES.name,
+    name="demand-insights-engine",
     title="Demand Insights Engine",
     description="Who buys how lately, how often and for how much; what customers will be worth; and who will leave.",
     owner="team:analytics",

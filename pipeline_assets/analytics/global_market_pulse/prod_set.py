@@ -6,12 +6,11 @@ from pipeline_assets.analytics.global_market_pulse.spec import (
     MARKET_OPPORTUNITIES,
     REGIONAL_GROWTH,
     REGIONAL_INDEX,
-    TABLES,
 )
 from pipeline_assets.analytics.prod_set import Model, ProdSet
 
 GLOBAL_MARKET_PULSE = ProdSet(
-    name=TABLES.name,
+    name="global-market-pulse",
     title="Global Market Pulse",
     description="How regions grow by price, volume and mix, what they buy more of than all, and what could be sold.",
     owner="team:analytics",

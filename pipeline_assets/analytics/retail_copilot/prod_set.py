@@ -2,10 +2,10 @@
 
 from pipeline_assets.analytics.prod_set import Model, ProdSet
 from pipeline_assets.analytics.retail_copilot import patterns
-from pipeline_assets.analytics.retail_copilot.spec import QUERY_REFORMULATIONS, QUERY_TEMPLATES, TABLES
+from pipeline_assets.analytics.retail_copilot.spec import QUERY_REFORMULATIONS, QUERY_TEMPLATES
 
 RETAIL_COPILOT = ProdSet(
-    name=TABLES.name,
+    name="retail-copilot",
     title="Retail Copilot",
     description="Patterns in what people ask: kinds of questions, what finds nothing, what is asked next, and latency.",
     owner="team:analytics",
