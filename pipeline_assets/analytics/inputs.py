@@ -9,8 +9,10 @@ Where loads are complete and none had a row of any input, as of a log that nobod
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Final
 
 from pipeline_assets.datasets.ecommerce import RESTING
 from pipeline_assets.errors import TerminalError
@@ -19,6 +21,10 @@ from pipeline_assets.storage.bucket import Bucket, StoredObject
 from pipeline_assets.storage.documents import from_json
 
 _RESTING = frozenset(dataset.name for dataset in RESTING)
+#: Requests at once.
+_AT_ONCE: Final = 8
+#: What markers said, by bucket, key and etag: a backfill asks for the same ones on every day.
+_READ: Final[dict[tuple[str, str, str], Mapping[str, int]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +57,37 @@ def require_inputs(days: Mapping[str, Sequence[StoredObject]], as_of: date, cura
     loads = list(_loads_until(as_of, curated))
     if not there and not loads:
         raise TerminalError(f"the lake has nothing up to {as_of} of {', '.join(days)}; load these days first")
-    for load in loads:
+    doubtful: list[tuple[StoredObject, LoadName, list[str]]] = []
+    for marker, load in loads:
         asked = days if load.day == as_of.isoformat() else days.keys() - _RESTING
-        doubtful = [dataset for dataset in asked if curated_key(dataset, load.day) not in there]
-        for dataset, rows in _rows_of(curated, load) if doubtful else ():
-            if dataset in doubtful and rows:
-                raise TerminalError(
-                    f"the lake lacks curated/{dataset} of {load.day}, of which the load {load.load_id} has {rows} "
-                    "accepted rows; materialize that day again"
-                )
+        if missing := [dataset for dataset in asked if curated_key(dataset, load.day) not in there]:
+            doubtful.append((marker, load, sorted(missing)))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        told = pool.map(lambda each: _rows_of(curated, each[0]), doubtful)
+        for (_, load, missing), rows in zip(doubtful, told, strict=True):
+            for dataset in missing:
+                if rows.get(dataset):
+                    raise TerminalError(
+                        f"the lake lacks curated/{dataset} of {load.day}, of which the load {load.load_id} has "
+                        f"{rows[dataset]} accepted rows; materialize that day again"
+                    )
 
 
-def _loads_until(as_of: date, curated: Bucket) -> Iterator[LoadName]:
+def _loads_until(as_of: date, curated: Bucket) -> Iterator[tuple[StoredObject, LoadName]]:
     for found in curated.objects(LOADS):
         if load := LoadName.of(found.key):
             if load.day > as_of.isoformat():
                 return
-            yield load
+            yield found, load
 
 
-def _rows_of(curated: Bucket, load: LoadName) -> list[tuple[str, int]]:
+def _rows_of(curated: Bucket, marker: StoredObject) -> Mapping[str, int]:
     """How many rows of each dataset a load brought, by its marker; none by one that an earlier release wrote."""
-    try:
-        read = from_json(curated.read(load.key) or b"{}", _Marker)
-    except ValueError:
-        return []
-    return [(name, int(told.get("accepted", 0))) for name, told in sorted(read.datasets.items())]
+    place = curated.name, marker.key, marker.etag
+    if place not in _READ:
+        try:
+            read = from_json(curated.read(marker.key) or b"{}", _Marker)
+        except ValueError:
+            read = _Marker()
+        _READ[place] = {name: int(rows.get("accepted", 0)) for name, rows in read.datasets.items()}
+    return _READ[place]
