@@ -135,10 +135,13 @@ def next_step(crawl: Crawl, newest: int, told: int, crawler: CrawlerState, now: 
     if crawl.event and crawler.last != crawl.after:
         return _ended(crawl, crawler, now)
     if crawl.started_at:
-        is_settled = now >= crawl.started_at + SETTLES
-        return (
-            failed(_dropped(crawl), "the crawl ended and left no trace", now) if is_settled else (crawl, Step.NOTHING)
-        )
+        if now < crawl.started_at + SETTLES:
+            return crawl, Step.NOTHING
+        return failed(_dropped(crawl), "the crawl ended and left no trace", now)
+    return _planned(crawl, newest, crawler, now)
+
+
+def _planned(crawl: Crawl, newest: int, crawler: CrawlerState, now: float) -> tuple[Crawl, Step]:
     if not crawl.event:
         return replace(crawl, event=newest, after=crawler.last, planned_at=now), Step.NOTHING
     if newest > crawl.event and now < crawl.planned_at + PATIENCE:

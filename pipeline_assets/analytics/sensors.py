@@ -1,7 +1,8 @@
 """The watch over the crawlers: what was made of a set starts its crawler, whose end materializes its SQL tables.
 
 What was told is what Dagster shows, what is planned is in the cursor, what runs is what Glue says: each step may be
-done again. The daemon stores the events of a tick and then its cursor; one that dies in between finds the event next time.
+done again. The daemon stores the events of a tick and then its cursor; what one has stored that dies in between, the
+next tick is shown.
 """
 
 import time

@@ -54,9 +54,8 @@ class World:
     def end(self, *, succeeded: bool = True) -> None:
         if not self.crawler.resting:
             self.failures += not succeeded
-            self.crawler = CrawlerState(
-                resting=True, last=f"crawl {len(self.crawls)}", succeeded=succeeded, message="no"
-            )
+            last = f"crawl {len(self.crawls)}"
+            self.crawler = CrawlerState(resting=True, last=last, succeeded=succeeded, message="no")
 
     def look(self, *, saved: bool = True) -> None:
         """One look of the watch, which dies before it has written anything down unless `saved`."""
@@ -179,10 +178,8 @@ class TestTrouble:
 
     def test_an_event_that_no_crawl_follows_is_told_after_an_hour(self) -> None:
         assert trouble_of(Crawl(), 0.0, LATE) == ""
-        assert (
-            trouble_of(Crawl(), 0.0, LATE + 1)
-            == "the set was made at 1970-01-01 00:00 UTC, and no crawl has ended since"
-        )
+        said = "the set was made at 1970-01-01 00:00 UTC, and no crawl has ended since"
+        assert trouble_of(Crawl(), 0.0, LATE + 1) == said
 
     def test_there_is_none_where_nothing_waits(self) -> None:
         assert trouble_of(replace(Crawl(), failures=3, message="no"), None, LATE * 9) == ""
