@@ -14,6 +14,7 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
+from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.definitions import defs
@@ -98,7 +99,7 @@ def test_nothing_is_listed_that_is_not_derived() -> None:
     """A table, a query or a flow more is in the graph by itself."""
     derived = {
         "shop": {dataset.name for dataset in ECOMMERCE},
-        "athena": {table.name for table in lake_tables(CATALOG)},
+        "athena": {table.name for table in lake_tables(CATALOG)} | {prod_set.name for prod_set in SETS},
         "quarantine": {row.name for row in queued_flows()},
         "sql": {query.name for query in sql.queries()},
         "cypher": {query.name for query in cypher.queries()},
