@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
+from deploy.local.stack import end_crawls
 from pipeline_assets.analytics.assets import CRAWLERS, crawled_key
 from pipeline_assets.analytics.checks import AS_THE_SET_SAYS, CRAWLED_SINCE, UP_TO
 from pipeline_assets.analytics.crawled import look_through
@@ -81,6 +82,18 @@ class TestWatch:
         (event,) = world.told(RETAIL_COPILOT)
         newest = world.instance.fetch_materializations(dg.AssetKey(["prod", RETAIL_COPILOT.name]), limit=1).records[0]
         assert event.metadata[UP_TO].value == newest.storage_id
+
+    def test_a_crawl_that_the_local_cloud_forgot_is_made_again(self, world: CrawledWorld) -> None:
+        world.publish(RETAIL_COPILOT, DAY)
+        world.look()
+        world.look()
+        assert not world.is_resting(RETAIL_COPILOT)
+        # What `cesta up` does with what its cloud says was running when it was stopped.
+        end_crawls(world.sets.access.document["endpoint_url"])
+        assert (world.is_resting(RETAIL_COPILOT), world.started(RETAIL_COPILOT)) == (True, 0.0)
+        world.look()
+        assert world.told(RETAIL_COPILOT) == [], "a crawl without an end is no end"
+        assert world.is_resting(RETAIL_COPILOT), "it is not started again at once"
 
     def test_a_crawler_that_cannot_be_started_is_told_and_left_alone_for_a_while(self, world: CrawledWorld) -> None:
         world.glue.delete_crawler(Name=world.crawler(RETAIL_COPILOT))
