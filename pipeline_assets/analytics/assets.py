@@ -27,6 +27,7 @@ from pipeline_assets.lineage.external import quarantine_of
 from pipeline_assets.lineage.materializations import materialization
 from pipeline_assets.lineage.metadata import cell, place_state
 from pipeline_assets.lineage.partitions import ONE_RUN, load_days
+from pipeline_assets.lineage.policies import REPORTED_BY
 from pipeline_assets.lineage.redo import event_of
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
@@ -237,11 +238,12 @@ def crawled_asset(prod_set: ProdSet) -> dg.AssetSpec:
         group_name="prod",
         kinds={"athena", "table"},
         owners=[prod_set.owner],
-        tags={"layer": "prod"},
+        tags={"flow": FLOW, "layer": "prod"},
         description=f"The SQL tables of the set by `as_of`, which Athena and SQL read. Materialized by the sensor "
         f"{WATCH} each time that the crawler of the set has looked through them; the crawler changes none of them.",
         metadata={
             "tables": dg.MetadataValue.md(_tables(prod_set)),
+            REPORTED_BY: f"the sensor {WATCH}",
             TABLE_NAME: ", ".join(f"{database}.{table.name}" for table in prod_set.tables),
             URI: bucket_uri(bucket_variable(prod_set.name)),
             "dagster/column_schema": schema_of_tables(prod_set.tables),
