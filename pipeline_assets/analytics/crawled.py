@@ -115,9 +115,9 @@ class _Look:
 
     def at(self, table: Dataset, counted: Sequence[str]) -> CrawledTable:
         """A table, and the rows of some of its days."""
-        places = self._registered(table.name)
         if (found := self._table(table.name)) is None:
             return CrawledTable(table.name, frozenset(), {}, (f"there is no table {table.name}",))
+        places = self._registered(table.name)
         rows = {day: self._rows(table.name, day) for day in counted if self._said(table.name, day) is not None}
         differences = (
             *self._of_columns(table, found),
@@ -128,7 +128,8 @@ class _Look:
         return CrawledTable(table.name, frozenset(places), rows, differences)
 
     def _of_columns(self, table: Dataset, found: Mapping[str, Any]) -> Iterator[str]:
-        there = [(each["Name"], each.get("Type", "")) for each in found["StorageDescriptor"]["Columns"]]
+        columns = found.get("StorageDescriptor", {}).get("Columns", ())
+        there = [(each["Name"], each.get("Type", "")) for each in columns]
         expected = [(column.name, TYPES[column.type].glue) for column in table.columns]
         lacking = [f"{name} {kind}" for name, kind in expected if (name, kind) not in there]
         unknown = [f"{name} {kind}" for name, kind in there if (name, kind) not in expected]
@@ -144,12 +145,11 @@ class _Look:
         keys = tuple(each["Name"] for each in found.get("PartitionKeys", ()))
         if keys != lake_table.partitions:
             yield f"{table.name} has the partition keys {', '.join(keys) or 'none'}, not {lake_table.partitions[0]}"
-        at, expected = found["StorageDescriptor"].get("Location", ""), lake_table.storage(bucket)["Location"]
-        if at.rstrip("/") != expected.rstrip("/"):
-            yield f"{table.name} lies at {at}, not at {expected}"
-        astray = [day for day, place in places.items()
-                  if place.rstrip("/") != lake_table.storage(bucket, day)["Location"].rstrip("/")]  # fmt: skip
-        if astray:
+        at, expected = _place(found), _place({"StorageDescriptor": lake_table.storage(bucket)})
+        if at != expected:
+            yield f"{table.name} lies at {at or 'no place'}, not at {expected}"
+        expected_of = {day: _place({"StorageDescriptor": lake_table.storage(bucket, day)}) for day in places}
+        if astray := [day for day, place in places.items() if place != expected_of[day]]:
             yield f"{table.name} looks for {_days(astray)} in another place"
 
     def _of_days(self, table: str, registered: Collection[str]) -> Iterator[str]:
@@ -164,7 +164,7 @@ class _Look:
         for day, found in rows.items():
             said = self._said(table, day)
             if found is None:
-                yield f"{table} has no object as of {day}"
+                yield f"{table} has no object that can be read as of {day}"
             elif found != said:
                 yield f"{table} has {found:,} rows as of {day}, the set says {said:,}"
 
@@ -176,14 +176,17 @@ class _Look:
         return manifest.tables[table].rows if manifest and table in manifest.tables else None
 
     def _rows(self, table: str, day: str) -> int | None:
-        """The rows of a table as of a day, by the footer of its object; None where there is none."""
+        """The rows of a table as of a day, by the footer of its object; None where no object has one."""
         tail = parquet_tail(self.stores.targets[self.prod_set.name], table_key(table, date.fromisoformat(day)))
         if tail is None:
             return None
         with tempfile.NamedTemporaryFile(prefix="cesta-", suffix=".parquet") as file:
             file.write(tail.content)
             file.flush()
-            found = self.connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [file.name]).fetchall()
+            try:
+                found = self.connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [file.name]).fetchall()
+            except duckdb.Error:
+                return None
         return int(found[0][0])
 
     def _table(self, table: str) -> Mapping[str, Any] | None:
@@ -199,11 +202,8 @@ class _Look:
             DatabaseName=self.stores.database, TableName=table, ExcludeColumnSchema=True
         )
         with _asking(table):
-            try:
-                found = [each for page in pages for each in page["Partitions"]]
-            except self.stores.glue.exceptions.EntityNotFoundException:
-                return {}
-        return {each["Values"][0]: each.get("StorageDescriptor", {}).get("Location", "") for each in found}
+            found = [each for page in pages for each in page["Partitions"]]
+        return {each["Values"][0]: _place(each) for each in found}
 
 
 @contextmanager
@@ -212,6 +212,11 @@ def _asking(table: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise TransientError(f"Glue does not tell of the table {table}: {error}") from error
+
+
+def _place(described: Mapping[str, Any]) -> str:
+    """Where a table or a partition lies, which Glue may tell with or without the last slash."""
+    return str(described.get("StorageDescriptor", {}).get("Location", "")).rstrip("/")
 
 
 def _named(things: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
 """The watch over the crawlers: what was made of a set starts its crawler, whose end materializes its SQL tables.
 
 What was told is what Dagster shows, what is planned is in the cursor, what runs is what Glue says: each step may be
-done again. The daemon stores the events of a tick and then its cursor; what one has stored that dies in between, the
-next tick is shown.
+done again. The daemon stores the events of a tick before its cursor: after a death in between, the next tick finds the
+events in Dagster.
 """
 
 import time
@@ -41,7 +41,8 @@ _COUNTED = 5
 )
 def crawlers_watch(context: dg.SensorEvaluationContext, crawlers: CrawlersResource) -> dg.SensorResult:
     """One look at all sets; raises `MissingSettingError`."""
-    crawls, said = _written(context.cursor), dict[str, str]()
+    crawls = _written(context.cursor)
+    said: dict[str, str] = {}
     events: list[Told] = []
     tick = TickTime()
     for prod_set in tick.while_left(SETS, CHECKS_END):
@@ -105,7 +106,7 @@ class _Look:
             return after, []
         found = look_through(self.prod_set, stores, self._days())
         result = as_the_set_says(self.prod_set, found)
-        # The materialization comes last: it is what the crawl counts as told by.
+        # The materialization comes last: by it the crawl counts as told.
         return after, [
             evaluation_of(dg.AssetCheckKey(crawled_key(self.prod_set), str(result.check_name)), result),
             self._materialization(crawl.event, crawler, state, found, str(result.description)),

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.datasets.spec import Column, Dataset, stored_as
 from pipeline_assets.datasets.types import TYPES
 
 _SHOWN = {"quarantine": "its row is rejected", "halt": "the object is refused", "warn": "counted and kept"}
@@ -41,6 +41,21 @@ def lineage_of(columns: Sequence[Column], source: dg.AssetKey) -> Mapping[str, A
         Metadata for programs and a table for people: the open-source pages do not draw column lineage.
     """
     return _lineage((column.name, column.meaning, [(source, column.name)]) for column in columns)
+
+
+def lineage_of_stored(dataset: Dataset, source: dg.AssetKey) -> Mapping[str, Any]:
+    """Column lineage of an asset with what is stored of a dataset, whose columns `source` has as they came.
+
+    Returns
+    -------
+    Mapping[str, Any]
+        As of `lineage_of`.
+    """
+    return _lineage(
+        (stored.name, stored.meaning, [(source, column.name)])
+        for column in dataset.columns
+        for stored in stored_as(column)
+    )
 
 
 def lineage_of_tables(tables: Iterable[Dataset], source: dg.AssetKey) -> Mapping[str, Any]:

@@ -124,9 +124,11 @@ class TestComparison:
         bucket.put(table_key("query_templates", DAY), written.getvalue())
         bucket.delete(table_key("query_templates", BEFORE))
         assert self.differences(world) == [
-            f"query_templates has no object as of {BEFORE}",
+            f"query_templates has no object that can be read as of {BEFORE}",
             f"query_templates has 0 rows as of {DAY}, the set says 2",
         ]
+        bucket.put(table_key("query_templates", BEFORE), b"no Parquet")
+        assert self.differences(world)[0] == f"query_templates has no object that can be read as of {BEFORE}"
         assert look_through(RETAIL_COPILOT, world.stores(), counted=[]).differences == []
         world.publish(RETAIL_COPILOT, BEFORE)
         world.publish(RETAIL_COPILOT, DAY)
