@@ -153,7 +153,7 @@ class TestComparison:
             f"query_templates lacks {first['Name']} {first['Type']}",
             f"query_templates has {first['Name']} int, which its spec does not know",
         ]
-        assert self.differences(world)[2].startswith("query_templates lies at s3://elsewhere/, not at s3://")
+        assert self.differences(world)[2].startswith("query_templates lies at s3://elsewhere, not at s3://")
         changed["StorageDescriptor"]["Columns"] = [*others, first]
         world.glue.update_table(DatabaseName=world.database, TableInput=changed)
         assert self.differences(world)[0] == "query_templates has its columns in another order than its spec"

@@ -127,11 +127,10 @@ def test_a_column_of_an_athena_table_leads_to_columns_of_the_shop(prod_set: Prod
     for table in prod_set.tables:
         for column in table.columns:
             found = origins(dg.AssetKey(["athena", prod_set.name]), f"{table.name}.{column.name}")
-            own = {f"prod/{prod_set.name}: {table.name}.{column.name}"}
             if column.derived_from:
-                assert {origin.partition("/")[0] for origin in found} <= {"shop", "curated"}
+                assert {origin.partition("/")[0] for origin in found} == {"shop"}
             else:
-                assert found == own
+                assert found == {f"prod/{prod_set.name}: {table.name}.{column.name}"}
 
 
 def test_a_query_comes_from_the_tables_that_it_reads() -> None:
