@@ -333,6 +333,11 @@ FLOWS: Final = (
             "COMPLIANCE_GUARDIAN_BUCKET": "buckets.compliance-guardian",
             "GLOBAL_MARKET_PULSE_BUCKET": "buckets.global-market-pulse",
             "RETAIL_COPILOT_BUCKET": "buckets.retail-copilot",
+            "MARKET_INTELLIGENCE_HUB_CRAWLER": "crawlers.market-intelligence-hub",
+            "DEMAND_INSIGHTS_ENGINE_CRAWLER": "crawlers.demand-insights-engine",
+            "COMPLIANCE_GUARDIAN_CRAWLER": "crawlers.compliance-guardian",
+            "GLOBAL_MARKET_PULSE_CRAWLER": "crawlers.global-market-pulse",
+            "RETAIL_COPILOT_CRAWLER": "crawlers.retail-copilot",
         },
         group=QueueGroup(
             queue_name="curated",

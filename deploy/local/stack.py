@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,7 @@ class LocalStack:
             if self.unclean:
                 self._announce_lost()
             deliver_events(self.instance)
+            end_crawls(self.instance.endpoint_url)
         if dagster:
             with board.step("dagster-storage"):
                 dagster_processes.finish_storage(self.instance, migration)
@@ -116,6 +117,7 @@ class LocalStack:
             deploy_template(self.instance)
             self._announce_lost()
             deliver_events(self.instance)
+            end_crawls(self.instance.endpoint_url)
 
     def _announce_lost(self) -> None:
         access = Access(read_outputs(self.instance))
@@ -207,6 +209,16 @@ def deliver_events(instance: Instance) -> None:
         for mapping in page["EventSourceMappings"]:
             if mapping["State"] == "Disabled":
                 functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
+def end_crawls(endpoint_url: str) -> None:
+    """End the crawls that a local cloud which goes on from a written state says are running: nobody runs them."""
+    glue = cloud_session().client("glue", endpoint_url=endpoint_url)
+    for page in glue.get_paginator("get_crawlers").paginate():
+        for crawler in page["Crawlers"]:
+            if crawler.get("State") == "RUNNING":
+                with suppress(glue.exceptions.CrawlerNotRunningException):
+                    glue.stop_crawler(Name=crawler["Name"])
 
 
 def _setting(parameter: str, variable: str) -> dict[str, str]:

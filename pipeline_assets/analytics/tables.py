@@ -15,7 +15,16 @@ PROD_CATALOGS: Final = tuple(each.tables for each in SETS)
 
 def bucket_variable(name: str) -> str:
     """Name of the environment variable that holds the name of a set's bucket."""
-    return f"{name.upper().replace('-', '_')}_BUCKET"
+    return _variable(name, "BUCKET")
+
+
+def crawler_variable(name: str) -> str:
+    """Name of the environment variable that holds the name of a set's crawler."""
+    return _variable(name, "CRAWLER")
+
+
+def _variable(name: str, of: str) -> str:
+    return f"{name.upper().replace('-', '_')}_{of}"
 
 
 def prod_table(catalog: Catalog, table: Dataset) -> LakeTable:

@@ -23,7 +23,7 @@ from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.local.instance import PROJECT
 from deploy.local.outputs import environment_contract
 from deploy.local.processes import inherited_environment, kill_group, start
-from pipeline_assets.analytics.tables import PROD_CATALOGS, bucket_variable
+from pipeline_assets.analytics.tables import PROD_CATALOGS, bucket_variable, crawler_variable
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger, pending_item
@@ -79,6 +79,8 @@ class Bridge:
             "RAW_BUCKET": "not-needed",
             "CURATED_BUCKET": "not-needed",
             **{bucket_variable(catalog.name): "not-needed" for catalog in PROD_CATALOGS},
+            **{crawler_variable(catalog.name): "not-needed" for catalog in PROD_CATALOGS},
+            "LAKE_DATABASE": "not-needed",
             "QUARANTINE_BUCKET": "not-needed",
             "LEDGER_TABLE": self.table,
             "DAGSTER_HOME": str(self.home),

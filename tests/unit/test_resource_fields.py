@@ -28,6 +28,7 @@ def test_the_page_of_resources_tells_the_variables_of_each() -> None:
         "export_stores",
         "curation_stores",
         "analytics_stores",
+        "crawlers",
         "ledger",
         "quarantine",
         "metrics",

@@ -49,10 +49,11 @@ PERMISSIONS = {
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
-#: The objects of a bucket, a resource by its ARN, what Glue looks at to allow something on the lake's tables, or the
-#: log that it keeps of crawlers.
+#: The objects of a bucket, a resource by its ARN, what Glue looks at to allow something on the lake's tables, a
+#: crawler by its name, or the log that Glue keeps of crawlers.
 NAMED = re.compile(
     r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{LakeDatabase\}(/\*)?)"'
+    r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"'
     r"|:log-group:/aws-glue/crawlers"
 )
 SESSION = botocore.session.get_session()
@@ -116,6 +117,18 @@ def text(value: Any) -> str:
     return json.dumps(value, default=str)
 
 
+def at_its_longest(value: Any) -> Any:
+    """A part of a policy with ARNs as long as those of a bucket with 63 letters, and names as they are at most."""
+    if isinstance(value, dict) and value.keys() & {"Fn::GetAtt", "Fn::Sub"}:
+        said = value.get("Fn::Sub", "${It.Arn}")
+        for name, letters in (("AWS::Partition", 10), ("AWS::Region", 14), ("AWS::AccountId", 12)):
+            said = said.replace(f"${{{name}}}", letters * "x")
+        return re.sub(r"\$\{\w+\}", 45 * "x", re.sub(r"\$\{\w+\.Arn\}", 76 * "x", said))
+    if isinstance(value, dict):
+        return {name: at_its_longest(each) for name, each in value.items()}
+    return [at_its_longest(each) for each in value] if isinstance(value, list) else value
+
+
 def denials_without_tls(kind: str, names: str) -> dict[str, Any]:
     """The `OnlyOverTls` statement of each resource's policy, by logical id of the resource."""
     return {
@@ -176,6 +189,12 @@ class TestWhoMayDoWhat:
             else:
                 assert "*" not in as_list(statement["Resource"])
                 assert all(NAMED.search(text(resource)) for resource in as_list(statement["Resource"]))
+
+    @pytest.mark.parametrize("name", of_type("AWS::IAM::ManagedPolicy"))
+    def test_a_managed_policy_is_short_enough_wherever_it_is_deployed(self, name: str) -> None:
+        """IAM takes 6,144 characters of a managed policy, blanks not counted, and tells so only as it is deployed."""
+        written = json.dumps(at_its_longest(RESOURCES[name]["Properties"]["PolicyDocument"]), separators=(",", ":"))
+        assert len(written) <= 6_144
 
     def test_every_function_has_a_role_of_its_own_that_only_lambda_takes(self) -> None:
         roles = [function["Role"]["Fn::GetAtt"][0] for function in of_type("AWS::Lambda::Function").values()]

@@ -22,6 +22,7 @@ from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName, load_id_of
+from pipeline_assets.lake.tables import GluePartitions
 from pipeline_assets.operations.access import Access
 from pipeline_assets.storage.s3 import S3Bucket, S3Storage
 from tests.worlds.curated_shop import CuratedShop, marker_of
@@ -45,8 +46,8 @@ class ProdWorld:
         make_table(access.dynamodb, f"{world.name}-ledger")
         return world
 
-    def stores(self, fate: Fate | None = None) -> AnalyticsStores:
-        """The stores of one process, which dies as `fate` says."""
+    def stores(self, fate: Fate | None = None, partitions: GluePartitions | None = None) -> AnalyticsStores:
+        """The stores of one process, which dies as `fate` says, and the SQL tables that are told of days, if any."""
         s3: Any = self.access.s3
         dynamodb: Any = self.access.dynamodb
         if fate:
@@ -59,6 +60,7 @@ class ProdWorld:
             buckets,
             JsonLinesQuarantine(S3Bucket(s3, f"{self.name}-quarantine"), FLOW),
             Ledger(dynamodb, f"{self.name}-ledger"),
+            partitions,
         )
 
     def put(self, shop: CuratedShop) -> None:
