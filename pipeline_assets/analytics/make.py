@@ -12,7 +12,6 @@ from typing import Final
 from pipeline_assets import __version__
 from pipeline_assets.analytics.prod_set import Features, ProdSet
 from pipeline_assets.analytics.publish import (
-    MANIFESTS,
     PublishedTable,
     SetManifest,
     manifest_day,
@@ -22,6 +21,7 @@ from pipeline_assets.analytics.publish import (
     version_of,
     write_table,
 )
+from pipeline_assets.analytics.tables import MANIFESTS
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.errors import TerminalError, TransientError
 from pipeline_assets.events.moments import iso_utc

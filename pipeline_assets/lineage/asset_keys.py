@@ -29,6 +29,11 @@ def table_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["athena", table])
 
 
+def prod_key(name: str) -> dg.AssetKey:
+    """The asset of a prod set."""
+    return dg.AssetKey(["prod", name])
+
+
 def quarantine_key(flow: str) -> dg.AssetKey:
     """The asset of what was rejected of a flow."""
     return dg.AssetKey(["quarantine", flow])
