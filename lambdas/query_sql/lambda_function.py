@@ -1,4 +1,4 @@
-"""Lambda that answers named queries in SQL: a request in JSON to a page of rows, or to an error that says what is wrong."""
+"""Lambda that answers named queries in SQL: a request to a page of rows, or to an error that says what is wrong."""
 
 from __future__ import annotations
 

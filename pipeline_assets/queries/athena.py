@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import boto3
 import pyathena
@@ -18,6 +19,10 @@ from pipeline_assets.queries.as_of import settle_as_of
 from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value
 from pipeline_assets.queries.sql import placeholders
 from pipeline_assets.queries.time_limit import stopped_after
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_glue import GlueClient
 
 _POLL_SECONDS: Final = 0.5
 # It writes tracebacks of what it raises as well; without a handler they would go to the terminal.
@@ -57,8 +62,7 @@ class AthenaEngine:
             glue_metadata_fallback=False,
             **client,
         )
-        self._database = database
-        self._glue = boto3.client("glue", **client)
+        self._database, self._client = database, client
 
     def run(self, asked: NamedQuery, parameters: Mapping[str, object], seconds: float | None = None) -> Answer:
         """Answer a query and wait for it; one that is interrupted (Ctrl-C) is stopped.
@@ -92,9 +96,7 @@ class AthenaEngine:
             _errors_translated(asked.name),
             self._connection.cursor() as cursor,
         ):
-            cursor.execute(
-                asked.statement, literals, paramstyle="qmark", on_start_query_execution=started.append
-            )
+            cursor.execute(asked.statement, literals, paramstyle="qmark", on_start_query_execution=started.append)
             described = cursor.description or []
             rows = cast("list[tuple[Cell, ...]]", cursor.fetchall())
             return Answer(
@@ -131,9 +133,17 @@ class AthenaEngine:
         except (ClientError, BotoCoreError) as error:
             raise TransientError(f"Glue did not tell the days of `{table.name}`: {error}") from error
 
+    @cached_property
+    def _athena(self) -> AthenaClient:
+        return boto3.client("athena", **self._client)
+
+    @cached_property
+    def _glue(self) -> GlueClient:
+        return boto3.client("glue", **self._client)
+
     def _stop(self, started: list[str]) -> None:
         for query_id in started:
-            self._connection.client.stop_query_execution(QueryExecutionId=query_id)
+            self._athena.stop_query_execution(QueryExecutionId=query_id)
 
 
 def literal(value: Value) -> str:

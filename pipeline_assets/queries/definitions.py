@@ -6,8 +6,8 @@ import sqlglot
 from pipeline_assets.analytics.tables import PROD_CATALOGS
 from pipeline_assets.datasets.ecommerce import OWNER
 from pipeline_assets.datasets.tickets import TICKETS
-from pipeline_assets.lineage.asset_keys import PURCHASE_GRAPH_KEY, prod_key, table_key
 from pipeline_assets.lake.tables import LakeTable
+from pipeline_assets.lineage.asset_keys import PURCHASE_GRAPH_KEY, prod_key, table_key
 from pipeline_assets.lineage.code_references import referring_to
 from pipeline_assets.queries import cypher, sql
 from pipeline_assets.queries.named_query import NamedQuery

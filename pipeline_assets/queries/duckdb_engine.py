@@ -170,7 +170,10 @@ class DuckDbEngine:
         """
         bucket = self._bucket(table)
         published = {listed.key for listed in bucket.objects(MANIFESTS)}
-        days = {listed.key.removeprefix(f"{table.prefix}as_of=").partition("/")[0] for listed in bucket.objects(table.prefix)}
+        days = {
+            listed.key.removeprefix(f"{table.prefix}as_of=").partition("/")[0]
+            for listed in bucket.objects(table.prefix)
+        }
         return {day for day in days if f"{MANIFESTS}as_of={day}.json" in published}
 
     def _bucket(self, table: LakeTable) -> Bucket:

@@ -1,7 +1,7 @@
 """Pages of an answer: a query whose list has places is asked for each page, the answer of any other is cut.
 
-A page's token says where the next one begins and what was asked, with the day that stood for the newest: so all pages are
-of one day, whatever is made meanwhile. It holds nothing that whoever has it could not ask for.
+A page's token says where the next one begins and what was asked, with the day that stood for the newest: so all pages
+are of one day, whatever is made meanwhile. It holds nothing that whoever has it could not ask for.
 """
 
 from __future__ import annotations

@@ -103,9 +103,7 @@ def _schema() -> dict[str, Any]:
         table.name: {column.name: TYPES[column.type].glue.replace("string", "varchar") for column in table.columns}
         for table in known_tables()
     }
-    return {
-        table.name: types[table.name] | dict.fromkeys(table.partitions, "varchar") for table in known_tables()
-    }
+    return {table.name: types[table.name] | dict.fromkeys(table.partitions, "varchar") for table in known_tables()}
 
 
 def _kind_faults(tree: exp.Expr) -> list[str]:
