@@ -324,6 +324,15 @@ FLOWS: Final = (
             ("duckdb", "numpy", "scipy", "sklearn"),
         ),
         bounds=Bounds(function_seconds=900, batch=1, delay_seconds=20),
+        # Answers named queries over the lake and the sets.
+        others=(
+            FunctionPackage(
+                "query-sql",
+                "lambdas.query_sql.lambda_function",
+                frozenset({"athena", "glue", "s3"}),
+                ("duckdb", "pyarrow"),
+            ),
+        ),
         environment={
             "CURATED_QUEUE_URL": "queues.curated",
             "CURATED_BUCKET": "buckets.curated",

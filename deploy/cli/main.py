@@ -24,6 +24,7 @@ app = typer.Typer(
         acknowledge="acknowledging:acknowledge",
         trace="trace:trace",
         reconcile="reconciling:reconcile",
+        invoke="invoking:invoke",
     ),
     help="Event-driven retail data platform: tickets to purchase graph, lake and search, every step a Dagster asset.",
     no_args_is_help=True,

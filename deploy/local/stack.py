@@ -190,6 +190,8 @@ def deploy_template(instance: Instance) -> None:
             "CardTokenSecretId": TOKEN_SECRET,
             # Each is a process that holds its own copy of a large package.
             "CurationConcurrency": "2",
+            # The local cloud's own Athena reads neither partitions nor Athena's dialect.
+            "SqlEngine": "duckdb",
             # A laptop would fill with files: `cesta stocks resume` lets them come.
             "StockSchedule": "DISABLED",
             **_setting("TicketsDayBegins", "TICKETS_DAY_BEGINS"),

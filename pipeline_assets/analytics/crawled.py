@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.analytics.publish import MANIFESTS, SetManifest, manifest_day, read_manifest, table_key, version_of
-from pipeline_assets.analytics.tables import prod_table
+from pipeline_assets.analytics.publish import SetManifest, manifest_day, read_manifest, table_key, version_of
+from pipeline_assets.analytics.tables import MANIFESTS, prod_table
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TransientError
 from pipeline_assets.storage.parquet_tail import parquet_tail

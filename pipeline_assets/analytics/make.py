@@ -13,7 +13,6 @@ from pipeline_assets import __version__
 from pipeline_assets.analytics.inputs import require_inputs
 from pipeline_assets.analytics.prod_set import Features, ProdSet
 from pipeline_assets.analytics.publish import (
-    MANIFESTS,
     PublishedTable,
     SetManifest,
     manifest_day,
@@ -23,6 +22,7 @@ from pipeline_assets.analytics.publish import (
     version_of,
     write_table,
 )
+from pipeline_assets.analytics.tables import MANIFESTS
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc

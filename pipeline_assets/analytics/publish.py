@@ -26,6 +26,7 @@ import duckdb
 
 from pipeline_assets.analytics.faults import faults_of
 from pipeline_assets.analytics.prod_set import Coverage, Made, ProdSet, Rows, Score
+from pipeline_assets.analytics.tables import MANIFESTS
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TerminalError
@@ -35,7 +36,6 @@ from pipeline_assets.storage.documents import from_json
 if TYPE_CHECKING:
     import numpy as np
 
-MANIFESTS = "_manifests/"
 #: By kind of array that DuckDB does not read, one that it reads.
 _READABLE: Final = {"U": "object", "M": "datetime64[us]"}
 

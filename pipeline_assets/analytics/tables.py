@@ -12,6 +12,9 @@ from pipeline_assets.lake.tables import LakeTable
 #: Specs of the tables of each set, by sets.
 PROD_CATALOGS: Final = tuple(each.tables for each in SETS)
 
+#: Beginning of the keys of a set's manifests, one for each day: ``as_of=<day>.json``.
+MANIFESTS: Final = "_manifests/"
+
 
 def bucket_variable(name: str) -> str:
     """Name of the environment variable that holds the name of a set's bucket."""

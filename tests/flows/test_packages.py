@@ -166,6 +166,16 @@ class TestWhatIsFound:
             self.build(repository)
         assert not (repository / "dist" / "greeter.zip").exists()
 
+    def test_a_module_brings_the_folder_of_its_own_name(self, repository: Path) -> None:
+        before = self.build(repository)
+        self.write(repository, "pipeline_assets/nouns/list.txt", "house")
+        self.write(repository, "pipeline_assets/verbs/list.txt", "go")
+        assert self.build(repository) - before == {"pipeline_assets/nouns/list.txt"}
+        first = package_key("greeter", repository / "dist" / "greeter.zip")
+        self.write(repository, "pipeline_assets/nouns/list.txt", "garden")
+        self.build(repository)
+        assert package_key("greeter", repository / "dist" / "greeter.zip") != first
+
     def test_new_code_is_a_new_package_and_other_code_is_not(self, repository: Path) -> None:
         self.build(repository)
         archive = repository / "dist" / "greeter.zip"
@@ -188,6 +198,9 @@ class TestWhatIsFound:
         ("bin/sub/tool.py", False),
         ("package/bin/tool.py", True),
         (".lock", False),
+        ("pyarrow/libarrow.so.2600", True),
+        ("pyarrow/libarrow_flight.so.2600", False),
+        ("pyarrow/include/arrow/api.h", False),
     ],
 )
 def test_scripts_stay_out_and_packages_of_like_names_do_not(name: str, *, kept: bool, tmp_path: Path) -> None:

@@ -136,6 +136,8 @@ def test_a_column_of_an_athena_table_leads_to_columns_of_the_shop(prod_set: Prod
 def test_a_query_comes_from_the_tables_that_it_reads() -> None:
     parents = GRAPH.get(dg.AssetKey(["sql", "top_products"])).parent_keys
     assert {key.to_user_string() for key in parents} == {"athena/products", "athena/orders", "athena/order_lines"}
+    parents = GRAPH.get(dg.AssetKey(["sql", "customers_leaving"])).parent_keys
+    assert {key.to_user_string() for key in parents} == {"prod/demand-insights-engine"}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +145,7 @@ def test_a_query_comes_from_the_tables_that_it_reads() -> None:
     [
         ("shop/orders", "sql/daily_sales"),
         ("inbox/bucket", "sql/rejected_by_rule"),
+        ("shop/payments", "sql/riskiest_payments"),
         ("tickets/bucket", "cypher/bought-together"),
         ("stocks/generator-lambda", "stocks/StockData"),
         ("stocks/bucket", "quarantine/stocks"),

@@ -35,9 +35,20 @@ NOT_ITS_OWN = {
     "tickets-ingestion": {"s3:DeleteObject"},
     "consumer-lambda": {"s3:DeleteObject"},
     "inbox-to-raw": {"s3:DeleteObject", "s3:ListBucketVersions"},
+    # It reads what stands, names no version and registers no day.
+    "query-sql": {"s3:GetObjectVersion", "glue:CreatePartition"},
 }
-#: Allowed without a call of that name: a file of the inbox is deleted by its version, and read under the inbox's key.
-WITHOUT_A_CALL = {"inbox-to-raw": {"s3:DeleteObjectVersion", "kms:Decrypt"}}
+#: Allowed without a call of that name: a file of the inbox is deleted by its version, and read under the inbox's key; a
+#: library starts a query and fetches its answer, and Athena does the rest in the name of whoever asks.
+WITHOUT_A_CALL = {
+    "inbox-to-raw": {"s3:DeleteObjectVersion", "kms:Decrypt"},
+    "query-sql": {
+        *("athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"),
+        *("glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartition", "glue:BatchGetPartition"),
+        *("s3:GetBucketLocation", "s3:PutObject", "s3:AbortMultipartUpload"),
+        *("s3:ListMultipartUploadParts", "s3:ListBucketMultipartUploads"),
+    },
+}
 #: Calls whose permission has another name than they have.
 PERMISSIONS = {
     "s3:GetObject": {"s3:GetObject", "s3:GetObjectVersion"},
@@ -50,10 +61,10 @@ PERMISSIONS = {
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
 #: The objects of a bucket, a resource by its ARN, what Glue looks at to allow something on the lake's tables, a
-#: crawler by its name, or the log that Glue keeps of crawlers.
+#: crawler by its name, the workgroup of the lake's queries, or the log that Glue keeps of crawlers.
 NAMED = re.compile(
     r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{LakeDatabase\}(/\*)?)"'
-    r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"'
+    r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
     r"|:log-group:/aws-glue/crawlers"
 )
 SESSION = botocore.session.get_session()
@@ -179,7 +190,10 @@ class TestWhoMayDoWhat:
     def test_dagster_may_do_what_its_code_calls_on_named_resources(self) -> None:
         policy = list(statements(RESOURCES["DagsterPolicy"]["Properties"]["PolicyDocument"]))
         granted = {action for statement in policy for action in as_list(statement["Action"])}
-        source = "".join(file.read_text() for file in (ROOT / "pipeline_assets").rglob("*.py"))
+        # Dagster asks no query: it knows them as the ends of lineage.
+        queries = ROOT / "pipeline_assets" / "queries"
+        code = (file for file in (ROOT / "pipeline_assets").rglob("*.py") if file.parent != queries)
+        source = "".join(file.read_text() for file in code)
         called = actions_in(source, ("dynamodb", "s3", "glue", "cloudwatch"))
         # The listing makes a missing object a 404.
         assert granted == called | {"s3:ListBucket"}

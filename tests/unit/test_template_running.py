@@ -203,6 +203,7 @@ class TestHowItRuns:
                 "raw-to-curated": "RawToCurated",
                 "inbox-to-raw": "InboxToRaw",
                 "curated-to-prod": "CuratedToProd",
+                "query-sql": "QuerySql",
             },
             "rules": {"generator": "GeneratorSchedule"},
             "settings": {"tickets-day-begins": "TicketsDayBegins"},

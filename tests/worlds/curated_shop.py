@@ -105,7 +105,7 @@ class MadeSet:
     """A prod set as of a day, as it was published."""
 
     def __init__(self, prod_set: ProdSet, curated: MemoryBucket, as_of: date = DAY) -> None:
-        bucket = MemoryBucket("target")
+        self.bucket = bucket = MemoryBucket("target")
         self.tables: Mapping[str, PublishedTable] = make_set(prod_set, as_of, curated, CATALOG, bucket).manifest.tables
         self.contents = {name: bucket.read(table_key(name, as_of)) or b"" for name in self.tables}
 
