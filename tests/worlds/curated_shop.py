@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from pipeline_assets.analytics.day_features import open_features
 from pipeline_assets.analytics.make import make_set
 from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.publish import PublishedTable, table_key
@@ -103,7 +104,9 @@ class MadeSet:
 
     def __init__(self, prod_set: ProdSet, curated: MemoryBucket, as_of: date = DAY) -> None:
         bucket = MemoryBucket("target")
-        self.tables: Mapping[str, PublishedTable] = make_set(prod_set, as_of, curated, CATALOG, bucket).manifest.tables
+        with open_features(curated, CATALOG) as features:
+            manifest = make_set(prod_set, as_of, features, bucket).manifest
+        self.tables: Mapping[str, PublishedTable] = manifest.tables
         self._contents = {name: bucket.read(table_key(name, as_of)) or b"" for name in self.tables}
 
     def frame(self, table: str) -> pl.DataFrame:
