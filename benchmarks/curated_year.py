@@ -45,7 +45,7 @@ def curated_year(folder: Path, times: int) -> Path:
 
 def _write(dataset: Dataset, rows: pl.DataFrame, times: int, folder: Path) -> None:
     columns = [column.name for column in stored_columns(dataset)]
-    own = [name for name in _OWN if name in rows.columns]
+    own: list[str] = [name for name in _OWN if name in rows.columns]
     if "card_number" in rows.columns:
         rows = rows.with_columns(card_token=pl.col("card_number").hash(seed=1).cast(pl.String))
         own.append("card_token")
@@ -58,7 +58,7 @@ def _write(dataset: Dataset, rows: pl.DataFrame, times: int, folder: Path) -> No
     curated = known.select(
         *columns,
         other_columns=pl.lit(None, pl.String),
-        _deleted=pl.lit(False),  # noqa: FBT003 - a column's value
+        _deleted=pl.lit(False),
         _deleted_by=pl.lit(None, pl.String),
         _load_id=load,
         _source=pl.format("s3://raw/{}/load={}/0001.parquet", pl.lit(dataset.name), load),

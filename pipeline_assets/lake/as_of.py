@@ -26,7 +26,7 @@ from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Column, Dataset
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TerminalError, TransientError
-from pipeline_assets.lake.day_columns import unfit_day
+from pipeline_assets.lake.day_columns import kinds_of_days, unfit_day
 from pipeline_assets.lake.layout import curated_days, curated_key
 from pipeline_assets.lake.tables import curated_table
 from pipeline_assets.storage.bucket import Bucket, GoneError, StoredObject
@@ -114,6 +114,7 @@ class Lake:
         self.bucket = bucket
         self.catalog = catalog
         self.folder = folder
+        self._kinds: dict[str, int] = {}
 
     @contextmanager
     def as_of(self, day: date) -> Iterator[LakeAsOf]:
@@ -160,6 +161,11 @@ class Lake:
         """
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(self._download, (each for each in days if not self.path(each).exists())))
+
+    def kinds(self, connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> list[str]:
+        """Choose one file for each set of columns that the files have; raises `duckdb.Error` for one without any."""
+        self._kinds |= kinds_of_days(connection, [path for path in paths if path not in self._kinds])
+        return sorted({self._kinds[path]: path for path in reversed(paths)}.values())
 
     def _download(self, stored: StoredObject) -> None:
         path = self.path(stored)
@@ -259,8 +265,10 @@ class LakeAsOf:
             empty = ", ".join(f'NULL::{_type_of(column)} AS "{column.name}"' for column in columns)
             return self.connection.sql(f"SELECT {empty} LIMIT 0")
         try:
-            unfit = unfit_day(self.connection, paths, columns)
-            found = self.connection.read_parquet(paths, union_by_name=True, hive_partitioning=False)
+            kinds = self._lake.kinds(self.connection, paths)
+            unfit = unfit_day(self.connection, kinds, columns)
+            # Columns of all files are read each time that something is asked, so only where they differ.
+            found = self.connection.read_parquet(paths, union_by_name=len(kinds) > 1, hive_partitioning=False)
         except duckdb.Error as error:
             raise self._unreadable(dataset.name) from error
         if unfit:
