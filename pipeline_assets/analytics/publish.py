@@ -181,26 +181,33 @@ def published_faults(prod_set: ProdSet, as_of: date, bucket: Bucket) -> list[str
         The bucket does not answer.
     """
     manifest = read_manifest(bucket, as_of)
-    found = [fault for table in prod_set.tables for fault in _table_faults(manifest, table, bucket)] if manifest else []
+    if manifest is None:
+        return []
+    with tempfile.TemporaryDirectory(prefix="cesta-") as folder, duckdb.connect() as connection:
+        path = Path(folder) / "part.parquet"
+        found = [
+            fault
+            for table in prod_set.tables
+            for fault in _table_faults(table, manifest, bucket.read(table_key(table.name, as_of)), connection, path)
+        ]
     return found if found and read_manifest(bucket, as_of) == manifest else []
 
 
-def _table_faults(manifest: SetManifest, table: Dataset, bucket: Bucket) -> Iterator[str]:
-    as_of = date.fromisoformat(manifest.as_of)
-    content, told = bucket.read(table_key(table.name, as_of)), manifest.tables.get(table.name)
+def _table_faults(
+    table: Dataset, manifest: SetManifest, content: bytes | None, connection: duckdb.DuckDBPyConnection, path: Path
+) -> Iterator[str]:
+    told = manifest.tables.get(table.name)
     if content is None or told is None:
         yield f"{table.name} is not there"
         return
-    with tempfile.TemporaryDirectory(prefix="cesta-") as folder, duckdb.connect() as connection:
-        path = Path(folder) / "part.parquet"
-        path.write_bytes(content)
-        try:
-            rows = connection.read_parquet(str(path), hive_partitioning=False)
-            yield from faults_of(rows, table, as_of)
-            if (there := _rows_in(rows)) != told.rows:
-                yield f"{table.name} has {there} rows; its manifest says {told.rows}"
-        except duckdb.Error:
-            yield f"{table.name} cannot be read as Parquet"
+    path.write_bytes(content)
+    try:
+        rows = connection.read_parquet(str(path), hive_partitioning=False)
+        yield from faults_of(rows, table, date.fromisoformat(manifest.as_of))
+        if (there := _rows_in(rows)) != told.rows:
+            yield f"{table.name} has {there} rows; its manifest says {told.rows}"
+    except duckdb.Error:
+        yield f"{table.name} cannot be read as Parquet"
 
 
 def _relation(rows: Rows | None, table: Dataset, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 #: Periods of four weeks that an index is made of, and that it is held against.
 _SPAN: Final = 3
 _NOTHING: Final = "Nothing was sold in the twelve weeks up to the day."
-_ALIKE: Final = "No region buys less of a category than all regions do."
+_ALIKE: Final = "Of no region is it known that it buys less of a category than all regions do."
 
 
 @dataclass(frozen=True, slots=True)
