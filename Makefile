@@ -96,6 +96,7 @@ bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmar
 	$(RUN) python -m benchmarks stocks --write
 	$(RUN) python -m benchmarks export --write
 	$(RUN) python -m benchmarks curation --write
+	$(RUN) python -m benchmarks prod --write
 
 .PHONY: package
 package: $(SYNCED) ## Build the functions' packages into dist

@@ -60,6 +60,7 @@ _add_group(
     show="quarantine:show_quarantine",
     replay="replaying:replay_quarantine",
 )
+_add_group("make", "Work something out of the lake by hand.", sets="making:make_sets")
 _add_group("rebuild", "Build a store anew from what it was made of.", graph="rebuilding:rebuild_graph")
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.analytics.crawlers import CrawledStores, CrawlerSettings, open_crawled
+from pipeline_assets.analytics.day_features import DayFeatures, open_features
 from pipeline_assets.analytics.ingest import STARTED, is_complete, publish_set
 from pipeline_assets.analytics.pictures import picture_of
 from pipeline_assets.analytics.prod_set import ProdSet
@@ -151,22 +152,29 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
     def made(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
         stores_of: AnalyticsStoresResource = getattr(context.resources, RESOURCE)
         yield from RunDays(context).each(
-            stores_of.open,
-            lambda day, stores: [_made(context, prod_set, day, stores)],
-            is_complete,
+            lambda: _opened(stores_of),
+            lambda day, opened: [_made(context, prod_set, day, *opened)],
+            lambda day, opened: is_complete(day, opened[0]),
             "no load is complete",
         )
 
     return made
 
 
+@contextmanager
+def _opened(stores_of: AnalyticsStoresResource) -> Iterator[tuple[AnalyticsStores, DayFeatures]]:
+    """The stores, and the lake that keeps its files from day to day of a run."""
+    with stores_of.open() as stores, open_features(stores.curated, stores.catalog) as features:
+        yield stores, features
+
+
 def _made(
-    context: dg.AssetExecutionContext, prod_set: ProdSet, day: str, stores: AnalyticsStores
+    context: dg.AssetExecutionContext, prod_set: ProdSet, day: str, stores: AnalyticsStores, features: DayFeatures
 ) -> dg.AssetMaterialization:
     """Make a set as of a day."""
     place = Place(prod_set.asset, day)
     as_of = date.fromisoformat(day)
-    publish_set(prod_set, as_of, stores, anew=True, report=False)
+    publish_set(prod_set, as_of, stores, features, anew=True, report=False)
     versions = current_versions(stores.targets[prod_set.name], manifest_key(as_of))
     receipts = [each for version in versions if (each := stores.ledger.receipt(version.id))]
     says = published(prod_set, day, stores)

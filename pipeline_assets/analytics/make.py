@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline_assets import __version__
+from pipeline_assets.analytics.day_features import DayFeatures
 from pipeline_assets.analytics.inputs import require_inputs
 from pipeline_assets.analytics.prod_set import Features, ProdSet
 from pipeline_assets.analytics.publish import (
@@ -23,10 +24,9 @@ from pipeline_assets.analytics.publish import (
     write_table,
 )
 from pipeline_assets.analytics.tables import MANIFESTS
-from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.lake.as_of import LakeAsOf, RewrittenError, lake_as_of
+from pipeline_assets.lake.as_of import RewrittenError
 from pipeline_assets.lake.layout import curated_days, curated_key
 from pipeline_assets.storage.bucket import Bucket, StoredObject
 from pipeline_assets.storage.documents import to_json
@@ -44,7 +44,7 @@ class PublishedSet:
 
 
 def make_set(
-    prod_set: ProdSet, as_of: date, curated: Bucket, catalog: Catalog, target: Bucket, *, anew: bool = False
+    prod_set: ProdSet, as_of: date, features: DayFeatures, target: Bucket, *, anew: bool = False
 ) -> PublishedSet:
     """Work a prod set out as of a day and publish it, unless it was made of the same already.
 
@@ -54,10 +54,8 @@ def make_set(
         The set.
     as_of
         The day at whose end the lake is read.
-    curated
-        Where the curated days are.
-    catalog
-        The specs of the curated datasets.
+    features
+        The features of the lake, which are shared with other sets of the day.
     target
         The bucket of the set.
     anew
@@ -78,10 +76,10 @@ def make_set(
     """
     for _ in range(_ATTEMPTS):
         try:
-            with lake_as_of(as_of, curated, catalog) as lake:
-                days = {name: lake.days(name) for name in prod_set.inputs}
-                require_inputs(days, as_of, curated)
-                if published := _publish(prod_set, lake, days, target, anew=anew):
+            with features.as_of(as_of) as known:
+                days = {name: known.lake.days(name) for name in prod_set.inputs}
+                require_inputs(days, as_of, features.lake.bucket)
+                if published := _publish(prod_set, known, days, target, anew=anew):
                     return published
         except RewrittenError:
             continue
@@ -135,30 +133,31 @@ def _version(prod_set: ProdSet, as_of: date, days: Mapping[str, Sequence[StoredO
 
 
 def _publish(
-    prod_set: ProdSet, lake: LakeAsOf, days: Mapping[str, Sequence[StoredObject]], target: Bucket, *, anew: bool
+    prod_set: ProdSet, features: Features, days: Mapping[str, Sequence[StoredObject]], target: Bucket, *, anew: bool
 ) -> PublishedSet | None:
     """Publish the set; None where somebody else published meanwhile."""
-    version = _version(prod_set, lake.day, days)
-    standing = read_manifest(target, lake.day)
+    as_of = features.as_of
+    version = _version(prod_set, as_of, days)
+    standing = read_manifest(target, as_of)
     if standing and standing.version == version and not anew:
         return PublishedSet(standing, anew=False)
-    keys = [*(table_key(table.name, lake.day) for table in prod_set.tables), manifest_key(lake.day)]
+    keys = [*(table_key(table.name, as_of) for table in prod_set.tables), manifest_key(as_of)]
     seen = {key: found.etag if (found := target.head(key)) else None for key in keys}
     with tempfile.TemporaryDirectory(prefix="cesta-") as folder:
-        written, paths = _write(prod_set, Features(lake), Path(folder))
+        written, paths = _write(prod_set, features, Path(folder))
         for table, path in paths.items():
-            if not target.put_if_match(key := table_key(table, lake.day), path, seen[key]):
+            if not target.put_if_match(key := table_key(table, as_of), path, seen[key]):
                 return None
     manifest = SetManifest(
         prod_set=prod_set.name,
-        as_of=lake.day.isoformat(),
+        as_of=as_of.isoformat(),
         version=version,
         code_version=__version__,
         inputs={name: len(listed) for name, listed in days.items()},
         tables=written,
         made_at=iso_utc(datetime.now(UTC)),
     )
-    key = manifest_key(lake.day)
+    key = manifest_key(as_of)
     return PublishedSet(manifest, anew=True) if target.put_if_match(key, to_json(manifest), seen[key]) else None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import narwhals as nw
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Rows: TypeAlias = "Mapping[str, np.ndarray[Any, Any]] | duckdb.DuckDBPyRelation"
 #: Makes a feature, of the lake or of other features: a table that models read.
 Feature: TypeAlias = "Callable[[Features], nw.LazyFrame[duckdb.DuckDBPyRelation]]"
+#: What models work out of features and share.
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Features:
     def __init__(self, lake: LakeAsOf) -> None:
         self.lake = lake
         self._made: dict[Feature, duckdb.DuckDBPyRelation] = {}
+        self._found: dict[Callable[[Features], Any], Any] = {}
 
     @property
     def as_of(self) -> date:
@@ -109,6 +112,13 @@ class Features:
     def arrays(self, feature: Feature) -> dict[str, np.ndarray[Any, Any]]:
         """Read a feature as one array for each column, in the order of the feature's rows."""
         return self._relation(feature).fetchnumpy()
+
+    def once(self, find: Callable[[Features], Found]) -> Found:
+        """Find something of the features; the first time works it out, whichever model asks. Nobody may change it."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        found: Found = self._found[find]
+        return found
 
     def _relation(self, feature: Feature) -> duckdb.DuckDBPyRelation:
         if feature not in self._made:

@@ -26,18 +26,13 @@ _HOLD: Final[Mapping[ColumnType, tuple[str, ...]]] = {
     "date": ("DATE",),
     "boolean": ("BOOLEAN",),
 }
-#: One of the files for each set of columns that there is; most days have the same.
 _KINDS: Final = """
-    SELECT min(file_name) FROM (
-        SELECT file_name, list((name, duckdb_type) ORDER BY column_id) AS columns FROM parquet_schema(?) GROUP BY ALL
-    ) GROUP BY columns ORDER BY 1
+    SELECT file_name, hash(list((name, duckdb_type) ORDER BY column_id)) FROM parquet_schema(?) GROUP BY ALL
 """
 
 
-def unfit_day(
-    connection: duckdb.DuckDBPyConnection, paths: Sequence[str], columns: Sequence[Column]
-) -> tuple[str, str] | None:
-    """Find a day that does not have the columns of its dataset.
+def kinds_of_days(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> dict[str, int]:
+    """Tell files of days with other columns, or of other types, apart; most days have the same.
 
     Parameters
     ----------
@@ -45,6 +40,31 @@ def unfit_day(
         The connection to DuckDB.
     paths
         The files of the days.
+
+    Returns
+    -------
+    dict of str to int
+        By file a number, the same for all that have the same columns.
+
+    Raises
+    ------
+    duckdb.Error
+        A file is no Parquet.
+    """
+    return dict(connection.execute(_KINDS, [list(paths)]).fetchall()) if paths else {}
+
+
+def unfit_day(
+    connection: duckdb.DuckDBPyConnection, kinds: Sequence[str], columns: Sequence[Column]
+) -> tuple[str, str] | None:
+    """Find a day that does not have the columns of its dataset.
+
+    Parameters
+    ----------
+    connection
+        The connection to DuckDB.
+    kinds
+        One file for each set of columns, as `kinds_of_days` tells them apart.
     columns
         The columns that they should have.
 
@@ -52,13 +72,8 @@ def unfit_day(
     -------
     tuple of str and str, or None
         The file, and what is wrong with it, to complete the sentence "the day ..."; None where all fit.
-
-    Raises
-    ------
-    duckdb.Error
-        A file is no Parquet.
     """
-    for (path,) in connection.execute(_KINDS, [list(paths)]).fetchall():
+    for path in kinds:
         if fault := column_fault(connection.read_parquet(path, hive_partitioning=False), columns):
             return path, fault
     return None

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy.local.instance import PROJECT
+from pipeline_assets.analytics.day_features import open_features
 from pipeline_assets.analytics.ingest import publish_set
 from pipeline_assets.analytics.publish import published_faults
 from pipeline_assets.analytics.tables import prod_table
@@ -85,7 +86,8 @@ def test_it_is_published_and_its_days_are_registered(bare_cloud: Access) -> None
     buckets = {name: bucket.name for name, bucket in stores.targets.items()}
     stores = replace(stores, partitions=GluePartitions(glue, world.name, buckets))
     for as_of, orders in ((DAY - days(1), 2), (DAY, 3)):
-        publish_set(prod_set, as_of, stores)
+        with open_features(stores.curated, stores.catalog) as features:
+            publish_set(prod_set, as_of, stores, features)
         assert world.rows(prod_set, "store_orders", as_of).rows() == [(1, orders)]
         assert published_faults(prod_set, as_of, stores.targets[prod_set.name]) == []
     registered = glue.get_partitions(DatabaseName=world.name, TableName="store_orders")["Partitions"]

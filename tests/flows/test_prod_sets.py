@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 
@@ -18,9 +17,9 @@ from pipeline_assets.analytics.retail_copilot.prod_set import RETAIL_COPILOT
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.operations.access import Access
-from tests.worlds.curated_shop import DAY, CuratedShop, days, noon
+from tests.worlds.curated_shop import DAY, days
 from tests.worlds.mortality import DeadError, Fate
-from tests.worlds.prod_sets import ProdWorld
+from tests.worlds.prod_sets import ProdWorld, shop_of
 
 ACCEPTED = Counts(received=1, accepted=1)
 
@@ -28,20 +27,6 @@ ACCEPTED = Counts(received=1, accepted=1)
 @pytest.fixture
 def world(bare_cloud: Access) -> ProdWorld:
     return ProdWorld.made(bare_cloud)
-
-
-def shop_of(*, log: bool = True) -> CuratedShop:
-    """Some weeks of a small shop, with payments and, unless told, a log of questions."""
-    shop = CuratedShop()
-    for ago in range(40):
-        day = DAY - days(ago)
-        order = shop.order(1 + ago % 3, day, 20 + ago % 7)
-        shop.put(
-            "payments", day, payment_id=order, order_id=order, paid_at=noon(day), amount=Decimal(20), currency="USD"
-        )
-    if log:
-        shop.put("query_log", DAY, query_id=1, asked_at=noon(DAY), system="hub", text="top 5?")
-    return shop
 
 
 class TestStarting:

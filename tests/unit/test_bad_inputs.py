@@ -10,14 +10,12 @@ from functools import cache
 import polars as pl
 import pytest
 
-from pipeline_assets.analytics.make import make_set
 from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.publish import published_faults, read_manifest
 from pipeline_assets.analytics.sets import SETS
-from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.errors import TerminalError
 from pipeline_assets.lake.layout import LoadName, curated_key, load_id_of
-from tests.worlds.curated_shop import DAY, days, marker_of
+from tests.worlds.curated_shop import DAY, days, marker_of, set_of
 from tests.worlds.memory_storage import MemoryBucket
 from tests.worlds.steady_shop import FIRST_LOAD, steady_shop
 
@@ -197,13 +195,13 @@ def test_a_set_is_as_its_specs_say_or_refused_in_one_sentence(case: str, prod_se
     target = MemoryBucket("target")
     if prod_set.name in refused:
         with pytest.raises(TerminalError) as refusal:
-            make_set(prod_set, DAY, lake(case), CATALOG, target)
+            set_of(prod_set, DAY, lake(case), target)
         assert str(refusal.value).startswith(said)
         assert not set(str(refusal.value)) & set("\n\t")
         assert read_manifest(target, DAY) is None
         assert list(target.objects()) == []
         return
-    manifest = make_set(prod_set, DAY, lake(case), CATALOG, target).manifest
+    manifest = set_of(prod_set, DAY, lake(case), target)
     assert published_faults(prod_set, DAY, target) == []
     without_rows = {name for name, table in manifest.tables.items() if not table.rows}
     assert without_rows - ALWAYS == empty & manifest.tables.keys() - ALWAYS

@@ -21,7 +21,7 @@ from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.datasets.ecommerce import STORES
 from pipeline_assets.errors import TerminalError
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.lake.as_of import RewrittenError, lake_as_of, standing_rows
+from pipeline_assets.lake.as_of import RewrittenError, doubtful_keys, lake_as_of, standing_rows
 from pipeline_assets.lake.layout import DELETED, RawObject, curated_key
 from pipeline_assets.storage.bucket import Version, pass_on
 from tests.worlds.curation_rows import rows_of
@@ -130,7 +130,8 @@ def test_a_table_as_of_a_day_is_what_the_oracle_says_on_each_engine(puts: list[P
     assert read(bucket, until) == expected
     frames = [pl.read_parquet(content) for _, content in _until(bucket, until)]
     if frames:
-        standing: pl.DataFrame = standing_rows(nw.from_native(pl.concat(frames)), STORES).to_native()
+        rows = nw.from_native(pl.concat(frames))
+        standing: pl.DataFrame = standing_rows(rows, doubtful_keys(rows, STORES), STORES).to_native()
         assert dict(standing.select("store_id", "name").iter_rows()) == expected
 
 

@@ -12,7 +12,6 @@ import polars as pl
 import pytest
 
 from pipeline_assets.analytics.assets import set_key
-from pipeline_assets.analytics.make import make_set
 from pipeline_assets.analytics.prod_set import Made, Model
 from pipeline_assets.analytics.publish import published_faults, table_key
 from pipeline_assets.analytics.sets import SETS
@@ -21,7 +20,7 @@ from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.datasets.spec import Between, Column, Dataset, Rule, stored_columns
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TerminalError
-from tests.worlds.curated_shop import DAY
+from tests.worlds.curated_shop import DAY, set_of
 from tests.worlds.memory_storage import MemoryBucket
 from tests.worlds.steady_shop import steady_shop
 
@@ -72,7 +71,7 @@ class Published(MemoryBucket):
     def make(self, **columns: object) -> None:
         if columns:
             self.made = Made({name: np.array(values) for name, values in columns.items()})
-        make_set(self.set, DAY, steady_shop().bucket(), CATALOG, self)
+        set_of(self.set, DAY, steady_shop().bucket(), self)
 
     def put_rows(self, **columns: object) -> list[str]:
         """What is said of rows that somebody else has put in their place."""

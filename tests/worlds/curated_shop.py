@@ -12,9 +12,10 @@ from typing import Any
 
 import polars as pl
 
+from pipeline_assets.analytics.day_features import open_features
 from pipeline_assets.analytics.make import make_set
 from pipeline_assets.analytics.prod_set import ProdSet
-from pipeline_assets.analytics.publish import PublishedTable, table_key
+from pipeline_assets.analytics.publish import PublishedTable, SetManifest, table_key
 from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.datasets.spec import Column, stored_columns
 from pipeline_assets.lake.layout import curated_key
@@ -101,12 +102,18 @@ def days(number: int) -> timedelta:
     return timedelta(days=number)
 
 
+def set_of(prod_set: ProdSet, as_of: date, curated: MemoryBucket, target: MemoryBucket) -> SetManifest:
+    """Make a prod set by itself, into a bucket."""
+    with open_features(curated, CATALOG) as features:
+        return make_set(prod_set, as_of, features, target).manifest
+
+
 class MadeSet:
     """A prod set as of a day, as it was published."""
 
     def __init__(self, prod_set: ProdSet, curated: MemoryBucket, as_of: date = DAY) -> None:
         self.bucket = bucket = MemoryBucket("target")
-        self.tables: Mapping[str, PublishedTable] = make_set(prod_set, as_of, curated, CATALOG, bucket).manifest.tables
+        self.tables: Mapping[str, PublishedTable] = set_of(prod_set, as_of, curated, bucket).tables
         self.contents = {name: bucket.read(table_key(name, as_of)) or b"" for name in self.tables}
 
     def frame(self, table: str) -> pl.DataFrame:

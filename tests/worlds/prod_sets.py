@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -25,9 +26,23 @@ from pipeline_assets.lake.layout import LoadName, load_id_of
 from pipeline_assets.lake.tables import GluePartitions
 from pipeline_assets.operations.access import Access
 from pipeline_assets.storage.s3 import S3Bucket, S3Storage
-from tests.worlds.curated_shop import CuratedShop, marker_of
+from tests.worlds.curated_shop import DAY, CuratedShop, days, marker_of, noon
 from tests.worlds.mortality import Fate, Mortal
 from tests.worlds.stores import make_bucket, make_table
+
+
+def shop_of(*, log: bool = True) -> CuratedShop:
+    """Some weeks of a small shop, with payments and, unless told, a log of questions."""
+    shop = CuratedShop()
+    for ago in range(40):
+        day = DAY - days(ago)
+        order = shop.order(1 + ago % 3, day, 20 + ago % 7)
+        shop.put(
+            "payments", day, payment_id=order, order_id=order, paid_at=noon(day), amount=Decimal(20), currency="USD"
+        )
+    if log:
+        shop.put("query_log", DAY, query_id=1, asked_at=noon(DAY), system="hub", text="top 5?")
+    return shop
 
 
 @dataclass

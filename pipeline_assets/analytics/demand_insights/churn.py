@@ -57,7 +57,7 @@ def churn_customers(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Tables ``customer_churn`` and ``churn_scores``.
     """
-    bought = purchases(features)
+    bought = features.once(purchases)
     if not len(bought.customers):
         return {"customer_churn": Made(None, NOBODY), "churn_scores": Made(None, NOBODY)}
     at = day_number(features.as_of)

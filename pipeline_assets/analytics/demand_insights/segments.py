@@ -49,7 +49,7 @@ def segment_customers(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Tables ``customer_segments`` and ``segment_scores``.
     """
-    bought = purchases(features)
+    bought = features.once(purchases)
     if not len(bought.customers):
         return {"customer_segments": Made(None, NOBODY), "segment_scores": Made(None, NOBODY)}
     known = bought.standing(day_number(features.as_of))

@@ -76,7 +76,7 @@ def value_customers(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Tables ``customer_value`` and ``value_scores``.
     """
-    bought = purchases(features)
+    bought = features.once(purchases)
     if not len(bought.customers):
         return {"customer_value": Made(None, NOBODY), "value_scores": Made(None, NOBODY)}
     known = bought.standing(day_number(features.as_of))

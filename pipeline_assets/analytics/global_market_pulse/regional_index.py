@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline_assets.analytics.global_market_pulse.features import regional_sales
+from pipeline_assets.analytics.global_market_pulse.features import category_sales
 from pipeline_assets.analytics.prod_set import Made, Score
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def compare_regions(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Tables ``regional_index``, ``market_opportunities`` and ``index_scores``.
     """
-    found = features.arrays(regional_sales)
+    found = features.arrays(category_sales)
     tables: dict[str, list[dict[str, Floats]]] = {"regional_index": [], "market_opportunities": [], "index_scores": []}
     for currency in np.unique(found["currency"].astype(str)):
         now = cells_of(found, currency, range(_SPAN))
@@ -112,7 +112,7 @@ def cells_of(found: Mapping[str, Floats], currency: str, periods: range) -> Cell
     Parameters
     ----------
     found
-        Columns of the feature `regional_sales`.
+        Columns of the feature `category_sales`.
     currency
         The currency.
     periods
