@@ -21,6 +21,7 @@ from deploy.local.supervisor import Supervisor
 from pipeline_assets.operations.access import Access
 from tests.engines.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
 from tests.worlds.commands import Command
+from tests.worlds.examples import ALL_EXAMPLES
 from tests.worlds.stack import RunningStack, built_packages, free_port_base, running_stack
 
 #: Where this is set, a Neo4j that cannot be had fails its tests instead of skipping them.
@@ -33,9 +34,11 @@ _LONGEST = ("dagster", "graph-neo4j", "command", "graph-embedded", "browser")
 _JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
-def pytest_configure() -> None:
-    """Start engines quickly, here and in the commands that tests run."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Start engines quickly, here and in the commands that tests run; say how many examples are tried."""
     os.environ.setdefault(JAVA_VARIABLE, _JAVA)
+    if config.getoption("--slow"):
+        os.environ[ALL_EXAMPLES] = "1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
