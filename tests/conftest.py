@@ -7,6 +7,7 @@ clock are marked `alone` and run by themselves afterwards. `make test` does all 
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 
@@ -29,6 +30,8 @@ REQUIRED = "CESTA_REQUIRE_NEO4J"
 #: The groups that take longest, the longest first; a worker that is free takes the next one.
 _LONGEST = ("dagster", "graph-neo4j", "command", "graph-embedded", "browser")
 
+# What is imported and collected stays to the end: looking for garbage among it again and again is for nothing.
+gc.disable()
 
 #: A test's Java lives for minutes: what it compiles best it would never get back.
 _JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -39,6 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault(JAVA_VARIABLE, _JAVA)
     if config.getoption("--slow"):
         os.environ[ALL_EXAMPLES] = "1"
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, but only among what comes from now on."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
