@@ -48,6 +48,8 @@ LOCKS: Final = ROOT / "deploy" / "packages"
 OUT: Final = ROOT / "dist"
 #: What Lambda takes of a package, unpacked: 250 MB, of 1,048,576 bytes each.
 MOST_BYTES: Final = 262_144_000
+#: The quickest: a third of the time of zlib's own choice, for a tenth more bytes.
+_COMPRESSION: Final = 1
 #: The packages of this repository that a handler may reach.
 FIRST_PARTY: Final = ("lambdas", "pipeline_assets")
 

@@ -42,11 +42,19 @@ def built() -> dict[str, Path]:
     return built_packages()
 
 
+@pytest.fixture(scope="module")
+def all_unpacked(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    found = {name: tmp_path_factory.mktemp(name) for name in built}
+    for name, archive in built.items():
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(found[name])
+    return found
+
+
 @pytest.fixture
-def unpacked(built: dict[str, Path], package: Package, tmp_path: Path) -> Path:
-    with zipfile.ZipFile(built[package.name]) as archive:
-        archive.extractall(tmp_path)
-    return tmp_path
+def unpacked(all_unpacked: dict[str, Path], package: Package) -> Path:
+    """The package as it is on the disk of its function; nobody writes there."""
+    return all_unpacked[package.name]
 
 
 def versions(lines: str) -> dict[str, str]:

@@ -144,8 +144,7 @@ class TestCrashes:
         expected = whole.start(whole.complete(DAY), [RETAIL_COPILOT], calls)
         assert len(calls.made) >= 5
         for at in range(1, len(calls.made) + 1):
-            world = ProdWorld.made(bare_cloud)
-            world.put(shop_of())
+            world = whole.afresh()
             marker = world.complete(DAY)
             with pytest.raises(DeadError):
                 world.start(marker, [RETAIL_COPILOT], Fate(at=at, after=after))

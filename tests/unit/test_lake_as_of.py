@@ -25,6 +25,7 @@ from pipeline_assets.lake.as_of import RewrittenError, doubtful_keys, lake_as_of
 from pipeline_assets.lake.layout import DELETED, RawObject, curated_key
 from pipeline_assets.storage.bucket import Version, pass_on
 from tests.worlds.curation_rows import rows_of
+from tests.worlds.examples import examples
 from tests.worlds.memory_storage import MemoryBucket
 
 _FIRST = date(2026, 3, 2)
@@ -122,7 +123,7 @@ def read(bucket: MemoryBucket, until: date) -> dict[object, object]:
         return dict(lake.table("stores").select("store_id", "name").to_native().fetchall())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(_PUTS, st.sampled_from(_DAYS))
 def test_a_table_as_of_a_day_is_what_the_oracle_says_on_each_engine(puts: list[Put], until: date) -> None:
     bucket = lake_of(puts)
@@ -140,7 +141,7 @@ def _until(bucket: MemoryBucket, until: date) -> list[tuple[str, bytes]]:
     return [(each.key, bucket.read(each.key) or b"") for each in bucket.objects("stores/") if each.key <= last]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(_PUTS, _PUTS, st.sampled_from(_DAYS))
 def test_what_is_loaded_on_later_days_changes_nothing(puts: list[Put], future: list[Put], until: date) -> None:
     later = [put for put in future if put.day > until]

@@ -14,6 +14,7 @@ import dagster as dg
 from deploy.local.cloud import CREDENTIALS, REGION
 from pipeline_assets.analytics.assets import CRAWLERS, crawled_key, set_key
 from pipeline_assets.analytics.crawlers import CrawledStores, Crawler
+from pipeline_assets.analytics.day_features import open_features
 from pipeline_assets.analytics.ingest import publish_set
 from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.sets import SETS
@@ -76,7 +77,9 @@ class CrawledWorld:
         """Make a set as of a day, and show it in Dagster, as a run or its bridge does."""
         buckets = {each.name: f"{self.sets.name}-{each.name}" for each in SETS}
         partitions = GluePartitions(self.glue, self.database, buckets)
-        publish_set(prod_set, day, self.sets.stores(partitions=partitions), anew=True)
+        stores = self.sets.stores(partitions=partitions)
+        with open_features(stores.curated, stores.catalog) as features:
+            publish_set(prod_set, day, stores, features, anew=True)
         self.show(prod_set, day)
 
     def show(self, prod_set: ProdSet, day: date) -> None:

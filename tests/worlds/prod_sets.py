@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -47,18 +47,24 @@ def shop_of(*, log: bool = True) -> CuratedShop:
 
 @dataclass
 class ProdWorld:
-    """Buckets and a ledger that no other test knows; `name` begins the names of all."""
+    """Buckets and a ledger that no other test knows; `name` begins the names of all but the curated bucket."""
 
     access: Access
     name: str
+    curated: str
 
     @classmethod
     def made(cls, access: Access) -> ProdWorld:
         """A world with nothing in it."""
-        world = cls(access, uuid4().hex[:12])
-        for bucket in ("curated", "quarantine", *(each.name for each in SETS)):
-            make_bucket(access.s3, f"{world.name}-{bucket}")
-        make_table(access.dynamodb, f"{world.name}-ledger")
+        curated = make_bucket(access.s3, f"{uuid4().hex[:12]}-curated")
+        return cls(access, "", curated).afresh()
+
+    def afresh(self) -> ProdWorld:
+        """Another world that shares the curated bucket with this one, and has nothing else in it."""
+        world = replace(self, name=uuid4().hex[:12])
+        for bucket in ("quarantine", *(each.name for each in SETS)):
+            make_bucket(self.access.s3, f"{world.name}-{bucket}")
+        make_table(self.access.dynamodb, f"{world.name}-ledger")
         return world
 
     def stores(self, fate: Fate | None = None, partitions: GluePartitions | None = None) -> AnalyticsStores:
@@ -71,7 +77,7 @@ class ProdWorld:
         buckets = {each.name: S3Bucket(s3, f"{self.name}-{each.name}") for each in SETS}
         return AnalyticsStores(
             S3Storage(s3),
-            S3Bucket(s3, f"{self.name}-curated"),
+            S3Bucket(s3, self.curated),
             buckets,
             JsonLinesQuarantine(S3Bucket(s3, f"{self.name}-quarantine"), FLOW),
             Ledger(dynamodb, f"{self.name}-ledger"),
@@ -82,15 +88,14 @@ class ProdWorld:
         """Put the curated days of a shop."""
         made = shop.bucket()
         for each in made.objects():
-            self.access.s3.put_object(Bucket=f"{self.name}-curated", Key=each.key, Body=made.read(each.key) or b"")
+            self.access.s3.put_object(Bucket=self.curated, Key=each.key, Body=made.read(each.key) or b"")
 
     def complete(self, day: date, number: int = 0, **rows: int) -> ObjectVersion:
         """Put the completion marker of a load, with its rows by dataset, and return the version of its event."""
         key = LoadName(day.isoformat(), load_id_of(datetime(day.year, day.month, day.day, number, tzinfo=UTC))).key
-        bucket = f"{self.name}-curated"
-        answer = self.access.s3.put_object(Bucket=bucket, Key=key, Body=marker_of(rows))
+        answer = self.access.s3.put_object(Bucket=self.curated, Key=key, Body=marker_of(rows))
         etag = answer["ETag"].strip('"')
-        return ObjectVersion(bucket, key, answer["VersionId"], etag, 2, iso_utc(datetime.now(UTC)), "1")
+        return ObjectVersion(self.curated, key, answer["VersionId"], etag, 2, iso_utc(datetime.now(UTC)), "1")
 
     def start(self, marker: ObjectVersion, sets: Sequence[ProdSet] = SETS, fate: Fate | None = None) -> Receipt:
         """Work the event of a marker off and return its receipt, which has to balance."""
