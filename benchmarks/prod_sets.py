@@ -26,13 +26,13 @@ import duckdb
 from benchmarks.curated_year import lake_of
 from benchmarks.prod_sql import LATEST, STATEMENTS
 from pipeline_assets.analytics.compliance_guardian.features import all_payments
+from pipeline_assets.analytics.day_features import Feature, Features
 from pipeline_assets.analytics.demand_insights.coverage import customers_by_group, orders_by_group
 from pipeline_assets.analytics.demand_insights.features import customer_days
 from pipeline_assets.analytics.features import sold_lines
 from pipeline_assets.analytics.global_market_pulse.features import category_sales, regional_sales
 from pipeline_assets.analytics.global_market_pulse.growth import growth_effects
 from pipeline_assets.analytics.market_intelligence.features import daily_sales
-from pipeline_assets.analytics.prod_set import Feature, Features
 from pipeline_assets.analytics.publish import write_table
 from pipeline_assets.analytics.retail_copilot.patterns import asked_questions
 from pipeline_assets.analytics.sets import SETS
@@ -204,7 +204,7 @@ def _sets(year: Path, spent: dict[str, Spent]) -> None:
             for prod_set in SETS:
                 with timed(spent, prod_set.title):
                     for model in prod_set.models:
-                        made = model.make(features)
+                        made = model.function(features)
                         for table in model.tables:
                             path = folder / f"{table.name}.parquet"
                             write_table(made[table.name], table, lake.day, lake.connection, path)

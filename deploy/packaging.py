@@ -31,6 +31,7 @@ import sysconfig
 import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -92,7 +93,7 @@ def build_package(package: FunctionPackage, out: Path = OUT, target: Target | No
     target = target or Target()
     archive, description = out / f"{package.name}.zip", out / f"{package.name}.json"
     imports = import_graph()
-    code = first_party_files(package.handler, imports)
+    code = first_party_files(package, imports)
     ours = [*code.values(), *_data_of(code.values())]
     inputs = _digest_of_inputs(package, ours, target)
     if archive.exists() and description.exists() and json.loads(description.read_text())["inputs"] == inputs:
@@ -156,14 +157,17 @@ def import_graph() -> grimp.ImportGraph:
     return graph
 
 
-def first_party_files(handler: str, imports: grimp.ImportGraph) -> dict[str, Path]:
-    """Find what `handler` needs of this repository: the file of each module that it reaches, in the order of names.
+def first_party_files(package: FunctionPackage, imports: grimp.ImportGraph) -> dict[str, Path]:
+    """Find what a function needs of this repository: the file of each module that it reaches, in the order of names.
 
     Raises `PackagingError` when there is no such handler.
     """
-    if handler not in imports.modules:
-        raise PackagingError(f"no module {handler} in {ROOT}")
-    reached = sorted({handler, *imports.find_upstream_modules(handler)})
+    if package.handler not in imports.modules:
+        raise PackagingError(f"no module {package.handler} in {ROOT}")
+    found = {package.handler, *imports.find_upstream_modules(package.handler)}
+    declarations = [name for name in found if package.declarations and fnmatch(name, package.declarations)]
+    beside = {each for name in declarations for each in imports.find_children(name.rpartition(".")[0])}
+    reached = sorted(found.union(beside, *map(imports.find_upstream_modules, beside)))
     return {name: _module_file(name) for name in reached if name.partition(".")[0] in FIRST_PARTY}
 
 

@@ -29,12 +29,16 @@ class FunctionPackage:
         AWS services that the function calls.
     frames
         The libraries for frames and models that the package holds; none for a function that reads row by row.
+    declarations
+        Modules, as a pattern, that name others of their folders by addresses which the function loads; none unless
+        given.
     """
 
     name: str
     handler: str
     services: frozenset[str]
     frames: tuple[str, ...] = ()
+    declarations: str = ""
 
     @property
     def logical_id(self) -> str:
@@ -322,6 +326,7 @@ FLOWS: Final = (
             "lambdas.curated_to_prod.lambda_function",
             frozenset({"dynamodb", "glue", "s3", "sqs"}),
             ("duckdb", "numpy", "scipy", "sklearn"),
+            declarations="pipeline_assets.analytics.*.prod_set",
         ),
         bounds=Bounds(function_seconds=900, batch=1, delay_seconds=20),
         # Answers named queries over the lake and the sets.

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from pipeline_assets import __version__
-from pipeline_assets.analytics.day_features import DayFeatures
+from pipeline_assets.analytics.day_features import DayFeatures, Features
 from pipeline_assets.analytics.inputs import require_inputs
-from pipeline_assets.analytics.prod_set import Features, ProdSet
+from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.publish import (
     PublishedTable,
     SetManifest,
@@ -166,7 +166,7 @@ def _write(prod_set: ProdSet, features: Features, folder: Path) -> tuple[dict[st
     written: dict[str, PublishedTable] = {}
     paths: dict[str, Path] = {}
     for model in prod_set.models:
-        made = model.make(features)
+        made = model.function(features)
         for table in model.tables:
             paths[table.name] = folder / f"{table.name}.parquet"
             mine = made[table.name]

@@ -9,10 +9,11 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline_assets.analytics.day_features import Features
 from pipeline_assets.analytics.ingest import ANALYTICS_FLOW
 from pipeline_assets.analytics.make import stale_days
 from pipeline_assets.analytics.market_intelligence.prod_set import MARKET_INTELLIGENCE
-from pipeline_assets.analytics.prod_set import Features, Made
+from pipeline_assets.analytics.prod_set import Made
 from pipeline_assets.analytics.retail_copilot.prod_set import RETAIL_COPILOT
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.events.outcomes import Counts

@@ -84,7 +84,7 @@ def role_statements() -> list[Any]:
 
 def called_actions(package: FunctionPackage) -> set[str]:
     """Actions that the package's own code calls, page by page or at once."""
-    files = first_party_files(package.handler, import_graph()).values()
+    files = first_party_files(package, import_graph()).values()
     source = "".join(file.read_text() for file in files if file != S3_BUCKET)
     return actions_in(source, package.services) - NOT_ITS_OWN.get(package.name, set())
 

@@ -27,7 +27,7 @@ from pipeline_assets.analytics.demand_insights.segments import NOBODY
 from pipeline_assets.analytics.prod_set import Made, Score
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Values = np.ndarray[Any, Any]
 

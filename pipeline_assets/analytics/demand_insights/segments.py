@@ -26,7 +26,7 @@ from pipeline_assets.analytics.demand_insights.spec import RULES
 from pipeline_assets.analytics.prod_set import Made
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Values = np.ndarray[Any, Any]
 

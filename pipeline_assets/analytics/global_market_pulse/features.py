@@ -12,7 +12,7 @@ from pipeline_assets.analytics.features import sold_lines
 if TYPE_CHECKING:
     import duckdb
 
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
 DAYS: Final = 28
 #: Periods looked at: a year.

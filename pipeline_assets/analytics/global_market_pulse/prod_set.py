@@ -1,6 +1,5 @@
 """Declaration of the set global-market-pulse: its inputs, and its models with the tables that they fill."""
 
-from pipeline_assets.analytics.global_market_pulse import growth, regional_index
 from pipeline_assets.analytics.global_market_pulse.spec import (
     INDEX_SCORES,
     MARKET_OPPORTUNITIES,
@@ -9,6 +8,7 @@ from pipeline_assets.analytics.global_market_pulse.spec import (
 )
 from pipeline_assets.analytics.prod_set import Model, ProdSet
 
+_MODELS = "pipeline_assets.analytics.global_market_pulse"
 GLOBAL_MARKET_PULSE = ProdSet(
     name="global-market-pulse",
     title="Global Market Pulse",
@@ -16,7 +16,7 @@ GLOBAL_MARKET_PULSE = ProdSet(
     owner="team:analytics",
     inputs=("orders", "order_lines", "products", "stores"),
     models=(
-        Model((REGIONAL_GROWTH,), growth.split_growth),
-        Model((REGIONAL_INDEX, MARKET_OPPORTUNITIES, INDEX_SCORES), regional_index.compare_regions),
+        Model((REGIONAL_GROWTH,), f"{_MODELS}.growth:split_growth"),
+        Model((REGIONAL_INDEX, MARKET_OPPORTUNITIES, INDEX_SCORES), f"{_MODELS}.regional_index:compare_regions"),
     ),
 )

@@ -29,7 +29,7 @@ from pipeline_assets.analytics.global_market_pulse.features import category_sale
 from pipeline_assets.analytics.prod_set import Made, Score
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Floats = np.ndarray[Any, Any]
 

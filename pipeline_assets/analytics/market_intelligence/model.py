@@ -33,7 +33,7 @@ from pipeline_assets.analytics.market_intelligence.features import Series, daily
 from pipeline_assets.analytics.prod_set import Coverage, Made, Score
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Floats = np.ndarray[Any, Any]
 

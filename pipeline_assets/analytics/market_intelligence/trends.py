@@ -17,7 +17,7 @@ from pipeline_assets.analytics.market_intelligence.features import daily_series
 from pipeline_assets.analytics.prod_set import Made
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Floats = np.ndarray[Any, Any]
 
