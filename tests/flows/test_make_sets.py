@@ -28,7 +28,7 @@ def world(bare_cloud: Access, monkeypatch: pytest.MonkeyPatch) -> ProdWorld:
     monkeypatch.setattr("os.environ", dict(os.environ))
     os.environ.update({name.upper(): value for name, value in CREDENTIALS.items()})
     os.environ.update(AWS_ENDPOINT_URL=bare_cloud.document["endpoint_url"], AWS_DEFAULT_REGION=REGION, NO_PROXY="*")
-    os.environ.update(CURATED_BUCKET=f"{world.name}-curated", QUARANTINE_BUCKET=f"{world.name}-quarantine")
+    os.environ.update(CURATED_BUCKET=world.curated, QUARANTINE_BUCKET=f"{world.name}-quarantine")
     os.environ.update(LEDGER_TABLE=f"{world.name}-ledger", CURATED_QUEUE_URL="none")
     os.environ.update({bucket_variable(each.name): f"{world.name}-{each.name}" for each in SETS})
     return world

@@ -137,7 +137,7 @@ def test_a_query_comes_from_the_tables_that_it_reads() -> None:
     parents = GRAPH.get(dg.AssetKey(["sql", "top_products"])).parent_keys
     assert {key.to_user_string() for key in parents} == {"athena/products", "athena/orders", "athena/order_lines"}
     parents = GRAPH.get(dg.AssetKey(["sql", "customers_leaving"])).parent_keys
-    assert {key.to_user_string() for key in parents} == {"prod/demand-insights-engine"}
+    assert {key.to_user_string() for key in parents} == {"athena/demand-insights-engine"}
 
 
 @pytest.mark.parametrize(
