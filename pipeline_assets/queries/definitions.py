@@ -3,8 +3,10 @@
 import dagster as dg
 import sqlglot
 
+from pipeline_assets.analytics.tables import PROD_CATALOGS
 from pipeline_assets.datasets.ecommerce import OWNER
 from pipeline_assets.datasets.tickets import TICKETS
+from pipeline_assets.lake.tables import LakeTable
 from pipeline_assets.lineage.asset_keys import PURCHASE_GRAPH_KEY, table_key
 from pipeline_assets.lineage.code_references import referring_to
 from pipeline_assets.queries import cypher, sql
@@ -12,20 +14,28 @@ from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.names import read_tables
 
 _FOLDER = "pipeline_assets/queries"
+_SETS = {catalog.name for catalog in PROD_CATALOGS}
+#: Who answers for a table of a prod set.
+_OWNERS = {table.name: table.owner for catalog in PROD_CATALOGS for table in catalog}
 
 
 def _sql_query(asked: NamedQuery) -> dg.AssetSpec:
     tables = read_tables(sqlglot.parse_one(asked.statement, dialect="athena"))
     spec = dg.AssetSpec(
         dg.AssetKey(["sql", asked.name]),
-        deps=[table_key(table.name) for table in tables],
+        deps=list(dict.fromkeys(map(_read_asset, tables))),
         kinds={"athena", "report"},
-        owners=[OWNER],
+        owners=sorted({_OWNERS.get(table.name, OWNER) for table in tables}),
         description=f"{asked.answer} `cesta query sql {asked.name}` answers it.",
         metadata=_shown(asked, "sql"),
         group_name="queries",
     )
     return referring_to(spec, f"{_FOLDER}/sql/{asked.name}.sql", "statement")
+
+
+def _read_asset(table: LakeTable) -> dg.AssetKey:
+    """The asset of a table of the lake, or of the tables of a prod set as they were crawled."""
+    return table_key(table.bucket if table.bucket in _SETS else table.name)
 
 
 def _graph_query(asked: NamedQuery) -> dg.AssetSpec:

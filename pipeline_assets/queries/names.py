@@ -6,9 +6,9 @@ from typing import Final
 
 from sqlglot import exp
 
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.errors import UserError
-from pipeline_assets.lake.tables import LakeTable, lake_tables
+from pipeline_assets.lake.tables import LakeTable
+from pipeline_assets.queries.tables import known_tables
 
 #: What Athena calls the Glue catalogue of the account.
 CATALOGUE: Final = "awsdatacatalog"
@@ -31,14 +31,14 @@ def read_tables(tree: exp.Expr, database: str = "") -> list[LakeTable]:
     Returns
     -------
     list[LakeTable]
-        Each table once, in the order of `lake_tables(ECOMMERCE)`.
+        Each table once, in the order of `known_tables()`.
 
     Raises
     ------
     UnknownNameError
         A table, database or catalogue is not there.
     """
-    known = {table.name: table for table in lake_tables(ECOMMERCE)}
+    known = {table.name: table for table in known_tables()}
     parts = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     found = set()
     for table in tree.find_all(exp.Table):

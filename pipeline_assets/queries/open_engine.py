@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from pipeline_assets.analytics.tables import PROD_CATALOGS, bucket_variable
 from pipeline_assets.events.environment import Environment, UnknownSettingError, optional, required
 from pipeline_assets.events.settings import quarantine_bucket
 from pipeline_assets.queries.answer import Answer
@@ -26,6 +27,8 @@ class QuerySettings:
         Athena's workgroup.
     curated_bucket, quarantine_bucket
         Buckets that DuckDB reads.
+    prod_buckets
+        Buckets of the prod sets that DuckDB reads, by the names of the sets; those that the environment names.
     """
 
     engine: str
@@ -33,6 +36,7 @@ class QuerySettings:
     workgroup: str = ""
     curated_bucket: str = ""
     quarantine_bucket: str = ""
+    prod_buckets: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> QuerySettings:
@@ -70,13 +74,18 @@ class QuerySettings:
             database=optional(environment, "LAKE_DATABASE"),
             curated_bucket=required(environment, "CURATED_BUCKET", "the name of the bucket of curated days"),
             quarantine_bucket=quarantine_bucket(environment),
+            prod_buckets={
+                name: bucket
+                for name in (catalog.name for catalog in PROD_CATALOGS)
+                if (bucket := optional(environment, bucket_variable(name)))
+            },
         )
 
 
 class SqlEngine(Protocol):
     """Engine that answers queries written in Athena's dialect."""
 
-    def run(self, asked: NamedQuery, parameters: Mapping[str, object]) -> Answer:
+    def run(self, asked: NamedQuery, parameters: Mapping[str, object], seconds: float | None = None) -> Answer:
         """Answer a query.
 
         Parameters
@@ -85,6 +94,8 @@ class SqlEngine(Protocol):
             Query to answer.
         parameters
             Values by name; a parameter that is not given has its default.
+        seconds
+            How long it may take; as long as it takes where it is None.
 
         Returns
         -------
@@ -94,7 +105,7 @@ class SqlEngine(Protocol):
         Raises
         ------
         QueryError
-            The query does not take a parameter, or it fails.
+            The query does not take a parameter, or it fails or takes too long.
         TransientError
             The lake cannot be reached.
         """
@@ -111,7 +122,7 @@ def open_engine(settings: QuerySettings) -> SqlEngine:
     Returns
     -------
     SqlEngine
-        Athena in a workgroup, or DuckDB over the lake's buckets.
+        Athena in a workgroup, or DuckDB over the buckets of the lake and of the prod sets.
     """
     # Each engine's own libraries are loaded for it alone.
     if settings.engine == "athena":
@@ -122,5 +133,5 @@ def open_engine(settings: QuerySettings) -> SqlEngine:
     from pipeline_assets.storage.s3 import open_storage  # noqa: PLC0415
 
     storage = open_storage()
-    names = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket}
+    names = {"curated": settings.curated_bucket, "quarantine": settings.quarantine_bucket, **settings.prod_buckets}
     return DuckDbEngine({bucket: storage.bucket(name) for bucket, name in names.items()}, settings.database)

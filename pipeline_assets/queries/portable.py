@@ -19,10 +19,8 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import ColumnType
 from pipeline_assets.datasets.types import TYPES
-from pipeline_assets.lake.tables import lake_tables
 from pipeline_assets.queries import kinds
 from pipeline_assets.queries.clauses import clause_faults
 from pipeline_assets.queries.expressions import RULES
@@ -30,6 +28,7 @@ from pipeline_assets.queries.kinds import Judge, Kind
 from pipeline_assets.queries.named_query import NamedQuery, QueryError, parse_query
 from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.sql import COMMENT, placeholders, queries
+from pipeline_assets.queries.tables import known_tables
 
 _KINDS: Final[dict[ColumnType, Kind]] = {
     "text": kinds.TEXT,
@@ -41,7 +40,7 @@ _KINDS: Final[dict[ColumnType, Kind]] = {
     "boolean": kinds.TRUTH,
 }
 #: What stands for a parameter of each kind while a query is judged; a choice is a text, too.
-_EXAMPLES: Final = {"day": "'2026-03-01'", "count": "1", "share": "0.5E0"}
+_EXAMPLES: Final = {"day": "'2026-03-01'", "as_of": "'2026-03-01'", "count": "1", "place": "1", "share": "0.5E0"}
 
 
 class PortabilityWarning(UserWarning):
@@ -89,12 +88,12 @@ def _filled(asked: NamedQuery) -> str:
 
 @cache
 def _columns() -> dict[str, dict[str, Kind]]:
-    """The kind of each column of each table; of its keys, `date` always holds a day."""
-    keys = {"date": kinds.DAY_TEXT}
+    """The kind of each column of each table; of its keys, `date` and `as_of` always hold a day."""
+    keys = {"date": kinds.DAY_TEXT, "as_of": kinds.DAY_TEXT}
     return {
         table.name: {column.name: _KINDS[column.type] for column in table.columns}
         | {name: keys.get(name, kinds.TEXT) for name in table.partitions}
-        for table in lake_tables(ECOMMERCE)
+        for table in known_tables()
     }
 
 
@@ -102,11 +101,9 @@ def _columns() -> dict[str, dict[str, Kind]]:
 def _schema() -> dict[str, Any]:
     types = {
         table.name: {column.name: TYPES[column.type].glue.replace("string", "varchar") for column in table.columns}
-        for table in lake_tables(ECOMMERCE)
+        for table in known_tables()
     }
-    return {
-        table.name: types[table.name] | dict.fromkeys(table.partitions, "varchar") for table in lake_tables(ECOMMERCE)
-    }
+    return {table.name: types[table.name] | dict.fromkeys(table.partitions, "varchar") for table in known_tables()}
 
 
 def _kind_faults(tree: exp.Expr) -> list[str]:

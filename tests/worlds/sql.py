@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.lake_days import at, put_day, put_rejected
+from tests.worlds.prod_rows import PROD_ANSWERS, PROD_BUCKETS, put_prod_sets
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,12 +52,14 @@ def question(number: int, system: str, seconds: str | None, **more: Any) -> dict
 
 
 def lake_buckets(s3: S3Client, curated: str = CURATED) -> dict[str, Bucket]:
-    """The buckets of a lake as an engine takes them."""
-    return {"curated": S3Bucket(s3, curated), "quarantine": S3Bucket(s3, QUARANTINE)}
+    """The buckets of a lake and of the prod sets as an engine takes them."""
+    names = {"curated": curated, "quarantine": QUARANTINE, **PROD_BUCKETS}
+    return {bucket: S3Bucket(s3, name) for bucket, name in names.items()}
 
 
 def put_lake(s3: S3Client) -> None:
-    """Put the days of the lake into its buckets, which are made."""
+    """Put the days of the lake and of the prod sets into their buckets, which are made."""
+    put_prod_sets(s3)
     for bucket in BUCKETS.values():
         s3.create_bucket(Bucket=bucket)
     put_day(
@@ -179,6 +182,7 @@ def put_lake(s3: S3Client) -> None:
 
 #: Parameters and rows, worked out by hand.
 ANSWERS: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
+    **PROD_ANSWERS,
     "daily_sales": (
         {"first_day": DAY("2026-03-01"), "last_day": DAY("2026-03-02")},
         [
