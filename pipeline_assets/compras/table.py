@@ -67,7 +67,23 @@ class PurchaseTable:
             yield from page["Items"]
 
     def item(self, tenant: str, compra: str) -> Image | None:
-        """Read one purchase; None where it is not there. Raises `TransientError`."""
+        """Read one purchase.
+
+        Parameters
+        ----------
+        tenant, compra
+            Its key.
+
+        Returns
+        -------
+        Mapping or None
+            The item in DynamoDB's form; None where it is not there.
+
+        Raises
+        ------
+        TransientError
+            The table does not answer.
+        """
         key = {"tenant_id": {"S": tenant}, "compra_id": {"S": compra}}
         try:
             answer = self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True)
