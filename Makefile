@@ -60,7 +60,7 @@ test: $(SYNCED) ## Run the tests, in WORKERS processes side by side; then, with 
 	$(RUN) pytest -m alone $(ALONE)
 
 .PHONY: test-slow
-test-slow: $(SYNCED) ## Run the tests with those that wait as long as production does
+test-slow: $(SYNCED) ## Run the tests with those that wait as long as production does, and on all examples of costly properties
 	$(BESIDE) --slow -m "not alone"
 	$(RUN) pytest --slow -m alone $(ALONE)
 
@@ -97,6 +97,7 @@ bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmar
 	$(RUN) python -m benchmarks export --write
 	$(RUN) python -m benchmarks curation --write
 	$(RUN) python -m benchmarks compaction --write
+	$(RUN) python -m benchmarks prod --write
 
 .PHONY: package
 package: $(SYNCED) ## Build the functions' packages into dist

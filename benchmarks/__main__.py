@@ -15,9 +15,12 @@ import typer
 from botocore.config import Config
 
 from benchmarks.compras import CompactionRace, put_documents
+from benchmarks.curated_year import curated_year
 from benchmarks.curation import CurationRace, in_a_process_of_its_own
 from benchmarks.export import ExportRace, sources
 from benchmarks.latency import seconds_to_the_graph
+from benchmarks.prod_sets import FeatureRace, lines_in
+from benchmarks.prod_sets import in_a_process_of_its_own as in_a_process
 from benchmarks.purchases import ticket_files
 from benchmarks.report import Report
 from benchmarks.rounds import Comparison, compare
@@ -44,6 +47,9 @@ _PUTS_OF_A_ROUND = 5
 _PASSES = 3
 #: One document in so many is read by the slower way of the rival.
 _PART = 20
+#: How many shops the prod sets are made of, of a million and a half order lines each; their days are kept.
+_SHOPS = (1, 3, 7)
+_YEARS = Path(tempfile.gettempdir()) / "cesta-bench-years"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 WriteOption = Annotated[bool, typer.Option("--write", help="Put the result into docs/benchmarks.md.")]
@@ -180,6 +186,51 @@ def days(*, write: WriteOption = False) -> None:
     Report(write=write).tell("days", "\n".join(lines))
 
 
+@app.command()
+def prod(*, rounds: RoundsOption = 5, passes: int = _PASSES, write: WriteOption = False) -> None:
+    """Features of the prod sets against statements by hand, all sets in time and memory, and how both grow."""
+    with _scratch() as directory, bars() as progress:
+        year = curated_year(_YEARS, 1)
+        race = FeatureRace(year, directory)
+        race.compare()
+        found = compare("features", race.ours, race.by_hand, rounds=rounds, progress=progress)
+    against = _table({f"DuckDB's SQL by hand, {race.lines:,} lines": found}, "lines", "s of processor")
+    Report(write=write).tell("prod-features", against)
+    Report(write=write).tell("prod-sets", _prod_sets(year, passes))
+    Report(write=write).tell("prod-growth", _prod_growth(passes))
+
+
+def _prod_sets(year: Path, passes: int) -> str:
+    """What the reader and each set take, each pass in a process of its own."""
+    lines = ["| | seconds | seconds of processors | greatest memory of the process |", "|---|---:|---:|---:|"]
+    for what in ("reader", "sets"):
+        done = [in_a_process(what, year) for _ in range(passes)]
+        peak = max(each.peak for each in done) / 2**20
+        for name in done[0].spent:
+            wall, cpu = (median(getattr(each.spent[name], kind) for each in done) for kind in ("wall", "cpu"))
+            lines.append(f"| {name} | {wall:.1f} | {cpu:.1f} | {f'{peak:,.0f} MiB' if what == 'reader' else ''} |")
+    wall, cpu = median(each.wall for each in done), median(each.cpu for each in done)
+    return "\n".join([*lines, f"| **all five sets** | {wall:.1f} | {cpu:.1f} | {peak:,.0f} MiB |"])
+
+
+def _prod_growth(passes: int) -> str:
+    """Features and sets of one to seven shops."""
+    lines = [
+        "| order lines | features, processor s per million | memory | all sets, processor s per million | memory |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for times in _SHOPS:
+        year = curated_year(_YEARS, times)
+        rows = lines_in(year)
+        cells = [f"{rows:,}"]
+        for what in ("features", "sets"):
+            done = [in_a_process(what, year) for _ in range(passes)]
+            cells.append(f"{median(each.cpu for each in done) * 1e6 / rows:.2f}")
+            cells.append(f"{max(each.peak for each in done) / 2**20:,.0f} MiB")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 @contextmanager
 def _running(engine: GraphEngine) -> Iterator[tuple[Instance, Access]]:
     """A local instance without Dagster, with a graph of this kind."""
@@ -207,9 +258,9 @@ def _stores(access: Access) -> Iterator[TicketStores]:
         yield TicketStores(access.storage, ledger, purchases, quarantine)
 
 
-def _table(results: dict[str, Comparison], unit: str) -> str:
+def _table(results: dict[str, Comparison], unit: str, by: str = "s") -> str:
     lines = [
-        f"| against | ours, {unit}/s | the other, {unit}/s | ratio, round by round |",
+        f"| against | ours, {unit}/{by} | the other, {unit}/{by} | ratio, round by round |",
         "|---|---:|---:|---:|",
     ]
     lines += [f"| {name} | {found.ours} | {found.rival} | **{found.ratio}** |" for name, found in results.items()]

@@ -12,8 +12,9 @@ import sqlglot
 from sqlglot import TokenType
 
 from pipeline_assets.queries.named_query import NamedQuery, Parameter
-from pipeline_assets.queries.names import is_of_purchases, read_tables
+from pipeline_assets.queries.names import read_tables
 from pipeline_assets.queries.sql import placeholders, queries
+from pipeline_assets.queries.tables import is_of_purchases
 from pipeline_assets.queries.views import COMPRAS_VIEWS
 
 FILE: Final = Path(__file__).with_name("athena-queries.sql")

@@ -29,12 +29,16 @@ class FunctionPackage:
         AWS services that the function calls.
     frames
         The libraries for frames and models that the package holds; none for a function that reads row by row.
+    declarations
+        Modules, as a pattern, that name others of their folders by addresses which the function loads; none unless
+        given.
     """
 
     name: str
     handler: str
     services: frozenset[str]
     frames: tuple[str, ...] = ()
+    declarations: str = ""
 
     @property
     def logical_id(self) -> str:
@@ -366,8 +370,18 @@ FLOWS: Final = (
             "lambdas.curated_to_prod.lambda_function",
             frozenset({"dynamodb", "glue", "s3", "sqs"}),
             ("duckdb", "numpy", "scipy", "sklearn"),
+            declarations="pipeline_assets.analytics.*.prod_set",
         ),
         bounds=Bounds(function_seconds=900, batch=1, delay_seconds=20),
+        # Answers named queries over the lake and the sets.
+        others=(
+            FunctionPackage(
+                "query-sql",
+                "lambdas.query_sql.lambda_function",
+                frozenset({"athena", "glue", "s3"}),
+                ("duckdb", "pyarrow"),
+            ),
+        ),
         environment={
             "CURATED_QUEUE_URL": "queues.curated",
             "CURATED_BUCKET": "buckets.curated",
@@ -377,6 +391,11 @@ FLOWS: Final = (
             "COMPLIANCE_GUARDIAN_BUCKET": "buckets.compliance-guardian",
             "GLOBAL_MARKET_PULSE_BUCKET": "buckets.global-market-pulse",
             "RETAIL_COPILOT_BUCKET": "buckets.retail-copilot",
+            "MARKET_INTELLIGENCE_HUB_CRAWLER": "crawlers.market-intelligence-hub",
+            "DEMAND_INSIGHTS_ENGINE_CRAWLER": "crawlers.demand-insights-engine",
+            "COMPLIANCE_GUARDIAN_CRAWLER": "crawlers.compliance-guardian",
+            "GLOBAL_MARKET_PULSE_CRAWLER": "crawlers.global-market-pulse",
+            "RETAIL_COPILOT_CRAWLER": "crawlers.retail-copilot",
         },
         group=QueueGroup(
             queue_name="curated",

@@ -7,6 +7,7 @@ clock are marked `alone` and run by themselves afterwards. `make test` does all 
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 
@@ -21,6 +22,7 @@ from deploy.local.supervisor import Supervisor
 from pipeline_assets.operations.access import Access
 from tests.engines.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
 from tests.worlds.commands import Command
+from tests.worlds.examples import ALL_EXAMPLES
 from tests.worlds.stack import RunningStack, built_packages, free_port_base, running_stack
 
 #: Where this is set, a Neo4j that cannot be had fails its tests instead of skipping them.
@@ -28,14 +30,24 @@ REQUIRED = "CESTA_REQUIRE_NEO4J"
 #: The groups that take longest, the longest first; a worker that is free takes the next one.
 _LONGEST = ("dagster", "graph-neo4j", "command", "graph-embedded", "browser")
 
+# What is imported and collected stays to the end: looking for garbage among it again and again is for nothing.
+gc.disable()
 
 #: A test's Java lives for minutes: what it compiles best it would never get back.
 _JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
-def pytest_configure() -> None:
-    """Start engines quickly, here and in the commands that tests run."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Start engines quickly, here and in the commands that tests run; say how many examples are tried."""
     os.environ.setdefault(JAVA_VARIABLE, _JAVA)
+    if config.getoption("--slow"):
+        os.environ[ALL_EXAMPLES] = "1"
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, but only among what comes from now on."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

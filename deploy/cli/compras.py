@@ -67,7 +67,13 @@ def put_sample(access: Access, days: int, progress: Progress, *, each: int = EAC
 
 
 def put_and_follow(
-    access: Access, days: int, progress: Progress, *, original_dates: bool, check: Callable[[], None]
+    access: Access,
+    days: int,
+    progress: Progress,
+    *,
+    each: int = EACH,
+    original_dates: bool = False,
+    check: Callable[[], None],
 ) -> FlowStatus:
     """Write the sample purchases and wait until each change is a document; each look calls `check`, which may raise.
 
@@ -75,7 +81,7 @@ def put_and_follow(
     """
     ledger = Ledger(access.dynamodb, access.table("ledger"))
     before = ledger.totals(FLOW).counts.received
-    number = put_sample(access, days, progress, original_dates=original_dates)
+    number = put_sample(access, days, progress, each=each, original_dates=original_dates)
     bar = progress.add_task("changes as documents", total=number)
     done, moved = 0, time.monotonic()
     while done < number:

@@ -30,7 +30,8 @@ from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
 from deploy.samples.compras import TENANTS
 from deploy.samples.purchases import sample_days
-from pipeline_assets.compras.report import ReportRequest, make_report
+from pipeline_assets.compras.report import make_report
+from pipeline_assets.compras.report_request import ReportRequest
 from pipeline_assets.compras.stores import FLOW as COMPRAS
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access

@@ -24,6 +24,7 @@ app = typer.Typer(
         acknowledge="acknowledging:acknowledge",
         trace="trace:trace",
         reconcile="reconciling:reconcile",
+        invoke="invoking:invoke",
     ),
     help="Event-driven retail data platform: tickets to purchase graph, lake and search, every step a Dagster asset.",
     no_args_is_help=True,
@@ -62,6 +63,7 @@ _add_group(
     show="quarantine:show_quarantine",
     replay="replaying:replay_quarantine",
 )
+_add_group("make", "Work something out of the lake by hand.", sets="making:make_sets")
 _add_group("verify", "Verify what a deployment consists of.", datacatalog="verifying:verify_datacatalog")
 _add_group("rebuild", "Build a store anew from what it was made of.", graph="rebuilding:rebuild_graph")
 

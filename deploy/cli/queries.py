@@ -15,6 +15,7 @@ from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.deployment import access_to
 from deploy.local.instance import Instance
 from pipeline_assets.queries.cypher import ask, queries, query
+from pipeline_assets.queries.described import described
 from pipeline_assets.queries.named_query import NamedQuery, QueryError
 
 #: So many characters a line leave the name of a product readable.
@@ -51,21 +52,6 @@ def print_queries(known: Iterable[NamedQuery] | None = None, *, as_json: bool) -
         )
         table.add_row(one.name, escape(one.answer), escape(parameters))
     console.print(table)
-
-
-def described(one: NamedQuery) -> dict[str, object]:
-    """A named query for a program: what it answers, takes and gives."""
-    parameters = {
-        p.name: {"takes": p.takes, "default": p.default, "required": p.required, "meaning": p.meaning}
-        for p in one.parameters
-    }
-    return {
-        "name": one.name,
-        "title": one.title,
-        "answer": one.answer,
-        "parameters": parameters,
-        "columns": dict(one.columns),
-    }
 
 
 def print_answer(instance: Instance, name: str, given: Sequence[str], *, as_json: bool) -> None:

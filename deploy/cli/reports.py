@@ -14,13 +14,14 @@ from rich.table import Table
 from deploy.cli.commands import Where
 from deploy.cli.console import console, number_of, say
 from deploy.cli.deployment import enter
-from pipeline_assets.compras.report import Report, ReportRequest, Totals, make_report
+from pipeline_assets.compras.report import Report, Totals, make_report
 from pipeline_assets.compras.report_answer import FORMS
+from pipeline_assets.compras.report_request import ReportRequest
 from pipeline_assets.errors import UserError
 from pipeline_assets.events.environment import required
 from pipeline_assets.storage.s3 import open_storage
 
-_BAR, _MOST_DAYS_SHOWN = 30, 31
+_BAR, _MOST_DAYS_SHOWN = 20, 31
 
 
 class ReportFormat(StrEnum):

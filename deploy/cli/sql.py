@@ -15,7 +15,7 @@ from deploy.cli.deployment import enter
 from deploy.cli.queries import named_values, print_queries, print_rows
 from deploy.local.instance import Instance
 from pipeline_assets.queries.answer import Answer
-from pipeline_assets.queries.named_query import NamedQuery, Value
+from pipeline_assets.queries.function import answer_document
 from pipeline_assets.queries.open_engine import QuerySettings, SqlEngine, open_engine
 from pipeline_assets.queries.sql import queries, query
 
@@ -37,10 +37,9 @@ def ask_lake(
 def print_query(instance: Instance | None, name: str, given: Sequence[str], form: AnswerFormat) -> None:
     """Run a named query on the lake of an instance, or with None on the one that the environment names."""
     asked = query(name)
-    parameters = asked.bind(asked.read(named_values(given)))
-    answer = _engine(instance).run(asked, parameters)
+    answer = _engine(instance).run(asked, asked.read(named_values(given)))
     if form is AnswerFormat.JSON:
-        print_json(_document(asked, parameters, answer))
+        print_json(answer_document(asked, answer))
     elif form is AnswerFormat.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(answer.columns)
@@ -55,18 +54,6 @@ def _engine(instance: Instance | None) -> SqlEngine:
     if instance:
         enter(instance)
     return open_engine(QuerySettings.from_environment())
-
-
-def _document(asked: NamedQuery, parameters: dict[str, Value], answer: Answer) -> dict[str, object]:
-    return {
-        "query": asked.name,
-        "parameters": parameters,
-        "columns": [{"name": n, "type": t} for n, t in zip(answer.columns, answer.types, strict=True)],
-        "rows": [dict(zip(answer.columns, row, strict=True)) for row in answer.rows],
-        "scanned_bytes": answer.scanned_bytes,
-        "seconds": round(answer.seconds, 3),
-        "cost_usd": answer.cost_usd,
-    }
 
 
 def _said(answer: Answer) -> str:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import time
+from contextlib import suppress
 from http import HTTPStatus
+from pathlib import Path
 
 import urllib3
 
 from deploy.local import cloud_host
 from deploy.local.engine_environment import EngineEnvironment
-from deploy.local.instance import HOST, Instance
+from deploy.local.instance import HOST, PROJECT, Instance
 from deploy.local.processes import inherited_environment
 from deploy.local.supervisor import Child
 
 REGION = "us-east-1"
 #: What ministack accepts from anybody; it listens on 127.0.0.1 only.
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+#: Packages of functions, each unpacked under the hash of what it holds.
+FUNCTIONS = PROJECT / ".tools" / "functions"
+_FORGOTTEN_SECONDS = 7 * 86_400.0
 
 
 def cloud_child(instance: Instance, engines: EngineEnvironment, *, outlives_kills: bool = True) -> Child:
@@ -26,14 +32,14 @@ def cloud_child(instance: Instance, engines: EngineEnvironment, *, outlives_kill
     kill it is written at the end only, which saves up to a tenth of a core.
     """
     directory = instance.state / "cloud"
-    scratch = directory / "tmp"  # unpacked functions; stale ones of a killed process go
+    scratch = directory / "tmp"  # of the functions' processes; stale ones of a killed cloud go
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     environment = {
         **inherited_environment(),
         "TMPDIR": str(scratch),
         "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "FUNCTIONS_DIR": str(_functions()),
         "GATEWAY_PORT": str(instance.port("cloud")),
         "BIND_HOST": HOST,
         "MINISTACK_HOST": HOST,
@@ -61,6 +67,16 @@ def cloud_child(instance: Instance, engines: EngineEnvironment, *, outlives_kill
         start_seconds=60,
         stop_seconds=60,
     )
+
+
+def _functions() -> Path:
+    """The directory of the unpacked packages of all instances, without those that nobody has run for a week."""
+    FUNCTIONS.mkdir(parents=True, exist_ok=True)
+    for each in FUNCTIONS.iterdir():
+        with suppress(FileNotFoundError):  # another instance forgets it too
+            if time.time() - each.stat().st_mtime > _FORGOTTEN_SECONDS:
+                shutil.rmtree(each, ignore_errors=True)
+    return FUNCTIONS
 
 
 def cloud_is_ready(instance: Instance) -> bool:

@@ -13,21 +13,26 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import json
 import logging
 import os
 import re
 import resource
+import shutil
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+import zipfile
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from logging.handlers import BufferingHandler
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 Message = MutableMapping[str, Any]
@@ -186,6 +191,34 @@ def with_state_written(application: Application, writer: StateWriter) -> Applica
     return written
 
 
+class UnpackedOnce(zipfile.ZipFile):
+    """A function's package, unpacked once on this machine; every process of the function gets a link to that.
+
+    The local cloud would unpack and compile it for each process. What the first one compiles, later ones find.
+    """
+
+    def extractall(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        members: Iterable[str | zipfile.ZipInfo] | None = None,
+        pwd: bytes | None = None,
+    ) -> None:
+        """Put a link to what the package holds where the empty directory `path` is."""
+        with Path(str(self.filename)).open("rb") as package:
+            kept = Path(os.environ["FUNCTIONS_DIR"]) / hashlib.file_digest(package, "sha256").hexdigest()
+        if not kept.exists():
+            fresh = Path(tempfile.mkdtemp(dir=kept.parent))
+            super().extractall(fresh, members, pwd)
+            try:
+                fresh.rename(kept)
+            except OSError:  # another process was first
+                shutil.rmtree(fresh)
+        os.utime(kept)
+        place = Path(path or ".")
+        place.rmdir()
+        place.symlink_to(kept)
+
+
 def take_over(state: Path, now: float) -> None:
     """Make a written state that of a new process: no message is in anybody's hands, and no mapping delivers yet.
 
@@ -214,7 +247,7 @@ def main() -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415 - the engines' environment alone has it
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack import app as cloud  # noqa: PLC0415
-    from ministack.core import persistence  # noqa: PLC0415
+    from ministack.core import lambda_runtime, persistence  # noqa: PLC0415
     from ministack.services import cloudformation  # noqa: PLC0415
 
     def write() -> None:
@@ -226,6 +259,7 @@ def main() -> None:
         return not any(s.endswith("_IN_PROGRESS") for s in statuses - {"REVIEW_IN_PROGRESS"})
 
     os.umask(0o077)
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
     take_over(Path(os.environ["STATE_DIR"]), time.time())
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -24,6 +24,15 @@ load_from:
       port: {port}
       location_name: {location}
 """
+#: The settings of Dagster know of no folder that they lie in.
+_STORAGE = """
+storage:
+  custom:
+    module: deploy.local.dagster_storage
+    class: OneMachineStorage
+    config:
+      base_dir: {home}
+"""
 
 
 def project_environment(instance: Instance) -> dict[str, str]:
@@ -38,13 +47,19 @@ def begin_storage(instance: Instance) -> subprocess.Popen[bytes] | None:
     It has to be over before Dagster's processes start: two that make the tables of a fresh home at the same time leave
     them with two versions, and no process starts any more.
     """
-    shutil.copyfile(PROJECT / "deploy" / "dagster" / "dagster.yaml", instance.dagster_home / "dagster.yaml")
+    settle_dagster(instance.dagster_home)
     workspace = _WORKSPACE.format(host=HOST, port=instance.port("dagster-code"), location=LOCATION)
     write_private(instance.dagster_home / "workspace.yaml", workspace)
     if _storage_mark(instance).exists():
         return None
     environment = {**inherited_environment(), "DAGSTER_HOME": str(instance.dagster_home)}
     return start((*_program("dagster"), "instance", "migrate"), environment, _storage_log(instance), PROJECT)
+
+
+def settle_dagster(home: Path) -> None:
+    """Put Dagster's settings for one machine into a `DAGSTER_HOME`."""
+    settings = (PROJECT / "deploy" / "dagster" / "dagster.yaml").read_text()
+    (home / "dagster.yaml").write_text(settings + _STORAGE.format(home=json.dumps(str(home))))
 
 
 def finish_storage(instance: Instance, migration: subprocess.Popen[bytes] | None) -> None:

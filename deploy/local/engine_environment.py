@@ -73,7 +73,7 @@ def install_engines() -> EngineEnvironment:
     environment = engine_environment()
     if environment.is_current():
         return environment
-    # Compiled once here: the local cloud keeps nothing that it compiles, nor do the functions that it starts.
+    # Compiled once here, not by each of the processes that start with it at the same time.
     command = [require_uv(), "sync", "--frozen", "--compile-bytecode"]
     command += ["--project", str(ENGINES), "--python", sys.executable]
     passed = {name: value for name, value in os.environ.items() if name.startswith(_UV_SETTINGS)}

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,7 @@ class LocalStack:
             if self.returning:
                 self._recover_lost()
             deliver_events(self.instance)
+            end_crawls(self.instance.endpoint_url)
         supervisor.start(feed_child(self.instance))
         if dagster:
             with board.step("dagster-storage"):
@@ -126,6 +127,7 @@ class LocalStack:
             self._announce_lost()
             self._recover_lost()
             deliver_events(self.instance)
+            end_crawls(self.instance.endpoint_url)
 
     def _announce_lost(self) -> None:
         access = Access(read_outputs(self.instance))
@@ -213,6 +215,8 @@ def deploy_template(instance: Instance) -> None:
             "CardTokenSecretId": TOKEN_SECRET,
             # Each is a process that holds its own copy of a large package.
             "CurationConcurrency": "2",
+            # The local cloud's own Athena reads neither partitions nor Athena's dialect.
+            "SqlEngine": "duckdb",
             # A laptop would fill with files: `cesta stocks resume` lets them come.
             "StockSchedule": "DISABLED",
             # Of what the local cloud does not deliver again it is told by an error.
@@ -234,6 +238,16 @@ def deliver_events(instance: Instance) -> None:
         for mapping in page["EventSourceMappings"]:
             if mapping["State"] == "Disabled":
                 functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
+def end_crawls(endpoint_url: str) -> None:
+    """End the crawls that a local cloud which goes on from a written state says are running: nobody runs them."""
+    glue = cloud_session().client("glue", endpoint_url=endpoint_url)
+    for page in glue.get_paginator("get_crawlers").paginate():
+        for crawler in page["Crawlers"]:
+            if crawler.get("State") == "RUNNING":
+                with suppress(glue.exceptions.CrawlerNotRunningException):
+                    glue.stop_crawler(Name=crawler["Name"])
 
 
 def _setting(parameter: str, variable: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What every prod set has in the cloud template, and the function and roles that know all of them, from their specs."""
+"""What every prod set has in the cloud template, and the functions and roles that know all of them, by their specs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
 
 def sets_block() -> str:
-    """Buckets and crawlers of all sets, and the function that makes them."""
+    """Buckets and crawlers of all sets, the function that makes them and the one that asks them."""
     ids = [_logical(catalog) for catalog in PROD_CATALOGS]
-    function = Part.read("prod_function").substitute(
-        objects="\n".join(f"                  - !Sub ${{{each}Bucket.Arn}}/*" for each in ids),
-        buckets="\n".join(f"                  - !GetAtt {each}Bucket.Arn" for each in ids),
-        variables="\n".join(
+    of_all = {
+        "objects": "\n".join(f"                  - !Sub ${{{each}Bucket.Arn}}/*" for each in ids),
+        "buckets": "\n".join(f"                  - !GetAtt {each}Bucket.Arn" for each in ids),
+        "variables": "\n".join(
             f"          {bucket_variable(catalog.name)}: !Ref {_logical(catalog)}Bucket" for catalog in PROD_CATALOGS
         ),
-    )
-    return "".join(("\n", *(Part.read("prod_set").substitute(_fields(each)) for each in PROD_CATALOGS), function))
+    }
+    functions = (Part.read(name).substitute(of_all) for name in ("prod_function", "query_function"))
+    return "".join(("\n", *(Part.read("prod_set").substitute(_fields(each)) for each in PROD_CATALOGS), *functions))
 
 
 def set_outputs_block() -> str:

@@ -8,6 +8,8 @@ from typing import Any
 import dagster as dg
 
 from pipeline_assets import __version__
+from pipeline_assets.analytics.crawlers import CrawledStores, CrawlerSettings, open_crawled
+from pipeline_assets.analytics.day_features import DayFeatures, open_features
 from pipeline_assets.analytics.ingest import STARTED, is_complete, publish_set
 from pipeline_assets.analytics.pictures import picture_of
 from pipeline_assets.analytics.prod_set import ProdSet
@@ -18,22 +20,27 @@ from pipeline_assets.analytics.tables import bucket_variable
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.lake.layout import LOADS
-from pipeline_assets.lineage.addresses import URI, bucket_uri
-from pipeline_assets.lineage.asset_keys import curated_key
+from pipeline_assets.lineage.addresses import TABLE_NAME, URI, bucket_uri, named
+from pipeline_assets.lineage.asset_keys import curated_key, table_key
 from pipeline_assets.lineage.bridge import Place
+from pipeline_assets.lineage.columns import lineage_of_derived, lineage_of_tables, schema_of_tables
 from pipeline_assets.lineage.external import quarantine_of
 from pipeline_assets.lineage.materializations import materialization
 from pipeline_assets.lineage.metadata import cell, place_state
 from pipeline_assets.lineage.partitions import ONE_RUN, load_days
+from pipeline_assets.lineage.policies import EVERY_OPEN_DAY, REPORTED_BY
 from pipeline_assets.lineage.redo import event_of
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
 from pipeline_assets.lineage.sentences import counted
 from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
+from pipeline_assets.lineage.tick_time import STORE_IN_TICK
 
 LOADS_KEY = dg.AssetKey(["lake", "loads"])
 STARTED_KEY = dg.AssetKey.from_user_string(STARTED)
-RESOURCE = "analytics_stores"
+RESOURCE, CRAWLERS = "analytics_stores", "crawlers"
+#: The sensor that starts the crawlers.
+WATCH = "crawlers_watch"
 
 
 class AnalyticsStoresResource(EnvironmentResource):
@@ -59,6 +66,33 @@ class AnalyticsStoresResource(EnvironmentResource):
     def open(self) -> Iterator[AnalyticsStores]:
         """Open all stores; raises `MissingSettingError`."""
         with open_stores(self.settings) as stores:
+            yield stores
+
+
+class CrawlersResource(EnvironmentResource):
+    """The crawlers of the prod sets, and the tables and buckets that they look through."""
+
+    lake_database: str = required("The name of the lake's SQL database")
+    market_intelligence_hub_crawler: str = required("The name of the crawler of the Market Intelligence Hub")
+    demand_insights_engine_crawler: str = required("The name of the crawler of the Demand Insights Engine")
+    compliance_guardian_crawler: str = required("The name of the crawler of the Compliance Guardian")
+    global_market_pulse_crawler: str = required("The name of the crawler of the Global Market Pulse")
+    retail_copilot_crawler: str = required("The name of the crawler of the Retail Copilot")
+    market_intelligence_hub_bucket: str = required("The name of the bucket of the Market Intelligence Hub")
+    demand_insights_engine_bucket: str = required("The name of the bucket of the Demand Insights Engine")
+    compliance_guardian_bucket: str = required("The name of the bucket of the Compliance Guardian")
+    global_market_pulse_bucket: str = required("The name of the bucket of the Global Market Pulse")
+    retail_copilot_bucket: str = required("The name of the bucket of the Retail Copilot")
+
+    @property
+    def settings(self) -> CrawlerSettings:
+        """What the fields say; raises `MissingSettingError`."""
+        return CrawlerSettings.from_environment(self.variables())
+
+    @contextmanager
+    def open(self) -> Iterator[CrawledStores]:
+        """Open all of it, with the patience of a tick; raises `MissingSettingError`."""
+        with open_crawled(self.settings, STORE_IN_TICK) as stores:
             yield stores
 
 
@@ -105,33 +139,42 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
         kinds={"aws", "parquet", "scikitlearn"},
         owners=[prod_set.owner],
         code_version=__version__,
-        tags={"flow": FLOW, "layer": "prod"},
+        tags={"flow": FLOW, "layer": "prod", **EVERY_OPEN_DAY},
         description=f"{prod_set.description} By as-of date: made of what was loaded up to it and of nothing later. "
         "Materializing a day makes all its tables anew.",
         metadata={
             "tables": dg.MetadataValue.md(_tables(prod_set)),
             URI: bucket_uri(bucket_variable(prod_set.name)),
+            "dagster/column_schema": schema_of_tables(prod_set.tables),
+            **lineage_of_derived(prod_set.tables, lambda name: curated_key(ECOMMERCE[name])),
         },
     )
     def made(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
         stores_of: AnalyticsStoresResource = getattr(context.resources, RESOURCE)
         yield from RunDays(context).each(
-            stores_of.open,
-            lambda day, stores: [_made(context, prod_set, day, stores)],
-            is_complete,
+            lambda: _opened(stores_of),
+            lambda day, opened: [_made(context, prod_set, day, *opened)],
+            lambda day, opened: is_complete(day, opened[0]),
             "no load is complete",
         )
 
     return made
 
 
+@contextmanager
+def _opened(stores_of: AnalyticsStoresResource) -> Iterator[tuple[AnalyticsStores, DayFeatures]]:
+    """The stores, and the lake that keeps its files from day to day of a run."""
+    with stores_of.open() as stores, open_features(stores.curated, stores.catalog) as features:
+        yield stores, features
+
+
 def _made(
-    context: dg.AssetExecutionContext, prod_set: ProdSet, day: str, stores: AnalyticsStores
+    context: dg.AssetExecutionContext, prod_set: ProdSet, day: str, stores: AnalyticsStores, features: DayFeatures
 ) -> dg.AssetMaterialization:
     """Make a set as of a day."""
     place = Place(prod_set.asset, day)
     as_of = date.fromisoformat(day)
-    publish_set(prod_set, as_of, stores, anew=True, report=False)
+    publish_set(prod_set, as_of, stores, features, anew=True, report=False)
     versions = current_versions(stores.targets[prod_set.name], manifest_key(as_of))
     receipts = [each for version in versions if (each := stores.ledger.receipt(version.id))]
     says = published(prod_set, day, stores)
@@ -189,12 +232,41 @@ def published(prod_set: ProdSet, day: str, stores: AnalyticsStores) -> StoreSays
     return StoreSays(figures, f"{counted(len(manifest.tables), 'table')}, {counted(rows, 'row')}")
 
 
+def crawled_key(prod_set: ProdSet) -> dg.AssetKey:
+    """The key of the asset of a set's SQL tables."""
+    return table_key(prod_set.name)
+
+
+def crawled_asset(prod_set: ProdSet) -> dg.AssetSpec:
+    """The asset of a set's SQL tables, told when its crawler has looked through them."""
+    key, database = set_key(prod_set), named("LAKE_DATABASE")
+    return dg.AssetSpec(
+        crawled_key(prod_set),
+        deps=[dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping())],
+        group_name="prod",
+        kinds={"athena", "table"},
+        owners=[prod_set.owner],
+        tags={"flow": FLOW, "layer": "prod"},
+        description=f"The SQL tables of the set by `as_of`, which Athena and SQL read. Materialized by the sensor "
+        f"{WATCH} each time that the crawler of the set has looked through them; the crawler changes none of them.",
+        metadata={
+            "tables": dg.MetadataValue.md(_tables(prod_set)),
+            REPORTED_BY: f"the sensor {WATCH}",
+            TABLE_NAME: ", ".join(f"{database}.{table.name}" for table in prod_set.tables),
+            URI: bucket_uri(bucket_variable(prod_set.name)),
+            "dagster/column_schema": schema_of_tables(prod_set.tables),
+            **lineage_of_tables(prod_set.tables, key),
+        },
+    )
+
+
 def _tables(prod_set: ProdSet) -> str:
     lines = [f"| {table.name} | {cell(table.description)} | {', '.join(table.key)} |" for table in prod_set.tables]
     return "\n".join(["| table | | key |", "|---|---|---|", *lines])
 
 
 PROD = [set_asset(prod_set) for prod_set in SETS]
+CRAWLED = [crawled_asset(prod_set) for prod_set in SETS]
 #: Figures that the bridge tells beside the rows, as a run does.
 PROD_FIGURES = tuple(
     StoreFigures(

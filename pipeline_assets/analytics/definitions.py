@@ -2,8 +2,20 @@
 
 import dagster as dg
 
-from pipeline_assets.analytics.assets import PROD, PROD_FIGURES, STARTED_KEY, AnalyticsStoresResource, rejected, started
+from pipeline_assets.analytics.assets import (
+    CRAWLED,
+    CRAWLERS,
+    PROD,
+    PROD_FIGURES,
+    RESOURCE,
+    STARTED_KEY,
+    AnalyticsStoresResource,
+    CrawlersResource,
+    rejected,
+    started,
+)
 from pipeline_assets.analytics.checks import PROD_CHECKS
+from pipeline_assets.analytics.sensors import crawlers_watch
 from pipeline_assets.analytics.stores import FLOW
 from pipeline_assets.lineage.conservation import conservation_check
 from pipeline_assets.lineage.partitions import load_days
@@ -11,7 +23,8 @@ from pipeline_assets.lineage.partitions import load_days
 STORE_FIGURES = PROD_FIGURES
 
 defs = dg.Definitions(
-    assets=[started, rejected, *PROD],
+    assets=[started, rejected, *PROD, *CRAWLED],
     asset_checks=[*PROD_CHECKS, conservation_check(STARTED_KEY, load_days, FLOW)],
-    resources={"analytics_stores": AnalyticsStoresResource.of_environment()},
+    sensors=[crawlers_watch],
+    resources={RESOURCE: AnalyticsStoresResource.of_environment(), CRAWLERS: CrawlersResource.of_environment()},
 )

@@ -10,7 +10,7 @@ import narwhals as nw
 if TYPE_CHECKING:
     import duckdb
 
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
 #: Orders that came to nothing, or not yet.
 _NOT_SOLD = ("cancelled", "placed")

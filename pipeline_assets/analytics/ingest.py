@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
 from pipeline_assets import __version__
+from pipeline_assets.analytics.day_features import DayFeatures, open_features
 from pipeline_assets.analytics.make import PublishedSet, make_set
 from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.publish import manifest_key, read_manifest
@@ -113,14 +114,15 @@ class AnalyticsFlow(ObjectFlow[AnalyticsStores, Receipt | None]):
         """Make every set, whatever becomes of another, and tell why some can never be made; raises the last error."""
         later: Exception | None = None
         refused: list[str] = []
-        for prod_set in self._sets:
-            attempt.budget.check(FLOW, version.uri)
-            try:
-                publish_set(prod_set, as_of, stores, anew=attempt.redo, report=attempt.report)
-            except TerminalError as error:
-                refused.append(f"{prod_set.name}: {error}")
-            except Exception as error:  # noqa: BLE001 - a model that breaks keeps no other set from being made
-                later = error
+        with open_features(stores.curated, stores.catalog) as features:
+            for prod_set in self._sets:
+                attempt.budget.check(FLOW, version.uri)
+                try:
+                    publish_set(prod_set, as_of, stores, features, anew=attempt.redo, report=attempt.report)
+                except TerminalError as error:
+                    refused.append(f"{prod_set.name}: {error}")
+                except Exception as error:  # noqa: BLE001 - a model that breaks keeps no other set from being made
+                    later = error
         if later:
             raise later
         if refused:
@@ -132,7 +134,13 @@ ANALYTICS_FLOW = AnalyticsFlow(SETS)
 
 
 def publish_set(
-    prod_set: ProdSet, as_of: date, stores: AnalyticsStores, *, anew: bool = False, report: bool = True
+    prod_set: ProdSet,
+    as_of: date,
+    stores: AnalyticsStores,
+    features: DayFeatures,
+    *,
+    anew: bool = False,
+    report: bool = True,
 ) -> PublishedSet:
     """Make a set as of a day, make it known to the SQL tables, and leave its receipt.
 
@@ -144,6 +152,8 @@ def publish_set(
         The day.
     stores
         The stores of the sets.
+    features
+        The features of the lake, which are shared with other sets of the day.
     anew
         Make it in any case; else one that was made of the same stays.
     report
@@ -163,7 +173,7 @@ def publish_set(
     """
     started = time.monotonic()
     target = stores.targets[prod_set.name]
-    published = make_set(prod_set, as_of, stores.curated, stores.catalog, target, anew=anew)
+    published = make_set(prod_set, as_of, features, target, anew=anew)
     if stores.partitions:
         for table in prod_set.tables:
             stores.partitions.register(prod_table(prod_set.tables, table), as_of.isoformat())

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from pipeline_assets import __version__
-from pipeline_assets.analytics.prod_set import Features, ProdSet
+from pipeline_assets.analytics.day_features import DayFeatures, Features
+from pipeline_assets.analytics.inputs import require_inputs
+from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.publish import (
-    MANIFESTS,
     PublishedTable,
     SetManifest,
     manifest_day,
@@ -22,10 +23,10 @@ from pipeline_assets.analytics.publish import (
     version_of,
     write_table,
 )
-from pipeline_assets.datasets.catalog import Catalog
-from pipeline_assets.errors import TerminalError, TransientError
+from pipeline_assets.analytics.tables import MANIFESTS
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
-from pipeline_assets.lake.as_of import LakeAsOf, RewrittenError, lake_as_of
+from pipeline_assets.lake.as_of import RewrittenError
 from pipeline_assets.lake.layout import curated_days, curated_key
 from pipeline_assets.storage.bucket import Bucket, StoredObject
 from pipeline_assets.storage.documents import to_json
@@ -43,7 +44,7 @@ class PublishedSet:
 
 
 def make_set(
-    prod_set: ProdSet, as_of: date, curated: Bucket, catalog: Catalog, target: Bucket, *, anew: bool = False
+    prod_set: ProdSet, as_of: date, features: DayFeatures, target: Bucket, *, anew: bool = False
 ) -> PublishedSet:
     """Work a prod set out as of a day and publish it, unless it was made of the same already.
 
@@ -53,10 +54,8 @@ def make_set(
         The set.
     as_of
         The day at whose end the lake is read.
-    curated
-        Where the curated days are.
-    catalog
-        The specs of the curated datasets.
+    features
+        The features of the lake, which are shared with other sets of the day.
     target
         The bucket of the set.
     anew
@@ -72,12 +71,15 @@ def make_set(
     TransientError
         A store does not answer, or others publish the day again and again.
     TerminalError
-        The lake has nothing up to the day, a day of it cannot be read, or a model's rows are not what its spec says.
+        The lake has nothing up to the day or lacks a loaded day, a day of it cannot be read, or a model's rows are not
+        what its spec says.
     """
     for _ in range(_ATTEMPTS):
         try:
-            with lake_as_of(as_of, curated, catalog) as lake:
-                if published := _publish(prod_set, lake, target, anew=anew):
+            with features.as_of(as_of) as known:
+                days = {name: known.lake.days(name) for name in prod_set.inputs}
+                require_inputs(days, as_of, features.lake.bucket)
+                if published := _publish(prod_set, known, days, target, anew=anew):
                     return published
         except RewrittenError:
             continue
@@ -130,33 +132,32 @@ def _version(prod_set: ProdSet, as_of: date, days: Mapping[str, Sequence[StoredO
     return version_of(prod_set.name, as_of.isoformat(), __version__, specs, made_of)
 
 
-def _publish(prod_set: ProdSet, lake: LakeAsOf, target: Bucket, *, anew: bool) -> PublishedSet | None:
+def _publish(
+    prod_set: ProdSet, features: Features, days: Mapping[str, Sequence[StoredObject]], target: Bucket, *, anew: bool
+) -> PublishedSet | None:
     """Publish the set; None where somebody else published meanwhile."""
-    days = {name: lake.days(name) for name in prod_set.inputs}
-    if not any(days.values()):
-        message = f"the lake has nothing up to {lake.day} of {', '.join(prod_set.inputs)}; load these days first"
-        raise TerminalError(message)
-    version = _version(prod_set, lake.day, days)
-    standing = read_manifest(target, lake.day)
+    as_of = features.as_of
+    version = _version(prod_set, as_of, days)
+    standing = read_manifest(target, as_of)
     if standing and standing.version == version and not anew:
         return PublishedSet(standing, anew=False)
-    keys = [*(table_key(table.name, lake.day) for table in prod_set.tables), manifest_key(lake.day)]
+    keys = [*(table_key(table.name, as_of) for table in prod_set.tables), manifest_key(as_of)]
     seen = {key: found.etag if (found := target.head(key)) else None for key in keys}
     with tempfile.TemporaryDirectory(prefix="cesta-") as folder:
-        written, paths = _write(prod_set, Features(lake), Path(folder))
+        written, paths = _write(prod_set, features, Path(folder))
         for table, path in paths.items():
-            if not target.put_if_match(key := table_key(table, lake.day), path, seen[key]):
+            if not target.put_if_match(key := table_key(table, as_of), path, seen[key]):
                 return None
     manifest = SetManifest(
         prod_set=prod_set.name,
-        as_of=lake.day.isoformat(),
+        as_of=as_of.isoformat(),
         version=version,
         code_version=__version__,
         inputs={name: len(listed) for name, listed in days.items()},
         tables=written,
         made_at=iso_utc(datetime.now(UTC)),
     )
-    key = manifest_key(lake.day)
+    key = manifest_key(as_of)
     return PublishedSet(manifest, anew=True) if target.put_if_match(key, to_json(manifest), seen[key]) else None
 
 
@@ -165,10 +166,10 @@ def _write(prod_set: ProdSet, features: Features, folder: Path) -> tuple[dict[st
     written: dict[str, PublishedTable] = {}
     paths: dict[str, Path] = {}
     for model in prod_set.models:
-        made = model.make(features)
+        made = model.function(features)
         for table in model.tables:
             paths[table.name] = folder / f"{table.name}.parquet"
             mine = made[table.name]
-            rows = write_table(mine, table, features.lake.connection, paths[table.name])
+            rows = write_table(mine, table, features.as_of, features.lake.connection, paths[table.name])
             written[table.name] = PublishedTable(rows, mine.note, mine.scores, mine.coverage)
     return written, paths

@@ -1,17 +1,15 @@
 """The shape of a prod set: its tables, and the models that make them of the lake as of a day.
 
-A model imports scikit-learn and scipy within its functions: whoever lists the sets, as Dagster does with every process,
-pays for no library that it does not call.
+A declaration names its models by their addresses, and a model imports scikit-learn and scipy within its functions:
+whoever lists the sets, as Dagster does with every process, pays for no library that it does not call.
 """
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
-
-import narwhals as nw
 
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Dataset
@@ -20,12 +18,11 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
 
-    from pipeline_assets.lake.as_of import LakeAsOf
+    from pipeline_assets.analytics.day_features import Features
 
 #: Rows of a table: an array for each column, or a relation of the connection that the lake is read by.
 Rows: TypeAlias = "Mapping[str, np.ndarray[Any, Any]] | duckdb.DuckDBPyRelation"
-#: Makes a feature, of the lake or of other features: a table that models read.
-Feature: TypeAlias = "Callable[[Features], nw.LazyFrame[duckdb.DuckDBPyRelation]]"
+#: What models work out of features and share.
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,42 +81,6 @@ class Made:
     coverage: tuple[Coverage, ...] = ()
 
 
-class Features:
-    """What the models of one day read: the lake, and features of it that are worked out once.
-
-    Parameters
-    ----------
-    lake
-        The lake as of the day.
-    """
-
-    def __init__(self, lake: LakeAsOf) -> None:
-        self.lake = lake
-        self._made: dict[Feature, duckdb.DuckDBPyRelation] = {}
-
-    @property
-    def as_of(self) -> date:
-        """The day."""
-        return self.lake.day
-
-    def of(self, feature: Feature) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
-        """Read a feature; the first time works it out, whichever model asks."""
-        return nw.from_native(self._relation(feature))
-
-    def arrays(self, feature: Feature) -> dict[str, np.ndarray[Any, Any]]:
-        """Read a feature as one array for each column, in the order of the feature's rows."""
-        return self._relation(feature).fetchnumpy()
-
-    def _relation(self, feature: Feature) -> duckdb.DuckDBPyRelation:
-        if feature not in self._made:
-            # Asks for the features that it is made of, which take their names first.
-            relation = feature(self).to_native()
-            name = f"feature_{len(self._made)}"
-            relation.create(name)
-            self._made[feature] = self.lake.connection.table(name)
-        return self._made[feature]
-
-
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model: one function, and the specs of the tables that it fills.
@@ -129,11 +90,20 @@ class Model:
     tables
         Specs of its tables; a column says in `derived_from` what it is made of.
     make
-        Makes the rows of each of these tables, by their names.
+        Makes the rows of each of these tables, by their names; or the address of what does, ``package.module:name``.
+        By the address a declaration imports nothing of its model: whoever asks for the tables has no library for it.
     """
 
     tables: tuple[Dataset, ...]
-    make: Callable[[Features], Mapping[str, Made]]
+    make: Callable[[Features], Mapping[str, Made]] | str
+
+    @property
+    def function(self) -> Callable[[Features], Mapping[str, Made]]:
+        """What makes the rows, imported if it is told by its address."""
+        found: Callable[[Features], Mapping[str, Made]] = (
+            pkgutil.resolve_name(self.make) if isinstance(self.make, str) else self.make
+        )
+        return found
 
 
 @dataclass(frozen=True, slots=True)

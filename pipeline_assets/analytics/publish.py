@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -23,7 +24,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from pipeline_assets.analytics.prod_set import Coverage, Made, Rows, Score
+from pipeline_assets.analytics.faults import faults_of
+from pipeline_assets.analytics.prod_set import Coverage, Made, ProdSet, Rows, Score
+from pipeline_assets.analytics.tables import MANIFESTS
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TerminalError
@@ -33,7 +36,6 @@ from pipeline_assets.storage.documents import from_json
 if TYPE_CHECKING:
     import numpy as np
 
-MANIFESTS = "_manifests/"
 #: By kind of array that DuckDB does not read, one that it reads.
 _READABLE: Final = {"U": "object", "M": "datetime64[us]"}
 
@@ -115,7 +117,7 @@ def read_manifest(bucket: Bucket, as_of: date) -> SetManifest | None:
         return None
 
 
-def write_table(made: Made, table: Dataset, connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+def write_table(made: Made, table: Dataset, as_of: date, connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     """Write the rows of a table into a Parquet file, sorted by key, in the types of its spec.
 
     Parameters
@@ -124,6 +126,8 @@ def write_table(made: Made, table: Dataset, connection: duckdb.DuckDBPyConnectio
         The rows.
     table
         The spec.
+    as_of
+        The day.
     connection
         The connection to DuckDB, which a relation among the rows is of.
     path
@@ -137,7 +141,7 @@ def write_table(made: Made, table: Dataset, connection: duckdb.DuckDBPyConnectio
     Raises
     ------
     TerminalError
-        The rows are not what the spec says: another column, no value where there has to be one, a key twice.
+        The rows are not what the spec says; see `faults_of`.
     """
     relation = _relation(made.rows, table, connection)
     _compare(table, relation.columns)
@@ -148,15 +152,62 @@ def write_table(made: Made, table: Dataset, connection: duckdb.DuckDBPyConnectio
         typed.order(", ".join(f'"{name}"' for name in table.key)).write_parquet(str(path), compression="zstd")
     except duckdb.Error as error:
         raise TerminalError(f"the rows of {table.name} do not fit its spec: {error}") from error
-    written = connection.read_parquet(str(path))
-    rows = _one(written, "count(*)")
-    for column in table.columns:
-        if not column.nullable and (absent := rows - _one(written, f'count("{column.name}")')):
-            raise TerminalError(f"{table.name}.{column.name} has no value in {absent} of {rows} rows")
-    key = ", ".join(f'"{name}"' for name in table.key)
-    if twice := rows - int(written.project(key).distinct().aggregate("count(*)").fetchall()[0][0]):
-        raise TerminalError(f"{twice} rows of {table.name} have a key ({', '.join(table.key)}) that others have")
-    return rows
+    written = connection.read_parquet(str(path), hive_partitioning=False)
+    for fault in faults_of(written, table, as_of):
+        raise TerminalError(fault)
+    return _rows_in(written)
+
+
+def published_faults(prod_set: ProdSet, as_of: date, bucket: Bucket) -> list[str]:
+    """Find what of the published tables of a day is not as their specs and their manifest say.
+
+    Parameters
+    ----------
+    prod_set
+        The set.
+    as_of
+        The day.
+    bucket
+        The bucket of the set.
+
+    Returns
+    -------
+    list of str
+        Sentences that name table and column; none where the day is not published, or is being published anew.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    manifest = read_manifest(bucket, as_of)
+    if manifest is None:
+        return []
+    with tempfile.TemporaryDirectory(prefix="cesta-") as folder, duckdb.connect() as connection:
+        path = Path(folder) / "part.parquet"
+        found = [
+            fault
+            for table in prod_set.tables
+            for fault in _table_faults(table, manifest, bucket.read(table_key(table.name, as_of)), connection, path)
+        ]
+    return found if found and read_manifest(bucket, as_of) == manifest else []
+
+
+def _table_faults(
+    table: Dataset, manifest: SetManifest, content: bytes | None, connection: duckdb.DuckDBPyConnection, path: Path
+) -> Iterator[str]:
+    told = manifest.tables.get(table.name)
+    if content is None or told is None:
+        yield f"{table.name} is not there"
+        return
+    path.write_bytes(content)
+    try:
+        rows = connection.read_parquet(str(path), hive_partitioning=False)
+        yield from faults_of(rows, table, date.fromisoformat(manifest.as_of))
+        if (there := _rows_in(rows)) != told.rows:
+            yield f"{table.name} has {there} rows; its manifest says {told.rows}"
+    except duckdb.Error:
+        yield f"{table.name} cannot be read as Parquet"
 
 
 def _relation(rows: Rows | None, table: Dataset, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
@@ -185,9 +236,8 @@ def _compare(table: Dataset, there: list[str]) -> None:
         raise TerminalError(f"the rows of {table.name}{lacks}{has}")
 
 
-def _one(relation: duckdb.DuckDBPyRelation, aggregate: str) -> int:
-    found = relation.aggregate(aggregate).fetchall()
-    return int(found[0][0])
+def _rows_in(relation: duckdb.DuckDBPyRelation) -> int:
+    return int(relation.aggregate("count(*)").fetchall()[0][0])
 
 
 def version_of(*parts: object) -> str:

@@ -1,25 +1,33 @@
-"""The SQL tables over the prod sets, made from the specs of their tables; knows no model."""
+"""The SQL tables over the prod sets, made from the specs of the tables that their models fill."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from pipeline_assets.analytics.compliance_guardian.spec import TABLES as COMPLIANCE_GUARDIAN
-from pipeline_assets.analytics.demand_insights.spec import TABLES as DEMAND_INSIGHTS
-from pipeline_assets.analytics.global_market_pulse.spec import TABLES as GLOBAL_MARKET_PULSE
-from pipeline_assets.analytics.market_intelligence.spec import TABLES as MARKET_INTELLIGENCE
-from pipeline_assets.analytics.retail_copilot.spec import TABLES as RETAIL_COPILOT
+from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.lake.tables import LakeTable
 
 #: Specs of the tables of each set, by sets.
-PROD_CATALOGS: Final = (MARKET_INTELLIGENCE, DEMAND_INSIGHTS, COMPLIANCE_GUARDIAN, GLOBAL_MARKET_PULSE, RETAIL_COPILOT)
+PROD_CATALOGS: Final = tuple(each.tables for each in SETS)
+
+#: Beginning of the keys of a set's manifests, one for each day: ``as_of=<day>.json``.
+MANIFESTS: Final = "_manifests/"
 
 
 def bucket_variable(name: str) -> str:
     """Name of the environment variable that holds the name of a set's bucket."""
-    return f"{name.upper().replace('-', '_')}_BUCKET"
+    return _variable(name, "BUCKET")
+
+
+def crawler_variable(name: str) -> str:
+    """Name of the environment variable that holds the name of a set's crawler."""
+    return _variable(name, "CRAWLER")
+
+
+def _variable(name: str, of: str) -> str:
+    return f"{name.upper().replace('-', '_')}_{of}"
 
 
 def prod_table(catalog: Catalog, table: Dataset) -> LakeTable:

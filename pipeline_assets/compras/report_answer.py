@@ -13,9 +13,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline_assets.compras.current import UnreadableDocumentError
-from pipeline_assets.compras.report import BadRequestError, Report, ReportRequest, make_report
+from pipeline_assets.compras.report import Report, make_report
 from pipeline_assets.compras.report_formats import as_csv, as_json
 from pipeline_assets.compras.report_page import as_html
+from pipeline_assets.compras.report_request import BadRequestError, ReportRequest
 
 if TYPE_CHECKING:
     from pipeline_assets.storage.bucket import Bucket

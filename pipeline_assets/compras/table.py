@@ -31,7 +31,7 @@ class PurchaseTable:
         self.name = name
 
     def tenants(self) -> list[str]:
-        """Ids of all tenants, sorted; reads the keys of the whole table."""
+        """Ids of all tenants, sorted; reads the keys of the whole table. Raises `TransientError`."""
         pages = self._pages("scan", ProjectionExpression="tenant_id")
         return sorted({item["tenant_id"]["S"] for page in pages for item in page["Items"]})
 
@@ -67,7 +67,23 @@ class PurchaseTable:
             yield from page["Items"]
 
     def item(self, tenant: str, compra: str) -> Image | None:
-        """Read one purchase; None where it is not there."""
+        """Read one purchase.
+
+        Parameters
+        ----------
+        tenant, compra
+            Its key.
+
+        Returns
+        -------
+        Mapping or None
+            The item in DynamoDB's form; None where it is not there.
+
+        Raises
+        ------
+        TransientError
+            The table does not answer.
+        """
         key = {"tenant_id": {"S": tenant}, "compra_id": {"S": compra}}
         try:
             answer = self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True)

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from pipeline_assets.curation.day import FOOTER_KEY, CuratedDay, DayAccount, curate
 from pipeline_assets.curation.read import RawFile
@@ -22,16 +21,14 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import current_versions
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import RawObject, curated_key, raw_prefix
-from pipeline_assets.storage.bucket import Bucket, GoneError, Tail, WithheldError
+from pipeline_assets.storage.bucket import GoneError, WithheldError
 from pipeline_assets.storage.documents import to_json
+from pipeline_assets.storage.parquet_tail import parquet_tail
 
 #: Tells the run of a raw object that its rejected rows are kept with.
 RunOf = Callable[[ObjectVersion], int]
 #: In each at least one other worker has put a day: more than this many mean that something is wrong.
 _ATTEMPTS = 50
-_TAIL_BYTES: Final = 64 << 10
-#: Behind the footer: its length in four bytes, and four bytes of magic.
-_TRAILER: Final = 8
 
 
 def publish_day(
@@ -177,31 +174,3 @@ def account_of(dataset: Dataset, day: str, stores: CurationStores) -> DayAccount
     """
     standing = parquet_tail(stores.curated, curated_key(dataset.name, day))
     return DayAccount.of_parquet(standing.content) if standing else None
-
-
-def parquet_tail(bucket: Bucket, key: str) -> Tail | None:
-    """Read the last bytes of a Parquet object, the whole footer among them.
-
-    Parameters
-    ----------
-    bucket
-        The bucket.
-    key
-        Key of the object.
-
-    Returns
-    -------
-    Tail or None
-        None while there is no object.
-
-    Raises
-    ------
-    TransientError
-        The bucket does not answer.
-    """
-    tail = bucket.tail(key, _TAIL_BYTES)
-    if tail is None:
-        return None
-    footer = int.from_bytes(tail.content[-_TRAILER : -_TRAILER + 4], "little") + _TRAILER
-    whole = footer <= len(tail.content) or len(tail.content) < _TAIL_BYTES
-    return tail if whole else bucket.tail(key, footer)

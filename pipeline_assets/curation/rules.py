@@ -9,23 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 import narwhals as nw
 
-from pipeline_assets.datasets.spec import (
-    Between,
-    Column,
-    Dataset,
-    IsIn,
-    Matches,
-    NotAfter,
-    NotAfterLoad,
-    RowTest,
-    Severity,
-    stored_columns,
-)
+from pipeline_assets.datasets.row_tests import breaks
+from pipeline_assets.datasets.spec import Column, Dataset, Severity, stored_columns
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.privacy.suspicion import SUSPICIOUS
 
@@ -116,7 +105,7 @@ def judgements_of(dataset: Dataset, day: str, *, converted: Sequence[str] = ()) 
         for rule in dataset.rules:
             if rule.test and rule.severity == severity:
                 column = rule.test.column
-                yield Judgement(rule.name, column, rule.expected, _broken(rule.test, day), found[column])
+                yield Judgement(rule.name, column, rule.expected, breaks(rule.test, day), found[column])
 
     return [
         *of_severity("halt"),
@@ -135,29 +124,10 @@ def judgements_of_tombstones(dataset: Dataset, *, converted: Sequence[str] = ())
 def warnings_of(dataset: Dataset, day: str) -> dict[str, nw.Expr]:
     """By the name of each rule that only warns, the number of rows that break it."""
     return {
-        rule.name: _broken(rule.test, day).cast(nw.Int64).sum().alias(rule.name)
+        rule.name: breaks(rule.test, day).cast(nw.Int64).sum().alias(rule.name)
         for rule in dataset.rules
         if rule.test and rule.severity == "warn"
     }
-
-
-def _broken(test: RowTest, day: str) -> nw.Expr:
-    """Where a row does not meet a test; a null meets it."""
-    value = nw.col(test.column)
-    match test:
-        case Between(_, least, most):
-            sides = [value < least] if least is not None else []
-            sides += [value > most] if most is not None else []
-            return sides[0] | sides[1] if len(sides) > 1 else sides[0]
-        case Matches(_, pattern):
-            return ~value.str.contains(rf"\A(?:{pattern})\z")
-        case IsIn(_, values):
-            return ~value.is_in(values) & ~value.is_null()
-        case NotAfter(_, other):
-            return value > nw.col(other)
-        case NotAfterLoad(_, days):
-            end = datetime.combine(date.fromisoformat(day), time(), UTC) + timedelta(days=1 + days)
-            return value > nw.lit(end)
 
 
 def _of_type(column: Column) -> Judgement:

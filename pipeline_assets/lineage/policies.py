@@ -25,6 +25,8 @@ from pipeline_assets.lineage.code_references import referring_to
 from pipeline_assets.lineage.flows import bridge_name
 from pipeline_assets.lineage.partitions import DAYS
 
+#: The metadata that names the sensor which reports an asset: the bridge of its flow, unless the asset says another.
+REPORTED_BY: Final = "reported_by"
 #: The tag that names the calendar by which data of an asset are expected.
 CALENDAR: Final = "calendar"
 #: The tags of assets of which data are expected on every day that shops are open.
@@ -75,8 +77,9 @@ def with_policies(spec: dg.AssetSpec) -> dg.AssetSpec:
     """An asset with the policies that follow from its tags, an owner, its sensor, and the guide of its group."""
     calendar = calendar_of(spec)
     owned = spec if spec.owners else spec.replace_attributes(owners=[_OWNER])
-    if flow := _FLOW_AT.get(spec.key.to_user_string(), spec.tags.get("flow")):
-        owned = owned.merge_attributes(metadata={"reported_by": f"the sensor {bridge_name(flow)}"})
+    flow = _FLOW_AT.get(spec.key.to_user_string(), spec.tags.get("flow"))
+    if flow and REPORTED_BY not in spec.metadata:
+        owned = owned.merge_attributes(metadata={REPORTED_BY: f"the sensor {bridge_name(flow)}"})
     if guide := GUIDES.get(spec.group_name or ""):
         page = f"docs/guides/{guide}.md"
         owned = referring_to(owned, page, "guide").merge_attributes(metadata={"guide": page})

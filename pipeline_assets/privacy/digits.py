@@ -57,7 +57,18 @@ def as_ascii(text: str) -> str:
     """
     if text.isascii():
         return text
-    return "".join(map(_as_ascii, text.translate(_FULL_WIDTH)))
+    return text.translate(_ASCII)
+
+
+class _Ascii(dict[int, str]):
+    """What each character becomes, worked out the first time that it is met."""
+
+    def __missing__(self, code: int) -> str:
+        found = self[code] = _as_ascii(chr(code).translate(_FULL_WIDTH))
+        return found
+
+
+_ASCII = _Ascii()
 
 
 def _as_ascii(character: str) -> str:

@@ -250,13 +250,16 @@ def _texts(column: pl.Series) -> Iterator[str]:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """A text as it is, and as it reads where it is encoded for URLs, for HTML, in a program's text or for mail."""
+    """A text as it is, and each other way it reads: encoded for URLs, for HTML, in a program's text or for mail."""
     text = _MASKED.sub(" masked ", as_ascii(text))
     yield text
+    seen = {text}
     for read in (text, quopri.decodestring(text.encode()).decode("utf-8", "replace") if "=" in text else text):
         before = text
         while (inner := as_ascii(_undone(read))) != before:
-            yield inner
+            if inner not in seen:
+                seen.add(inner)
+                yield inner
             before, read = inner, inner  # noqa: PLW2901 - deeper, until nothing is encoded
 
 

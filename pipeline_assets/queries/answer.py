@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -31,6 +32,8 @@ class Answer:
         Bytes read from S3 for it, 0 or more.
     seconds
         Time that the engine took, 0 or more.
+    parameters
+        Values that it was asked with, those that were not given too.
     """
 
     columns: tuple[str, ...]
@@ -38,6 +41,7 @@ class Answer:
     rows: tuple[tuple[Cell, ...], ...]
     scanned_bytes: int
     seconds: float
+    parameters: Mapping[str, Cell] = field(default_factory=dict)
 
     @property
     def cost_usd(self) -> float:

@@ -5,18 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, cast
 
+import boto3
 import pyathena
 import sqlglot
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from sqlglot.errors import SqlglotError
 
 from pipeline_assets.errors import TransientError
+from pipeline_assets.lake.tables import LakeTable
 from pipeline_assets.queries.answer import Answer, Cell
+from pipeline_assets.queries.as_of import settle_as_of
 from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value
-from pipeline_assets.queries.names import UnknownNameError, is_of_purchases, read_tables
+from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.sql import placeholders
+from pipeline_assets.queries.tables import is_of_purchases
+from pipeline_assets.queries.time_limit import stopped_after
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_glue import GlueClient
 
 _POLL_SECONDS: Final = 0.5
 # It writes tracebacks of what it raises as well; without a handler they would go to the terminal.
@@ -60,8 +70,9 @@ class AthenaEngine:
             glue_metadata_fallback=False,
             **client,
         )
+        self._database, self._client = database, client
 
-    def run(self, asked: NamedQuery, parameters: Mapping[str, object]) -> Answer:
+    def run(self, asked: NamedQuery, parameters: Mapping[str, object], seconds: float | None = None) -> Answer:
         """Answer a query and wait for it; one that is interrupted (Ctrl-C) is stopped.
 
         Parameters
@@ -70,6 +81,8 @@ class AthenaEngine:
             Query to answer.
         parameters
             Values by name; a parameter that is not given has its default.
+        seconds
+            How long it may take; as long as it takes where it is None.
 
         Returns
         -------
@@ -83,11 +96,16 @@ class AthenaEngine:
         TransientError
             Athena cannot be reached.
         """
-        bound = asked.bind(parameters)
+        bound = settle_as_of(asked, asked.bind(parameters), self.days)
         literals = [literal(bound[name]) for name in placeholders(asked)]
+        started: list[str] = []
         database = self._database_of(asked)
-        with _errors_translated(asked.name), self._connection.cursor(schema_name=database) as cursor:
-            cursor.execute(asked.statement, literals, paramstyle="qmark")
+        with (
+            stopped_after(seconds, lambda: self._stop(started), asked.name),
+            _errors_translated(asked.name),
+            self._connection.cursor(schema_name=database) as cursor,
+        ):
+            cursor.execute(asked.statement, literals, paramstyle="qmark", on_start_query_execution=started.append)
             described = cursor.description or []
             rows = cast("list[tuple[Cell, ...]]", cursor.fetchall())
             return Answer(
@@ -96,6 +114,7 @@ class AthenaEngine:
                 rows=tuple(rows),
                 scanned_bytes=cursor.data_scanned_in_bytes or 0,
                 seconds=(cursor.total_execution_time_in_millis or 0) / 1000,
+                parameters=bound,
             )
 
     def _database_of(self, asked: NamedQuery) -> str:
@@ -110,6 +129,43 @@ class AthenaEngine:
         if not purchases:
             raise QueryError(f"`{asked.name}` reads purchases: COMPRAS_DATABASE is to name their database.")
         return purchases
+
+    def days(self, table: LakeTable) -> set[str]:
+        """Find the days of a table that are registered in Glue.
+
+        Parameters
+        ----------
+        table
+            Table whose partitions are days.
+
+        Returns
+        -------
+        set[str]
+            ISO days.
+
+        Raises
+        ------
+        TransientError
+            Glue cannot be reached.
+        """
+        pages = self._glue.get_paginator("get_partitions")
+        try:
+            found = pages.paginate(DatabaseName=self._database, TableName=table.name, ExcludeColumnSchema=True)
+            return {partition["Values"][0] for page in found for partition in page["Partitions"]}
+        except (ClientError, BotoCoreError) as error:
+            raise TransientError(f"Glue did not tell the days of `{table.name}`: {error}") from error
+
+    @cached_property
+    def _athena(self) -> AthenaClient:
+        return boto3.client("athena", **self._client)
+
+    @cached_property
+    def _glue(self) -> GlueClient:
+        return boto3.client("glue", **self._client)
+
+    def _stop(self, started: list[str]) -> None:
+        for query_id in started:
+            self._athena.stop_query_execution(QueryExecutionId=query_id)
 
 
 def literal(value: Value) -> str:

@@ -3,8 +3,10 @@
 import dagster as dg
 import sqlglot
 
+from pipeline_assets.analytics.tables import PROD_CATALOGS
 from pipeline_assets.compras.ingest import DOCUMENTS
 from pipeline_assets.compras.tables import COMPRAS_JSON, COMPRAS_PARQUET
+from pipeline_assets.datasets.compras import COMPRAS
 from pipeline_assets.datasets.ecommerce import OWNER
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.lake.tables import LakeTable
@@ -16,15 +18,21 @@ from pipeline_assets.queries.names import read_tables
 
 _FOLDER = "pipeline_assets/queries"
 _PURCHASES = {COMPRAS_JSON.name: DOCUMENTS, COMPRAS_PARQUET.name: "compras/parquet"}
+_SETS = {catalog.name for catalog in PROD_CATALOGS}
+#: Who answers for a table of a prod set, or of purchases.
+_OWNERS = {table.name: table.owner for catalog in PROD_CATALOGS for table in catalog} | dict.fromkeys(
+    _PURCHASES, COMPRAS.owner
+)
 
 
 def _sql_query(asked: NamedQuery) -> dg.AssetSpec:
-    tables = read_tables(sqlglot.parse_one(asked.statement, dialect="athena"))
+    read = read_tables(sqlglot.parse_one(asked.statement, dialect="athena"))
+    tables = [table for table in read if isinstance(table, LakeTable)]
     spec = dg.AssetSpec(
         dg.AssetKey(["sql", asked.name]),
-        deps=list(dict.fromkeys(_made_of(table) for table in tables if isinstance(table, LakeTable))),
+        deps=list(dict.fromkeys(map(_read_asset, tables))),
         kinds={"athena", "report"},
-        owners=[OWNER],
+        owners=sorted({_OWNERS.get(table.name, OWNER) for table in tables}),
         description=f"{asked.answer} `cesta query sql {asked.name}` answers it.",
         metadata=_shown(asked, "sql"),
         group_name="queries",
@@ -32,9 +40,11 @@ def _sql_query(asked: NamedQuery) -> dg.AssetSpec:
     return referring_to(spec, f"{_FOLDER}/sql/{asked.name}.sql", "statement")
 
 
-def _made_of(table: LakeTable) -> dg.AssetKey:
-    """The asset of a table: that over the documents of purchases is the documents themselves."""
-    return dg.AssetKey.from_user_string(_PURCHASES[table.name]) if table.name in _PURCHASES else table_key(table.name)
+def _read_asset(table: LakeTable) -> dg.AssetKey:
+    """The asset of a table: of the lake, of a prod set's tables as they were crawled, or of documents of purchases."""
+    if table.name in _PURCHASES:
+        return dg.AssetKey.from_user_string(_PURCHASES[table.name])
+    return table_key(table.bucket if table.bucket in _SETS else table.name)
 
 
 def _graph_query(asked: NamedQuery) -> dg.AssetSpec:

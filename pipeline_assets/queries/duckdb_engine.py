@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -19,18 +20,21 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from pipeline_assets.analytics.tables import MANIFESTS
 from pipeline_assets.compras.tables import COMPRAS_TABLES
 from pipeline_assets.datasets.spec import Column
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.tables import GlueColumn, LakeTable
 from pipeline_assets.queries.answer import Answer
+from pipeline_assets.queries.as_of import settle_as_of
 from pipeline_assets.queries.documents_file import PATH
 from pipeline_assets.queries.lake_objects import table_dataset
-from pipeline_assets.queries.named_query import NamedQuery, QueryError
+from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value
 from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.portable import PortabilityWarning, faults
 from pipeline_assets.queries.reading import Reading
 from pipeline_assets.queries.sql import placeholders
+from pipeline_assets.queries.time_limit import stopped_after
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.retries import retries
 
@@ -50,13 +54,25 @@ class _RewrittenError(Exception):
     """A day was rewritten while it was read."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """When a query began, and how many seconds it may take."""
+
+    began: float
+    seconds: float | None
+
+    def left(self) -> float | None:
+        """Seconds that are left, none where it may take any."""
+        return None if self.seconds is None else self.seconds - (time.perf_counter() - self.began)
+
+
 class DuckDbEngine:
     """Engine that answers over the buckets of one lake.
 
     Parameters
     ----------
     buckets
-        The lake's buckets by their logical names.
+        Buckets of the lake, of the prod sets and of purchases by their logical names.
     database, compras_database
         Names of the databases of the lake and of purchases; where one is empty, any name is taken for it.
     """
@@ -65,7 +81,7 @@ class DuckDbEngine:
         self._buckets = buckets
         self._databases = database, compras_database
 
-    def run(self, asked: NamedQuery, parameters: Mapping[str, object]) -> Answer:
+    def run(self, asked: NamedQuery, parameters: Mapping[str, object], seconds: float | None = None) -> Answer:
         """Answer a query; begins again when a day is rewritten under it.
 
         What Athena may answer otherwise is told by a `PortabilityWarning`.
@@ -76,6 +92,8 @@ class DuckDbEngine:
             Query to answer.
         parameters
             Values by name; a parameter that is not given has its default.
+        seconds
+            How long it may take; as long as it takes where it is None.
 
         Returns
         -------
@@ -89,21 +107,20 @@ class DuckDbEngine:
         TransientError
             The lake cannot be reached or changes too fast.
         """
-        bound = asked.bind(parameters)
-        values = [_bindable(bound[name]) for name in placeholders(asked)]
-        began = time.perf_counter()
+        ends = _Ends(time.perf_counter(), seconds)
         try:
-            answer = retries(_RewrittenError, attempts=_ATTEMPTS)(self._read, asked, values, began)
+            bound = settle_as_of(asked, asked.bind(parameters), self.days)
+            answer = retries(_RewrittenError, attempts=_ATTEMPTS)(self._read, asked, bound, ends)
         except _RewrittenError as error:
             message = f"days of the lake were rewritten {_ATTEMPTS} times while `{asked.name}` read them"
             raise TransientError(message) from error
         _warn_of_faults(asked)
         return answer
 
-    def _read(self, asked: NamedQuery, values: list[object], began: float) -> Answer:
+    def _read(self, asked: NamedQuery, bound: dict[str, Value], ends: _Ends) -> Answer:
         reading = Reading()
         try:
-            return self._answer(asked, values, reading, began)
+            return self._answer(asked, bound, reading, ends)
         except (SqlglotError, UnknownNameError) as error:
             raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
         except (TransientError, duckdb.Error, OSError) as error:
@@ -113,7 +130,8 @@ class DuckDbEngine:
                 raise TransientError(f"the lake could not be read: {fault}") from (error.__cause__ or error)
             raise QueryError(f"`{asked.name}` could not be answered: {error}") from error
 
-    def _answer(self, asked: NamedQuery, values: list[object], reading: Reading, began: float) -> Answer:
+    def _answer(self, asked: NamedQuery, bound: dict[str, Value], reading: Reading, ends: _Ends) -> Answer:
+        values = [_bindable(bound[name]) for name in placeholders(asked)]
         parsed = sqlglot.parse_one(asked.statement, dialect="athena")
         relations = read_tables(parsed, *self._databases)
         with duckdb.connect() as connection:
@@ -125,22 +143,56 @@ class DuckDbEngine:
                     connection.execute(f"CREATE VIEW {each.name} AS {statement}")
             for setting in _SETTINGS:
                 connection.execute(setting)
-            connection.execute(_duckdb(parsed), values)
-            described = connection.description or []
-            rows = connection.fetchall()
+            with stopped_after(ends.left(), connection.interrupt, asked.name):
+                connection.execute(_duckdb(parsed), values)
+                described = connection.description or []
+                rows = connection.fetchall()
         return Answer(
             columns=tuple(column[0] for column in described),
             types=tuple(_athena_type(str(column[1])) for column in described),
             rows=tuple(rows),
             scanned_bytes=reading.scanned_bytes,
-            seconds=time.perf_counter() - began,
+            seconds=time.perf_counter() - ends.began,
+            parameters=bound,
         )
+
+    def days(self, table: LakeTable) -> set[str]:
+        """Find the days of a table of a prod set that were published whole.
+
+        Parameters
+        ----------
+        table
+            Table whose partitions are days.
+
+        Returns
+        -------
+        set[str]
+            ISO days that the table has and the set has a manifest of, which is put last.
+
+        Raises
+        ------
+        QueryError
+            The bucket of the set is not known here.
+        TransientError
+            The bucket cannot be listed.
+        """
+        bucket = self._bucket(table)
+        published = {listed.key for listed in bucket.objects(MANIFESTS)}
+        days = {
+            listed.key.removeprefix(f"{table.prefix}as_of=").partition("/")[0]
+            for listed in bucket.objects(table.prefix)
+        }
+        return {day for day in days if f"{MANIFESTS}as_of={day}.json" in published}
+
+    def _bucket(self, table: LakeTable) -> Bucket:
+        if table.bucket not in self._buckets:
+            told = f"`{table.name}` is in the bucket of `{table.bucket}`, which the environment does not name."
+            raise QueryError(told, code="not_available")
+        return self._buckets[table.bucket]
 
     def _open_table(self, connection: duckdb.DuckDBPyConnection, table: LakeTable, reading: Reading) -> None:
         """Let a connection see a table, with the types that Glue has for it."""
-        if table.bucket not in self._buckets:
-            raise QueryError(f"`{table.name}` cannot be read: the bucket {table.bucket} is not among the settings")
-        objects = connection.from_arrow(table_dataset(table, self._buckets[table.bucket], reading))
+        objects = connection.from_arrow(table_dataset(table, self._bucket(table), reading))
         columns = [*(_typed(column) for column in table.columns), *(f'"{name}"' for name in table.partitions)]
         objects.project(", ".join(columns)).create_view(table.name)
         if table.format == "json":

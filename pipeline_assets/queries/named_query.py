@@ -8,6 +8,8 @@ share    a number from 0 to 1
 count    a whole number from 1 to 2147483647, as far as Athena's LIMIT goes
 text     a text that is not empty
 day      a day in UTC; as text ``2026-03-01``, ``today`` or ``today-29``
+as_of    a day that a prod set was made as of, such as ``2026-03-01``, or ``newest``
+place    a whole number from 0 to 2147483647: the place in a list after which an answer begins
 a|b      one of the texts named
 ======== =============================================================
 
@@ -31,18 +33,36 @@ _PARAMETER = re.compile(r"(?P<name>\w+)\s+(?P<kind>[\w|]+)(?:\s*=\s*(?P<default>
 _COLUMN = re.compile(r"(?P<name>\w+)\s{2,}(?P<meaning>.+)")
 _RELATIVE_DAY = re.compile(r"today(?:-(\d{1,5}))?")
 _NONE = "none"
+#: Stands for the newest day that a prod set was made as of, until an engine has looked which one that is.
+NEWEST = "newest"
 #: Athena takes no greater number for LIMIT.
 _GREATEST_COUNT = 2**31 - 1
+#: Kinds whose values are days.
+_DAYS = ("day", "as_of")
 _TAKES = {
     "share": "a number from 0 to 1",
     "count": "a whole number from 1 to 2147483647",
     "text": "a text that is not empty",
     "day": "a day such as 2026-03-01, today or today-29",
+    "as_of": "a day such as 2026-03-01, or newest",
+    "place": "a whole number from 0 to 2147483647",
 }
 
 
 class QueryError(UserError):
-    """A query that does not exist or fails, a parameter that it does not take, or an answer too large to be made."""
+    """A query that does not exist or fails, a parameter that it does not take, or an answer too large to be made.
+
+    Parameters
+    ----------
+    what
+        The whole sentence.
+    code
+        What kind of error it is, for a program: one of the codes that `pipeline_assets.queries.function` lists.
+    """
+
+    def __init__(self, what: str, *, code: str = "failed") -> None:
+        super().__init__(what)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -54,7 +74,7 @@ class Parameter:
     name
         Its name in the statement and on the command line.
     kind
-        ``share``, ``count``, ``text``, ``day``, or texts to choose from with ``|`` between.
+        ``share``, ``count``, ``text``, ``day``, ``as_of``, ``place``, or texts to choose from with ``|`` between.
     required
         Whether a value has to be given.
     default
@@ -110,11 +130,38 @@ class Parameter:
             return float(cast("float", value))
         if self.kind == "count" and number and isinstance(value, int) and 1 <= value <= _GREATEST_COUNT:
             return value
-        if self.kind == "day" and isinstance(value, date) and not isinstance(value, datetime):
+        if self.kind == "place" and number and isinstance(value, int) and 0 <= value <= _GREATEST_COUNT:
             return value
-        if isinstance(value, str) and (value.strip() if self.kind == "text" else value in self.kind.split("|")):
+        if self.kind in _DAYS and isinstance(value, date) and not isinstance(value, datetime):
             return value
-        raise QueryError(f"`{self.name}` must be {self.takes}, not {value!r}.")
+        if isinstance(value, str) and (value.strip() if self.kind == "text" else value in self._choices):
+            return value
+        raise QueryError(f"`{self.name}` must be {self.takes}, not {value!r}.", code="bad_parameter")
+
+    @property
+    def _choices(self) -> tuple[str, ...]:
+        """Texts that it takes, where it does not take any."""
+        return (NEWEST,) if self.kind == "as_of" else tuple(self.kind.split("|")) if "|" in self.kind else ()
+
+    def from_json(self, value: object) -> Value:
+        """Check a value of a JSON document, where a day is text.
+
+        Parameters
+        ----------
+        value
+            Value of any type.
+
+        Returns
+        -------
+        Value
+            The value as the kind has it.
+
+        Raises
+        ------
+        QueryError
+            The value is not of this parameter's kind.
+        """
+        return self.read(value) if self.kind in _DAYS and isinstance(value, str) else self.check(value)
 
     def read(self, text: str) -> Value:
         """Read a value from text, such as the command line's.
@@ -191,7 +238,7 @@ class NamedQuery:
         self._refuse_unknown(given)
         missing = [p.name for p in self.parameters if p.required and p.name not in given]
         if missing:
-            raise QueryError(f"`{self.name}` needs {_listed(missing)}.")
+            raise QueryError(f"`{self.name}` needs {_listed(missing)}.", code="missing_parameter")
         return {p.name: p.check(given[p.name]) if p.name in given else p.fallback for p in self.parameters}
 
     def read(self, texts: Mapping[str, str]) -> dict[str, Value]:
@@ -215,11 +262,33 @@ class NamedQuery:
         self._refuse_unknown(texts)
         return {p.name: p.read(texts[p.name]) for p in self.parameters if p.name in texts}
 
+    def from_json(self, given: Mapping[str, object]) -> dict[str, Value]:
+        """Check the values of parameters of a JSON document.
+
+        Parameters
+        ----------
+        given
+            Values by name.
+
+        Returns
+        -------
+        dict[str, Value]
+            Values of the parameters that are given.
+
+        Raises
+        ------
+        QueryError
+            A parameter is unknown or its value is not of its kind.
+        """
+        self._refuse_unknown(given)
+        return {p.name: p.from_json(given[p.name]) for p in self.parameters if p.name in given}
+
     def _refuse_unknown(self, given: Mapping[str, object]) -> None:
         known = [p.name for p in self.parameters]
         unknown = [name for name in given if name not in known]
         if unknown:
-            raise QueryError(f"`{self.name}` has no parameter {_listed(unknown)}; it takes {_listed(known)}.")
+            told = f"`{self.name}` has no parameter {_listed(unknown)}; it takes {_listed(known)}."
+            raise QueryError(told, code="unknown_parameter")
 
 
 def read_queries(folder: Traversable, suffix: str, comment: str) -> tuple[NamedQuery, ...]:
@@ -271,7 +340,8 @@ def find_query(name: str, among: Sequence[NamedQuery]) -> NamedQuery:
     for one in among:
         if one.name == name:
             return one
-    raise QueryError(f"There is no query `{name}`; there are {_listed([one.name for one in among])}.")
+    told = f"There is no query `{name}`; there are {_listed([one.name for one in among])}."
+    raise QueryError(told, code="unknown_query")
 
 
 def parse_query(file_name: str, text: str, comment: str) -> NamedQuery:
@@ -339,8 +409,18 @@ def _day(text: str) -> date:
     return date.fromisoformat(text)
 
 
+def _day_or_newest(text: str) -> Value:
+    return text if text == NEWEST else date.fromisoformat(text)
+
+
 #: How the text of a kind is read; a kind that is not here is text.
-_READERS: Mapping[str, Callable[[str], Value]] = {"share": float, "count": int, "day": _day}
+_READERS: Mapping[str, Callable[[str], Value]] = {
+    "share": float,
+    "count": int,
+    "place": int,
+    "day": _day,
+    "as_of": _day_or_newest,
+}
 
 
 def _listed(names: list[str]) -> str:

@@ -7,11 +7,9 @@ from typing import Final
 import sqlglot
 from sqlglot import exp
 
-from pipeline_assets.compras.tables import COMPRAS_JSON, COMPRAS_PARQUET
-from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.errors import UserError
-from pipeline_assets.lake.tables import lake_tables
-from pipeline_assets.queries.views import COMPRAS_VIEWS, LakeView, Relation
+from pipeline_assets.queries.tables import is_of_purchases, relations
+from pipeline_assets.queries.views import LakeView, Relation
 
 #: What Athena calls the Glue catalogue of the account.
 CATALOGUE: Final = "awsdatacatalog"
@@ -19,17 +17,6 @@ CATALOGUE: Final = "awsdatacatalog"
 
 class UnknownNameError(UserError):
     """A table or database that the lake does not have; the message lists what it has."""
-
-
-def relations() -> dict[str, Relation]:
-    """Tables and views by their names: those of the lake, then those of purchases, a view after what it reads."""
-    found: tuple[Relation, ...] = (*lake_tables(ECOMMERCE), COMPRAS_JSON, COMPRAS_PARQUET, *COMPRAS_VIEWS)
-    return {each.name: each for each in found}
-
-
-def is_of_purchases(relation: Relation) -> bool:
-    """Whether a table or view is in the database of purchases."""
-    return relation in (COMPRAS_JSON, COMPRAS_PARQUET, *COMPRAS_VIEWS)
 
 
 def read_tables(tree: exp.Expr, database: str = "", compras_database: str = "") -> list[Relation]:

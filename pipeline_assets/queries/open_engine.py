@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from pipeline_assets.analytics.tables import PROD_CATALOGS, bucket_variable
 from pipeline_assets.events.environment import Environment, UnknownSettingError, optional, required
 from pipeline_assets.events.settings import quarantine_bucket
 from pipeline_assets.queries.answer import Answer
@@ -28,6 +29,8 @@ class QuerySettings:
         Buckets that DuckDB reads; that of purchases may be absent.
     compras_database
         Name of the database of purchases, as `database`.
+    prod_buckets
+        Buckets of the prod sets that DuckDB reads, by the names of the sets; those that the environment names.
     """
 
     engine: str
@@ -37,6 +40,7 @@ class QuerySettings:
     quarantine_bucket: str = ""
     compras_bucket: str = ""
     compras_database: str = ""
+    prod_buckets: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> QuerySettings:
@@ -77,13 +81,18 @@ class QuerySettings:
             quarantine_bucket=quarantine_bucket(environment),
             compras_bucket=optional(environment, "COMPRAS_BUCKET"),
             compras_database=optional(environment, "COMPRAS_DATABASE"),
+            prod_buckets={
+                name: bucket
+                for name in (catalog.name for catalog in PROD_CATALOGS)
+                if (bucket := optional(environment, bucket_variable(name)))
+            },
         )
 
 
 class SqlEngine(Protocol):
     """Engine that answers queries written in Athena's dialect."""
 
-    def run(self, asked: NamedQuery, parameters: Mapping[str, object]) -> Answer:
+    def run(self, asked: NamedQuery, parameters: Mapping[str, object], seconds: float | None = None) -> Answer:
         """Answer a query.
 
         Parameters
@@ -92,6 +101,8 @@ class SqlEngine(Protocol):
             Query to answer.
         parameters
             Values by name; a parameter that is not given has its default.
+        seconds
+            How long it may take; as long as it takes where it is None.
 
         Returns
         -------
@@ -101,7 +112,7 @@ class SqlEngine(Protocol):
         Raises
         ------
         QueryError
-            The query does not take a parameter, or it fails.
+            The query does not take a parameter, or it fails or takes too long.
         TransientError
             The lake cannot be reached.
         """
@@ -118,7 +129,7 @@ def open_engine(settings: QuerySettings) -> SqlEngine:
     Returns
     -------
     SqlEngine
-        Athena in a workgroup, or DuckDB over the lake's buckets.
+        Athena in a workgroup, or DuckDB over the buckets of the lake and of the prod sets.
     """
     # Each engine's own libraries are loaded for it alone.
     if settings.engine == "athena":
@@ -135,6 +146,7 @@ def open_engine(settings: QuerySettings) -> SqlEngine:
         "curated": settings.curated_bucket,
         "quarantine": settings.quarantine_bucket,
         "compras": settings.compras_bucket,
+        **settings.prod_buckets,
     }
     buckets = {bucket: storage.bucket(name) for bucket, name in names.items() if name}
     return DuckDbEngine(buckets, settings.database, settings.compras_database)

@@ -26,8 +26,9 @@ from pipeline_assets.queries.clauses import clause_faults
 from pipeline_assets.queries.expressions import RULES
 from pipeline_assets.queries.kinds import Judge, Kind
 from pipeline_assets.queries.named_query import NamedQuery, QueryError, parse_query
-from pipeline_assets.queries.names import UnknownNameError, read_tables, relations
+from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.sql import COMMENT, placeholders, queries
+from pipeline_assets.queries.tables import relations
 from pipeline_assets.queries.views import Relation
 
 _KINDS: Final[dict[ColumnType, Kind]] = {
@@ -40,7 +41,7 @@ _KINDS: Final[dict[ColumnType, Kind]] = {
     "boolean": kinds.TRUTH,
 }
 #: What stands for a parameter of each kind while a query is judged; a choice is a text, too.
-_EXAMPLES: Final = {"day": "'2026-03-01'", "count": "1", "share": "0.5E0"}
+_EXAMPLES: Final = {"day": "'2026-03-01'", "as_of": "'2026-03-01'", "count": "1", "place": "1", "share": "0.5E0"}
 
 
 class PortabilityWarning(UserWarning):
@@ -88,8 +89,8 @@ def _filled(asked: NamedQuery) -> str:
 
 @cache
 def _columns() -> dict[str, dict[str, Kind]]:
-    """The kind of each column of each table; of its keys, `date` always holds a day."""
-    keys = {"date": kinds.DAY_TEXT}
+    """The kind of each column of each table; of its keys, `date` and `as_of` always hold a day."""
+    keys = {"date": kinds.DAY_TEXT, "as_of": kinds.DAY_TEXT}
     return {
         name: {column.name: kind for column in each.columns if (kind := _kind(column))}
         | {key: keys.get(key, kinds.TEXT) for key in _partitions(each)}

@@ -15,7 +15,7 @@ from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.lineage.addresses import URI, bucket_uri
 from pipeline_assets.lineage.asset_keys import raw_key, shop_key
 from pipeline_assets.lineage.awaited import AwaitedDay, AwaitedDays
-from pipeline_assets.lineage.columns import schema_of
+from pipeline_assets.lineage.columns import lineage_of_stored, schema_of
 from pipeline_assets.lineage.days_with_data import days_with_data
 from pipeline_assets.lineage.external import bucket_of
 from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days, load_days
@@ -66,6 +66,7 @@ def _spec(dataset: Dataset) -> dg.AssetSpec:
         "numbers. Materializing a day exports the rows that the source last changed on it, as one more load.",
         metadata={
             "dagster/column_schema": schema_of(stored_columns(dataset)),
+            **lineage_of_stored(dataset, shop_key(dataset)),
             URI: bucket_uri("RAW_BUCKET", f"{dataset.name}/"),
         },
     )

@@ -104,13 +104,13 @@ class TestCommand:
     def test_queries_are_listed(self) -> None:
         document = json.loads(self.asked("--format", "json").stdout)
         assert [one["name"] for one in document] == [one.name for one in queries()]
-        (found,) = [one for one in document if one["name"] == "customers_by_country"]
-        assert found["parameters"]["as_of"]["default"] == "today"
+        defaults = {one["name"]: one["parameters"].get("as_of", {}).get("default") for one in document}
+        assert (defaults["customers_by_country"], defaults["alerts_by_day"]) == ("today", "newest")
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (["nope"], "There is no query `nope`; there are `compras_best_sellers`, `compras_changes_per_day`"),
+            (["nope"], "There is no query `nope`; there are `alerts_by_day`, `compras_best_sellers`"),
             (["daily_sales", "--param", "day=1"], "has no parameter `day`; it takes `first_day`, `last_day`"),
             (["daily_sales", "--param", "last_day"], "--param last_day is not of the form NAME=VALUE"),
             (["top_products", "--param", "limit=2147483648"], "a whole number from 1 to 2147483647, not 2147483648"),

@@ -136,6 +136,7 @@ def readings(bare_cloud: Access, monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
             "graph": {"uri": "none", "user": "none", "password": "none"},
             "settings": {"tickets-day-begins": "00:00"},
             "databases": {"lake": "none"},
+            "crawlers": dict.fromkeys((catalog.name for catalog in PROD_CATALOGS), "none"),
             "workgroups": {"lake": "none"},
         }
         instance = Instance.at(tmp_path / "state", 24_500)

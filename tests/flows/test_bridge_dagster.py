@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -20,10 +19,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from deploy.local.cloud import CREDENTIALS, REGION
+from deploy.local.dagster_processes import settle_dagster
 from deploy.local.instance import PROJECT
 from deploy.local.outputs import environment_contract
 from deploy.local.processes import inherited_environment, kill_group, start
-from pipeline_assets.analytics.tables import PROD_CATALOGS, bucket_variable
+from pipeline_assets.analytics.tables import PROD_CATALOGS, bucket_variable, crawler_variable
 from pipeline_assets.definitions import defs
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger, pending_item
@@ -79,6 +79,8 @@ class Bridge:
             "RAW_BUCKET": "not-needed",
             "CURATED_BUCKET": "not-needed",
             **{bucket_variable(catalog.name): "not-needed" for catalog in PROD_CATALOGS},
+            **{crawler_variable(catalog.name): "not-needed" for catalog in PROD_CATALOGS},
+            "LAKE_DATABASE": "not-needed",
             "QUARANTINE_BUCKET": "not-needed",
             "LEDGER_TABLE": self.table,
             "DAGSTER_HOME": str(self.home),
@@ -141,7 +143,7 @@ def bridge(cloud: "RunningStack", tmp_path: Path) -> Iterator[Bridge]:
     graph = {name: value for name, value in contract.items() if name.startswith("NEO4J_")}
     bridge = Bridge(cloud.instance.endpoint_url, f"ledger-{uuid4().hex[:8]}", tmp_path, dynamodb, graph)
     make_table(dynamodb, bridge.table)
-    shutil.copy(PROJECT / "deploy" / "dagster" / "dagster.yaml", tmp_path)
+    settle_dagster(tmp_path)
     with (
         bridge.instance() as instance
     ):  # two processes that make the tables of a fresh home would stumble over each other

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from deploy.cli.compras import pause, resume
-from deploy.cli.deployment import access_to
-from deploy.samples.compras import sample_compras, write_compras
+from deploy.cli.compras import pause, put_and_follow, resume
+from deploy.cli.progress import bars
 from tests.worlds.commands import Command
 from tests.worlds.compras import product, purchase
 from tests.worlds.compras_documents import History, expected_report
@@ -112,14 +111,18 @@ class TestTheCommand:
 
 class TestTheFeed:
     def test_the_sample_becomes_documents_and_changes_go_on_until_they_are_paused(self, cloud: RunningStack) -> None:
-        access, bucket = access_to(cloud.instance), cloud.access.open_bucket("compras")
-        items = sample_compras(2, 20)
-        write_compras(access.dynamodb, access.table("compras"), items)
+        bucket = cloud.access.open_bucket("compras")
 
         def documents(event: str = "") -> int:
             return sum(f"/{event}" in found.key and "/tienda_" in found.key for found in bucket.objects("compras/"))
 
-        until(lambda: documents("insert_C-") == 60, 60)
+        def put(each: int) -> int:
+            with bars() as progress:
+                return put_and_follow(cloud.access, 2, progress, each=each, check=cloud.local.check).accepted
+
+        accepted = put(20)
+        assert documents("insert_C-") == documents() == 60, "each is a document by the time that it is said"
+        assert put(20) == accepted, "what is there makes no change"
         assert not cloud.instance.compras_feed_file.exists(), "a laptop must not fill"
         resume(cloud.instance)
         try:

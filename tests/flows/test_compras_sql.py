@@ -130,7 +130,7 @@ def test_the_table_has_the_columns_of_glue_and_the_address_is_hidden(purchases: 
         ask(purchases, "SELECT 1 AS n FROM compras_json CROSS JOIN orders")
     with pytest.raises(QueryError, match="there is no database `cesta_dev_lake`"):
         ask(purchases, "SELECT compra_id FROM cesta_dev_lake.compras_json")
-    with pytest.raises(QueryError, match="the bucket compras is not among the settings"):
+    with pytest.raises(QueryError, match="is in the bucket of `compras`, which the environment does not name"):
         DuckDbEngine({}).run(query("compras_daily"), {})
 
 

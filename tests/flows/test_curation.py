@@ -16,7 +16,6 @@ from deploy.cli.quarantine import print_documents, print_list, write_rejected_ro
 from deploy.cli.replaying import replace_file, replay
 from pipeline_assets.curation.completion import complete_open_loads
 from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
-from pipeline_assets.curation.publish import parquet_tail
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.datasets.spec import Between, Rule
 from pipeline_assets.errors import TimeBudgetReachedError, TransientError
@@ -26,6 +25,7 @@ from pipeline_assets.lake.tables import GlueCatalog
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.rejected import rejected_file, rejected_files
 from pipeline_assets.operations.replay import MendError, replay_files
+from pipeline_assets.storage.parquet_tail import parquet_tail
 from tests.worlds.curation import DAY, MORNING, STORES, CurationWorld, frame, load_id, row
 from tests.worlds.frames import parquet
 from tests.worlds.ledger_accounts import source_ids

@@ -20,6 +20,7 @@ from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.shares import account_key
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.access import Access
+from tests.worlds.examples import examples
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError, Fate, Mortal
 from tests.worlds.stores import make_table
@@ -393,7 +394,7 @@ def problems_there_are(ledger: Ledger) -> set[tuple[str, tuple[int, int]]]:
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), workload=st.lists(works, min_size=2, max_size=5))
 def test_whatever_is_repeated_races_or_dies_an_account_is_the_sum_of_its_sources(
     bare_cloud: Access, data: st.DataObject, workload: list[Callable[[Ledger], object]]

@@ -20,8 +20,8 @@ from tests.worlds.stack import built_packages
 HEAVY = ("dagster", "polars", "pandas", "pyarrow", "sklearn", "scipy", "numpy", "duckdb")
 #: The functions that work on frames, and the one library that they may do it with.
 FRAMES = {package.name: list(package.frames) for package in PACKAGES if package.frames}
-#: Of the processor, not of the clock, which counts other work on the machine; measured 0.9 s and 613 modules.
-MOST_SECONDS, MOST_MODULES = 4.0, 800
+#: Of the processor, not of the clock, which counts other work on the machine; measured 0.9 s and 800 modules.
+MOST_SECONDS, MOST_MODULES = 4.0, 820
 
 IMPORT = """
 import importlib, json, sys, time
@@ -42,11 +42,19 @@ def built() -> dict[str, Path]:
     return built_packages()
 
 
+@pytest.fixture(scope="module")
+def all_unpacked(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    found = {name: tmp_path_factory.mktemp(name) for name in built}
+    for name, archive in built.items():
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(found[name])
+    return found
+
+
 @pytest.fixture
-def unpacked(built: dict[str, Path], package: Package, tmp_path: Path) -> Path:
-    with zipfile.ZipFile(built[package.name]) as archive:
-        archive.extractall(tmp_path)
-    return tmp_path
+def unpacked(all_unpacked: dict[str, Path], package: Package) -> Path:
+    """The package as it is on the disk of its function; nobody writes there."""
+    return all_unpacked[package.name]
 
 
 def versions(lines: str) -> dict[str, str]:
@@ -166,6 +174,16 @@ class TestWhatIsFound:
             self.build(repository)
         assert not (repository / "dist" / "greeter.zip").exists()
 
+    def test_a_module_brings_the_folder_of_its_own_name(self, repository: Path) -> None:
+        before = self.build(repository)
+        self.write(repository, "pipeline_assets/nouns/list.txt", "house")
+        self.write(repository, "pipeline_assets/verbs/list.txt", "go")
+        assert self.build(repository) - before == {"pipeline_assets/nouns/list.txt"}
+        first = package_key("greeter", repository / "dist" / "greeter.zip")
+        self.write(repository, "pipeline_assets/nouns/list.txt", "garden")
+        self.build(repository)
+        assert package_key("greeter", repository / "dist" / "greeter.zip") != first
+
     def test_new_code_is_a_new_package_and_other_code_is_not(self, repository: Path) -> None:
         self.build(repository)
         archive = repository / "dist" / "greeter.zip"
@@ -188,6 +206,9 @@ class TestWhatIsFound:
         ("bin/sub/tool.py", False),
         ("package/bin/tool.py", True),
         (".lock", False),
+        ("pyarrow/libarrow.so.2600", True),
+        ("pyarrow/libarrow_flight.so.2600", False),
+        ("pyarrow/include/arrow/api.h", False),
     ],
 )
 def test_scripts_stay_out_and_packages_of_like_names_do_not(name: str, *, kept: bool, tmp_path: Path) -> None:

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 
+from pipeline_assets.analytics.day_features import Features
 from pipeline_assets.analytics.ingest import ANALYTICS_FLOW
 from pipeline_assets.analytics.make import stale_days
 from pipeline_assets.analytics.market_intelligence.prod_set import MARKET_INTELLIGENCE
-from pipeline_assets.analytics.prod_set import Features, Made
+from pipeline_assets.analytics.prod_set import Made
 from pipeline_assets.analytics.retail_copilot.prod_set import RETAIL_COPILOT
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.operations.access import Access
-from tests.worlds.curated_shop import DAY, CuratedShop, days, noon
+from tests.worlds.curated_shop import DAY, days
 from tests.worlds.mortality import DeadError, Fate
-from tests.worlds.prod_sets import ProdWorld
+from tests.worlds.prod_sets import ProdWorld, shop_of
 
 ACCEPTED = Counts(received=1, accepted=1)
 
@@ -28,20 +28,6 @@ ACCEPTED = Counts(received=1, accepted=1)
 @pytest.fixture
 def world(bare_cloud: Access) -> ProdWorld:
     return ProdWorld.made(bare_cloud)
-
-
-def shop_of(*, log: bool = True) -> CuratedShop:
-    """Some weeks of a small shop, with payments and, unless told, a log of questions."""
-    shop = CuratedShop()
-    for ago in range(40):
-        day = DAY - days(ago)
-        order = shop.order(1 + ago % 3, day, 20 + ago % 7)
-        shop.put(
-            "payments", day, payment_id=order, order_id=order, paid_at=noon(day), amount=Decimal(20), currency="USD"
-        )
-    if log:
-        shop.put("query_log", DAY, query_id=1, asked_at=noon(DAY), system="hub", text="top 5?")
-    return shop
 
 
 class TestStarting:
@@ -63,10 +49,11 @@ class TestStarting:
 
     def test_a_set_that_cannot_be_made_does_not_keep_the_others(self, world: ProdWorld) -> None:
         world.put(shop_of(log=False))
-        receipt = world.start(world.complete(DAY))
+        receipt = world.start(world.complete(DAY, query_log=3))
         assert receipt.counts == Counts(received=1, quarantined=1)
         assert receipt.refused == (
-            "retail-copilot: the lake has nothing up to 2026-03-02 of query_log; load these days first"
+            "retail-copilot: the lake lacks curated/query_log of 2026-03-02, of which the load 20260302T000000000000Z "
+            "has 3 accepted rows; materialize that day again"
         )
         assert [world.published(each, DAY) for each in SETS] == [1, 1, 1, 1, 0]
         (document,) = world.stores().quarantine.documents(receipt)
@@ -77,6 +64,15 @@ class TestStarting:
         assert again
         assert (again.counts, again.run) == (ACCEPTED, 2)
         assert world.published(RETAIL_COPILOT, DAY) == 1
+
+    def test_where_nobody_keeps_a_log_its_set_is_empty_and_says_so(self, world: ProdWorld) -> None:
+        world.put(shop_of(log=False))
+        assert world.start(world.complete(DAY, orders=1), [RETAIL_COPILOT]).counts == ACCEPTED
+        manifest = world.manifest(RETAIL_COPILOT, DAY)
+        assert manifest
+        said = {table.note for table in manifest.tables.values()}
+        assert said == {"There is no log of questions up to the day."}
+        assert world.rows(RETAIL_COPILOT, "query_templates", DAY).height == 0
 
     def test_a_model_that_breaks_keeps_no_other_set_from_being_made(self, world: ProdWorld) -> None:
         def breaks(_: Features) -> Mapping[str, Made]:
@@ -149,8 +145,7 @@ class TestCrashes:
         expected = whole.start(whole.complete(DAY), [RETAIL_COPILOT], calls)
         assert len(calls.made) >= 5
         for at in range(1, len(calls.made) + 1):
-            world = ProdWorld.made(bare_cloud)
-            world.put(shop_of())
+            world = whole.afresh()
             marker = world.complete(DAY)
             with pytest.raises(DeadError):
                 world.start(marker, [RETAIL_COPILOT], Fate(at=at, after=after))

@@ -24,6 +24,7 @@ from pipeline_assets.lineage.bridge import Place, Shown, Standing, plan
 from pipeline_assets.lineage.metadata import sources_table
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.rejected import rejected_files
+from tests.worlds.examples import examples
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.memory_storage import MemoryStorage
 from tests.worlds.mortality import DeadError, Fate, Mortal
@@ -208,7 +209,7 @@ class TestDeliveries:
         assert flow.ledger.totals(FLOW).counts == counts
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     deliveries=st.lists(
         st.tuples(st.integers(0, 11), st.integers(1, 12), st.integers(0, 3), st.integers(0, 12), st.booleans()),

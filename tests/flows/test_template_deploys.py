@@ -221,6 +221,18 @@ class TestReadBack:
         assert not {"card_number", "card_security_code"} & set(columns)
         assert found["payments"]["StorageDescriptor"]["Location"] == f"s3://{names['buckets']['curated']}/payments/"
 
+    def test_every_set_has_a_crawler_that_looks_at_its_tables_and_changes_none(
+        self, cloud: Cloud, names: dict[str, dict[str, str]]
+    ) -> None:
+        for catalog in PROD_CATALOGS:
+            crawler = cloud.client("glue").get_crawler(Name=names["crawlers"][catalog.name])["Crawler"]
+            (target,) = crawler["Targets"]["CatalogTargets"]
+            assert (target["DatabaseName"], sorted(target["Tables"])) == (
+                names["databases"]["lake"],
+                sorted(catalog.names),
+            )
+            assert crawler["SchemaChangePolicy"] == {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
+
     def test_the_stack_does_not_know_the_password(self, cloud: Cloud, outputs: dict[str, str]) -> None:
         stacks = cloud.client("cloudformation")
         assert outputs

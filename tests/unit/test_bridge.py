@@ -37,6 +37,7 @@ from pipeline_assets.lineage.metadata import (
     state_figures,
     work_figures,
 )
+from tests.worlds.examples import examples
 
 LANDED, SOLD, GRAPH = "tickets/landed", "tickets", "purchase_graph"
 TEN_ROWS = Counts(received=10, accepted=7, quarantined=1, duplicate=1, superseded=1)
@@ -290,7 +291,7 @@ CRASHES = st.lists(st.tuples(st.none() | st.integers(0, 5), st.none() | st.integ
 
 
 @given(reports=SOME_REPORTS, crashes=CRASHES, arrivals=st.lists(st.integers(0, 5), max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_whatever_crashes_each_receipt_is_stored_exactly_once(
     reports: list[PendingReport], crashes: list[tuple[int | None, int | None]], arrivals: list[int]
 ) -> None:
@@ -327,7 +328,7 @@ def test_whatever_crashes_each_receipt_is_stored_exactly_once(
 
 
 @given(reports=SOME_REPORTS, max_events=st.integers(1, 6), receipts_per_event=st.integers(1, 5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_tick_keeps_its_bounds_and_loses_no_row(
     reports: list[PendingReport], max_events: int, receipts_per_event: int
 ) -> None:

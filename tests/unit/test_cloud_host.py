@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+import zipfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from deploy.local import cloud_host
-from deploy.local.cloud_host import StateWriter, errors_raised, take_over
+from deploy.local.cloud_host import StateWriter, UnpackedOnce, errors_raised, take_over
 from deploy.local.processes import started_at
 
 
@@ -146,3 +147,21 @@ def test_a_new_process_finds_no_message_in_hands_and_no_mapping_enabled(tmp_path
     disabled = mapping | {"Enabled": False, "State": "Disabled"}
     assert json.loads((tmp_path / "lambda.json").read_text()) == {"payload": {"esms": {"data": {"key": disabled}}}}
     assert {file.name for file in tmp_path.iterdir()} == {"sqs.json", "lambda.json"}
+
+
+def test_a_package_is_unpacked_once_for_all_processes_and_another_one_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    monkeypatch.setenv("FUNCTIONS_DIR", str(kept))
+    for number, content in enumerate(["a = 1", "a = 1", "a = 2"]):
+        with zipfile.ZipFile(tmp_path / f"{number}.zip", "w") as package:
+            package.writestr(zipfile.ZipInfo("shop/words.py"), content)
+        (tmp_path / f"code-{number}").mkdir()
+        with UnpackedOnce(str(tmp_path / f"{number}.zip")) as package:
+            package.extractall(str(tmp_path / f"code-{number}"))
+    found = [tmp_path / f"code-{number}" / "shop" / "words.py" for number in range(3)]
+    assert [file.read_text() for file in found] == ["a = 1", "a = 1", "a = 2"]
+    assert found[0].samefile(found[1])
+    assert len(list(kept.iterdir())) == 2

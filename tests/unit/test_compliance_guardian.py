@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from pipeline_assets.analytics.compliance_guardian.features import NONE, Payments
 from pipeline_assets.analytics.compliance_guardian.model import HIGH, MEDIUM, MINIMUM, measure
 from pipeline_assets.analytics.compliance_guardian.planted import plant
 from pipeline_assets.analytics.compliance_guardian.prod_set import COMPLIANCE_GUARDIAN
-from pipeline_assets.analytics.compliance_guardian.scorecard import ORDINARY, REASONS, fit_scorecard
+from pipeline_assets.analytics.compliance_guardian.scorecard import ORDINARY, REASONS, C, fit_scorecard, steps_of
 from pipeline_assets.analytics.compliance_guardian.signals import SIGNALS, History, signals
 from pipeline_assets.analytics.compliance_guardian.spec import KINDS
 from pipeline_assets.errors import TerminalError
@@ -197,6 +198,19 @@ def test_shuffled_labels_cannot_be_learned() -> None:
     by_chance = average_precision_score(shuffle(other_truth), fit_scorecard(found, shuffle(truth)).scores(other_found))
     learned = average_precision_score(other_truth, fit_scorecard(found, truth).scores(other_found))
     assert by_chance < 3 * other_truth.mean() < learned / 5
+
+
+def test_payments_in_the_same_steps_count_as_often_as_there_are() -> None:
+    both, kind = plant(honest(), _BEGIN, _BEGIN + 120 * _A_DAY, seed=5)
+    found, truth = signals(both), kind != ""
+    card = fit_scorecard(found, truth)
+    steps = steps_of(found)
+    design = np.zeros((len(steps), steps.max() + 1))
+    np.put_along_axis(design, steps, 1.0, axis=1)
+    one_by_one = LogisticRegression(C=C, max_iter=500).fit(design, truth)
+    moved = one_by_one.predict_log_proba(design) @ [-1, 1] - (card.points[steps].sum(axis=1) + card.intercept)
+    # The intercept is that of another share of fraud; all else is the same.
+    assert np.ptp(moved) < 0.02
 
 
 def test_reasons_are_the_unusual_signals_that_weigh_most() -> None:

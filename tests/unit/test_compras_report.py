@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from pipeline_assets.compras.report import MOST_DAYS, BadRequestError, Report, ReportRequest, Totals, make_report
+from pipeline_assets.compras.report import Report, Totals, make_report
 from pipeline_assets.compras.report_answer import FORMS, report_answer
 from pipeline_assets.compras.report_formats import as_csv, as_json
 from pipeline_assets.compras.report_page import as_html
+from pipeline_assets.compras.report_request import MOST_DAYS, BadRequestError, ReportRequest
 from pipeline_assets.errors import TransientError
 from tests.worlds.compras import product, purchase
 from tests.worlds.compras_documents import History, expected_report

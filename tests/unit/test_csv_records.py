@@ -14,6 +14,7 @@ from pipeline_assets.csv_files.reading import RefusedFileError, open_csv
 from pipeline_assets.datasets.tickets import TICKETS
 from pipeline_assets.events.rejection import UnreadableRecord
 from tests.worlds.csv_reading import COLUMNS, read, tickets, whole_reading
+from tests.worlds.examples import examples
 from tests.worlds.ticket_files import HEAD, row, two
 
 #: Text that a till may print: letters, commas, marks and more than one line.
@@ -43,7 +44,7 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path, rows: list[dict[str
     assert read(tmp_path / "f", HEAD + "".join(lines)) == (whole, "")
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(300))
 @given(rows=ROWS, quoting=QUOTING, data=st.data())
 def test_a_stray_mark_costs_its_own_row_at_most(
     tmp_path: Path, rows: list[dict[str, str]], quoting: int, data: st.DataObject

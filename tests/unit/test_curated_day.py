@@ -21,6 +21,7 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import DELETED, RawObject
 from pipeline_assets.storage.documents import to_json
 from tests.worlds.curation_rows import DAY, rows_of
+from tests.worlds.examples import examples
 
 _MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 _LOADS = ("20260302T060000000000Z", "20260302T070000000000Z")
@@ -117,7 +118,7 @@ def oracle(puts: list[Put]) -> tuple[list[tuple[int, bool, str, int]], dict[str,
     return sorted(days), outcomes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(_PUTS, st.randoms(use_true_random=False))
 def test_a_day_is_what_the_oracle_says_in_whatever_order_its_objects_come(puts: list[Put], random: object) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -71,9 +71,10 @@ def test_partitions_are_the_days_of_the_deployment_without_the_closed_ones() -> 
 
 def test_all_daily_assets_begin_with_the_settings_of_their_process() -> None:
     code = """
+import dagster as dg
 from pipeline_assets.definitions import defs
 graph = defs.resolve_asset_graph()
-daily = [node for node in graph.asset_nodes if node.partitions_def]
+daily = [node for node in graph.asset_nodes if isinstance(node.partitions_def, dg.TimeWindowPartitionsDefinition)]
 kinds = {node.key: "landed" if node.key.path[-1] == "landed" else node.key.path[0] == "stocks" for node in daily}
 firsts = {(kinds[node.key], node.partitions_def.get_first_partition_key()) for node in daily}
 print(sorted(firsts, key=str))

@@ -10,6 +10,7 @@ import builtins
 import doctest
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -24,6 +25,7 @@ PARAMETERS = 3
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@cache
 def not_converted() -> frozenset[str]:
     """Paths whose docstrings need no sections: the one list of them is the linter's."""
     ignores = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]["per-file-ignores"]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline_assets.analytics.global_market_pulse.prod_set import GLOBAL_MARKET_PULSE
 from tests.worlds.curated_shop import DAY, CuratedShop, MadeSet, days, noon
+from tests.worlds.examples import examples
 
 _BEFORE = DAY - days(28)
 
@@ -83,7 +84,7 @@ _SALES = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(_SALES)
 def test_the_three_effects_add_up_to_the_cent(sales: list[tuple[int, int, int, int, Decimal, str]]) -> None:
     shop = Regions()

@@ -21,10 +21,11 @@ from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.datasets.ecommerce import STORES
 from pipeline_assets.errors import TerminalError
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.lake.as_of import RewrittenError, lake_as_of, standing_rows
+from pipeline_assets.lake.as_of import RewrittenError, doubtful_keys, lake_as_of, standing_rows
 from pipeline_assets.lake.layout import DELETED, RawObject, curated_key
 from pipeline_assets.storage.bucket import Version, pass_on
 from tests.worlds.curation_rows import rows_of
+from tests.worlds.examples import examples
 from tests.worlds.memory_storage import MemoryBucket
 
 _FIRST = date(2026, 3, 2)
@@ -122,7 +123,7 @@ def read(bucket: MemoryBucket, until: date) -> dict[object, object]:
         return dict(lake.table("stores").select("store_id", "name").to_native().fetchall())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(_PUTS, st.sampled_from(_DAYS))
 def test_a_table_as_of_a_day_is_what_the_oracle_says_on_each_engine(puts: list[Put], until: date) -> None:
     bucket = lake_of(puts)
@@ -130,7 +131,8 @@ def test_a_table_as_of_a_day_is_what_the_oracle_says_on_each_engine(puts: list[P
     assert read(bucket, until) == expected
     frames = [pl.read_parquet(content) for _, content in _until(bucket, until)]
     if frames:
-        standing: pl.DataFrame = standing_rows(nw.from_native(pl.concat(frames)), STORES).to_native()
+        rows = nw.from_native(pl.concat(frames))
+        standing: pl.DataFrame = standing_rows(rows, doubtful_keys(rows, STORES), STORES).to_native()
         assert dict(standing.select("store_id", "name").iter_rows()) == expected
 
 
@@ -139,7 +141,7 @@ def _until(bucket: MemoryBucket, until: date) -> list[tuple[str, bytes]]:
     return [(each.key, bucket.read(each.key) or b"") for each in bucket.objects("stores/") if each.key <= last]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(_PUTS, _PUTS, st.sampled_from(_DAYS))
 def test_what_is_loaded_on_later_days_changes_nothing(puts: list[Put], future: list[Put], until: date) -> None:
     later = [put for put in future if put.day > until]
@@ -191,24 +193,55 @@ def test_a_day_that_is_rewritten_meanwhile_is_not_mixed_with_the_others() -> Non
             lake.table("stores")
 
 
-def test_a_day_of_an_older_spec_reads_null_and_none_at_all_is_empty_with_types() -> None:
-    bucket = lake_of([Put(_DAYS[0], 10, deletes=False, stores=((1, 0),))])
+def with_day_of(columns: Callable[[pl.DataFrame], pl.DataFrame]) -> MemoryBucket:
+    """Two days of stores, the first with other columns."""
+    bucket = lake_of(
+        [Put(day, 10 + number, deletes=False, stores=((number, 0),)) for number, day in enumerate(_DAYS[:2], 1)]
+    )
     key, content = _until(bucket, _DAYS[0])[0]
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "part.parquet"
-        pl.read_parquet(content).drop("region").write_parquet(path)
+        columns(pl.read_parquet(content)).write_parquet(path)
         bucket.put(key, path.read_bytes())
-    with lake_as_of(_DAYS[0], bucket, CATALOG) as lake:
-        assert lake.table("stores").select("store_id", "region").to_native().fetchall() == [(1, None)]
+    return bucket
+
+
+def test_a_day_of_an_older_spec_reads_null_and_none_at_all_is_empty_with_types() -> None:
+    bucket = with_day_of(
+        lambda day: day.drop("other_columns").with_columns(other=pl.lit(1), more=pl.struct("store_id"))
+    )
+    with lake_as_of(_DAYS[1], bucket, CATALOG) as lake:
+        stores = lake.table("stores").select("store_id", "other_columns").to_native().order("store_id").fetchall()
+        assert stores == [(1, None), (2, None)]
         empty = lake.table("order_lines").to_native()
         types = dict(zip(empty.columns, map(str, empty.types), strict=True))
     assert (types["amount"], types["updated_at"], types["_row"]) == ("DECIMAL(18,2)", "TIMESTAMP", "BIGINT")
 
 
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (lambda day: day.drop("region"), "has no column region; expected string"),
+        (lambda day: day.drop("store_id"), "has no column store_id; expected bigint"),
+        (lambda day: day.cast({"store_id": pl.String}), "has the column store_id as varchar; expected bigint"),
+        (lambda day: day.with_columns(name=pl.lit(7)), "has the column name as integer; expected string"),
+        (lambda day: day.cast({"updated_at": pl.Date}), "has the column updated_at as date; expected timestamp"),
+    ],
+    ids=["no-column", "no-key", "text-for-number", "number-for-text", "date-for-time"],
+)
+def test_a_day_that_lacks_a_column_or_has_another_type_is_refused(
+    columns: Callable[[pl.DataFrame], pl.DataFrame], said: str
+) -> None:
+    with pytest.raises(TerminalError) as refused:
+        read(with_day_of(columns), _DAYS[1])
+    place = "s3://curated/stores/date=2026-03-02/part.parquet"
+    assert str(refused.value) == f"{place} {said}; materialize curated/stores of that day again"
+
+
 def test_what_is_no_curated_day_is_named() -> None:
     bucket = lake_of([Put(_DAYS[0], 10, deletes=False, stores=((1, 0),))])
     bucket.put(curated_key("stores", _DAYS[1].isoformat()), b"no parquet")
-    expected = r"s3://curated/stores/date=2026-03-03/part\.parquet is no curated day: .*Materialize curated/stores"
+    expected = r"s3://curated/stores/date=2026-03-03/part\.parquet is no curated day \(.*\); materialize curated/stores"
     with pytest.raises(TerminalError, match=expected):
         read(bucket, _DAYS[1])
     assert list(read(bucket, _DAYS[0])) == [1]

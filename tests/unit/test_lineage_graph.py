@@ -14,6 +14,8 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
+from pipeline_assets.analytics.prod_set import ProdSet
+from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.definitions import defs
@@ -100,7 +102,7 @@ def test_nothing_is_listed_that_is_not_derived() -> None:
     """A table, a query or a flow more is in the graph by itself."""
     derived = {
         "shop": {dataset.name for dataset in ECOMMERCE},
-        "athena": {table.name for table in lake_tables(CATALOG)},
+        "athena": {table.name for table in lake_tables(CATALOG)} | {prod_set.name for prod_set in SETS},
         "quarantine": {row.name for row in fed_flows()},
         "sql": {query.name for query in sql.queries()},
         "cypher": {query.name for query in cypher.queries()},
@@ -109,9 +111,35 @@ def test_nothing_is_listed_that_is_not_derived() -> None:
     assert derived == {space: {path[-1] for path in named if path[0] == space} for space in derived}
 
 
+def origins(asset: dg.AssetKey, column: str) -> set[str]:
+    """Where a column comes from, as far as column lineage is told; every column on the way has to be there."""
+    metadata = GRAPH.get(asset).metadata
+    if "dagster/column_schema" in metadata:
+        assert column in {each.name for each in metadata["dagster/column_schema"].columns}, (asset, column)
+    lineage = metadata.get("dagster/column_lineage")
+    deps = lineage.deps_by_column.get(column, ()) if lineage else ()
+    if not deps:
+        return {f"{asset.to_user_string()}: {column}"}
+    assert {dep.asset_key for dep in deps} <= GRAPH.get(asset).parent_keys
+    return {origin for dep in deps for origin in origins(dep.asset_key, dep.column_name)}
+
+
+@pytest.mark.parametrize("prod_set", SETS, ids=lambda prod_set: prod_set.name)
+def test_a_column_of_an_athena_table_leads_to_columns_of_the_shop(prod_set: ProdSet) -> None:
+    for table in prod_set.tables:
+        for column in table.columns:
+            found = origins(dg.AssetKey(["athena", prod_set.name]), f"{table.name}.{column.name}")
+            if column.derived_from:
+                assert {origin.partition("/")[0] for origin in found} == {"shop"}
+            else:
+                assert found == {f"prod/{prod_set.name}: {table.name}.{column.name}"}
+
+
 def test_a_query_comes_from_the_tables_that_it_reads() -> None:
     parents = GRAPH.get(dg.AssetKey(["sql", "top_products"])).parent_keys
     assert {key.to_user_string() for key in parents} == {"athena/products", "athena/orders", "athena/order_lines"}
+    parents = GRAPH.get(dg.AssetKey(["sql", "customers_leaving"])).parent_keys
+    assert {key.to_user_string() for key in parents} == {"athena/demand-insights-engine"}
 
 
 @pytest.mark.parametrize(
@@ -119,6 +147,7 @@ def test_a_query_comes_from_the_tables_that_it_reads() -> None:
     [
         ("shop/orders", "sql/daily_sales"),
         ("inbox/bucket", "sql/rejected_by_rule"),
+        ("shop/payments", "sql/riskiest_payments"),
         ("tickets/bucket", "cypher/bought-together"),
         ("stocks/generator-lambda", "stocks/StockData"),
         ("stocks/bucket", "quarantine/stocks"),

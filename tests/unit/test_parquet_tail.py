@@ -7,8 +7,8 @@ import io
 import polars as pl
 import pytest
 
-from pipeline_assets.curation.publish import parquet_tail
 from pipeline_assets.errors import TransientError
+from pipeline_assets.storage.parquet_tail import parquet_tail
 from tests.worlds.memory_storage import MemoryBucket
 
 

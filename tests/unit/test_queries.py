@@ -10,6 +10,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from pipeline_assets.analytics.tables import prod_tables
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.lake.tables import glue_type, lake_tables
@@ -22,18 +23,34 @@ from pipeline_assets.queries.sql import COMMENT, placeholders, queries, query
 from pipeline_assets.queries.views import COMPRAS_VIEWS
 
 NAMES = [
+    "alerts_by_day",
     "compras_best_sellers",
     "compras_changes_per_day",
     "compras_daily",
     "compras_recent",
     "customers_by_country",
+    "customers_leaving",
     "daily_sales",
+    "forecast_errors",
+    "fraud_found",
+    "growth_by_region",
+    "opportunities",
     "payments_by_issuer",
+    "questions_asked_next",
     "questions_by_system",
+    "questions_without_results",
+    "regional_preferences",
     "rejected_by_rule",
+    "riskiest_payments",
     "rows_per_day",
+    "sales_growth",
+    "sales_outlook",
+    "segment_sizes",
+    "slowest_questions",
     "top_products",
+    "valuable_customers",
 ]
+PROD = {table.name: table.bucket for table in prod_tables()}
 SCHEMA: dict[str, Any] = {
     table.name: {
         **{column.name: glue_type(column).replace("string", "varchar") for column in table.columns},
@@ -64,7 +81,7 @@ class TestEachQuery:
         (tree,) = sqlglot.parse(asked.statement, dialect="athena")
         assert isinstance(tree, exp.Select)
         named = {table.name for table in tree.find_all(exp.Table)} - {cte.alias for cte in tree.find_all(exp.CTE)}
-        assert named <= set(SCHEMA) or named <= PURCHASES
+        assert named <= set(SCHEMA) or named <= set(PROD) or named <= PURCHASES
 
     def test_a_row_counts_in_its_latest_version(self, asked: NamedQuery) -> None:
         """Whatever reads rows of a dataset takes one per key and leaves deleted ones out; loads are counted as such."""
@@ -83,6 +100,19 @@ class TestEachQuery:
         assert asked.statement.count("place = 1") == asked.statement.count("WHERE _load_id >= last_gone") == len(keys)
         assert asked.statement.count("_deleted") >= 2 * len(keys)
 
+    def test_a_query_on_a_prod_set_asks_one_set_of_one_day_and_can_be_paged(self, asked: NamedQuery) -> None:
+        tree: Any = sqlglot.parse_one(asked.statement, dialect="athena")
+        read = [table.name for table in tree.find_all(exp.Table) if table.name in PROD]
+        if not read:
+            return
+        assert len({PROD[name] for name in read}) == 1
+        assert asked.statement.count("as_of = ? /* as_of */") == len(read)
+        assert {"as_of": "as_of", "limit": "count", "after": "place"}.items() <= {
+            parameter.name: parameter.kind for parameter in asked.parameters
+        }.items()
+        assert next(iter(asked.columns)) == "place"
+        assert "WHERE place > ? /* after */\nORDER BY place\nLIMIT ? /* limit */\n" in asked.statement
+
     def test_no_answer_holds_a_personal_value(self, asked: NamedQuery) -> None:
         """Tokens and the like are counted at most, never shown."""
         tree: Any = sqlglot.parse_one(asked.statement, dialect="athena")
@@ -91,6 +121,12 @@ class TestEachQuery:
             for column in shown.find_all(exp.Column):
                 counted = column.find_ancestor(exp.Count)
                 assert counted or not any(word in column.name for word in personal)
+
+
+def test_every_prod_set_is_asked_by_queries() -> None:
+    asked = [table.name for one in queries() for table in sqlglot.parse_one(one.statement).find_all(exp.Table)]
+    sets = [PROD[name] for name in asked if name in PROD]
+    assert {name: sets.count(name) >= 2 for name in PROD.values()} == dict.fromkeys(PROD.values(), True)
 
 
 def test_every_dataset_is_counted_by_day() -> None:

@@ -29,6 +29,7 @@ def test_the_page_of_resources_tells_the_variables_of_each() -> None:
         "curation_stores",
         "analytics_stores",
         "compras_stores",
+        "crawlers",
         "ledger",
         "quarantine",
         "metrics",

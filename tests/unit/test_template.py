@@ -42,9 +42,20 @@ NOT_ITS_OWN = {
     "consumer-lambda": {"s3:DeleteObject"},
     "inbox-to-raw": {"s3:DeleteObject", "s3:ListBucketVersions"},
     "actualizar-compras-stream": {"s3:DeleteObject"},
+    # It reads what stands, names no version and registers no day.
+    "query-sql": {"s3:GetObjectVersion", "glue:CreatePartition"},
 }
-#: Allowed without a call of that name: a file of the inbox is deleted by its version, and read under the inbox's key.
-WITHOUT_A_CALL = {"inbox-to-raw": {"s3:DeleteObjectVersion", "kms:Decrypt"}}
+#: Allowed without a call of that name: a file of the inbox is deleted by its version, and read under the inbox's key; a
+#: library starts a query and fetches its answer, and Athena does the rest in the name of whoever asks.
+WITHOUT_A_CALL = {
+    "inbox-to-raw": {"s3:DeleteObjectVersion", "kms:Decrypt"},
+    "query-sql": {
+        *("athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"),
+        *("glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartition", "glue:BatchGetPartition"),
+        *("s3:GetBucketLocation", "s3:PutObject", "s3:AbortMultipartUpload"),
+        *("s3:ListMultipartUploadParts", "s3:ListBucketMultipartUploads"),
+    },
+}
 #: Calls whose permission has another name than they have.
 PERMISSIONS = {
     "s3:GetObject": {"s3:GetObject", "s3:GetObjectVersion"},
@@ -56,10 +67,11 @@ PERMISSIONS = {
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
-#: The objects of a bucket, a resource by its ARN, what Glue looks at to allow something on the lake's tables, or the
-#: log that it keeps of crawlers.
+#: The objects of a bucket, a resource by its ARN, what Glue looks at to allow something on the lake's tables, a
+#: crawler by its name, the workgroup of the lake's queries, or the log that Glue keeps of crawlers.
 NAMED = re.compile(
     r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
+    r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
     r"|:log-group:/aws-glue/crawlers"
 )
 SESSION = botocore.session.get_session()
@@ -79,7 +91,7 @@ def role_statements() -> list[Any]:
 
 def called_actions(package: FunctionPackage) -> set[str]:
     """Actions that the package's own code calls, page by page or at once."""
-    files = first_party_files(package.handler, import_graph()).values()
+    files = first_party_files(package, import_graph()).values()
     source = "".join(file.read_text() for file in files if file != S3_BUCKET)
     return actions_in(source, package.services) - NOT_ITS_OWN.get(package.name, set())
 
@@ -121,6 +133,18 @@ def actions_in(source: str, services: Iterable[str]) -> set[str]:
 
 def text(value: Any) -> str:
     return json.dumps(value, default=str)
+
+
+def at_its_longest(value: Any) -> Any:
+    """A part of a policy with ARNs as long as those of a bucket with 63 letters, and names as they are at most."""
+    if isinstance(value, dict) and value.keys() & {"Fn::GetAtt", "Fn::Sub"}:
+        said = value.get("Fn::Sub", "${It.Arn}")
+        for name, letters in (("AWS::Partition", 10), ("AWS::Region", 14), ("AWS::AccountId", 12)):
+            said = said.replace(f"${{{name}}}", letters * "x")
+        return re.sub(r"\$\{\w+\}", 45 * "x", re.sub(r"\$\{\w+\.Arn\}", 76 * "x", said))
+    if isinstance(value, dict):
+        return {name: at_its_longest(each) for name, each in value.items()}
+    return [at_its_longest(each) for each in value] if isinstance(value, list) else value
 
 
 def denials_without_tls(kind: str, names: str) -> dict[str, Any]:
@@ -175,7 +199,10 @@ class TestWhoMayDoWhat:
     def test_dagster_may_do_what_its_code_calls_on_named_resources(self) -> None:
         policy = list(statements(RESOURCES["DagsterPolicy"]["Properties"]["PolicyDocument"]))
         granted = {action for statement in policy for action in as_list(statement["Action"])}
-        source = "".join(file.read_text() for file in (ROOT / "pipeline_assets").rglob("*.py"))
+        # Dagster asks no query: it knows them as the ends of lineage.
+        queries = ROOT / "pipeline_assets" / "queries"
+        code = (file for file in (ROOT / "pipeline_assets").rglob("*.py") if file.parent != queries)
+        source = "".join(file.read_text() for file in code)
         called = actions_in(source, ("dynamodb", "s3", "glue", "cloudwatch"))
         # The listing makes a missing object a 404.
         assert granted == called | {"s3:ListBucket"}
@@ -185,6 +212,12 @@ class TestWhoMayDoWhat:
             else:
                 assert "*" not in as_list(statement["Resource"])
                 assert all(NAMED.search(text(resource)) for resource in as_list(statement["Resource"]))
+
+    @pytest.mark.parametrize("name", of_type("AWS::IAM::ManagedPolicy"))
+    def test_a_managed_policy_is_short_enough_wherever_it_is_deployed(self, name: str) -> None:
+        """IAM takes 6,144 characters of a managed policy, blanks not counted, and tells so only as it is deployed."""
+        written = json.dumps(at_its_longest(RESOURCES[name]["Properties"]["PolicyDocument"]), separators=(",", ":"))
+        assert len(written) <= 6_144
 
     def test_every_function_has_a_role_of_its_own_that_only_lambda_takes(self) -> None:
         roles = [function["Role"]["Fn::GetAtt"][0] for function in of_type("AWS::Lambda::Function").values()]

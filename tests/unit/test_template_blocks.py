@@ -117,6 +117,7 @@ FIELDS_BESIDE = {
     "prod_set": ("set", "Set", "title", "table_ids"),
     "prod_outputs": ("Set", "title"),
     "prod_function": ("objects", "buckets", "variables"),
+    "query_function": ("objects", "buckets", "variables"),
 }
 
 

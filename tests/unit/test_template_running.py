@@ -99,9 +99,11 @@ class TestHowItRuns:
         (told,) = RESOURCES[bucket]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
         assert told == {"Event": "s3:ObjectCreated:*", "Queue": {"Fn::GetAtt": [queue, "Arn"]}}
 
-    def test_curation_has_three_gigabytes_and_fifteen_minutes(self) -> None:
-        assert RESOURCES["RawToCurated"]["Properties"]["Timeout"] == 900
-        assert _memory(RESOURCES["RawToCurated"]["Properties"]) == 3008
+    @pytest.mark.parametrize("name", ["RawToCurated", "CuratedToProd"])
+    def test_each_function_of_the_lake_has_three_gigabytes_and_fifteen_minutes(self, name: str) -> None:
+        function = RESOURCES[name]["Properties"]
+        assert (function["Timeout"], _memory(function)) == (900, 3008)
+        assert "python3.11" in READ["Parameters"][function["Runtime"]["Ref"]]["AllowedValues"]
 
     @pytest.mark.parametrize("name", of_type("AWS::Lambda::Function"))
     def test_a_new_account_may_have_as_much_memory_as_a_function_takes(self, name: str) -> None:
@@ -231,6 +233,8 @@ class TestHowItRuns:
                 "inbox-to-raw": "InboxToRaw",
                 "curated-to-prod": "CuratedToProd",
                 "actualizar-compras-stream": "ActualizarComprasStream",
+                "generar-reporte-compras": "GenerarReporteCompras",
+                "query-sql": "QuerySql",
             },
             "rules": {"generator": "GeneratorSchedule"},
             "settings": {"tickets-day-begins": "TicketsDayBegins"},

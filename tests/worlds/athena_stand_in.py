@@ -20,8 +20,10 @@ from sqlglot import TokenType, exp
 from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
 from pipeline_assets.queries.named_query import NamedQuery
+from pipeline_assets.queries.tables import known_tables
 
 PAGE = 3
+_TABLES = {table.name: table for table in known_tables()}
 #: The state is asked for as often as this before a query has ended.
 POLLS = 2
 
@@ -35,6 +37,8 @@ class AthenaStandIn:
     stopped: list[str] = field(default_factory=list)
     #: Where this is set, queries end in it, with its reason.
     end_as: tuple[str, str] | None = None
+    #: Where this is set, queries go on until they are stopped.
+    busy: bool = False
     polls: dict[str, int] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
     url: str = ""
@@ -51,7 +55,7 @@ class AthenaStandIn:
         query_id = request["QueryExecutionId"]
         self.polls[query_id] = self.polls.get(query_id, 0) + 1
         state, reason = self.end_as or ("SUCCEEDED", "")
-        if self.polls[query_id] <= POLLS:
+        if self.polls[query_id] <= POLLS or (self.busy and not self.end_as):
             state, reason = ("QUEUED", "RUNNING")[self.polls[query_id] > 1], ""
         statistics = {}
         if answer := self.answers.get(query_id):
@@ -61,8 +65,16 @@ class AthenaStandIn:
         execution = {"QueryExecutionId": query_id, "Query": text, "Status": status, "Statistics": statistics}
         return {"QueryExecution": execution}
 
+    def get_partitions(self, request: dict[str, Any]) -> dict[str, Any]:
+        """As Glue does, to which an engine goes for the days of a table; one at a time."""
+        days = sorted(self.engine.days(_TABLES[request["TableName"]]))
+        begin = int(request.get("NextToken", 0))
+        page = {"Partitions": [{"Values": [day]} for day in days[begin : begin + 1]]}
+        return page | ({"NextToken": str(begin + 1)} if begin + 1 < len(days) else {})
+
     def stop_query_execution(self, request: dict[str, Any]) -> dict[str, Any]:
         self.stopped.append(request["QueryExecutionId"])
+        self.end_as = ("CANCELLED", "Query cancelled by user")
         return {}
 
     def get_query_results(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +112,7 @@ def athena_stand_in(engine: DuckDbEngine) -> Iterator[AthenaStandIn]:
         "GetQueryExecution": athena.get_query_execution,
         "GetQueryResults": athena.get_query_results,
         "StopQueryExecution": athena.stop_query_execution,
+        "GetPartitions": athena.get_partitions,
     }
 
     class Handler(BaseHTTPRequestHandler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,9 +12,10 @@ from typing import Any
 
 import polars as pl
 
+from pipeline_assets.analytics.day_features import open_features
 from pipeline_assets.analytics.make import make_set
 from pipeline_assets.analytics.prod_set import ProdSet
-from pipeline_assets.analytics.publish import PublishedTable, table_key
+from pipeline_assets.analytics.publish import PublishedTable, SetManifest, table_key
 from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.datasets.spec import Column, stored_columns
 from pipeline_assets.lake.layout import curated_key
@@ -54,17 +56,20 @@ class CuratedShop:
         status: str = "paid",
         currency: str = "USD",
         number: int = 0,
+        store: int = 1,
+        product: int = 1,
     ) -> int:
         """Put an order with one line, and one that came back if any did; its id."""
         self._orders += 1
         order, load = number or self._orders, load or day
         told = {"order_id": order, "currency": currency}
         total = Decimal(str(amount))
-        self.put("orders", load, **told, customer_id=customer, ordered_at=noon(day), status=status, total=total)
-        self.put("order_lines", load, **told, line_number=1, product_id=1, quantity=2, amount=total)
+        made = {"customer_id": customer, "store_id": store, "ordered_at": noon(day), "status": status, "total": total}
+        self.put("orders", load, **told, **made)
+        self.put("order_lines", load, **told, line_number=1, product_id=product, quantity=2, amount=total)
         if back:
             came_back = {"is_return": True, "amount": Decimal(str(back))}
-            self.put("order_lines", load, **told, line_number=2, product_id=1, quantity=1, **came_back)
+            self.put("order_lines", load, **told, line_number=2, product_id=product, quantity=1, **came_back)
         return order
 
     def bucket(self) -> MemoryBucket:
@@ -76,6 +81,11 @@ class CuratedShop:
             made(columns, rows, _sound_or_none).write_parquet(content)
             bucket.put(curated_key(name, load.isoformat()), content.getvalue())
         return bucket
+
+
+def marker_of(rows: Mapping[str, int]) -> bytes:
+    """What a completion marker says of a load that brought so many rows of each dataset."""
+    return json.dumps({"datasets": {name: {"fingerprint": "", "accepted": of} for name, of in rows.items()}}).encode()
 
 
 def _sound_or_none(column: Column) -> Any:
@@ -92,17 +102,23 @@ def days(number: int) -> timedelta:
     return timedelta(days=number)
 
 
+def set_of(prod_set: ProdSet, as_of: date, curated: MemoryBucket, target: MemoryBucket) -> SetManifest:
+    """Make a prod set by itself, into a bucket."""
+    with open_features(curated, CATALOG) as features:
+        return make_set(prod_set, as_of, features, target).manifest
+
+
 class MadeSet:
     """A prod set as of a day, as it was published."""
 
     def __init__(self, prod_set: ProdSet, curated: MemoryBucket, as_of: date = DAY) -> None:
-        bucket = MemoryBucket("target")
-        self.tables: Mapping[str, PublishedTable] = make_set(prod_set, as_of, curated, CATALOG, bucket).manifest.tables
-        self._contents = {name: bucket.read(table_key(name, as_of)) or b"" for name in self.tables}
+        self.bucket = bucket = MemoryBucket("target")
+        self.tables: Mapping[str, PublishedTable] = set_of(prod_set, as_of, curated, bucket).tables
+        self.contents = {name: bucket.read(table_key(name, as_of)) or b"" for name in self.tables}
 
     def frame(self, table: str) -> pl.DataFrame:
         """Rows of a table, by its key."""
-        return pl.read_parquet(self._contents[table], hive_partitioning=False)
+        return pl.read_parquet(self.contents[table], hive_partitioning=False)
 
     def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
         """Some columns of a table."""

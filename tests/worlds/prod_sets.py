@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -22,31 +23,52 @@ from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.lake.layout import LoadName, load_id_of
+from pipeline_assets.lake.tables import GluePartitions
 from pipeline_assets.operations.access import Access
 from pipeline_assets.storage.s3 import S3Bucket, S3Storage
-from tests.worlds.curated_shop import CuratedShop
+from tests.worlds.curated_shop import DAY, CuratedShop, days, marker_of, noon
 from tests.worlds.mortality import Fate, Mortal
 from tests.worlds.stores import make_bucket, make_table
 
 
+def shop_of(*, log: bool = True) -> CuratedShop:
+    """Some weeks of a small shop, with payments and, unless told, a log of questions."""
+    shop = CuratedShop()
+    for ago in range(40):
+        day = DAY - days(ago)
+        order = shop.order(1 + ago % 3, day, 20 + ago % 7)
+        shop.put(
+            "payments", day, payment_id=order, order_id=order, paid_at=noon(day), amount=Decimal(20), currency="USD"
+        )
+    if log:
+        shop.put("query_log", DAY, query_id=1, asked_at=noon(DAY), system="hub", text="top 5?")
+    return shop
+
+
 @dataclass
 class ProdWorld:
-    """Buckets and a ledger that no other test knows; `name` begins the names of all."""
+    """Buckets and a ledger that no other test knows; `name` begins the names of all but the curated bucket."""
 
     access: Access
     name: str
+    curated: str
 
     @classmethod
     def made(cls, access: Access) -> ProdWorld:
         """A world with nothing in it."""
-        world = cls(access, uuid4().hex[:12])
-        for bucket in ("curated", "quarantine", *(each.name for each in SETS)):
-            make_bucket(access.s3, f"{world.name}-{bucket}")
-        make_table(access.dynamodb, f"{world.name}-ledger")
+        curated = make_bucket(access.s3, f"{uuid4().hex[:12]}-curated")
+        return cls(access, "", curated).afresh()
+
+    def afresh(self) -> ProdWorld:
+        """Another world that shares the curated bucket with this one, and has nothing else in it."""
+        world = replace(self, name=uuid4().hex[:12])
+        for bucket in ("quarantine", *(each.name for each in SETS)):
+            make_bucket(self.access.s3, f"{world.name}-{bucket}")
+        make_table(self.access.dynamodb, f"{world.name}-ledger")
         return world
 
-    def stores(self, fate: Fate | None = None) -> AnalyticsStores:
-        """The stores of one process, which dies as `fate` says."""
+    def stores(self, fate: Fate | None = None, partitions: GluePartitions | None = None) -> AnalyticsStores:
+        """The stores of one process, which dies as `fate` says, and the SQL tables that are told of days, if any."""
         s3: Any = self.access.s3
         dynamodb: Any = self.access.dynamodb
         if fate:
@@ -55,25 +77,25 @@ class ProdWorld:
         buckets = {each.name: S3Bucket(s3, f"{self.name}-{each.name}") for each in SETS}
         return AnalyticsStores(
             S3Storage(s3),
-            S3Bucket(s3, f"{self.name}-curated"),
+            S3Bucket(s3, self.curated),
             buckets,
             JsonLinesQuarantine(S3Bucket(s3, f"{self.name}-quarantine"), FLOW),
             Ledger(dynamodb, f"{self.name}-ledger"),
+            partitions,
         )
 
     def put(self, shop: CuratedShop) -> None:
         """Put the curated days of a shop."""
         made = shop.bucket()
         for each in made.objects():
-            self.access.s3.put_object(Bucket=f"{self.name}-curated", Key=each.key, Body=made.read(each.key) or b"")
+            self.access.s3.put_object(Bucket=self.curated, Key=each.key, Body=made.read(each.key) or b"")
 
-    def complete(self, day: date, number: int = 0) -> ObjectVersion:
-        """Put the completion marker of a load and return the version that its event would announce."""
+    def complete(self, day: date, number: int = 0, **rows: int) -> ObjectVersion:
+        """Put the completion marker of a load, with its rows by dataset, and return the version of its event."""
         key = LoadName(day.isoformat(), load_id_of(datetime(day.year, day.month, day.day, number, tzinfo=UTC))).key
-        bucket = f"{self.name}-curated"
-        answer = self.access.s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
+        answer = self.access.s3.put_object(Bucket=self.curated, Key=key, Body=marker_of(rows))
         etag = answer["ETag"].strip('"')
-        return ObjectVersion(bucket, key, answer["VersionId"], etag, 2, iso_utc(datetime.now(UTC)), "1")
+        return ObjectVersion(self.curated, key, answer["VersionId"], etag, 2, iso_utc(datetime.now(UTC)), "1")
 
     def start(self, marker: ObjectVersion, sets: Sequence[ProdSet] = SETS, fate: Fate | None = None) -> Receipt:
         """Work the event of a marker off and return its receipt, which has to balance."""

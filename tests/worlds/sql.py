@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.lake_days import at, put_day, put_rejected
+from tests.worlds.prod_rows import PROD_ANSWERS, PROD_BUCKETS, put_prod_sets
 from tests.worlds.sql_purchases import PURCHASE_ANSWERS, PURCHASES, put_purchases
 
 if TYPE_CHECKING:
@@ -52,13 +53,14 @@ def question(number: int, system: str, seconds: str | None, **more: Any) -> dict
 
 
 def lake_buckets(s3: S3Client, curated: str = CURATED) -> dict[str, Bucket]:
-    """The buckets of a lake as an engine takes them."""
-    names = {"curated": curated, "quarantine": QUARANTINE, "compras": PURCHASES}
+    """The buckets of a lake, of the prod sets and of purchases as an engine takes them."""
+    names = {"curated": curated, "quarantine": QUARANTINE, "compras": PURCHASES, **PROD_BUCKETS}
     return {bucket: S3Bucket(s3, name) for bucket, name in names.items()}
 
 
 def put_lake(s3: S3Client) -> None:
-    """Put the days of the lake into its buckets, which are made."""
+    """Put the days of the lake, of the prod sets and purchases into their buckets, which are made."""
+    put_prod_sets(s3)
     put_purchases(s3)
     for bucket in BUCKETS.values():
         s3.create_bucket(Bucket=bucket)
@@ -182,6 +184,7 @@ def put_lake(s3: S3Client) -> None:
 
 #: Parameters and rows, worked out by hand.
 ANSWERS: dict[str, tuple[dict[str, Any], list[tuple[Any, ...]]]] = {
+    **PROD_ANSWERS,
     **PURCHASE_ANSWERS,
     "daily_sales": (
         {"first_day": DAY("2026-03-01"), "last_day": DAY("2026-03-02")},

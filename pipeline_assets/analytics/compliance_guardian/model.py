@@ -30,7 +30,7 @@ from pipeline_assets.analytics.compliance_guardian.spec import ALL, KINDS
 from pipeline_assets.analytics.prod_set import Coverage, Made, Score
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Values = np.ndarray[Any, Any]
 

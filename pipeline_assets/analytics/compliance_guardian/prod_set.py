@@ -1,14 +1,14 @@
 """Declaration of the set compliance-guardian: its inputs, and its models with the tables that they fill."""
 
-from pipeline_assets.analytics.compliance_guardian import model
-from pipeline_assets.analytics.compliance_guardian.spec import DAILY_ALERTS, PAYMENT_RISK, RISK_SCORES, TABLES
+from pipeline_assets.analytics.compliance_guardian.spec import DAILY_ALERTS, PAYMENT_RISK, RISK_SCORES
 from pipeline_assets.analytics.prod_set import Model, ProdSet
 
+_MODELS = "pipeline_assets.analytics.compliance_guardian"
 COMPLIANCE_GUARDIAN = ProdSet(
-    name=TABLES.name,
+    name="compliance-guardian",
     title="Compliance Guardian",
     description="Which payments look like fraud, and why; how well planted fraud is found; and the alerts of each day.",
     owner="team:compliance",
     inputs=("payments", "orders", "stores"),
-    models=(Model((PAYMENT_RISK, RISK_SCORES, DAILY_ALERTS), model.score_payments),),
+    models=(Model((PAYMENT_RISK, RISK_SCORES, DAILY_ALERTS), f"{_MODELS}.model:score_payments"),),
 )

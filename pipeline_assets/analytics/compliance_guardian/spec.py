@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_assets.datasets.catalog import Catalog
-from pipeline_assets.datasets.spec import Between, Column, Dataset, IsIn, Rule
+from pipeline_assets.datasets.spec import Between, Column, Dataset, IsIn, NotAfter, Rule
 
 #: Kinds of fraud that are planted, and what they are called together.
 KINDS = ("card_testing", "velocity", "amount_outlier", "collusion_ring", "geo_jump")
@@ -66,7 +65,13 @@ RISK_SCORES = Dataset(
         ),
     ),
     key=("fraud_type",),
-    rules=(Rule("fraud_type_known", "halt", "a kind of fraud, or all", IsIn("fraud_type", (ALL, *KINDS))),),
+    rules=(
+        Rule("fraud_type_known", "halt", "a kind of fraud, or all", IsIn("fraud_type", (ALL, *KINDS))),
+        *(
+            Rule(f"{name}_0_to_1", "halt", "a share of 0 to 1", Between(name, 0, 1))
+            for name in ("base_rate", "precision_at_k", "recall_high")
+        ),
+    ),
 )
 DAILY_ALERTS = Dataset(
     name="daily_alerts",
@@ -81,6 +86,8 @@ DAILY_ALERTS = Dataset(
         Column("amount_high", "decimal", "amount of the alerts", unit="of `currency`", derived_from=_PAID),
     ),
     key=("day", "currency"),
-    rules=(),
+    rules=(
+        Rule("high_of_payments", "halt", "at most payments", NotAfter("high", "payments")),
+        Rule("amount_not_negative", "halt", "at least 0", Between("amount_high", 0)),
+    ),
 )
-TABLES = Catalog("compliance-guardian", (PAYMENT_RISK, RISK_SCORES, DAILY_ALERTS))

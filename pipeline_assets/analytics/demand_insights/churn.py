@@ -27,7 +27,7 @@ from pipeline_assets.analytics.demand_insights.segments import NOBODY
 from pipeline_assets.analytics.prod_set import Made, Score
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Values = np.ndarray[Any, Any]
 
@@ -57,7 +57,7 @@ def churn_customers(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Tables ``customer_churn`` and ``churn_scores``.
     """
-    bought = purchases(features)
+    bought = features.once(purchases)
     if not len(bought.customers):
         return {"customer_churn": Made(None, NOBODY), "churn_scores": Made(None, NOBODY)}
     at = day_number(features.as_of)

@@ -21,7 +21,7 @@ from pipeline_assets.analytics.prod_set import Coverage, Made
 if TYPE_CHECKING:
     import duckdb
 
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
 
 def orders_by_group(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:

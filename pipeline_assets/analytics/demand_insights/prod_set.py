@@ -1,6 +1,5 @@
 """Declaration of the set demand-insights-engine: its inputs, and its models with the tables that they fill."""
 
-from pipeline_assets.analytics.demand_insights import churn, coverage, segments, value
 from pipeline_assets.analytics.demand_insights.spec import (
     CHURN_SCORES,
     CUSTOMER_CHURN,
@@ -8,21 +7,21 @@ from pipeline_assets.analytics.demand_insights.spec import (
     CUSTOMER_SEGMENTS,
     CUSTOMER_VALUE,
     SEGMENT_SCORES,
-    TABLES,
     VALUE_SCORES,
 )
 from pipeline_assets.analytics.prod_set import Model, ProdSet
 
+_MODELS = "pipeline_assets.analytics.demand_insights"
 DEMAND_INSIGHTS = ProdSet(
-    name=TABLES.name,
+    name="demand-insights-engine",
     title="Demand Insights Engine",
     description="Who buys how lately, how often and for how much; what customers will be worth; and who will leave.",
     owner="team:analytics",
     inputs=("customers", "orders", "order_lines", "products", "stores"),
     models=(
-        Model((CUSTOMER_SEGMENTS, SEGMENT_SCORES), segments.segment_customers),
-        Model((CUSTOMER_VALUE, VALUE_SCORES), value.value_customers),
-        Model((CUSTOMER_CHURN, CHURN_SCORES), churn.churn_customers),
-        Model((CUSTOMER_COVERAGE,), coverage.cover_customers),
+        Model((CUSTOMER_SEGMENTS, SEGMENT_SCORES), f"{_MODELS}.segments:segment_customers"),
+        Model((CUSTOMER_VALUE, VALUE_SCORES), f"{_MODELS}.value:value_customers"),
+        Model((CUSTOMER_CHURN, CHURN_SCORES), f"{_MODELS}.churn:churn_customers"),
+        Model((CUSTOMER_COVERAGE,), f"{_MODELS}.coverage:cover_customers"),
     ),
 )

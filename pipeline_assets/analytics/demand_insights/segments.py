@@ -26,7 +26,7 @@ from pipeline_assets.analytics.demand_insights.spec import RULES
 from pipeline_assets.analytics.prod_set import Made
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Values = np.ndarray[Any, Any]
 
@@ -49,7 +49,7 @@ def segment_customers(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Tables ``customer_segments`` and ``segment_scores``.
     """
-    bought = purchases(features)
+    bought = features.once(purchases)
     if not len(bought.customers):
         return {"customer_segments": Made(None, NOBODY), "segment_scores": Made(None, NOBODY)}
     known = bought.standing(day_number(features.as_of))

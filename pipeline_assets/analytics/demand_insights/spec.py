@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Between, Column, Dataset, IsIn, Rule
 
 BUYERS, GUESTS, NO_SALE = "buyers", "guests", "no sale"
@@ -168,7 +167,9 @@ CHURN_SCORES = Dataset(
         ),
     ),
     key=("fold",),
-    rules=(),
+    rules=tuple(
+        Rule(f"{name}_0_to_1", "halt", "a share of 0 to 1", Between(name, 0, 1)) for name in ("churned", "brier")
+    ),
 )
 CUSTOMER_COVERAGE = Dataset(
     name="customer_coverage",
@@ -181,16 +182,4 @@ CUSTOMER_COVERAGE = Dataset(
     ),
     key=("group",),
     rules=(Rule("group_known", "halt", "a group of the three", IsIn("group", (BUYERS, GUESTS, NO_SALE))),),
-)
-TABLES = Catalog(
-    "demand-insights-engine",
-    (
-        CUSTOMER_SEGMENTS,
-        SEGMENT_SCORES,
-        CUSTOMER_VALUE,
-        VALUE_SCORES,
-        CUSTOMER_CHURN,
-        CHURN_SCORES,
-        CUSTOMER_COVERAGE,
-    ),
 )

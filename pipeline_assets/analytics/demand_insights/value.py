@@ -30,7 +30,7 @@ from pipeline_assets.analytics.demand_insights.spend import fit_spend
 from pipeline_assets.analytics.prod_set import Made, Score
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Values = np.ndarray[Any, Any]
 
@@ -76,7 +76,7 @@ def value_customers(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Tables ``customer_value`` and ``value_scores``.
     """
-    bought = purchases(features)
+    bought = features.once(purchases)
     if not len(bought.customers):
         return {"customer_value": Made(None, NOBODY), "value_scores": Made(None, NOBODY)}
     known = bought.standing(day_number(features.as_of))

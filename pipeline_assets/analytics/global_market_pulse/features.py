@@ -12,7 +12,7 @@ from pipeline_assets.analytics.features import sold_lines
 if TYPE_CHECKING:
     import duckdb
 
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
 DAYS: Final = 28
 #: Periods looked at: a year.
@@ -49,3 +49,21 @@ def regional_sales(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
         .group_by("region", "currency", "category", "product_id", "period")
         .agg(quantity=nw.col("quantity").sum(), amount=nw.col("amount").sum(), lines=nw.len())
     )
+
+
+def category_sales(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+    """Sales of each category in each region and period.
+
+    Parameters
+    ----------
+    features
+        The features of the day.
+
+    Returns
+    -------
+    nw.LazyFrame
+        ``region``, ``currency``, ``category``, ``period`` (0 the newest), ``amount`` (decimal) and ``lines``.
+    """
+    key = ["region", "currency", "category", "period"]
+    products = features.of(regional_sales)
+    return products.group_by(key).agg(nw.col("amount").sum(), nw.col("lines").sum()).sort(key)

@@ -30,7 +30,7 @@ from pipeline_assets.analytics.prod_set import Made
 if TYPE_CHECKING:
     import duckdb
 
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Frame = nw.LazyFrame[duckdb.DuckDBPyRelation]
 

@@ -1,23 +1,22 @@
 """Declaration of the set global-market-pulse: its inputs, and its models with the tables that they fill."""
 
-from pipeline_assets.analytics.global_market_pulse import growth, regional_index
 from pipeline_assets.analytics.global_market_pulse.spec import (
     INDEX_SCORES,
     MARKET_OPPORTUNITIES,
     REGIONAL_GROWTH,
     REGIONAL_INDEX,
-    TABLES,
 )
 from pipeline_assets.analytics.prod_set import Model, ProdSet
 
+_MODELS = "pipeline_assets.analytics.global_market_pulse"
 GLOBAL_MARKET_PULSE = ProdSet(
-    name=TABLES.name,
+    name="global-market-pulse",
     title="Global Market Pulse",
     description="How regions grow by price, volume and mix, what they buy more of than all, and what could be sold.",
     owner="team:analytics",
     inputs=("orders", "order_lines", "products", "stores"),
     models=(
-        Model((REGIONAL_GROWTH,), growth.split_growth),
-        Model((REGIONAL_INDEX, MARKET_OPPORTUNITIES, INDEX_SCORES), regional_index.compare_regions),
+        Model((REGIONAL_GROWTH,), f"{_MODELS}.growth:split_growth"),
+        Model((REGIONAL_INDEX, MARKET_OPPORTUNITIES, INDEX_SCORES), f"{_MODELS}.regional_index:compare_regions"),
     ),
 )

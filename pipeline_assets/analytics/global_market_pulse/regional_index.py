@@ -25,17 +25,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline_assets.analytics.global_market_pulse.features import regional_sales
+from pipeline_assets.analytics.global_market_pulse.features import category_sales
 from pipeline_assets.analytics.prod_set import Made, Score
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Floats = np.ndarray[Any, Any]
 
 #: Periods of four weeks that an index is made of, and that it is held against.
 _SPAN: Final = 3
 _NOTHING: Final = "Nothing was sold in the twelve weeks up to the day."
+_ALIKE: Final = "Of no region is it known that it buys less of a category than all regions do."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def compare_regions(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Tables ``regional_index``, ``market_opportunities`` and ``index_scores``.
     """
-    found = features.arrays(regional_sales)
+    found = features.arrays(category_sales)
     tables: dict[str, list[dict[str, Floats]]] = {"regional_index": [], "market_opportunities": [], "index_scores": []}
     for currency in np.unique(found["currency"].astype(str)):
         now = cells_of(found, currency, range(_SPAN))
@@ -83,12 +84,17 @@ def compare_regions(features: Features) -> Mapping[str, Made]:
         before, last = cells_of(found, currency, range(1, _SPAN + 1)), cells_of(found, currency, range(1))
         if before.sales.sum() > 0 and last.sales.sum() > 0:
             tables["index_scores"].append(_scores(before, last, currency))
-    notes = {"index_scores": "The lake knows too little to hold four weeks out."}
     scores = {"index_scores": tuple(_summary(tables["index_scores"]))}
-    return {
-        name: Made(_stacked(made), "" if made else notes.get(name, _NOTHING), scores.get(name, ()))
-        for name, made in tables.items()
-    }
+    return {name: Made(_stacked(made), _note(name, tables), scores.get(name, ())) for name, made in tables.items()}
+
+
+def _note(name: str, tables: Mapping[str, list[dict[str, Floats]]]) -> str:
+    """Why a table has no rows, where it has none."""
+    if any(len(each["region"]) for each in tables[name]):
+        return ""
+    if name == "index_scores":
+        return "The lake knows too little to hold four weeks out."
+    return _ALIKE if tables[name] else _NOTHING
 
 
 def _summary(scores: list[dict[str, Floats]]) -> Iterator[Score]:
@@ -106,7 +112,7 @@ def cells_of(found: Mapping[str, Floats], currency: str, periods: range) -> Cell
     Parameters
     ----------
     found
-        Columns of the feature `regional_sales`.
+        Columns of the feature `category_sales`.
     currency
         The currency.
     periods

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline_assets.datasets.catalog import Catalog
-from pipeline_assets.datasets.spec import Column, Dataset
+from decimal import Decimal
+
+from pipeline_assets.datasets.spec import Between, Column, Dataset, Rule
 
 _OWNER = "team:analytics"
 _SOLD = ("order_lines.amount", "order_lines.is_return", "orders.status", "orders.ordered_at")
@@ -54,7 +55,11 @@ REGIONAL_INDEX = Dataset(
         _CURRENCY,
     ),
     key=("region", "category", "currency"),
-    rules=(),
+    rules=(
+        Rule("share_0_to_1", "halt", "a share of 0 to 1", Between("share", 0, 1)),
+        Rule("index_not_negative", "halt", "at least 0", Between("index", 0)),
+        Rule("shrunk_index_not_negative", "halt", "at least 0", Between("shrunk_index", 0)),
+    ),
 )
 MARKET_OPPORTUNITIES = Dataset(
     name="market_opportunities",
@@ -69,7 +74,11 @@ MARKET_OPPORTUNITIES = Dataset(
         _CURRENCY,
     ),
     key=("region", "category", "currency"),
-    rules=(),
+    rules=(
+        Rule("size_positive", "halt", "more than nothing", Between("size", Decimal("0.01"))),
+        Rule("confidence_0_to_1", "halt", "a chance of 0 to 1", Between("confidence", 0, 1)),
+        Rule("rank_from_1", "halt", "at least 1", Between("rank", 1)),
+    ),
 )
 INDEX_SCORES = Dataset(
     name="index_scores",
@@ -85,4 +94,3 @@ INDEX_SCORES = Dataset(
     key=("region", "currency"),
     rules=(),
 )
-TABLES = Catalog("global-market-pulse", (REGIONAL_GROWTH, REGIONAL_INDEX, MARKET_OPPORTUNITIES, INDEX_SCORES))

@@ -14,7 +14,7 @@ from pipeline_assets.analytics.features import sold_lines
 if TYPE_CHECKING:
     import duckdb
 
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
 _DAY = np.timedelta64(1, "D")
 

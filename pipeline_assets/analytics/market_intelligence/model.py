@@ -33,7 +33,7 @@ from pipeline_assets.analytics.market_intelligence.features import Series, daily
 from pipeline_assets.analytics.prod_set import Coverage, Made, Score
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Floats = np.ndarray[Any, Any]
 
@@ -73,7 +73,7 @@ def forecast_sales(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Tables ``sales_forecast`` and ``forecast_scores``.
     """
-    days = daily_series(features)
+    days = features.once(daily_series)
     forecasts: list[dict[str, Floats]] = []
     scores: list[dict[str, Floats]] = []
     grains: tuple[tuple[Grain, Series], ...] = (("day", days), ("week", days.by_week()))

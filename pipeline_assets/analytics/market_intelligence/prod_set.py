@@ -1,17 +1,17 @@
 """Declaration of the set market-intelligence-hub: its inputs, and its models with the tables that they fill."""
 
-from pipeline_assets.analytics.market_intelligence import model, trends
-from pipeline_assets.analytics.market_intelligence.spec import FORECAST_SCORES, SALES_FORECAST, SALES_TRENDS, TABLES
+from pipeline_assets.analytics.market_intelligence.spec import FORECAST_SCORES, SALES_FORECAST, SALES_TRENDS
 from pipeline_assets.analytics.prod_set import Model, ProdSet
 
+_MODELS = "pipeline_assets.analytics.market_intelligence"
 MARKET_INTELLIGENCE = ProdSet(
-    name=TABLES.name,
+    name="market-intelligence-hub",
     title="Market Intelligence Hub",
     description="What stores, categories and the whole shop will sell, how well that was foretold before, and trends.",
     owner="team:analytics",
     inputs=("orders", "order_lines", "products", "stores"),
     models=(
-        Model((SALES_FORECAST, FORECAST_SCORES), model.forecast_sales),
-        Model((SALES_TRENDS,), trends.find_trends),
+        Model((SALES_FORECAST, FORECAST_SCORES), f"{_MODELS}.model:forecast_sales"),
+        Model((SALES_TRENDS,), f"{_MODELS}.trends:find_trends"),
     ),
 )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_assets.datasets.catalog import Catalog
-from pipeline_assets.datasets.spec import Column, Dataset, IsIn, Rule
+from pipeline_assets.datasets.spec import Between, Column, Dataset, IsIn, NotAfter, Rule
 
 _OWNER = "team:analytics"
 _SOLD = ("order_lines.amount", "order_lines.is_return", "orders.status", "orders.ordered_at")
@@ -50,7 +49,19 @@ SALES_FORECAST = Dataset(
         _CURRENCY,
     ),
     key=("level", "key", "currency", "grain", "period"),
-    rules=(_LEVELS, _GRAINS),
+    rules=(
+        _LEVELS,
+        _GRAINS,
+        *(
+            Rule(f"{one}_not_after_{other}", "halt", f"at most {other}", NotAfter(one, other))
+            for one, other in (
+                ("lower_95", "lower_80"),
+                ("lower_80", "forecast"),
+                ("forecast", "upper_80"),
+                ("upper_80", "upper_95"),
+            )
+        ),
+    ),
 )
 FORECAST_SCORES = Dataset(
     name="forecast_scores",
@@ -68,7 +79,15 @@ FORECAST_SCORES = Dataset(
         _CURRENCY,
     ),
     key=("level", "key", "currency", "grain", "fold"),
-    rules=(_LEVELS, _GRAINS),
+    rules=(
+        _LEVELS,
+        _GRAINS,
+        Rule("rmsse_not_negative", "halt", "at least 0", Between("rmsse", 0)),
+        *(
+            Rule(f"coverage_{share}_0_to_1", "halt", "a share of 0 to 1", Between(f"coverage_{share}", 0, 1))
+            for share in (80, 95)
+        ),
+    ),
 )
 SALES_TRENDS = Dataset(
     name="sales_trends",
@@ -86,4 +105,3 @@ SALES_TRENDS = Dataset(
     key=("level", "key", "currency", "period"),
     rules=(_LEVELS,),
 )
-TABLES = Catalog("market-intelligence-hub", (SALES_FORECAST, FORECAST_SCORES, SALES_TRENDS))

@@ -17,7 +17,7 @@ from pipeline_assets.analytics.market_intelligence.features import daily_series
 from pipeline_assets.analytics.prod_set import Made
 
 if TYPE_CHECKING:
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
     Floats = np.ndarray[Any, Any]
 
@@ -38,7 +38,7 @@ def find_trends(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Table ``sales_trends``.
     """
-    weeks = daily_series(features).by_week()
+    weeks = features.once(daily_series).by_week()
     if not len(weeks.periods):
         return {"sales_trends": Made(None, "No whole week of sales up to the day.")}
     trend = local_lines(weeks.sales)

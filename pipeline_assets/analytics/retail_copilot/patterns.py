@@ -24,7 +24,7 @@ from pipeline_assets.analytics.prod_set import Made
 if TYPE_CHECKING:
     import duckdb
 
-    from pipeline_assets.analytics.prod_set import Features
+    from pipeline_assets.analytics.day_features import Features
 
 #: What differs between questions of a kind, in the syntax that RE2, Rust and Java share; the first that fits is taken.
 _LITERALS: Final = (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline_assets.datasets.catalog import Catalog
-from pipeline_assets.datasets.spec import Column, Dataset
+from pipeline_assets.datasets.spec import Between, Column, Dataset, Rule
 
 _OWNER = "team:analytics"
 _TEXT = ("query_log.text",)
@@ -35,7 +34,11 @@ QUERY_TEMPLATES = Dataset(
         ),
     ),
     key=("template",),
-    rules=(),
+    rules=(
+        Rule("queries_counted", "halt", "at least 1", Between("queries", 1)),
+        Rule("share_0_to_1", "halt", "a share of 0 to 1", Between("zero_result_share", 0, 1)),
+        Rule("seconds_not_negative", "halt", "at least 0", Between("p95_seconds", 0)),
+    ),
 )
 QUERY_REFORMULATIONS = Dataset(
     name="query_reformulations",
@@ -53,6 +56,5 @@ QUERY_REFORMULATIONS = Dataset(
         ),
     ),
     key=("template", "next_template"),
-    rules=(),
+    rules=(Rule("pairs_counted", "halt", "at least 1", Between("pairs", 1)),),
 )
-TABLES = Catalog("retail-copilot", (QUERY_TEMPLATES, QUERY_REFORMULATIONS))

@@ -1,0 +1,38 @@
+"""`cesta invoke`: calls a function of an instance by hand, and prints what it answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from deploy.cli.console import complain, print_json
+from deploy.cli.deployment import access_to
+from deploy.local.instance import Instance
+from pipeline_assets.errors import UserError
+
+
+def invoke(
+    instance: Instance,
+    function: Annotated[str, typer.Argument(help="Its name, as `cesta outputs` has it, such as query-sql.")],
+    *,
+    data: Annotated[str, typer.Option("--data", help="What it is given, as JSON.")] = "{}",
+) -> bool:
+    """Call a function of an instance and print its answer as JSON; exit code 1 where that is an error."""
+    try:
+        json.loads(data)
+    except ValueError as error:
+        raise UserError(f"--data is no JSON: {error}") from error
+    access = access_to(instance)
+    functions = access.document["functions"]
+    if function not in functions:
+        raise UserError(f"there is no function `{function}`", expected=" or ".join(sorted(functions)))
+    given = access.client("lambda").invoke(FunctionName=functions[function], Payload=data.encode())
+    answer = json.loads(given["Payload"].read() or b"null")
+    if "FunctionError" in given:
+        told = answer.get("errorMessage") if isinstance(answer, dict) else answer
+        complain(f"{function} failed: {told}")
+        return False
+    print_json(answer)
+    return not (isinstance(answer, dict) and "error" in answer)

@@ -1,0 +1,139 @@
+"""Features of the lake as of days, for sets that are made one after the other: each is worked out once for a day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import narwhals as nw
+
+from pipeline_assets.datasets.catalog import Catalog
+from pipeline_assets.lake.as_of import Lake, open_lake
+from pipeline_assets.storage.bucket import Bucket
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+
+    from pipeline_assets.lake.as_of import LakeAsOf
+
+Found = TypeVar("Found")
+#: Makes a feature, of the lake or of other features: a table that models read.
+Feature: TypeAlias = "Callable[[Features], nw.LazyFrame[duckdb.DuckDBPyRelation]]"
+
+
+class Features:
+    """What the models of one day read: the lake, and features of it that are worked out once.
+
+    Parameters
+    ----------
+    lake
+        The lake as of the day.
+    """
+
+    def __init__(self, lake: LakeAsOf) -> None:
+        self.lake = lake
+        self._made: dict[Feature, duckdb.DuckDBPyRelation] = {}
+        self._found: dict[Callable[[Features], Any], Any] = {}
+
+    @property
+    def as_of(self) -> date:
+        """The day."""
+        return self.lake.day
+
+    def of(self, feature: Feature) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+        """Read a feature; the first time works it out, whichever model asks."""
+        return nw.from_native(self._relation(feature))
+
+    def arrays(self, feature: Feature) -> dict[str, np.ndarray[Any, Any]]:
+        """Read a feature as one array for each column, in the order of the feature's rows."""
+        return self._relation(feature).fetchnumpy()
+
+    def once(self, find: Callable[[Features], Found]) -> Found:
+        """Find something of the features; the first time works it out, whichever model asks. Nobody may change it."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        found: Found = self._found[find]
+        return found
+
+    def _relation(self, feature: Feature) -> duckdb.DuckDBPyRelation:
+        if feature not in self._made:
+            # Asks for the features that it is made of, which take their names first.
+            relation = feature(self).to_native()
+            name = f"feature_{len(self._made)}"
+            relation.create(name)
+            self._made[feature] = self.lake.connection.table(name)
+        return self._made[feature]
+
+
+class DayFeatures:
+    """Features as of days; those of the last one are kept for the next set.
+
+    Parameters
+    ----------
+    lake
+        The lake, which keeps the files of its days.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self._held = ExitStack()
+        self._features: Features | None = None
+
+    @contextmanager
+    def as_of(self, day: date) -> Iterator[Features]:
+        """Give the features of a day: those that were worked out for another set, if the lake still is the same.
+
+        Parameters
+        ----------
+        day
+            The day.
+
+        Yields
+        ------
+        Features
+            Of the lake as it stood when it was first listed; after an error in the block they are not used again.
+
+        Raises
+        ------
+        TransientError
+            The bucket does not answer.
+        """
+        if not self._features or self._features.as_of != day or not self._features.lake.stands():
+            self.forget()
+            self._features = Features(self._held.enter_context(self.lake.as_of(day)))
+        with ExitStack() as failed:
+            failed.callback(self.forget)
+            yield self._features
+            failed.pop_all()
+
+    def forget(self) -> None:
+        """Let go of what is kept; the files of days stay."""
+        self._features = None
+        self._held.close()
+
+
+@contextmanager
+def open_features(curated: Bucket, catalog: Catalog) -> Iterator[DayFeatures]:
+    """Open the features of a lake for many days and sets.
+
+    Parameters
+    ----------
+    curated
+        Where the curated days are.
+    catalog
+        The specs of the curated datasets.
+
+    Yields
+    ------
+    DayFeatures
+        Until the block ends.
+    """
+    with open_lake(curated, catalog) as lake:
+        features = DayFeatures(lake)
+        try:
+            yield features
+        finally:
+            features.forget()
