@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, cast
 
 import typer
@@ -30,11 +30,14 @@ from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
 from deploy.samples.compras import TENANTS
 from deploy.samples.purchases import sample_days
+from pipeline_assets.analytics.publish import SetManifest, read_manifest
+from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.compras.report import make_report
 from pipeline_assets.compras.report_request import ReportRequest
 from pipeline_assets.compras.stores import FLOW as COMPRAS
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.following import PATIENCE_SECONDS
 from pipeline_assets.operations.status import FlowStatus, flow_status
 from pipeline_assets.operations.versions import version_id_of
 from pipeline_assets.queries.cypher import ask, query
@@ -48,6 +51,7 @@ _SHOWN = {
     "baskets-by-hour": ("weekday", "hour", "baskets", "share"),
 }
 _ROWS_SHOWN = 5
+_LOOK_SECONDS = 0.5
 STOCKS = "stocks"
 LAKE = "ecommerce"
 #: Those that it runs on the lake.
@@ -91,6 +95,7 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
         _print_answers(access)
         _print_prices(access)
         _print_lake(stack)
+        _print_sets(stack, access, sample_days(days, original_dates=original_dates).last)
         _print_compras(access, days, original_dates=original_dates)
         if not leave:
             let_change(stack.instance)
@@ -148,6 +153,36 @@ def _print_lake(stack: LocalStack) -> None:
     for name, parameters in _QUERIES.items():
         print_query(stack.instance, name, parameters, AnswerFormat.TABLE)
     say("`cesta query sql` lists all named queries of the lake and their parameters.", style="dim")
+
+
+def _print_sets(stack: LocalStack, access: Access, as_of: date) -> None:
+    """Wait for the prod sets of the newest load, which are made by themselves, and tell where to look at them."""
+    made: dict[str, SetManifest] = {}
+    with bars() as progress:
+        bar = progress.add_task("prod sets", total=len(SETS))
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(made) < len(SETS) and time.monotonic() < deadline:
+            stack.check()
+            for each in SETS:
+                if manifest := read_manifest(access.open_bucket(each.name), as_of):
+                    made[each.name] = manifest
+            progress.update(bar, completed=len(made))
+            time.sleep(_LOOK_SECONDS)
+    table = Table("set", "rows", "on what it had not seen", title=f"Prod sets as of {as_of}", title_justify="left")
+    table.columns[1].justify = "right"
+    for each in SETS:
+        if manifest := made.get(each.name):
+            rows = sum(published.rows for published in manifest.tables.values())
+            table.add_row(each.title, f"{rows:,}", _scores(manifest))
+        else:
+            table.add_row(each.title, "", "not made yet")
+    console.print(table)
+    say(f"{stack.instance.dagster_url}/asset-groups/prod shows a picture of each; `cesta query sql` asks them.")
+
+
+def _scores(manifest: SetManifest) -> str:
+    scores = [score for published in manifest.tables.values() for score in published.scores]
+    return "\n".join(f"{each.name} {each.value:.3g}, baseline {each.baseline:.3g}" for each in scores[:2])
 
 
 def _print_prices(access: Access) -> None:

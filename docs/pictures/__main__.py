@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import FloatRect
 
 HERE = Path(__file__).parent
-DAYS: Final = 14
+DAYS: Final = 90
 #: A file as a shop may send it: one row sells nothing, one has its time in a form of its own.
 BAD_FILE: Final = """\
 ticket_id,product,basket_id,timestamp,category,quantity,store
@@ -71,6 +71,12 @@ def to_partition(pages: DagsterPages, _: Access) -> None:
     pages.open_partition("tickets", day(3))
 
 
+def to_set(pages: DagsterPages, _: Access) -> None:
+    """Go to a prod set as of the newest day, and unfold its picture."""
+    pages.open_partition("prod/market-intelligence-hub", day(1))
+    pages.unfold("picture")
+
+
 def to_backfill(pages: DagsterPages, _: Access) -> None:
     """Go to ten days of two tables that are being made again."""
     pages.open_graph('key:"curated/orders" or key:"curated/payments"')
@@ -103,9 +109,10 @@ class Picture:
 
 #: In this order: what one does to the instance is seen by those after it.
 PICTURES: Final = (
-    Picture("asset-graph", to_graph, (1560, 820), {"x": 386, "y": 112, "width": 1130, "height": 690}, 1.5),
+    Picture("asset-graph", to_graph, (1700, 1150), {"x": 386, "y": 270, "width": 1280, "height": 640}, 1.5),
     Picture("lake", to_lake, (1500, 900), {"x": 72, "y": 300, "width": 1380, "height": 490}, 1.5),
     Picture("dagster-partition", to_partition, (1700, 1000)),
+    Picture("prod-set", to_set, (1200, 760), {"x": 292, "y": 112, "width": 616, "height": 340}, 1.5),
     Picture("dagster-backfill", to_backfill, (1200, 420)),
     Picture("dagster-check", to_check),
 )

@@ -103,12 +103,17 @@ class DagsterPages:
         """The result of the open check, of the materialization that is the latest."""
         return self.page.get_by_text("Evaluation result", exact=True).locator("xpath=following-sibling::*[1]")
 
-    @contextmanager
-    def unfolded(self, entry: str) -> Iterator[Locator]:
-        """The table behind an entry of the metadata of a check."""
+    def unfold(self, entry: str) -> Locator:
+        """Open the table or picture behind an entry of metadata."""
         self.value(entry).get_by_text("[Show Markdown]").click()
         dialog = self.page.get_by_role("dialog")
         expect(dialog).to_be_visible()
+        return dialog
+
+    @contextmanager
+    def unfolded(self, entry: str) -> Iterator[Locator]:
+        """The table behind an entry of the metadata of a check."""
+        dialog = self.unfold(entry)
         yield dialog
         dialog.get_by_role("button", name="Close").click()
 
