@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -26,17 +26,20 @@ import duckdb
 from benchmarks.curated_year import lake_of
 from benchmarks.prod_sql import LATEST, STATEMENTS
 from pipeline_assets.analytics.compliance_guardian.features import all_payments
-from pipeline_assets.analytics.day_features import Feature, Features
+from pipeline_assets.analytics.day_features import Feature, Features, open_features
 from pipeline_assets.analytics.demand_insights.coverage import customers_by_group, orders_by_group
 from pipeline_assets.analytics.demand_insights.features import customer_days
 from pipeline_assets.analytics.features import sold_lines
 from pipeline_assets.analytics.global_market_pulse.features import category_sales, regional_sales
 from pipeline_assets.analytics.global_market_pulse.growth import growth_effects
+from pipeline_assets.analytics.make import make_set
 from pipeline_assets.analytics.market_intelligence.features import daily_sales
 from pipeline_assets.analytics.publish import write_table
 from pipeline_assets.analytics.retail_copilot.patterns import asked_questions
 from pipeline_assets.analytics.sets import SETS
+from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
+from tests.worlds.memory_storage import MemoryBucket
 
 FEATURES: Final[dict[str, Feature]] = {
     each.__name__: each
@@ -210,9 +213,25 @@ def _sets(year: Path, spent: dict[str, Spent]) -> None:
                             write_table(made[table.name], table, lake.day, lake.connection, path)
 
 
+#: As-of dates of a year, a week apart.
+_WEEKS = 52
+
+
+def _weeks(year: Path, spent: dict[str, Spent]) -> None:
+    """Make all sets as of each week of the year, each published, as a backfill from the command line does."""
+    curated, targets = MemoryBucket("curated"), {each.name: MemoryBucket(each.name) for each in SETS}
+    for path in sorted(year.rglob("*.parquet")):
+        curated.put(str(path.relative_to(year)), path.read_bytes())
+    dates = [last_day(year) - timedelta(weeks=ago) for ago in range(_WEEKS - 1, -1, -1)]
+    with timed(spent, f"all five sets, {_WEEKS} weekly as-of dates"), open_features(curated, CATALOG) as features:
+        for as_of in dates:
+            for prod_set in SETS:
+                make_set(prod_set, as_of, features, targets[prod_set.name])
+
+
 def _main(what: str, year: Path) -> None:
     spent: dict[str, Spent] = {}
-    {"reader": _read, "features": _features, "sets": _sets}[what](year, spent)
+    {"reader": _read, "features": _features, "sets": _sets, "weeks": _weeks}[what](year, spent)
     # Not getrusage: a process begins with the greatest memory of the one that started it.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
