@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Annotated, cast
 
 import typer
@@ -81,12 +82,15 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
     def show(stack: LocalStack) -> None:
         begun = time.monotonic()
         access = Access(read_outputs(stack.instance))
-        totals = _load(stack, access, days, original_dates=original_dates)
-        market = _load_market(stack, access)
-        lake = _load_lake(stack, access, days)
-        purchases = _load_compras(stack, access, days, original_dates=original_dates)
+        # What was put is worked in while the next is put: nobody waits before all is there.
+        following = {
+            FLOW: _load(stack, access, days, original_dates=original_dates),
+            STOCKS: _load_market(stack, access),
+            LAKE: _load_lake(stack, access, days),
+        }
+        shown = {flow: follow() for flow, follow in following.items()}
+        shown[COMPRAS] = _load_compras(stack, access, days, original_dates=original_dates)
         seconds = time.monotonic() - begun
-        shown = {FLOW: totals, STOCKS: market, LAKE: lake, COMPRAS: purchases}
         console.print(flow_table({name: flow.as_dict() for name, flow in shown.items()}))
         say(f"{sum(flow.received for flow in shown.values()):,} rows were through after {seconds:.0f} s.")
         _print_graph(access)
@@ -105,33 +109,37 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
     return show
 
 
-def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool) -> FlowStatus:
+#: Waits until what was put is worked in and shown in Dagster, and tells what became of it.
+_Follow = Callable[[], FlowStatus]
+
+
+def _load(stack: LocalStack, access: Access, days: int, *, original_dates: bool) -> _Follow:
     with sample_files(stack.instance, days, original_dates=original_dates) as directory:
         files = ticket_files(directory, directory)
         standing = confirm_replacements(access, files, replace=True)
         with bars() as progress:
-            follow_with_progress(
-                access, put_with_progress(access, files, standing, progress), progress, check=stack.check
-            )
-    return flow_status(access, FLOW)
+            receipts = put_with_progress(access, files, standing, progress)
+    return partial(_follow, stack, access, receipts, FLOW, "graph")
 
 
-def _load_market(stack: LocalStack, access: Access) -> FlowStatus:
+def _load_market(stack: LocalStack, access: Access) -> _Follow:
     with bars() as progress:
         written = write_minutes(access, _MINUTES, progress)
-        receipts = [version_id_of(access.bucket(STOCKS), *put) for each in written for put in each.versions]
-        follow_with_progress(access, receipts, progress, check=stack.check, flow=STOCKS, target="price table")
-    return flow_status(access, STOCKS)
+    receipts = [version_id_of(access.bucket(STOCKS), *put) for each in written for put in each.versions]
+    return partial(_follow, stack, access, receipts, STOCKS, "price table")
 
 
-def _load_lake(stack: LocalStack, access: Access, days: int) -> FlowStatus:
+def _load_lake(stack: LocalStack, access: Access, days: int) -> _Follow:
     make_shop(stack.instance, days)
     manifests = export_with_progress(stores_of(stack.instance), shop_days(days))
     say(f"{described(manifests)}.")
+    return partial(_follow, stack, access, receipts_of(access, manifests), LAKE, "lake")
+
+
+def _follow(stack: LocalStack, access: Access, receipts: Sequence[str], flow: str, target: str) -> FlowStatus:
     with bars() as progress:
-        receipts = receipts_of(access, manifests)
-        follow_with_progress(access, receipts, progress, check=stack.check, flow=LAKE, target="lake")
-    return flow_status(access, LAKE)
+        follow_with_progress(access, receipts, progress, check=stack.check, flow=flow, target=target)
+    return flow_status(access, flow)
 
 
 def _load_compras(stack: LocalStack, access: Access, days: int, *, original_dates: bool) -> FlowStatus:
