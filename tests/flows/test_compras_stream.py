@@ -11,9 +11,11 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from deploy.cli.main import app
 from pipeline_assets.compras.changes import judge
-from pipeline_assets.compras.documents import EVENT_ID, document_key
+from pipeline_assets.compras.documents import EVENT_ID, SEQUENCE_NUMBER, document_key
 from pipeline_assets.compras.ingest import COMPRAS_FLOW, DOCUMENTS, LANDED, TENANTS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
@@ -234,3 +236,32 @@ def test_a_change_of_the_table_is_a_document_through_the_deployed_function(cloud
     until(lambda: ledger.account(TENANTS, tenant).counts.accepted == 3)
     rejected = [each for each in ledger.receipts("compras") if each.counts.quarantined]
     assert rejected
+
+
+@pytest.mark.any_engine
+def test_called_by_hand_it_writes_the_document_and_its_log_counts_and_names_nobody(cloud: RunningStack) -> None:
+    access, tenant, user = cloud.access, f"t-{uuid4().hex[:8]}", f"user-{uuid4().hex}"
+    item = purchase("c1", tenant) | {"user_id": {"S": user}}
+    event = {"eventID": tenant, "eventName": "INSERT", "dynamodb": {"NewImage": item}}
+    bad = event | {"dynamodb": {"NewImage": item | {"fecha": {"S": "soon"}}}}
+    data = json.dumps({"Records": [event, bad]})
+    arguments = ["invoke", "actualizar-compras-stream", "--data", data, "--state", str(cloud.instance.state)]
+    done = CliRunner().invoke(app, arguments)
+    assert (done.exit_code, json.loads(done.stdout)) == (0, {"batchItemFailures": []}), done.output
+    bucket = access.open_bucket("compras")
+    (found,) = bucket.objects(f"compras/{tenant}/")
+    assert found.key == f"compras/{tenant}/2026/11/20/insert_c1_20261120_093000.json"
+    number = (bucket.head(found.key) or pytest.fail(found.key)).metadata[SEQUENCE_NUMBER]
+    group = "/aws/lambda/lambdas-streams-actualizador-compras-dev-actualizarComprasStream"
+
+    def logged() -> list[str]:
+        pages = access.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [event["message"] for page in pages for event in page["events"]]
+
+    until(lambda: any("batch ingested" in line and number in line for line in logged()))
+    lines = logged()
+    assert any(
+        all(f'"{name}"' in line for name in ("RecordsProcessed", "RecordsFailed", "ProcessingTime", "BytesWritten"))
+        for line in lines
+    )
+    assert not [line for line in lines if user in line]
