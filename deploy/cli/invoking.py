@@ -15,7 +15,7 @@ from pipeline_assets.errors import UserError
 
 def invoke(
     instance: Instance,
-    function: Annotated[str, typer.Argument(help="Its name, as `cesta outputs` has it, such as query-sql.")],
+    function: Annotated[str, typer.Argument(help="Its name, such as query-sql or actualizarComprasStream.")],
     *,
     data: Annotated[str, typer.Option("--data", help="What it is given, as JSON.")] = "{}",
 ) -> bool:
@@ -26,9 +26,11 @@ def invoke(
         raise UserError(f"--data is no JSON: {error}") from error
     access = access_to(instance)
     functions = access.document["functions"]
-    if function not in functions:
+    # By its name among the outputs, or as its source document has it, which ends its name in AWS.
+    called = functions.get(function) or next((n for n in functions.values() if n.endswith(f"-{function}")), None)
+    if called is None:
         raise UserError(f"there is no function `{function}`", expected=" or ".join(sorted(functions)))
-    given = access.client("lambda").invoke(FunctionName=functions[function], Payload=data.encode())
+    given = access.client("lambda").invoke(FunctionName=called, Payload=data.encode())
     answer = json.loads(given["Payload"].read() or b"null")
     if "FunctionError" in given:
         told = answer.get("errorMessage") if isinstance(answer, dict) else answer

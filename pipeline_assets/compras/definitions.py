@@ -2,26 +2,11 @@
 
 import dagster as dg
 
-from pipeline_assets.compras.assets import (
-    COMPRAS_ASSETS,
-    DOCUMENTS_KEY,
-    LANDED_KEY,
-    RESOURCE,
-    TENANTS_KEY,
-    ComprasStoresResource,
-    purchase_days,
-    tenants,
-)
-from pipeline_assets.compras.stores import FLOW
-from pipeline_assets.lineage.conservation import conservation_check
-from pipeline_assets.lineage.partitions import arrival_days
+from pipeline_assets.compras.assets import COMPRAS_ASSETS, RESOURCE, ComprasStoresResource
+from pipeline_assets.compras.checks import COMPRAS_CHECKS
 
 defs = dg.Definitions(
     assets=COMPRAS_ASSETS,
-    asset_checks=[
-        conservation_check(LANDED_KEY, arrival_days, FLOW),
-        conservation_check(DOCUMENTS_KEY, purchase_days, FLOW),
-        conservation_check(TENANTS_KEY, tenants, FLOW),
-    ],
+    asset_checks=COMPRAS_CHECKS,
     resources={RESOURCE: ComprasStoresResource.of_environment()},
 )

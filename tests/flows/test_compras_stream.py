@@ -245,9 +245,11 @@ def test_called_by_hand_it_writes_the_document_and_its_log_counts_and_names_nobo
     event = {"eventID": tenant, "eventName": "INSERT", "dynamodb": {"NewImage": item}}
     bad = event | {"dynamodb": {"NewImage": item | {"fecha": {"S": "soon"}}}}
     data = json.dumps({"Records": [event, bad]})
-    arguments = ["invoke", "actualizar-compras-stream", "--data", data, "--state", str(cloud.instance.state)]
-    done = CliRunner().invoke(app, arguments)
+    arguments = ["invoke", "actualizarComprasStream", "--state", str(cloud.instance.state)]
+    done = CliRunner().invoke(app, [*arguments, "--data", data])
     assert (done.exit_code, json.loads(done.stdout)) == (0, {"batchItemFailures": []}), done.output
+    nothing = CliRunner().invoke(app, arguments)
+    assert (nothing.exit_code, json.loads(nothing.stdout)) == (0, {"batchItemFailures": []}), nothing.output
     bucket = access.open_bucket("compras")
     (found,) = bucket.objects(f"compras/{tenant}/")
     assert found.key == f"compras/{tenant}/2026/11/20/insert_c1_20261120_093000.json"
