@@ -7,6 +7,7 @@ then those documents alone are mended: what has more digits after the point is r
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _BLOCK = 1 << 20
 _TOGETHER = 4_096
 _EXACT: Final = Context(prec=300, rounding=ROUND_HALF_UP)
 _HANDED: Final = 32
+#: A number with an exponent, or a text that looks like one, which then is read the slow way as well.
+_WITH_EXPONENT: Final = re.compile(rb"[:,\[]\s*-?\d+(?:\.\d+)?[eE]")
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -96,7 +99,9 @@ def json_rows(documents: Sequence[bytes], schema: pa.Schema, *, threads: bool = 
 
 
 def _read_some(documents: Sequence[bytes], schema: pa.Schema, first: int, threads: bool) -> JsonRows:  # noqa: FBT001
-    table = _arrow_table(documents, schema, threads)
+    # Of a number with an exponent Arrow does not see that it is too large, and makes another one of it.
+    plain = not any(map(_WITH_EXPONENT.search, documents))
+    table = _arrow_table(documents, schema, threads) if plain else None
     if table is not None:
         return JsonRows(table)
     lines: list[bytes] = []

@@ -125,7 +125,12 @@ def readings(bare_cloud: Access, monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
         others = [row for row in registry.queued_flows() if row is not ROW]
         document = {
             **bare_cloud.document,
-            "queues": {**{row.queue: "none" for row in others}, ROW.queue: queue, ROW.dead_letters: letters},
+            "queues": {
+                **{row.queue: "none" for row in others},
+                ROW.queue: queue,
+                ROW.dead_letters: letters,
+                "compras-dlq": "none",
+            },
             "buckets": {
                 **dict.fromkeys(("tickets", "stocks", "inbox", "raw", "curated", "compras"), "none"),
                 NAME: make_bucket(bare_cloud.s3, name),
@@ -135,7 +140,7 @@ def readings(bare_cloud: Access, monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
             "tables": {"ledger": ledger, "stocks": "none", "compras": "none"},
             "graph": {"uri": "none", "user": "none", "password": "none"},
             "settings": {"tickets-day-begins": "00:00"},
-            "databases": {"lake": "none"},
+            "databases": {"lake": "none", "compras": "none"},
             "crawlers": dict.fromkeys((catalog.name for catalog in PROD_CATALOGS), "none"),
             "workgroups": {"lake": "none"},
         }

@@ -12,7 +12,7 @@ from deploy.local.board import Condition
 from deploy.local.dagster_processes import LOCATION
 from deploy.local.dagster_web import ask_dagster
 from deploy.local.instance import PORT_NAMES, Instance
-from pipeline_assets.flows import queued_flows
+from pipeline_assets.flows import fed_flows
 from tests.worlds.commands import Command, processes_under
 from tests.worlds.waiting import eventually
 
@@ -48,7 +48,7 @@ class TestUp:
         rows = ("received", "accepted", "quarantined", "duplicate", "superseded")
         events = ("pending", "dead_lettered", "objects", "refused", "foreign_messages")
         nothing = dict.fromkeys((*rows, *events), 0)
-        flows = dict.fromkeys((row.name for row in queued_flows()), nothing)
+        flows = dict.fromkeys((row.name for row in fed_flows()), nothing)
         # At first the message with which each bucket tests its queue is pending.
         assert eventually(lambda: json.loads(cesta("status", "--json").stdout) == flows)
 

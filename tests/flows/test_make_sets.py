@@ -26,6 +26,8 @@ def world(bare_cloud: Access, monkeypatch: pytest.MonkeyPatch) -> ProdWorld:
     world = ProdWorld.made(bare_cloud)
     # What a command sets for itself is undone with what is set here.
     monkeypatch.setattr("os.environ", dict(os.environ))
+    # What an earlier session has looked up is that of another environment.
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     os.environ.update({name.upper(): value for name, value in CREDENTIALS.items()})
     os.environ.update(AWS_ENDPOINT_URL=bare_cloud.document["endpoint_url"], AWS_DEFAULT_REGION=REGION, NO_PROXY="*")
     os.environ.update(CURATED_BUCKET=world.curated, QUARANTINE_BUCKET=f"{world.name}-quarantine")

@@ -71,7 +71,7 @@ def test_an_error_is_an_answer_and_an_exit_code(asked: RunningStack, request_: o
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nope"], "there is no function `nope`; expected consumer or "),
+        (["nope"], "there is no function `nope`; expected actualizar-compras-stream or "),
         (["query-sql", "--data", "{name"], "--data is no JSON: "),
     ],
 )

@@ -278,7 +278,16 @@ class TestQuarantine:
         receipt = replace(flow.receipt([7, 9]), counts=counts)
         keys = {"tenant_id": "t1", "id": "9"}
         change = RejectedChange(
-            "9", "MODIFY", keys, {**keys, "card": "****1111"}, {**keys, "total": -1}, "total_positive", "-1 is below 0"
+            "9",
+            "MODIFY",
+            keys,
+            {**keys, "card": "****1111"},
+            {**keys, "total": -1},
+            "total_positive",
+            "-1 is below 0",
+            event_id="e-9",
+            region="eu-central-1",
+            at=time_of(9),
         )
         quarantine.keep_changes(batch([7, 9]), 1, [])
         quarantine.keep_changes(batch([7, 9]), 1, [change])
@@ -288,7 +297,10 @@ class TestQuarantine:
             **batch([7, 9]).place,
             "event_time": time_of(7),
             "sequence_number": "9",
+            "event_id": "e-9",
             "event_name": "MODIFY",
+            "region": "eu-central-1",
+            "at": time_of(9),
             "rule": "total_positive",
             "reason": "-1 is below 0",
             "keys": keys,

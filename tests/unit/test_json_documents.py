@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline_assets.lake.json_documents import json_rows, read_parallel
@@ -37,6 +37,8 @@ def as_sql(number: Decimal) -> Decimal | None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(NUMBERS, max_size=6))
+@example([Decimal("1.000E+29")])
+@example([Decimal("2.07E+33")])
 def test_a_number_is_the_same_or_rounded_half_up_or_null_and_that_is_told(numbers: list[Decimal]) -> None:
     documents = [f'{{"id":"{n}","number":{value},"lines":[{{"price":{value}}}]}}' for n, value in enumerate(numbers)]
     read = json_rows([each.encode() for each in documents], SCHEMA)
