@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
-DAYS ?= 14
+DAYS ?= 90
 STATE ?=
 PORT_BASE ?=
 
@@ -43,7 +43,7 @@ $(SYNCED): pyproject.toml uv.lock | $(filter .tools/bin/uv,$(UV))
 	@touch $@
 
 .PHONY: demo
-demo: $(SYNCED) ## Start everything, load real purchases (DAYS=14) and show what came of them; Ctrl-C ends it
+demo: $(SYNCED) ## Start everything, load real purchases (DAYS=90) and show what came of them; Ctrl-C ends it
 	@$(CESTA) demo --days $(DAYS) $(INSTANCE)
 
 .PHONY: up

@@ -65,7 +65,7 @@ _TICKER = "CSTA"
 def demo(
     instance: Instance,
     *,
-    days: DaysOption = 14,
+    days: DaysOption = 90,
     original_dates: OriginalDatesOption = False,
     leave: Annotated[bool, typer.Option("--exit", help="Leave after the picture instead of staying up.")] = False,
 ) -> None:
