@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline_assets.compras.changes import Change, judge
 from pipeline_assets.compras.current import DocumentName, latest_documents
-from pipeline_assets.compras.documents import PREFIX, document
+from pipeline_assets.compras.day import tenants_with_documents
+from pipeline_assets.compras.documents import document
 from pipeline_assets.compras.ingest import COMPRAS_FLOW
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.stream_records import Image, stream_records
-from pipeline_assets.events.tenants import TenantId, safe_name, tenant_id
+from pipeline_assets.events.tenants import safe_name, tenant_id
 
 if TYPE_CHECKING:
     from pipeline_assets.compras.stores import ComprasStores
@@ -90,7 +91,7 @@ def _lost_changes(stores: ComprasStores, day: str, found: Recovered) -> Iterator
     """Records of the changes that no document tells."""
     first, last = (date.fromisoformat(day),) * 2 if day else (_FIRST, _LAST)
     encoded = {tenant_id(tenant): tenant for tenant in stores.purchases.tenants()}
-    for tenant in sorted({*encoded, *_tenants_with_documents(stores)}):
+    for tenant in sorted({*encoded, *tenants_with_documents(stores.documents)}):
         latest = latest_documents(stores.documents, tenant, first, last)
         lost: dict[str, dict[str, Any]] = {}
         seen: set[str] = set()
@@ -108,14 +109,6 @@ def _lost_changes(stores: ComprasStores, day: str, found: Recovered) -> Iterator
         if lost:
             now = latest_documents(stores.documents, tenant, first, last)
             yield from (record for compra, record in lost.items() if now.get(compra) == latest.get(compra))
-
-
-def _tenants_with_documents(stores: ComprasStores) -> Iterator[TenantId]:
-    after = ""
-    while found := next(iter(stores.documents.objects(PREFIX, after=after)), None):
-        name = found.key.removeprefix(PREFIX).partition("/")[0]
-        yield TenantId(name)
-        after = f"{PREFIX}{name}/~"
 
 
 def _lost_put(

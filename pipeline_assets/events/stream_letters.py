@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: What a stream answers for records that it no longer keeps, or that a table had which is gone.
 _GONE = ("TrimmedDataAccessException", "ResourceNotFoundException")
+#: A stream may answer with no records before it comes to those that it has; after so many such answers it is given up.
+_EMPTY_ANSWERS = 100
 
 
 class LostRange(Struct, frozen=True, rename="camel"):
@@ -82,11 +84,11 @@ def records_of(lost: LostRange, streams: DynamoDBStreamsClient) -> Iterator[dict
     Raises
     ------
     GoneRangeError
-        The stream no longer keeps them.
+        The stream no longer keeps them, or not all of them.
     TransientError
-        The stream does not answer.
+        The stream does not answer, or does not come to the last of them.
     """
-    last = padded_sequence_number(lost.end_sequence_number)
+    last, empty = padded_sequence_number(lost.end_sequence_number), 0
     try:
         iterator: str | None = streams.get_shard_iterator(
             StreamArn=lost.stream_arn,
@@ -94,17 +96,23 @@ def records_of(lost: LostRange, streams: DynamoDBStreamsClient) -> Iterator[dict
             ShardIteratorType="AT_SEQUENCE_NUMBER",
             SequenceNumber=lost.start_sequence_number,
         ).get("ShardIterator")
-        while iterator:
+        while iterator and empty < _EMPTY_ANSWERS:
             answer = streams.get_records(ShardIterator=iterator)
             for record in answer["Records"]:
-                if padded_sequence_number(record["dynamodb"]["SequenceNumber"]) > last:
+                number = padded_sequence_number(record["dynamodb"]["SequenceNumber"])
+                if number <= last:
+                    yield _as_delivered(record, lost.stream_arn)
+                if number >= last:
                     return
-                yield _as_delivered(record, lost.stream_arn)
-            iterator = answer.get("NextShardIterator") if answer["Records"] else None
+            empty = 0 if answer["Records"] else empty + 1
+            iterator = answer.get("NextShardIterator")
     except (BotoCoreError, ClientError) as error:
         if isinstance(error, ClientError) and error.response["Error"].get("Code") in _GONE:
             raise GoneRangeError(f"the stream no longer has {lost.sentence}: {error}") from error
         raise TransientError(f"the stream {lost.stream_arn} does not answer: {error}") from error
+    if iterator:
+        raise TransientError(f"the stream {lost.stream_arn} did not come to {lost.end_sequence_number}")
+    raise GoneRangeError(f"the shard ends before {lost.end_sequence_number}: not all is there of {lost.sentence}")
 
 
 def _as_delivered(record: Any, stream: str) -> dict[str, Any]:  # noqa: ANN401 - the client's own form

@@ -43,6 +43,7 @@ def redeliver(
         A store does not answer: the range stays lost.
     """
     held: list[dict[str, Any]] = []
+    gone = False
     try:
         for record in records_of(lost, streams):
             held.append(record)
@@ -50,9 +51,12 @@ def redeliver(
                 _deliver(held, flow, stores)
                 held = []
     except GoneRangeError:
-        recover(stores)
+        gone = True
     if held:
         _deliver(held, flow, stores)
+    if gone:
+        # Behind what the stream still had: the table would tell those changes a second time.
+        recover(stores)
 
 
 def _deliver(records: list[dict[str, Any]], flow: StreamFlow[Any], stores: Any) -> None:  # noqa: ANN401 - as above

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import boto3
 import pytest
+from botocore.stub import Stubber
+from msgspec import structs
 
 from pipeline_assets.compras.current import current_purchases, latest_documents
 from pipeline_assets.compras.ingest import COMPRAS_FLOW
 from pipeline_assets.compras.recover import Recovered, recover
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.stream_letters import LostRange, lost_range
+from pipeline_assets.events.stream_letters import GoneRangeError, LostRange, lost_range, records_of
 from pipeline_assets.events.tenants import tenant_id
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.lost import redeliver
 from tests.worlds.compras import Purchases, product, purchase
 from tests.worlds.template_reading import RESOURCES
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
 EVER = date(2000, 1, 1), date(2100, 1, 1)
 
@@ -134,6 +140,69 @@ def test_what_the_stream_no_longer_has_is_found_in_the_table(purchases: Purchase
     streams = purchases.access.client("dynamodbstreams")
     redeliver(LostRange(gone, shard, number, number, 1), COMPRAS_FLOW, purchases.stores(), streams, recover)
     assert len(purchases.document_keys()) == 1
+
+
+def answers(*pages: list[str], ends: str = "") -> DynamoDBStreamsClient:
+    """A client whose stream answers with pages of records, then with an error or the end of the shard."""
+    # Not through the local cloud: its streams answer with all they have at once.
+    client = boto3.client(
+        "dynamodbstreams", region_name="us-east-1", aws_access_key_id="nobody", aws_secret_access_key="nobody"
+    )
+    stubber = Stubber(client)
+    stubber.add_response("get_shard_iterator", {"ShardIterator": "iterator-0"})
+    for place, numbers in enumerate(pages, 1):
+        records = [
+            {
+                "eventID": number,
+                "eventName": "INSERT",
+                "awsRegion": "us-east-1",
+                "dynamodb": {
+                    "ApproximateCreationDateTime": datetime(2026, 11, 20, 9, 30, tzinfo=UTC),
+                    "SequenceNumber": number.zfill(21),
+                    "NewImage": purchase(f"c{number}"),
+                },
+            }
+            for number in numbers
+        ]
+        more = {} if place == len(pages) and not ends else {"NextShardIterator": f"iterator-{place}"}
+        stubber.add_response("get_records", {"Records": records, **more})
+    if ends:
+        stubber.add_client_error("get_records", ends)
+    stubber.activate()
+    return client
+
+
+LOST = LostRange(
+    "arn:aws:dynamodb:us-east-1:111122223333:table/t/stream/1",
+    "shardId-00000000000000000001",
+    "100".zfill(21),
+    "102".zfill(21),
+    2,
+)
+
+
+def read(streams: DynamoDBStreamsClient) -> list[str]:
+    return [record["eventID"] for record in records_of(LOST, streams)]
+
+
+def test_answers_without_records_do_not_end_a_range() -> None:
+    assert read(answers([], ["100"], [], ["102", "103"])) == ["100", "102"]
+    with pytest.raises(TransientError, match=r"did not come to 0*102$"):
+        read(answers(["100"], *[[]] * 101))
+
+
+def test_a_shard_that_ends_before_the_range_does_has_lost_some_of_it() -> None:
+    with pytest.raises(GoneRangeError, match=r"the shard ends before 0*102:"):
+        read(answers(["100"]))
+
+
+def test_what_the_stream_still_has_is_brought_in_before_the_table_is_asked(purchases: Purchases) -> None:
+    put(purchases, purchase("c100"))
+    streams = answers(["100"], ends="TrimmedDataAccessException")
+    mine = LOST.stream_arn.replace("table/t/", f"table/{purchases.table}/")
+    redeliver(structs.replace(LOST, stream_arn=mine), COMPRAS_FLOW, purchases.stores(), streams, recover)
+    (key,) = purchases.document_keys()
+    assert key.endswith("/insert_c100_20261120_093000.json")
 
 
 def test_what_lambda_sends_is_read_and_nothing_else() -> None:
