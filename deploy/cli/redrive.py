@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from deploy.cli.commands import JsonOption, LimitOption, Where
 from deploy.cli.console import complaints, console, print_json, say
 from deploy.cli.deployment import Deployment, deployment_of
 from deploy.cli.progress import bars
+from pipeline_assets.errors import UserError
 from pipeline_assets.events.dead_letters import DeadLetter, DeadLetters
 from pipeline_assets.events.s3_events import object_versions
 from pipeline_assets.events.stream_flow import StreamFlow
@@ -44,7 +46,13 @@ def _brought_in(deployment: Deployment[Any], letters: DeadLetters) -> Iterator[D
     flow: StreamFlow[Any] = row.load(row.flow)
 
     def work(letter: DeadLetter) -> None:
-        redeliver(lost_range(letter.body), flow, deployment.stores, streams, row.load(row.recover))
+        try:
+            lost = lost_range(letter.body)
+        except ValueError as error:
+            raise UserError(
+                f"the message {letter.id} tells of no place in a stream; delete it from the queue"
+            ) from error
+        redeliver(lost, flow, deployment.stores, streams, row.load(row.recover))
 
     return letters.work_off(work)
 
@@ -103,7 +111,9 @@ def _document(letter: DeadLetter, flow: str) -> dict[str, Any]:
 
 def _announced(letter: DeadLetter, flow: str) -> list[str]:
     if flow_row(flow).stream:
-        return [lost_range(letter.body).sentence]
+        with suppress(ValueError):
+            return [lost_range(letter.body).sentence]
+        return []
     versions, faults = object_versions(letter.body, flow=flow)
     return [f"{version.uri} {version.version_id}".strip() for version in versions] + [str(fault) for fault in faults]
 

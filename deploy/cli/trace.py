@@ -13,8 +13,10 @@ from deploy.cli.commands import FlowOption, JsonOption, Where
 from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.deployment import Deployment, deployment_of
 from deploy.cli.quarantine import DIGITS, search_bar
+from pipeline_assets.errors import UserError
 from pipeline_assets.events.flow import StoresT
 from pipeline_assets.events.receipt import Receipt
+from pipeline_assets.flows import flow_row
 from pipeline_assets.operations.replay import MendError
 from pipeline_assets.operations.trace import ObjectTrace, Place, VersionTrace, trace_object
 from pipeline_assets.tickets.stores import TicketStores
@@ -44,6 +46,8 @@ def trace(
     with deployment_of(flow, where) as deployment:
         if flow == _TICKETS:
             print_trace(deployment, name, as_json=as_json)
+        elif flow_row(flow).stream:
+            print_batch(deployment, name, as_json=as_json)
         else:
             print_object(deployment, name, as_json=as_json)
 
@@ -56,6 +60,25 @@ def print_object(deployment: Deployment[Any], name: str, *, as_json: bool) -> No
         print_json(found.as_dict())
     else:
         _print_file(found)
+
+
+def print_batch(deployment: Deployment[Any], name: str, *, as_json: bool) -> None:
+    """Trace a batch of a stream, which has no file, by the id of its receipt, and print it."""
+    ledger, flow = deployment.stores.ledger, deployment.flow.name
+    receipt = _receipt_named(deployment, name) if _RECEIPT_ID.fullmatch(name) else None
+    if receipt is None or receipt.flow != flow:
+        expected = "all 32 digits of its id, or the beginning of one in the quarantine"
+        raise UserError(f"no receipt of {flow} is named {name}", expected=expected)
+    counts, in_dagster = receipt.counts.as_dict(), not ledger.is_pending(receipt)
+    if as_json:
+        known = {"receipt": receipt.id, "source": receipt.source.uri, "recorded_at": receipt.recorded_at}
+        print_json({**known, "run": receipt.run, **counts, "in_dagster": in_dagster})
+        return
+    say(receipt.source.uri)
+    told = ", ".join(f"{number:,} {outcome}" for outcome, number in counts.items() if number)
+    shown = "Dagster shows it" if in_dagster else "Dagster does not show it yet"
+    sentence = f"Receipt {receipt.id} of {receipt.recorded_at[:19]}, run {receipt.run}: {told}; {shown}."
+    say(sentence, style="bold")
 
 
 def print_trace(deployment: Deployment[TicketStores], name: str, *, as_json: bool) -> None:

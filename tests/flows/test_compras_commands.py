@@ -1,0 +1,81 @@
+"""What an operator asks of purchases on an instance with a rejected change: each command ends with a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from unittest.mock import patch
+from uuid import uuid4
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from deploy.cli.main import app
+from pipeline_assets.events.ledger import Ledger
+from tests.worlds.compras import purchase
+from tests.worlds.stack import RunningStack
+
+pytestmark = pytest.mark.any_engine
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A command takes on the environment of its instance, and clients of its own: for one test."""
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    with patch.dict(os.environ):
+        yield
+
+
+@pytest.fixture
+def rejected(cloud: RunningStack) -> str:
+    """Id of the receipt of a change whose `fecha` is none."""
+    tenant = f"t-{uuid4().hex[:8]}"
+    item = purchase("c1", tenant) | {"fecha": {"S": "soon"}}
+    event = {"eventID": tenant, "eventName": "INSERT", "dynamodb": {"NewImage": item}}
+    ledger = Ledger(cloud.access.dynamodb, cloud.access.table("ledger"))
+    before = {each.id for each in ledger.receipts("compras")}
+    done = ask(cloud, "invoke", "actualizarComprasStream", "--data", json.dumps({"Records": [event]}))
+    assert done.exit_code == 0, done.output
+    found = [each for each in ledger.receipts("compras") if each.id not in before and each.counts.quarantined]
+    assert found
+    return found[0].id
+
+
+def ask(cloud: RunningStack, *arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments, "--state", str(cloud.instance.state)])
+
+
+def test_each_command_ends_with_a_sentence(cloud: RunningStack, rejected: str) -> None:
+    flow = ("--flow", "compras")
+    asked: list[tuple[tuple[str, ...], int, str]] = [
+        (("status",), 0, "compras"),
+        (("quarantine", "list", *flow), 0, "fecha"),
+        (("quarantine", "show", rejected, *flow), 0, "fecha"),
+        # Today's rules reject it again.
+        (("quarantine", "replay", rejected, *flow), 0, "1 of 1 files replayed: 1 rejected row before, 1 now."),
+        (("reconcile", "compras"), 0, "had no document and have one now."),
+        (("redrive", "compras", "--dry-run"), 0, "0 moved, 0 left."),
+        (("trace", rejected, *flow), 0, "run 2: 1 received, 1 quarantined; "),
+        (("trace", rejected, *flow, "--json"), 0, f'"receipt": "{rejected}"'),
+        (("trace", "nobody-knows", *flow), 1, "no receipt of compras is named nobody-knows; expected"),
+    ]
+    for arguments, code, said in asked:
+        done = ask(cloud, *arguments)
+        assert done.exception is None or isinstance(done.exception, SystemExit), arguments
+        assert (done.exit_code, said in " ".join(done.output.split())) == (code, True), done.output
+
+
+def test_a_message_that_tells_of_no_place_in_a_stream_is_shown_and_named(cloud: RunningStack) -> None:
+    queue = cloud.access.queue("compras-dlq")
+    cloud.access.sqs.send_message(QueueUrl=queue, MessageBody="hello")
+    try:
+        shown = ask(cloud, "redrive", "compras", "--dry-run")
+        assert (shown.exit_code, "nothing that can be read" in " ".join(shown.output.split())) == (0, True), (
+            shown.output
+        )
+        done = ask(cloud, "redrive", "compras")
+        assert (done.exit_code, isinstance(done.exception, SystemExit)) == (1, True), done.output
+        assert "tells of no place in a stream; delete it from the queue" in " ".join(done.output.split())
+    finally:
+        cloud.access.sqs.purge_queue(QueueUrl=queue)
