@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -12,6 +13,7 @@ from deploy.cli.main import app
 from pipeline_assets.analytics.compliance_guardian.prod_set import COMPLIANCE_GUARDIAN
 from pipeline_assets.analytics.compliance_guardian.spec import RISK_SCORES
 from pipeline_assets.analytics.tables import MANIFESTS, prod_table
+from tests.worlds.compras import purchase
 from tests.worlds.frames import made, parquet
 from tests.worlds.lake_days import default
 from tests.worlds.prod_rows import PROD_ANSWERS, ROWS
@@ -53,6 +55,19 @@ def test_the_command_answers_the_same(asked: RunningStack) -> None:
     arguments = ["query", "sql", "fraud_found", "--param", f"as_of={DAY}", "--format", "json"]
     done = CliRunner().invoke(app, [*arguments, "--state", str(asked.instance.state)])
     assert [tuple(row.values()) for row in json.loads(done.stdout)["rows"]] == PROD_ANSWERS["fraud_found"][1]
+
+
+def test_it_answers_over_purchases(asked: RunningStack) -> None:
+    tenant, day = f"t-{uuid4().hex[:8]}", "1999-01-02"
+    item = purchase("c1", tenant) | {"fecha": {"S": f"{day} 10:00:00"}}
+    event = {"eventID": tenant, "eventName": "INSERT", "dynamodb": {"NewImage": item}}
+    written = invoke(asked, "actualizarComprasStream", "--data", json.dumps({"Records": [event]}))
+    assert written.exit_code == 0, written.output
+    request = {"name": "compras_changes_per_day", "parameters": {"first_day": day, "last_day": day}}
+    done = invoke(asked, "query-sql", "--data", json.dumps(request))
+    assert done.exit_code == 0, done.output
+    mine = [tuple(row.values()) for row in json.loads(done.stdout)["rows"] if row["tenant_id"] == tenant]
+    assert mine == [(tenant, day, 1, 0, 0)]
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ PERMISSIONS = {
 #: The objects of a bucket, a resource by its ARN, what Glue looks at to allow something on the lake's tables, a
 #: crawler by its name, the workgroup of the lake's queries, or the log that Glue keeps of crawlers.
 NAMED = re.compile(
-    r'Arn\}(/[a-z]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
+    r'Arn\}(/[a-z_]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
     r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
     r"|:log-group:/aws-glue/crawlers"
 )
