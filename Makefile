@@ -97,6 +97,7 @@ bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmar
 	$(RUN) python -m benchmarks export --write
 	$(RUN) python -m benchmarks curation --write
 	$(RUN) python -m benchmarks compaction --write
+	$(RUN) python -m benchmarks stream --write
 	$(RUN) python -m benchmarks prod --write
 
 .PHONY: package

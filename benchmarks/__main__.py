@@ -26,13 +26,17 @@ from benchmarks.report import Report
 from benchmarks.rounds import Comparison, compare
 from benchmarks.size import pass_through
 from benchmarks.stocks import StockRace, price_files
+from benchmarks.stream import PutRace, seconds_to_the_document
 from benchmarks.tickets import TicketRace
+from deploy.cli.deployment import enter
 from deploy.cli.progress import bars
 from deploy.local.instance import GraphEngine, Instance
 from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
 from deploy.local.stack import local_stack
 from lambdas._runtime.queue_handler import keep_what_is_loaded
+from pipeline_assets.compras.stores import ComprasSettings
+from pipeline_assets.compras.stores import open_stores as open_documents
 from pipeline_assets.datasets.ecommerce import ORDER_LINES, ORDERS, PAYMENTS
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
@@ -110,6 +114,22 @@ def latency(*, rounds: RoundsOption = 7, write: WriteOption = False) -> None:
         ninety = quantiles(seconds, n=10)[-1]
         lines.append(f"| {title} | {files} | {median(seconds):.3f} s | {ninety:.3f} s | {max(seconds):.3f} s |")
     Report(write=write).tell("latency", "\n".join(lines))
+
+
+@app.command()
+def stream(*, rounds: RoundsOption = 7, write: WriteOption = False) -> None:
+    """Documents a second of a stream of changes against bare conditional puts, and seconds from table to document."""
+    with _running(GraphEngine.EMBEDDED) as (instance, access), bars() as progress:
+        enter(instance)
+        with open_documents(ComprasSettings.from_environment()) as stores:
+            race = PutRace.of(stores)
+            found = compare("documents", race.ours, race.bare, rounds=rounds, progress=progress)
+        seconds = seconds_to_the_document(access, changes=rounds * _PUTS_OF_A_ROUND, progress=progress)
+    Report(write=write).tell("stream", _table({"bare conditional puts": found}, "documents", "s"))
+    ninety = quantiles(seconds, n=10)[-1]
+    lines = ["| changes | median | 90 % | slowest |", "|---:|---:|---:|---:|"]
+    lines.append(f"| {len(seconds)} | {median(seconds):.3f} s | {ninety:.3f} s | {max(seconds):.3f} s |")
+    Report(write=write).tell("stream-latency", "\n".join(lines))
 
 
 @app.command()
