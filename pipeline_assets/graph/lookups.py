@@ -89,7 +89,8 @@ def tickets_numbered(graph: PurchaseGraph, numbers: Sequence[str]) -> list[Found
     def read(tx: ManagedTransaction) -> list[FoundTicket]:
         keys = [TicketKey.read(record["key"]) for record in tx.run(_TICKETS, numbers=numbers)]
         held = read_claims(tx, keys)
-        found = [FoundTicket(key, held[key], _owners(held[key])) for key in keys]
+        # A transaction that only reads sees what others commit meanwhile: a ticket may have left since it was found.
+        found = [FoundTicket(key, held[key], _owners(held[key])) for key in keys if key in held]
         gone = {TicketKey.read(r["key"]): r["owner"] for r in tx.run(_RETIRED, numbers=numbers)}
         return found + [FoundTicket(key, {}, (owner,)) for key, owner in gone.items() if key not in held]
 
