@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: Records of one event, as the mapping has them, and events of a round.
 BATCH: Final = 100
 EVENTS: Final = 5
+#: Tenants whose purchases they are.
+TENANTS: Final = 3
 _LOOK_SECONDS: Final = 0.01
 _PATIENCE_SECONDS: Final = 60.0
 
@@ -89,11 +91,10 @@ class PutRace:
         return len(kept.puts) / (time.perf_counter() - began)
 
     def _event(self) -> dict[str, Any]:
-        tenant = f"t-{uuid4().hex[:12]}"
-        return {"Records": [self._record(tenant, number) for number in range(BATCH)]}
+        return {"Records": [self._record(f"t-{number % TENANTS}") for number in range(BATCH)]}
 
-    def _record(self, tenant: str, number: int) -> dict[str, Any]:
-        item = purchase(tenant, f"C-{number}")
+    def _record(self, tenant: str) -> dict[str, Any]:
+        item = purchase(tenant, f"C-{uuid4().hex[:12]}")
         return {
             "eventID": uuid4().hex,
             "eventName": "INSERT",
