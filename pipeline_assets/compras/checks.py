@@ -45,7 +45,7 @@ def tenants_heard(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult
         severity=dg.AssetCheckSeverity.WARN,
         description=f"nothing was heard lately of {len(quiet)} of {len(known)} tenants: {named}"
         if quiet
-        else f"of all {len(known)} tenants something was heard lately",
+        else f"of the {len(known)} tenants that were looked at something was heard lately",
         metadata={
             "tenants": len(known),
             "tenants_quiet": len(quiet),
