@@ -121,7 +121,25 @@ def event_name_of(record: StreamRecord, table: str) -> EventName:
 
 
 def image_of(record: StreamRecord, event_name: EventName) -> Image:
-    """The image that tells the change: the old one of a REMOVE, else the new one; raises `UnexpectedError`."""
+    """The image that tells the change.
+
+    Parameters
+    ----------
+    record
+        The record.
+    event_name
+        What happened to the item.
+
+    Returns
+    -------
+    Image
+        The old one of a REMOVE, else the new one.
+
+    Raises
+    ------
+    UnexpectedError
+        The record has no such image.
+    """
     image = record.old if event_name == "REMOVE" else record.new
     if image is None:
         raise UnexpectedError("image", "", "no such image")
@@ -158,7 +176,29 @@ def keys_of(record: StreamRecord, image: Image, names: Collection[str]) -> tuple
 
 
 def text(image: Image, name: str, rule: str, place: str = "") -> str:
-    """Value of an attribute that is a text and not empty; raises `UnexpectedError`."""
+    """Read an attribute that has to be a text and not empty.
+
+    Parameters
+    ----------
+    image
+        The image, or a map within it.
+    name
+        Name of the attribute.
+    rule
+        The rule that it has to meet.
+    place
+        Where the map is in the image; empty for the image itself.
+
+    Returns
+    -------
+    str
+        Its value.
+
+    Raises
+    ------
+    UnexpectedError
+        It is something else.
+    """
     found = value(image, name, "S", rule, place)
     if not isinstance(found, str) or not found:
         raise UnexpectedError(rule, at(place, name), "an empty text" if found == "" else kind(image.get(name)))
@@ -166,7 +206,29 @@ def text(image: Image, name: str, rule: str, place: str = "") -> str:
 
 
 def optional_text(image: Image, name: str, rule: str, place: str = "") -> str | None:
-    """Value of an attribute that is a text, or None where it is absent or null; raises `UnexpectedError`."""
+    """Read an attribute that may be absent.
+
+    Parameters
+    ----------
+    image
+        The image, or a map within it.
+    name
+        Name of the attribute.
+    rule
+        The rule that it has to meet.
+    place
+        Where the map is in the image; empty for the image itself.
+
+    Returns
+    -------
+    str or None
+        Its value, also an empty text; None where it is absent or null.
+
+    Raises
+    ------
+    UnexpectedError
+        It is something else.
+    """
     if image.get(name) in (None, {"NULL": True}):
         return None
     found = value(image, name, "S", rule, place)
@@ -176,11 +238,33 @@ def optional_text(image: Image, name: str, rule: str, place: str = "") -> str | 
 
 
 def number(image: Image, name: str, rule: str, place: str = "") -> Decimal:
-    """Value of an attribute that is a number which DynamoDB can hold; raises `UnexpectedError`."""
+    """Read an attribute that has to be a number which DynamoDB can hold.
+
+    Parameters
+    ----------
+    image
+        The image, or a map within it.
+    name
+        Name of the attribute.
+    rule
+        The rule that it has to meet.
+    place
+        Where the map is in the image; empty for the image itself.
+
+    Returns
+    -------
+    Decimal
+        Its value, to the last digit.
+
+    Raises
+    ------
+    UnexpectedError
+        It is something else.
+    """
     found = value(image, name, "N", rule, place)
+    if not isinstance(found, str) or not _NUMBER.fullmatch(found):
+        raise UnexpectedError(rule, at(place, name), shown(found))
     try:
-        if not isinstance(found, str) or not _NUMBER.fullmatch(found):
-            raise InvalidOperation
         read = Decimal(found)
     except InvalidOperation:
         raise UnexpectedError(rule, at(place, name), shown(found)) from None
@@ -190,7 +274,31 @@ def number(image: Image, name: str, rule: str, place: str = "") -> Decimal:
 
 
 def value(image: Image, name: str, letter: str, rule: str, place: str = "") -> Any:  # noqa: ANN401 - whatever is there
-    """Value of an attribute that has to be of a type, which its letter names; raises `UnexpectedError`."""
+    """Read an attribute that has to be of a type.
+
+    Parameters
+    ----------
+    image
+        The image, or a map within it.
+    name
+        Name of the attribute.
+    letter
+        Letter of its type.
+    rule
+        The rule that it has to meet.
+    place
+        Where the map is in the image; empty for the image itself.
+
+    Returns
+    -------
+    Any
+        Its value, as the image has it.
+
+    Raises
+    ------
+    UnexpectedError
+        It is something else.
+    """
     attribute = image.get(name)
     if not isinstance(attribute, Mapping) or list(attribute) != [letter]:
         raise UnexpectedError(rule, at(place, name), kind(attribute))
