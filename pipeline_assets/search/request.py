@@ -13,7 +13,7 @@ from pipeline_assets.search.names import Kind
 
 #: Kinds of documents that a search looks through.
 Searched = Literal["all", "products", "purchases"]
-#: ``fuzzy`` forgives typing errors, ``prefix`` takes every word for the beginning of one, ``autocomplete`` the last word.
+#: ``fuzzy`` forgives typing errors; ``prefix`` takes words for beginnings of words, ``autocomplete`` the last one.
 Mode = Literal["fuzzy", "prefix", "autocomplete"]
 #: Order of hits; a hyphen reverses it.
 Sort = Literal["relevance", "price", "-price", "date", "-date", "name"]
