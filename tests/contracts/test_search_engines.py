@@ -41,7 +41,7 @@ def test_a_write_is_refused_when_another_came_between(client: Elasticsearch, ind
     read = client.get(index=index, id="a")
     at = {"if_seq_no": read["_seq_no"], "if_primary_term": read["_primary_term"]}
     client.index(index=index, id="a", document={"word": "between"})
-    operations = [{"index": {"_index": index, "_id": "a", **at}}, {"word": "late"}]
+    operations: list[dict[str, Any]] = [{"index": {"_index": index, "_id": "a", **at}}, {"word": "late"}]
     assert client.bulk(operations=operations)["items"][0]["index"]["status"] == 409
     with pytest.raises(ConflictError):
         client.index(index=index, id="a", document={"word": "late"}, **at)
