@@ -24,7 +24,7 @@ from tests.engines.elasticsearch_server import ElasticsearchServer, elasticsearc
 from tests.engines.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
 from tests.worlds.commands import Command
 from tests.worlds.examples import ALL_EXAMPLES
-from tests.worlds.search import SearchEngine, running_embedded_search
+from tests.worlds.search_engines import SearchEngine, running_embedded_search
 from tests.worlds.stack import RunningStack, built_packages, free_port_base, running_stack
 
 #: Where this is set, a Neo4j that cannot be had fails its tests instead of skipping them.
