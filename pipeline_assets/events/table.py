@@ -231,12 +231,12 @@ def codes_of(reasons: Sequence[Reason]) -> str:
 
 
 @contextmanager
-def transient(doing: str) -> Iterator[None]:
+def transient(doing: str, store: str = "the ledger") -> Iterator[None]:
     """Turn a failure of the table into `TransientError`, and into `BusyError` where it was busy."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        message = f"the ledger could not {doing}: {error}"
+        message = f"{store} could not {doing}: {error}"
         raise _failure(error)(message) from error
 
 

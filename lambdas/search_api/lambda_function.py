@@ -1,0 +1,32 @@
+"""Lambda that answers questions of a tenant about its own products and purchases, behind the HTTP API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambdas._runtime.http_handler import Door, TenantInPath
+
+door = Door()
+lambda_handler = door.lambda_handler
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTenant:
+    """What a tenant may know of itself.
+
+    Parameters
+    ----------
+    tenant_id
+        Its name.
+    requests_per_minute
+        How often it may ask.
+    """
+
+    tenant_id: str
+    requests_per_minute: int
+
+
+@door.app.get("/tenants/<tenant_id>", summary="What is known of the tenant")
+def tenant(tenant_id: TenantInPath) -> KnownTenant:
+    """The tenant's own name and limit; a way to try a token."""
+    return KnownTenant(tenant_id, door.requests_per_minute)
