@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pipeline_assets.events.table import transient
+from pipeline_assets.events.table_errors import transient
 from pipeline_assets.events.tenants import TenantId
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from botocore.config import Config
 
 from pipeline_assets.access.caller import TokenRules
 from pipeline_assets.access.limits import RequestLimits
-from pipeline_assets.access.tenants import TenantRegistry
+from pipeline_assets.access.tenants import KnownTenants
 from pipeline_assets.events.environment import Environment, optional, required
-from pipeline_assets.events.table import transient
+from pipeline_assets.events.table_errors import transient
 from pipeline_assets.privacy.tokens import TokenKey
 
 #: A caller waits: a table that does not answer within seconds is down.
@@ -70,7 +70,7 @@ class AccessStores:
     """
 
     settings: AccessSettings
-    tenants: TenantRegistry
+    tenants: KnownTenants
     limits: RequestLimits
     key: TokenKey
 
@@ -98,7 +98,7 @@ def open_access(settings: AccessSettings) -> AccessStores:
         secret = boto3.client("secretsmanager", config=_QUICK).get_secret_value(SecretId=settings.key_secret)
     return AccessStores(
         settings,
-        TenantRegistry(dynamodb, settings.tenants_table),
+        KnownTenants(dynamodb, settings.tenants_table),
         RequestLimits(dynamodb, settings.requests_table),
         TokenKey.from_text(_KEY_ID, secret["SecretString"]),
     )

@@ -6,11 +6,10 @@ says that there is such a tenant. A removed one is refused until it is added aga
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline_assets.events.table import transient
+from pipeline_assets.events.table_errors import transient
 from pipeline_assets.events.tenants import TenantId
 
 if TYPE_CHECKING:
@@ -50,12 +49,12 @@ class Tenant:
     changed_at: str = ""
 
 
-class TenantRegistry:
-    """The table of tenants. Every method raises `TransientError` when the table does not answer."""
+class KnownTenants:
+    """The table of tenants, for whoever serves them."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
+        self.client = client
+        self.table = table
 
     def find(self, tenant: TenantId, name: str = "") -> Tenant:
         """Read what is known of a tenant, after every change before.
@@ -71,48 +70,19 @@ class TenantRegistry:
         -------
         Tenant
             What was registered, or a tenant with the defaults.
+
+        Raises
+        ------
+        TransientError
+            The table does not answer.
         """
         with transient("read a tenant", "the table of tenants"):
-            answer = self._client.get_item(TableName=self._table, Key={"tenant_id": {"S": tenant}}, ConsistentRead=True)
-        return _tenant(answer["Item"]) if "Item" in answer else Tenant(tenant, name or tenant)
-
-    def all(self) -> Iterator[Tenant]:
-        """Read all tenants that were ever registered, removed ones too.
-
-        Yields
-        ------
-        Tenant
-            In no order.
-        """
-        with transient("read the tenants", "the table of tenants"):
-            pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
-            for page in pages:
-                yield from map(_tenant, page["Items"])
-
-    def put(self, tenant: Tenant) -> None:
-        """Register a tenant, or change what is known of it.
-
-        Parameters
-        ----------
-        tenant
-            All that is known from now on.
-        """
-        with transient("register a tenant", "the table of tenants"):
-            self._client.put_item(
-                TableName=self._table,
-                Item={
-                    "tenant_id": {"S": tenant.id},
-                    "name": {"S": tenant.name},
-                    "state": {"S": tenant.state},
-                    "endpoint": {"S": tenant.endpoint},
-                    "secret": {"S": tenant.secret},
-                    "requests_per_minute": {"N": str(tenant.requests_per_minute)},
-                    "changed_at": {"S": tenant.changed_at},
-                },
-            )
+            answer = self.client.get_item(TableName=self.table, Key={"tenant_id": {"S": tenant}}, ConsistentRead=True)
+        return tenant_of(answer["Item"]) if "Item" in answer else Tenant(tenant, name or tenant)
 
 
-def _tenant(item: dict[str, Any]) -> Tenant:
+def tenant_of(item: dict[str, Any]) -> Tenant:
+    """The tenant that an item of the table tells of."""
     def text(name: str) -> str:
         return str(item.get(name, {}).get("S", ""))
 
