@@ -113,8 +113,8 @@ class Door:
         opened: Callable[[], AccessStores] | None = None,
     ) -> None:
         self.app = _Resolver(enable_validation=True, response_validation_error_http_code=500)
-        self._public = frozenset(public)
-        self._scopes = dict(scopes or {})
+        self.public = frozenset(public)
+        self.scopes = dict(scopes or {})
         self._elsewhere = elsewhere
         self._opened = opened or cache(lambda: open_access(AccessSettings.from_environment()))
         self._caller: Caller | None = None
@@ -188,7 +188,7 @@ class Door:
         route = str(event.get("routeKey", ""))
         if route == ELSEWHERE:
             raise self._elsewhere(event["requestContext"]["http"]["method"], str(event.get("rawPath", "")))
-        if route in self._public:
+        if route in self.public:
             return
         stores = self._opened()
         claims = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
@@ -212,9 +212,9 @@ class Door:
         _require_readable(event)
 
     def _require_scope(self, caller: Caller, route: str) -> None:
-        if route not in self._scopes:
+        if route not in self.scopes:
             raise NotAllowedError(f"the route {route} is not open to anybody")
-        caller.require(self._scopes[route])
+        caller.require(self.scopes[route])
 
     def _told(self, problem: HttpError) -> Response[Any]:
         answer = problem.answer(logger.get_correlation_id() or "")

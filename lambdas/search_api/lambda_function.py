@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from lambdas._runtime.api_description import api_description, no_such_route
 from lambdas._runtime.http_handler import Door, TenantInPath
 
-door = Door()
+door = Door(public=("GET /openapi.json",), elsewhere=no_such_route)
 lambda_handler = door.lambda_handler
 
 
@@ -26,7 +28,13 @@ class KnownTenant:
     requests_per_minute: int
 
 
-@door.app.get("/tenants/<tenant_id>", summary="What is known of the tenant")
+@door.app.get("/openapi.json", summary="This description", tags=["API"])
+def describe() -> dict[str, Any]:
+    """Describe the API as OpenAPI 3.1; no token is needed."""
+    return api_description()
+
+
+@door.app.get("/tenants/<tenant_id>", summary="What is known of the tenant", tags=["Tenants"])
 def tenant(tenant_id: TenantInPath) -> KnownTenant:
-    """The tenant's own name and limit; a way to try a token."""
+    """Tell the tenant its own name and limit; a way to try a token."""
     return KnownTenant(tenant_id, door.requests_per_minute)

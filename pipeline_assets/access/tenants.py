@@ -83,6 +83,7 @@ class KnownTenants:
 
 def tenant_of(item: dict[str, Any]) -> Tenant:
     """The tenant that an item of the table tells of."""
+
     def text(name: str) -> str:
         return str(item.get(name, {}).get("S", ""))
 

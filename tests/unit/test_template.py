@@ -67,10 +67,10 @@ PERMISSIONS = {
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
-#: The objects of a bucket, a resource by its ARN, what Glue looks at to allow something on the lake's tables, a
+#: The objects of a bucket, a resource by its ARN, the secret of the template, what Glue looks at to allow something on the lake's tables, a
 #: crawler by its name, the workgroup of the lake's queries, or the log that Glue keeps of crawlers.
 NAMED = re.compile(
-    r'Arn\}(/[a-z_]+)?/\*"|"Fn::GetAtt"|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
+    r'Arn\}(/[a-z_]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
     r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
     r"|:log-group:/aws-glue/crawlers"
 )
@@ -233,7 +233,11 @@ class TestWhoMayDoWhat:
         assert write["Resource"] == {"Fn::Sub": "${StockBucket.Arn}/stocks/*"}
 
     def test_only_the_schedule_s_own_rule_starts_the_generator(self) -> None:
-        (permission,) = of_type("AWS::Lambda::Permission").values()
+        (permission,) = (
+            each
+            for each in of_type("AWS::Lambda::Permission").values()
+            if each["FunctionName"] == {"Ref": "GeneratorLambda"}
+        )
         assert permission["Principal"] == "events.amazonaws.com"
         assert permission["SourceArn"] == {"Fn::GetAtt": ["GeneratorSchedule", "Arn"]}
 
