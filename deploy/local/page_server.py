@@ -21,32 +21,14 @@ import urllib3
 from deploy.local.instance import HOST, PROJECT, Instance
 from deploy.local.processes import inherited_environment
 from deploy.local.supervisor import Child
+from deploy.page_files import FOLDER, HEADERS, KINDS, page_files
 
-PAGE: Final = PROJECT / "deploy" / "page"
-#: Files of the page, and what they are.
-KINDS: Final = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
-#: Headers of each file, the same as the template's distribution sends.
-HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 #: Of one connection alone, or of the browser about its page.
 _OWN: Final = {"host", "connection", "keep-alive", "transfer-encoding", "te", "upgrade", "origin", "referer", "cookie"}
 _ANSWER_SECONDS: Final = 60.0
 _MOST_BYTES: Final = 1_048_576
-_PREFIX: Final = "/page/"
+_PREFIX: Final = f"/{FOLDER}"
 
 
 def page_child(instance: Instance) -> Child:
@@ -121,12 +103,11 @@ class _Handler(BaseHTTPRequestHandler):
         return foreign or (origin is not None and origin not in self.server.origins)
 
     def _send_file(self, name: str) -> None:
-        # The folder has no folders, so a name is one of its list or there is no such file.
-        file = next((each for each in PAGE.iterdir() if each.name == (name or "index.html")), None)
-        if self.command not in {"GET", "HEAD"} or file is None or file.suffix not in KINDS:
+        file = page_files().get(name or "index.html")
+        if file is None or self.command not in {"GET", "HEAD"}:
             self._refuse(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
         else:
-            self._send(HTTPStatus.OK, file.read_bytes(), HEADERS | {"Content-Type": KINDS[file.suffix]})
+            self._send(HTTPStatus.OK, file.read_bytes(), {**HEADERS, "Content-Type": KINDS[file.suffix]})
 
     def _pass_on(self) -> None:
         try:

@@ -190,6 +190,7 @@ class TestOutputs:
                 "compliance-guardian": "compliance-guardian-prod-dev",
                 "global-market-pulse": "global-market-pulse-prod-dev",
                 "retail-copilot": "retail-copilot-prod-dev",
+                "page": "cesta-dev-page",
             },
             "queues": {
                 "tickets": "http://127.0.0.1:24500/0/cesta-dev-tickets",
