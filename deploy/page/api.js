@@ -7,7 +7,7 @@ const LOOK_AGAIN_SECONDS = 2;
 /** Why a question is not answered: the problem document, and after how many seconds to ask again. */
 export class Problem extends Error {
   constructor(status, document, again) {
-    super(document.detail || "The request could not be answered.");
+    super(document.detail || document.message || "The request could not be answered.");
     this.status = status;
     this.errors = document.errors ?? [];
     this.again = again;
