@@ -124,14 +124,14 @@ function parameters(mode, page) {
 function ask({ typing = false, after = 0, remember = true }) {
   leave();
   if (typing) box.suggest([], null);
-  if (remember) rememberIn(location.hash);
+  if (remember) remembered(location.hash);
   drawChosen();
   const control = (running = new AbortController());
   waiting = setTimeout(() => answer(control.signal, typing), after);
 }
 
 /** The address says what is shown, so that it can be kept, sent on and gone back to. */
-function rememberIn(before) {
+function remembered(before) {
   const kept = new URLSearchParams();
   const usual = blank();
   for (const [name, value] of Object.entries(asked)) {
@@ -346,7 +346,7 @@ function drawMonths(found) {
   facetBars($("month-bars"), found.slice(-12).map((each) => {
     const [from, to] = daysOfMonth(each.value);
     const on = asked.from === from && asked.to === to;
-    return { key: each.value, count: each.count, on, told: `${monthText(each.value)}: ${many(each.count, "purchase", "purchases")}`,
+    return { key: each.value, count: each.count, on, told: `${monthText(each.value)}: ${many(each.count, "result", "results")}`,
       press: () => change(on ? { from: "", to: "" } : { from, to }) };
   }));
 }
