@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -123,6 +123,36 @@ class StreamFlow(ABC, Generic[StoresT]):
             A store does not answer: the record is to be delivered again.
         """
 
+    def work_all(
+        self, records: Sequence[StreamRecord], stores: StoresT, begin: Callable[[], None]
+    ) -> Iterator[Worked | RejectedChange]:
+        """Bring records in, one after the other unless a flow knows better; doing it again changes nothing.
+
+        A later change of an item is never written before an earlier one.
+
+        Parameters
+        ----------
+        records
+            Changes in their order.
+        stores
+            The stores of the flow.
+        begin
+            To be called before each record; raises `TransientError` where no time is left for it.
+
+        Yields
+        ------
+        Worked or RejectedChange
+            What each came to, in their order, up to the first for which a store does not answer.
+
+        Raises
+        ------
+        TransientError
+            A store does not answer, or no time is left: the next record is to be delivered again, and all behind it.
+        """
+        for record in records:
+            begin()
+            yield self.work(record, stores)
+
     def ingest(self, event: object, stores: StoresT, *, seconds_left: Callable[[], float] | None = None) -> Delivery:
         """Bring the records of one event in and leave a receipt for each batch; a repeated delivery changes nothing.
 
@@ -229,17 +259,17 @@ class StreamFlow(ABC, Generic[StoresT]):
         started = time.monotonic()
         account = _Account(self.landed, "")
         stopped: tuple[StreamRecord, Exception] | None = None
-        done: list[StreamRecord] = []
-        for record in records:
+
+        def begin() -> None:
             if seconds_left and seconds_left() < _RESERVE_SECONDS:
-                stopped = record, TransientError("the time is used up", flow=self.name, object_uri=batch.uri)
-                break
-            try:
-                account.add(self.work(record, stores))
-            except TransientError as error:
-                stopped = record, error
-                break
-            done.append(record)
+                raise TransientError("the time is used up", flow=self.name, object_uri=batch.uri)
+
+        try:
+            for outcome in self.work_all(records, stores, begin):
+                account.add(outcome)
+        except TransientError as error:
+            stopped = records[account.received], error
+        done = records[: account.received]
         if not done:
             return None, stopped
         mine = batch if len(done) == batch.records else batch_of(self.name, done, datetime.now(UTC))
