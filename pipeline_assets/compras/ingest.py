@@ -14,7 +14,7 @@ from pipeline_assets.compras.stores import FLOW, ComprasStores
 from pipeline_assets.datasets.compras import COMPRAS
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.rejection import RejectedChange
-from pipeline_assets.events.stream_flow import StreamFlow, Worked
+from pipeline_assets.events.stream_flow import RESERVE_SECONDS, Progress, StreamFlow, Worked
 from pipeline_assets.events.stream_records import StreamRecord
 from pipeline_assets.events.tenants import tenant_id
 
@@ -23,7 +23,7 @@ LANDED: Final = "compras/landed"
 DOCUMENTS: Final = "compras/documents"
 TENANTS: Final = "compras/tenants"
 #: Documents that are put at once: a put waits for S3, and takes the function little of its own time.
-_AT_ONCE: Final = 8
+AT_ONCE: Final = 8
 
 
 class ComprasFlow(StreamFlow[ComprasStores]):
@@ -61,8 +61,8 @@ class ComprasFlow(StreamFlow[ComprasStores]):
         return change if isinstance(change, RejectedChange) else _worked(change, _put(change, stores), stores)
 
     def work_all(
-        self, records: Sequence[StreamRecord], stores: ComprasStores, begin: Callable[[], None]
-    ) -> Iterator[Worked | RejectedChange]:
+        self, records: Sequence[StreamRecord], stores: ComprasStores, seconds_left: Callable[[], float]
+    ) -> Progress:
         """Put the documents of changes, some of different purchases at once, those of one purchase in their order.
 
         Parameters
@@ -71,25 +71,34 @@ class ComprasFlow(StreamFlow[ComprasStores]):
             The changes.
         stores
             The stores of the flow.
-        begin
-            To be called before each record; raises `TransientError` where no time is left for it.
+        seconds_left
+            Tells how much time the process has.
 
-        Yields
-        ------
-        Worked or RejectedChange
-            What each came to, in their order. Behind one that fails others may have been put, each the next change of
-            its own purchase, and are found there when they come again.
+        Returns
+        -------
+        Progress
+            Behind a change that is to be delivered again others may have been put, each the next one of its own
+            purchase; they are found there when they come again.
         """
+        outcomes: list[Worked | RejectedChange] = []
 
         def bring(change: Change | RejectedChange) -> int:
-            begin()
+            if seconds_left() < RESERVE_SECONDS:
+                raise TransientError("the time is used up", flow=FLOW)
             return 0 if isinstance(change, RejectedChange) else _put(change, stores)
 
-        # The threads are waited for, also behind one that fails: nothing is put after the answer.
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for some in _of_different_purchases(judge(each, stores.purchases.name) for each in records):
-                for change, written in zip(some, pool.map(bring, some), strict=True):
-                    yield change if isinstance(change, RejectedChange) else _worked(change, written, stores)
+        # Behind one that fails no other is begun, and those that were are waited for: nothing is put after the answer.
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            try:
+                for some in _of_different_purchases(judge(each, stores.purchases.name) for each in records):
+                    for change, written in zip(some, pool.map(bring, some), strict=True):
+                        outcomes.append(
+                            change if isinstance(change, RejectedChange) else _worked(change, written, stores)
+                        )
+            except TransientError as error:
+                pool.shutdown(cancel_futures=True)
+                return Progress(outcomes, error)
+        return Progress(outcomes)
 
 
 COMPRAS_FLOW = ComprasFlow()

@@ -77,7 +77,12 @@ def test_what_was_lost_is_brought_in_and_a_message_that_tells_of_no_place_in_a_s
     # What no document tells, and the stream no longer has, is found in the table.
     bucket.delete_all([found.key for found in bucket.objects(f"compras/{tenant}/")])
     gone = f"arn:aws:dynamodb:us-east-1:000000000000:table/{name}/stream/2020-01-01T00:00:00.000"
-    place = {"shardId": "shardId-1", "startSequenceNumber": "1", "endSequenceNumber": "2", "batchSize": 2}
+    place = {
+        "shardId": f"shardId-{1:020d}",
+        "batchSize": 2,
+        "startSequenceNumber": "1".zfill(21),
+        "endSequenceNumber": "2".zfill(21),
+    }
     letter = json.dumps({"DDBStreamBatchInfo": {"streamArn": gone, **place}})
     for body in ("hello", letter):
         cloud.access.sqs.send_message(QueueUrl=queue, MessageBody=body)
