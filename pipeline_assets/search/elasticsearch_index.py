@@ -253,7 +253,7 @@ class ElasticsearchIndex:
     def begin_generation(self, alias: str, body: Mapping[str, Any]) -> str:
         """Create the next generation of an index, behind `names.building`; raises `TransientError`."""
         known = self.generations(alias)
-        last = max((generation_of(alias, each) or 0 for each in (known.current, *known.earlier, *known.unfinished)))
+        last = max(generation_of(alias, each) or 0 for each in (known.current, *known.earlier, *known.unfinished))
         index = index_name(alias, last + 1)
         # Nobody searches it until it is built: what is written need not be made searchable every second.
         settings = {**body.get("settings", {}), "refresh_interval": "-1"}
@@ -265,7 +265,7 @@ class ElasticsearchIndex:
 
     def switch(self, alias: str, old: str, new: str) -> None:
         """Let an alias name another generation; raises `TransientError` where somebody was faster."""
-        actions = [
+        actions: list[dict[str, Any]] = [
             {"remove": {"index": new, "alias": building(new), "must_exist": True}},
             {"remove": {"index": old, "alias": alias, "must_exist": True}},
             {"add": {"index": new, "alias": alias}},

@@ -12,7 +12,7 @@ abandoned. Of two rebuilds at once the later one abandons the earlier one's work
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -75,7 +75,7 @@ class Rebuilt:
     seconds: float = 0.0
 
 
-def rebuild(kind: Kind, tenant: TenantId, items: Iterable[Image], stores: SearchStores) -> Rebuilt:
+def rebuild(kind: Kind, tenant: TenantId, items: Callable[[], Iterable[Image]], stores: SearchStores) -> Rebuilt:
     """Rebuild the index of a tenant.
 
     Parameters
@@ -85,7 +85,8 @@ def rebuild(kind: Kind, tenant: TenantId, items: Iterable[Image], stores: Search
     tenant
         The tenant.
     items
-        The items of the tenant in the table, which are read while the index is built.
+        Reads the items of the tenant in the table. It is called once the index was read, so that whatever the index had
+        then and the table has not is gone.
     stores
         The stores of the flow.
 
@@ -118,14 +119,15 @@ class _Rebuild:
         #: Sequences of the documents that the new generation has, by their ids.
         self._built: dict[str, str] = {}
 
-    def run(self, items: Iterable[Image]) -> Rebuilt:
+    def run(self, items: Callable[[], Iterable[Image]]) -> Rebuilt:
         """Build the next generation, let the alias name it, and take over what the earlier one has more."""
         began, since = time.monotonic(), iso_utc(datetime.now(UTC) - _ON_THEIR_WAY)
         body = index_body(self._kind)
         self._engine.create_index(self._alias, body)
         old = self._clear()
         new = self._engine.begin_generation(self._alias, body)
-        self._fill(items, {each.id: each for each in self._engine.states(old)}, new)
+        there = {each.id: each for each in self._engine.states(old)}
+        self._fill(items(), there, new)
         self._done.carried_over += self._carry_over(old, building(new), since)
         self._engine.switch(self._alias, old, new)
         self._done.carried_over += self._drain(old)
