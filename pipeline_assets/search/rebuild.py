@@ -15,14 +15,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.rejection import RejectedChange
 from pipeline_assets.events.tenants import safe_name
 from pipeline_assets.search.documents import keys_of_kind
@@ -41,8 +39,6 @@ _AT_ONCE: Final = 1_000
 _AHEAD: Final = 2
 #: Rounds after which somebody else writes the same documents all the time.
 _ROUNDS: Final = 20
-#: Changes that were made so long before a rebuild began may reach the index while it runs.
-_ON_THEIR_WAY: Final = timedelta(hours=1)
 _encode: Final = msgspec.json.Encoder().encode
 T = TypeVar("T")
 
@@ -121,14 +117,16 @@ class _Rebuild:
 
     def run(self, items: Callable[[], Iterable[Image]]) -> Rebuilt:
         """Build the next generation, let the alias name it, and take over what the earlier one has more."""
-        began, since = time.monotonic(), iso_utc(datetime.now(UTC) - _ON_THEIR_WAY)
+        began = time.monotonic()
         body = index_body(self._kind)
         self._engine.create_index(self._alias, body)
         old = self._clear()
         new = self._engine.begin_generation(self._alias, body)
         there = {each.id: each for each in self._engine.states(old)}
+        last = max((each.stored.sequence for each in there.values()), default="")
         self._fill(items(), there, new)
-        self._done.carried_over += self._carry_over(old, building(new), since)
+        # As good as all that came meanwhile: whatever has an earlier place in the order comes with the last of it.
+        self._done.carried_over += self._carry_over(old, building(new), last)
         self._engine.switch(self._alias, old, new)
         self._done.carried_over += self._drain(old)
         self._done.generation = new
@@ -192,12 +190,12 @@ class _Rebuild:
         self._engine.delete(earlier)
         return carried
 
-    def _carry_over(self, source: str, place: str, since: str = "") -> int:
+    def _carry_over(self, source: str, place: str, after: str = "") -> int:
         """Write the documents of a generation that are later than those at a place; returns how many."""
         carried = 0
         later = (
             each
-            for each in self._engine.states(source, since)
+            for each in self._engine.states(source, after)
             if each.id not in self._built or each.stored.sequence > self._built[each.id]
         )
         for some in _pieces(later, _AT_ONCE):
