@@ -24,10 +24,11 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.rejection import RejectedChange
 from pipeline_assets.events.tenants import safe_name
 from pipeline_assets.search.documents import keys_of_kind
-from pipeline_assets.search.index import Document, Outcome, SearchIndex, Write
+from pipeline_assets.search.index import Document, Outcome, Result, SearchIndex, Write
 from pipeline_assets.search.mappings import index_body
 from pipeline_assets.search.names import Kind, alias, building
 from pipeline_assets.search.recover import change_of_item, sequence_behind
+from pipeline_assets.storage.retries import retries
 
 if TYPE_CHECKING:
     from pipeline_assets.events.stream_records import Image
@@ -37,10 +38,16 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 1_000
 #: Requests that are on their way while the next documents are made.
 _AHEAD: Final = 2
+#: Attempts at documents that the engine is too busy for, and seconds of the longest rest.
+_ATTEMPTS, _LONGEST = 6, 5.0
 #: Rounds after which somebody else writes the same documents all the time.
 _ROUNDS: Final = 20
 _encode: Final = msgspec.json.Encoder().encode
 T = TypeVar("T")
+
+
+class _BusyError(TransientError):
+    """The engine is too busy for some documents."""
 
 
 @dataclass(slots=True)
@@ -121,6 +128,7 @@ class _Rebuild:
         body = index_body(self._kind)
         self._engine.create_index(self._alias, body)
         old = self._clear()
+        self._built.clear()
         new = self._engine.begin_generation(self._alias, body)
         there = {each.id: each for each in self._engine.states(old)}
         last = max((each.stored.sequence for each in there.values()), default="")
@@ -176,12 +184,22 @@ class _Rebuild:
             yield Write(place, each.id, _encode({**each.source, "deleted": True}))
 
     def _put(self, writes: Sequence[Write]) -> None:
-        for write, result in zip(writes, self._engine.write(writes), strict=True):
-            if result.outcome is Outcome.REFUSED:
-                self._done.rejected += 1
-                self._built.pop(write.id, None)
-            elif result.outcome is not Outcome.WRITTEN:
-                raise TransientError(f"a generation of {self._alias} is not built: {result.reason}")
+        left = list(writes)
+        for attempt in retries(_BusyError, attempts=_ATTEMPTS, longest=_LONGEST):
+            with attempt:
+                results = list(zip(left, self._engine.write(left), strict=True))
+                left = [write for write, result in results if result.outcome is Outcome.BUSY]
+                for write, result in results:
+                    self._settle(write, result)
+                if left:
+                    raise _BusyError(f"the search engine is too busy for {len(left)} documents of {self._alias}")
+
+    def _settle(self, write: Write, result: Result) -> None:
+        if result.outcome is Outcome.REFUSED:
+            self._done.rejected += 1
+            self._built.pop(write.id, None)
+        elif result.outcome not in (Outcome.WRITTEN, Outcome.BUSY):
+            raise TransientError(f"a generation of {self._alias} is not built: {result.reason}")
 
     def _drain(self, earlier: str) -> int:
         """Carry over what a generation has more that the alias names no more, and delete it; returns how many."""
