@@ -291,7 +291,7 @@ class SearchGenerations(Protocol):
         Yields
         ------
         Document
-            With ids, sequence, time and deletion alone, in the order of their sequences; none where there is no such generation.
+            With ids, sequence, time and deletion alone, by their sequences; none where there is no such generation.
         """
 
 
