@@ -13,6 +13,7 @@ A route never takes the tenant from its path: `door.tenant` is that of the token
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import time
@@ -42,6 +43,7 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.tenants import TenantId, tenant_id
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler.api_gateway import Route
     from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -129,6 +131,11 @@ class Door:
         self.app.exception_handler(Exception)(self._tell_failure)
 
     @property
+    def routes(self) -> list[Route]:
+        """Routes of the function."""
+        return [*self.app._static_routes, *self.app._dynamic_routes]  # noqa: SLF001 - powertools tells them nowhere else
+
+    @property
     def registered(self) -> Tenant:
         """What the registry says of the tenant that asks; raises `HttpError` (403) where no tenant does."""
         if self._tenant is None:
@@ -151,6 +158,11 @@ class Door:
         if self._caller is None:
             raise http_errors.not_known()
         return self._caller
+
+    @property
+    def key(self) -> bytes:
+        """Key that is the same in all processes and known to nobody else, for tokens of pages."""
+        return hmac.digest(self._opened().key.secret, b"pages", "sha256")
 
     @property
     def caller_token(self) -> str:
@@ -289,9 +301,15 @@ def _place(error: Mapping[str, Any]) -> str:
     return ".".join(str(each) for each in error.get("loc", ()))[:100]
 
 
+def _names(alias: str, kind: Any) -> set[str]:  # noqa: ANN401 - any annotation
+    """Names of the parameters that one argument of a route takes: its own, or those of the fields of a model."""
+    fields = getattr(kind, "model_fields", None)
+    return {alias} if fields is None else {field.alias or name for name, field in fields.items()}
+
+
 def _only_known_parameters(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
     """Refuse a query that has a parameter which the route does not know: a misspelt filter would filter nothing."""
-    known = {each.alias for each in app.context["_route"].dependant.query_params}
+    known = {name for each in app.context["_route"].dependant.query_params for name in _names(each.alias, each.type_)}
     unknown = set(app.current_event.resolved_query_string_parameters).difference(known)
     if unknown:
         expected = ", ".join(sorted(known)) or "none"
