@@ -4,7 +4,9 @@ Each document says which change made it: its *sequence* is the epoch of the stre
 that of two changes of an item the later one has the greater sequence, compared as text. A removed item leaves a
 tombstone, which keeps its ids and its sequence, so that an earlier change that comes late brings nothing back.
 
-Numbers are exact in fields of text, and rounded to a double in fields that end in ``_valor``, for ranges and order.
+Numbers are exact in fields of text. What both kinds are filtered and put in order by has one name in both: ``valor`` is
+the price of a product or the total of a purchase, rounded to a double, and ``momento`` the time of a purchase or of the
+last change of a product.
 """
 
 from __future__ import annotations
@@ -49,10 +51,14 @@ _encoded_tenant: Final = lru_cache(maxsize=1024)(tenant_id)
 
 
 class _State(Struct, kw_only=True, omit_defaults=True):
+    #: The tenant by its encoded id, by which every question is filtered.
+    tenant: str
     tenant_id: str
     sequence: str
     deleted: bool
     changed_at: str = ""
+    valor: float | None = None
+    momento: str = ""
 
 
 class ProductDocument(_State, kw_only=True, omit_defaults=True):
@@ -63,7 +69,6 @@ class ProductDocument(_State, kw_only=True, omit_defaults=True):
     descripcion: str = ""
     categoria: str = ""
     precio: str = ""
-    precio_valor: float | None = None
     moneda: str = ""
 
 
@@ -84,7 +89,6 @@ class PurchaseDocument(_State, kw_only=True, omit_defaults=True):
     fecha: str = ""
     productos: list[LineDocument] = msgspec.field(default_factory=list)
     total_precio: str = ""
-    total_precio_valor: float | None = None
     cantidad: str = ""
     moneda: str = ""
 
@@ -211,7 +215,7 @@ def _product(record: StreamRecord, table: str, moneda: str) -> IndexChange | Rej
         image = _telling(record, event_name)
         tenant, codigo = keys_of(record, image, PRODUCT_KEYS)
         if event_name == "REMOVE":
-            document = ProductDocument(tenant_id=tenant, codigo=codigo, **_state(record, deleted=True))
+            document = ProductDocument(codigo=codigo, **_state(record, tenant, deleted=True))
         else:
             document = _product_document(image, tenant, codigo, moneda, record)
     except UnexpectedError as unexpected:
@@ -226,15 +230,15 @@ def _product_document(image: Image, tenant: str, codigo: str, moneda: str, recor
         if price < 0:
             raise UnexpectedError("price", "precio", repr(str(price)))
     return ProductDocument(
-        tenant_id=tenant,
         codigo=codigo,
         nombre=text(image, "nombre", "name"),
         descripcion=optional_text(image, "descripcion", "description") or "",
         categoria=optional_text(image, "categoria", "category") or "",
         precio="" if price is None else written(price),
-        precio_valor=None if price is None else float(price),
+        valor=None if price is None else float(price),
+        momento=record.at,
         moneda=optional_text(image, "moneda", "currency") or moneda,
-        **_state(record, deleted=False),
+        **_state(record, tenant, deleted=False),
     )
 
 
@@ -242,7 +246,7 @@ def _purchase(record: StreamRecord, table: str, moneda: str) -> IndexChange | Re
     try:
         if event_name_of(record, table) == "REMOVE":
             tenant, compra = keys_of(record, _telling(record, "REMOVE"), PURCHASE_KEYS)
-            gone = PurchaseDocument(tenant_id=tenant, compra_id=compra, **_state(record, deleted=True))
+            gone = PurchaseDocument(compra_id=compra, **_state(record, tenant, deleted=True))
             return _change(record, tenant, compra, gone)
     except UnexpectedError as unexpected:
         return rejected_change(record, COMPRAS.rule(unexpected.rule), unexpected, PURCHASE_KEYS)
@@ -251,7 +255,6 @@ def _purchase(record: StreamRecord, table: str, moneda: str) -> IndexChange | Re
         return change
     sums = summary(change.productos, moneda)
     document = PurchaseDocument(
-        tenant_id=change.tenant_id,
         compra_id=change.compra_id,
         user_id=change.user_id or "",
         fecha=change.moment.isoformat(timespec="seconds"),
@@ -265,10 +268,11 @@ def _purchase(record: StreamRecord, table: str, moneda: str) -> IndexChange | Re
             for each in change.productos
         ],
         total_precio=written(sums.total_precio),
-        total_precio_valor=float(sums.total_precio),
+        valor=float(sums.total_precio),
+        momento=change.moment.isoformat(timespec="seconds"),
         cantidad=written(sums.total_cantidad),
         moneda=moneda,
-        **_state(record, deleted=False),
+        **_state(record, tenant, deleted=False),
     )
     return _change(record, change.tenant_id, change.compra_id, document)
 
@@ -287,8 +291,14 @@ def _change(record: StreamRecord, tenant: str, item: str, document: ProductDocum
     return IndexChange(_encoded_tenant(tenant), item, safe_name(item), document, record.stream == BY_HAND)
 
 
-def _state(record: StreamRecord, *, deleted: bool) -> dict[str, Any]:
-    return {"sequence": sequence_of(record), "changed_at": record.at, "deleted": deleted}
+def _state(record: StreamRecord, tenant: str, *, deleted: bool) -> dict[str, Any]:
+    return {
+        "tenant": _encoded_tenant(tenant),
+        "tenant_id": tenant,
+        "sequence": sequence_of(record),
+        "changed_at": record.at,
+        "deleted": deleted,
+    }
 
 
 @lru_cache(maxsize=64)

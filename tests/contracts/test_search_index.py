@@ -38,7 +38,7 @@ def products() -> str:
 
 def source(sequence: str, *, deleted: bool = False, price: float = 12.5) -> bytes:
     document = ProductDocument(
-        tenant_id="t1", codigo="P1", nombre="Pan", precio_valor=price, sequence=sequence, deleted=deleted
+        tenant="t1", tenant_id="t1", codigo="P1", nombre="Pan", valor=price, sequence=sequence, deleted=deleted
     )
     return msgspec.json.encode(document)
 
