@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.search.index import Outcome, RefusedQueryError, Result, Stored, Write
+from pipeline_assets.search.index import Document, Outcome, RefusedQueryError, Result, Stored, Write
 from pipeline_assets.search.names import index_name
 from pipeline_assets.storage.retries import retries
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 30.0
 _COMPARED: Final = ("sequence", "deleted")
 _CONFLICT, _BAD_REQUEST, _TOO_LARGE, _NOT_FOUND = 409, 400, 413, 404
+#: Documents of one page of a scan.
+_PAGE: Final = 1_000
 #: Attempts at an engine that is overloaded, and seconds of the longest rest.
 _ATTEMPTS, _LONGEST = 5, 2.0
 _BUSY: Final = frozenset({429, 502, 503, 504})
@@ -168,6 +170,75 @@ class ElasticsearchIndex:
         if refused and refused[0].error != _THERE:
             raise TransientError(f"the engine does not create the index {alias}: {refused[0]}")
 
+    def read(self, alias: str, ids: Sequence[str]) -> list[Document | None]:
+        """Read documents, those among them that no search sees yet.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        ids
+            Their ids.
+
+        Returns
+        -------
+        list of (Document or None)
+            In the same order; None where there is no such document or no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        """
+        if not ids:
+            return []
+        for attempt in retries(_BusyError, attempts=_ATTEMPTS, longest=_LONGEST):
+            with attempt, _engine("read documents") as refused:
+                answer = self._client.mget(docs=[{"_index": alias, "_id": each} for each in ids])
+        if refused:
+            raise TransientError(f"the engine does not read documents: {refused[0]}")
+        return [_document(each) for each in answer["docs"]]
+
+    def scan(self, alias: str) -> Iterator[Document]:
+        """Read every document of an index that is no tombstone.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+
+        Yields
+        ------
+        Document
+            In the order of their sequences; none where there is no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        """
+        with _engine("refresh an index") as refused:
+            self._client.indices.refresh(index=alias)
+        if refused:
+            return
+        asked: dict[str, Any] = {
+            "query": {"term": {"deleted": False}},
+            "sort": [{"sequence": "asc"}],
+            "size": _PAGE,
+            "seq_no_primary_term": True,
+        }
+        while hits := self.search(alias, asked)["hits"]["hits"]:
+            yield from (_kept(each) for each in hits)
+            asked["search_after"] = hits[-1]["sort"]
+
+    def aliases(self, beginning: str) -> list[str]:
+        """Names of the indexes that begin so, sorted; raises `TransientError`."""
+        with _engine("list indexes") as refused:
+            answer = self._client.indices.get_alias(name=f"{beginning}*").body
+        if refused:
+            return []
+        return sorted({name for index in answer.values() for name in index["aliases"] if name.startswith(beginning)})
+
 
 @contextmanager
 def _engine(what: str) -> Iterator[list[ApiError]]:
@@ -205,19 +276,29 @@ def _lines(write: Write) -> Iterator[bytes]:
 
 
 def _stored(found: Mapping[str, Any]) -> Stored | None:
-    if not found.get("found"):
-        # A shard that does not answer is told here too, for the one document.
-        if (error := found.get("error")) and error.get("type") != "index_not_found_exception":
-            raise TransientError(f"the engine does not read a document: {error.get('reason')}")
-        return None
+    document = _document(found)
+    return document.stored if document else None
+
+
+def _document(found: Mapping[str, Any]) -> Document | None:
+    if found.get("found"):
+        return _kept(found)
+    # A shard that does not answer is told here too, for the one document.
+    if (error := found.get("error")) and error.get("type") != "index_not_found_exception":
+        raise TransientError(f"the engine does not read a document: {error.get('reason')}")
+    return None
+
+
+def _kept(found: Mapping[str, Any]) -> Document:
     source = found.get("_source", {})
-    return Stored(
+    stored = Stored(
         index=found["_index"],
         sequence=str(source.get("sequence", "")),
         deleted=bool(source.get("deleted")),
         seq_no=found["_seq_no"],
         primary_term=found["_primary_term"],
     )
+    return Document(found["_id"], source, stored)
 
 
 def _result(item: Mapping[str, Any]) -> Result:

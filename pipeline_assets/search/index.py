@@ -6,7 +6,7 @@ lose nothing that another writer put meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -39,6 +39,15 @@ class Stored:
     deleted: bool
     seq_no: int
     primary_term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as the index has it, and its state."""
+
+    id: str
+    source: Mapping[str, Any]
+    stored: Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,5 +179,36 @@ class SearchWriter(Protocol):
         """
 
 
-class SearchIndex(SearchReader, SearchWriter, Protocol):
-    """Both sides of an engine."""
+class IndexComparer(Protocol):
+    """What reads indexes whole, to compare them; every method raises `TransientError` while the engine is down."""
+
+    def read(self, alias: str, ids: Sequence[str]) -> list[Document | None]:
+        """Read documents, those among them that no search sees yet.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        ids
+            Their ids.
+
+        Returns
+        -------
+        list of (Document or None)
+            In the same order; None where there is no such document or no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        """
+
+    def scan(self, alias: str) -> Iterator[Document]:
+        """Read every document of an index that is no tombstone; raises `TransientError`."""
+
+    def aliases(self, beginning: str) -> list[str]:
+        """Names of the indexes that begin so, sorted; raises `TransientError`."""
+
+
+class SearchIndex(SearchReader, SearchWriter, IndexComparer, Protocol):
+    """All sides of an engine."""

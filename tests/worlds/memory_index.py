@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.search.index import Outcome, Result, Stored, Write
+from pipeline_assets.search.index import Document, Outcome, Result, Stored, Write
 from pipeline_assets.search.names import index_name
 
 
@@ -25,11 +25,11 @@ class _Generation:
     writes: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class MemoryIndex:
     """Indexes of one engine in memory; searches give every document, since what a query finds is the engine's."""
 
-    aliases: dict[str, str] = field(default_factory=dict)
+    aliases_by_name: dict[str, str] = field(default_factory=dict)
     generations: dict[str, _Generation] = field(default_factory=dict)
     down: bool = False
     #: Ids of documents that the engine is too busy for, and that it never takes.
@@ -39,11 +39,11 @@ class MemoryIndex:
     def search(self, alias: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         del body
         self._answers()
-        names = [name for name in alias.split(",") if name in self.aliases]
+        names = [name for name in alias.split(",") if name in self.aliases_by_name]
         hits = [
-            {"_index": self.aliases[name], "_id": each, "_score": 1.0, "_source": kept.source}
+            {"_index": self.aliases_by_name[name], "_id": each, "_score": 1.0, "_source": kept.source}
             for name in names
-            for each, kept in sorted(self.generations[self.aliases[name]].documents.items())
+            for each, kept in sorted(self.generations[self.aliases_by_name[name]].documents.items())
         ]
         return {"took": 0, "hits": {"total": {"value": len(hits), "relation": "eq"}, "hits": hits}}
 
@@ -57,28 +57,45 @@ class MemoryIndex:
 
     def create_index(self, alias: str, body: Mapping[str, Any]) -> None:
         self._answers()
-        if alias not in self.aliases:
-            self.aliases[alias] = index_name(alias, 1)
-            self.generations[self.aliases[alias]] = _Generation(dict(body))
+        if alias not in self.aliases_by_name:
+            self.aliases_by_name[alias] = index_name(alias, 1)
+            self.generations[self.aliases_by_name[alias]] = _Generation(dict(body))
+
+    def read(self, alias: str, ids: Sequence[str]) -> list[Document | None]:
+        self._answers()
+        return [self._document(alias, each) for each in ids]
+
+    def scan(self, alias: str) -> Iterator[Document]:
+        self._answers()
+        found = [self._document(alias, each) for each in self.documents(alias)]
+        yield from (each for each in found if each and not each.stored.deleted)
+
+    def aliases(self, beginning: str) -> list[str]:
+        self._answers()
+        return sorted(name for name in self.aliases_by_name if name.startswith(beginning))
 
     def documents(self, alias: str) -> dict[str, dict[str, Any]]:
         """Every document of an index by its id, tombstones among them."""
-        generation = self.generations.get(self.aliases.get(alias, ""))
+        generation = self.generations.get(self.aliases_by_name.get(alias, ""))
         return {each: kept.source for each, kept in generation.documents.items()} if generation else {}
 
     def _answers(self) -> None:
         if self.down:
             raise TransientError("the engine did not answer")
 
+    def _document(self, alias: str, each: str) -> Document | None:
+        stored = self._stored(alias, each)
+        return Document(each, self.documents(alias)[each], stored) if stored else None
+
     def _stored(self, alias: str, each: str) -> Stored | None:
-        index = self.aliases.get(alias, "")
+        index = self.aliases_by_name.get(alias, "")
         generation = self.generations.get(index)
         if generation is None or (kept := generation.documents.get(each)) is None:
             return None
         return Stored(index, kept.source["sequence"], kept.source["deleted"], kept.seq_no, 1)
 
     def _write(self, write: Write) -> Result:
-        index = write.replaces.index if write.replaces else self.aliases.get(write.alias, "")
+        index = write.replaces.index if write.replaces else self.aliases_by_name.get(write.alias, "")
         generation = self.generations.get(index)
         if generation is None:
             return Result(Outcome.NO_INDEX, f"no such index {index or write.alias}")
