@@ -10,6 +10,9 @@ from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.table_errors import transient
 from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 
+#: A caller waits, and API Gateway for thirty seconds.
+_PATIENCE = 20.0
+
 
 def open_engine(endpoint: str = "", secret: str = "", environment: Environment = None) -> ElasticsearchIndex:
     """Open the engine that has the indexes of a tenant.
@@ -43,4 +46,4 @@ def open_engine(endpoint: str = "", secret: str = "", environment: Environment =
         key = str(json.loads(held["SecretString"])["api_key"])
     else:
         key = "" if endpoint else optional(environment, "ELASTICSEARCH_API_KEY")
-    return ElasticsearchIndex.open(url, api_key=key)
+    return ElasticsearchIndex.open(url, api_key=key, seconds=_PATIENCE)

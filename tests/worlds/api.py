@@ -110,7 +110,6 @@ def untrusted_tokens(instance: Instance, tenant: str) -> dict[str, str | None]:
     foreign = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
     good = signed(instance, own)
     header, _, signature = good.split(".")
-    part = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()  # noqa: E731
     return {
         "missing": None,
         "empty": "",
@@ -118,7 +117,7 @@ def untrusted_tokens(instance: Instance, tenant: str) -> dict[str, str | None]:
         "three dots": "..",
         "forged": signed(instance, own, foreign),
         "of an unknown key": signed(instance, own, foreign, kid="another"),
-        "tampered with": f"{header}.{part(claims(instance, 'globex'))}.{signature}",
+        "tampered with": f"{header}.{_part(claims(instance, 'globex'))}.{signature}",
         "expired": signed(instance, own | {"exp": now - 5}),
         "without an end": signed(instance, {name: value for name, value in own.items() if name != "exp"}),
         "not yet": signed(instance, own | {"nbf": now + 600}),
@@ -126,9 +125,13 @@ def untrusted_tokens(instance: Instance, tenant: str) -> dict[str, str | None]:
         "without an issuer": signed(instance, {name: value for name, value in own.items() if name != "iss"}),
         "for another client": signed(instance, own | {"aud": "another"}),
         "for no client": signed(instance, {name: value for name, value in own.items() if name != "aud"}),
-        "alg none": f"{part({'alg': 'none', 'kid': jwt.get_unverified_header(good)['kid']})}.{part(own)}.",
-        "alg none with the old signature": f"{part({'alg': 'none'})}.{part(own)}.{signature}",
+        "alg none": f"{_part({'alg': 'none', 'kid': jwt.get_unverified_header(good)['kid']})}.{_part(own)}.",
+        "alg none with the old signature": f"{_part({'alg': 'none'})}.{_part(own)}.{signature}",
         "signed with a secret": signed(instance, own, "secret" * 8, alg="HS256"),
-        "with a list for a header": f"{part([])}.{part(own)}.{signature}",
-        "with a list for claims": f"{header}.{part([])}.{signature}",
+        "with a list for a header": f"{_part([])}.{_part(own)}.{signature}",
+        "with a list for claims": f"{header}.{_part([])}.{signature}",
     }
+
+
+def _part(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
