@@ -231,6 +231,8 @@ class TestHowItRuns:
                 "stocks": "StockData",
                 "compras": "ComprasTable",
                 "products": "ProductosTable",
+                "tenants": "TenantsTable",
+                "requests": "RequestsTable",
             },
             "databases": {"compras": "ComprasDatabase", "lake": "LakeDatabase"},
             "workgroups": {"lake": "LakeWorkgroup"},
@@ -246,6 +248,7 @@ class TestHowItRuns:
                 "query-sql": "QuerySql",
                 "products-to-search": "ProductsToSearch",
                 "compras-to-search": "ComprasToSearch",
+                "search-api": "SearchApi",
             },
             "rules": {"generator": "GeneratorSchedule"},
             "settings": {"tickets-day-begins": "TicketsDayBegins"},
@@ -255,7 +258,8 @@ class TestHowItRuns:
 
 def _referred(value: dict[str, Any]) -> str:
     """What an output refers to; of two, the first, which the template makes itself."""
-    return str((value["Fn::If"][1] if "Fn::If" in value else value)["Ref"])
+    found = value["Fn::If"][1] if "Fn::If" in value else value
+    return str(found["Fn::GetAtt"][0] if "Fn::GetAtt" in found else found["Ref"])
 
 
 def _memory(function: dict[str, Any]) -> int:
@@ -303,6 +307,8 @@ class TestWhatIsTold:
             ("Cesta", "MessagesRetried"),
             ("Cesta", "BatchesRetried"),
             ("Cesta", "OverdueLoads"),
+            ("Cesta", "RequestsFailed"),
+            ("Cesta", "RequestTime"),
         }
 
     def test_a_graph_that_is_down_is_told_by_what_the_function_writes(self) -> None:
