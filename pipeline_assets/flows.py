@@ -135,6 +135,8 @@ class StreamGroup:
         What of the data or the target does *not* count as an error of the function, for the alarm on its errors.
     ask_if_retried
         What to ask first when batches are delivered again and again, for the alarm on that.
+    window_seconds
+        Default of how long an invocation waits for more changes.
     """
 
     table: str
@@ -145,6 +147,7 @@ class StreamGroup:
     function_does: str
     no_error: str
     ask_if_retried: str
+    window_seconds: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,6 +481,8 @@ FLOWS: Final = (
             function_does="Brings changes of products into the index of their tenant.",
             no_error="a change that breaks a rule or an absent engine",
             ask_if_retried="is the search engine up, and can the function reach it?",
+            # What changes is to be found within a second.
+            window_seconds=0,
         ),
     ),
     FlowRow(
@@ -506,6 +511,8 @@ FLOWS: Final = (
             function_does="Brings changes of purchases into the index of their tenant.",
             no_error="a change that breaks a rule or an absent engine",
             ask_if_retried="is the search engine up, and can the function reach it?",
+            # What changes is to be found within a second.
+            window_seconds=0,
         ),
     ),
     # Loads that became complete: no queue of their own, their receipts come from curation.

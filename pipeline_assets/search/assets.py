@@ -88,8 +88,8 @@ _products_table = dg.AssetSpec(
     group_name=GROUP,
     kinds={"aws", "dynamodb", "table"},
     owners=[PRODUCTS.owner],
-    description="The table of products, an item each. Its stream tells every change of an item, with what it was before "
-    "and what it is, and feeds products-to-search.",
+    description="The table of products, an item each. Its stream tells every change of an item, with what it was "
+    "before and what it is, and feeds products-to-search.",
     metadata={
         "dagster/column_schema": schema_of(PRODUCTS.columns),
         TABLE_NAME: named("PRODUCTS_TABLE", "t_MS3_productos"),
@@ -113,8 +113,8 @@ def _landed(flow: SearchFlow, table: dg.AssetKey, words: str) -> dg.AssetsDefini
         owners=[flow.dataset.owner],
         code_version=__version__,
         tags={"flow": flow.name, "layer": "landed"},
-        description=f"Changes of {words} by the UTC day they were made, on their way into the index; each that the stream "
-        "told is accounted for here, once. Materializing a day brings in what was rejected of it, by today's rules.",
+        description=f"Changes of {words} by the UTC day they were made, on their way into the index; each that the "
+        "stream told is accounted for here, once. Materializing a day brings in what was rejected, by today's rules.",
         metadata={"rules": rules_table(flow.dataset)},
     )
     def landed(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
@@ -166,8 +166,8 @@ def _index(flow: SearchFlow, words: str) -> dg.AssetSpec:
         kinds={"aws", "lambda", "elasticsearch"},
         owners=[flow.dataset.owner],
         tags={"flow": flow.name, "layer": "accepted"},
-        description=f"The index of {words} of each tenant, from the receipts of the stream; a tenant is a partition from "
-        "its first change on. Ids of other characters than letters, digits, _ and - are encoded.",
+        description=f"The index of {words} of each tenant, from the receipts of the stream; a tenant is a partition "
+        "from its first change on. Ids of other characters than letters, digits, _ and - are encoded.",
     )
 
 
