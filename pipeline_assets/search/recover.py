@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -29,8 +28,6 @@ from pipeline_assets.search.stores import SearchStores
 _AT_ONCE: Final = 500
 #: What two documents of one state of an item need not have alike.
 _OF_THE_CHANGE: Final = frozenset({"sequence", "changed_at"})
-#: The same of products; of a purchase it is its own time.
-_OF_A_PRODUCT: Final = frozenset({*_OF_THE_CHANGE, "momento"})
 
 
 @dataclass(slots=True)
@@ -166,18 +163,43 @@ class _Comparison:
             self._found.rejected += each.outcome is Outcome.REFUSED
 
     def _change(self, event_name: str, item: Image) -> IndexChange | None:
-        change = index_change(self._kind, _record(event_name, item), moneda=self._stores.moneda)
+        change = change_of_item(self._kind, event_name, item, self._stores.moneda)
         if isinstance(change, RejectedChange):
             self._found.rejected += 1
             return None
         return change
 
 
+def change_of_item(kind: Kind, event_name: str, item: Image, moneda: str) -> IndexChange | RejectedChange:
+    """Change that the table itself tells: an item that is there, or one that was removed.
+
+    Parameters
+    ----------
+    kind
+        What the table holds.
+    event_name
+        ``INSERT`` or ``REMOVE``.
+    item
+        The item in DynamoDB's form, or its keys.
+    moneda
+        Currency of prices that name none.
+
+    Returns
+    -------
+    IndexChange or RejectedChange
+        Made by hand, or the rule that the item breaks.
+    """
+    return index_change(kind, _record(event_name, item), moneda=moneda)
+
+
+def sequence_behind(sequence: str, change: IndexChange) -> str:
+    """Sequence of a state that was found in the table: behind what the index has, before any later change."""
+    return after(sequence, str(int(hashlib.sha256(change.source("0")).hexdigest()[:30], 16)))
+
+
 def _record(event_name: str, item: Image) -> StreamRecord:
     which = "OldImage" if event_name == "REMOVE" else "NewImage"
-    made = int(datetime.now(UTC).timestamp())
-    change = {"ApproximateCreationDateTime": made, which: dict(item)}
-    raw = {"eventID": "", "eventName": event_name, "dynamodb": change}
+    raw = {"eventID": "", "eventName": event_name, "dynamodb": {which: dict(item)}}
     (record,), _ = stream_records({"Records": [raw]})
     return record
 
@@ -190,13 +212,8 @@ def _alike(change: IndexChange, document: Document | None) -> bool:
 
 
 def _state(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What a document tells of its item, and not of the change that made it."""
-    left_out = _OF_THE_CHANGE if "compra_id" in document else _OF_A_PRODUCT
-    return {name: value for name, value in document.items() if name not in left_out}
+    return {name: value for name, value in document.items() if name not in _OF_THE_CHANGE}
 
 
 def _in_place_of(name: str, change: IndexChange, stored: Stored | None) -> Write:
-    """A write of a state that was found in the table: behind what the index has, before any later change."""
-    state = msgspec.json.encode(_state(msgspec.to_builtins(change.document)), order="sorted")
-    number = int(hashlib.sha256(state).hexdigest()[:30], 16)
-    return Write(name, change.id, change.source(after(stored.sequence if stored else "", str(number))), stored)
+    return Write(name, change.id, change.source(sequence_behind(stored.sequence if stored else "", change)), stored)
