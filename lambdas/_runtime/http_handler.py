@@ -18,7 +18,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from functools import cache, cached_property
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qs, quote, unquote
@@ -72,7 +72,7 @@ class HttpEvent(APIGatewayProxyEventV2):
         """Path with everything escaped that is no letter, digit or mark of a path, so that routes match any name."""
         return quote(super().path, safe="/%", errors="surrogatepass")
 
-    @cached_property
+    @property
     def resolved_query_string_parameters(self) -> dict[str, list[str]]:
         """Values of each parameter, in their order; raises `HttpError` where they are too many."""
         try:
@@ -210,7 +210,7 @@ class Door:
                 self._require_scope(caller, route)
                 _require_readable(event)
                 return
-            tenant = caller.of_tenant(str((event.get("pathParameters") or {}).get("tenant_id", "")))
+            tenant = caller.of_tenant(_tenant_in_path(event))
         except NotKnownError as error:
             raise http_errors.not_known() from error
         except NotAllowedError as error:
@@ -274,6 +274,11 @@ def _correlation_id(event: Mapping[str, Any]) -> str:
     """The caller's own, where it is a short plain name; else that of API Gateway."""
     own = {str(name).lower(): value for name, value in (event.get("headers") or {}).items()}.get("x-correlation-id", "")
     return own if _CORRELATION_ID.fullmatch(str(own)) else str(event.get("requestContext", {}).get("requestId", ""))
+
+
+def _tenant_in_path(event: Mapping[str, Any]) -> str:
+    """The tenant as the path has it; API Gateway leaves an escaped per cent sign escaped."""
+    return str((event.get("pathParameters") or {}).get("tenant_id", "")).replace("%25", "%")
 
 
 def _require_readable(event: Mapping[str, Any]) -> None:

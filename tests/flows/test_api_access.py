@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 
@@ -202,8 +204,6 @@ def test_the_same_name_escaped_is_the_same_tenant(api: Api, token: str) -> None:
 
 @pytest.mark.parametrize("name", ["Perú y más", 'a"b\\c', "100%", "коза", "a+b&c=d", "t\x00t"])
 def test_a_tenant_of_any_name_reaches_its_own_and_no_other(cloud: RunningStack, api: Api, name: str) -> None:
-    from urllib.parse import quote  # noqa: PLC0415
-
     own = mint_token(cloud.instance, name, 5)
     answer = api.ask("GET", f"/search/{quote(name, safe='')}", own)
     assert (answer.status, answer.document().get("tenant_id")) == (200, name), answer.body
@@ -246,7 +246,7 @@ def test_a_removed_tenant_is_refused_at_once_like_one_that_never_was(cloud: Runn
 def test_the_log_names_tenant_route_and_status_and_no_person(cloud: RunningStack, api: Api, token: str) -> None:
     person = "ana.personal@example.com"
     known = signed(cloud.instance, claims(cloud.instance, OWN, sub=person, email=person))
-    asked = "a-name-of-a-request"
+    asked = str(uuid4())
     assert api.ask("GET", f"/search/{OWN}?q=shoes", known, X_Correlation_Id=asked).status == 200
     group = f"/aws/lambda/{cloud.outputs['functions']['search-api']}"
     pages = cloud.access.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
