@@ -74,10 +74,10 @@ def is_from_a_program(headers: MutableMapping[bytes, bytes]) -> bool:
     return _OWN_HOST.fullmatch(headers.get(b"host", b"localhost")) is not None
 
 
-def refusing_what_it_cannot_read(validate: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+def refusing_what_it_cannot_read(validate: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
     """The check of a token, that answers 401 to one of another form, as on AWS; by itself it fails on some with a 500."""
 
-    async def validated(*arguments: Any) -> Any:
+    async def validated(*arguments: object) -> object:
         try:
             return await validate(*arguments)
         except (AttributeError, TypeError, ValueError):
