@@ -251,7 +251,25 @@ class ElasticsearchIndex:
         return Generations(current, tuple(each for each in ordered if each not in (current, *unfinished)), unfinished)
 
     def begin_generation(self, alias: str, body: Mapping[str, Any]) -> str:
-        """Create the next generation of an index, behind `names.building`; raises `TransientError`."""
+        """Create the next generation of an index, behind `names.building`.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        body
+            Its settings and mappings.
+
+        Returns
+        -------
+        str
+            Name of the generation.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or does not make it.
+        """
         known = self.generations(alias)
         last = max(generation_of(alias, each) or 0 for each in (known.current, *known.earlier, *known.unfinished))
         index = index_name(alias, last + 1)
@@ -264,7 +282,22 @@ class ElasticsearchIndex:
         return index
 
     def switch(self, alias: str, old: str, new: str) -> None:
-        """Let an alias name another generation; raises `TransientError` where somebody was faster."""
+        """Let an alias name another generation, at once for all who use it.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        old
+            The generation that it names.
+        new
+            The one that was built.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or somebody was faster.
+        """
         actions: list[dict[str, Any]] = [
             {"remove": {"index": new, "alias": building(new), "must_exist": True}},
             {"remove": {"index": old, "alias": alias, "must_exist": True}},
@@ -278,7 +311,18 @@ class ElasticsearchIndex:
             raise TransientError(f"{alias} was not switched from {old} to {new}: {refused[0]}")
 
     def abandon(self, unfinished: str) -> None:
-        """Delete a generation that nobody uses; raises `TransientError` where it has taken its place meanwhile."""
+        """Delete a generation that is being built.
+
+        Parameters
+        ----------
+        unfinished
+            Name of the generation.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or the generation is in use by now.
+        """
         # Whoever builds it can switch to it no more: only then is it safe to delete.
         taken = {"remove": {"index": unfinished, "alias": building(unfinished), "must_exist": True}}
         with _engine("abandon a generation") as refused:
@@ -337,14 +381,14 @@ class ElasticsearchIndex:
         with _engine("revoke a key"):
             self._client.security.invalidate_api_key(name=name)
 
-    def states(self, generation: str, since: str = "") -> Iterator[Document]:
+    def states(self, generation: str, after: str = "") -> Iterator[Document]:
         """Read the states of all documents of a generation, tombstones among them; raises `TransientError`."""
         with _engine("refresh a generation") as refused:
             self._client.indices.refresh(index=generation)
         if refused:
             return
         asked: dict[str, Any] = {
-            "query": {"range": {"changed_at": {"gte": since}}} if since else {"match_all": {}},
+            "query": {"range": {"sequence": {"gt": after}}} if after else {"match_all": {}},
             "sort": [{"sequence": "asc"}],
             "size": _PAGE,
             "seq_no_primary_term": True,

@@ -278,20 +278,20 @@ class SearchGenerations(Protocol):
     def delete(self, generation: str) -> None:
         """Delete a generation that is behind no alias any more."""
 
-    def states(self, generation: str, since: str = "") -> Iterator[Document]:
+    def states(self, generation: str, after: str = "") -> Iterator[Document]:
         """Read the states of all documents of a generation, tombstones among them.
 
         Parameters
         ----------
         generation
             Name of the generation.
-        since
-            Earliest time of the change, ISO-8601; of any time unless given.
+        after
+            A sequence; of any sequence unless given.
 
         Yields
         ------
         Document
-            With ids, sequence, time and deletion alone; none where there is no such generation.
+            With ids, sequence, time and deletion alone, by their sequences; none where there is no such generation.
         """
 
 

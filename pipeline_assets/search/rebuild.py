@@ -15,21 +15,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.rejection import RejectedChange
 from pipeline_assets.events.tenants import safe_name
 from pipeline_assets.search.documents import keys_of_kind
-from pipeline_assets.search.index import Document, Outcome, SearchIndex, Write
+from pipeline_assets.search.index import Document, Outcome, Result, SearchIndex, Write
 from pipeline_assets.search.mappings import index_body
 from pipeline_assets.search.names import Kind, alias, building
 from pipeline_assets.search.recover import change_of_item, sequence_behind
+from pipeline_assets.storage.retries import retries
 
 if TYPE_CHECKING:
     from pipeline_assets.events.stream_records import Image
@@ -39,12 +38,16 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 1_000
 #: Requests that are on their way while the next documents are made.
 _AHEAD: Final = 2
+#: Attempts at documents that the engine is too busy for, and seconds of the longest rest.
+_ATTEMPTS, _LONGEST = 6, 5.0
 #: Rounds after which somebody else writes the same documents all the time.
 _ROUNDS: Final = 20
-#: Changes that were made so long before a rebuild began may reach the index while it runs.
-_ON_THEIR_WAY: Final = timedelta(hours=1)
 _encode: Final = msgspec.json.Encoder().encode
 T = TypeVar("T")
+
+
+class _BusyError(TransientError):
+    """The engine is too busy for some documents."""
 
 
 @dataclass(slots=True)
@@ -121,14 +124,17 @@ class _Rebuild:
 
     def run(self, items: Callable[[], Iterable[Image]]) -> Rebuilt:
         """Build the next generation, let the alias name it, and take over what the earlier one has more."""
-        began, since = time.monotonic(), iso_utc(datetime.now(UTC) - _ON_THEIR_WAY)
+        began = time.monotonic()
         body = index_body(self._kind)
         self._engine.create_index(self._alias, body)
         old = self._clear()
+        self._built.clear()
         new = self._engine.begin_generation(self._alias, body)
         there = {each.id: each for each in self._engine.states(old)}
+        last = max((each.stored.sequence for each in there.values()), default="")
         self._fill(items(), there, new)
-        self._done.carried_over += self._carry_over(old, building(new), since)
+        # As good as all that came meanwhile: whatever has an earlier place in the order comes with the last of it.
+        self._done.carried_over += self._carry_over(old, building(new), last)
         self._engine.switch(self._alias, old, new)
         self._done.carried_over += self._drain(old)
         self._done.generation = new
@@ -178,12 +184,22 @@ class _Rebuild:
             yield Write(place, each.id, _encode({**each.source, "deleted": True}))
 
     def _put(self, writes: Sequence[Write]) -> None:
-        for write, result in zip(writes, self._engine.write(writes), strict=True):
-            if result.outcome is Outcome.REFUSED:
-                self._done.rejected += 1
-                self._built.pop(write.id, None)
-            elif result.outcome is not Outcome.WRITTEN:
-                raise TransientError(f"a generation of {self._alias} is not built: {result.reason}")
+        left = list(writes)
+        for attempt in retries(_BusyError, attempts=_ATTEMPTS, longest=_LONGEST):
+            with attempt:
+                results = list(zip(left, self._engine.write(left), strict=True))
+                left = [write for write, result in results if result.outcome is Outcome.BUSY]
+                for write, result in results:
+                    self._settle(write, result)
+                if left:
+                    raise _BusyError(f"the search engine is too busy for {len(left)} documents of {self._alias}")
+
+    def _settle(self, write: Write, result: Result) -> None:
+        if result.outcome is Outcome.REFUSED:
+            self._done.rejected += 1
+            self._built.pop(write.id, None)
+        elif result.outcome not in (Outcome.WRITTEN, Outcome.BUSY):
+            raise TransientError(f"a generation of {self._alias} is not built: {result.reason}")
 
     def _drain(self, earlier: str) -> int:
         """Carry over what a generation has more that the alias names no more, and delete it; returns how many."""
@@ -192,12 +208,12 @@ class _Rebuild:
         self._engine.delete(earlier)
         return carried
 
-    def _carry_over(self, source: str, place: str, since: str = "") -> int:
+    def _carry_over(self, source: str, place: str, after: str = "") -> int:
         """Write the documents of a generation that are later than those at a place; returns how many."""
         carried = 0
         later = (
             each
-            for each in self._engine.states(source, since)
+            for each in self._engine.states(source, after)
             if each.id not in self._built or each.stored.sequence > self._built[each.id]
         )
         for some in _pieces(later, _AT_ONCE):

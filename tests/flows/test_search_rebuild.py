@@ -251,17 +251,19 @@ def test_who_read_the_earlier_generation_writes_the_next_one(shop: Shop) -> None
 def test_what_was_changed_while_it_was_built_is_in_the_next_generation_from_its_first_moment(shop: Shop) -> None:
     seen: list[Any] = []
 
-    def happens() -> None:
+    def read() -> list[Any]:
+        items = list(shop.items.values())
+        shop.put("P2", "Pan de molde")
+        shop.remove("P1")
+        shop.deliver()
+        return items
+
+    def look() -> None:
         name = alias(shop.world.stage, "products", TENANT)
-        found = shop.world.index.generations(name)
-        if found.unfinished and "P1" in shop.items:
-            shop.put("P2", "Pan de molde")
-            shop.remove("P1")
-            shop.deliver()
-        if found.earlier and not seen:
+        if shop.world.index.generations(name).earlier and not seen:
             seen.append(shop.world.state("t1", ["P1", "P2"]))
 
-    done = shop.rebuild(with_engine(shop.world.stores(), Meanwhile(shop.world.index, happens)))
+    done = rebuild("products", TENANT, read, with_engine(shop.world.stores(), Meanwhile(shop.world.index, look)))
     assert seen == [{"P2": "Pan de molde"}]
     assert done.carried_over == 2
     shop.check()

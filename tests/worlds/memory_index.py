@@ -114,13 +114,13 @@ class MemoryIndex:
         self._answers()
         self.generations_by_name.pop(generation, None)
 
-    def states(self, generation: str, since: str = "") -> Iterator[Document]:
+    def states(self, generation: str, after: str = "") -> Iterator[Document]:
         self._answers()
         found = self.generations_by_name.get(generation)
         kept = list(found.documents.items()) if found else []
         for each, document in sorted(kept, key=lambda pair: pair[1].source["sequence"]):
             source = {name: document.source[name] for name in _STATE if name in document.source}
-            if source.get("changed_at", "") >= since:
+            if source["sequence"] > after:
                 stored = Stored(generation, source["sequence"], source["deleted"], document.seq_no, 1)
                 yield Document(each, source, stored)
 
