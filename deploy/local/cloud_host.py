@@ -75,7 +75,7 @@ def is_from_a_program(headers: MutableMapping[bytes, bytes]) -> bool:
 
 
 def refusing_what_it_cannot_read(validate: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
-    """The check of a token, answering 401 to one of any other form, as on AWS; by itself it fails on some with a 500."""
+    """The check of a token, answering 401 to one of any form, as on AWS; by itself it fails on some with a 500."""
 
     async def validated(*arguments: object) -> object:
         try:
