@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import boto3
 from botocore.config import Config
 
+from pipeline_assets.access.tenants import KnownTenants
 from pipeline_assets.compras.table import TenantTable
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
@@ -17,6 +19,7 @@ from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.search.documents import keys_of_kind
 from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
+from pipeline_assets.search.engine import open_engine
 from pipeline_assets.search.engines import SearchEngines
 from pipeline_assets.search.names import Kind
 from pipeline_assets.storage.bucket import Storage
@@ -27,14 +30,14 @@ PRODUCTS_FLOW, PURCHASES_FLOW = "products-search", "compras-search"
 _RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=10)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SearchSettings:
     """Where changes come from, and which engine has the indexes.
 
+    A subclass says the name of its flow, what it brings in, and which variable names its table.
+
     Parameters
     ----------
-    flow, kind
-        Name of the flow, and what it brings in.
     table
         Name of the DynamoDB table whose changes they are.
     quarantine_bucket
@@ -47,14 +50,18 @@ class SearchSettings:
         Currency of prices that name none.
     engine_url, engine_key
         Address of the shared engine, and its API key; empty where it asks for none.
+    tenants_table
+        Name of the DynamoDB table of tenants; empty where all of them are in the shared engine.
     dead_letters_url
         Address of the queue of what could not be delivered; empty where a process does not look into it.
     queue_url, bucket
         Empty: the stream feeds the function, and no bucket holds what it makes.
     """
 
-    flow: str
-    kind: Kind
+    flow: ClassVar[str]
+    kind: ClassVar[Kind]
+    table_variable: ClassVar[str]
+
     table: str
     quarantine_bucket: str
     ledger_table: str
@@ -62,44 +69,41 @@ class SearchSettings:
     moneda: str
     engine_url: str
     engine_key: str = ""
+    tenants_table: str = ""
     dead_letters_url: str = ""
     queue_url: str = ""
     bucket: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> Self:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        return cls(
+            table=required(environment, cls.table_variable, f"the name of the DynamoDB table of {cls.kind}"),
+            quarantine_bucket=quarantine_bucket(environment),
+            ledger_table=ledger_table(environment),
+            stage=optional(environment, "STAGE", "dev"),
+            moneda=optional(environment, "COMPRAS_CURRENCY", "USD"),
+            engine_url=required(environment, "ELASTICSEARCH_URL", "the address of the search engine"),
+            engine_key=optional(environment, "ELASTICSEARCH_API_KEY"),
+            tenants_table=optional(environment, "TENANTS_TABLE"),
+            dead_letters_url=optional(environment, f"{cls.flow.upper().replace('-', '_')}_DEAD_LETTERS_URL"),
+        )
 
 
 class ProductsSearchSettings(SearchSettings):
     """Settings of the flow of products."""
 
-    @classmethod
-    def from_environment(cls, environment: Environment = None) -> SearchSettings:
-        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
-        table = required(environment, "PRODUCTS_TABLE", "the name of the DynamoDB table of products")
-        return _settings(environment, PRODUCTS_FLOW, "products", table)
+    flow = PRODUCTS_FLOW
+    kind = "products"
+    table_variable = "PRODUCTS_TABLE"
 
 
 class ComprasSearchSettings(SearchSettings):
     """Settings of the flow of purchases."""
 
-    @classmethod
-    def from_environment(cls, environment: Environment = None) -> SearchSettings:
-        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
-        table = required(environment, "COMPRAS_TABLE", "the name of the DynamoDB table of purchases")
-        return _settings(environment, PURCHASES_FLOW, "purchases", table)
-
-
-def _settings(environment: Environment, flow: str, kind: Kind, table: str) -> SearchSettings:
-    return SearchSettings(
-        flow=flow,
-        kind=kind,
-        table=table,
-        quarantine_bucket=quarantine_bucket(environment),
-        ledger_table=ledger_table(environment),
-        stage=optional(environment, "STAGE", "dev"),
-        moneda=optional(environment, "COMPRAS_CURRENCY", "USD"),
-        engine_url=required(environment, "ELASTICSEARCH_URL", "the address of the search engine"),
-        engine_key=optional(environment, "ELASTICSEARCH_API_KEY"),
-        dead_letters_url=optional(environment, f"{flow.upper().replace('-', '_')}_DEAD_LETTERS_URL"),
-    )
+    flow = PURCHASES_FLOW
+    kind = "purchases"
+    table_variable = "COMPRAS_TABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,11 @@ def open_stores(settings: SearchSettings) -> Iterator[SearchStores]:
         JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), settings.flow, without_numbers),
         Ledger(dynamodb, settings.ledger_table),
         TenantTable(dynamodb, settings.table, keys_of_kind(settings.kind)[1]),
-        SearchEngines(ElasticsearchIndex.open(settings.engine_url, api_key=settings.engine_key)),
+        SearchEngines(
+            ElasticsearchIndex.open(settings.engine_url, api_key=settings.engine_key),
+            KnownTenants(dynamodb, settings.tenants_table) if settings.tenants_table else None,
+            open_engine,
+        ),
         settings.stage,
         settings.moneda,
     )
