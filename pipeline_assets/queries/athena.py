@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -179,7 +180,7 @@ def literal(value: Value) -> str:
     Returns
     -------
     str
-        A day as text, a float with an exponent.
+        A day or an amount as text, a float with an exponent.
     """
     if value is None:
         return "NULL"
@@ -189,7 +190,8 @@ def literal(value: Value) -> str:
         return written if "e" in written else f"{written}E0"
     if isinstance(value, int):
         return repr(value)
-    return "'" + str(value).replace("'", "''") + "'"
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager
