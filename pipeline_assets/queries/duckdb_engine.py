@@ -228,7 +228,7 @@ def _warn_of_faults(asked: NamedQuery) -> None:
 
 
 def _bindable(value: object) -> object:
-    """Days and amounts are bound as text, as Athena gets them: the partition keys that days are compared with are text."""
+    """Days and amounts are bound as text, as Athena gets them; partition keys that days are compared with are text."""
     if isinstance(value, Decimal):
         return f"{value:f}"
     return value.isoformat() if isinstance(value, date) else value

@@ -40,6 +40,8 @@ _NONE = "none"
 NEWEST = "newest"
 #: Athena takes no greater number for LIMIT.
 _GREATEST_COUNT = 2**31 - 1
+#: The least whole number of the kinds that are one.
+_LEAST = {"count": 1, "place": 0}
 #: Kinds whose values are days, and those that are texts in JSON.
 _DAYS = ("day", "as_of")
 _WRITTEN = (*_DAYS, "amount")
@@ -133,9 +135,8 @@ class Parameter:
             return None
         if self.kind == "share" and number and 0 <= cast("float", value) <= 1:
             return float(cast("float", value))
-        if self.kind == "count" and number and isinstance(value, int) and 1 <= value <= _GREATEST_COUNT:
-            return value
-        if self.kind == "place" and number and isinstance(value, int) and 0 <= value <= _GREATEST_COUNT:
+        least = _LEAST.get(self.kind, _GREATEST_COUNT + 1)
+        if number and isinstance(value, int) and least <= value <= _GREATEST_COUNT:
             return value
         if self.kind == "amount" and isinstance(value, Decimal) and _AMOUNT.fullmatch(format(value, "f")):
             return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -289,13 +289,14 @@ def _texts(name: str, found: object) -> tuple[str, ...]:
     if not isinstance(found, list) or not 1 <= len(found) <= MOST_TEXTS:
         raise InvalidRequestError(name, found, f"a list of 1 to {MOST_TEXTS} texts")
     for place, text in enumerate(found):
-        if not isinstance(text, str) or not _is_plain(text):
+        if not isinstance(text, str) or not is_plain(text):
             allowed = f"a text of 1 to {MOST_CHARACTERS} characters of Unicode, none of them NUL, and not blank"
             raise InvalidRequestError(f"{name}[{place}]", text, allowed)
     return tuple(dict.fromkeys(found))
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
+    """Whether a text is one that a parameter of an engine may be: not blank, not long, and of Unicode."""
     lone = any("\ud800" <= each <= "\udfff" for each in text)
     return bool(text.strip()) and len(text) <= MOST_CHARACTERS and "\0" not in text and not lone
 
@@ -353,6 +354,4 @@ def _order(found: object, measures: Sequence[str], dimensions: Sequence[str]) ->
     return tuple(order)
 
 
-#: A request as it is read again from what was kept of it.
-Read = Callable[[Mapping[str, Any], date], ReportRequest | SummaryRequest]
 Question = ReportRequest | SummaryRequest

@@ -46,6 +46,32 @@ _ALWAYS: Final = {
     "total": "sum(amount)",
     "items": "sum(quantity)",
 }
+_PURCHASES: Final = """\
+WITH sold AS (
+  SELECT {dimensions}moneda AS currency, compra_id, user_id, total_precio AS amount, total_cantidad AS quantity
+  FROM compras_current
+  WHERE {conditions}
+)"""
+#: What each purchase came to in the lines that count, as if it were a purchase of these alone.
+_LINES: Final = """\
+WITH chosen AS (
+  SELECT {dimensions}moneda AS currency, compra_id, user_id, nombre, importe, cantidad
+  FROM compras_current_lines
+  WHERE {conditions}
+),
+sold AS (
+  SELECT {keys}, compra_id, user_id, {latest_name}sum(importe) AS amount, sum(cantidad) AS quantity
+  FROM chosen
+  GROUP BY {keys}, compra_id, user_id
+)"""
+_PLACED: Final = """,
+placed AS (
+  SELECT
+    {keys}, {name}user_id, amount, quantity,
+    row_number() OVER (PARTITION BY {keys} ORDER BY amount) AS place,
+    count(amount) OVER (PARTITION BY {keys}) AS priced_in
+  FROM sold
+)"""
 _SUMMARY: Final = """\
 WITH bought AS (
   SELECT
@@ -109,16 +135,17 @@ def compile_report(request: ReportRequest, tenant: TenantId) -> Compiled:
     """
     chosen = list(_conditions(tenant, request.period, request.filters))
     dimensions, median = request.dimensions, "median" in request.measures
-    parts = _lines(dimensions, chosen) if request.of_lines else _purchases(dimensions, chosen)
-    source, keys = "sold", ", ".join([*dimensions, "currency"])
+    keys = ", ".join([*dimensions, "currency"])
+    names = {
+        "dimensions": "".join(f"{_DIMENSIONS[name]} AS {name}, " for name in dimensions),
+        "keys": keys,
+        "conditions": _where(chosen),
+        "latest_name": "max(nombre) AS product_name, " if "product" in dimensions else "",
+        "name": "product_name, " if "product" in dimensions else "",
+    }
+    parts = (_LINES if request.of_lines else _PURCHASES).format_map(names)
     if median:
-        named = ", product_name" if "product" in dimensions else ""
-        parts += (
-            f",\nplaced AS (\n  SELECT\n    {keys}{named}, user_id, amount, quantity,\n"
-            f"    row_number() OVER (PARTITION BY {keys} ORDER BY amount) AS place,\n"
-            f"    count(amount) OVER (PARTITION BY {keys}) AS priced_in\n  FROM sold\n)"
-        )
-        source = "placed"
+        parts += _PLACED.format_map(names)
     named_product = {"product_name": "max(product_name)"} if "product" in dimensions else {}
     asked = {column: text for name in request.measures for column, text in _MEASURES.get(name, {}).items()}
     columns = {**named_product, **_ALWAYS, **asked}
@@ -126,7 +153,7 @@ def compile_report(request: ReportRequest, tenant: TenantId) -> Compiled:
     order = [f"{name} DESC" if down else name for name, down in request.order]
     ordered = [*order, *(name for name in dimensions if name not in dict(request.order)), "currency"]
     text = (
-        f"{parts}\nSELECT\n  {keys},\n{shown}\nFROM {source}\nGROUP BY {keys}\n"
+        f"{parts}\nSELECT\n  {keys},\n{shown}\nFROM {'placed' if median else 'sold'}\nGROUP BY {keys}\n"
         f"ORDER BY {', '.join(ordered)}\nLIMIT ? /* rows */\n"
     )
     return _compiled("report", text, [*chosen, ("", "rows", "count", request.limit + 1)])
@@ -185,30 +212,6 @@ def _where(conditions: list[_Condition]) -> str:
         going_on = text.endswith(",")
         text += f" {written}" if going_on else f"{' AND ' if text else ''}{written}"
     return text
-
-
-def _purchases(dimensions: tuple[str, ...], conditions: list[_Condition]) -> str:
-    return (
-        f"WITH sold AS (\n  SELECT\n    {_dimensions(dimensions)}moneda AS currency, compra_id, user_id,\n"
-        f"    total_precio AS amount, total_cantidad AS quantity\n"
-        f"  FROM compras_current\n  WHERE {_where(conditions)}\n)"
-    )
-
-
-def _lines(dimensions: tuple[str, ...], conditions: list[_Condition]) -> str:
-    """What each purchase came to in the lines that count, as if it were a purchase of these alone."""
-    keys = ", ".join([*dimensions, "currency", "compra_id", "user_id"])
-    named = "max(nombre) AS product_name, " if "product" in dimensions else ""
-    return (
-        f"WITH chosen AS (\n  SELECT\n    {_dimensions(dimensions)}moneda AS currency, compra_id, user_id, nombre,\n"
-        f"    importe, cantidad\n  FROM compras_current_lines\n  WHERE {_where(conditions)}\n),\n"
-        f"sold AS (\n  SELECT {keys}, {named}sum(importe) AS amount, sum(cantidad) AS quantity\n"
-        f"  FROM chosen\n  GROUP BY {keys}\n)"
-    )
-
-
-def _dimensions(dimensions: tuple[str, ...]) -> str:
-    return "".join(f"{_DIMENSIONS[name]} AS {name}, " for name in dimensions)
 
 
 def _compiled(name: str, text: str, conditions: list[_Condition]) -> Compiled:

@@ -245,8 +245,9 @@ TAKEN: dict[str, str] = {
         "substr(CAST(CAST(ordered_at AS date) AS varchar), 1, 7) AS d FROM orders ORDER BY order_id"
     ),
     "weekdays": (
-        "SELECT day_of_week(CAST(ordered_at AS date)) AS a, CAST(date_add('day', 1 - day_of_week(CAST(ordered_at AS date)), "
-        "CAST(ordered_at AS date)) AS date) AS b FROM orders ORDER BY order_id"
+        "SELECT day_of_week(CAST(ordered_at AS date)) AS a, day_of_week(DATE '2026-03-01') AS b, "
+        "CAST(date_add('day', 1 - day_of_week(DATE '2026-03-01'), DATE '2026-03-01') AS date) AS c "
+        "FROM orders ORDER BY order_id"
     ),
     "amounts": "SELECT order_id FROM orders WHERE total >= CAST('0.05' AS decimal(38, 2)) ORDER BY order_id",
     "text joined": "SELECT currency || ' ' || status AS a FROM orders ORDER BY order_id",
