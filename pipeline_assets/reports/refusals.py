@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Final
 
 from pipeline_assets.errors import UserError
@@ -32,7 +33,7 @@ class InvalidRequestError(UserError):
 
 def shown(value: object) -> str:
     """A value as a message has it: JSON on one line, cut off after some eighty characters, of ASCII alone."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = str(value) if isinstance(value, str | Decimal) else json.dumps(value, default=str)
     plain = text.encode("ascii", "backslashreplace").decode()
     printable = "".join(each if each.isprintable() else "?" for each in plain[: _SHOWN + 1])
     return printable if len(printable) <= _SHOWN else f"{printable[:_SHOWN]}..."
