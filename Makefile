@@ -65,7 +65,7 @@ test-slow: $(SYNCED) ## Run the tests with those that wait as long as production
 	$(RUN) pytest --slow -m alone $(ALONE)
 
 .PHONY: engines
-engines: $(SYNCED) ## Fetch what the tests start: the local engines, Neo4j (152 MB), MariaDB (149 MB), the functions' packages
+engines: $(SYNCED) ## Fetch what the tests start: the local engines, Neo4j (152 MB), MariaDB (149 MB), Elasticsearch (132 MB), the packages
 	$(RUN) python -m tests.engines
 
 .PHONY: spark

@@ -84,7 +84,9 @@ _UNUSED_OF_PYARROW: Final = ("libarrow_flight", "libarrow_python_flight", "_flig
 PACKAGES: Final = packages()
 
 
-def build_package(package: FunctionPackage, out: Path = OUT, target: Target | None = None) -> Path:
+def build_package(
+    package: FunctionPackage, out: Path = OUT, target: Target | None = None, imports: grimp.ImportGraph | None = None
+) -> Path:
     """Build one package as `<out>/<name>.zip`, described by `<name>.json` beside it; unchanged inputs build nothing.
 
     Raises `PackagingError` when the handler reaches something that the package would not hold, and when the package is
@@ -92,7 +94,7 @@ def build_package(package: FunctionPackage, out: Path = OUT, target: Target | No
     """
     target = target or Target()
     archive, description = out / f"{package.name}.zip", out / f"{package.name}.json"
-    imports = import_graph()
+    imports = imports or import_graph()
     code = first_party_files(package, imports)
     ours = [*code.values(), *_data_of(code.values())]
     inputs = _digest_of_inputs(package, ours, target)
@@ -126,7 +128,8 @@ def build_package(package: FunctionPackage, out: Path = OUT, target: Target | No
 
 def build_packages(out: Path = OUT, target: Target | None = None) -> dict[str, Path]:
     """Build every function's package into `out` and return the zips by package name."""
-    return {package.name: build_package(package, out, target) for package in PACKAGES}
+    imports = import_graph()
+    return {package.name: build_package(package, out, target, imports) for package in PACKAGES}
 
 
 def package_key(name: str, archive: Path) -> str:
@@ -260,7 +263,7 @@ def _write_archive(archive: Path, content: dict[str, Path]) -> None:
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3
             entry.external_attr = 0o644 << 16
-            packed.writestr(entry, file.read_bytes())
+            packed.writestr(entry, file.read_bytes(), compresslevel=_COMPRESSION)
 
 
 def main() -> None:

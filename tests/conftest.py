@@ -20,15 +20,17 @@ from deploy.local.instance import GraphEngine, Instance, LocalStackError
 from deploy.local.neo4j_server import neo4j_jars
 from deploy.local.supervisor import Supervisor
 from pipeline_assets.operations.access import Access
+from tests.engines.elasticsearch_server import ElasticsearchServer, elasticsearch_home, running_elasticsearch
 from tests.engines.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
 from tests.worlds.commands import Command
 from tests.worlds.examples import ALL_EXAMPLES
+from tests.worlds.search_engines import SearchEngine, running_embedded_search
 from tests.worlds.stack import RunningStack, built_packages, free_port_base, running_stack
 
 #: Where this is set, a Neo4j that cannot be had fails its tests instead of skipping them.
 REQUIRED = "CESTA_REQUIRE_NEO4J"
 #: The groups that take longest, the longest first; a worker that is free takes the next one.
-_LONGEST = ("dagster", "graph-neo4j", "command", "graph-embedded", "browser")
+_LONGEST = ("dagster", "graph-neo4j", "command", "elasticsearch", "graph-embedded", "browser")
 
 # What is imported and collected stays to the end: looking for garbage among it again and again is for nothing.
 gc.disable()
@@ -106,7 +108,10 @@ def _group_of(item: pytest.Item) -> str:
     if "stack" in names:
         # An instance each: together they would take longer than everything else.
         return "browser" if item.nodeid.startswith("tests/browser/") else "dagster"
-    engine = getattr(item, "callspec").params.get("cloud") if hasattr(item, "callspec") else None  # noqa: B009
+    given = getattr(item, "callspec").params if hasattr(item, "callspec") else {}  # noqa: B009
+    if "elasticsearch" in names or given.get("search_url") is SearchEngine.ELASTICSEARCH:
+        return "elasticsearch"
+    engine = given.get("cloud")
     return f"graph-{engine}" if isinstance(engine, GraphEngine) else item.nodeid.partition("::")[0]
 
 
@@ -192,3 +197,32 @@ def mariadb() -> Iterator[MariaDbServer]:
         pytest.skip(f"not run on MariaDB: {error}")
     with running_mariadb(free_port_base()) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def elasticsearch() -> Iterator[ElasticsearchServer]:
+    """A real Elasticsearch; without it its tests are skipped, unless `CESTA_REQUIRE_ELASTICSEARCH` is set."""
+    try:
+        elasticsearch_home()
+    except LocalStackError as error:
+        if os.environ.get("CESTA_REQUIRE_ELASTICSEARCH"):
+            raise
+        pytest.skip(f"not run on Elasticsearch: {error}")
+    with running_elasticsearch(free_port_base(), java_options=_JAVA) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def embedded_search(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the search engine that comes with an instance, by itself."""
+    with running_embedded_search(tmp_path_factory.mktemp("search"), free_port_base()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session", params=list(SearchEngine))
+def search_url(request: pytest.FixtureRequest) -> str:
+    """The address of a search engine; a test that asks for it runs on each, among the tenants of other tests."""
+    if request.param is SearchEngine.EMBEDDED:
+        return str(request.getfixturevalue("embedded_search"))
+    server: ElasticsearchServer = request.getfixturevalue("elasticsearch")
+    return server.url

@@ -33,10 +33,13 @@ def up(
     graph: Annotated[
         GraphEngine | None, typer.Option("--graph", help="Engine of its graph (embedded, or as first started).")
     ] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", help="Address of an Elasticsearch (embedded, or as last started).")
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is healthy, leave it running.")] = False,
 ) -> None:
-    """Start the local cloud, the graph and Dagster, and deploy the template."""
-    instance = Instance.at(instance.state, instance.port_base, graph)
+    """Start the local cloud, the graph, the search and Dagster, and deploy the template."""
+    instance = Instance.at(instance.state, instance.port_base, graph, search)
     if detach:
         run_in_background(instance)
     else:
@@ -76,7 +79,8 @@ def run_in_background(instance: Instance) -> None:
     if holder(instance) is not None:
         raise already_held(instance)
     log = instance.logs / "supervisor.log"
-    where = ("--state", str(instance.state), "--port-base", str(instance.port_base), "--graph", instance.graph_engine)
+    where = ["--state", str(instance.state), "--port-base", str(instance.port_base)]
+    where += ["--graph", instance.graph_engine, "--search", instance.search_engine]
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "deploy.cli.main", "up", *where],

@@ -43,6 +43,12 @@ class EngineEnvironment:
         """The Java runtime that comes with the graph's wheel."""
         return self.arcadedb / "jre" / "bin" / "java"
 
+    @property
+    def search(self) -> Path:
+        """The program of the search engine."""
+        found = self.directory.glob("lib/python*/site-packages/noida_db/noida-db")
+        return next(iter(found), self.directory / "absent")
+
     def java_command(self, arguments: Sequence[str], file: Path) -> tuple[str, str]:
         """A command of Java, its arguments in a file of mode 0600: they hold a password, and `ps` shows arguments."""
         given = shlex.split(os.environ.get(JAVA_VARIABLE, ""))
@@ -65,7 +71,7 @@ def engine_environment() -> EngineEnvironment:
 
 
 def install_engines() -> EngineEnvironment:
-    """Make the environment from its lock file unless it is there; downloads about 90 MB once.
+    """Make the environment from its lock file unless it is there; downloads about 95 MB once.
 
     Raises `LocalStackError` when uv is missing, Python is not supported or the download fails.
     """

@@ -1,7 +1,8 @@
-"""One local instance: its state directory, its five ports and the engine of its graph.
+"""One local instance: its state directory, its six ports and the engines of its graph and its search.
 
 Two instances run side by side when state and ports differ. The ports belong to the state: queue addresses and function
-settings that are saved there contain them. So does the engine: no other can read what it wrote.
+settings that are saved there contain them. So does the engine of the graph: no other can read what it wrote. The search
+may move to another engine, since indexes can be made again.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ DEFAULT_PORT_BASE = 24_500
 #: and so block the server that it waits for.
 FIRST_EPHEMERAL_PORT = 32_768
 LOWEST_PORT = 1_024
-PORT_NAMES = ("cloud", "graph", "graph-http", "dagster-web", "dagster-code")
+PORT_NAMES = ("cloud", "graph", "graph-http", "dagster-web", "dagster-code", "search")
 HOST = "127.0.0.1"
 GRAPH_USER = "neo4j"
-_DIRECTORIES = ("cloud", "graph", "source")
+_DIRECTORIES = ("cloud", "graph", "search", "source")
+#: In the place of the address of an Elasticsearch: the engine that comes with the instance.
+EMBEDDED_SEARCH = "embedded"
 _NEEDED_BYTES = 500 * 1024 * 1024
 
 
@@ -51,18 +54,24 @@ class Instance:
     state: Path
     port_base: int
     graph_engine: GraphEngine = GraphEngine.EMBEDDED
+    #: The address of an Elasticsearch that is not the instance's own, or `EMBEDDED_SEARCH`.
+    search_engine: str = EMBEDDED_SEARCH
 
     @classmethod
     def at(
-        cls, state: Path | None = None, port_base: int | None = None, graph_engine: GraphEngine | None = None
+        cls,
+        state: Path | None = None,
+        port_base: int | None = None,
+        graph_engine: GraphEngine | None = None,
+        search_engine: str | None = None,
     ) -> Instance:
-        """The instance of a state directory; ports and engine not given are those it was first started with.
+        """The instance of a state directory; what is not given is as it was first started, the search as it was last.
 
-        Raises `LocalStackError` when the ports are out of range, or when ports or engine are not those that the state
-        was made with.
+        Raises `LocalStackError` when the ports are out of range, or when ports or the graph's engine are not those that
+        the state was made with, or when the address of the search is none.
         """
         place = (state or DEFAULT_STATE).expanduser().resolve()
-        saved, saved_engine = _saved(place)
+        saved, saved_engine, saved_search = _saved(place)
         base = port_base or saved or DEFAULT_PORT_BASE
         last = base + len(PORT_NAMES) - 1
         if base < LOWEST_PORT or last >= FIRST_EPHEMERAL_PORT:
@@ -81,7 +90,13 @@ class Instance:
                 f"{place} was made with --graph {saved_engine}, whose graph no other engine can read: "
                 f"use that engine, or another --state directory for {engine}."
             )
-        return cls(place, base, engine)
+        search = search_engine or saved_search
+        if search != EMBEDDED_SEARCH and not search.startswith(("http://", "https://")):
+            raise LocalStackError(
+                f"--search {search} is no address of an Elasticsearch: give one as http://127.0.0.1:9200, "
+                f"or {EMBEDDED_SEARCH} for the engine that comes with the instance."
+            )
+        return cls(place, base, engine, search)
 
     def port(self, name: str) -> int:
         """The port of one of `PORT_NAMES`."""
@@ -96,6 +111,12 @@ class Instance:
     def graph_uri(self) -> str:
         """Bolt address of the purchase graph."""
         return f"bolt://{HOST}:{self.port('graph')}"
+
+    @property
+    def search_url(self) -> str:
+        """Address of the search engine, the instance's own or another."""
+        embedded = self.search_engine == EMBEDDED_SEARCH
+        return f"http://{HOST}:{self.port('search')}" if embedded else self.search_engine
 
     @property
     def dagster_url(self) -> str:
@@ -172,7 +193,7 @@ class Instance:
         return key
 
     def take_ports(self, patience: float = 0.0) -> None:
-        """Bind the state to its ports and engine, waiting `patience` seconds for each that is not free.
+        """Bind the state to its ports and engines, waiting `patience` seconds for each that is not free.
 
         Raises `LocalStackError` naming the first port that another program holds.
         """
@@ -185,7 +206,7 @@ class Instance:
                     f"port {self.port(name)} ({name}) is taken by another program: stop it, "
                     "or choose other ports with --port-base and another --state."
                 )
-        bound = {"port_base": self.port_base, "graph": self.graph_engine}
+        bound = {"port_base": self.port_base, "graph": self.graph_engine, "search": self.search_engine}
         write_private(self.state / "instance.json", json.dumps(bound))
 
 
@@ -218,9 +239,10 @@ def write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _saved(state: Path) -> tuple[int, GraphEngine] | tuple[None, None]:
+def _saved(state: Path) -> tuple[int | None, GraphEngine | None, str]:
     try:
         document: dict[str, Any] = json.loads((state / "instance.json").read_text(encoding="utf-8"))
-        return int(document["port_base"]), GraphEngine(document.get("graph", GraphEngine.EMBEDDED))
+        engine = GraphEngine(document.get("graph", GraphEngine.EMBEDDED))
+        return int(document["port_base"]), engine, str(document.get("search", EMBEDDED_SEARCH))
     except (OSError, ValueError, KeyError, TypeError):
-        return None, None
+        return None, None, EMBEDDED_SEARCH

@@ -25,7 +25,7 @@ def outputs_document(instance: Instance, stack: Mapping[str, str]) -> dict[str, 
         "credentials": dict(CREDENTIALS),
         **outputs_by_kind(stack),
         "graph": {"uri": instance.graph_uri, "user": GRAPH_USER, "password": instance.graph_password()},
-        "search": {"url": None},
+        "search": {"url": instance.search_url},
         "web": {"dagster": instance.dagster_url},
     }
 
@@ -47,6 +47,7 @@ def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dic
         "SQL_ENGINE": "duckdb",
         "QUARANTINE_BUCKET": document["buckets"]["quarantine"],
         "LEDGER_TABLE": document["tables"]["ledger"],
+        "ELASTICSEARCH_URL": document["search"]["url"],
         "DAGSTER_HOME": str(instance.dagster_home),
         **days_environment(instance),
     }

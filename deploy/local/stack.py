@@ -1,4 +1,4 @@
-"""A running local instance: engines, cloud, graph, the deployed template and Dagster, brought up together."""
+"""A running local instance: engines, cloud, graph, search, the deployed template and Dagster, brought up together."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from deploy.local import dagster_processes
 from deploy.local.board import Board, Condition, Part, Picture, held
 from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
 from deploy.local.compras_feed import feed_child
-from deploy.local.engine_environment import install_engines
+from deploy.local.engine_environment import EngineEnvironment, install_engines
 from deploy.local.graph import graph_child
-from deploy.local.instance import GRAPH_USER, GraphEngine, Instance, LocalStackError
+from deploy.local.instance import EMBEDDED_SEARCH, GRAPH_USER, GraphEngine, Instance, LocalStackError
 from deploy.local.instance_days import settle_days
 from deploy.local.outputs import environment_contract, read_outputs, save_outputs
+from deploy.local.search import search_child, search_is_ready
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
 from deploy.stack import DeployError, deploy_stack
@@ -36,11 +37,12 @@ TOKEN_SECRET = "cesta/card-token"  # noqa: S105 - its name
 #: What a kill takes from the local cloud; follows on the sentence that says what was killed.
 _LOST = "its queues and tables may have lost their last moments; files without a receipt are announced again"
 #: By the first start with an engine, in MB.
-_DOWNLOADED = {GraphEngine.EMBEDDED: 90, GraphEngine.NEO4J: 240}
+_DOWNLOADED = {GraphEngine.EMBEDDED: 95, GraphEngine.NEO4J: 245}
 _STEPS = (
     Part("engines", "engines installed"),
     Part("packages", "function packages built"),
     Part("graph", "purchase graph"),
+    Part("search", "search engine"),
     Part("cloud", "local cloud"),
     Part("template", "template deployed"),
     Part("compras-feed", "feed of purchases"),
@@ -84,11 +86,12 @@ class LocalStack:
             engines = install_engines()
             graph = graph_child(self.instance, engines)
         supervisor.start(graph)
+        own = [graph.name, *self._start_search(engines)]
         migration = dagster_processes.begin_storage(self.instance) if dagster else None
         with board.step("packages"):
             _build_packages()
-        # Its functions go on at once with what is in their queues: the graph has to be there.
-        supervisor.wait_until_ready("graph")
+        # Its functions go on at once with what is in their queues: the graph and the search have to be there.
+        supervisor.wait_until_ready(*own)
         cloud = cloud_child(self.instance, engines, outlives_kills=self.outlives_kills)
         supervisor.start(cloud, after_restart=self._restore_cloud)
         supervisor.wait_until_ready("cloud")
@@ -106,6 +109,20 @@ class LocalStack:
                 dagster_processes.finish_storage(self.instance, migration)
             self._start_dagster()
         board.turn(Condition.HEALTHY)
+
+    def _start_search(self, engines: EngineEnvironment) -> list[str]:
+        """Start the search engine of the instance, or look whether another is there; returns the child's name."""
+        if self.instance.search_engine == EMBEDDED_SEARCH:
+            child = search_child(self.instance, engines)
+            self.supervisor.start(child)
+            return [child.name]
+        with self.board.step("search", self.instance.search_url):
+            if not search_is_ready(self.instance):
+                raise LocalStackError(
+                    f"no Elasticsearch answers at {self.instance.search_url}: start it, "
+                    f"or use the engine of the instance with --search {EMBEDDED_SEARCH}."
+                )
+        return []
 
     def _start_dagster(self) -> None:
         environment = dagster_processes.project_environment(self.instance)
@@ -151,7 +168,7 @@ class LocalStack:
         return int(json.loads(done.stdout)["changes"])
 
     def stop(self) -> None:
-        """Stop Dagster, the cloud, which saves its state, and the graph.
+        """Stop Dagster, the cloud, which saves its state, the graph and the search engine.
 
         What a function has in hands is not waited for: it is delivered again at the next start.
         """

@@ -40,7 +40,9 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class _Summary:
+class Summary:
+    """Sums over the lines of a purchase."""
+
     total_productos: int
     total_cantidad: Decimal
     total_precio: Decimal
@@ -64,7 +66,7 @@ class _Document:
     tenant_id: str
     fecha: str
     productos: tuple[Product, ...]
-    resumen: _Summary
+    resumen: Summary
     metadata: _Metadata
 
 
@@ -91,7 +93,7 @@ def document(change: Change, origin: Origin, processed_at: datetime) -> bytes:
         tenant_id=change.tenant_id,
         fecha=change.fecha,
         productos=tuple(_written(each) for each in change.productos),
-        resumen=_summary(change.productos, origin.moneda),
+        resumen=summary(change.productos, origin.moneda),
         metadata=_Metadata(
             event_name=change.event_name,
             event_source=_EVENT_SOURCE,
@@ -129,13 +131,14 @@ def folder(tenant: TenantId, day: str) -> str:
     return f"{PREFIX}{tenant}/{day.replace('-', '/')}/"
 
 
-def _summary(products: Iterable[Product], moneda: str) -> _Summary:
+def summary(products: Iterable[Product], moneda: str) -> Summary:
+    """Sums over the lines of a purchase, exact; the price rounded once, half to even, to two places."""
     lines = tuple(products)
     quantity, price = Decimal(0), Decimal(0)
     for line in lines:
         quantity = EXACT.add(quantity, line.cantidad)
         price = EXACT.add(price, EXACT.multiply(line.precio_unitario, line.cantidad))
-    return _Summary(len(lines), plain(quantity), plain(EXACT.quantize(price, _TWO_PLACES)), moneda)
+    return Summary(len(lines), plain(quantity), plain(EXACT.quantize(price, _TWO_PLACES)), moneda)
 
 
 def _written(product: Product) -> Product:

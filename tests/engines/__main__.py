@@ -1,10 +1,11 @@
-"""Fetch and build, all at once, what the tests start: engines, Neo4j, MariaDB and the functions' packages."""
+"""Fetch and build, all at once, what the tests start: engines, databases and the functions' packages."""
 
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from deploy.local.neo4j_server import neo4j_jars
+from tests.engines.elasticsearch_server import elasticsearch_home
 from tests.engines.mariadb_server import mariadb_home
 from tests.worlds.stack import built_packages
 
@@ -14,6 +15,7 @@ def compile_imports() -> None:
     subprocess.run([sys.executable, "-m", "pytest", "--collect-only", "-qq"], check=True, stdout=subprocess.DEVNULL)
 
 
-with ThreadPoolExecutor() as threads:
-    for fetched in [threads.submit(each) for each in (built_packages, neo4j_jars, mariadb_home, compile_imports)]:
+FETCHED = (built_packages, neo4j_jars, mariadb_home, elasticsearch_home, compile_imports)
+with ThreadPoolExecutor(len(FETCHED)) as threads:
+    for fetched in [threads.submit(each) for each in FETCHED]:
         fetched.result()

@@ -6,7 +6,10 @@ import gzip
 import json
 import os
 import signal
+from http import HTTPStatus
 from pathlib import Path
+
+import urllib3
 
 from deploy.local.board import Condition
 from deploy.local.dagster_processes import LOCATION
@@ -115,3 +118,13 @@ class TestUp:
         assert cesta.pid("graph") != before
         with cesta.access().graph() as driver:
             driver.verify_connectivity()
+
+    def test_killed_search_is_started_again_with_its_documents(self, cesta: Command) -> None:
+        before, document = cesta.pid("search"), f"{cesta.access().document['search']['url']}/killed/_doc/a"
+        assert urllib3.request("PUT", document, json={"word": "kept"}).status == HTTPStatus.CREATED
+        saved = cesta.instance.state / "search" / "elasticsearch.json"
+        assert eventually(lambda: saved.exists() and "kept" in saved.read_text())
+        os.kill(before, signal.SIGKILL)
+        assert eventually(lambda: "search engine runs again." in cesta.picture().notes)
+        assert cesta.pid("search") != before
+        assert urllib3.request("GET", document).json()["_source"] == {"word": "kept"}

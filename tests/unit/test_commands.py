@@ -39,7 +39,7 @@ def show_place(where: Where, name: Annotated[str, typer.Argument()] = "all", *, 
 def test_an_instance_is_told_by_state_and_ports(tmp_path: Path) -> None:
     assert run(show_instance, "--state", str(tmp_path / "s"), "--port-base", "25000") == (0, "s 25000")
     code, said = run(show_instance, "--port-base", "80")
-    assert (code, said.startswith("cesta: --port-base 80 would use the ports 80 to 84")) == (1, True)
+    assert (code, said.startswith("cesta: --port-base 80 would use the ports 80 to 85")) == (1, True)
 
 
 @pytest.mark.parametrize(

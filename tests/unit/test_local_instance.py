@@ -28,16 +28,16 @@ def mode(path: Path) -> int:
 class TestPorts:
     def test_follow_the_base_in_a_fixed_order(self, tmp_path: Path) -> None:
         instance = Instance.at(tmp_path)
-        names = ("cloud", "graph", "graph-http", "dagster-web", "dagster-code")
-        assert [instance.port(name) - DEFAULT_PORT_BASE for name in names] == [0, 1, 2, 3, 4]
+        names = ("cloud", "graph", "graph-http", "dagster-web", "dagster-code", "search")
+        assert [instance.port(name) - DEFAULT_PORT_BASE for name in names] == [0, 1, 2, 3, 4, 5]
 
-    @pytest.mark.parametrize("base", [pytest.param(80, id="needs root"), pytest.param(32_764, id="ephemeral")])
+    @pytest.mark.parametrize("base", [pytest.param(80, id="needs root"), pytest.param(32_763, id="ephemeral")])
     def test_out_of_range_are_refused_with_the_range(self, tmp_path: Path, base: int) -> None:
-        with pytest.raises(LocalStackError, match=r"choose a base from 1024 to 32763"):
+        with pytest.raises(LocalStackError, match=r"choose a base from 1024 to 32762"):
             Instance.at(tmp_path, base)
 
     def test_highest_base_stays_below_the_ephemeral_range(self, tmp_path: Path) -> None:
-        assert Instance.at(tmp_path, 32_763).port("dagster-code") == 32_767
+        assert Instance.at(tmp_path, 32_762).port("search") == 32_767
 
     def test_taken_port_is_named_and_the_state_stays_unbound(self, instance: Instance) -> None:
         taken = r"port 24901 \(graph\) is taken by another program"
@@ -66,6 +66,19 @@ class TestGraphEngine:
         assert Instance.at(instance.state).graph_engine is GraphEngine.EMBEDDED
         with pytest.raises(LocalStackError, match="was made with --graph embedded"):
             Instance.at(instance.state, graph_engine=GraphEngine.NEO4J)
+
+
+class TestSearchEngine:
+    def test_state_remembers_its_engine_and_may_move_to_another(self, instance: Instance) -> None:
+        assert instance.search_url == "http://127.0.0.1:24905"
+        moved = Instance.at(instance.state, 24_900, search_engine="http://127.0.0.1:9200")
+        moved.take_ports()
+        assert Instance.at(instance.state).search_url == "http://127.0.0.1:9200"
+        assert Instance.at(instance.state, search_engine="embedded") == instance
+
+    def test_what_is_no_address_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(LocalStackError, match=r"--search elastic is no address of an Elasticsearch: give one as"):
+            Instance.at(tmp_path, search_engine="elastic")
 
 
 class TestState:
@@ -201,7 +214,7 @@ class TestOutputs:
             },
             "settings": {"tickets-day-begins": "00:00"},
             "graph": {"uri": "bolt://127.0.0.1:24901", "user": "neo4j"},
-            "search": {"url": None},
+            "search": {"url": "http://127.0.0.1:24905"},
             "web": {"dagster": "http://127.0.0.1:24903"},
         }
 

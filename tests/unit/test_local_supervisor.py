@@ -172,12 +172,20 @@ def test_children_end_when_the_supervising_process_is_killed(tmp_path: Path) -> 
         "(place / 'pid').write_text(str(child.pid)); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path), SERVER], cwd=PROJECT)
-    assert eventually((tmp_path / "first").exists)
-    pid = int((tmp_path / "pid").read_text())
-    parent.kill()
-    parent.wait()
-    assert eventually(lambda: processes.started_at(pid) is None)
-    assert (tmp_path / "order").read_text().split() == ["first"], "it was asked, not killed"
+    try:
+        assert eventually((tmp_path / "first").exists)
+        assert eventually((tmp_path / "pid").exists)
+        pid = int((tmp_path / "pid").read_text())
+        parent.kill()
+        parent.wait()
+        assert eventually(lambda: processes.started_at(pid) is None)
+        assert (tmp_path / "order").read_text().split() == ["first"], "it was asked, not killed"
+    finally:
+        parent.kill()
+        parent.wait()
+        # What it had started itself is left to whoever starts the instance next.
+        for left in tmp_path.glob("first.grandchild"):
+            os.kill(int(left.read_text()), signal.SIGKILL)
 
 
 def test_what_a_killed_supervisor_left_is_found_and_ended(board: Board, tmp_path: Path) -> None:

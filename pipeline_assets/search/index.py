@@ -1,0 +1,174 @@
+"""The index as a port: what writes documents and what searches them, whichever engine is behind it.
+
+A write says what it replaces, and is done only while that is there: whoever reads a document, compares and writes can
+lose nothing that another writer put meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from pipeline_assets.errors import UserError
+
+
+class RefusedQueryError(UserError):
+    """The engine does not take a query: it was made wrong, whoever asked it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """State of a document in the index, as far as a writer compares it.
+
+    Parameters
+    ----------
+    index
+        The generation of the index that it lies in.
+    sequence
+        Its place in the order of changes; see `pipeline_assets.search.documents`.
+    deleted
+        Whether it is a tombstone.
+    seq_no, primary_term
+        The engine's own numbers of this state.
+    """
+
+    index: str
+    sequence: str
+    deleted: bool
+    seq_no: int
+    primary_term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A document to be written.
+
+    Parameters
+    ----------
+    alias
+        Name of the index.
+    id
+        Id of the document.
+    source
+        The document, one JSON object in UTF-8 without line ends.
+    replaces
+        The state that it takes the place of; None where there has to be no document of the id.
+    """
+
+    alias: str
+    id: str
+    source: bytes
+    replaces: Stored | None = None
+
+
+class Outcome(Enum):
+    """What a write came to."""
+
+    WRITTEN = "written"
+    #: Another state is there than the one to be replaced.
+    CONFLICT = "conflict"
+    #: There is no such index yet.
+    NO_INDEX = "no index"
+    #: The engine cannot do it now: it is overloaded, or a shard or the index is not to be written at the moment.
+    BUSY = "busy"
+    #: The engine never takes this document.
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Outcome of a write, and what the engine said of it."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+class SearchReader(Protocol):
+    """What searches indexes; every method raises `TransientError` while the engine does not answer."""
+
+    def search(self, alias: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Search an index.
+
+        Parameters
+        ----------
+        alias
+            Name of the index, or names with commas between them.
+        body
+            Body of the search in the query language of Elasticsearch.
+
+        Returns
+        -------
+        Mapping
+            The engine's answer; one without hits where there is no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        RefusedQueryError
+            The engine does not take the body.
+        """
+
+
+class SearchWriter(Protocol):
+    """What writes indexes; every method raises `TransientError` while the engine does not answer."""
+
+    def stored(self, documents: Sequence[tuple[str, str]]) -> list[Stored | None]:
+        """Read the states of documents, those among them that no search sees yet.
+
+        Parameters
+        ----------
+        documents
+            Name of the index and id of each.
+
+        Returns
+        -------
+        list of (Stored or None)
+            In the same order; None where there is no such document or no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        """
+
+    def write(self, writes: Sequence[Write]) -> list[Result]:
+        """Write documents, each for itself.
+
+        Parameters
+        ----------
+        writes
+            In any order; no two of one document.
+
+        Returns
+        -------
+        list of Result
+            In the same order.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded; any of them may have been written.
+        """
+
+    def create_index(self, alias: str, body: Mapping[str, Any]) -> None:
+        """Create the first generation of an index behind its alias, unless there is one.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        body
+            Its settings and mappings.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or does not make it.
+        """
+
+
+class SearchIndex(SearchReader, SearchWriter, Protocol):
+    """Both sides of an engine."""
