@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,15 @@ from pipeline_assets.queries.sql import placeholders
 from pipeline_assets.reports.json_document import MOST_BYTES, read_document
 from pipeline_assets.reports.named import query_request
 from pipeline_assets.reports.refusals import InvalidRequestError
-from pipeline_assets.reports.request import DIMENSIONS, MEASURES, Filters, Period, ReportRequest, SummaryRequest
+from pipeline_assets.reports.request import (
+    DIMENSIONS,
+    FILTERS,
+    MEASURES,
+    Filters,
+    Period,
+    ReportRequest,
+    SummaryRequest,
+)
 from pipeline_assets.reports.statement import compile_report, compile_summary
 
 TODAY = date(2026, 11, 30)
@@ -120,27 +129,20 @@ def test_bytes_that_are_no_text_are_refused() -> None:
     assert read_document("") == {}
 
 
-values = st.recursive(
-    st.one_of(
-        st.none(), st.booleans(), st.integers(), st.text(), st.just(SQL), st.sampled_from([*MEASURES, *DIMENSIONS])
-    ),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=9), inner, max_size=3)),
-    max_leaves=8,
+words = st.sampled_from([None, True, 0, 7, -1, 2**70, 0.5, "", "2026-11-01", SQL, "\ud800", *MEASURES, *DIMENSIONS])
+values = st.one_of(
+    words, st.lists(words, max_size=3), st.dictionaries(st.sampled_from(["tenant_id", *FILTERS]), words, max_size=3)
 )
 fields = st.sampled_from(
-    ["measures", "dimensions", "filters", "from", "to", "order", "limit", "format", "group_by", "x"]
+    ["measures", "dimensions", "filters", "from", "to", "order", "limit", "format", "group_by", "metrics", "x"]
 )
 
 
 @given(st.dictionaries(fields, values, max_size=4))
 def test_whatever_comes_is_a_request_or_a_refusal(document: dict[str, Any]) -> None:
-    try:
+    with suppress(InvalidRequestError):
         request = ReportRequest.of(read_document(json.dumps(document)), TODAY)
-    except InvalidRequestError as error:
-        assert error.field
-        assert error.allowed
-    else:
-        compile_report(request, tenant_id("t1"))
+        assert compile_report(request, tenant_id("t1")).values["tenant"] == "t1"
 
 
 def test_the_text_has_the_tenant_and_nothing_of_what_was_given() -> None:
@@ -167,5 +169,5 @@ def test_requests_for_named_queries_have_the_form_of_the_function() -> None:
     assert query_request("q", {}) == {"name": "q", "parameters": None}
     with pytest.raises(InvalidRequestError, match="name: a field was given; expected one of parameters"):
         query_request("q", {"name": "other"})
-    with pytest.raises(InvalidRequestError, match="parameters.a"):
+    with pytest.raises(InvalidRequestError, match=r"parameters\.a"):
         query_request("q", {"parameters": {"a": "\0"}})
