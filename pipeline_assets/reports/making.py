@@ -7,6 +7,7 @@ this process, DuckDB, cannot: another invocation asks it again, from the questio
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from pipeline_assets.reports.request import Question, ReportRequest
 from pipeline_assets.reports.rows import report_csv, report_document, summary_document
 from pipeline_assets.reports.statement import Compiled, compile_report, compile_summary
 
+_logger = logging.getLogger(__name__)
 #: Seconds to wait before one looks again.
 LOOK_AGAIN_SECONDS: Final = 2
 #: Longer than a question is worked on, its tries included: what is not answered by then is lost.
@@ -232,4 +234,5 @@ def _failed(error: QueryError) -> Reply:
         return Reply(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     if error.code == "timed_out":
         return Reply(HTTPStatus.GATEWAY_TIMEOUT, "The question took longer than it may, and was stopped.")
-    raise error
+    _logger.error("a question failed: %s", error)
+    return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, "The request could not be answered.")
