@@ -32,7 +32,7 @@ class AccessSettings:
     requests_per_minute
         Limit of a tenant that has none of its own.
     key_secret
-        Name or ARN of the secret with the key by which callers stand in logs; 32 bytes in hexadecimal or base64.
+        Name or ARN of the secret with the key by which callers stand in logs: a long random text.
     """
 
     rules: TokenRules
@@ -100,5 +100,5 @@ def open_access(settings: AccessSettings) -> AccessStores:
         settings,
         KnownTenants(dynamodb, settings.tenants_table),
         RequestLimits(dynamodb, settings.requests_table),
-        TokenKey.from_text(_KEY_ID, secret["SecretString"]),
+        TokenKey(_KEY_ID, secret["SecretString"].encode()),
     )
