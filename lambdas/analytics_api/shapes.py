@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline_assets.reports.request import DIMENSIONS, FORMS, MEASURES, MOST_CHARACTERS, MOST_ROWS, MOST_TEXTS
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse, OpenAPIResponseHeader
 
 _TEXT: Final = {"type": "string"}
 _WHOLE: Final = {"type": "integer"}
@@ -116,9 +117,9 @@ def answers(schema: dict[str, Any], *, csv: bool = False, html: bool = False) ->
 
 def later() -> OpenAPIResponse:
     """The answer of 202 in a description."""
-    headers = {"Location": {"schema": _TEXT, "description": "Where the answer will be, for a day."}}
+    location: OpenAPIResponseHeader = {"description": "Where the answer will be, for a day.", "schema": _TEXT}
     return {
         "description": "It takes longer; the header Location says where the answer will be.",
-        "headers": headers,
+        "headers": {"Location": location},
         "content": {"application/json": {"schema": RUNNING}},
     }
