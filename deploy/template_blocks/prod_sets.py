@@ -22,7 +22,9 @@ def sets_block() -> str:
             f"          {bucket_variable(catalog.name)}: !Ref {_logical(catalog)}Bucket" for catalog in PROD_CATALOGS
         ),
     }
-    functions = (Part.read(name).substitute(of_all) for name in ("prod_function", "query_function", "analytics_function"))
+    functions = (
+        Part.read(name).substitute(of_all) for name in ("prod_function", "query_function", "analytics_function")
+    )
     return "".join(("\n", *(Part.read("prod_set").substitute(_fields(each)) for each in PROD_CATALOGS), *functions))
 
 

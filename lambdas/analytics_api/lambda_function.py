@@ -90,7 +90,29 @@ def summary(
     currency: _Currency = None,
     top: _Top = None,
 ) -> Response[Any]:
-    """Sum up the purchases of the tenant as they are now, in the last thirty days unless told."""
+    """Sum up the purchases of the tenant as they are now, in the last thirty days unless told.
+
+    Parameters
+    ----------
+    tenant_id
+        The tenant in the path.
+    first, last
+        Days of the period.
+    currency
+        Currency of the purchases that count.
+    top
+        How many products are shown.
+
+    Returns
+    -------
+    Response
+        The summary, or the address where it will be.
+
+    Raises
+    ------
+    HttpError
+        It cannot be answered as it is asked.
+    """
     given = {"from": first, "to": last, "currency": currency, "top": top}
     with_refusals = {name: value for name, value in given.items() if value is not None}
     try:
@@ -122,7 +144,13 @@ def report(tenant_id: TenantInPath, document: _Document) -> Response[Any]:  # no
     responses={200: shapes.answers({}, csv=True), 202: shapes.later()},
 )
 def kept_report(tenant_id: TenantInPath, report_id: _Report) -> Response[Any]:  # noqa: ARG001
-    """Look for the answer to a question that took long; it is there for a day."""
+    """Look for the answer to a question that took long; it is there for a day.
+
+    Raises
+    ------
+    HttpError
+        The tenant has no question of that id.
+    """
     reply = _desk().look(report_id, _patience(), _now())
     if reply is None:
         raise http_errors.not_found()
@@ -143,7 +171,31 @@ def reporte(  # noqa: PLR0917 - the parameters of a report
     moneda: _Currency = None,
     formato: _Formato = None,
 ) -> Response[Any]:
-    """Report on the purchases of the tenant by day, weekday, hour and product, as JSON, CSV or a page."""
+    """Report on the purchases of the tenant by day, weekday, hour and product, as JSON, CSV or a page.
+
+    Parameters
+    ----------
+    tenant_id
+        The tenant in the path.
+    desde, hasta
+        Days of the period.
+    top
+        How many products are shown.
+    moneda
+        Currency of the purchases that count.
+    formato
+        How it is written.
+
+    Returns
+    -------
+    Response
+        The report.
+
+    Raises
+    ------
+    HttpError
+        It cannot be made as it is asked for.
+    """
     given = {"desde": desde, "hasta": hasta, "top": top, "moneda": moneda, "formato": formato}
     parameters = {name: value for name, value in given.items() if value is not None}
     asked = {"queryStringParameters": {**parameters, "tenant_id": door.caller.tenant}}
@@ -165,7 +217,13 @@ def named_queries() -> dict[str, Any]:
 
 @door.app.get("/queries/<name>", summary="What a named query takes and gives", tags=["Queries"])
 def named_query(name: _Name) -> dict[str, Any]:
-    """Describe a named query."""
+    """Describe a named query.
+
+    Raises
+    ------
+    HttpError
+        There is none of that name.
+    """
     try:
         return described(query(name))
     except QueryError as error:
@@ -174,7 +232,13 @@ def named_query(name: _Name) -> dict[str, Any]:
 
 @door.app.post("/queries/<name>", summary="Ask a named query", tags=["Queries"])
 def ask_query(name: _Name, document: _Question) -> dict[str, Any]:  # noqa: ARG001 - read as it was sent
-    """Ask a named query for a page of its rows; `next_page` of an answer is the `page` of what follows."""
+    """Ask a named query for a page of its rows; `next_page` of an answer is the `page` of what follows.
+
+    Raises
+    ------
+    HttpError
+        It cannot be answered as it is asked.
+    """
     try:
         asked = query_request(name, _sent())
     except InvalidRequestError as error:

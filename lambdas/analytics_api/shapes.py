@@ -108,7 +108,20 @@ RUNNING: Final = _object({"tenant_id": _TEXT, "report": _TEXT, "state": {"enum":
 
 
 def answers(schema: dict[str, Any], *, csv: bool = False, html: bool = False) -> OpenAPIResponse:
-    """The answer of 200 in a description."""
+    """The answer of 200 in a description.
+
+    Parameters
+    ----------
+    schema
+        Schema of its JSON.
+    csv, html
+        Whether it may be written so, too.
+
+    Returns
+    -------
+    OpenAPIResponse
+        The description.
+    """
     content: dict[str, Any] = {"application/json": {"schema": schema}}
     content |= {"text/csv": {"schema": _TEXT}} if csv else {}
     content |= {"text/html": {"schema": _TEXT}} if html else {}

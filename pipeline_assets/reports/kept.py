@@ -147,7 +147,22 @@ class KeptReports:
         return Asked(question, found["tenant_name"], datetime.fromisoformat(found["asked_at"]), found["execution"])
 
     def answer(self, tenant: TenantId, report: str, reply: Reply) -> None:
-        """Keep the answer; raises `TransientError` where the bucket does not take it."""
+        """Keep the answer to a question.
+
+        Parameters
+        ----------
+        tenant
+            The tenant that asked.
+        report
+            Id of the question.
+        reply
+            The answer.
+
+        Raises
+        ------
+        TransientError
+            The bucket does not take it.
+        """
         self._bucket.put(_key(tenant, report, "answer"), json.dumps(asdict(reply)).encode())
 
     def answered(self, tenant: TenantId, report: str) -> Reply | None:

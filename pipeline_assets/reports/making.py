@@ -39,10 +39,54 @@ class LastingEngine(Protocol):
     """Engine that goes on with a query when nobody waits for it."""
 
     def begin(self, asked: NamedQuery, parameters: dict[str, Value], seconds: float) -> Answer | str:
-        """Ask a query and wait for so many seconds; its id where it goes on."""
+        """Ask a query and wait for it for a while.
+
+        Parameters
+        ----------
+        asked
+            The query.
+        parameters
+            A value for each of its parameters.
+        seconds
+            How long it is waited for.
+
+        Returns
+        -------
+        Answer or str
+            Its rows; or the id of what goes on.
+
+        Raises
+        ------
+        QueryError
+            The query fails.
+        TransientError
+            The engine cannot be reached.
+        """
 
     def look(self, asked: NamedQuery, execution: str, seconds: float) -> Answer | None:
-        """Wait for a query that was begun for so many seconds; None where it goes on."""
+        """Look at a query that was begun, and wait for it for a while.
+
+        Parameters
+        ----------
+        asked
+            The query.
+        execution
+            Id of what goes on.
+        seconds
+            How long it is waited for.
+
+        Returns
+        -------
+        Answer or None
+            Its rows; None where it goes on.
+
+        Raises
+        ------
+        QueryError
+            The query failed.
+        TransientError
+            The engine cannot be reached.
+        """
 
 
 @dataclass(frozen=True, slots=True)
