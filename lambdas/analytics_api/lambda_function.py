@@ -28,7 +28,7 @@ from pipeline_assets.events.environment import required
 from pipeline_assets.events.tenants import TenantId
 from pipeline_assets.queries.described import described
 from pipeline_assets.queries.function import answer_request
-from pipeline_assets.queries.named_query import QueryError
+from pipeline_assets.queries.named_query import NamedQuery, QueryError
 from pipeline_assets.queries.open_engine import QuerySettings, SqlEngine, open_engine
 from pipeline_assets.queries.sql import queries, query
 from pipeline_assets.reports.json_document import read_document
@@ -107,11 +107,6 @@ def summary(
     -------
     Response
         The summary, or the address where it will be.
-
-    Raises
-    ------
-    HttpError
-        It cannot be answered as it is asked.
     """
     given = {"from": first, "to": last, "currency": currency, "top": top}
     with_refusals = {name: value for name, value in given.items() if value is not None}
@@ -144,17 +139,8 @@ def report(tenant_id: TenantInPath, document: _Document) -> Response[Any]:  # no
     responses={200: shapes.answers({}, csv=True), 202: shapes.later()},
 )
 def kept_report(tenant_id: TenantInPath, report_id: _Report) -> Response[Any]:  # noqa: ARG001
-    """Look for the answer to a question that took long; it is there for a day.
-
-    Raises
-    ------
-    HttpError
-        The tenant has no question of that id.
-    """
-    reply = _desk().look(report_id, _patience(), _now())
-    if reply is None:
-        raise http_errors.not_found()
-    return _told(reply)
+    """Look for the answer to a question that took long; it is there for a day."""
+    return _told(_desk().look(report_id, _patience(), _now()))
 
 
 @door.app.get(
@@ -190,11 +176,6 @@ def reporte(  # noqa: PLR0917 - the parameters of a report
     -------
     Response
         The report.
-
-    Raises
-    ------
-    HttpError
-        It cannot be made as it is asked for.
     """
     given = {"desde": desde, "hasta": hasta, "top": top, "moneda": moneda, "formato": formato}
     parameters = {name: value for name, value in given.items() if value is not None}
@@ -205,7 +186,7 @@ def reporte(  # noqa: PLR0917 - the parameters of a report
         error = json.loads(answer["body"])["error"]
         where = [{"where": error["parameter"], "what": error["message"]}] if "parameter" in error else []
         detail = "The report cannot be made as it is asked for." if where else error["message"]
-        raise HttpError(status, detail, where)
+        return _refused(status, detail, where)
     return Response(status, headers["content-type"], answer["body"])
 
 
@@ -217,44 +198,43 @@ def named_queries() -> dict[str, Any]:
 
 @door.app.get("/queries/<name>", summary="What a named query takes and gives", tags=["Queries"])
 def named_query(name: _Name) -> dict[str, Any]:
-    """Describe a named query.
-
-    Raises
-    ------
-    HttpError
-        There is none of that name.
-    """
-    try:
-        return described(query(name))
-    except QueryError as error:
-        raise http_errors.not_found() from error
+    """Describe a named query."""
+    return described(_query(name))
 
 
 @door.app.post("/queries/<name>", summary="Ask a named query", tags=["Queries"])
-def ask_query(name: _Name, document: _Question) -> dict[str, Any]:  # noqa: ARG001 - read as it was sent
-    """Ask a named query for a page of its rows; `next_page` of an answer is the `page` of what follows.
-
-    Raises
-    ------
-    HttpError
-        It cannot be answered as it is asked.
-    """
+def ask_query(name: _Name, document: _Question) -> Response[Any]:  # noqa: ARG001 - read as it was sent
+    """Ask a named query for a page of its rows; `next_page` of an answer is the `page` of what follows."""
     try:
         asked = query_request(name, _sent())
     except InvalidRequestError as error:
-        raise _problem(refusal(error)) from error
+        return _told(refusal(error))
     answer = answer_request(asked, _engine(), _patience())
     if wrong := answer.get("error"):
         if wrong["code"] == "failed":
             logger.error("a named query failed", extra={"query": name, "reason": wrong["message"]})
         status = STATUSES.get(wrong["code"], HTTPStatus.BAD_REQUEST)
         where = [{"where": wrong["code"], "what": _ascii(wrong["message"])}] if status < STATUSES["failed"] else []
-        raise HttpError(status, "The query cannot be answered as it is asked.", where)
-    return answer
+        return _refused(status, "The query cannot be answered as it is asked.", where)
+    return Response(HTTPStatus.OK, "application/json", json.dumps(answer))
 
 
-def _told(reply: Reply) -> Response[Any]:
-    """A reply as the door answers it; raises `HttpError` for a problem."""
+def _query(name: str) -> NamedQuery:
+    """A named query; raises `HttpError` (404) where there is none."""
+    try:
+        return query(name)
+    except QueryError as error:
+        raise http_errors.not_found() from error
+
+
+def _refused(status: HTTPStatus, detail: str, errors: list[dict[str, str]]) -> Response[Any]:
+    raise HttpError(status, detail, errors)
+
+
+def _told(reply: Reply | None) -> Response[Any]:
+    """A reply as the door answers it; raises `HttpError` for a problem, and 404 where there is none."""
+    if reply is None:
+        raise http_errors.not_found()
     if reply.status >= HTTPStatus.BAD_REQUEST:
         raise _problem(reply)
     headers = dict(reply.headers or {})

@@ -72,7 +72,8 @@ PERMISSIONS = {
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
 #: The objects of a bucket, a resource by its ARN, the secret of the template, what Glue looks at to allow something on
-#: the lake's tables, a crawler by name, the workgroup of the lake's queries, the log that Glue keeps of crawlers, or a function that invokes itself.
+#: the lake's tables, a crawler by name, the workgroup of the lake's queries, the log that Glue keeps of crawlers, or a
+#: function that invokes itself.
 NAMED = re.compile(
     r'Arn\}(/[a-z_]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"'
     r'|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
