@@ -71,9 +71,9 @@ PERMISSIONS = {
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
-#: The objects of a bucket, a resource by its ARN, the API's secrets, what Glue looks at to allow something on the lake's
-#: tables, a crawler by name, the workgroup of the lake's queries, the log that Glue keeps of crawlers, or a function that
-#: invokes itself.
+#: The objects of a bucket, a resource by its ARN, the secrets of the API, what Glue looks at to allow something on the
+#: tables of the lake, a crawler by name, the workgroup of its queries, the log that Glue keeps of crawlers, or the one
+#: function that invokes itself.
 NAMED = re.compile(
     r'Arn\}(/[a-z_]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"|:secret:cesta/\$\{Stage\}/tenants/\*"'
     r'|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
