@@ -55,6 +55,8 @@ def document() -> dict[str, Any]:
 def _operation(operation: dict[str, Any], function: str, door: Door, route: str) -> dict[str, Any]:
     own = {status: each for status, each in operation["responses"].items() if status not in {"422", "500"}}
     told = operation | {"x-function": function, "responses": own}
+    # What follows on the first paragraph of a docstring is for who reads the code.
+    told["description"] = operation.get("description", "").partition("\n\n")[0]
     if route in door.public:
         return told | {"security": []}
     if route in door.scopes:
