@@ -161,7 +161,7 @@ def test_a_refusal_names_the_field_and_what_is_allowed(
     [
         b'{"limit": 1, "limit": 2}',
         b'{"limit": NaN}',
-        b'{"a":' * 20_000 + b"1" + b"}" * 20_000,
+        b'{"a":' * 9_000 + b"1" + b"}" * 9_000,
         b'{"filters": {"customers": ["\\u0000"]}}',
         b'{"filters": {"total_min": 1e-999999999}}',
         b'{"limit": ' + b"9" * 10_000 + b"}",
