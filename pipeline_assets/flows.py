@@ -455,6 +455,11 @@ FLOWS: Final = (
     FlowRow(name="loads", anchor="lake/loads"),
 )
 
+#: Packages of the functions behind the HTTP API, which are of no flow.
+API_PACKAGES: Final = (
+    FunctionPackage("search-api", "lambdas.search_api.lambda_function", frozenset({"dynamodb", "secretsmanager"})),
+)
+
 
 def queued_flows() -> tuple[FlowRow, ...]:
     """Rows of the flows that a queue feeds."""
@@ -467,8 +472,8 @@ def fed_flows() -> tuple[FlowRow, ...]:
 
 
 def packages() -> tuple[FunctionPackage, ...]:
-    """Packages of all functions of all flows."""
-    return tuple(package for row in FLOWS for package in (row.package, *row.others) if package)
+    """Packages of all functions: of the flows, and behind the HTTP API."""
+    return (*(package for row in FLOWS for package in (row.package, *row.others) if package), *API_PACKAGES)
 
 
 def flow_row(name: str) -> FlowRow:

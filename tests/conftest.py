@@ -24,7 +24,7 @@ from tests.engines.elasticsearch_server import ElasticsearchServer, elasticsearc
 from tests.engines.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
 from tests.worlds.commands import Command
 from tests.worlds.examples import ALL_EXAMPLES
-from tests.worlds.search import SearchEngine, running_embedded_search
+from tests.worlds.search_engines import SearchEngine, running_embedded_search
 from tests.worlds.stack import RunningStack, built_packages, free_port_base, running_stack
 
 #: Where this is set, a Neo4j that cannot be had fails its tests instead of skipping them.
@@ -109,7 +109,7 @@ def _group_of(item: pytest.Item) -> str:
         # An instance each: together they would take longer than everything else.
         return "browser" if item.nodeid.startswith("tests/browser/") else "dagster"
     given = getattr(item, "callspec").params if hasattr(item, "callspec") else {}  # noqa: B009
-    if "elasticsearch" in names or given.get("search_url") is SearchEngine.ELASTICSEARCH:
+    if "elasticsearch" in names or any(each is SearchEngine.ELASTICSEARCH for each in given.values()):
         return "elasticsearch"
     engine = given.get("cloud")
     return f"graph-{engine}" if isinstance(engine, GraphEngine) else item.nodeid.partition("::")[0]

@@ -25,6 +25,7 @@ app = typer.Typer(
         trace="trace:trace",
         reconcile="reconciling:reconcile",
         invoke="invoking:invoke",
+        token="tokens:token",  # noqa: S106 - the address of a command
     ),
     help="Event-driven retail data platform: tickets to purchase graph, lake and search, every step a Dagster asset.",
     no_args_is_help=True,

@@ -149,6 +149,11 @@ class Instance:
         return self.state / "outputs.json"
 
     @property
+    def issuer_key_file(self) -> Path:
+        """The private key of the tokens for the HTTP API; mode 0600."""
+        return self.state / "issuer-key.pem"
+
+    @property
     def board_file(self) -> Path:
         """What the supervisor says about itself and its children."""
         return self.state / "supervisor.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.local.instance import GRAPH_USER, Instance, LocalStackError, write_private
@@ -26,8 +27,14 @@ def outputs_document(instance: Instance, stack: Mapping[str, str]) -> dict[str, 
         **outputs_by_kind(stack),
         "graph": {"uri": instance.graph_uri, "user": GRAPH_USER, "password": instance.graph_password()},
         "search": {"url": instance.search_url},
-        "web": {"dagster": instance.dagster_url},
+        "web": {"dagster": instance.dagster_url, "api": _api_url(instance, stack["WebApi"])},
     }
+
+
+def _api_url(instance: Instance, endpoint: str) -> str:
+    """Base address of the HTTP API for any client: a name like `<id>.execute-api.…` is resolved by few."""
+    api_id, _, _ = str(urlsplit(endpoint).hostname).partition(".")
+    return f"{instance.endpoint_url}/_aws/execute-api/{api_id}"
 
 
 def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dict[str, str]:

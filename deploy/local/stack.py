@@ -22,6 +22,7 @@ from deploy.local.engine_environment import EngineEnvironment, install_engines
 from deploy.local.graph import graph_child
 from deploy.local.instance import EMBEDDED_SEARCH, GRAPH_USER, GraphEngine, Instance, LocalStackError
 from deploy.local.instance_days import settle_days
+from deploy.local.issuer import AUDIENCE, issuer_of, publish_issuer
 from deploy.local.outputs import environment_contract, read_outputs, save_outputs
 from deploy.local.search import search_child, search_is_ready
 from deploy.local.supervisor import Supervisor, end_leftovers
@@ -225,7 +226,10 @@ def deploy_template(instance: Instance) -> None:
     try:
         _keep_secret(session, instance, GRAPH_SECRET, {"password": instance.graph_password()})
         _keep_secret(session, instance, TOKEN_SECRET, instance.token_key())
+        publish_issuer(session, instance)
         parameters = {
+            "TokenIssuer": issuer_of(instance),
+            "TokenAudience": AUDIENCE,
             "Neo4jUri": instance.graph_uri,
             "Neo4jUser": GRAPH_USER,
             "Neo4jSecretId": GRAPH_SECRET,

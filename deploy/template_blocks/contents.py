@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from deploy.template_blocks.api_routes import functions_block, routes_block
 from deploy.template_blocks.flow_groups import interface_block, outputs_block, parameters_block, resources_block
 from deploy.template_blocks.lake_tables import purchases_block, tables_block
 from deploy.template_blocks.marks import Block
@@ -17,6 +18,8 @@ BLOCKS: Final = (
     Block("lake tables", "the specs of datasets", tables_block),
     Block("tables of purchases", "the tables and views of purchases", purchases_block),
     Block("prod sets", "the specs of prod sets", sets_block),
+    Block("functions of the API", "the registry of flows", functions_block),
+    Block("routes of the API", "its description", routes_block),
     Block("outputs of flows", _REGISTRY, outputs_block),
     Block("outputs of prod sets", "the specs of prod sets", set_outputs_block),
 )

@@ -2,11 +2,13 @@
 
 Records of a shard come in order and are worked in order. A record that breaks a rule is quarantined as a record and
 passed by; where a store does not answer, the work stops at that record, so that a later change of an item is never
-written before an earlier one, and Lambda delivers from there on again.
+written before an earlier one, and Lambda delivers from there on again. A flow whose writes are safe in any order may
+work many records at once (`StreamFlow.work_all`).
 """
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -28,7 +30,7 @@ from pipeline_assets.events.stream_records import BY_HAND, StreamRecord, batch_o
 from pipeline_assets.storage.bucket import Storage
 
 #: No record is begun with less than this left of the function's time: the receipts have to be put within it.
-_RESERVE_SECONDS = 10.0
+RESERVE_SECONDS = 10.0
 
 
 class StreamStores(Protocol):
@@ -56,6 +58,22 @@ class Worked:
 
     partitions: tuple[tuple[str, str], ...]
     effects: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work on some records came.
+
+    Parameters
+    ----------
+    outcomes
+        What the first of them came to, in their order.
+    failure
+        Why the one behind these has to be delivered again; None where all are done.
+    """
+
+    outcomes: Sequence[Worked | RejectedChange]
+    failure: TransientError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +141,33 @@ class StreamFlow(ABC, Generic[StoresT]):
             A store does not answer: the record is to be delivered again.
         """
 
+    def work_all(self, records: Sequence[StreamRecord], stores: StoresT, seconds_left: Callable[[], float]) -> Progress:
+        """Bring records of a batch in: one after the other, up to the first for which a store does not answer.
+
+        Parameters
+        ----------
+        records
+            In the order of the stream, none of which has a receipt.
+        stores
+            The stores of the flow.
+        seconds_left
+            Tells how much time the process has.
+
+        Returns
+        -------
+        Progress
+            With an outcome of each record before the one that is to be delivered again.
+        """
+        outcomes: list[Worked | RejectedChange] = []
+        for record in records:
+            if seconds_left() < RESERVE_SECONDS:
+                return Progress(outcomes, TransientError("the time is used up", flow=self.name))
+            try:
+                outcomes.append(self.work(record, stores))
+            except TransientError as error:
+                return Progress(outcomes, error)
+        return Progress(outcomes)
+
     def ingest(self, event: object, stores: StoresT, *, seconds_left: Callable[[], float] | None = None) -> Delivery:
         """Bring the records of one event in and leave a receipt for each batch; a repeated delivery changes nothing.
 
@@ -156,7 +201,7 @@ class StreamFlow(ABC, Generic[StoresT]):
             try:
                 left, done = self._left(batch, held, stores)
                 redelivered += len(held) - len(left)
-                receipt, stopped = self._work_all(left, batch, stores, seconds_left)
+                receipt, stopped = self._worked(left, batch, stores, seconds_left)
                 if receipt:
                     receipts.append(receipt)
                 stores.ledger.redelivered(done)
@@ -218,28 +263,24 @@ class StreamFlow(ABC, Generic[StoresT]):
         left = set(covered.left)
         return [each for each in records if each.sequence_number in left], covered.receipt_ids
 
-    def _work_all(
+    def _worked(
         self,
         records: Sequence[StreamRecord],
         batch: StreamBatch,
         stores: StoresT,
         seconds_left: Callable[[], float] | None,
     ) -> tuple[Receipt | None, tuple[StreamRecord, Exception] | None]:
-        """Work records in, up to the first for which a store does not answer, and leave their receipt."""
+        """Work records in, up to the first that has to be delivered again, and leave the receipt of those before it."""
         started = time.monotonic()
         account = _Account(self.landed, "")
-        stopped: tuple[StreamRecord, Exception] | None = None
-        done: list[StreamRecord] = []
-        for record in records:
-            if seconds_left and seconds_left() < _RESERVE_SECONDS:
-                stopped = record, TransientError("the time is used up", flow=self.name, object_uri=batch.uri)
-                break
-            try:
-                account.add(self.work(record, stores))
-            except TransientError as error:
-                stopped = record, error
-                break
-            done.append(record)
+        progress = self.work_all(records, stores, seconds_left or _without_end)
+        done = records[: len(progress.outcomes)]
+        for outcome in progress.outcomes:
+            account.add(outcome)
+        stopped = None
+        if failure := progress.failure:
+            failure.object_uri = failure.object_uri or batch.uri
+            stopped = records[len(done)], failure
         if not done:
             return None, stopped
         mine = batch if len(done) == batch.records else batch_of(self.name, done, datetime.now(UTC))
@@ -320,6 +361,10 @@ def _record_of(document: dict[str, Any], batch: StreamBatch) -> StreamRecord:
         old=document["old"],
         new=document["new"],
     )
+
+
+def _without_end() -> float:
+    return math.inf
 
 
 def _as_delivered(record: StreamRecord) -> str:

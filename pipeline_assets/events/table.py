@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.storage.answers import error_code
+from pipeline_assets.events.table_errors import BusyError, failure_of, transient
 from pipeline_assets.storage.retries import retries
 
 if TYPE_CHECKING:
@@ -28,19 +27,6 @@ CONDITION_FAILED = "ConditionalCheckFailed"
 #: Codes to send the same again after a rest: another writer has an item in hand, or the table is throttled.
 #: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 _BUSY_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-_BUSY_ERRORS = frozenset(
-    {
-        "TransactionConflictException",
-        "TransactionInProgressException",
-        "ThrottlingException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-    }
-)
-
-
-class BusyError(TransientError):
-    """Another writer has an item in hand, or the table is throttled: the same may be sent again after a rest."""
 
 
 def key(pk: str, sk: str) -> Item:
@@ -221,24 +207,10 @@ def transact(client: DynamoDBClient, actions: Sequence[Item]) -> Sequence[Reason
             raise TransientError(codes_of(reasons) or str(cancelled)) from cancelled
         return reasons
     except (BotoCoreError, ClientError) as error:
-        raise _failure(error)(str(error)) from error
+        raise failure_of(error)(str(error)) from error
     return None
 
 
 def codes_of(reasons: Sequence[Reason]) -> str:
     """The codes of the reasons for which a transaction was refused, each once."""
     return ", ".join(sorted({str(reason.get("Code")) for reason in reasons} - {"None"}))
-
-
-@contextmanager
-def transient(doing: str) -> Iterator[None]:
-    """Turn a failure of the table into `TransientError`, and into `BusyError` where it was busy."""
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        message = f"the ledger could not {doing}: {error}"
-        raise _failure(error)(message) from error
-
-
-def _failure(error: Exception) -> type[TransientError]:
-    return BusyError if error_code(error) in _BUSY_ERRORS else TransientError

@@ -33,7 +33,9 @@ _FULL_WIDTH = {0xFEE0 + ordinary: ordinary for ordinary in range(0x21, 0x7F)}
 #: fillers of Korean, which nobody sees. In the syntax that Rust and Java share within brackets.
 MARKS = "\\p{Lm}\u115f\u1160\u3164\uffa0"
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
-_NO_DIGIT = re.compile("[^0-9]")
+_NO_DIGITS = re.compile("[^0-9]+")
+#: From so many characters on it is quicker to look which ones there are than to translate each.
+_LONG = 1_000
 _BAR_CODES = frozenset({8, 12, 13, 14, 18})
 _YEAR, _MONTH, _OF_MONTH = r"(?:19[7-9]\d|20\d\d)", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
 _TIME = r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
@@ -57,7 +59,12 @@ def as_ascii(text: str) -> str:
     """
     if text.isascii():
         return text
-    return text.translate(_ASCII)
+    if len(text) < _LONG:
+        return text.translate(_ASCII)
+    for character in set(text):
+        if (found := _ASCII[ord(character)]) != character:
+            text = text.replace(character, found)
+    return text
 
 
 class _Ascii(dict[int, str]):
@@ -94,7 +101,7 @@ def digits_of(text: str) -> str:
     '41111111'
     """
     text = as_ascii(text)
-    return text if text.isascii() and text.isdigit() else _NO_DIGIT.sub("", text)
+    return text if text.isascii() and text.isdigit() else _NO_DIGITS.sub("", text)
 
 
 def last_four(digits: str) -> str:

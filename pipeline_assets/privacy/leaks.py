@@ -38,19 +38,26 @@ from pipeline_assets.storage.bucket import Bucket
 
 Kind = Literal["card_number", "ssn", "canary", "security_code_column"]
 
-_BARE = re.compile(r"(?<![0-9A-Za-z_])(?<![0-9][.,-])\d{13,19}(?![0-9A-Za-z_])(?![.,-][0-9])")
+# Each begins with what it looks for and looks back from there: so Python goes to the next one at once.
+_BARE = re.compile(r"\d(?<![0-9A-Za-z_]\d)(?<![0-9][.,-]\d)\d{12,18}(?![0-9A-Za-z_])(?![.,-][0-9])")
 _MARK = r"[\W_]{1,24}?"
 #: As cards are printed, or every digit by itself.
 _GROUPED = re.compile(
     rf"(?<!\d)(?=((?:\d{{4}}{_MARK}){{3}}\d{{4}}(?!\d)|(?:\d{{4}}{_MARK}){{3}}\d{{1,5}}(?!\d)|\d{{4}}{_MARK}\d{{6}}{_MARK}\d{{4,5}}(?!\d)))"
     rf"|(?<!\d)(?<!\d[\W_])(\d(?:{_MARK}\d){{12,18}})(?!\d)(?![\W_]{{1,24}}\d)"
 )
+#: Where such numbers can be: as many digits as the shortest has, with no more between them than any may have.
+_DIGITS = re.compile(r"\d(?:[\W_]{0,24}\d){12,}")
+#: So far `_GROUPED` looks beyond a number.
+_BEYOND = 25
 _SSN = re.compile(
-    r"(?<![0-9A-Za-z_-])(?<![0-9][\W_])\d{3}([^\w\s]|[_\u00a0])\d{2}\1\d{4}(?![0-9A-Za-z_])(?![\W_][0-9])"
+    r"\d(?<![0-9A-Za-z_-]\d)(?<![0-9][\W_]\d)\d{2}([^\w\s]|[_\u00a0])\d{2}\1\d{4}(?![0-9A-Za-z_])(?![\W_][0-9])"
 )
 _MASKED, _TAG = re.compile(MASKED), re.compile(r"<[A-Za-z/!][^<>]*>")
-_ESCAPED = re.compile(r"(?<!\\)\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|[nrtfvb]|0(?![0-7]))")
-_BYTES = re.compile(r"(?:(?<!\\)\\+(?:x[0-9A-Fa-f]{2}|[0-3][0-7]{2}))+")
+_ESCAPED = re.compile(
+    r"\\(?<!\\\\)\\*(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|[nrtfvb]|0(?![0-7]))"
+)
+_BYTES = re.compile(r"(?:\\(?<!\\\\)\\*(?:x[0-9A-Fa-f]{2}|[0-3][0-7]{2}))+")
 _NAMED = re.compile(r"\\N\{([^{}]{1,80})\}|_x([0-9A-Fa-f]{4})_|\x1b\[[0-9;]*[A-Za-z]")
 #: A blank whose end is not marked.
 _OPEN_BLANK = re.compile(r"&#0*(?:32|160|8201)(?=\d)")
@@ -88,19 +95,38 @@ class Canaries:
 
     values: Sequence[str] = ()
     _pattern: re.Pattern[str] | None = field(init=False)
-    _long: tuple[str, ...] = field(init=False)
+    _numbers: tuple[str, ...] = field(init=False)
+    _literal: tuple[str, ...] = field(init=False)
+    _hexadecimal: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_long", tuple(d for d in map(digits_of, self.values) if len(d) >= _LONG))
-        pattern = "|".join(form for value in self.values for form in _forms(value))
-        object.__setattr__(self, "_pattern", re.compile(pattern) if pattern else None)
+        numbers = tuple(d for d in map(digits_of, self.values) if len(d) >= _LEAST_PLANTED_DIGITS)
+        words = [value for value in self.values if len(digits_of(value)) < _LEAST_PLANTED_DIGITS]
+        encoded = [text.encode() for text in {*self.values, *numbers}]
+        literal = (*words, *(form for content in encoded for form in (*_in_base64(content), *_hashes(content))))
+        hexadecimal = tuple(content.hex() for content in encoded)
+        forms = (
+            *map(_BETWEEN.join, numbers),
+            *map(re.escape, literal),
+            *(f"(?i:{each})" for each in hexadecimal),
+        )
+        object.__setattr__(self, "_numbers", numbers)
+        object.__setattr__(self, "_literal", literal)
+        object.__setattr__(self, "_hexadecimal", hexadecimal)
+        object.__setattr__(self, "_pattern", re.compile("|".join(forms)) if forms else None)
 
     def times_in(self, text: str) -> int:
         """How often one of them is in a text, in the clear, with its digits grouped, in base64 or as a plain hash."""
         if not self._pattern:
             return 0
         row = digits_of(text)
-        return max(len(self._pattern.findall(text)), sum(map(row.count, self._long)))
+        # The pattern finds nothing where none of these is, which is known far sooner.
+        if not (
+            _any_in(row, self._numbers) or _any_in(text, self._literal) or _any_in(text.lower(), self._hexadecimal)
+        ):
+            return 0
+        long = (number for number in self._numbers if len(number) >= _LONG)
+        return max(len(self._pattern.findall(text)), sum(map(row.count, long)))
 
 
 NONE_PLANTED = Canaries()
@@ -297,22 +323,20 @@ def _unescaped(found: re.Match[str]) -> str:
 def _cards_in(text: str, *, bare: bool) -> int:
     """How many card numbers stand on their own in a text."""
     found = [each.span() for each in _BARE.finditer(text) if not is_rather_else(each[0])] if bare else []
-    found += [each.span(each.lastindex or 0) for each in _GROUPED.finditer(text)]
+    for digits in _DIGITS.finditer(text):
+        near = _GROUPED.finditer(text, digits.start(), digits.end() + _BEYOND)
+        found += [each.span(each.lastindex or 0) for each in near if each.start() < digits.end()]
     numbers = {span for span in found if is_card_number(digits_of(text[slice(*span)]))}
     other = something_else(text) if numbers else []
     return sum(not within(other, *span) for span in numbers)
 
 
-def _forms(value: str) -> Iterator[str]:
-    """Patterns for a planted value: with anything between its digits, in base64 and hexadecimal, and its hashes."""
-    digits = digits_of(value)
-    numeric = len(digits) >= _LEAST_PLANTED_DIGITS
-    yield _BETWEEN.join(digits) if numeric else re.escape(value)
-    for text in {value, digits} if numeric else {value}:
-        content = text.encode()
-        yield from (re.escape(form) for form in _in_base64(content))
-        yield f"(?i:{content.hex()})"
-        yield from (hashlib.new(name, content).hexdigest() for name in ("md5", "sha1", "sha256"))
+def _any_in(text: str, words: Iterable[str]) -> bool:
+    return any(word in text for word in words)
+
+
+def _hashes(content: bytes) -> Iterator[str]:
+    return (hashlib.new(name, content).hexdigest() for name in ("md5", "sha1", "sha256"))
 
 
 def _in_base64(content: bytes) -> Iterator[str]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_assets.events.outcomes import Counts, OvertakenError
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.events.table import Table, key, transient
+from pipeline_assets.events.table import Table, key
+from pipeline_assets.events.table_errors import transient
 from pipeline_assets.storage.documents import from_json, to_json
 
 if TYPE_CHECKING:

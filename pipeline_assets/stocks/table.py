@@ -19,7 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.datasets.stocks import STOCKS
 from pipeline_assets.errors import TransientError
-from pipeline_assets.events.table import CONDITION_FAILED, TRANSACTION, BusyError, Item, codes_of, transact
+from pipeline_assets.events.table import CONDITION_FAILED, TRANSACTION, Item, codes_of, transact
+from pipeline_assets.events.table_errors import BusyError
 from pipeline_assets.stocks.ownership import Fate, OwnedPrice, Owner, Settled, judge
 from pipeline_assets.stocks.rows import Price
 from pipeline_assets.storage.retries import retries

@@ -200,7 +200,13 @@ class TestOutputs:
                 "curated": "http://127.0.0.1:24500/0/cesta-dev-curated",
                 "compras-dlq": "http://127.0.0.1:24500/0/cesta-dev-compras-dlq",
             },
-            "tables": {"ledger": "cesta-dev-ledger", "stocks": "cesta-dev-StockData", "compras": "dev-t_MS3_compras"},
+            "tables": {
+                "ledger": "cesta-dev-ledger",
+                "stocks": "cesta-dev-StockData",
+                "compras": "dev-t_MS3_compras",
+                "tenants": "cesta-dev-tenants",
+                "requests": "cesta-dev-requests",
+            },
             "databases": {"compras": "dev-compras-datacatalog", "lake": "cesta_dev_lake"},
             "workgroups": {"lake": "cesta-dev-lake"},
             "functions": {"tickets-ingestion": "cesta-dev-tickets-ingestion"},
@@ -215,7 +221,10 @@ class TestOutputs:
             "settings": {"tickets-day-begins": "00:00"},
             "graph": {"uri": "bolt://127.0.0.1:24901", "user": "neo4j"},
             "search": {"url": "http://127.0.0.1:24905"},
-            "web": {"dagster": "http://127.0.0.1:24903"},
+            "web": {
+                "dagster": "http://127.0.0.1:24903",
+                "api": "http://127.0.0.1:24900/_aws/execute-api/0a1b2c3d",
+            },
         }
 
     def test_file_is_private(self, instance: Instance) -> None:

@@ -118,6 +118,8 @@ FIELDS_BESIDE = {
     "prod_outputs": ("Set", "title"),
     "prod_function": ("objects", "buckets", "variables"),
     "query_function": ("objects", "buckets", "variables"),
+    "api_function": ("Name", "threshold"),
+    "api_route": ("Route", "key", "Function", "access"),
 }
 
 

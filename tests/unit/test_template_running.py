@@ -222,7 +222,13 @@ class TestHowItRuns:
                 "curated-dlq": "CuratedDeadLetters",
                 "compras-dlq": "ComprasDeadLetters",
             },
-            "tables": {"ledger": "LedgerTable", "stocks": "StockData", "compras": "ComprasTable"},
+            "tables": {
+                "ledger": "LedgerTable",
+                "stocks": "StockData",
+                "compras": "ComprasTable",
+                "tenants": "TenantsTable",
+                "requests": "RequestsTable",
+            },
             "databases": {"compras": "ComprasDatabase", "lake": "LakeDatabase"},
             "workgroups": {"lake": "LakeWorkgroup"},
             "functions": {
@@ -235,6 +241,7 @@ class TestHowItRuns:
                 "actualizar-compras-stream": "ActualizarComprasStream",
                 "generar-reporte-compras": "GenerarReporteCompras",
                 "query-sql": "QuerySql",
+                "search-api": "SearchApi",
             },
             "rules": {"generator": "GeneratorSchedule"},
             "settings": {"tickets-day-begins": "TicketsDayBegins"},
@@ -244,7 +251,8 @@ class TestHowItRuns:
 
 def _referred(value: dict[str, Any]) -> str:
     """What an output refers to; of two, the first, which the template makes itself."""
-    return str((value["Fn::If"][1] if "Fn::If" in value else value)["Ref"])
+    found = value["Fn::If"][1] if "Fn::If" in value else value
+    return str(found["Fn::GetAtt"][0] if "Fn::GetAtt" in found else found["Ref"])
 
 
 def _memory(function: dict[str, Any]) -> int:
@@ -292,6 +300,8 @@ class TestWhatIsTold:
             ("Cesta", "MessagesRetried"),
             ("Cesta", "BatchesRetried"),
             ("Cesta", "OverdueLoads"),
+            ("Cesta", "RequestsFailed"),
+            ("Cesta", "RequestTime"),
         }
 
     def test_a_graph_that_is_down_is_told_by_what_the_function_writes(self) -> None:

@@ -1,0 +1,103 @@
+"""Writes the description of the HTTP API from the routes of its functions: `python -m docs.openapi`."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from typing import Any
+
+from lambdas._runtime.api_description import FILE
+from lambdas._runtime.http_errors import CONTENT_TYPE
+from lambdas._runtime.http_handler import Door
+from pipeline_assets.flows import API_PACKAGES
+
+TITLE, VERSION = "Cesta", "1.0.0"
+#: What any route may answer beside its own; by whom the 401 is, API Gateway or a function, decides its form.
+_STATUSES = {
+    "400": "The request is not as it is described here.",
+    "403": "The token is another tenant's, or lacks a right.",
+    "413": "The body is too large.",
+    "429": "Too many requests; the header Retry-After says when to ask again.",
+    "503": "A store does not answer; the header Retry-After says when to ask again.",
+}
+
+
+def document() -> dict[str, Any]:
+    """The description, with each route's function under `x-function` and the scope it asks for under `x-scope`."""
+    described: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": TITLE,
+            "version": VERSION,
+            "description": "Products and purchases of a tenant: search and analytics.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": {},
+        "components": {
+            "schemas": {"Problem": _PROBLEM},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+    for package in API_PACKAGES:
+        door: Door = import_module(package.handler).door
+        routes = json.loads(door.app.get_openapi_json_schema(title=TITLE, version=VERSION, openapi_version="3.1.0"))
+        schemas = routes.get("components", {}).get("schemas", {})
+        described["components"]["schemas"] |= {n: _schema(s) for n, s in schemas.items() if "ValidationError" not in n}
+        for path, operations in routes["paths"].items():
+            for method, operation in operations.items():
+                told = _operation(operation, package.name, door, f"{method.upper()} {path}")
+                described["paths"].setdefault(path, {})[method] = told
+    return described
+
+
+def _operation(operation: dict[str, Any], function: str, door: Door, route: str) -> dict[str, Any]:
+    own = {status: each for status, each in operation["responses"].items() if status not in {"422", "500"}}
+    told = operation | {"x-function": function, "responses": own}
+    if route in door.public:
+        return told | {"security": []}
+    if route in door.scopes:
+        told["x-scope"] = door.scopes[route]
+    told["security"] = [{"token": []}]
+    for status, what in _STATUSES.items():
+        own.setdefault(status, {"description": what, "content": {CONTENT_TYPE: {"schema": _REFERENCE}}})
+    unauthorized = {"description": "There is no token, or none that is trusted."}
+    own["401"] = unauthorized | {"content": {"application/json": {"schema": {}}, CONTENT_TYPE: {"schema": _REFERENCE}}}
+    return told
+
+
+def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema with the first part of its class's docstring: the rest is for who reads the code."""
+    told, _, _ = schema.get("description", "").partition("\n\nParameters\n")
+    return schema | ({"description": told} if told else {})
+
+
+_REFERENCE = {"$ref": "#/components/schemas/Problem"}
+_PROBLEM = {
+    "type": "object",
+    "description": "Why a request is not answered (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "correlation_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "correlation_id": {"type": "string", "description": "By it the request is found in the logs."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["where", "what"],
+                "properties": {"where": {"type": "string"}, "what": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def text() -> str:
+    """The file's content."""
+    return json.dumps(document(), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")

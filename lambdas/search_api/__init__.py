@@ -1,0 +1,1 @@
+"""Function behind the HTTP API that searches products and purchases of a tenant."""

@@ -1,0 +1,1 @@
+"""Who may ask for which tenant's data, and how often."""
