@@ -21,6 +21,7 @@ from pipeline_assets.search import writing
 from pipeline_assets.search.index import Outcome, Result
 from pipeline_assets.search.ingest import SEARCH_FLOWS
 from pipeline_assets.search.names import alias
+from pipeline_assets.search.recover import recover_products
 from tests.worlds.compras import purchase
 from tests.worlds.examples import examples
 from tests.worlds.memory_index import MemoryIndex
@@ -43,7 +44,7 @@ def memory(world: Indexed) -> MemoryIndex:
 
 
 def products(world: Indexed, number: int, event_name: str, item: Any) -> dict[str, Any]:
-    return record(world.kind, number, event_name, item)
+    return record(world.kind, number, event_name, item, table=world.table)
 
 
 def test_a_product_is_made_changed_and_removed_and_the_receipts_count_it_by_tenant(world: Indexed) -> None:
@@ -61,13 +62,15 @@ def test_a_product_is_made_changed_and_removed_and_the_receipts_count_it_by_tena
     }
     assert receipt.effects == {"documents": 2, "superseded_changes": 1}
     assert world.document("P1") == {
+        "tenant": "t1",
         "tenant_id": "t1",
         "codigo": "P1",
         "nombre": "Pan de molde",
         "descripcion": "Pan de molde de la casa",
         "categoria": "panadería",
         "precio": "10.5",
-        "precio_valor": 10.5,
+        "valor": 10.5,
+        "momento": "2026-11-20T09:30:03.000Z",
         "moneda": "USD",
         "changed_at": "2026-11-20T09:30:03.000Z",
         "sequence": "2026-11-01T00:00:00.000/0000000000000000000100000000000000000003",
@@ -75,6 +78,7 @@ def test_a_product_is_made_changed_and_removed_and_the_receipts_count_it_by_tena
     }
     world.deliver(products(world, 4, "REMOVE", product("P1")))
     assert world.document("P1") == {
+        "tenant": "t1",
         "tenant_id": "t1",
         "codigo": "P1",
         "changed_at": "2026-11-20T09:30:04.000Z",
@@ -94,7 +98,7 @@ def test_a_purchase_keeps_its_numbers_to_the_last_digit(bare_cloud: Access) -> N
     assert found["productos"] == [
         {"codigo": "P1", "nombre": "Pan", "precio_unitario": "0.1234567890123456789", "cantidad": "2"}
     ]
-    assert (found["fecha"], found["total_precio"], found["total_precio_valor"], found["cantidad"]) == (
+    assert (found["fecha"], found["total_precio"], found["valor"], found["cantidad"]) == (
         "2026-11-20T09:30:00",
         "0.25",
         0.25,
@@ -222,6 +226,64 @@ def test_of_a_removed_tenant_nothing_is_written(world: Indexed, memory: MemoryIn
     assert done.receipts[0].counts == Counts(received=2, accepted=2)
     assert done.receipts[0].effects == {"documents": 1, "of_removed_tenants": 1}
     assert memory.aliases(f"cesta-{world.stage}-") == [alias(world.stage, "products", tenant_id("t2"))]
+
+
+@pytest.fixture
+def with_table(world: Indexed) -> Indexed:
+    """A world whose table is there."""
+    world.make_table()
+    return world
+
+
+def test_recovery_brings_in_what_the_stream_lost_and_takes_out_what_is_gone(with_table: Indexed) -> None:
+    world = with_table
+    world.deliver(
+        products(world, 1, "INSERT", product("same")),
+        products(world, 2, "INSERT", product("changed", nombre="Antes")),
+        products(world, 3, "INSERT", product("gone")),
+        products(world, 4, "INSERT", product("gone", "T9")),
+        products(world, 5, "REMOVE", product("back")),
+    )
+    for item in (
+        product("same"),
+        product("changed", nombre="Después"),
+        product("new"),
+        product("back"),
+        product("n", "T1"),
+    ):
+        world.put(item)
+    world.put(product("bad", precio="-1"))
+    found = recover_products(world.stores())
+    assert (found.items, found.changes, found.rejected) == (6, 6, 1)
+    assert world.state("t1", ["same", "changed", "gone", "new", "back", "bad"]) == {
+        "same": "Pan",
+        "changed": "Después",
+        "new": "Pan",
+        "back": "Pan",
+    }
+    assert (world.state("T1", ["n"]), world.state("T9", ["gone"])) == ({"n": "Pan"}, {})
+    again = recover_products(world.stores())
+    assert (again.changes, again.rejected) == (0, 1)
+    world.deliver(products(world, 6, "MODIFY", product("changed", nombre="Más tarde")))
+    assert world.state("t1", ["changed"]) == {"changed": "Más tarde"}
+
+
+def test_a_change_that_comes_while_recovery_runs_is_not_undone(
+    with_table: Indexed, memory: MemoryIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = with_table
+    world.deliver(products(world, 1, "INSERT", product(nombre="Antes")))
+    world.put(product(nombre="Perdido"))
+    real = memory.write
+
+    def overtaken(writes: Any) -> list[Result]:
+        monkeypatch.setattr(memory, "write", real)
+        world.deliver(products(world, 9, "MODIFY", product(nombre="Después")))
+        return real(writes)
+
+    monkeypatch.setattr(memory, "write", overtaken)
+    assert recover_products(world.stores()).changes == 0
+    assert world.state("t1", ["P1"]) == {"P1": "Después"}
 
 
 # ---------------------------------------------------------------- against an oracle

@@ -1,0 +1,16 @@
+"""What the search is in Dagster."""
+
+import dagster as dg
+
+from pipeline_assets.search.assets import RESOURCES, SEARCH_ASSETS, ComprasSearchResource, ProductsSearchResource
+from pipeline_assets.search.checks import SEARCH_CHECKS
+from pipeline_assets.search.ingest import COMPRAS_SEARCH, PRODUCTS_SEARCH
+
+defs = dg.Definitions(
+    assets=SEARCH_ASSETS,
+    asset_checks=SEARCH_CHECKS,
+    resources={
+        RESOURCES[PRODUCTS_SEARCH.name]: ProductsSearchResource.of_environment(),
+        RESOURCES[COMPRAS_SEARCH.name]: ComprasSearchResource.of_environment(),
+    },
+)
