@@ -9,9 +9,10 @@ import dagster as dg
 from pipeline_assets import __version__
 from pipeline_assets.compras.assets import tenants as tenants_of_purchases
 from pipeline_assets.datasets.products import PRODUCTS
+from pipeline_assets.events.environment import optional as optional_variable
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import StreamBatch
-from pipeline_assets.lineage.addresses import TABLE_NAME, named
+from pipeline_assets.lineage.addresses import TABLE_NAME, URI, named, server_uri
 from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.columns import rules_table, schema_of
 from pipeline_assets.lineage.external import quarantine_of
@@ -115,7 +116,7 @@ def _landed(flow: SearchFlow, table: dg.AssetKey, words: str) -> dg.AssetsDefini
         tags={"flow": flow.name, "layer": "landed"},
         description=f"Changes of {words} by the UTC day they were made, on their way into the index; each that the "
         "stream told is accounted for here, once. Materializing a day brings in what was rejected, by today's rules.",
-        metadata={"rules": rules_table(flow.dataset)},
+        metadata={"rules": rules_table(flow.dataset), URI: _address(flow)},
     )
     def landed(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
         stores: _SearchStoresResource = getattr(context.resources, resource)
@@ -168,7 +169,13 @@ def _index(flow: SearchFlow, words: str) -> dg.AssetSpec:
         tags={"flow": flow.name, "layer": "accepted"},
         description=f"The index of {words} of each tenant, from the receipts of the stream; a tenant is a partition "
         "from its first change on. Ids of other characters than letters, digits, _ and - are encoded.",
+        metadata={URI: _address(flow)},
     )
+
+
+def _address(flow: SearchFlow) -> str:
+    """Where the indexes of a flow are."""
+    return f"{server_uri('ELASTICSEARCH_URL')}/cesta-{optional_variable(None, 'STAGE', 'dev')}-{flow.kind}-*"
 
 
 products_landed = _landed(PRODUCTS_SEARCH, _products_table.key, "products")
