@@ -123,9 +123,13 @@ def stream(*, rounds: RoundsOption = 7, write: WriteOption = False) -> None:
         enter(instance)
         with open_documents(ComprasSettings.from_environment()) as stores:
             race = PutRace.of(stores)
-            found = compare("documents", race.ours, race.bare, rounds=rounds, progress=progress)
+            rivals = {"bare conditional puts": race.bare, "the same, as many at once": race.bare_at_once}
+            found = {
+                name: compare(name, race.ours, rival, rounds=rounds, progress=progress)
+                for name, rival in rivals.items()
+            }
         seconds = seconds_to_the_document(access, changes=rounds * _PUTS_OF_A_ROUND, progress=progress)
-    Report(write=write).tell("stream", _table({"bare conditional puts": found}, "documents", "s"))
+    Report(write=write).tell("stream", _table(found, "documents", "s"))
     ninety = quantiles(seconds, n=10)[-1]
     lines = ["| changes | median | 90 % | slowest |", "|---:|---:|---:|---:|"]
     lines.append(f"| {len(seconds)} | {median(seconds):.3f} s | {ninety:.3f} s | {max(seconds):.3f} s |")

@@ -2,19 +2,22 @@
 
 Ours is what the function behind the stream does with an event: it reads the records, judges them, puts each document if
 it is absent, registers its day and leaves one receipt. The rival puts the very bytes under the very keys if they are
-absent, with the same words, and nothing else. Both put one after the other, as one shard is worked.
+absent, with the same words, and nothing else, one after the other, or as many at once as ours does of different
+purchases.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from pipeline_assets.compras.ingest import COMPRAS_FLOW
+from pipeline_assets.compras.documents import SEQUENCE_NUMBER
+from pipeline_assets.compras.ingest import AT_ONCE, COMPRAS_FLOW
 from pipeline_assets.compras.stores import ComprasStores
 
 if TYPE_CHECKING:
@@ -79,15 +82,29 @@ class PutRace:
         return BATCH * EVENTS / (time.perf_counter() - began)
 
     def bare(self, _: int) -> float:
-        """Documents a second of puts alone, of documents that the flow made of as many other changes."""
+        """Documents a second of puts alone, one after the other."""
+        return self._puts(1)
+
+    def bare_at_once(self, _: int) -> float:
+        """Documents a second of puts alone, as many at once as the flow makes."""
+        return self._puts(AT_ONCE)
+
+    def _puts(self, threads: int) -> float:
+        """Documents a second of puts of the documents that the flow made of as many other changes."""
         kept: Any = _Kept(self.stores.documents)
         stores = replace(self.stores, documents=kept)
         for _event in range(EVENTS):
             COMPRAS_FLOW.ingest(self._event(), stores)
-        began = time.perf_counter()
-        for key, body, words in kept.puts:
+        kept.puts.sort(key=lambda each: each[2][SEQUENCE_NUMBER])
+
+        def put(each: tuple[str, bytes, dict[str, str]]) -> None:
+            key, body, words = each
             if not self.stores.documents.put_if_absent(key, body, content_type="application/json", metadata=words):
                 raise ValueError(f"{key} was there")
+
+        with ThreadPoolExecutor(threads) as pool:
+            began = time.perf_counter()
+            list(pool.map(put, kept.puts) if threads > 1 else map(put, kept.puts))
         return len(kept.puts) / (time.perf_counter() - began)
 
     def _event(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def invoke(
     *,
     data: Annotated[str, typer.Option("--data", help="What it is given, as JSON.")] = "{}",
 ) -> bool:
-    """Call a function of an instance and print its answer as JSON; exit code 1 where that is an error."""
+    """Call a function of an instance and print its answer as JSON; exit code 1 where that is or names a failure."""
     try:
         json.loads(data)
     except ValueError as error:
@@ -37,4 +37,4 @@ def invoke(
         complain(f"{function} failed: {told}")
         return False
     print_json(answer)
-    return not (isinstance(answer, dict) and "error" in answer)
+    return not (isinstance(answer, dict) and ("error" in answer or answer.get("batchItemFailures")))

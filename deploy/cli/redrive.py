@@ -13,10 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from deploy.cli.commands import JsonOption, LimitOption, Where
-from deploy.cli.console import complaints, console, print_json, say
+from deploy.cli.console import complain, complaints, console, print_json, say
 from deploy.cli.deployment import Deployment, deployment_of
 from deploy.cli.progress import bars
-from pipeline_assets.errors import UserError
 from pipeline_assets.events.dead_letters import DeadLetter, DeadLetters
 from pipeline_assets.events.s3_events import object_versions
 from pipeline_assets.events.stream_flow import StreamFlow
@@ -32,27 +31,31 @@ def redrive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show them.")] = False,
     limit: LimitOption = 50,
     as_json: JsonOption = False,
-) -> None:
+) -> bool:
     """Put the dead-lettered events of a flow back into their queue; bring in what a stream could not deliver."""
     with deployment_of(flow, where) as deployment:
         letters = deployment.dead_letters()
-        moving = _brought_in(deployment, letters) if flow_row(flow).stream else letters.redrive()
+        foreign: list[str] = []
+        moving = _brought_in(deployment, letters, foreign) if flow_row(flow).stream else letters.redrive()
         _redrive(letters, moving, flow, dry_run=dry_run, limit=limit, as_json=as_json)
+    for each in foreign:
+        complain(f"the message {each} tells of no place in a stream and was passed by; delete it from the queue")
+    return not foreign
 
 
-def _brought_in(deployment: Deployment[Any], letters: DeadLetters) -> Iterator[DeadLetter]:
-    """What a stream could not deliver has no queue to go back to: it is brought in here."""
+def _brought_in(deployment: Deployment[Any], letters: DeadLetters, foreign: list[str]) -> Iterator[DeadLetter]:
+    """What a stream could not deliver has no queue to go back to: it is brought in here, and what is none is named."""
     streams, row = boto3.client("dynamodbstreams"), flow_row(deployment.flow.name)
     flow: StreamFlow[Any] = row.load(row.flow)
 
-    def work(letter: DeadLetter) -> None:
+    def work(letter: DeadLetter) -> bool:
         try:
             lost = lost_range(letter.body)
-        except ValueError as error:
-            raise UserError(
-                f"the message {letter.id} tells of no place in a stream; delete it from the queue"
-            ) from error
+        except ValueError:
+            foreign.append(letter.id)
+            return False
         redeliver(lost, flow, deployment.stores, streams, row.load(row.recover))
+        return True
 
     return letters.work_off(work)
 

@@ -301,7 +301,13 @@ def value(image: Image, name: str, letter: str, rule: str, place: str = "") -> A
     attribute = image.get(name)
     if not isinstance(attribute, Mapping) or list(attribute) != [letter]:
         raise UnexpectedError(rule, at(place, name), kind(attribute))
-    return attribute[letter]
+    found = attribute[letter]
+    try:
+        if isinstance(found, str):
+            found.encode()
+    except UnicodeEncodeError:
+        raise UnexpectedError(rule, at(place, name), f"half a character in {shown(found)}") from None
+    return found
 
 
 def at(place: str, name: str) -> str:

@@ -89,13 +89,35 @@ class DeadLetters:
                 self._client.delete_message(QueueUrl=self.dead_url, ReceiptHandle=letter.receipt_handle)
                 yield letter
 
-    def work_off(self, work: Callable[[DeadLetter], None]) -> Iterator[DeadLetter]:
-        """Work off the dead letters one by one, delete and yield each once it is done; what `work` raises ends it."""
-        while letters := self._receive(_BATCH):
-            for letter in letters:
-                work(letter)
-                self._client.delete_message(QueueUrl=self.dead_url, ReceiptHandle=letter.receipt_handle)
-                yield letter
+    def work_off(self, work: Callable[[DeadLetter], bool]) -> Iterator[DeadLetter]:
+        """Work off the dead letters one by one, delete and yield each once it is done; what `work` raises ends it.
+
+        Parameters
+        ----------
+        work
+            Says whether a letter is done; one that is not stays where it is.
+
+        Yields
+        ------
+        DeadLetter
+            One that is done, after it was deleted.
+        """
+        kept: dict[str, DeadLetter] = {}
+        try:
+            while letters := self._receive(_BATCH):
+                # What is kept comes again when it has been hidden for long enough; alone, it is all that is left.
+                fresh = [letter for letter in letters if letter.id not in kept]
+                kept |= {letter.id: letter for letter in letters if letter.id in kept}
+                if not fresh:
+                    break
+                for letter in fresh:
+                    if not work(letter):
+                        kept[letter.id] = letter
+                        continue
+                    self._client.delete_message(QueueUrl=self.dead_url, ReceiptHandle=letter.receipt_handle)
+                    yield letter
+        finally:
+            self._show_again(list(kept.values()))
 
     def _show_again(self, letters: Sequence[DeadLetter]) -> None:
         """Let others see them at once; one whose handle is too old is visible by itself."""

@@ -253,7 +253,8 @@ class Ledger:
         """Put the first receipt of a batch with its shares and the records it covers; False where there is one."""
         from pipeline_assets.events.coverage import coverage  # noqa: PLC0415 - for flows of streams only
 
-        recorded = self.receipt(receipt.id)
+        # Who gives the numbers has just seen that none has a receipt: the transaction says whether that holds still.
+        recorded = None if sequence_numbers else self.receipt(receipt.id)
         if recorded is None:
             shares = self._accounts.entries(receipt)
             with_it = actions(shares[:_WITH_RECEIPT], self._table.name)

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Recor
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -118,6 +119,9 @@ def stream_records(event: object) -> tuple[list[StreamRecord], list[EventFault]]
             records.append(_record(raw))
         except msgspec.ValidationError as error:
             faults.append(EventFault(f"record {number}", f"{error}, expected a record of a stream", _text(raw)))
+        except UnicodeEncodeError:
+            reason = "found half a character, expected texts that UTF-8 can hold"
+            faults.append(EventFault(f"record {number}", reason, _text(raw)))
     return records, faults
 
 
@@ -181,6 +185,8 @@ def _belongs(first: StreamRecord, other: StreamRecord) -> bool:
 
 def _record(raw: object) -> StreamRecord:
     read = msgspec.convert(raw, _Record)
+    # These become part of names and documents; what is in an image is judged with it.
+    f"{read.event_id}{read.event_name}{read.aws_region}{read.event_source_arn}".encode()
     change = read.dynamodb
     whole = bool(change.sequence_number and change.approximate_creation_date_time is not None and read.event_source_arn)
     made = change.approximate_creation_date_time
@@ -202,9 +208,18 @@ def _record(raw: object) -> StreamRecord:
 
 def _number(read: _Record) -> str:
     """A number of 38 digits that is the same for the same record."""
-    digest = hashlib.sha256(msgspec.json.encode(read, order="sorted")).digest()
+    digest = hashlib.sha256(_written(read)).digest()
     return str(int.from_bytes(digest, "big"))[:38]
 
 
 def _text(found: object) -> str:
-    return msgspec.json.encode(found, order="sorted", enc_hook=repr).decode()
+    return _written(found).decode()
+
+
+def _written(found: object) -> bytes:
+    """JSON of anything; halves of characters, which JSON lets through and UTF-8 does not, are escaped."""
+    try:
+        return msgspec.json.encode(found, order="sorted", enc_hook=repr)
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(found, enc_hook=repr)
+        return json.dumps(plain, sort_keys=True).encode()

@@ -210,5 +210,90 @@ class IndexComparer(Protocol):
         """Names of the indexes that begin so, sorted; raises `TransientError`."""
 
 
-class SearchIndex(SearchReader, SearchWriter, IndexComparer, Protocol):
+@dataclass(frozen=True, slots=True)
+class Generations:
+    """Generations of an index.
+
+    Parameters
+    ----------
+    current
+        The one behind the alias; empty for none.
+    earlier
+        Those that were behind it before and may have what the current one lacks.
+    unfinished
+        Those that are being built, or were when a rebuild was killed.
+    """
+
+    current: str
+    earlier: tuple[str, ...]
+    unfinished: tuple[str, ...]
+
+
+class SearchGenerations(Protocol):
+    """What builds generations of indexes; every method raises `TransientError` while the engine does not answer."""
+
+    def generations(self, alias: str) -> Generations:
+        """Generations of the index behind an alias."""
+
+    def begin_generation(self, alias: str, body: Mapping[str, Any]) -> str:
+        """Create the next generation of an index; it is written by `names.building` until it takes its place.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        body
+            Its settings and mappings.
+
+        Returns
+        -------
+        str
+            Name of the generation.
+        """
+
+    def switch(self, alias: str, old: str, new: str) -> None:
+        """Let an alias name another generation, at once for all who use it.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        old
+            The generation that it names.
+        new
+            The one that was built; searches see all that it has.
+
+        Raises
+        ------
+        TransientError
+            The alias names another one by now, or somebody has abandoned the new one.
+        """
+
+    def abandon(self, unfinished: str) -> None:
+        """Delete a generation that nobody uses; raises `TransientError` where it has taken its place meanwhile."""
+
+    def freeze(self, generation: str) -> None:
+        """Let nobody write a generation that is behind no alias any more."""
+
+    def delete(self, generation: str) -> None:
+        """Delete a generation that is behind no alias any more."""
+
+    def states(self, generation: str, after: str = "") -> Iterator[Document]:
+        """Read the states of all documents of a generation, tombstones among them.
+
+        Parameters
+        ----------
+        generation
+            Name of the generation.
+        after
+            A sequence; of any sequence unless given.
+
+        Yields
+        ------
+        Document
+            With ids, sequence, time and deletion alone, by their sequences; none where there is no such generation.
+        """
+
+
+class SearchIndex(SearchReader, SearchWriter, IndexComparer, SearchGenerations, Protocol):
     """All sides of an engine."""

@@ -166,11 +166,39 @@ class _Comparison:
             self._found.rejected += each.outcome is Outcome.REFUSED
 
     def _change(self, event_name: str, item: Image) -> IndexChange | None:
-        change = index_change(self._kind, _record(event_name, item), moneda=self._stores.moneda)
+        change = change_of_item(self._kind, event_name, item, self._stores.moneda)
         if isinstance(change, RejectedChange):
             self._found.rejected += 1
             return None
         return change
+
+
+def change_of_item(kind: Kind, event_name: str, item: Image, moneda: str) -> IndexChange | RejectedChange:
+    """Change that the table itself tells: an item that is there, or one that was removed.
+
+    Parameters
+    ----------
+    kind
+        What the table holds.
+    event_name
+        ``INSERT`` or ``REMOVE``.
+    item
+        The item in DynamoDB's form, or its keys.
+    moneda
+        Currency of prices that name none.
+
+    Returns
+    -------
+    IndexChange or RejectedChange
+        Made by hand, or the rule that the item breaks.
+    """
+    return index_change(kind, _record(event_name, item), moneda=moneda)
+
+
+def sequence_behind(sequence: str, change: IndexChange) -> str:
+    """Sequence of a state that was found in the table: behind what the index has, before any later change."""
+    state = msgspec.json.encode(_state(msgspec.to_builtins(change.document)), order="sorted")
+    return after(sequence, str(int(hashlib.sha256(state).hexdigest()[:30], 16)))
 
 
 def _record(event_name: str, item: Image) -> StreamRecord:
@@ -196,7 +224,4 @@ def _state(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_place_of(name: str, change: IndexChange, stored: Stored | None) -> Write:
-    """A write of a state that was found in the table: behind what the index has, before any later change."""
-    state = msgspec.json.encode(_state(msgspec.to_builtins(change.document)), order="sorted")
-    number = int(hashlib.sha256(state).hexdigest()[:30], 16)
-    return Write(name, change.id, change.source(after(stored.sequence if stored else "", str(number))), stored)
+    return Write(name, change.id, change.source(sequence_behind(stored.sequence if stored else "", change)), stored)

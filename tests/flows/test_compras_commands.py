@@ -15,6 +15,7 @@ from deploy.cli.main import app
 from pipeline_assets.events.ledger import Ledger
 from tests.worlds.compras import purchase
 from tests.worlds.stack import RunningStack
+from tests.worlds.waiting import until
 
 pytestmark = pytest.mark.any_engine
 
@@ -66,9 +67,25 @@ def test_each_command_ends_with_a_sentence(cloud: RunningStack, rejected: str) -
         assert (done.exit_code, said in " ".join(done.output.split())) == (code, True), done.output
 
 
-def test_a_message_that_tells_of_no_place_in_a_stream_is_shown_and_named(cloud: RunningStack) -> None:
-    queue = cloud.access.queue("compras-dlq")
-    cloud.access.sqs.send_message(QueueUrl=queue, MessageBody="hello")
+def test_what_was_lost_is_brought_in_and_a_message_that_tells_of_no_place_in_a_stream_is_passed_by(
+    cloud: RunningStack,
+) -> None:
+    queue, tenant = cloud.access.queue("compras-dlq"), f"t-{uuid4().hex[:8]}"
+    bucket, name = cloud.access.open_bucket("compras"), cloud.access.table("compras")
+    cloud.access.dynamodb.put_item(TableName=name, Item=purchase("c1", tenant))
+    until(lambda: any(bucket.objects(f"compras/{tenant}/")))
+    # What no document tells, and the stream no longer has, is found in the table.
+    bucket.delete_all([found.key for found in bucket.objects(f"compras/{tenant}/")])
+    gone = f"arn:aws:dynamodb:us-east-1:000000000000:table/{name}/stream/2020-01-01T00:00:00.000"
+    place = {
+        "shardId": f"shardId-{1:020d}",
+        "batchSize": 2,
+        "startSequenceNumber": "1".zfill(21),
+        "endSequenceNumber": "2".zfill(21),
+    }
+    letter = json.dumps({"DDBStreamBatchInfo": {"streamArn": gone, **place}})
+    for body in ("hello", letter):
+        cloud.access.sqs.send_message(QueueUrl=queue, MessageBody=body)
     try:
         shown = ask(cloud, "redrive", "compras", "--dry-run")
         assert (shown.exit_code, "nothing that can be read" in " ".join(shown.output.split())) == (0, True), (
@@ -76,6 +93,11 @@ def test_a_message_that_tells_of_no_place_in_a_stream_is_shown_and_named(cloud: 
         )
         done = ask(cloud, "redrive", "compras")
         assert (done.exit_code, isinstance(done.exception, SystemExit)) == (1, True), done.output
-        assert "tells of no place in a stream; delete it from the queue" in " ".join(done.output.split())
+        said = " ".join(done.output.split())
+        assert "1 brought in, 1 left." in said
+        assert "tells of no place in a stream and was passed by; delete it from the queue" in said
+        assert len(list(bucket.objects(f"compras/{tenant}/"))) == 1
+        (kept,) = cloud.access.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)["Messages"]
+        assert kept["Body"] == "hello"
     finally:
         cloud.access.sqs.purge_queue(QueueUrl=queue)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +19,7 @@ from deploy.cli.main import app
 from pipeline_assets.compras.changes import judge
 from pipeline_assets.compras.documents import EVENT_ID, SEQUENCE_NUMBER, document_key
 from pipeline_assets.compras.ingest import COMPRAS_FLOW, DOCUMENTS, LANDED, TENANTS
+from pipeline_assets.errors import TransientError
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.rejection import RejectedChange
@@ -118,6 +121,74 @@ def test_where_the_bucket_fails_the_work_stops_at_that_record_and_goes_on_there(
     assert [receipt.source.records for receipt in (*done.receipts, *after.receipts)] == [2, 2]  # type: ignore[union-attr]
     assert len(purchases.document_keys()) == 4
     assert purchases.ledger.account(LANDED, DAY).counts == Counts(received=4, accepted=4)
+
+
+def test_behind_one_that_fails_no_later_change_of_its_purchase_is_written(purchases: Purchases) -> None:
+    """Documents of different purchases are put at once; what is behind the first that fails comes again."""
+    one, two, three = purchase("c1"), purchase("c2"), purchase("c3")
+    changes = [
+        record(1, "INSERT", one),
+        record(2, "INSERT", two, second=1),
+        record(3, "INSERT", three, second=2),
+        *(record(n, "MODIFY", two, old=two, second=n) for n in range(4, 9)),
+        record(9, "MODIFY", one, old=one, second=9),
+    ]
+    stores = purchases.stores()
+    broken = COMPRAS_FLOW.ingest({"Records": changes}, replace(stores, documents=_Refusing(stores.documents, "_c2_")))
+    assert broken.failed == "2"
+    assert [receipt.counts.received for receipt in broken.receipts] == [1]
+    assert not [key for key in purchases.document_keys() if "_c2_" in key or "modify" in key]
+    again = purchases.deliver(*changes)
+    assert (again.failed, again.redelivered, len(purchases.document_keys())) == ("", 1, 9)
+    assert purchases.ledger.account(LANDED, DAY).counts == Counts(received=9, accepted=9)
+
+
+class _Refusing:
+    """A bucket that takes no object whose key has a word in it."""
+
+    def __init__(self, inner: Any, word: str) -> None:
+        self._inner, self._word = inner, word
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def put_if_absent(self, key: str, *args: Any, **kwargs: Any) -> Any:
+        if self._word in key:
+            raise TransientError("slow down")
+        return self._inner.put_if_absent(key, *args, **kwargs)
+
+
+def test_half_a_character_anywhere_in_an_event_is_a_fault_or_a_rejection_or_left_out(purchases: Purchases) -> None:
+    """JSON lets it through and UTF-8 does not; each place of a record has it once, and every key."""
+    whole = record(1, "MODIFY", purchase(), old=purchase())
+    by_hand = {"eventID": "e", "eventName": "INSERT", "dynamodb": {"NewImage": purchase(), "Keys": {}}}
+    spoilt = [*_spoilt(whole), *_spoilt(by_hand)]
+    for number, each in enumerate(spoilt):
+        change = each.get("dynamodb", {})
+        if "SequenceNumber" in change and change["SequenceNumber"] == "1":
+            change["SequenceNumber"] = str(1_000 + number)
+    done = purchases.deliver(*spoilt)
+    assert done.failure is None
+    counts = sum((receipt.counts for receipt in done.receipts), Counts())
+    assert counts.received + done.faults + done.redelivered == len(spoilt)
+    assert counts.quarantined > 10
+    assert done.faults > 10
+    assert len(list(purchases.stores().quarantine.contents().messages)) == done.faults
+    again = purchases.deliver(*spoilt)
+    assert (again.receipts, again.redelivered) == ((), counts.received + done.redelivered)
+
+
+def _spoilt(found: Any) -> Iterator[Any]:
+    """The document once for each of its texts and keys, with half a character in that place."""
+    if isinstance(found, str):
+        yield found + "\ud800"
+    elif isinstance(found, list):
+        for place, each in enumerate(found):
+            yield from ([*found[:place], other, *found[place + 1 :]] for other in _spoilt(each))
+    elif isinstance(found, dict):
+        for name, each in found.items():
+            yield {key + "\ud800" if key == name else key: value for key, value in deepcopy(found).items()}
+            yield from ({**deepcopy(found), name: other} for other in _spoilt(each))
 
 
 def test_without_time_no_record_is_begun(purchases: Purchases) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pipeline_assets.events.ledger import Ledger
@@ -28,14 +29,17 @@ class Fate:
     calls: int = 0
     #: The name of each call, in their order.
     made: list[str] = field(default_factory=list)
+    #: Calls may come from several threads.
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        self.calls += 1
-        self.made.append(getattr(function, "__name__", "?"))
-        if self.calls == self.at and not self.after:
+        with self._lock:
+            self.calls = number = self.calls + 1
+            self.made.append(getattr(function, "__name__", "?"))
+        if number == self.at and not self.after:
             raise DeadError
         result = function(*args, **kwargs)
-        if self.calls == self.at:
+        if number == self.at:
             raise DeadError
         return result
 
