@@ -9,9 +9,10 @@ import dagster as dg
 from pipeline_assets import __version__
 from pipeline_assets.compras.assets import tenants as tenants_of_purchases
 from pipeline_assets.datasets.products import PRODUCTS
+from pipeline_assets.events.environment import optional as optional_variable
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import StreamBatch
-from pipeline_assets.lineage.addresses import TABLE_NAME, named
+from pipeline_assets.lineage.addresses import TABLE_NAME, URI, named, server_uri
 from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.columns import rules_table, schema_of
 from pipeline_assets.lineage.external import quarantine_of
@@ -116,7 +117,7 @@ def _landed(flow: SearchFlow, table: dg.AssetKey, words: str) -> dg.AssetsDefini
         tags={"flow": flow.name, "layer": "landed"},
         description=f"Changes of {words} by the UTC day they were made, on their way into the index; each that the "
         "stream told is accounted for here, once. Materializing a day brings in what was rejected, by today's rules.",
-        metadata={"rules": rules_table(flow.dataset)},
+        metadata={"rules": rules_table(flow.dataset), URI: _address(flow)},
     )
     def landed(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
         stores: _SearchStoresResource = getattr(context.resources, resource)
@@ -156,10 +157,15 @@ def _replayed(
     )
 
 
+def _address(flow: SearchFlow) -> str:
+    """Where the indexes of a flow are."""
+    return f"{server_uri('ELASTICSEARCH_URL')}/cesta-{optional_variable(None, 'STAGE', 'dev')}-{flow.kind}-*"
+
+
 products_landed = _landed(PRODUCTS_SEARCH, _products_table.key, "products")
 purchases_landed = _landed(COMPRAS_SEARCH, dg.AssetKey(["compras", "t_MS3_compras"]), "purchases")
 INDEXES: Final = {
-    flow.name: index_asset(flow, words, TENANTS[flow.name], RESOURCES[flow.name], GROUP)
+    flow.name: index_asset(flow, words, TENANTS[flow.name], RESOURCES[flow.name], _address(flow))
     for flow, words in ((PRODUCTS_SEARCH, "products"), (COMPRAS_SEARCH, "purchases"))
 }
 STORE_FIGURES: Final = tuple(index_figures(flow, RESOURCES[flow.name]) for flow in (PRODUCTS_SEARCH, COMPRAS_SEARCH))

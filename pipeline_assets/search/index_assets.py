@@ -9,6 +9,7 @@ import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.events.tenants import TenantId, tenant_id
+from pipeline_assets.lineage.addresses import URI
 from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.materializations import materialization
 from pipeline_assets.lineage.metadata import place_state
@@ -32,7 +33,7 @@ _THERE: Final = {**_LATEST, "query": {"term": {"deleted": False}}}
 
 
 def index_asset(
-    flow: SearchFlow, words: str, tenants: dg.DynamicPartitionsDefinition, resource: str, group: str
+    flow: SearchFlow, words: str, tenants: dg.DynamicPartitionsDefinition, resource: str, address: str
 ) -> dg.AssetsDefinition:
     """Asset of the index of each tenant.
 
@@ -46,8 +47,8 @@ def index_asset(
         The tenants that have some.
     resource
         Key of the resource that opens its stores.
-    group
-        Group of the asset.
+    address
+        Where the indexes are.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def index_asset(
         dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
         required_resource_keys={resource},
-        group_name=group,
+        group_name="search",
         kinds={"aws", "lambda", "elasticsearch"},
         owners=[flow.dataset.owner],
         code_version=__version__,
@@ -71,6 +72,7 @@ def index_asset(
         description=f"The index of {words} of each tenant, from the receipts of the stream; a tenant is a partition "
         "from its first change on. Ids of other characters than letters, digits, _ and - are encoded. Materializing a "
         "tenant rebuilds its index from the table, while both searches and changes go on.",
+        metadata={URI: address},
     )
     def index(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
         stores = getattr(context.resources, resource)

@@ -182,6 +182,8 @@ def test_every_step_that_opens_stores_is_tried_again() -> None:
             "compras__documents",
             "compras__parquet",
             "compras__csv",
+            "search__products_landed",
+            "search__purchases_landed",
         ),
         *(f"curated__{dataset.name}" for dataset in ECOMMERCE),
         *(f"prod__{each.name.replace('-', '_')}" for each in SETS),
