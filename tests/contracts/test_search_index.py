@@ -20,7 +20,7 @@ from tests.worlds.search_engines import SearchEngine
 
 @pytest.fixture(params=["memory", *SearchEngine])
 def index(request: pytest.FixtureRequest) -> SearchIndex:
-    """Each engine, and the one in memory that stands in for them."""
+    """Each engine, and the one in memory that other tests work with."""
     if request.param == "memory":
         return MemoryIndex()
     if request.param is SearchEngine.EMBEDDED:
