@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: The table, by its name among the outputs, the names of its key attributes, and the flow that its stream feeds.
 TABLE: Final = "products"
 _KEY: Final = ("tenant_id", "codigo")
-_FLOW: Final = "products-search"
+FLOW: Final = "products-search"
 
 
 def load_products(
@@ -51,9 +51,9 @@ def put_and_index(
 
     Nobody else may change products meanwhile: changes are counted, not told apart.
     """
-    with followed(access, _FLOW, "products in the index", progress, check) as put:
+    with followed(access, FLOW, "products in the index", progress, check) as put:
         put(_put_sample(access, days, progress, each=EACH, original_dates=original_dates))
-    return flow_status(access, _FLOW)
+    return flow_status(access, FLOW)
 
 
 def _put_sample(access: Access, days: int, progress: Progress, *, each: int, original_dates: bool) -> int:
