@@ -109,7 +109,7 @@ def _group_of(item: pytest.Item) -> str:
         # An instance each: together they would take longer than everything else.
         return "browser" if item.nodeid.startswith("tests/browser/") else "dagster"
     given = getattr(item, "callspec").params if hasattr(item, "callspec") else {}  # noqa: B009
-    if "elasticsearch" in names or given.get("search_url") is SearchEngine.ELASTICSEARCH:
+    if "elasticsearch" in names or any(each is SearchEngine.ELASTICSEARCH for each in given.values()):
         return "elasticsearch"
     engine = given.get("cloud")
     return f"graph-{engine}" if isinstance(engine, GraphEngine) else item.nodeid.partition("::")[0]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
-from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.datasets.spec import Rule
 from pipeline_assets.events.rejection import RejectedChange
 from pipeline_assets.events.stream_records import BY_HAND, Image, StreamRecord
 from pipeline_assets.privacy.cards import Where, without_numbers
@@ -51,18 +51,18 @@ class UnexpectedError(Exception):
 
 
 def rejected_change(
-    record: StreamRecord, dataset: Dataset, unexpected: UnexpectedError, keys: Collection[str]
+    record: StreamRecord, rule: Rule, unexpected: UnexpectedError, keys: Collection[str]
 ) -> RejectedChange:
-    """Rejection of a record by a rule of its dataset, with a reason for people.
+    """Rejection of a record by a rule, with a reason for people.
 
     Parameters
     ----------
     record
         The record.
-    dataset
-        The dataset that has the rule.
+    rule
+        The rule that it broke.
     unexpected
-        The rule, and what was found.
+        What was found, and where.
     keys
         Names of the key attributes, which stay as they are, since they name the item.
 
@@ -72,7 +72,6 @@ def rejected_change(
         With both images, numbers of cards masked.
     """
     attribute = f", attribute {unexpected.attribute}" if unexpected.attribute else ""
-    expected = dataset.rule(unexpected.rule).expected
     number = record.sequence_number.lstrip("0")
     return RejectedChange(
         sequence_number=number,
@@ -80,8 +79,8 @@ def rejected_change(
         keys=_masked(record.keys, keys),
         old=None if record.old is None else _masked(record.old, keys),
         new=None if record.new is None else _masked(record.new, keys),
-        rule=unexpected.rule,
-        reason=f"record {number}{attribute}: found {unexpected.found}, expected {expected}",
+        rule=rule.name,
+        reason=f"record {number}{attribute}: found {unexpected.found}, expected {rule.expected}",
         event_id=record.event_id,
         region=record.region,
         at=record.at,

@@ -101,7 +101,7 @@ def judge(record: StreamRecord, table: str = "") -> Change | RejectedChange:
     try:
         return _read(record, table)
     except UnexpectedError as unexpected:
-        return rejected_change(record, COMPRAS, unexpected, KEYS)
+        return rejected_change(record, COMPRAS.rule(unexpected.rule), unexpected, KEYS)
 
 
 def _read(record: StreamRecord, table: str) -> Change:

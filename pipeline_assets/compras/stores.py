@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from pipeline_assets.compras.catalog import ComprasCatalog
 from pipeline_assets.compras.documents import Origin
-from pipeline_assets.compras.table import PurchaseTable
+from pipeline_assets.compras.table import TenantTable
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
@@ -106,7 +106,7 @@ class ComprasStores:
     documents: Bucket
     quarantine: JsonLinesQuarantine
     ledger: Ledger
-    purchases: PurchaseTable
+    purchases: TenantTable
     origin: Origin
     catalog: ComprasCatalog | None = None
 
@@ -120,7 +120,7 @@ def open_stores(settings: ComprasSettings) -> Iterator[ComprasStores]:
         storage.bucket(settings.bucket),
         JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), FLOW, without_numbers),
         Ledger(dynamodb, settings.ledger_table),
-        PurchaseTable(dynamodb, settings.table),
+        TenantTable(dynamodb, settings.table),
         settings.origin,
         ComprasCatalog(boto3.client("glue", config=_RETRYING), settings.database, settings.bucket)
         if settings.database

@@ -1,4 +1,4 @@
-"""The table of purchases, as far as it is read: its tenants, and the items of one."""
+"""A table of items by tenant, that of purchases among them, as far as it is read: its tenants, and the items of one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pipeline_assets.events.stream_records import Image
 
 
-class PurchaseTable:
-    """The table of purchases; every method raises `TransientError` when it does not answer.
+class TenantTable:
+    """A table with the tenant as its partition key; every method raises `TransientError` when it does not answer.
 
     Parameters
     ----------
@@ -24,11 +24,14 @@ class PurchaseTable:
         The client.
     name
         Name of the table.
+    key
+        Name of its sort key.
     """
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
+    def __init__(self, client: DynamoDBClient, name: str, key: str = "compra_id") -> None:
         self._client = client
         self.name = name
+        self._key = key
 
     def tenants(self) -> list[str]:
         """Ids of all tenants, sorted; reads the keys of the whole table. Raises `TransientError`."""
@@ -36,14 +39,14 @@ class PurchaseTable:
         return sorted({item["tenant_id"]["S"] for page in pages for item in page["Items"]})
 
     def items(self, tenant: str, day: str = "") -> Iterator[Image]:
-        """Read the purchases of a tenant.
+        """Read the items of a tenant.
 
         Parameters
         ----------
         tenant
             Id of the tenant.
         day
-            Their day, ISO; of all days unless given.
+            Day of the purchases, ISO; of all days unless given.
 
         Yields
         ------
@@ -66,12 +69,12 @@ class PurchaseTable:
         for page in self._pages("query", **asked):
             yield from page["Items"]
 
-    def item(self, tenant: str, compra: str) -> Image | None:
-        """Read one purchase.
+    def item(self, tenant: str, item: str) -> Image | None:
+        """Read one item.
 
         Parameters
         ----------
-        tenant, compra
+        tenant, item
             Its key.
 
         Returns
@@ -84,7 +87,7 @@ class PurchaseTable:
         TransientError
             The table does not answer.
         """
-        key = {"tenant_id": {"S": tenant}, "compra_id": {"S": compra}}
+        key = {"tenant_id": {"S": tenant}, self._key: {"S": item}}
         try:
             answer = self._client.get_item(TableName=self.name, Key=key, ConsistentRead=True)
         except (BotoCoreError, ClientError) as error:

@@ -28,6 +28,7 @@ from pipeline_assets.compras.attributes import (
     number,
     optional_text,
     rejected_change,
+    shown,
     text,
 )
 from pipeline_assets.compras.changes import KEYS as PURCHASE_KEYS
@@ -35,12 +36,16 @@ from pipeline_assets.compras.changes import judge
 from pipeline_assets.compras.documents import plain, summary
 from pipeline_assets.datasets.compras import COMPRAS
 from pipeline_assets.datasets.products import PRODUCTS
+from pipeline_assets.datasets.spec import Rule
 from pipeline_assets.events.rejection import RejectedChange
 from pipeline_assets.events.stream_records import BY_HAND, Image, StreamRecord
 from pipeline_assets.events.tenants import TenantId, safe_name, tenant_id
 from pipeline_assets.search.names import Kind
 
+#: Names of the key attributes of the table of products.
 PRODUCT_KEYS: Final = ("tenant_id", "codigo")
+#: What the engine takes no document of breaks this rule, whatever its dataset.
+INDEXABLE: Final = Rule("indexable", "quarantine", "a document that the search engine takes")
 _encode: Final = msgspec.json.Encoder().encode
 _encoded_tenant: Final = lru_cache(maxsize=1024)(tenant_id)
 
@@ -96,8 +101,8 @@ class IndexChange:
     ----------
     tenant
         The tenant whose index it is in.
-    id
-        Id of the document in the index.
+    item, id
+        Key of the item within its tenant, and id of its document in the index.
     document
         The document that it makes.
     by_hand
@@ -105,6 +110,7 @@ class IndexChange:
     """
 
     tenant: TenantId
+    item: str
     id: str
     document: ProductDocument | PurchaseDocument
     by_hand: bool = False
@@ -141,6 +147,31 @@ def index_change(kind: Kind, record: StreamRecord, table: str = "", moneda: str 
         The change, or the rejection with the rule that was broken first. A removal needs no more than its keys.
     """
     return (_product if kind == "products" else _purchase)(record, table, moneda)
+
+
+def keys_of_kind(kind: Kind) -> tuple[str, str]:
+    """Names of the key attributes of the table of a kind, that of the tenant first."""
+    return PRODUCT_KEYS if kind == "products" else PURCHASE_KEYS
+
+
+def not_indexable(kind: Kind, record: StreamRecord, reason: str) -> RejectedChange:
+    """Rejection of a record whose document the engine does not take.
+
+    Parameters
+    ----------
+    kind
+        What its table holds.
+    record
+        The record.
+    reason
+        What the engine said.
+
+    Returns
+    -------
+    RejectedChange
+        By the rule `INDEXABLE`.
+    """
+    return rejected_change(record, INDEXABLE, UnexpectedError(INDEXABLE.name, "", shown(reason)), keys_of_kind(kind))
 
 
 def sequence_of(record: StreamRecord) -> str:
@@ -188,7 +219,7 @@ def _product(record: StreamRecord, table: str, moneda: str) -> IndexChange | Rej
         else:
             document = _product_document(image, tenant, codigo, moneda, record)
     except UnexpectedError as unexpected:
-        return rejected_change(record, PRODUCTS, unexpected, PRODUCT_KEYS)
+        return rejected_change(record, PRODUCTS.rule(unexpected.rule), unexpected, PRODUCT_KEYS)
     return _change(record, tenant, codigo, document)
 
 
@@ -218,7 +249,7 @@ def _purchase(record: StreamRecord, table: str, moneda: str) -> IndexChange | Re
             gone = PurchaseDocument(compra_id=compra, **_state(record, tenant, deleted=True))
             return _change(record, tenant, compra, gone)
     except UnexpectedError as unexpected:
-        return rejected_change(record, COMPRAS, unexpected, PURCHASE_KEYS)
+        return rejected_change(record, COMPRAS.rule(unexpected.rule), unexpected, PURCHASE_KEYS)
     change = judge(record, table)
     if isinstance(change, RejectedChange):
         return change
@@ -257,7 +288,7 @@ def _telling(record: StreamRecord, event_name: EventName) -> Image:
 
 
 def _change(record: StreamRecord, tenant: str, item: str, document: ProductDocument | PurchaseDocument) -> IndexChange:
-    return IndexChange(_encoded_tenant(tenant), safe_name(item), document, record.stream == BY_HAND)
+    return IndexChange(_encoded_tenant(tenant), item, safe_name(item), document, record.stream == BY_HAND)
 
 
 def _state(record: StreamRecord, tenant: str, *, deleted: bool) -> dict[str, Any]:

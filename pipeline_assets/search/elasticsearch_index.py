@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.search.index import Outcome, RefusedQueryError, Result, Stored, Write
-from pipeline_assets.search.names import index_name
+from pipeline_assets.search.index import Document, Generations, Outcome, RefusedQueryError, Result, Stored, Write
+from pipeline_assets.search.names import building, generation_of, index_name
 from pipeline_assets.storage.retries import retries
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 30.0
 _COMPARED: Final = ("sequence", "deleted")
 _CONFLICT, _BAD_REQUEST, _TOO_LARGE, _NOT_FOUND = 409, 400, 413, 404
+#: Documents of one page of a scan.
+_PAGE: Final = 1_000
 #: Attempts at an engine that is overloaded, and seconds of the longest rest.
 _ATTEMPTS, _LONGEST = 5, 2.0
 _BUSY: Final = frozenset({429, 502, 503, 504})
@@ -168,6 +170,203 @@ class ElasticsearchIndex:
         if refused and refused[0].error != _THERE:
             raise TransientError(f"the engine does not create the index {alias}: {refused[0]}")
 
+    def read(self, alias: str, ids: Sequence[str]) -> list[Document | None]:
+        """Read documents, those among them that no search sees yet.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        ids
+            Their ids.
+
+        Returns
+        -------
+        list of (Document or None)
+            In the same order; None where there is no such document or no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        """
+        if not ids:
+            return []
+        for attempt in retries(_BusyError, attempts=_ATTEMPTS, longest=_LONGEST):
+            with attempt, _engine("read documents") as refused:
+                answer = self._client.mget(docs=[{"_index": alias, "_id": each} for each in ids])
+        if refused:
+            raise TransientError(f"the engine does not read documents: {refused[0]}")
+        return [_document(each) for each in answer["docs"]]
+
+    def scan(self, alias: str) -> Iterator[Document]:
+        """Read every document of an index that is no tombstone.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+
+        Yields
+        ------
+        Document
+            In the order of their sequences; none where there is no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        """
+        with _engine("refresh an index") as refused:
+            self._client.indices.refresh(index=alias)
+        if refused:
+            return
+        asked: dict[str, Any] = {
+            "query": {"term": {"deleted": False}},
+            "sort": [{"sequence": "asc"}],
+            "size": _PAGE,
+            "seq_no_primary_term": True,
+        }
+        while hits := self.search(alias, asked)["hits"]["hits"]:
+            yield from (_kept(each) for each in hits)
+            asked["search_after"] = hits[-1]["sort"]
+
+    def aliases(self, beginning: str) -> list[str]:
+        """Names of the indexes that begin so, sorted; raises `TransientError`."""
+        with _engine("list indexes") as refused:
+            answer = self._client.indices.get_alias(name=f"{beginning}*").body
+        if refused:
+            return []
+        return sorted({name for index in answer.values() for name in index["aliases"] if name.startswith(beginning)})
+
+    def generations(self, alias: str) -> Generations:
+        """Generations of the index behind an alias; raises `TransientError`."""
+        with _engine("list generations") as refused:
+            answer = self._client.indices.get_alias(index=f"{alias}-*").body
+        found = {} if refused else answer
+        numbers = {index: number for index in found if (number := generation_of(alias, index)) is not None}
+        ordered = sorted(numbers, key=lambda index: numbers[index])
+        current = next((index for index in ordered if alias in found[index]["aliases"]), "")
+        unfinished = tuple(index for index in ordered if building(index) in found[index]["aliases"])
+        return Generations(current, tuple(each for each in ordered if each not in (current, *unfinished)), unfinished)
+
+    def begin_generation(self, alias: str, body: Mapping[str, Any]) -> str:
+        """Create the next generation of an index, behind `names.building`.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        body
+            Its settings and mappings.
+
+        Returns
+        -------
+        str
+            Name of the generation.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or does not make it.
+        """
+        known = self.generations(alias)
+        last = max(generation_of(alias, each) or 0 for each in (known.current, *known.earlier, *known.unfinished))
+        index = index_name(alias, last + 1)
+        # Nobody searches it until it is built: what is written need not be made searchable every second.
+        settings = {**body.get("settings", {}), "refresh_interval": "-1"}
+        with _engine("create a generation") as refused:
+            self._client.indices.create(index=index, aliases={building(index): {}}, **{**body, "settings": settings})
+        if refused:
+            raise TransientError(f"the engine does not create the index {index}: {refused[0]}")
+        return index
+
+    def switch(self, alias: str, old: str, new: str) -> None:
+        """Let an alias name another generation, at once for all who use it.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        old
+            The generation that it names.
+        new
+            The one that was built.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or somebody was faster.
+        """
+        actions: list[dict[str, Any]] = [
+            {"remove": {"index": new, "alias": building(new), "must_exist": True}},
+            {"remove": {"index": old, "alias": alias, "must_exist": True}},
+            {"add": {"index": new, "alias": alias}},
+        ]
+        with _engine("switch an alias") as refused:
+            self._client.indices.put_settings(index=new, settings={"index.refresh_interval": None})
+            self._client.indices.refresh(index=new)
+            self._client.indices.update_aliases(actions=actions)
+        if refused:
+            raise TransientError(f"{alias} was not switched from {old} to {new}: {refused[0]}")
+
+    def abandon(self, unfinished: str) -> None:
+        """Delete a generation that is being built.
+
+        Parameters
+        ----------
+        unfinished
+            Name of the generation.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or the generation is in use by now.
+        """
+        # Whoever builds it can switch to it no more: only then is it safe to delete.
+        taken = {"remove": {"index": unfinished, "alias": building(unfinished), "must_exist": True}}
+        with _engine("abandon a generation") as refused:
+            self._client.indices.update_aliases(actions=[taken])
+        if refused:
+            raise TransientError(f"{unfinished} is in use by now: {refused[0]}")
+        self.delete(unfinished)
+
+    def freeze(self, generation: str) -> None:
+        """Let nobody write a generation any more; raises `TransientError`."""
+        with _engine("freeze a generation") as refused:
+            self._client.indices.add_block(index=generation, block="write")
+        _not_there(refused)
+
+    def delete(self, generation: str) -> None:
+        """Delete a generation; raises `TransientError`."""
+        with _engine("delete a generation") as refused:
+            self._client.indices.delete(index=generation)
+        _not_there(refused)
+
+    def states(self, generation: str, after: str = "") -> Iterator[Document]:
+        """Read the states of all documents of a generation, tombstones among them; raises `TransientError`."""
+        with _engine("refresh a generation") as refused:
+            self._client.indices.refresh(index=generation)
+        if refused:
+            return
+        asked: dict[str, Any] = {
+            "query": {"range": {"sequence": {"gt": after}}} if after else {"match_all": {}},
+            "sort": [{"sequence": "asc"}],
+            "size": _PAGE,
+            "seq_no_primary_term": True,
+            "_source": [*_COMPARED, "tenant", "tenant_id", "codigo", "compra_id", "changed_at"],
+            "track_total_hits": False,
+        }
+        while hits := self.search(generation, asked)["hits"]["hits"]:
+            yield from (_kept(each) for each in hits)
+            asked["search_after"] = hits[-1]["sort"]
+
+
+def _not_there(refused: list[ApiError]) -> None:
+    """Pass by that a generation is not there; raises `TransientError` of whatever else the engine refused."""
+    if refused and refused[0].status_code != _NOT_FOUND:
+        raise TransientError(f"the engine does not do it: {refused[0]}")
+
 
 @contextmanager
 def _engine(what: str) -> Iterator[list[ApiError]]:
@@ -205,19 +404,29 @@ def _lines(write: Write) -> Iterator[bytes]:
 
 
 def _stored(found: Mapping[str, Any]) -> Stored | None:
-    if not found.get("found"):
-        # A shard that does not answer is told here too, for the one document.
-        if (error := found.get("error")) and error.get("type") != "index_not_found_exception":
-            raise TransientError(f"the engine does not read a document: {error.get('reason')}")
-        return None
+    document = _document(found)
+    return document.stored if document else None
+
+
+def _document(found: Mapping[str, Any]) -> Document | None:
+    if found.get("found"):
+        return _kept(found)
+    # A shard that does not answer is told here too, for the one document.
+    if (error := found.get("error")) and error.get("type") != "index_not_found_exception":
+        raise TransientError(f"the engine does not read a document: {error.get('reason')}")
+    return None
+
+
+def _kept(found: Mapping[str, Any]) -> Document:
     source = found.get("_source", {})
-    return Stored(
+    stored = Stored(
         index=found["_index"],
         sequence=str(source.get("sequence", "")),
         deleted=bool(source.get("deleted")),
         seq_no=found["_seq_no"],
         primary_term=found["_primary_term"],
     )
+    return Document(found["_id"], source, stored)
 
 
 def _result(item: Mapping[str, Any]) -> Result:

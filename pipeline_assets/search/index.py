@@ -6,7 +6,7 @@ lose nothing that another writer put meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -39,6 +39,15 @@ class Stored:
     deleted: bool
     seq_no: int
     primary_term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as the index has it, and its state."""
+
+    id: str
+    source: Mapping[str, Any]
+    stored: Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,5 +179,121 @@ class SearchWriter(Protocol):
         """
 
 
-class SearchIndex(SearchReader, SearchWriter, Protocol):
-    """Both sides of an engine."""
+class IndexComparer(Protocol):
+    """What reads indexes whole, to compare them; every method raises `TransientError` while the engine is down."""
+
+    def read(self, alias: str, ids: Sequence[str]) -> list[Document | None]:
+        """Read documents, those among them that no search sees yet.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        ids
+            Their ids.
+
+        Returns
+        -------
+        list of (Document or None)
+            In the same order; None where there is no such document or no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        """
+
+    def scan(self, alias: str) -> Iterator[Document]:
+        """Read every document of an index that is no tombstone; raises `TransientError`."""
+
+    def aliases(self, beginning: str) -> list[str]:
+        """Names of the indexes that begin so, sorted; raises `TransientError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generations:
+    """Generations of an index.
+
+    Parameters
+    ----------
+    current
+        The one behind the alias; empty for none.
+    earlier
+        Those that were behind it before and may have what the current one lacks.
+    unfinished
+        Those that are being built, or were when a rebuild was killed.
+    """
+
+    current: str
+    earlier: tuple[str, ...]
+    unfinished: tuple[str, ...]
+
+
+class SearchGenerations(Protocol):
+    """What builds generations of indexes; every method raises `TransientError` while the engine does not answer."""
+
+    def generations(self, alias: str) -> Generations:
+        """Generations of the index behind an alias."""
+
+    def begin_generation(self, alias: str, body: Mapping[str, Any]) -> str:
+        """Create the next generation of an index; it is written by `names.building` until it takes its place.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        body
+            Its settings and mappings.
+
+        Returns
+        -------
+        str
+            Name of the generation.
+        """
+
+    def switch(self, alias: str, old: str, new: str) -> None:
+        """Let an alias name another generation, at once for all who use it.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        old
+            The generation that it names.
+        new
+            The one that was built; searches see all that it has.
+
+        Raises
+        ------
+        TransientError
+            The alias names another one by now, or somebody has abandoned the new one.
+        """
+
+    def abandon(self, unfinished: str) -> None:
+        """Delete a generation that nobody uses; raises `TransientError` where it has taken its place meanwhile."""
+
+    def freeze(self, generation: str) -> None:
+        """Let nobody write a generation that is behind no alias any more."""
+
+    def delete(self, generation: str) -> None:
+        """Delete a generation that is behind no alias any more."""
+
+    def states(self, generation: str, after: str = "") -> Iterator[Document]:
+        """Read the states of all documents of a generation, tombstones among them.
+
+        Parameters
+        ----------
+        generation
+            Name of the generation.
+        after
+            A sequence; of any sequence unless given.
+
+        Yields
+        ------
+        Document
+            With ids, sequence, time and deletion alone, by their sequences; none where there is no such generation.
+        """
+
+
+class SearchIndex(SearchReader, SearchWriter, IndexComparer, SearchGenerations, Protocol):
+    """All sides of an engine."""

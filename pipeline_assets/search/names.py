@@ -82,3 +82,8 @@ def generation_of(alias_name: str, index: str) -> int | None:
     """Which generation an index behind an alias is; None for one that `index_name` did not name."""
     number = index.removeprefix(f"{alias_name}-")
     return int(number) if number != index and _GENERATION.fullmatch(number) else None
+
+
+def building(index: str) -> str:
+    """Alias of a generation that is being built and is behind no other yet."""
+    return f"building-{index}"

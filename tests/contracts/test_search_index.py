@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from uuid import uuid4
 
 import msgspec
@@ -15,19 +13,19 @@ from pipeline_assets.search.documents import ProductDocument
 from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.index import Outcome, SearchIndex, Write
 from pipeline_assets.search.mappings import index_body
-from pipeline_assets.search.names import alias, index_name
+from pipeline_assets.search.names import alias, building, index_name
 from tests.worlds.memory_index import MemoryIndex
+from tests.worlds.search_engines import SearchEngine
 
-_ENGINES = ["memory", *(["url"] if os.environ.get("CESTA_ELASTICSEARCH_URL") else [])]
 
-
-@pytest.fixture(params=_ENGINES)
-def index(request: pytest.FixtureRequest) -> Iterator[SearchIndex]:
-    """Each engine."""
+@pytest.fixture(params=["memory", *SearchEngine])
+def index(request: pytest.FixtureRequest) -> SearchIndex:
+    """Each engine, and the one in memory that stands in for them."""
     if request.param == "memory":
-        yield MemoryIndex()
-    else:
-        yield ElasticsearchIndex.open(os.environ["CESTA_ELASTICSEARCH_URL"])
+        return MemoryIndex()
+    if request.param is SearchEngine.EMBEDDED:
+        return ElasticsearchIndex.open(request.getfixturevalue("embedded_search"))
+    return ElasticsearchIndex.open(request.getfixturevalue("elasticsearch").url)
 
 
 @pytest.fixture
@@ -109,3 +107,67 @@ def test_an_engine_that_is_not_there_is_told_as_such() -> None:
         gone.stored([("a", "b")])
     with pytest.raises(TransientError, match="did not answer"):
         gone.write([Write("a", "b", b"{}")])
+
+
+def test_a_generation_is_built_beside_the_index_and_takes_its_place_at_once(index: SearchIndex, products: str) -> None:
+    index.create_index(products, index_body("products"))
+    index.write([Write(products, "P1", source("a/1")), Write(products, "P2", source("a/2", deleted=True))])
+    new = index.begin_generation(products, index_body("products"))
+    assert new == index_name(products, 2)
+    found = index.generations(products)
+    assert (found.current, found.earlier, found.unfinished) == (index_name(products, 1), (), (new,))
+    assert outcomes(index, Write(building(new), "P1", source("a/5"))) == [Outcome.WRITTEN]
+    (before,) = index.stored([(products, "P1")])
+    assert before
+    assert before.sequence == "a/1"
+    index.switch(products, index_name(products, 1), new)
+    found = index.generations(products)
+    assert (found.current, found.earlier, found.unfinished) == (new, (index_name(products, 1),), ())
+    (after,) = index.stored([(products, "P1")])
+    assert after
+    assert (after.index, after.sequence) == (new, "a/5")
+    states = index.states(index_name(products, 1))
+    assert [(each.id, each.stored.sequence, each.stored.deleted) for each in states] == [
+        ("P1", "a/1", False),
+        ("P2", "a/2", True),
+    ]
+    with pytest.raises(TransientError, match="was not switched"):
+        index.switch(products, index_name(products, 1), new)
+
+
+def test_nobody_writes_a_frozen_generation_nor_one_that_is_gone(index: SearchIndex, products: str) -> None:
+    index.create_index(products, index_body("products"))
+    index.write([Write(products, "P1", source("a/1"))])
+    (held,) = index.stored([(products, "P1")])
+    new = index.begin_generation(products, index_body("products"))
+    index.switch(products, index_name(products, 1), new)
+    index.freeze(index_name(products, 1))
+    assert outcomes(index, Write(products, "P1", source("a/2"), held)) == [Outcome.BUSY]
+    index.delete(index_name(products, 1))
+    index.delete(index_name(products, 1))
+    assert list(index.states(index_name(products, 1))) == []
+    assert outcomes(index, Write(products, "P1", source("a/2"), held))[0] in (Outcome.NO_INDEX, Outcome.CONFLICT)
+    assert index.stored([(products, "P1")]) == [None]
+    assert index.generations(products).current == new
+
+
+def test_an_abandoned_generation_takes_nobodys_place(index: SearchIndex, products: str) -> None:
+    index.create_index(products, index_body("products"))
+    new = index.begin_generation(products, index_body("products"))
+    index.abandon(new)
+    assert index.generations(products).unfinished == ()
+    assert outcomes(index, Write(building(new), "P1", source("a/1"))) == [Outcome.NO_INDEX]
+    with pytest.raises(TransientError, match="was not switched"):
+        index.switch(products, index_name(products, 1), new)
+    other = index.begin_generation(products, index_body("products"))
+    index.switch(products, index_name(products, 1), other)
+    with pytest.raises(TransientError, match="in use by now"):
+        index.abandon(other)
+    assert index.generations(products).current == other
+
+
+def test_more_states_than_one_page_has_are_read_once_each(index: SearchIndex, products: str) -> None:
+    index.create_index(products, index_body("products"))
+    index.write([Write(products, f"P{number}", source(f"a/{number:05}")) for number in range(2_300)])
+    states = [each.stored.sequence for each in index.states(index_name(products, 1))]
+    assert states == [f"a/{number:05}" for number in range(2_300)]

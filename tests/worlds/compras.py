@@ -9,7 +9,7 @@ from uuid import uuid4
 from pipeline_assets.compras.documents import Origin
 from pipeline_assets.compras.ingest import COMPRAS_FLOW
 from pipeline_assets.compras.stores import FLOW, ComprasStores
-from pipeline_assets.compras.table import PurchaseTable
+from pipeline_assets.compras.table import TenantTable
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.stream_flow import Delivery
@@ -112,7 +112,7 @@ class Purchases:
             documents,
             JsonLinesQuarantine(kept, FLOW),
             Ledger(client, self.ledger_table),
-            PurchaseTable(self.access.dynamodb, self.table),
+            TenantTable(self.access.dynamodb, self.table),
             ORIGIN,
         )
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 from pipeline_assets.compras.documents import Origin
 from pipeline_assets.compras.ingest import COMPRAS_FLOW
 from pipeline_assets.compras.stores import ComprasStores
-from pipeline_assets.compras.table import PurchaseTable
+from pipeline_assets.compras.table import TenantTable
 from pipeline_assets.events.stream_flow import Worked
 from pipeline_assets.events.stream_records import stream_records
 from pipeline_assets.storage.bucket import Bucket
@@ -51,9 +51,7 @@ class History:
         records, _ = stream_records({"Records": [made]})
         # To put documents takes neither receipts nor a quarantine.
         nothing = cast("Any", None)
-        stores = ComprasStores(
-            MemoryStorage(), self.bucket, nothing, nothing, PurchaseTable(nothing, TABLE), self.origin
-        )
+        stores = ComprasStores(MemoryStorage(), self.bucket, nothing, nothing, TenantTable(nothing, TABLE), self.origin)
         assert isinstance(COMPRAS_FLOW.work(records[0], stores), Worked)
 
 

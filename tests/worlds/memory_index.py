@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.search.index import Outcome, Result, Stored, Write
-from pipeline_assets.search.names import index_name
+from pipeline_assets.search.index import Document, Generations, Outcome, Result, Stored, Write
+from pipeline_assets.search.names import building, generation_of, index_name
+
+_STATE = ("tenant", "tenant_id", "codigo", "compra_id", "changed_at", "sequence", "deleted")
 
 
 @dataclass
@@ -23,14 +25,15 @@ class _Generation:
     body: dict[str, Any]
     documents: dict[str, _Kept] = field(default_factory=dict)
     writes: int = 0
+    frozen: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class MemoryIndex:
     """Indexes of one engine in memory; searches give every document, since what a query finds is the engine's."""
 
-    aliases: dict[str, str] = field(default_factory=dict)
-    generations: dict[str, _Generation] = field(default_factory=dict)
+    aliases_by_name: dict[str, str] = field(default_factory=dict)
+    generations_by_name: dict[str, _Generation] = field(default_factory=dict)
     down: bool = False
     #: Ids of documents that the engine is too busy for, and that it never takes.
     busy: set[str] = field(default_factory=set)
@@ -39,11 +42,11 @@ class MemoryIndex:
     def search(self, alias: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         del body
         self._answers()
-        names = [name for name in alias.split(",") if name in self.aliases]
+        names = [name for name in alias.split(",") if name in self.aliases_by_name]
         hits = [
-            {"_index": self.aliases[name], "_id": each, "_score": 1.0, "_source": kept.source}
+            {"_index": self.aliases_by_name[name], "_id": each, "_score": 1.0, "_source": kept.source}
             for name in names
-            for each, kept in sorted(self.generations[self.aliases[name]].documents.items())
+            for each, kept in sorted(self.generations_by_name[self.aliases_by_name[name]].documents.items())
         ]
         return {"took": 0, "hits": {"total": {"value": len(hits), "relation": "eq"}, "hits": hits}}
 
@@ -57,32 +60,96 @@ class MemoryIndex:
 
     def create_index(self, alias: str, body: Mapping[str, Any]) -> None:
         self._answers()
-        if alias not in self.aliases:
-            self.aliases[alias] = index_name(alias, 1)
-            self.generations[self.aliases[alias]] = _Generation(dict(body))
+        if alias not in self.aliases_by_name:
+            self.aliases_by_name[alias] = index_name(alias, 1)
+            self.generations_by_name[self.aliases_by_name[alias]] = _Generation(dict(body))
+
+    def read(self, alias: str, ids: Sequence[str]) -> list[Document | None]:
+        self._answers()
+        return [self._document(alias, each) for each in ids]
+
+    def scan(self, alias: str) -> Iterator[Document]:
+        self._answers()
+        found = [self._document(alias, each) for each in self.documents(alias)]
+        yield from (each for each in found if each and not each.stored.deleted)
+
+    def aliases(self, beginning: str) -> list[str]:
+        self._answers()
+        return sorted(name for name in self.aliases_by_name if name.startswith(beginning))
+
+    def generations(self, alias: str) -> Generations:
+        self._answers()
+        ordered = sorted(index for index in self.generations_by_name if generation_of(alias, index) is not None)
+        current = self.aliases_by_name.get(alias, "")
+        unfinished = tuple(index for index in ordered if building(index) in self.aliases_by_name)
+        return Generations(current, tuple(each for each in ordered if each not in (current, *unfinished)), unfinished)
+
+    def begin_generation(self, alias: str, body: Mapping[str, Any]) -> str:
+        known = self.generations(alias)
+        last = max(generation_of(alias, each) or 0 for each in (known.current, *known.earlier, *known.unfinished))
+        index = index_name(alias, last + 1)
+        self.generations_by_name[index] = _Generation(dict(body))
+        self.aliases_by_name[building(index)] = index
+        return index
+
+    def switch(self, alias: str, old: str, new: str) -> None:
+        self._answers()
+        if self.aliases_by_name.get(alias) != old or building(new) not in self.aliases_by_name:
+            raise TransientError(f"{alias} was not switched from {old} to {new}")
+        del self.aliases_by_name[building(new)]
+        self.aliases_by_name[alias] = new
+
+    def abandon(self, unfinished: str) -> None:
+        self._answers()
+        if self.aliases_by_name.pop(building(unfinished), None) is None:
+            raise TransientError(f"{unfinished} is in use by now")
+        self.delete(unfinished)
+
+    def freeze(self, generation: str) -> None:
+        self._answers()
+        if found := self.generations_by_name.get(generation):
+            found.frozen = True
+
+    def delete(self, generation: str) -> None:
+        self._answers()
+        self.generations_by_name.pop(generation, None)
+
+    def states(self, generation: str, after: str = "") -> Iterator[Document]:
+        self._answers()
+        found = self.generations_by_name.get(generation)
+        kept = list(found.documents.items()) if found else []
+        for each, document in sorted(kept, key=lambda pair: pair[1].source["sequence"]):
+            source = {name: document.source[name] for name in _STATE if name in document.source}
+            if source["sequence"] > after:
+                stored = Stored(generation, source["sequence"], source["deleted"], document.seq_no, 1)
+                yield Document(each, source, stored)
 
     def documents(self, alias: str) -> dict[str, dict[str, Any]]:
         """Every document of an index by its id, tombstones among them."""
-        generation = self.generations.get(self.aliases.get(alias, ""))
+        generation = self.generations_by_name.get(self.aliases_by_name.get(alias, alias))
         return {each: kept.source for each, kept in generation.documents.items()} if generation else {}
 
     def _answers(self) -> None:
         if self.down:
             raise TransientError("the engine did not answer")
 
+    def _document(self, alias: str, each: str) -> Document | None:
+        stored = self._stored(alias, each)
+        return Document(each, self.documents(alias)[each], stored) if stored else None
+
     def _stored(self, alias: str, each: str) -> Stored | None:
-        index = self.aliases.get(alias, "")
-        generation = self.generations.get(index)
+        index = self.aliases_by_name.get(alias, alias)
+        generation = self.generations_by_name.get(index)
         if generation is None or (kept := generation.documents.get(each)) is None:
             return None
         return Stored(index, kept.source["sequence"], kept.source["deleted"], kept.seq_no, 1)
 
     def _write(self, write: Write) -> Result:
-        index = write.replaces.index if write.replaces else self.aliases.get(write.alias, "")
-        generation = self.generations.get(index)
+        index = write.replaces.index if write.replaces else self.aliases_by_name.get(write.alias, "")
+        generation = self.generations_by_name.get(index)
         if generation is None:
             return Result(Outcome.NO_INDEX, f"no such index {index or write.alias}")
-        if write.id in self.busy:
+        if write.id in self.busy or generation.frozen:
             return Result(Outcome.BUSY, "too many requests")
         if write.id in self.refused:
             return Result(Outcome.REFUSED, "mapper_parsing_exception: no such value")

@@ -44,7 +44,7 @@ class Fate:
         return result
 
 
-@dataclass
+@dataclass(eq=False)
 class Mortal:
     """A client or a store whose calls may be the last of the process."""
 

@@ -1,0 +1,100 @@
+"""Which engine has the indexes of a tenant: the shared one, or one of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+if TYPE_CHECKING:
+    from pipeline_assets.events.tenants import TenantId
+    from pipeline_assets.search.index import SearchIndex
+
+#: Seconds for which what is known of a tenant is not asked again.
+_KEPT: Final = 60.0
+
+
+class TenantAddress(Protocol):
+    """What is known of a tenant, as far as its indexes are concerned."""
+
+    @property
+    def state(self) -> Literal["active", "removed"]:
+        """Whether it is served."""
+
+    @property
+    def endpoint(self) -> str:
+        """Address of its engine; empty for the shared one."""
+
+    @property
+    def secret(self) -> str:
+        """Name of the secret with the credential of its engine; empty where that asks for none."""
+
+
+class TenantAddresses(Protocol):
+    """The table of tenants."""
+
+    def find(self, tenant: TenantId) -> TenantAddress:
+        """What is known of a tenant; raises `TransientError`."""
+
+
+class SearchEngines:
+    """Engines of tenants, each opened once.
+
+    Parameters
+    ----------
+    shared
+        The engine of all tenants without one of their own.
+    tenants
+        The table of tenants; None where all are in the shared engine.
+    opened
+        Opens the engine at an address, with the name of a secret, which may be empty.
+    """
+
+    def __init__(
+        self,
+        shared: SearchIndex,
+        tenants: TenantAddresses | None = None,
+        opened: Callable[[str, str], SearchIndex] | None = None,
+    ) -> None:
+        self.shared = shared
+        self._tenants = tenants
+        self._opened = opened
+        self._engines: dict[tuple[str, str], SearchIndex] = {}
+        self._known: dict[TenantId, tuple[float, SearchIndex | None]] = {}
+
+    def of(self, tenant: TenantId) -> SearchIndex | None:
+        """The engine that has the indexes of a tenant.
+
+        Parameters
+        ----------
+        tenant
+            The tenant.
+
+        Returns
+        -------
+        SearchIndex or None
+            None for a tenant that was removed, of which nothing is to be written or searched.
+
+        Raises
+        ------
+        TransientError
+            The table of tenants does not answer.
+        """
+        if self._tenants is None:
+            return self.shared
+        asked, engine = self._known.get(tenant, (-_KEPT, None))
+        if time.monotonic() - asked < _KEPT:
+            return engine
+        engine = self._engine(self._tenants.find(tenant))
+        self._known[tenant] = time.monotonic(), engine
+        return engine
+
+    def _engine(self, found: TenantAddress) -> SearchIndex | None:
+        if found.state == "removed":
+            return None
+        if not (found.endpoint or found.secret) or self._opened is None:
+            return self.shared
+        place = found.endpoint, found.secret
+        if place not in self._engines:
+            self._engines[place] = self._opened(*place)
+        return self._engines[place]

@@ -1,0 +1,183 @@
+"""From changes of products and of purchases into the index: what the Lambdas, Dagster and the command line call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from pipeline_assets.datasets.compras import COMPRAS
+from pipeline_assets.datasets.products import PRODUCTS
+from pipeline_assets.datasets.spec import Dataset
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.rejection import RejectedChange
+from pipeline_assets.events.stream_flow import Progress, StreamFlow, Worked
+from pipeline_assets.events.stream_records import StreamRecord
+from pipeline_assets.search.documents import INDEXABLE, IndexChange, index_change, not_indexable
+from pipeline_assets.search.index import SearchIndex
+from pipeline_assets.search.mappings import index_body
+from pipeline_assets.search.names import Kind, alias
+from pipeline_assets.search.stores import PRODUCTS_FLOW, PURCHASES_FLOW, SearchStores
+from pipeline_assets.search.writing import Target, bring_in
+
+#: The most documents of one request.
+_AT_ONCE: Final = 1_000
+#: No request is begun with less than this left of the function's time: the engine may take its time to answer.
+_RESERVE_SECONDS: Final = 60.0
+_REMOVED: Final = Worked((), {"of_removed_tenants": 1})
+
+
+class SearchFlow(StreamFlow[SearchStores]):
+    """Flow of changes of a table into the index of each tenant.
+
+    A subclass says what the table holds (`kind`), the asset of its indexes by tenant (`indexed`) and the rules of the
+    table (`dataset`).
+    """
+
+    kind: Kind
+    indexed: str
+    dataset: Dataset
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """Rules that a quarantined change may have broken."""
+        return (*(rule.name for rule in self.dataset.rules), INDEXABLE.name)
+
+    def work(self, record: StreamRecord, stores: SearchStores) -> Worked | RejectedChange:
+        """Bring one change in.
+
+        Parameters
+        ----------
+        record
+            The change.
+        stores
+            The stores of the flow.
+
+        Returns
+        -------
+        Worked or RejectedChange
+            What it came to, or the rule that the change broke.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is too busy.
+        """
+        progress = self._bring_in([record], stores)
+        if progress.failure:
+            raise progress.failure
+        return progress.outcomes[0]
+
+    def work_all(
+        self, records: Sequence[StreamRecord], stores: SearchStores, seconds_left: Callable[[], float]
+    ) -> Progress:
+        """Bring records of a batch in, many in one request: of each document only its latest change.
+
+        Parameters
+        ----------
+        records
+            In the order of the stream, none of which has a receipt.
+        stores
+            The stores of the flow.
+        seconds_left
+            Tells how much time the process has.
+
+        Returns
+        -------
+        Progress
+            With an outcome of each record before the first that is to be delivered again; some behind it may be in the
+            index, and are found there then.
+        """
+        outcomes: list[Worked | RejectedChange] = []
+        for first in range(0, len(records), _AT_ONCE):
+            if seconds_left() < _RESERVE_SECONDS:
+                return Progress(outcomes, TransientError("the time is used up", flow=self.name))
+            done = self._bring_in(records[first : first + _AT_ONCE], stores)
+            outcomes.extend(done.outcomes)
+            if done.failure:
+                return Progress(outcomes, done.failure)
+        return Progress(outcomes)
+
+    def _bring_in(self, records: Sequence[StreamRecord], stores: SearchStores) -> Progress:
+        """Bring records in with one write of each document."""
+        read = [index_change(self.kind, record, stores.table.name, stores.moneda) for record in records]
+        targets = self._targets(records, read, stores)
+        failure: TransientError | None = None
+        try:
+            by_engine: dict[SearchIndex | None, list[Target]] = {}
+            for target in targets.values():
+                by_engine.setdefault(stores.engines.of(target.changes[0][1].tenant), []).append(target)
+        except TransientError as error:
+            return Progress([], error)
+        removed = {each.alias for each in by_engine.pop(None, [])}
+        for engine, some in by_engine.items():
+            if engine:
+                bodies = {target.alias: index_body(self.kind) for target in some}
+                failure = bring_in(some, engine, bodies) or failure
+        outcomes: list[Worked | RejectedChange] = []
+        for number, (record, change) in enumerate(zip(records, read, strict=True)):
+            if isinstance(change, RejectedChange):
+                outcomes.append(change)
+                continue
+            target = targets[self._key(change, stores)]
+            if target.alias in removed:
+                outcomes.append(_REMOVED)
+            elif not target.done:
+                return Progress(outcomes, failure)
+            elif number in target.refused:
+                outcomes.append(not_indexable(self.kind, record, target.refused[number]))
+            else:
+                outcomes.append(Worked(((self.indexed, change.tenant),), _effects(number, target)))
+        return Progress(outcomes)
+
+    def _targets(
+        self, records: Sequence[StreamRecord], read: Sequence[IndexChange | RejectedChange], stores: SearchStores
+    ) -> dict[tuple[str, str], Target]:
+        """The documents of some changes, each with its changes from the earliest to the latest."""
+        targets: dict[tuple[str, str], Target] = {}
+        for number, (record, change) in enumerate(zip(records, read, strict=True)):
+            if isinstance(change, RejectedChange):
+                continue
+            key = self._key(change, stores)
+            if key not in targets:
+                new = record.event_name == "INSERT" and not change.by_hand
+                targets[key] = Target(*key, [], presumed_new=new)
+            targets[key].changes.append((number, change))
+        for target in targets.values():
+            target.changes.sort(key=lambda each: each[1].sequence)
+        return targets
+
+    def _key(self, change: IndexChange, stores: SearchStores) -> tuple[str, str]:
+        return alias(stores.stage, self.kind, change.tenant), change.id
+
+
+class ProductsSearch(SearchFlow):
+    """Flow of changes of products."""
+
+    name = PRODUCTS_FLOW
+    landed = "search/products_landed"
+    kind = "products"
+    indexed = "search/products"
+    dataset = PRODUCTS
+
+
+class ComprasSearch(SearchFlow):
+    """Flow of changes of purchases."""
+
+    name = PURCHASES_FLOW
+    landed = "search/purchases_landed"
+    kind = "purchases"
+    indexed = "search/purchases"
+    dataset = COMPRAS
+
+
+PRODUCTS_SEARCH: Final = ProductsSearch()
+COMPRAS_SEARCH: Final = ComprasSearch()
+#: The flow of each kind.
+SEARCH_FLOWS: Final[dict[Kind, SearchFlow]] = {flow.kind: flow for flow in (PRODUCTS_SEARCH, COMPRAS_SEARCH)}
+
+
+def _effects(number: int, target: Target) -> dict[str, int]:
+    """What a change of a document did: only the latest one is written, and that only where it is newer."""
+    if not target.written or not target.changes or target.changes[-1][0] != number:
+        return {"superseded_changes": 1}
+    return {"tombstones": 1} if target.changes[-1][1].document.deleted else {"documents": 1}

@@ -1,0 +1,219 @@
+"""Recovery of changes that an index lacks: the table as it is against the index as it is.
+
+A stream keeps a record for a day; what was lost with it is told by the table itself. The index is read before the
+table, and written only in the place of what was read there. So a change that comes while this runs is never undone:
+whoever writes it meanwhile has the later state, and of what comes afterwards the stream tells.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.rejection import RejectedChange
+from pipeline_assets.events.stream_records import Image, StreamRecord, stream_records
+from pipeline_assets.events.tenants import tenant_id
+from pipeline_assets.search.documents import IndexChange, after, index_change, keys_of_kind
+from pipeline_assets.search.index import Document, Outcome, SearchIndex, Stored, Write
+from pipeline_assets.search.mappings import index_body
+from pipeline_assets.search.names import Kind, alias
+from pipeline_assets.search.stores import SearchStores
+
+_AT_ONCE: Final = 500
+#: What two documents of one state of an item need not have alike.
+_OF_THE_CHANGE: Final = frozenset({"sequence", "changed_at"})
+
+
+@dataclass(slots=True)
+class Recovered:
+    """Outcome of a recovery.
+
+    Parameters
+    ----------
+    items
+        In the table.
+    changes
+        Documents that the index lacked, had otherwise than the table, or had of items that are gone.
+    rejected
+        Items of the table that break a rule, which are left alone.
+    """
+
+    items: int = 0
+    changes: int = 0
+    rejected: int = 0
+
+
+def recover_products(stores: SearchStores) -> Recovered:
+    """Bring the indexes of products into the state of their table; raises `TransientError`."""
+    return recover("products", stores)
+
+
+def recover_purchases(stores: SearchStores) -> Recovered:
+    """Bring the indexes of purchases into the state of their table; raises `TransientError`."""
+    return recover("purchases", stores)
+
+
+def recover(kind: Kind, stores: SearchStores) -> Recovered:
+    """Bring the indexes of a kind into the state of their table.
+
+    Parameters
+    ----------
+    kind
+        What the table holds.
+    stores
+        The stores of the flow.
+
+    Returns
+    -------
+    Recovered
+        What was compared, and what was otherwise.
+
+    Raises
+    ------
+    TransientError
+        A store does not answer; what was recovered until then stays.
+    """
+    found = Recovered()
+    names: set[str] = set()
+    for tenant in stores.table.tenants():
+        name = alias(stores.stage, kind, tenant_id(tenant))
+        names.add(name)
+        if engine := stores.engines.of(tenant_id(tenant)):
+            each = _Comparison(kind, name, engine, stores, found)
+            each.compare_items(stores.table.items(tenant))
+            each.compare_documents()
+    for name in stores.engines.shared.aliases(f"cesta-{stores.stage}-{kind}-"):
+        if name not in names:
+            # Of a tenant that has nothing left in the table.
+            _Comparison(kind, name, stores.engines.shared, stores, found).compare_documents()
+    return found
+
+
+class _Comparison:
+    """Comparison of the table with one index."""
+
+    def __init__(self, kind: Kind, name: str, engine: SearchIndex, stores: SearchStores, found: Recovered) -> None:
+        self._kind = kind
+        self._name = name
+        self._engine = engine
+        self._stores = stores
+        self._found = found
+        self._seen: set[str] = set()
+
+    def compare_items(self, items: Iterable[Image]) -> None:
+        """Write the items of the table that the index has not, or otherwise."""
+        left = iter(items)
+        while some := list(islice(left, _AT_ONCE)):
+            self._found.items += len(some)
+            changes = [change for item in some if (change := self._change("INSERT", item))]
+            self._seen.update(change.id for change in changes)
+            there = self._engine.read(self._name, [change.id for change in changes])
+            differing = [
+                (change, document)
+                for change, document in zip(changes, there, strict=True)
+                if not _alike(change, document)
+            ]
+            self._write(self._still(differing))
+
+    def compare_documents(self) -> None:
+        """Write tombstones of the documents whose items are gone."""
+        gone = (each for each in self._engine.scan(self._name) if each.id not in self._seen)
+        while some := list(islice(gone, _AT_ONCE)):
+            self._write(self._removed(some))
+
+    def _still(
+        self, differing: list[tuple[IndexChange, Document | None]]
+    ) -> Iterator[tuple[IndexChange, Stored | None]]:
+        """Those that the table has otherwise than the index still, after the index was read."""
+        for change, document in differing:
+            item = self._item(change.document.tenant_id, change.item)
+            if item and (now := self._change("INSERT", item)) and not _alike(now, document):
+                yield now, document.stored if document else None
+
+    def _removed(self, documents: list[Document]) -> Iterator[tuple[IndexChange, Stored]]:
+        tenant_name, item_name = keys_of_kind(self._kind)
+        for document in documents:
+            keys = {name: str(document.source.get(name, "")) for name in (tenant_name, item_name)}
+            if all(keys.values()) and self._item(*keys.values()) is None:
+                gone = self._change("REMOVE", {name: {"S": value} for name, value in keys.items()})
+                if gone:
+                    yield gone, document.stored
+
+    def _item(self, tenant: str, item: str) -> Image | None:
+        return self._stores.table.item(tenant, item)
+
+    def _write(self, changes: Iterable[tuple[IndexChange, Stored | None]]) -> None:
+        writes = [_in_place_of(self._name, change, stored) for change, stored in changes]
+        if not writes:
+            return
+        results = self._engine.write(writes)
+        if any(each.outcome is Outcome.NO_INDEX for each in results):
+            self._engine.create_index(self._name, index_body(self._kind))
+            results = self._engine.write(writes)
+        for each in results:
+            if each.outcome in (Outcome.BUSY, Outcome.NO_INDEX):
+                raise TransientError(f"a document of {self._name} was not recovered: {each.reason}")
+            self._found.changes += each.outcome is Outcome.WRITTEN
+            self._found.rejected += each.outcome is Outcome.REFUSED
+
+    def _change(self, event_name: str, item: Image) -> IndexChange | None:
+        change = change_of_item(self._kind, event_name, item, self._stores.moneda)
+        if isinstance(change, RejectedChange):
+            self._found.rejected += 1
+            return None
+        return change
+
+
+def change_of_item(kind: Kind, event_name: str, item: Image, moneda: str) -> IndexChange | RejectedChange:
+    """Change that the table itself tells: an item that is there, or one that was removed.
+
+    Parameters
+    ----------
+    kind
+        What the table holds.
+    event_name
+        ``INSERT`` or ``REMOVE``.
+    item
+        The item in DynamoDB's form, or its keys.
+    moneda
+        Currency of prices that name none.
+
+    Returns
+    -------
+    IndexChange or RejectedChange
+        Made by hand, or the rule that the item breaks.
+    """
+    return index_change(kind, _record(event_name, item), moneda=moneda)
+
+
+def sequence_behind(sequence: str, change: IndexChange) -> str:
+    """Sequence of a state that was found in the table: behind what the index has, before any later change."""
+    return after(sequence, str(int(hashlib.sha256(change.source("0")).hexdigest()[:30], 16)))
+
+
+def _record(event_name: str, item: Image) -> StreamRecord:
+    which = "OldImage" if event_name == "REMOVE" else "NewImage"
+    raw = {"eventID": "", "eventName": event_name, "dynamodb": {which: dict(item)}}
+    (record,), _ = stream_records({"Records": [raw]})
+    return record
+
+
+def _alike(change: IndexChange, document: Document | None) -> bool:
+    """Whether a document tells the state of an item."""
+    if document is None or document.stored.deleted:
+        return False
+    return _state(msgspec.to_builtins(change.document)) == _state(document.source)
+
+
+def _state(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in _OF_THE_CHANGE}
+
+
+def _in_place_of(name: str, change: IndexChange, stored: Stored | None) -> Write:
+    return Write(name, change.id, change.source(sequence_behind(stored.sequence if stored else "", change)), stored)

@@ -1,0 +1,148 @@
+"""Stores of the two flows into the index, opened once per process, and the settings that name them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import boto3
+from botocore.config import Config
+
+from pipeline_assets.compras.table import TenantTable
+from pipeline_assets.events.environment import Environment, optional, required
+from pipeline_assets.events.ledger import Ledger
+from pipeline_assets.events.quarantine import JsonLinesQuarantine
+from pipeline_assets.events.settings import ledger_table, quarantine_bucket
+from pipeline_assets.privacy.cards import without_numbers
+from pipeline_assets.search.documents import keys_of_kind
+from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
+from pipeline_assets.search.engines import SearchEngines
+from pipeline_assets.search.names import Kind
+from pipeline_assets.storage.bucket import Storage
+from pipeline_assets.storage.s3 import open_storage
+
+#: Names of the flows, by what they bring in.
+PRODUCTS_FLOW, PURCHASES_FLOW = "products-search", "compras-search"
+_RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=10)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """Where changes come from, and which engine has the indexes.
+
+    Parameters
+    ----------
+    flow, kind
+        Name of the flow, and what it brings in.
+    table
+        Name of the DynamoDB table whose changes they are.
+    quarantine_bucket
+        Name of the bucket of what is rejected.
+    ledger_table
+        Name of the DynamoDB table of receipts.
+    stage
+        The deployment's, which is part of the names of indexes.
+    moneda
+        Currency of prices that name none.
+    engine_url, engine_key
+        Address of the shared engine, and its API key; empty where it asks for none.
+    dead_letters_url
+        Address of the queue of what could not be delivered; empty where a process does not look into it.
+    queue_url, bucket
+        Empty: the stream feeds the function, and no bucket holds what it makes.
+    """
+
+    flow: str
+    kind: Kind
+    table: str
+    quarantine_bucket: str
+    ledger_table: str
+    stage: str
+    moneda: str
+    engine_url: str
+    engine_key: str = ""
+    dead_letters_url: str = ""
+    queue_url: str = ""
+    bucket: str = ""
+
+
+class ProductsSearchSettings(SearchSettings):
+    """Settings of the flow of products."""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> SearchSettings:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        table = required(environment, "PRODUCTS_TABLE", "the name of the DynamoDB table of products")
+        return _settings(environment, PRODUCTS_FLOW, "products", table)
+
+
+class ComprasSearchSettings(SearchSettings):
+    """Settings of the flow of purchases."""
+
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> SearchSettings:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        table = required(environment, "COMPRAS_TABLE", "the name of the DynamoDB table of purchases")
+        return _settings(environment, PURCHASES_FLOW, "purchases", table)
+
+
+def _settings(environment: Environment, flow: str, kind: Kind, table: str) -> SearchSettings:
+    return SearchSettings(
+        flow=flow,
+        kind=kind,
+        table=table,
+        quarantine_bucket=quarantine_bucket(environment),
+        ledger_table=ledger_table(environment),
+        stage=optional(environment, "STAGE", "dev"),
+        moneda=optional(environment, "COMPRAS_CURRENCY", "USD"),
+        engine_url=required(environment, "ELASTICSEARCH_URL", "the address of the search engine"),
+        engine_key=optional(environment, "ELASTICSEARCH_API_KEY"),
+        dead_letters_url=optional(environment, f"{flow.upper().replace('-', '_')}_DEAD_LETTERS_URL"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SearchStores:
+    """Where changes come from, and which engines have the indexes.
+
+    Parameters
+    ----------
+    storage
+        All buckets.
+    quarantine
+        Where changes are kept that broke a rule.
+    ledger
+        The receipts.
+    table
+        The table whose changes they are; the function behind its stream knows it by name alone.
+    engines
+        Which engine has the indexes of a tenant.
+    stage
+        Part of the names of indexes.
+    moneda
+        Currency of prices that name none.
+    """
+
+    storage: Storage
+    quarantine: JsonLinesQuarantine
+    ledger: Ledger
+    table: TenantTable
+    engines: SearchEngines
+    stage: str
+    moneda: str
+
+
+@contextmanager
+def open_stores(settings: SearchSettings) -> Iterator[SearchStores]:
+    """Open the stores that `settings` names; nothing of them has to be closed."""
+    storage, dynamodb = open_storage(_RETRYING), boto3.client("dynamodb", config=_RETRYING)
+    yield SearchStores(
+        storage,
+        JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), settings.flow, without_numbers),
+        Ledger(dynamodb, settings.ledger_table),
+        TenantTable(dynamodb, settings.table, keys_of_kind(settings.kind)[1]),
+        SearchEngines(ElasticsearchIndex.open(settings.engine_url, api_key=settings.engine_key)),
+        settings.stage,
+        settings.moneda,
+    )

@@ -1,0 +1,326 @@
+"""Changes of products and purchases into the index, which ends in the state of the table, come what may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline_assets.errors import TransientError
+from pipeline_assets.events.outcomes import Counts
+from pipeline_assets.events.stream_records import stream_records
+from pipeline_assets.events.tenants import tenant_id
+from pipeline_assets.operations.access import Access
+from pipeline_assets.search import writing
+from pipeline_assets.search.index import Outcome, Result
+from pipeline_assets.search.ingest import SEARCH_FLOWS
+from pipeline_assets.search.names import alias
+from tests.worlds.compras import purchase
+from tests.worlds.examples import examples
+from tests.worlds.memory_index import MemoryIndex
+from tests.worlds.mortality import DeadError, Fate
+from tests.worlds.search import Indexed, product, record
+
+DAY = "2026-11-20"
+TENANTS, ITEMS = ("t1", "T1"), ("P1", "P2", "p1")
+
+
+@pytest.fixture
+def world(bare_cloud: Access) -> Indexed:
+    return Indexed.new(bare_cloud)
+
+
+@pytest.fixture
+def memory(world: Indexed) -> MemoryIndex:
+    assert isinstance(world.index, MemoryIndex)
+    return world.index
+
+
+def products(world: Indexed, number: int, event_name: str, item: Any) -> dict[str, Any]:
+    return record(world.kind, number, event_name, item)
+
+
+def test_a_product_is_made_changed_and_removed_and_the_receipts_count_it_by_tenant(world: Indexed) -> None:
+    done = world.deliver(
+        products(world, 1, "INSERT", product("P1")),
+        products(world, 2, "INSERT", product("P1", "T1", nombre="Vino")),
+        products(world, 3, "MODIFY", product("P1", nombre="Pan de molde", precio="10.50")),
+    )
+    (receipt,) = done.receipts
+    assert receipt.counts == Counts(received=3, accepted=3)
+    assert {(part.asset, part.partition): part.counts.accepted for part in receipt.partitions} == {
+        ("search/products_landed", DAY): 3,
+        ("search/products", "t1"): 2,
+        ("search/products", "T1"): 1,
+    }
+    assert receipt.effects == {"documents": 2, "superseded_changes": 1}
+    assert world.document("P1") == {
+        "tenant_id": "t1",
+        "codigo": "P1",
+        "nombre": "Pan de molde",
+        "descripcion": "Pan de molde de la casa",
+        "categoria": "panadería",
+        "precio": "10.5",
+        "precio_valor": 10.5,
+        "moneda": "USD",
+        "changed_at": "2026-11-20T09:30:03.000Z",
+        "sequence": "2026-11-01T00:00:00.000/0000000000000000000100000000000000000003",
+        "deleted": False,
+    }
+    world.deliver(products(world, 4, "REMOVE", product("P1")))
+    assert world.document("P1") == {
+        "tenant_id": "t1",
+        "codigo": "P1",
+        "changed_at": "2026-11-20T09:30:04.000Z",
+        "sequence": "2026-11-01T00:00:00.000/0000000000000000000100000000000000000004",
+        "deleted": True,
+    }
+    assert world.state("T1", ["P1"]) == {"P1": "Vino"}
+
+
+def test_a_purchase_keeps_its_numbers_to_the_last_digit(bare_cloud: Access) -> None:
+    world = Indexed.new(bare_cloud, "purchases")
+    item = purchase("c1", "t1", "2026-11-20 09:30:00")
+    item["productos"]["L"][0]["M"]["precio_unitario"] = {"N": "0.1234567890123456789"}
+    world.deliver(record("purchases", 1, "INSERT", item))
+    found = world.document("c1")
+    assert found
+    assert found["productos"] == [
+        {"codigo": "P1", "nombre": "Pan", "precio_unitario": "0.1234567890123456789", "cantidad": "2"}
+    ]
+    assert (found["fecha"], found["total_precio"], found["total_precio_valor"], found["cantidad"]) == (
+        "2026-11-20T09:30:00",
+        "0.25",
+        0.25,
+        "2",
+    )
+
+
+def test_a_removed_product_stays_removed_when_an_earlier_change_comes_late(world: Indexed) -> None:
+    late = products(world, 1, "INSERT", product())
+    world.deliver(products(world, 2, "REMOVE", product()))
+    world.deliver(late)
+    found = world.document("P1")
+    assert found
+    assert found["deleted"]
+
+
+def test_a_removal_needs_no_more_than_its_keys(world: Indexed) -> None:
+    world.deliver(products(world, 1, "INSERT", product()))
+    done = world.deliver(products(world, 2, "REMOVE", product(precio="-1") | {"nombre": {"N": "3"}}))
+    assert done.receipts[0].counts == Counts(received=1, accepted=1)
+    assert world.state("t1", ["P1"]) == {}
+
+
+def test_the_stream_of_a_table_that_was_made_anew_comes_after_the_old_one(world: Indexed) -> None:
+    world.deliver(products(world, 9, "INSERT", product(nombre="Antes")))
+    world.deliver(record("products", 1, "INSERT", product(nombre="Después"), label="2026-11-15T00:00:00.000"))
+    assert world.state("t1", ["P1"]) == {"P1": "Después"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "rule"),
+    [
+        (product() | {"codigo": {"N": "7"}}, "key"),
+        ({name: value for name, value in product().items() if name != "tenant_id"}, "key"),
+        (product() | {"precio": {"S": "9.99"}}, "price"),
+        (product() | {"precio": {"N": "NaN"}}, "price"),
+        (product(precio="-0.01"), "price"),
+        (product() | {"nombre": {"S": ""}}, "name"),
+        (product() | {"categoria": {"L": []}}, "category"),
+        (product() | {"descripcion": {"N": "1"}}, "description"),
+        (product() | {"moneda": {"BOOL": True}}, "currency"),
+    ],
+)
+def test_poison_is_kept_and_passed_by(world: Indexed, bad: Any, rule: str) -> None:
+    done = world.deliver(
+        products(world, 1, "INSERT", product("A")),
+        products(world, 2, "INSERT", bad),
+        products(world, 3, "INSERT", product("B")),
+    )
+    (receipt,) = done.receipts
+    assert (receipt.counts, done.failed) == (Counts(received=3, accepted=2, quarantined=1), "")
+    (kept,) = world.stores().quarantine.documents(receipt)
+    assert kept["rule"] == rule
+    assert set(world.state("t1", ["A", "B"])) == {"A", "B"}
+
+
+def test_what_the_engine_refuses_is_kept_and_an_earlier_change_of_the_same_batch_stands(
+    world: Indexed, memory: MemoryIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = memory.write
+
+    def refusing(writes: Any) -> list[Result]:
+        said = [b"Malo" in each.source for each in writes]
+        done = iter(real([each for each, bad in zip(writes, said, strict=True) if not bad]))
+        return [Result(Outcome.REFUSED, "no such value") if bad else next(done) for bad in said]
+
+    monkeypatch.setattr(memory, "write", refusing)
+    done = world.deliver(
+        products(world, 1, "INSERT", product(nombre="Bueno")),
+        products(world, 2, "MODIFY", product(nombre="Malo")),
+        products(world, 3, "INSERT", product("P2")),
+    )
+    (receipt,) = done.receipts
+    assert receipt.counts == Counts(received=3, accepted=2, quarantined=1)
+    (kept,) = world.stores().quarantine.documents(receipt)
+    assert (kept["rule"], kept["sequence_number"]) == ("indexable", str(10**20 + 2))
+    assert world.state("t1", ["P1", "P2"]) == {"P1": "Bueno", "P2": "Pan"}
+    monkeypatch.setattr(memory, "write", real)
+    again = SEARCH_FLOWS["products"].replay(receipt, world.stores())
+    assert again.counts == Counts(received=3, accepted=3)
+    assert world.state("t1", ["P1"]) == {"P1": "Malo"}
+
+
+def test_while_the_engine_is_down_nothing_is_lost(world: Indexed, memory: MemoryIndex) -> None:
+    changes = [products(world, number, "INSERT", product(f"P{number}")) for number in range(1, 6)]
+    memory.down = True
+    stopped = world.deliver(*changes)
+    assert (stopped.failed, stopped.receipts) == (str(10**20 + 1), ())
+    assert isinstance(stopped.failure, TransientError)
+    memory.down = False
+    assert [receipt.counts.accepted for receipt in world.deliver(*changes).receipts] == [5]
+
+
+def test_what_the_engine_is_too_busy_for_is_delivered_again_from_there_on(
+    world: Indexed, memory: MemoryIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_LONGEST", 0.01)
+    changes = [products(world, number, "INSERT", product(f"P{number}")) for number in range(1, 6)]
+    memory.busy = {"P3"}
+    stopped = world.deliver(*changes)
+    assert (stopped.failed, [each.counts.accepted for each in stopped.receipts]) == (str(10**20 + 3), [2])
+    assert set(world.state("t1", [f"P{number}" for number in range(1, 6)])) == {"P1", "P2", "P4", "P5"}
+    memory.busy = set()
+    again = world.deliver(*changes)
+    assert (again.redelivered, again.receipts[0].effects) == (2, {"documents": 1, "superseded_changes": 2})
+
+
+def test_an_event_made_by_hand_comes_after_what_is_there_and_before_what_comes(world: Indexed) -> None:
+    by_hand = {"eventID": "e", "eventName": "MODIFY", "dynamodb": {"NewImage": product(nombre="A mano")}}
+    world.deliver(products(world, 5, "INSERT", product()))
+    for _ in range(2):
+        world.deliver(by_hand)
+    assert world.state("t1", ["P1"]) == {"P1": "A mano"}
+    world.deliver(products(world, 4, "MODIFY", product(nombre="Antes")))
+    assert world.state("t1", ["P1"]) == {"P1": "A mano"}
+    world.deliver(products(world, 6, "MODIFY", product(nombre="Después")))
+    assert world.state("t1", ["P1"]) == {"P1": "Después"}
+
+
+def test_of_a_removed_tenant_nothing_is_written(world: Indexed, memory: MemoryIndex) -> None:
+    states = {tenant_id("t1"): "removed", tenant_id("t2"): "active"}
+    tenants = SimpleNamespace(find=lambda tenant: SimpleNamespace(state=states[tenant], endpoint="", secret=""))
+    event = {"Records": [products(world, n, "INSERT", product("P1", tenant)) for n, tenant in ((1, "t1"), (2, "t2"))]}
+    done = SEARCH_FLOWS["products"].ingest(event, world.stores(tenants=tenants))
+    assert done.receipts[0].counts == Counts(received=2, accepted=2)
+    assert done.receipts[0].effects == {"documents": 1, "of_removed_tenants": 1}
+    assert memory.aliases(f"cesta-{world.stage}-") == [alias(world.stage, "products", tenant_id("t2"))]
+
+
+# ---------------------------------------------------------------- against an oracle
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happened to one item, and what it is called afterwards; None where it is removed."""
+
+    tenant: str
+    item: str
+    name: str | None
+
+
+CHANGES = st.lists(
+    st.builds(Change, st.sampled_from(TENANTS), st.sampled_from(ITEMS), st.one_of(st.none(), st.sampled_from("abc"))),
+    min_size=1,
+    max_size=14,
+)
+
+
+def stream(changes: Sequence[Change]) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
+    """The records of a table's stream, and the table at its end."""
+    table: dict[tuple[str, str], str] = {}
+    records = []
+    for number, change in enumerate(changes, 1):
+        key = change.tenant, change.item
+        there = key in table
+        if change.name is None and not there:
+            continue
+        event_name = "REMOVE" if change.name is None else "MODIFY" if there else "INSERT"
+        name = table.pop(key) if change.name is None else f"{change.name}{number}"
+        records.append(record("products", number, event_name, product(change.item, change.tenant, nombre=name)))
+        if change.name is not None:
+            table[key] = name
+    return records, table
+
+
+def indexed(world: Indexed) -> dict[tuple[str, str], str]:
+    return {(t, item): name for t in TENANTS for item, name in world.state(t, list(ITEMS)).items()}
+
+
+def deliveries(records: Sequence[Any], data: st.DataObject) -> list[list[Any]]:
+    """Each record at least once: cut anyhow, in any order, some again, at last from some checkpoint on."""
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(records)), max_size=4)) | {0, len(records)})
+    parts = [list(records[a:b]) for a, b in pairwise(cuts)]
+    again = data.draw(st.lists(st.sampled_from(parts), max_size=3)) if parts else []
+    order = data.draw(st.permutations([*parts, *again]))
+    return [*order, list(records[data.draw(st.integers(0, len(records))) :])]
+
+
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CHANGES, st.data())
+def test_whatever_order_changes_come_in_the_index_ends_in_the_state_of_the_table(
+    bare_cloud: Access, changes: list[Change], data: st.DataObject
+) -> None:
+    """Without a ledger that would leave redelivered records out: the index itself has to know."""
+    world = Indexed(bare_cloud, "products", "none", table="products")
+    records, table = stream(changes)
+    flow, stores = SEARCH_FLOWS["products"], world.stores()
+
+    for some in deliveries(records, data):
+        read, _ = stream_records({"Records": some})
+        assert flow.work_all(read, stores, lambda: 300.0).failure is None
+    assert indexed(world) == table
+
+
+@settings(max_examples=examples(24), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CHANGES, st.data())
+def test_whoever_dies_where_the_index_ends_in_the_state_of_the_table_and_each_change_is_counted_once(
+    bare_cloud: Access, changes: list[Change], data: st.DataObject
+) -> None:
+    world = Indexed.new(bare_cloud)
+    records, table = stream(changes)
+    for some in deliveries(records, data):
+        fate = Fate(at=data.draw(st.integers(0, 12)), after=data.draw(st.booleans()))
+        try:
+            world.deliver(*some, fate=fate)
+        except DeadError:
+            world.deliver(*some)
+    assert indexed(world) == table
+    counted = world.ledger.account("search/products_landed", DAY).counts
+    assert counted == Counts(received=len(records), accepted=len(records))
+
+
+def test_killed_at_each_call_a_batch_ends_as_if_it_had_not_been(bare_cloud: Access) -> None:
+    records, table = stream([Change("t1", "P1", "a"), Change("T1", "P1", "b"), Change("t1", "P1", None)])
+    killed = 0
+    for after in (False, True):
+        for at in range(1, 40):
+            world = Indexed.new(bare_cloud)
+            fate = Fate(at=at, after=after)
+            try:
+                world.deliver(*records, fate=fate)
+            except DeadError:
+                killed += 1
+                assert len(world.deliver(*records).receipts) <= 1
+            assert indexed(world) == table
+            assert world.ledger.account("search/products_landed", DAY).counts.accepted == len(records)
+            if fate.calls < at:
+                break
+    assert killed > 10
