@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -27,6 +27,8 @@ from pipeline_assets.operations.status import FlowStatus, flow_status
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+#: The other flow that the stream of purchases feeds.
+SEARCH_FLOW: Final = "compras-search"
 _LOOK_SECONDS = 0.5
 
 
@@ -80,12 +82,17 @@ def put_and_follow(
     original_dates: bool = False,
     check: Callable[[], None],
 ) -> FlowStatus:
-    """Write the sample purchases and wait until each change is a document; each look calls `check`, which may raise.
+    """Write the sample purchases and wait until each change is a document and in the index; each look calls `check`.
 
     Nobody else may change purchases meanwhile: changes are counted, not told apart.
     """
-    with followed(access, FLOW, "changes as documents", progress, check) as put:
-        put(put_sample(access, days, progress, each=each, original_dates=original_dates))
+    with (
+        followed(access, SEARCH_FLOW, "purchases in the index", progress, check) as indexed,
+        followed(access, FLOW, "changes as documents", progress, check) as put,
+    ):
+        number = put_sample(access, days, progress, each=each, original_dates=original_dates)
+        put(number)
+        indexed(number)
     return flow_status(access, FLOW)
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from deploy.cli.commands import DaysOption
-from deploy.cli.compras import let_be, let_change, put_and_follow
+from deploy.cli.compras import SEARCH_FLOW, let_be, let_change, put_and_follow
 from deploy.cli.console import AnswerFormat, console, say
 from deploy.cli.export import described, export_with_progress, make_shop, receipts_of, shop_days, stores_of
 from deploy.cli.loading import OriginalDatesOption, confirm_replacements, put_with_progress, sample_files
@@ -92,6 +92,7 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
         }
         shown = {flow: follow() for flow, follow in following.items()}
         shown[COMPRAS] = _load_compras(stack, access, days, original_dates=original_dates)
+        shown[SEARCH_FLOW] = flow_status(access, SEARCH_FLOW)
         shown[PRODUCTS] = _load_products(stack, access, days, original_dates=original_dates)
         seconds = time.monotonic() - begun
         console.print(flow_table({name: flow.as_dict() for name, flow in shown.items()}))
@@ -159,7 +160,9 @@ def _load_products(stack: LocalStack, access: Access, days: int, *, original_dat
 
 def _print_search(access: Access) -> None:
     asked = f"{access.document['web']['api']}/search/{TENANTS[0]}/products?q=galletas"
-    say(f'`curl -H "Authorization: Bearer $(cesta token --tenant {TENANTS[0]})" "{asked}"` searches its products.')
+    token = f"cesta token --tenant {TENANTS[0]}"
+    say(f'`curl -H "Authorization: Bearer $({token} 2> /dev/null)" "{asked}"` searches its products.')
+    say(f"`{token}` also prints a link to the page that searches: {access.document['web']['page']}")
 
 
 def _print_compras(access: Access, days: int, *, original_dates: bool) -> None:
