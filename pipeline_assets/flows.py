@@ -121,7 +121,8 @@ class StreamGroup:
     Parameters
     ----------
     table
-        Logical id of the table in the template; with a stream of another table, ``<table>StreamArn`` names that.
+        Logical id of the table in the template. A parameter, called as the table without ``Table`` and with
+        ``StreamArn``, names the stream of another table in its place.
     function_name
         Name of the function in AWS, behind ``cesta-<stage>-``.
     log_group
@@ -129,11 +130,13 @@ class StreamGroup:
     objects
         What arrives, in the plural, for descriptions.
     bucket_holds, function_does
-        Descriptions of the two outputs, a sentence each.
+        Descriptions of the two outputs, a sentence each; the first is empty for a flow without a bucket.
     no_error
         What of the data or the target does *not* count as an error of the function, for the alarm on its errors.
     ask_if_retried
         What to ask first when batches are delivered again and again, for the alarm on that.
+    window_seconds
+        Default of how long an invocation waits for more changes.
     """
 
     table: str
@@ -144,6 +147,7 @@ class StreamGroup:
     function_does: str
     no_error: str
     ask_if_retried: str
+    window_seconds: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,7 @@ class FlowRow:
         queue are in the queue of the same name with ``-dlq``.
     stream
         Logical name of the table whose stream feeds the flow, empty for a flow that no stream feeds. What could not be
-        delivered of it is in the queue of the same name with ``-dlq``.
+        delivered of it is in the queue of the flow's name with ``-dlq``, since several flows may read one stream.
     prefix
         Beginning of the keys of the flow's objects, in a bucket that may hold others.
     resources
@@ -201,7 +205,7 @@ class FlowRow:
     @property
     def dead_letters(self) -> str:
         """Logical name of the queue of its dead letters."""
-        return f"{self.queue or self.stream}-dlq"
+        return f"{self.queue or self.name}-dlq"
 
     @property
     def fed(self) -> bool:
@@ -212,7 +216,7 @@ class FlowRow:
     def bucket_variable(self) -> str:
         """Name of the environment variable that holds the name of the flow's bucket."""
         places = {place: variable for variable, place in self.environment.items()}
-        return places.get(f"buckets.{self.bucket}", f"{self.name.upper()}_BUCKET")
+        return places.get(f"buckets.{self.bucket}", f"{self.name.upper().replace('-', '_')}_BUCKET")
 
     def load(self, address: str) -> Any:  # noqa: ANN401 - whatever lies at the address
         """Import what lies at one of the row's addresses."""
@@ -449,6 +453,66 @@ FLOWS: Final = (
             function_does="Writes a document for each change of a purchase.",
             no_error="a change that breaks a rule",
             ask_if_retried="do S3 and the ledger answer?",
+        ),
+    ),
+    FlowRow(
+        name="products-search",
+        anchor="search/products_landed",
+        stream="products",
+        resources="ProductsSearch",
+        flow="pipeline_assets.search.ingest:PRODUCTS_SEARCH",
+        settings="pipeline_assets.search.stores:ProductsSearchSettings",
+        opener="pipeline_assets.search.stores:open_stores",
+        recover="pipeline_assets.search.recover:recover_products",
+        package=FunctionPackage(
+            "products-to-search", "lambdas.products_to_search.lambda_function", frozenset({"dynamodb", "s3"})
+        ),
+        bounds=Bounds(function_seconds=300, batch=1_000),
+        environment={
+            "PRODUCTS_TABLE": "tables.products",
+            "PRODUCTS_SEARCH_DEAD_LETTERS_URL": "queues.products-search-dlq",
+        },
+        group=StreamGroup(
+            table="ProductosTable",
+            function_name="products-to-search",
+            log_group="cesta-${Stage}-products-to-search",
+            objects="changes of products",
+            bucket_holds="",
+            function_does="Brings changes of products into the index of their tenant.",
+            no_error="a change that breaks a rule or an absent engine",
+            ask_if_retried="is the search engine up, and can the function reach it?",
+            # What changes is to be found within a second.
+            window_seconds=0,
+        ),
+    ),
+    FlowRow(
+        name="compras-search",
+        anchor="search/purchases_landed",
+        stream="compras",
+        resources="ComprasSearch",
+        flow="pipeline_assets.search.ingest:COMPRAS_SEARCH",
+        settings="pipeline_assets.search.stores:ComprasSearchSettings",
+        opener="pipeline_assets.search.stores:open_stores",
+        recover="pipeline_assets.search.recover:recover_purchases",
+        package=FunctionPackage(
+            "compras-to-search", "lambdas.compras_to_search.lambda_function", frozenset({"dynamodb", "s3"})
+        ),
+        bounds=Bounds(function_seconds=300, batch=1_000),
+        environment={
+            "COMPRAS_TABLE": "tables.compras",
+            "COMPRAS_SEARCH_DEAD_LETTERS_URL": "queues.compras-search-dlq",
+        },
+        group=StreamGroup(
+            table="ComprasTable",
+            function_name="compras-to-search",
+            log_group="cesta-${Stage}-compras-to-search",
+            objects="changes of purchases for the search",
+            bucket_holds="",
+            function_does="Brings changes of purchases into the index of their tenant.",
+            no_error="a change that breaks a rule or an absent engine",
+            ask_if_retried="is the search engine up, and can the function reach it?",
+            # What changes is to be found within a second.
+            window_seconds=0,
         ),
     ),
     # Loads that became complete: no queue of their own, their receipts come from curation.

@@ -176,7 +176,7 @@ def _lineage(instance: Instance) -> Iterator[Finding]:
     now = datetime.now(UTC)
     late = {flow: each for flow, each in waiting.items() if each.seconds(now) > _LATE_SECONDS}
     for flow, each in late.items():
-        bridge = f"{flow}_bridge"
+        bridge = _bridge_of(flow)
         mend = f"see the ticks of {bridge}: {instance.dagster_url}/locations/{LOCATION}/sensors/{bridge}"
         off = next((sensor for sensor in found if sensor.name == bridge and not sensor.is_running), None)
         yield Finding(f"receipts of {flow}", each.sentence, "start that sensor" if off else mend)
@@ -188,13 +188,18 @@ def _troubled(instance: Instance, sensor: Sensor, waiting: Mapping[str, Waiting]
     name = f"sensor {sensor.name}"
     if sensor.is_running:
         return Finding(name, f"its last ticks failed: {sensor.failure}", f"see {instance.logs / 'dagster-daemon.log'}")
-    waits = waiting.get(sensor.name.removesuffix("_bridge"))
+    waits = next((each for flow, each in waiting.items() if _bridge_of(flow) == sensor.name), None)
     command = f"dagster sensor start {sensor.name} -w $DAGSTER_HOME/workspace.yaml"
     return Finding(
         name,
         f"stopped; {waits.sentence}" if waits else "stopped",
         f'start it on {instance.dagster_url}/automation, or: eval "$(cesta env)"; {command}',
     )
+
+
+def _bridge_of(flow: str) -> str:
+    """The name in Dagster of the bridge of a flow."""
+    return f"{flow.replace('-', '_')}_bridge"
 
 
 def _waiting(instance: Instance) -> dict[str, Waiting]:

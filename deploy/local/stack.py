@@ -238,6 +238,7 @@ def deploy_template(instance: Instance) -> None:
             "Neo4jUser": GRAPH_USER,
             "Neo4jSecretId": GRAPH_SECRET,
             "CardTokenSecretId": TOKEN_SECRET,
+            "ElasticsearchUrl": instance.search_url,
             # Each is a process that holds its own copy of a large package.
             "CurationConcurrency": "2",
             # The local cloud's own Athena reads neither partitions nor Athena's dialect.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline_assets.flows import FlowRow
 
 #: What is asked for of each flow that a stream feeds.
-_STREAM_PARAMETERS: Final = ("StreamArn", "StartingPosition", "BatchSize", "BatchWindow", "Retries")
+_STREAM_PARAMETERS: Final = ("StartingPosition", "BatchSize", "BatchWindow", "Retries")
 PARTS: Final = Path(__file__).parent / "parts"
 
 
@@ -53,8 +53,7 @@ def flow_fields(row: FlowRow) -> dict[str, object]:
             "resources": row.resources,
             "queue": row.queue,
             "Queue": _camel(row.queue),
-            "stream": row.stream,
-            "Stream": _camel(row.stream),
+            "source": _source(row),
             "Objects": row.group.objects.capitalize(),
             "Bucket": _camel(row.bucket),
             "function": row.package.logical_id,
@@ -73,12 +72,18 @@ def flow_resources(row: FlowRow) -> str:
 
 def flow_outputs(row: FlowRow) -> str:
     """Outputs of a flow's bucket, queues and function, as lines of the template's section `Outputs`."""
-    return Part.read(f"{_fed_by(row)}outputs").substitute(flow_fields(row))
+    parts = ["stream_outputs" if row.stream else "outputs"]
+    if row.stream and row.bucket:
+        parts.insert(0, "bucket_output")
+    return "".join(Part.read(part).substitute(flow_fields(row)) for part in parts)
 
 
 def flow_parameters(row: FlowRow) -> str:
     """Parameters of a flow's trigger, as lines of the template's section `Parameters`."""
-    return Part.read("stream_parameters" if row.stream else "concurrency").substitute(flow_fields(row))
+    parts = ["stream_parameters" if row.stream else "concurrency"]
+    if _is_first_of_its_stream(row):
+        parts.insert(0, "stream_source")
+    return "".join(Part.read(part).substitute(flow_fields(row)) for part in parts)
 
 
 def resources_block() -> str:
@@ -103,7 +108,7 @@ def parameters_block() -> str:
 def interface_block() -> str:
     """Groups in which the console asks for the parameters of `parameters_block`."""
     caps = (str(flow_fields(row)["concurrency"]) for row in _fed() if row.queue)
-    streams = (f"{row.resources}{name}" for row in _fed() if row.stream for name in _STREAM_PARAMETERS)
+    streams = (name for row in _fed() if row.stream for name in _stream_parameters(row))
     return (
         _group("Function packages", _package_parameters())
         + _group("Most invocations at once", caps)
@@ -113,6 +118,21 @@ def interface_block() -> str:
 
 def _fed() -> list[FlowRow]:
     return [row for row in flows.FLOWS if row.fed]
+
+
+def _is_first_of_its_stream(row: FlowRow) -> bool:
+    """Whether no flow before it reads the same stream, whose parameter there is once."""
+    return bool(row.stream) and next(each for each in _fed() if each.stream == row.stream) == row
+
+
+def _source(row: FlowRow) -> str:
+    """Beginning of the parameter that names another stream than that of the template's own table; empty for a queue."""
+    return row.group.table.removesuffix("Table") if isinstance(row.group, flows.StreamGroup) else ""
+
+
+def _stream_parameters(row: FlowRow) -> list[str]:
+    source = [f"{_source(row)}StreamArn"] if _is_first_of_its_stream(row) else []
+    return source + [f"{row.resources}{name}" for name in _STREAM_PARAMETERS]
 
 
 def _fed_by(row: FlowRow) -> str:

@@ -42,4 +42,4 @@ def anchor_of(flow: BridgedFlow) -> dg.AssetKey:
 
 def bridge_name(flow: str) -> str:
     """The name in Dagster of the bridge of a flow: ``tickets_bridge``."""
-    return f"{flow}_bridge"
+    return f"{flow.replace('-', '_')}_bridge"

@@ -50,6 +50,7 @@ GUIDES: Final = {
     "queries": "sql",
     "questions": "questions",
     "compras": "compras",
+    "search": "search-index",
     "quarantine": "mend",
 }
 

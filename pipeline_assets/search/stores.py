@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import boto3
 from botocore.config import Config
@@ -27,14 +28,14 @@ PRODUCTS_FLOW, PURCHASES_FLOW = "products-search", "compras-search"
 _RETRYING = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=3, read_timeout=10)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SearchSettings:
     """Where changes come from, and which engine has the indexes.
 
+    A subclass says the name of its flow, what it brings in, and which variable names its table.
+
     Parameters
     ----------
-    flow, kind
-        Name of the flow, and what it brings in.
     table
         Name of the DynamoDB table whose changes they are.
     quarantine_bucket
@@ -53,8 +54,10 @@ class SearchSettings:
         Empty: the stream feeds the function, and no bucket holds what it makes.
     """
 
-    flow: str
-    kind: Kind
+    flow: ClassVar[str]
+    kind: ClassVar[Kind]
+    table_variable: ClassVar[str]
+
     table: str
     quarantine_bucket: str
     ledger_table: str
@@ -66,40 +69,35 @@ class SearchSettings:
     queue_url: str = ""
     bucket: str = ""
 
+    @classmethod
+    def from_environment(cls, environment: Environment = None) -> Self:
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        return cls(
+            table=required(environment, cls.table_variable, f"the name of the DynamoDB table of {cls.kind}"),
+            quarantine_bucket=quarantine_bucket(environment),
+            ledger_table=ledger_table(environment),
+            stage=optional(environment, "STAGE", "dev"),
+            moneda=optional(environment, "COMPRAS_CURRENCY", "USD"),
+            engine_url=required(environment, "ELASTICSEARCH_URL", "the address of the search engine"),
+            engine_key=optional(environment, "ELASTICSEARCH_API_KEY"),
+            dead_letters_url=optional(environment, f"{cls.flow.upper().replace('-', '_')}_DEAD_LETTERS_URL"),
+        )
+
 
 class ProductsSearchSettings(SearchSettings):
     """Settings of the flow of products."""
 
-    @classmethod
-    def from_environment(cls, environment: Environment = None) -> SearchSettings:
-        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
-        table = required(environment, "PRODUCTS_TABLE", "the name of the DynamoDB table of products")
-        return _settings(environment, PRODUCTS_FLOW, "products", table)
+    flow = PRODUCTS_FLOW
+    kind = "products"
+    table_variable = "PRODUCTS_TABLE"
 
 
 class ComprasSearchSettings(SearchSettings):
     """Settings of the flow of purchases."""
 
-    @classmethod
-    def from_environment(cls, environment: Environment = None) -> SearchSettings:
-        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
-        table = required(environment, "COMPRAS_TABLE", "the name of the DynamoDB table of purchases")
-        return _settings(environment, PURCHASES_FLOW, "purchases", table)
-
-
-def _settings(environment: Environment, flow: str, kind: Kind, table: str) -> SearchSettings:
-    return SearchSettings(
-        flow=flow,
-        kind=kind,
-        table=table,
-        quarantine_bucket=quarantine_bucket(environment),
-        ledger_table=ledger_table(environment),
-        stage=optional(environment, "STAGE", "dev"),
-        moneda=optional(environment, "COMPRAS_CURRENCY", "USD"),
-        engine_url=required(environment, "ELASTICSEARCH_URL", "the address of the search engine"),
-        engine_key=optional(environment, "ELASTICSEARCH_API_KEY"),
-        dead_letters_url=optional(environment, f"{flow.upper().replace('-', '_')}_DEAD_LETTERS_URL"),
-    )
+    flow = PURCHASES_FLOW
+    kind = "purchases"
+    table_variable = "COMPRAS_TABLE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ def readings(bare_cloud: Access, monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
                 **{row.queue: "none" for row in others},
                 ROW.queue: queue,
                 ROW.dead_letters: letters,
-                "compras-dlq": "none",
+                **{row.dead_letters: "none" for row in registry.FLOWS if row.stream},
             },
             "buckets": {
                 **dict.fromkeys(("tickets", "stocks", "inbox", "raw", "curated", "compras"), "none"),
@@ -137,7 +137,7 @@ def readings(bare_cloud: Access, monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
                 "quarantine": make_bucket(bare_cloud.s3, f"{name}-quarantine"),
                 **dict.fromkeys((catalog.name for catalog in PROD_CATALOGS), "none"),
             },
-            "tables": {"ledger": ledger, "stocks": "none", "compras": "none"},
+            "tables": {"ledger": ledger, "stocks": "none", "compras": "none", "products": "none"},
             "graph": {"uri": "none", "user": "none", "password": "none"},
             "settings": {"tickets-day-begins": "00:00"},
             "databases": {"lake": "none", "compras": "none"},

@@ -7,25 +7,31 @@ from dataclasses import dataclass
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.stream_records import stream_records
 from pipeline_assets.events.tenants import tenant_id
 from pipeline_assets.operations.access import Access
 from pipeline_assets.search import writing
+from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.index import Outcome, Result
 from pipeline_assets.search.ingest import SEARCH_FLOWS
-from pipeline_assets.search.names import alias
+from pipeline_assets.search.names import Kind, alias
+from pipeline_assets.search.recover import recover_products
 from tests.worlds.compras import purchase
 from tests.worlds.examples import examples
 from tests.worlds.memory_index import MemoryIndex
 from tests.worlds.mortality import DeadError, Fate
 from tests.worlds.search import Indexed, product, record
+from tests.worlds.stack import RunningStack
+from tests.worlds.waiting import until
 
 DAY = "2026-11-20"
 TENANTS, ITEMS = ("t1", "T1"), ("P1", "P2", "p1")
@@ -43,7 +49,7 @@ def memory(world: Indexed) -> MemoryIndex:
 
 
 def products(world: Indexed, number: int, event_name: str, item: Any) -> dict[str, Any]:
-    return record(world.kind, number, event_name, item)
+    return record(world.kind, number, event_name, item, table=world.table)
 
 
 def test_a_product_is_made_changed_and_removed_and_the_receipts_count_it_by_tenant(world: Indexed) -> None:
@@ -61,13 +67,15 @@ def test_a_product_is_made_changed_and_removed_and_the_receipts_count_it_by_tena
     }
     assert receipt.effects == {"documents": 2, "superseded_changes": 1}
     assert world.document("P1") == {
+        "tenant": "t1",
         "tenant_id": "t1",
         "codigo": "P1",
         "nombre": "Pan de molde",
         "descripcion": "Pan de molde de la casa",
         "categoria": "panadería",
         "precio": "10.5",
-        "precio_valor": 10.5,
+        "valor": 10.5,
+        "momento": "2026-11-20T09:30:03.000Z",
         "moneda": "USD",
         "changed_at": "2026-11-20T09:30:03.000Z",
         "sequence": "2026-11-01T00:00:00.000/0000000000000000000100000000000000000003",
@@ -75,6 +83,7 @@ def test_a_product_is_made_changed_and_removed_and_the_receipts_count_it_by_tena
     }
     world.deliver(products(world, 4, "REMOVE", product("P1")))
     assert world.document("P1") == {
+        "tenant": "t1",
         "tenant_id": "t1",
         "codigo": "P1",
         "changed_at": "2026-11-20T09:30:04.000Z",
@@ -94,7 +103,7 @@ def test_a_purchase_keeps_its_numbers_to_the_last_digit(bare_cloud: Access) -> N
     assert found["productos"] == [
         {"codigo": "P1", "nombre": "Pan", "precio_unitario": "0.1234567890123456789", "cantidad": "2"}
     ]
-    assert (found["fecha"], found["total_precio"], found["total_precio_valor"], found["cantidad"]) == (
+    assert (found["fecha"], found["total_precio"], found["valor"], found["cantidad"]) == (
         "2026-11-20T09:30:00",
         "0.25",
         0.25,
@@ -224,6 +233,64 @@ def test_of_a_removed_tenant_nothing_is_written(world: Indexed, memory: MemoryIn
     assert memory.aliases(f"cesta-{world.stage}-") == [alias(world.stage, "products", tenant_id("t2"))]
 
 
+@pytest.fixture
+def with_table(world: Indexed) -> Indexed:
+    """A world whose table is there."""
+    world.make_table()
+    return world
+
+
+def test_recovery_brings_in_what_the_stream_lost_and_takes_out_what_is_gone(with_table: Indexed) -> None:
+    world = with_table
+    world.deliver(
+        products(world, 1, "INSERT", product("same")),
+        products(world, 2, "INSERT", product("changed", nombre="Antes")),
+        products(world, 3, "INSERT", product("gone")),
+        products(world, 4, "INSERT", product("gone", "T9")),
+        products(world, 5, "REMOVE", product("back")),
+    )
+    for item in (
+        product("same"),
+        product("changed", nombre="Después"),
+        product("new"),
+        product("back"),
+        product("n", "T1"),
+    ):
+        world.put(item)
+    world.put(product("bad", precio="-1"))
+    found = recover_products(world.stores())
+    assert (found.items, found.changes, found.rejected) == (6, 6, 1)
+    assert world.state("t1", ["same", "changed", "gone", "new", "back", "bad"]) == {
+        "same": "Pan",
+        "changed": "Después",
+        "new": "Pan",
+        "back": "Pan",
+    }
+    assert (world.state("T1", ["n"]), world.state("T9", ["gone"])) == ({"n": "Pan"}, {})
+    again = recover_products(world.stores())
+    assert (again.changes, again.rejected) == (0, 1)
+    world.deliver(products(world, 6, "MODIFY", product("changed", nombre="Más tarde")))
+    assert world.state("t1", ["changed"]) == {"changed": "Más tarde"}
+
+
+def test_a_change_that_comes_while_recovery_runs_is_not_undone(
+    with_table: Indexed, memory: MemoryIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = with_table
+    world.deliver(products(world, 1, "INSERT", product(nombre="Antes")))
+    world.put(product(nombre="Perdido"))
+    real = memory.write
+
+    def overtaken(writes: Any) -> list[Result]:
+        monkeypatch.setattr(memory, "write", real)
+        world.deliver(products(world, 9, "MODIFY", product(nombre="Después")))
+        return real(writes)
+
+    monkeypatch.setattr(memory, "write", overtaken)
+    assert recover_products(world.stores()).changes == 0
+    assert world.state("t1", ["P1"]) == {"P1": "Después"}
+
+
 # ---------------------------------------------------------------- against an oracle
 
 
@@ -324,3 +391,45 @@ def test_killed_at_each_call_a_batch_ends_as_if_it_had_not_been(bare_cloud: Acce
             if fate.calls < at:
                 break
     assert killed > 10
+
+
+@settings(max_examples=examples(9), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=CHANGES, data=st.data())
+def test_on_an_engine_the_index_ends_in_the_state_of_the_table(
+    bare_cloud: Access, search_url: str, changes: list[Change], data: st.DataObject
+) -> None:
+    engine = ElasticsearchIndex.open(search_url)
+    world = Indexed(bare_cloud, "products", "none", engine, table="products")
+    records, table = stream(changes)
+    flow, stores = SEARCH_FLOWS["products"], world.stores()
+    for some in deliveries(records, data):
+        read, _ = stream_records({"Records": some})
+        assert flow.work_all(read, stores, lambda: 300.0).failure is None
+    assert indexed(world) == table
+
+
+@pytest.mark.any_engine
+def test_a_change_of_a_table_is_found_through_the_deployed_functions(cloud: RunningStack) -> None:
+    """The flow of purchases into the index and the one of their documents read one stream, each for itself."""
+    access, tenant = cloud.access, f"t-{uuid4().hex[:8]}"
+    access.dynamodb.put_item(TableName=access.table("products"), Item=product("P1", tenant))
+    access.dynamodb.put_item(TableName=access.table("products"), Item=product("P1", tenant, nombre="Vino"))
+    access.dynamodb.put_item(TableName=access.table("products"), Item=product("P2", tenant, precio="-1"))
+    access.dynamodb.put_item(TableName=access.table("compras"), Item=purchase("c1", tenant))
+    index = ElasticsearchIndex.open(cloud.instance.search_url)
+
+    def found(kind: Kind, item: str) -> dict[str, Any]:
+        (document,) = index.read(alias("dev", kind, tenant_id(tenant)), [item])
+        return dict(document.source) if document else {}
+
+    until(lambda: found("products", "P1").get("nombre") == "Vino")
+    until(lambda: found("purchases", "c1").get("total_precio") == "19.98")
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    until(lambda: ledger.account("search/products", tenant).counts.accepted == 2)
+    until(lambda: ledger.account("search/purchases", tenant).counts.accepted == 1)
+    assert found("products", "P2") == {}
+    until(lambda: any(each.counts.quarantined for each in ledger.receipts("products-search")))
+    until(lambda: bool(list(access.open_bucket("compras").objects(f"compras/{tenant}/"))))
+    key = {name: product("P1", tenant)[name] for name in ("tenant_id", "codigo")}
+    access.dynamodb.delete_item(TableName=access.table("products"), Key=key)
+    until(lambda: found("products", "P1")["deleted"])

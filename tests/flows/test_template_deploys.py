@@ -36,6 +36,7 @@ PASSWORD = "corn-flakes-and-milk"
 TOKEN_KEY = {"key_id": "test-1", "key": "0f" * 32}
 GRAPH = {
     "Neo4jUri": "bolt://127.0.0.1:1",
+    "ElasticsearchUrl": "http://127.0.0.1:1",
     "Neo4jSecretId": "cesta/graph",
     "CardTokenSecretId": "cesta/card-token",
     "StockSchedule": "DISABLED",

@@ -35,6 +35,7 @@ SOURCES = {
     *(f"shop/{dataset.name}" for dataset in ECOMMERCE),
     *(f"{flow}/bucket" for flow in ("tickets", "inbox")),
     "compras/t_MS3_compras",
+    "search/t_MS3_productos",
     *(f"{row.name}/{package.name}" for row in FLOWS for package in row.others),
 }
 #: What is nowhere stored: functions, and queries, which are answered when they are asked.

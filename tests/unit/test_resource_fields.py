@@ -29,6 +29,8 @@ def test_the_page_of_resources_tells_the_variables_of_each() -> None:
         "curation_stores",
         "analytics_stores",
         "compras_stores",
+        "products_search_stores",
+        "compras_search_stores",
         "crawlers",
         "ledger",
         "quarantine",

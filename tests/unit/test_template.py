@@ -34,7 +34,7 @@ FOR_A_CONSUMER = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttrib
 #: The same for a function behind the stream of a table; Lambda itself sends what could not be delivered.
 FOR_A_STREAM = {
     *(f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")),
-    *("sqs:SendMessage", "s3:ListBucket"),
+    "sqs:SendMessage",
 }
 #: Called in the same modules, but never on behalf of the function: a redo cleans up.
 NOT_ITS_OWN = {
@@ -42,6 +42,9 @@ NOT_ITS_OWN = {
     "consumer-lambda": {"s3:DeleteObject"},
     "inbox-to-raw": {"s3:DeleteObject", "s3:ListBucketVersions"},
     "actualizar-compras-stream": {"s3:DeleteObject"},
+    # It puts into the quarantine, and reads no object.
+    "products-to-search": {"s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"},
+    "compras-to-search": {"s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"},
     # It reads what stands, names no version and registers no day.
     "query-sql": {"s3:GetObjectVersion", "glue:CreatePartition"},
 }
@@ -70,7 +73,7 @@ PERMISSIONS = {
 #: The objects of a bucket, a resource by its ARN, the secret of the template, what Glue looks at to allow something on
 #: the lake's tables, a crawler by name, the workgroup of the lake's queries, or the log that Glue keeps of crawlers.
 NAMED = re.compile(
-    r'Arn\}(/[a-z_]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"'
+    r'Arn\}(/[a-z_-]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"'
     r'|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
     r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
     r"|:log-group:/aws-glue/crawlers"

@@ -9,7 +9,7 @@ import pytest
 from deploy.packaging import PACKAGES
 from deploy.stack import outputs_by_kind
 from pipeline_assets.events.queue import back_off_seconds
-from pipeline_assets.flows import FLOWS, FlowRow
+from pipeline_assets.flows import FLOWS, FlowRow, StreamGroup
 from pipeline_assets.flows import FunctionPackage as Package
 from pipeline_assets.operations.following import PATIENCE_SECONDS
 from pipeline_assets.stocks.feed import FeedSettings
@@ -105,6 +105,11 @@ class TestHowItRuns:
         assert (function["Timeout"], _memory(function)) == (900, 3008)
         assert "python3.11" in READ["Parameters"][function["Runtime"]["Ref"]]["AllowedValues"]
 
+    @pytest.mark.parametrize("name", ["ProductsToSearch", "ComprasToSearch"])
+    def test_what_brings_changes_into_the_index_has_half_a_gigabyte_and_five_minutes(self, name: str) -> None:
+        function = RESOURCES[name]["Properties"]
+        assert (function["Timeout"], _memory(function)) == (300, 512)
+
     @pytest.mark.parametrize("name", of_type("AWS::Lambda::Function"))
     def test_a_new_account_may_have_as_much_memory_as_a_function_takes(self, name: str) -> None:
         assert _memory(RESOURCES[name]["Properties"]) <= 3008
@@ -154,8 +159,10 @@ class TestHowItRuns:
         assert RESOURCES[letters]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
         role = RESOURCES[row.package.logical_id]["Properties"]["Role"]["Fn::GetAtt"][0]
         assert _may_send_to(RESOURCES[role]["Properties"]) == {letters}
-        (table,) = (each for each in of_type("AWS::DynamoDB::Table").values() if "StreamSpecification" in each)
+        assert isinstance(row.group, StreamGroup)
+        table = of_type("AWS::DynamoDB::Table")[row.group.table]
         assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+        assert mapping["EventSourceArn"]["Fn::If"][1] == {"Fn::GetAtt": [row.group.table, "StreamArn"]}
 
     def test_concurrency_is_never_reserved(self) -> None:
         assert not [f for f in of_type("AWS::Lambda::Function").values() if "ReservedConcurrentExecutions" in f]
@@ -222,11 +229,14 @@ class TestHowItRuns:
                 "curated": "CuratedQueue",
                 "curated-dlq": "CuratedDeadLetters",
                 "compras-dlq": "ComprasDeadLetters",
+                "products-search-dlq": "ProductsSearchDeadLetters",
+                "compras-search-dlq": "ComprasSearchDeadLetters",
             },
             "tables": {
                 "ledger": "LedgerTable",
                 "stocks": "StockData",
                 "compras": "ComprasTable",
+                "products": "ProductosTable",
                 "tenants": "TenantsTable",
                 "requests": "RequestsTable",
             },
@@ -242,6 +252,8 @@ class TestHowItRuns:
                 "actualizar-compras-stream": "ActualizarComprasStream",
                 "generar-reporte-compras": "GenerarReporteCompras",
                 "query-sql": "QuerySql",
+                "products-to-search": "ProductsToSearch",
+                "compras-to-search": "ComprasToSearch",
                 "search-api": "SearchApi",
             },
             "rules": {"generator": "GeneratorSchedule"},

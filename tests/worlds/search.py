@@ -110,6 +110,24 @@ class Indexed:
         """Give records to the flow."""
         return SEARCH_FLOWS[self.kind].ingest({"Records": list(records)}, self.stores(fate))
 
+    def make_table(self) -> None:
+        """Make the table whose changes they are."""
+        self.table = f"{self.kind}-{uuid4().hex}"
+        names = keys_of_kind(self.kind)
+        self.access.dynamodb.create_table(
+            TableName=self.table,
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+            KeySchema=[
+                {"AttributeName": names[0], "KeyType": "HASH"},
+                {"AttributeName": names[1], "KeyType": "RANGE"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    def put(self, item: Any) -> None:
+        """Put an item into the table; the stream tells nothing of it."""
+        self.access.dynamodb.put_item(TableName=self.table, Item=item)
+
     def document(self, item: str, tenant: str = "t1") -> dict[str, Any] | None:
         """A document as the index has it."""
         (found,) = self.index.read(alias(self.stage, self.kind, tenant_id(tenant)), [safe_name(item)])

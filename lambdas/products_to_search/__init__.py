@@ -1,0 +1,1 @@
+"""Function behind the stream of the table of products."""
