@@ -51,7 +51,22 @@ class ElasticsearchIndex:
 
     @classmethod
     def open(cls, url: str, *, api_key: str = "", seconds: float = TIMEOUT) -> ElasticsearchIndex:
-        """Open the engine at an address, ``http://host:port`` or ``https://…``; nothing is asked of it yet."""
+        """Open the engine at an address; nothing is asked of it yet.
+
+        Parameters
+        ----------
+        url
+            Its address, ``http://host:port`` or ``https://…``.
+        api_key
+            Key that reaches one tenant's indexes; empty where the engine asks for none.
+        seconds
+            How long an answer is waited for.
+
+        Returns
+        -------
+        ElasticsearchIndex
+            The indexes of the engine.
+        """
         from elasticsearch import Elasticsearch  # noqa: PLC0415 - half a second that only who opens it pays
 
         return cls(Elasticsearch(url, api_key=api_key or None, request_timeout=seconds, max_retries=0))
