@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 
 from deploy.local.board import Board, Part, holder
 from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
@@ -32,6 +33,10 @@ from tests.worlds.stack import RunningStack, built_packages, free_port_base, run
 REQUIRED = "CESTA_REQUIRE_NEO4J"
 #: The groups that take longest, the longest first; a worker that is free takes the next one.
 _LONGEST = ("dagster", "graph-neo4j", "command", "graph-embedded", "elasticsearch", "browser")
+
+# How long an example takes on a busy machine says nothing about the property.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # What is imported and collected stays to the end: looking for garbage among it again and again is for nothing.
 gc.disable()
