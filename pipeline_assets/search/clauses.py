@@ -85,30 +85,27 @@ def _found(word: str, kind: Searched) -> Clause:
     """A field has the word, or a form of it."""
     weights: dict[str, float] = {}
     for name in _NAMES[kind]:
-        weights |= {name: 1.0, f"{name}.es": 0.8, f"{name}.en": 0.7}
+        weights |= {name: 1.0, f"{name}.formas": 0.8}
     if kind != "purchases":
-        weights |= {"categoria.texto": 0.6, "categoria.es": 0.5, "categoria.en": 0.5}
-        weights |= {"descripcion": 0.3, "descripcion.es": 0.25, "descripcion.en": 0.2}
+        weights |= {"categoria.formas": 0.5, "descripcion.formas": 0.25}
     weights |= {f"{each}.texto": 0.6 for each in _CODES[kind]}
-    anywhere: Clause = {"multi_match": {"query": word, "fields": list(weights), "operator": "and"}}
-    fitting = [{"match": {name: {"query": word, "operator": "and", "boost": by}}} for name, by in weights.items()]
-    better: list[Clause] = [{"dis_max": {"queries": fitting, "tie_breaker": 0.1}}]
-    if kind != "purchases":
-        better.append(_constant({"prefix": {"nombre.plano": folded(word)}}, _LEADS))
-    return {"bool": {"must": [_constant(anywhere, FOUND, name=f"found:{word}")], "should": better}}
+    fields = [f"{name}^{weight}" for name, weight in weights.items()]
+    found: Clause = {"multi_match": {"query": word, "fields": fields, "operator": "and", "tie_breaker": 0.1}}
+    worth: Clause = {"query": found, "functions": [{"weight": FOUND}], "boost_mode": "sum", "_name": f"found:{word}"}
+    if kind == "purchases":
+        return {"function_score": worth}
+    leads = _constant({"prefix": {"nombre.plano": folded(word)}}, _LEADS)
+    return {"bool": {"must": [{"function_score": worth}], "should": [leads]}}
 
 
 def _nearly(word: str, kind: Searched) -> list[Clause]:
-    """A field has what one error, or two of a longer word, make of it; the first letter may be wrong as any other."""
+    """A field has what one error, or two of a longer word, make of it; any letter may be wrong, the first as well."""
     if not (word.isalnum() and _ONE_ERROR <= len(word) <= _LONGEST_MISTYPED):
         return []
     fields = [(name, 0.30) for name in _NAMES[kind]]
     if kind != "purchases":
         fields += [("categoria.texto", 0.25), ("descripcion", 0.20)]
-    ways = [_constant(_mistyped(name, word, 1), FOUND * worth) for name, worth in fields]
-    if len(word) >= _TWO_ERRORS:
-        ways += [_constant(_mistyped(name, word, 2), FOUND * worth / 3) for name, worth in fields]
-    return ways
+    return [_constant(_mistyped(name, word), FOUND * worth) for name, worth in fields]
 
 
 def _begun(word: str, kind: Searched, *, forgiving: bool) -> list[Clause]:
@@ -120,9 +117,9 @@ def _begun(word: str, kind: Searched, *, forgiving: bool) -> list[Clause]:
             begun: Clause = {"match": {f"{name}.comienzos": {"query": word, "operator": "and"}}}
         else:
             begun = {"prefix": {name: beginning}}
-        ways.append({"bool": {"must": [_constant(begun, _BEGINS)], "should": [_slightly(begun)]}})
+        ways.append(_constant(begun, _BEGINS))
         if forgiving and word.isalnum() and _ONE_ERROR <= len(word) <= LONGEST_BEGINNING:
-            ways.append(_constant(_mistyped(f"{name}.comienzos", word, 1, beginning=1), FOUND * 0.25))
+            ways.append(_constant(_mistyped(f"{name}.comienzos", word, beginning=1), FOUND * 0.25))
     if kind != "purchases":
         ways += [
             _constant({"prefix": {"categoria.texto": beginning}}, _BEGINS * 0.75),
@@ -130,11 +127,6 @@ def _begun(word: str, kind: Searched, *, forgiving: bool) -> list[Clause]:
         ]
     ways += [_constant({"prefix": {code: {"value": word, "case_insensitive": True}}}, _BEGINS) for code in _CODES[kind]]
     return ways
-
-
-def _slightly(clause: Clause) -> Clause:
-    """The clause by BM25, which tells short names from long ones and says little else."""
-    return {"bool": {"must": [clause], "boost": 0.2}}
 
 
 def _whole(words: Words, kind: Searched) -> list[Clause]:
@@ -152,10 +144,11 @@ def _whole(words: Words, kind: Searched) -> list[Clause]:
     return ways
 
 
-def _mistyped(field: str, word: str, errors: int, *, beginning: int = 0) -> Clause:
-    like = {"query": word, "fuzziness": errors, "prefix_length": beginning, "max_expansions": _EXPANSIONS}
+def _mistyped(field: str, word: str, *, beginning: int = 0) -> Clause:
+    forgiven = f"AUTO:{_ONE_ERROR},{_TWO_ERRORS}"
+    like = {"query": word, "fuzziness": forgiven, "prefix_length": beginning, "max_expansions": _EXPANSIONS}
     return {"match": {field: like}}
 
 
-def _constant(clause: Clause, worth: float, *, name: str = "") -> Clause:
-    return {"constant_score": {"filter": clause, "boost": worth, **({"_name": name} if name else {})}}
+def _constant(clause: Clause, worth: float) -> Clause:
+    return {"constant_score": {"filter": clause, "boost": worth}}

@@ -12,19 +12,19 @@ from pipeline_assets.search.request import Mode, Searched
 _FROM, _TO = "\ue000", "\ue001"
 _EXCERPT: Final = {"fragment_size": 160, "number_of_fragments": 1}
 _WHOLE: Final = {"number_of_fragments": 0}
-_FORMS: Final = ("", ".es", ".en")
+#: Of the names in a purchase, whole ones in which something was found.
+_SOME: Final = {"number_of_fragments": 5, "fragment_size": 1000}
 
 
 def highlighted(kind: Searched, mode: Mode) -> dict[str, Any]:
     """What an engine is asked to mark."""
-    forms = _FORMS if mode == "fuzzy" else (*_FORMS, ".comienzos")
+    ways = ("", ".formas") if mode == "fuzzy" else ("", ".formas", ".comienzos")
     fields: dict[str, Any] = {}
     if kind != "purchases":
-        fields |= {f"nombre{form}": _WHOLE for form in forms}
-        fields |= {f"descripcion{form}": _EXCERPT for form in _FORMS}
-        fields |= {f"categoria{form}": _WHOLE for form in (".texto", ".es", ".en")}
+        fields |= {f"nombre{way}": _WHOLE for way in ways}
+        fields["descripcion.formas"] = _EXCERPT
     if kind != "products":
-        fields |= {f"productos.nombre{form}": {"number_of_fragments": 5, "fragment_size": 1000} for form in forms}
+        fields |= {f"productos.nombre{way}": _SOME for way in ways}
     return {"pre_tags": [_FROM], "post_tags": [_TO], "fields": fields}
 
 

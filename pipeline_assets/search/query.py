@@ -11,7 +11,7 @@ from pipeline_assets.search.facets import by_facet, facet_counts, read_facets
 from pipeline_assets.search.highlights import highlighted, read_highlights, unmarked
 from pipeline_assets.search.index import SearchReader
 from pipeline_assets.search.names import KINDS, alias
-from pipeline_assets.search.paging import order, page_token, place_of
+from pipeline_assets.search.paging import behind, by_score, next_place, order, page_token, place_of
 from pipeline_assets.search.request import Hit, SearchAnswer, SearchRequest
 from pipeline_assets.search.suggestions import did_you_mean, known_words
 from pipeline_assets.search.words import Words, words_of
@@ -57,13 +57,14 @@ def find(
         A document of another tenant lies in the index.
     """
     words = words_of(request.text)
-    found = index.search(searched_index(request, tenant, stage), search_body(request, tenant, words, secret))
+    place = place_of(request, tenant, secret)
+    found = index.search(searched_index(request, tenant, stage), search_body(request, tenant, words, place))
     hits = found["hits"]["hits"]
     shown = hits[: request.size]
     if any(each["_source"]["tenant"] != tenant for each in shown):
         raise ForeignDocumentError(f"the index of {tenant} has a document of another tenant")
     items = tuple(_hit(each, request) for each in shown)
-    more = len(hits) > request.size
+    after = next_place(request, place, shown[-1]) if len(hits) > request.size else None
     return SearchAnswer(
         tenant=shown[0]["_source"]["tenant_id"] if shown else tenant,
         total=found["hits"]["total"]["value"],
@@ -71,18 +72,35 @@ def find(
         facets=read_facets(found["aggregations"]) if "aggregations" in found else {},
         suggestions=_names(items) if request.mode == "autocomplete" else (),
         did_you_mean=_meant(words, found, shown, items),
-        next_page=page_token(request, tenant, shown[-1]["sort"], secret) if more else None,
+        next_page=page_token(request, tenant, after, secret) if after else None,
         took_ms=found["took"],
     )
 
 
 def searched_index(request: SearchRequest, tenant: TenantId, stage: str) -> str:
-    """Names of the indexes that a request searches, with commas between them."""
+    """Name the indexes that a request searches.
+
+    Parameters
+    ----------
+    request
+        The request.
+    tenant
+        Whose documents are searched.
+    stage
+        Stage of the deployment.
+
+    Returns
+    -------
+    str
+        Names with commas between them.
+    """
     kinds = KINDS if request.kind == "all" else (request.kind,)
     return ",".join(alias(stage, kind, tenant) for kind in kinds)
 
 
-def search_body(request: SearchRequest, tenant: TenantId, words: Words, secret: bytes = b"") -> dict[str, Any]:
+def search_body(
+    request: SearchRequest, tenant: TenantId, words: Words, place: Sequence[Any] | None = None
+) -> dict[str, Any]:
     """Compile a request into the body of a search.
 
     Parameters
@@ -91,18 +109,13 @@ def search_body(request: SearchRequest, tenant: TenantId, words: Words, secret: 
         What is asked, and whose documents are searched.
     words
         Words of its text.
-    secret
-        Key of page tokens.
+    place
+        Where the page begins, None for the first one.
 
     Returns
     -------
     dict
         The body; it asks for one hit more than the page has, which tells whether there is another page.
-
-    Raises
-    ------
-    PageTokenError
-        The page token is not one of this search of this tenant.
     """
     filters = by_facet(request)
     always: list[dict[str, Any]] = [{"term": {"tenant": tenant}}, {"term": {"deleted": False}}]
@@ -112,7 +125,7 @@ def search_body(request: SearchRequest, tenant: TenantId, words: Words, secret: 
     body: dict[str, Any] = {
         "size": request.size + 1,
         "query": {"bool": {"must": [compile_words(words, request.kind, request.mode)], "filter": inside}},
-        "sort": order(request.sort),
+        "sort": order(request),
         "track_total_hits": True,
     }
     if request.facets:
@@ -123,9 +136,7 @@ def search_body(request: SearchRequest, tenant: TenantId, words: Words, secret: 
         body["highlight"] = highlighted(request.kind, request.mode)
         if request.mode == "fuzzy" and not request.after:
             body["suggest"] = known_words(words, request.kind)
-    if place := place_of(request, tenant, secret):
-        body["search_after"] = place
-    return body
+    return body | behind(request, place)
 
 
 def _hit(hit: Mapping[str, Any], request: SearchRequest) -> Hit:
@@ -134,7 +145,7 @@ def _hit(hit: Mapping[str, Any], request: SearchRequest) -> Hit:
     return Hit(
         kind="purchases" if purchase else "products",
         id=source["compra_id" if purchase else "codigo"],
-        score=hit["_score"] if request.sort == "relevance" else None,
+        score=hit["_score"] if by_score(request) else None,
         fields={name: value for name, value in source.items() if name not in _OF_THE_INDEX},
         highlight=read_highlights(hit.get("highlight", {})),
     )

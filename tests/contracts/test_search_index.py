@@ -20,7 +20,7 @@ from tests.worlds.search_engines import SearchEngine
 
 @pytest.fixture(params=["memory", *SearchEngine])
 def index(request: pytest.FixtureRequest) -> SearchIndex:
-    """Each engine, and the one in memory that stands in for them."""
+    """Each engine, and the one in memory that other tests work with."""
     if request.param == "memory":
         return MemoryIndex()
     if request.param is SearchEngine.EMBEDDED:
@@ -92,6 +92,35 @@ def test_a_tombstone_is_a_document_like_others(index: SearchIndex, products: str
     index.create_index(products, index_body("products"))
     index.write([Write(products, "P1", source("a/1", deleted=True))])
     assert outcomes(index, Write(products, "P1", source("a/0"))) == [Outcome.CONFLICT]
+
+
+def test_documents_are_read_whole_and_scanned_without_tombstones(index: SearchIndex, products: str) -> None:
+    index.create_index(products, index_body("products"))
+    index.write([Write(products, f"P{n}", source(f"a/{n}", deleted=n == 2)) for n in range(1, 4)])
+    first, nothing, third = index.read(products, ["P1", "P9", "P3"])
+    assert first
+    assert third
+    assert (nothing, first.source["nombre"], third.stored.sequence) == (None, "Pan", "a/3")
+    assert [(each.id, each.stored.sequence) for each in index.scan(products)] == [("P1", "a/1"), ("P3", "a/3")]
+    (scanned, *_) = index.scan(products)
+    assert outcomes(index, Write(products, "P1", source("a/4"), scanned.stored)) == [Outcome.WRITTEN]
+    assert products in index.aliases("cesta-dev-products-")
+    assert list(index.scan(f"{products}nothing")) == []
+    assert index.read(f"{products}nothing", ["P1"]) == [None]
+
+
+def test_a_value_that_the_mapping_cannot_take_is_refused_and_the_others_are_written(
+    request: pytest.FixtureRequest, index: SearchIndex, products: str
+) -> None:
+    if isinstance(index, MemoryIndex):
+        index.refused = {"P1"}
+    index.create_index(products, index_body("products"))
+    bad = source("a/1").replace(b"12.5", b'"none"')
+    assert b'"none"' in bad, request.node.name
+    assert outcomes(index, Write(products, "P1", bad), Write(products, "P2", source("a/2"))) == [
+        Outcome.REFUSED,
+        Outcome.WRITTEN,
+    ]
 
 
 def test_names_of_generations_are_those_that_an_engine_takes(index: SearchIndex) -> None:

@@ -7,26 +7,31 @@ from dataclasses import dataclass
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.stream_records import stream_records
 from pipeline_assets.events.tenants import tenant_id
 from pipeline_assets.operations.access import Access
 from pipeline_assets.search import writing
+from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.index import Outcome, Result
 from pipeline_assets.search.ingest import SEARCH_FLOWS
-from pipeline_assets.search.names import alias
+from pipeline_assets.search.names import Kind, alias
 from pipeline_assets.search.recover import recover_products
 from tests.worlds.compras import purchase
 from tests.worlds.examples import examples
 from tests.worlds.memory_index import MemoryIndex
 from tests.worlds.mortality import DeadError, Fate
 from tests.worlds.search import Indexed, product, record
+from tests.worlds.stack import RunningStack
+from tests.worlds.waiting import until
 
 DAY = "2026-11-20"
 TENANTS, ITEMS = ("t1", "T1"), ("P1", "P2", "p1")
@@ -386,3 +391,45 @@ def test_killed_at_each_call_a_batch_ends_as_if_it_had_not_been(bare_cloud: Acce
             if fate.calls < at:
                 break
     assert killed > 10
+
+
+@settings(max_examples=examples(9), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=CHANGES, data=st.data())
+def test_on_an_engine_the_index_ends_in_the_state_of_the_table(
+    bare_cloud: Access, search_url: str, changes: list[Change], data: st.DataObject
+) -> None:
+    engine = ElasticsearchIndex.open(search_url)
+    world = Indexed(bare_cloud, "products", "none", engine, table="products")
+    records, table = stream(changes)
+    flow, stores = SEARCH_FLOWS["products"], world.stores()
+    for some in deliveries(records, data):
+        read, _ = stream_records({"Records": some})
+        assert flow.work_all(read, stores, lambda: 300.0).failure is None
+    assert indexed(world) == table
+
+
+@pytest.mark.any_engine
+def test_a_change_of_a_table_is_found_through_the_deployed_functions(cloud: RunningStack) -> None:
+    """The flow of purchases into the index and the one of their documents read one stream, each for itself."""
+    access, tenant = cloud.access, f"t-{uuid4().hex[:8]}"
+    access.dynamodb.put_item(TableName=access.table("products"), Item=product("P1", tenant))
+    access.dynamodb.put_item(TableName=access.table("products"), Item=product("P1", tenant, nombre="Vino"))
+    access.dynamodb.put_item(TableName=access.table("products"), Item=product("P2", tenant, precio="-1"))
+    access.dynamodb.put_item(TableName=access.table("compras"), Item=purchase("c1", tenant))
+    index = ElasticsearchIndex.open(cloud.instance.search_url)
+
+    def found(kind: Kind, item: str) -> dict[str, Any]:
+        (document,) = index.read(alias("dev", kind, tenant_id(tenant)), [item])
+        return dict(document.source) if document else {}
+
+    until(lambda: found("products", "P1").get("nombre") == "Vino")
+    until(lambda: found("purchases", "c1").get("total_precio") == "19.98")
+    ledger = Ledger(access.dynamodb, access.table("ledger"))
+    until(lambda: ledger.account("search/products", tenant).counts.accepted == 2)
+    until(lambda: ledger.account("search/purchases", tenant).counts.accepted == 1)
+    assert found("products", "P2") == {}
+    until(lambda: any(each.counts.quarantined for each in ledger.receipts("products-search")))
+    until(lambda: bool(list(access.open_bucket("compras").objects(f"compras/{tenant}/"))))
+    key = {name: product("P1", tenant)[name] for name in ("tenant_id", "codigo")}
+    access.dynamodb.delete_item(TableName=access.table("products"), Key=key)
+    until(lambda: found("products", "P1")["deleted"])

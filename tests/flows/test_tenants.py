@@ -14,6 +14,7 @@ from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.names import KINDS, alias
 from tests.worlds.api import Api, api_of
 from tests.worlds.commands import Command
+from tests.worlds.search import product
 from tests.worlds.stack import RunningStack
 from tests.worlds.waiting import until
 
@@ -31,10 +32,7 @@ def index(cloud: RunningStack) -> ElasticsearchIndex:
 
 
 def put_product(cloud: RunningStack, tenant: str, code: str) -> None:
-    item = {"tenant_id": tenant, "codigo": code, "nombre": f"Pan {code}", "precio": "1.50"}
-    cloud.access.dynamodb.put_item(
-        TableName=cloud.outputs["tables"]["products"], Item={name: {"S": value} for name, value in item.items()}
-    )
+    cloud.access.dynamodb.put_item(TableName=cloud.outputs["tables"]["products"], Item=product(code, tenant))
 
 
 def found(api: Api, cloud: RunningStack, tenant: str) -> int:

@@ -34,7 +34,7 @@ FOR_A_CONSUMER = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttrib
 #: The same for a function behind the stream of a table; Lambda itself sends what could not be delivered.
 FOR_A_STREAM = {
     *(f"dynamodb:{action}" for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")),
-    *("sqs:SendMessage", "s3:ListBucket"),
+    "sqs:SendMessage",
 }
 #: Called in the same modules, but never on behalf of the function: a redo cleans up.
 NOT_ITS_OWN = {
@@ -42,6 +42,9 @@ NOT_ITS_OWN = {
     "consumer-lambda": {"s3:DeleteObject"},
     "inbox-to-raw": {"s3:DeleteObject", "s3:ListBucketVersions"},
     "actualizar-compras-stream": {"s3:DeleteObject"},
+    # It puts into the quarantine, and reads no object.
+    "products-to-search": {"s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"},
+    "compras-to-search": {"s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"},
     # It reads what stands, names no version and registers no day.
     "query-sql": {"s3:GetObjectVersion", "glue:CreatePartition"},
     "analytics-api": {"s3:GetObjectVersion", "glue:CreatePartition"},
@@ -75,7 +78,7 @@ PERMISSIONS = {
 #: tables of the lake, a crawler by name, the workgroup of its queries, the log that Glue keeps of crawlers, or the one
 #: function that invokes itself.
 NAMED = re.compile(
-    r'Arn\}(/[a-z_]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"|:secret:cesta/\$\{Stage\}/tenants/\*"'
+    r'Arn\}(/[a-z_-]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"|:secret:cesta/\$\{Stage\}/tenants/\*"'
     r'|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
     r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
     r'|:log-group:/aws-glue/crawlers|:function:cesta-\$\{Stage\}-analytics-api"'

@@ -113,6 +113,7 @@ def test_the_template_is_up_to_date() -> None:
 #: Fields of parts that are not of a flow, by the names of the parts.
 FIELDS_BESIDE = {
     "stream_resources": ("table", "log_group"),
+    "stream_parameters": ("window_seconds",),
     "package": ("package", "parameter"),
     "prod_set": ("set", "Set", "title", "table_ids"),
     "prod_outputs": ("Set", "title"),

@@ -105,6 +105,11 @@ class TestHowItRuns:
         assert (function["Timeout"], _memory(function)) == (900, 3008)
         assert "python3.11" in READ["Parameters"][function["Runtime"]["Ref"]]["AllowedValues"]
 
+    @pytest.mark.parametrize("name", ["ProductsToSearch", "ComprasToSearch"])
+    def test_what_brings_changes_into_the_index_has_half_a_gigabyte_and_five_minutes(self, name: str) -> None:
+        function = RESOURCES[name]["Properties"]
+        assert (function["Timeout"], _memory(function)) == (300, 512)
+
     @pytest.mark.parametrize("name", of_type("AWS::Lambda::Function"))
     def test_a_new_account_may_have_as_much_memory_as_a_function_takes(self, name: str) -> None:
         assert _memory(RESOURCES[name]["Properties"]) <= 3008

@@ -107,7 +107,7 @@ def _ndcg(grades: Mapping[str, int], codes: Sequence[str]) -> float:
 
 
 def _gain(grades: Sequence[int]) -> float:
-    return sum((2**grade - 1) / log2(place + 2) for place, grade in enumerate(grades))
+    return sum((2.0**grade - 1) / log2(place + 2) for place, grade in enumerate(grades))
 
 
 def _reciprocal_rank(grades: Mapping[str, int], codes: Sequence[str]) -> float:

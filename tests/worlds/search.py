@@ -118,7 +118,8 @@ class Indexed:
             TableName=self.table,
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
             KeySchema=[
-                {"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=True)
+                {"AttributeName": names[0], "KeyType": "HASH"},
+                {"AttributeName": names[1], "KeyType": "RANGE"},
             ],
             BillingMode="PAY_PER_REQUEST",
         )
