@@ -107,6 +107,7 @@ def test_a_report_that_takes_long_is_made_meanwhile_and_is_its_tenants_alone(
         return answer if answer.status == 200 else None
 
     report = until(made)
+    assert report
     assert report.document()["rows"] == expected_report(items, ReportRequest(PERIOD, ("total",), ("day",)))
     other = mint_token(cloud.instance, OTHER, 5)
     assert api.ask("GET", place, other).status == 403
@@ -116,6 +117,7 @@ def test_a_report_that_takes_long_is_made_meanwhile_and_is_its_tenants_alone(
     later = api.ask("GET", f"/analytics/{OWN}?from=2026-11-01&to=2026-11-30", token, Prefer="respond-async")
     assert later.status == 202
     summed = until(lambda: a if (a := api.ask("GET", later.headers["location"], token)).status == 200 else None)
+    assert summed
     assert summed.document()["total"] == expected_summary(items, SummaryRequest(PERIOD))["total"]
 
 
@@ -202,5 +204,5 @@ def test_named_queries_are_for_those_with_their_scope(cloud: RunningStack, api: 
     assert ask("compras_daily", {"parameters": {"other": 1}}).document()["errors"][0]["where"] == "unknown_parameter"
     assert ask("compras_daily", {"page": "eyJ9", "limit": 0}).status == 400
     assert ask("fraud_found", {}).status == 404
-    for operation in (("GET", "/queries"), ("GET", "/queries/compras_daily"), ("POST", "/queries/compras_daily")):
-        assert api.ask(*operation, token, b"{}" if operation[0] == "POST" else None).status == 403
+    for method, path in (("GET", "/queries"), ("GET", "/queries/compras_daily"), ("POST", "/queries/compras_daily")):
+        assert api.ask(method, path, token, b"{}" if method == "POST" else None).status == 403
