@@ -46,6 +46,7 @@ _add_group(
     stocks="stocks:load_stocks",
     ecommerce="export:load_ecommerce",
     compras="compras:load_compras",
+    products="products:load_products",
 )
 _add_group(
     "query",
@@ -56,7 +57,9 @@ _add_group(
 )
 _add_group("report", "Report on what the stores of an instance hold.", compras="reports:report_compras")
 _add_group("stocks", "Pause and resume the market's schedule.", pause="stocks:pause", resume="stocks:resume")
-_add_group("compras", "Pause and resume the feed of purchases.", pause="compras:pause", resume="compras:resume")
+_add_group(
+    "compras", "Pause and resume the feed of purchases and products.", pause="compras:pause", resume="compras:resume"
+)
 _add_group(
     "quarantine",
     "See what was rejected, and work it through again.",
@@ -65,6 +68,13 @@ _add_group(
     replay="replaying:replay_quarantine",
 )
 _add_group("make", "Work something out of the lake by hand.", sets="making:make_sets")
+_add_group(
+    "tenants",
+    "Who is served by the HTTP API.",
+    list="tenants:list_tenants",
+    add="tenants:add",
+    remove="tenants:remove",
+)
 _add_group("verify", "Verify what a deployment consists of.", datacatalog="verifying:verify_datacatalog")
 _add_group("rebuild", "Build a store anew from what it was made of.", graph="rebuilding:rebuild_graph")
 
