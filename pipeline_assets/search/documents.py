@@ -272,7 +272,7 @@ def _purchase(record: StreamRecord, table: str, moneda: str) -> IndexChange | Re
         momento=change.moment.isoformat(timespec="seconds"),
         cantidad=written(sums.total_cantidad),
         moneda=moneda,
-        **_state(record, tenant, deleted=False),
+        **_state(record, change.tenant_id, deleted=False),
     )
     return _change(record, change.tenant_id, change.compra_id, document)
 
