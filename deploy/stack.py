@@ -1,4 +1,4 @@
-"""Deploys `template.yaml`, with the packages its functions run, to AWS or to the local cloud, and reads its outputs.
+"""Deploys `template.yaml` to AWS or to the local cloud, with what its functions run and the page; reads its outputs.
 
 A stack is called `cesta-<stage>`. Its packages lie in a bucket beside it, `cesta-<stage>-artifacts-<account>-<region>`,
 under keys that hold their hash; the stack does not own that bucket, without which it could not be made.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from botocore.exceptions import ClientError, WaiterError
 
 from deploy.packaging import PACKAGES, ROOT, package_key
+from deploy.page_files import upload_page
 from deploy.retained import RetainedResource, find_retained, import_template
 from pipeline_assets.errors import UserError
 
@@ -99,7 +100,9 @@ def deploy_stack(
     names = {**chosen, "AWS::AccountId": account, "AWS::Region": session.region_name}
     retained = partial(find_retained, session, TEMPLATE.read_text(), names, endpoint_url)
     stack.deploy(_upload_template(s3, bucket, account), chosen, retained)
-    return stack.outputs()
+    outputs = stack.outputs()
+    upload_page(s3, outputs["BucketPage"], account)
+    return outputs
 
 
 def stack_outputs(session: boto3.Session, *, endpoint_url: str | None = None, stage: str = "dev") -> dict[str, str]:

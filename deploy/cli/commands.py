@@ -38,7 +38,9 @@ _STATE_OPTION = Annotated[
 ]
 _PORT_BASE_OPTION = Annotated[
     int | None,
-    typer.Option("--port-base", envvar="CESTA_PORT_BASE", help="First of its six ports (24500, or as first started)."),
+    typer.Option(
+        "--port-base", envvar="CESTA_PORT_BASE", help="First of its seven ports (24500, or as first started)."
+    ),
 ]
 _FROM_ENV_OPTION = Annotated[
     bool, typer.Option("--from-env", help="Use the stores that the environment names, instead of a local instance.")

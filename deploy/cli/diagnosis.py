@@ -19,6 +19,7 @@ from deploy.local.engine_environment import engine_environment, require_supporte
 from deploy.local.graph import graph_is_ready
 from deploy.local.instance import PORT_NAMES, Instance, LocalStackError, port_answers, port_is_free
 from deploy.local.outputs import read_outputs
+from deploy.local.page_server import page_is_ready
 from deploy.local.search import search_is_ready
 from deploy.local.stack import cloud_session
 from deploy.stack import stack_outputs
@@ -109,6 +110,7 @@ def _reachable(instance: Instance) -> Iterator[Finding]:
         ("cloud", instance.endpoint_url, lambda: cloud_is_ready(instance)),
         ("graph", instance.graph_uri, lambda: _graph_lets_in(instance)),
         ("search", instance.search_url, lambda: search_is_ready(instance)),
+        ("page", instance.page_url, lambda: page_is_ready(instance)),
         ("dagster-code", f"port {instance.port('dagster-code')}", lambda: port_answers(instance.port("dagster-code"))),
     )
     for name, address, probe in probes:

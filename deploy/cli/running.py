@@ -131,6 +131,7 @@ def down(instance: Instance) -> None:
 def print_addresses(instance: Instance) -> None:
     """Print the addresses that a person may open or connect to."""
     say(f"Dagster      {instance.dagster_url}{START_PAGE}  (its asset graph: begin here)")
+    say(f"web page     {instance.page_url}  (search and analytics of a tenant: `cesta token --tenant NAME` opens it)")
     say(f"local cloud  {instance.endpoint_url}")
     say(f"graph        {instance.graph_uri}  (user and password: `cesta outputs`)")
 

@@ -21,11 +21,16 @@ def token(
 ) -> None:
     """Print a token for the HTTP API of a local instance, for the header `Authorization: Bearer …`.
 
-    A deployment's tokens are made by its issuer alone.
+    Beside it, on standard error, stands a link that opens the web page with it. A deployment's tokens are made by its
+    issuer alone.
     """
     if where.from_env:
         raise UserError("tokens of a deployment are made by its issuer, not here: sign in to its user pool.")
     if not tenant and not scope:
         raise UserError("say what the token is for: --tenant, or --scope cesta/queries.")
     keep_to_this_machine()
-    typer.echo(mint_token(where.instance(), tenant, minutes, tuple(scope or ())))
+    instance = where.instance()
+    made = mint_token(instance, tenant, minutes, tuple(scope or ()))
+    if tenant:
+        typer.echo(f"web page with this token: {instance.page_url}#token={made}", err=True)
+    typer.echo(made)

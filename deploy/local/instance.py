@@ -1,4 +1,4 @@
-"""One local instance: its state directory, its six ports and the engines of its graph and its search.
+"""One local instance: its state directory, its seven ports and the engines of its graph and its search.
 
 Two instances run side by side when state and ports differ. The ports belong to the state: queue addresses and function
 settings that are saved there contain them. So does the engine of the graph: no other can read what it wrote. The search
@@ -27,7 +27,7 @@ DEFAULT_PORT_BASE = 24_500
 #: and so block the server that it waits for.
 FIRST_EPHEMERAL_PORT = 32_768
 LOWEST_PORT = 1_024
-PORT_NAMES = ("cloud", "graph", "graph-http", "dagster-web", "dagster-code", "search")
+PORT_NAMES = ("cloud", "graph", "graph-http", "dagster-web", "dagster-code", "search", "page")
 HOST = "127.0.0.1"
 GRAPH_USER = "neo4j"
 _DIRECTORIES = ("cloud", "graph", "search", "source")
@@ -122,6 +122,11 @@ class Instance:
     def dagster_url(self) -> str:
         """Address of Dagster's web pages."""
         return f"http://{HOST}:{self.port('dagster-web')}"
+
+    @property
+    def page_url(self) -> str:
+        """Address of the web page of tenants."""
+        return f"http://{HOST}:{self.port('page')}/page/index.html"
 
     @property
     def dagster_home(self) -> Path:

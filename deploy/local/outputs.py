@@ -27,7 +27,7 @@ def outputs_document(instance: Instance, stack: Mapping[str, str]) -> dict[str, 
         **outputs_by_kind(stack),
         "graph": {"uri": instance.graph_uri, "user": GRAPH_USER, "password": instance.graph_password()},
         "search": {"url": instance.search_url},
-        "web": {"dagster": instance.dagster_url, "api": _api_url(instance, stack["WebApi"])},
+        "web": {"dagster": instance.dagster_url, "api": _api_url(instance, stack["WebApi"]), "page": instance.page_url},
     }
 
 

@@ -24,6 +24,7 @@ from deploy.local.instance import EMBEDDED_SEARCH, GRAPH_USER, GraphEngine, Inst
 from deploy.local.instance_days import settle_days
 from deploy.local.issuer import AUDIENCE, issuer_of, publish_issuer
 from deploy.local.outputs import environment_contract, read_outputs, save_outputs
+from deploy.local.page_server import page_child
 from deploy.local.search import search_child, search_is_ready
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
@@ -47,6 +48,7 @@ _STEPS = (
     Part("cloud", "local cloud"),
     Part("template", "template deployed"),
     Part("compras-feed", "feed of purchases"),
+    Part("page", "web page"),
 )
 _DAGSTER_STEPS = (
     Part("dagster-storage", "Dagster tables"),
@@ -105,6 +107,8 @@ class LocalStack:
             deliver_events(self.instance)
             end_crawls(self.instance.endpoint_url)
         supervisor.start(feed_child(self.instance))
+        supervisor.start(page_child(self.instance))
+        supervisor.wait_until_ready("page")
         if dagster:
             with board.step("dagster-storage"):
                 dagster_processes.finish_storage(self.instance, migration)

@@ -132,7 +132,7 @@ def take(stack: LocalStack) -> None:
 
 
 def draw(
-    port_base: Annotated[int | None, typer.Option("--port-base", help="First of the six ports of the demo.")] = None,
+    port_base: Annotated[int | None, typer.Option("--port-base", help="First of the seven ports of the demo.")] = None,
 ) -> None:
     """Start the demo, draw every picture from it, and delete it."""
     chromium()

@@ -14,6 +14,7 @@ import pytest
 
 from deploy.local.cloud import CREDENTIALS, REGION
 from deploy.packaging import ROOT, build_packages, package_key
+from deploy.page_files import FOLDER, page_files
 from deploy.stack import TEMPLATE
 from pipeline_assets.operations.access import Access
 
@@ -78,6 +79,8 @@ def test_the_commands_deploy_the_stack_and_once_more_change_nothing(
     packages = {package_key(path.stem, path) for path in (workplace / "dist" / "aws").glob("*.zip")}
     assert packages <= keys
     assert {key.partition("/")[0] for key in keys - packages} == {"templates"}
+    page = bare_cloud.s3.list_objects_v2(Bucket=f"cesta-prod-page-{account}-{REGION}")["Contents"]
+    assert {item["Key"] for item in page} == {f"{FOLDER}{name}" for name in page_files()}
 
     again = run(commands("deploy.packaging", "create-secret").replace("aws s3 mb", ": aws s3 mb"), workplace, there)
     assert again.returncode == 0, f"{again.stdout}{again.stderr}"

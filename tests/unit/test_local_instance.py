@@ -28,16 +28,16 @@ def mode(path: Path) -> int:
 class TestPorts:
     def test_follow_the_base_in_a_fixed_order(self, tmp_path: Path) -> None:
         instance = Instance.at(tmp_path)
-        names = ("cloud", "graph", "graph-http", "dagster-web", "dagster-code", "search")
-        assert [instance.port(name) - DEFAULT_PORT_BASE for name in names] == [0, 1, 2, 3, 4, 5]
+        names = ("cloud", "graph", "graph-http", "dagster-web", "dagster-code", "search", "page")
+        assert [instance.port(name) - DEFAULT_PORT_BASE for name in names] == [0, 1, 2, 3, 4, 5, 6]
 
-    @pytest.mark.parametrize("base", [pytest.param(80, id="needs root"), pytest.param(32_763, id="ephemeral")])
+    @pytest.mark.parametrize("base", [pytest.param(80, id="needs root"), pytest.param(32_762, id="ephemeral")])
     def test_out_of_range_are_refused_with_the_range(self, tmp_path: Path, base: int) -> None:
-        with pytest.raises(LocalStackError, match=r"choose a base from 1024 to 32762"):
+        with pytest.raises(LocalStackError, match=r"choose a base from 1024 to 32761"):
             Instance.at(tmp_path, base)
 
     def test_highest_base_stays_below_the_ephemeral_range(self, tmp_path: Path) -> None:
-        assert Instance.at(tmp_path, 32_762).port("search") == 32_767
+        assert Instance.at(tmp_path, 32_761).port("page") == 32_767
 
     def test_taken_port_is_named_and_the_state_stays_unbound(self, instance: Instance) -> None:
         taken = r"port 24901 \(graph\) is taken by another program"
@@ -190,6 +190,7 @@ class TestOutputs:
                 "compliance-guardian": "compliance-guardian-prod-dev",
                 "global-market-pulse": "global-market-pulse-prod-dev",
                 "retail-copilot": "retail-copilot-prod-dev",
+                "page": "cesta-dev-page",
             },
             "queues": {
                 "tickets": "http://127.0.0.1:24500/0/cesta-dev-tickets",
@@ -227,6 +228,7 @@ class TestOutputs:
             "web": {
                 "dagster": "http://127.0.0.1:24903",
                 "api": "http://127.0.0.1:24900/_aws/execute-api/0a1b2c3d",
+                "page": "http://127.0.0.1:24906/page/index.html",
             },
         }
 

@@ -214,6 +214,7 @@ class TestHowItRuns:
                 "curated": "CuratedBucket",
                 "inbox": "InboxBucket",
                 "compras": "ComprasBucket",
+                "page": "PageBucket",
                 **{name: f"{each}Bucket" for name, each in PROD_SETS.items()},
             },
             "queues": {
@@ -264,6 +265,8 @@ class TestHowItRuns:
 def _referred(value: dict[str, Any]) -> str:
     """What an output refers to; of two, the first, which the template makes itself."""
     found = value["Fn::If"][1] if "Fn::If" in value else value
+    if "Fn::Sub" in found:
+        return str(found["Fn::Sub"])
     return str(found["Fn::GetAtt"][0] if "Fn::GetAtt" in found else found["Ref"])
 
 

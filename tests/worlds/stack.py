@@ -45,7 +45,7 @@ class RunningStack:
 
 
 def free_port_base() -> int:
-    """The first of six free ports, chosen at random so that test sessions side by side seldom meet.
+    """The first of seven free ports, chosen at random so that test sessions side by side seldom meet.
 
     Workers of one session never do: each has a share of its own.
     """
