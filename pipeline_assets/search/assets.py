@@ -24,6 +24,7 @@ from pipeline_assets.lineage.rejected import RejectionReader
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
 from pipeline_assets.lineage.sentences import counted
+from pipeline_assets.search.index_assets import index_asset, index_figures
 from pipeline_assets.search.ingest import COMPRAS_SEARCH, PRODUCTS_SEARCH, SearchFlow
 from pipeline_assets.search.stores import (
     ComprasSearchSettings,
@@ -156,23 +157,6 @@ def _replayed(
     )
 
 
-def _index(flow: SearchFlow, words: str) -> dg.AssetSpec:
-    """The asset of the index of each tenant."""
-    landed = dg.AssetKey.from_user_string(flow.landed)
-    return dg.AssetSpec(
-        dg.AssetKey.from_user_string(flow.indexed),
-        deps=[dg.AssetDep(landed, partition_mapping=dg.AllPartitionMapping())],
-        partitions_def=TENANTS[flow.name],
-        group_name=GROUP,
-        kinds={"aws", "lambda", "elasticsearch"},
-        owners=[flow.dataset.owner],
-        tags={"flow": flow.name, "layer": "accepted"},
-        description=f"The index of {words} of each tenant, from the receipts of the stream; a tenant is a partition "
-        "from its first change on. Ids of other characters than letters, digits, _ and - are encoded.",
-        metadata={URI: _address(flow)},
-    )
-
-
 def _address(flow: SearchFlow) -> str:
     """Where the indexes of a flow are."""
     return f"{server_uri('ELASTICSEARCH_URL')}/cesta-{optional_variable(None, 'STAGE', 'dev')}-{flow.kind}-*"
@@ -180,12 +164,16 @@ def _address(flow: SearchFlow) -> str:
 
 products_landed = _landed(PRODUCTS_SEARCH, _products_table.key, "products")
 purchases_landed = _landed(COMPRAS_SEARCH, dg.AssetKey(["compras", "t_MS3_compras"]), "purchases")
+INDEXES: Final = {
+    flow.name: index_asset(flow, words, TENANTS[flow.name], RESOURCES[flow.name], _address(flow))
+    for flow, words in ((PRODUCTS_SEARCH, "products"), (COMPRAS_SEARCH, "purchases"))
+}
+STORE_FIGURES: Final = tuple(index_figures(flow, RESOURCES[flow.name]) for flow in (PRODUCTS_SEARCH, COMPRAS_SEARCH))
 SEARCH_ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     _products_table,
     products_landed,
     purchases_landed,
-    _index(PRODUCTS_SEARCH, "products"),
-    _index(COMPRAS_SEARCH, "purchases"),
+    *INDEXES.values(),
     *(
         quarantine_of(
             flow.name, kind="json", owner=flow.dataset.owner, judged=[dg.AssetKey.from_user_string(flow.landed)]

@@ -2,9 +2,17 @@
 
 import dagster as dg
 
-from pipeline_assets.search.assets import RESOURCES, SEARCH_ASSETS, ComprasSearchResource, ProductsSearchResource
+from pipeline_assets.search.assets import (
+    RESOURCES,
+    SEARCH_ASSETS,
+    STORE_FIGURES,
+    ComprasSearchResource,
+    ProductsSearchResource,
+)
 from pipeline_assets.search.checks import SEARCH_CHECKS
 from pipeline_assets.search.ingest import COMPRAS_SEARCH, PRODUCTS_SEARCH
+
+__all__ = ["STORE_FIGURES", "defs"]
 
 defs = dg.Definitions(
     assets=SEARCH_ASSETS,

@@ -62,8 +62,8 @@ def recover_purchases(stores: SearchStores) -> Recovered:
     return recover("purchases", stores)
 
 
-def recover(kind: Kind, stores: SearchStores) -> Recovered:
-    """Bring the indexes of a kind into the state of their table.
+def recover(kind: Kind, stores: SearchStores, *, mend: bool = True) -> Recovered:
+    """Compare the indexes of a kind with their table, and bring them into its state.
 
     Parameters
     ----------
@@ -71,6 +71,8 @@ def recover(kind: Kind, stores: SearchStores) -> Recovered:
         What the table holds.
     stores
         The stores of the flow.
+    mend
+        Whether what is otherwise is written; if not it is counted alone.
 
     Returns
     -------
@@ -88,20 +90,23 @@ def recover(kind: Kind, stores: SearchStores) -> Recovered:
         name = alias(stores.stage, kind, tenant_id(tenant))
         names.add(name)
         if engine := stores.engines.of(tenant_id(tenant)):
-            each = _Comparison(kind, name, engine, stores, found)
+            each = _Comparison(kind, name, engine, stores, found, mend=mend)
             each.compare_items(stores.table.items(tenant))
             each.compare_documents()
     for name in stores.engines.shared.aliases(f"cesta-{stores.stage}-{kind}-"):
         if name not in names:
             # Of a tenant that has nothing left in the table.
-            _Comparison(kind, name, stores.engines.shared, stores, found).compare_documents()
+            _Comparison(kind, name, stores.engines.shared, stores, found, mend=mend).compare_documents()
     return found
 
 
 class _Comparison:
     """Comparison of the table with one index."""
 
-    def __init__(self, kind: Kind, name: str, engine: SearchIndex, stores: SearchStores, found: Recovered) -> None:
+    def __init__(
+        self, kind: Kind, name: str, engine: SearchIndex, stores: SearchStores, found: Recovered, *, mend: bool
+    ) -> None:
+        self._mend = mend
         self._kind = kind
         self._name = name
         self._engine = engine
@@ -153,6 +158,9 @@ class _Comparison:
 
     def _write(self, changes: Iterable[tuple[IndexChange, Stored | None]]) -> None:
         writes = [_in_place_of(self._name, change, stored) for change, stored in changes]
+        if not self._mend:
+            self._found.changes += len(writes)
+            return
         if not writes:
             return
         results = self._engine.write(writes)

@@ -184,6 +184,8 @@ def test_every_step_that_opens_stores_is_tried_again() -> None:
             "compras__csv",
             "search__products_landed",
             "search__purchases_landed",
+            "search__products",
+            "search__purchases",
         ),
         *(f"curated__{dataset.name}" for dataset in ECOMMERCE),
         *(f"prod__{each.name.replace('-', '_')}" for each in SETS),
