@@ -465,7 +465,9 @@ FLOWS: Final = (
         opener="pipeline_assets.search.stores:open_stores",
         recover="pipeline_assets.search.recover:recover_products",
         package=FunctionPackage(
-            "products-to-search", "lambdas.products_to_search.lambda_function", frozenset({"dynamodb", "s3"})
+            "products-to-search",
+            "lambdas.products_to_search.lambda_function",
+            frozenset({"dynamodb", "s3", "secretsmanager"}),
         ),
         bounds=Bounds(function_seconds=300, batch=1_000),
         environment={
@@ -495,7 +497,9 @@ FLOWS: Final = (
         opener="pipeline_assets.search.stores:open_stores",
         recover="pipeline_assets.search.recover:recover_purchases",
         package=FunctionPackage(
-            "compras-to-search", "lambdas.compras_to_search.lambda_function", frozenset({"dynamodb", "s3"})
+            "compras-to-search",
+            "lambdas.compras_to_search.lambda_function",
+            frozenset({"dynamodb", "s3", "secretsmanager"}),
         ),
         bounds=Bounds(function_seconds=300, batch=1_000),
         environment={

@@ -70,10 +70,10 @@ PERMISSIONS = {
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
-#: The objects of a bucket, a resource by its ARN, the secret of the template, what Glue looks at to allow something on
+#: The objects of a bucket, a resource by its ARN, the API's secrets, what Glue looks at to allow something on
 #: the lake's tables, a crawler by name, the workgroup of the lake's queries, or the log that Glue keeps of crawlers.
 NAMED = re.compile(
-    r'Arn\}(/[a-z_-]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"'
+    r'Arn\}(/[a-z_-]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"|:secret:cesta/\$\{Stage\}/tenants/\*"'
     r'|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
     r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
     r"|:log-group:/aws-glue/crawlers"
