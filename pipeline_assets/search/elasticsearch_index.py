@@ -56,16 +56,16 @@ class ElasticsearchIndex:
         Parameters
         ----------
         url
-            Its address, ``http://host:port`` or ``https://…``.
+            ``http://host:port`` or ``https://…``.
         api_key
-            Key that reaches one tenant's indexes; empty where the engine asks for none.
+            Key that is sent with each request; none unless given.
         seconds
-            How long an answer is waited for.
+            After which a request is given up.
 
         Returns
         -------
         ElasticsearchIndex
-            The indexes of the engine.
+            The engine.
         """
         from elasticsearch import Elasticsearch  # noqa: PLC0415 - half a second that only who opens it pays
 
