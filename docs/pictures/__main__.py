@@ -126,6 +126,7 @@ def pictures_of_page(instance: Instance) -> tuple[Picture, ...]:
 
     def to_search(pages: DagsterPages, _: Access) -> None:
         pages.page.goto(entered)
+        pages.page.get_by_text("Products", exact=True).click()
         pages.page.get_by_role("combobox").first.press_sequentially("choco", delay=100)
         pages.page.locator("#suggestions li").first.wait_for()
         pages.page.keyboard.press("ArrowDown")
