@@ -24,6 +24,7 @@ from benchmarks.prod_sets import in_a_process_of_its_own as in_a_process
 from benchmarks.purchases import ticket_files
 from benchmarks.report import Report
 from benchmarks.rounds import Comparison, compare
+from benchmarks.search import SearchRace, percentiles
 from benchmarks.size import pass_through
 from benchmarks.stocks import StockRace, price_files
 from benchmarks.stream import PutRace, seconds_to_the_document
@@ -44,6 +45,7 @@ from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access
 from pipeline_assets.stocks.stores import StockSettings, open_stores
 from pipeline_assets.tickets.stores import TicketStores
+from tests.engines.elasticsearch_server import running_elasticsearch
 
 ENGINES = {GraphEngine.EMBEDDED: "embedded graph", GraphEngine.NEO4J: "Neo4j Community"}
 _PORT_BASE = 26_900
@@ -134,6 +136,20 @@ def stream(*, rounds: RoundsOption = 7, write: WriteOption = False) -> None:
     lines = ["| changes | median | 90 % | slowest |", "|---:|---:|---:|---:|"]
     lines.append(f"| {len(seconds)} | {median(seconds):.3f} s | {ninety:.3f} s | {max(seconds):.3f} s |")
     Report(write=write).tell("stream-latency", "\n".join(lines))
+
+
+@app.command()
+def search(*, documents: int = 100_000, queries: int = 2_000, write: WriteOption = False) -> None:
+    """Milliseconds of a search through our code against the same body through the bare client, on Elasticsearch."""
+    with running_elasticsearch(_PORT_BASE) as server, bars() as progress:
+        race = SearchRace(server.url)
+        race.fill(documents, progress)
+        ours, bare = race.milliseconds(queries, progress)
+    lines = ["| | ours, ms | bare client, ms | ratio |", "|---|---:|---:|---:|"]
+    for name, mine, theirs in zip(("median", "95 %"), percentiles(ours), percentiles(bare), strict=True):
+        lines.append(f"| {name} | {mine:.1f} | {theirs:.1f} | **{mine / theirs:.2f}** |")
+    text = f"{queries:,} queries over {documents:,} products of one tenant.\n\n"
+    Report(write=write).tell("search", text + "\n".join(lines))
 
 
 @app.command()

@@ -12,11 +12,13 @@ import typer
 from rich.table import Table
 
 from deploy.cli.commands import DaysOption
-from deploy.cli.compras import let_be, let_change, put_and_follow
+from deploy.cli.compras import SEARCH_FLOW, let_be, let_change, put_and_follow
 from deploy.cli.console import AnswerFormat, console, say
 from deploy.cli.export import described, export_with_progress, make_shop, receipts_of, shop_days, stores_of
 from deploy.cli.loading import OriginalDatesOption, confirm_replacements, put_with_progress, sample_files
 from deploy.cli.prices import period, price_table
+from deploy.cli.products import FLOW as PRODUCTS
+from deploy.cli.products import put_and_index
 from deploy.cli.progress import bars, follow_with_progress
 from deploy.cli.queries import answer_table
 from deploy.cli.reports import print_report
@@ -90,6 +92,8 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
         }
         shown = {flow: follow() for flow, follow in following.items()}
         shown[COMPRAS] = _load_compras(stack, access, days, original_dates=original_dates)
+        shown[SEARCH_FLOW] = flow_status(access, SEARCH_FLOW)
+        shown[PRODUCTS] = _load_products(stack, access, days, original_dates=original_dates)
         seconds = time.monotonic() - begun
         console.print(flow_table({name: flow.as_dict() for name, flow in shown.items()}))
         say(f"{sum(flow.received for flow in shown.values()):,} rows were through after {seconds:.0f} s.")
@@ -101,9 +105,10 @@ def demonstration(*, days: int, original_dates: bool, leave: bool) -> Callable[[
         _print_lake(stack)
         _print_sets(stack, access, sample_days(days, original_dates=original_dates).last)
         _print_compras(access, days, original_dates=original_dates)
+        _print_search(access)
         if not leave:
             let_change(stack.instance)
-            say("Purchases come, change and go from now on, until `cesta compras pause`.", style="dim")
+            say("Purchases and products come, change and go from now on, until `cesta compras pause`.", style="dim")
             stay(stack)
 
     return show
@@ -146,6 +151,18 @@ def _load_compras(stack: LocalStack, access: Access, days: int, *, original_date
     let_be(stack.instance)
     with bars() as progress:
         return put_and_follow(access, days, progress, original_dates=original_dates, check=stack.check)
+
+
+def _load_products(stack: LocalStack, access: Access, days: int, *, original_dates: bool) -> FlowStatus:
+    with bars() as progress:
+        return put_and_index(access, days, progress, original_dates=original_dates, check=stack.check)
+
+
+def _print_search(access: Access) -> None:
+    asked = f"{access.document['web']['api']}/search/{TENANTS[0]}/products?q=galletas"
+    token = f"cesta token --tenant {TENANTS[0]}"
+    say(f'`curl -H "Authorization: Bearer $({token} 2> /dev/null)" "{asked}"` searches its products.')
+    say(f"`{token}` also prints a link to the page that searches: {access.document['web']['page']}")
 
 
 def _print_compras(access: Access, days: int, *, original_dates: bool) -> None:

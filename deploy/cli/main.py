@@ -46,6 +46,7 @@ _add_group(
     stocks="stocks:load_stocks",
     ecommerce="export:load_ecommerce",
     compras="compras:load_compras",
+    products="products:load_products",
 )
 _add_group(
     "query",
@@ -56,7 +57,9 @@ _add_group(
 )
 _add_group("report", "Report on what the stores of an instance hold.", compras="reports:report_compras")
 _add_group("stocks", "Pause and resume the market's schedule.", pause="stocks:pause", resume="stocks:resume")
-_add_group("compras", "Pause and resume the feed of purchases.", pause="compras:pause", resume="compras:resume")
+_add_group(
+    "compras", "Pause and resume the feed of purchases and products.", pause="compras:pause", resume="compras:resume"
+)
 _add_group(
     "quarantine",
     "See what was rejected, and work it through again.",

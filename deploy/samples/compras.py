@@ -55,31 +55,36 @@ def sample_compras(days: int, each: int = EACH, *, today: date | None = None, we
     return [_item(basket) for basket in lines.iter_rows(named=True)]
 
 
-def write_compras(
+def write_items(
     dynamodb: DynamoDBClient, table: str, items: Iterable[Item], *, written: Callable[[int], object] = bool
 ) -> int:
-    """Put items into the table of purchases in batches, replacing those of the same key; returns how many.
+    """Put items into a table of the sample in batches, replacing those of the same key; returns how many.
 
     What DynamoDB does not take at once is put again with growing rests; `written` is told the size of each batch.
     Raises `TransientError` when it takes nothing any more: doing all of it again is right.
     """
-    total, left, purchases = 0, iter(items), Table(dynamodb, table)
+    total, left, writing = 0, iter(items), Table(dynamodb, table)
     while batch := list(islice(left, _BATCH)):
-        purchases.put_all(batch)
+        writing.put_all(batch)
         written(len(batch))
         total += len(batch)
     return total
 
 
-def unlike_held(dynamodb: DynamoDBClient, table: str, items: Iterable[Item]) -> list[Item]:
-    """Those of the items that the table of purchases does not hold as they are: what its stream will tell of them."""
+def unlike_held(
+    dynamodb: DynamoDBClient, table: str, items: Iterable[Item], key: tuple[str, str] = ("tenant_id", "compra_id")
+) -> list[Item]:
+    """Those of the items that the table does not hold as they are: what its stream will tell of them.
+
+    `key` has the names of its key attributes, those of purchases unless given.
+    """
+
+    def of(item: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(item[name]["S"] for name in key)
+
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-    held = {_key(item): item for page in pages for item in page["Items"]}
-    return [item for item in items if held.get(_key(item)) != item]
-
-
-def _key(item: Mapping[str, Any]) -> tuple[str, str]:
-    return item["tenant_id"]["S"], item["compra_id"]["S"]
+    held = {of(item): item for page in pages for item in page["Items"]}
+    return [item for item in items if held.get(of(item)) != item]
 
 
 def _baskets(newest: date) -> pl.DataFrame:

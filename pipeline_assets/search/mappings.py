@@ -5,8 +5,7 @@ Elasticsearch or in its module of common analysis, and means the same in the emb
 
 ====================  =================================================================================
 ``texto``             words in lower case without accents
-``formas_es``         ``texto``, cut to what the Spanish forms of a word have in common: panes, pan
-``formas_en``         the same of English forms: batteries, battery
+``formas``            ``texto``, cut to what the Spanish and the English forms of a word have in common
 ``comienzos``         beginnings of 1 to 20 letters of each word of ``texto``
 ``plano``             a whole value in lower case without accents
 ====================  =================================================================================
@@ -24,10 +23,7 @@ _FOLDED: Final = ["lowercase", "asciifolding"]
 _KEYWORD: Final[dict[str, Any]] = {"type": "keyword", "ignore_above": _LONGEST_KEYWORD}
 #: Codes are written in capitals or not.
 _CODE: Final[dict[str, Any]] = {**_KEYWORD, "fields": {"texto": {"type": "text", "analyzer": "texto"}}}
-_FORMS: Final[dict[str, Any]] = {
-    "es": {"type": "text", "analyzer": "formas_es"},
-    "en": {"type": "text", "analyzer": "formas_en"},
-}
+_FORMS: Final[dict[str, Any]] = {"formas": {"type": "text", "analyzer": "formas"}}
 _BEGINNINGS: Final[dict[str, Any]] = {
     "comienzos": {"type": "text", "analyzer": "comienzos", "search_analyzer": "texto", "norms": False}
 }
@@ -47,13 +43,13 @@ ANALYSIS: Final[dict[str, Any]] = {
     "normalizer": {"plano": {"type": "custom", "filter": _FOLDED}},
     "analyzer": {
         "texto": {"type": "custom", "tokenizer": "standard", "filter": _FOLDED},
-        # The light stemmer alone knows that lápices are of lápiz, the other one that a café is one of the cafés.
-        "formas_es": {
+        # The light stemmer alone knows that lápices are of lápiz, the other one that a café is one of the cafés; what
+        # both leave of an English word the English one cuts as that of its other forms: batteries, battery.
+        "formas": {
             "type": "custom",
             "tokenizer": "standard",
-            "filter": [*_FOLDED, "espanol_ligero", "espanol"],
+            "filter": [*_FOLDED, "espanol_ligero", "espanol", "ingles"],
         },
-        "formas_en": {"type": "custom", "tokenizer": "standard", "filter": [*_FOLDED, "ingles"]},
         "comienzos": {"type": "custom", "tokenizer": "standard", "filter": [*_FOLDED, "comienzos"]},
     },
 }

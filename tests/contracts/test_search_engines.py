@@ -119,5 +119,8 @@ def test_an_index_of_the_search_has_one_shard_no_copies_and_its_own_analysis(cli
     settings = client.indices.get_settings(index=index)[index]["settings"]["index"]
     assert (settings["number_of_shards"], settings["number_of_replicas"]) == ("1", "0")
     tokens = client.indices.analyze(index=index, analyzer="formas_es", text="Lápices de la tienda")["tokens"]
-    assert tokens[0]["token"] == client.indices.analyze(index=index, analyzer="formas_es", text="lapiz")["tokens"][0]["token"]
+    assert (
+        tokens[0]["token"]
+        == client.indices.analyze(index=index, analyzer="formas_es", text="lapiz")["tokens"][0]["token"]
+    )
     client.indices.delete(index=index)

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.samples.compras import TENANTS, sample_compras, write_compras
+from deploy.samples.compras import TENANTS, sample_compras, write_items
 from deploy.samples.compras_changes import ROUND_SECONDS, ChangingPurchases
 from tests.worlds.compras import purchase
 from tests.worlds.stores import make_table
@@ -40,14 +40,14 @@ def test_the_sample_is_in_the_table_digit_by_digit_however_often_it_is_written(
 ) -> None:
     table, told = table_of(bare_cloud), list[int]()
     for _ in range(2):
-        assert write_compras(bare_cloud.dynamodb, table, items, written=told.append) == len(items) == 180
+        assert write_items(bare_cloud.dynamodb, table, items, written=told.append) == len(items) == 180
     assert sum(told) == 2 * len(items)
     assert held(bare_cloud, table) == {(item["tenant_id"]["S"], item["compra_id"]["S"]): item for item in items}
 
 
 def test_purchases_come_change_go_and_return(bare_cloud: Access, items: list[dict[str, Any]]) -> None:
     table = table_of(bare_cloud)
-    write_compras(bare_cloud.dynamodb, table, items)
+    write_items(bare_cloud.dynamodb, table, items)
     before, feed = held(bare_cloud, table), ChangingPurchases(bare_cloud.dynamodb, table)
     assert feed.look() == len(items)
     said = [feed.change(number) for number in range(FIRST, FIRST + 200)]
@@ -81,7 +81,7 @@ def test_the_same_seed_changes_the_same_purchases_alike(bare_cloud: Access, item
     made = []
     for seed in (1, 1, 2):
         table = table_of(bare_cloud)
-        write_compras(bare_cloud.dynamodb, table, items)
+        write_items(bare_cloud.dynamodb, table, items)
         feed = ChangingPurchases(bare_cloud.dynamodb, table, seed)
         made.append(([feed.change(number) for number in range(FIRST, FIRST + 40)], held(bare_cloud, table)))
     assert made[0] == made[1] != made[2]

@@ -39,7 +39,7 @@ def show_place(where: Where, name: Annotated[str, typer.Argument()] = "all", *, 
 def test_an_instance_is_told_by_state_and_ports(tmp_path: Path) -> None:
     assert run(show_instance, "--state", str(tmp_path / "s"), "--port-base", "25000") == (0, "s 25000")
     code, said = run(show_instance, "--port-base", "80")
-    assert (code, said.startswith("cesta: --port-base 80 would use the ports 80 to 85")) == (1, True)
+    assert (code, said.startswith("cesta: --port-base 80 would use the ports 80 to 86")) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_row_of_the_registry_is_a_flow_of_every_command(monkeypatch: pytest.Mo
     monkeypatch.setattr("pipeline_assets.flows.FLOWS", (*FLOWS, FlowRow("weather", "weather/landed", queue="weather")))
     assert run(show_place, "--flow", "weather") == (0, "weather all False None")
     for name in ("redrive", "reconcile", "quarantine list", "quarantine show", "quarantine replay", "acknowledge"):
-        said = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200"}).output
+        said = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "400"}).output
         assert "weather" in said
 
 

@@ -1,0 +1,174 @@
+"""Query log: a line for each search, without card numbers and without the name of whoever asked.
+
+The lines of a day become the dataset ``query_log`` of the lake, from which the Retail Copilot learns what people ask.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline_assets.events.table_errors import transient
+from pipeline_assets.privacy.cards import without_numbers
+from pipeline_assets.privacy.tokens import TokenKey
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+#: Longest text of a line, as the dataset has it.
+LONGEST_TEXT: Final = 4_000
+#: Days that a line is kept here; the lake has it from the next day on.
+KEPT_DAYS: Final = 35
+_DAY_SECONDS: Final = 86_400
+_IDS: Final = 2**53
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuery:
+    """Search that was answered.
+
+    Parameters
+    ----------
+    tenant
+        Whose documents were searched.
+    subject
+        Who asked, by the token of the caller; it is stored as a keyed token alone.
+    text
+        What was typed.
+    seconds
+        How long the answer took.
+    results
+        How many documents were found, on all pages.
+    """
+
+    tenant: str
+    subject: str
+    text: str
+    seconds: float
+    results: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLog:
+    """Table of what was asked.
+
+    Parameters
+    ----------
+    client
+        Client of DynamoDB.
+    table
+        Name of the table: partition key ``day``, sort key ``asked``.
+    key
+        Key of the tokens of those who ask.
+    """
+
+    client: DynamoDBClient
+    table: str
+    key: TokenKey
+
+    def record(self, query: AskedQuery) -> bool:
+        """Write the line of a search; whatever fails is logged and raised to nobody, since the answer does not need it.
+
+        Parameters
+        ----------
+        query
+            The search.
+
+        Returns
+        -------
+        bool
+            Whether there is a line; a search without a text has none.
+        """
+        try:
+            if not (text := logged_text(query.text)):
+                return False
+            self.client.put_item(TableName=self.table, Item=self._line(query, text))
+        except Exception as error:  # noqa: BLE001 - an answer is worth more than its line in the log
+            # The error itself may quote the text.
+            _log.warning("a search has no line in the query log: %s", type(error).__name__)
+            return False
+        return True
+
+    def lines(self, day: date) -> Iterator[dict[str, Any]]:
+        """Read the lines of a day in the order in which they were asked.
+
+        Parameters
+        ----------
+        day
+            The day, UTC.
+
+        Yields
+        ------
+        dict
+            The columns of the dataset ``query_log``.
+
+        Raises
+        ------
+        TransientError
+            The table does not answer.
+        """
+        asked = {":day": {"S": day.isoformat()}}
+        names = {"#day": "day"}
+        with transient("read what was asked", "the query log"):
+            pages = self.client.get_paginator("query").paginate(
+                TableName=self.table,
+                KeyConditionExpression="#day = :day",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=asked,
+            )
+            for page in pages:
+                yield from map(_row, page["Items"])
+
+    def _line(self, query: AskedQuery, text: str) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        query_id = secrets.randbelow(_IDS) + 1
+        return {
+            "day": {"S": now.date().isoformat()},
+            "asked": {"S": f"{now.isoformat(timespec='microseconds')}#{query_id}"},
+            "query_id": {"N": str(query_id)},
+            "asked_at": {"S": now.isoformat(timespec="milliseconds")},
+            "asked_by": {"S": self.key.token("caller", query.subject)},
+            "system": {"S": f"search:{query.tenant}"},
+            "text": {"S": text},
+            "seconds": {"N": f"{query.seconds:.3f}"},
+            "results": {"N": str(query.results)},
+            "expires_at": {"N": str(int(time.time()) + KEPT_DAYS * _DAY_SECONDS)},
+        }
+
+
+def logged_text(typed: str) -> str:
+    """What was typed as it may be kept.
+
+    Parameters
+    ----------
+    typed
+        Any text.
+
+    Returns
+    -------
+    str
+        At most 4,000 characters of it, none of them a lone surrogate, numbers of persons masked; it is masked before it
+        is cut, so that no part of a number is left at its end.
+    """
+    readable = typed.encode("utf-8", "replace").decode("utf-8").replace("\x00", " ")
+    return without_numbers(readable).strip()[:LONGEST_TEXT]
+
+
+def _row(item: dict[str, Any]) -> dict[str, Any]:
+    asked_at = datetime.fromisoformat(item["asked_at"]["S"])
+    return {
+        "query_id": int(item["query_id"]["N"]),
+        "asked_at": asked_at,
+        "asked_by": item["asked_by"]["S"],
+        "system": item["system"]["S"],
+        "text": item["text"]["S"],
+        "seconds": float(item["seconds"]["N"]),
+        "results": int(item["results"]["N"]),
+        "updated_at": asked_at,
+    }
