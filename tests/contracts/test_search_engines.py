@@ -118,9 +118,9 @@ def test_an_index_of_the_search_has_one_shard_no_copies_and_its_own_analysis(cli
     client.indices.create(index=index, **index_body("products"))
     settings = client.indices.get_settings(index=index)[index]["settings"]["index"]
     assert (settings["number_of_shards"], settings["number_of_replicas"]) == ("1", "0")
-    tokens = client.indices.analyze(index=index, analyzer="formas_es", text="Lápices de la tienda")["tokens"]
-    assert (
-        tokens[0]["token"]
-        == client.indices.analyze(index=index, analyzer="formas_es", text="lapiz")["tokens"][0]["token"]
-    )
+    analyzed = [
+        client.indices.analyze(index=index, analyzer="formas_es", text=text)["tokens"][0]["token"]
+        for text in ("Lápices de la tienda", "lapiz")
+    ]
+    assert analyzed[0] == analyzed[1]
     client.indices.delete(index=index)
