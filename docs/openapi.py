@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import import_module
 from typing import Any
 
@@ -45,6 +46,7 @@ def document() -> dict[str, Any]:
         described["components"]["schemas"] |= {n: _schema(s) for n, s in schemas.items() if "ValidationError" not in n}
         for path, operations in routes["paths"].items():
             for method, operation in operations.items():
+                _describe_parameters(operation, door, method, path)
                 told = _operation(operation, package.name, door, f"{method.upper()} {path}")
                 described["paths"].setdefault(path, {})[method] = told
     return described
@@ -63,6 +65,23 @@ def _operation(operation: dict[str, Any], function: str, door: Door, route: str)
     unauthorized = {"description": "There is no token, or none that is trusted."}
     own["401"] = unauthorized | {"content": {"application/json": {"schema": {}}, CONTENT_TYPE: {"schema": _REFERENCE}}}
     return told
+
+
+def _describe_parameters(operation: dict[str, Any], door: Door, method: str, path: str) -> None:
+    """Give the parameters that are fields of a model the schemas of these: powertools tells their plain types only."""
+    rule = re.sub(r"{(\w+)}", r"<\1>", path)
+    (route,) = (each for each in door.routes if each.method == method.upper() and each.path == rule)
+    models = [each.type_ for each in route.dependant.query_params if hasattr(each.type_, "model_json_schema")]
+    fields = {name: schema for model in models for name, schema in model.model_json_schema()["properties"].items()}
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "query" and parameter["name"] in fields:
+            parameter["schema"] = _plain(fields[parameter["name"]])
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema without its title, and without null, which no text of a query means."""
+    (schema,) = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
+    return {name: value for name, value in schema.items() if name not in {"title", "description"}}
 
 
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:

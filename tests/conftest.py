@@ -10,8 +10,10 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 
 from deploy.local.board import Board, Part, holder
 from deploy.local.cloud import CREDENTIALS, REGION, cloud_child
@@ -30,7 +32,11 @@ from tests.worlds.stack import RunningStack, built_packages, free_port_base, run
 #: Where this is set, a Neo4j that cannot be had fails its tests instead of skipping them.
 REQUIRED = "CESTA_REQUIRE_NEO4J"
 #: The groups that take longest, the longest first; a worker that is free takes the next one.
-_LONGEST = ("dagster", "graph-neo4j", "command", "elasticsearch", "graph-embedded", "browser")
+_LONGEST = ("dagster", "graph-neo4j", "command", "graph-embedded", "elasticsearch", "browser")
+
+# How long an example takes on a busy machine says nothing about the property.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # What is imported and collected stays to the end: looking for garbage among it again and again is for nothing.
 gc.disable()
@@ -115,11 +121,52 @@ def _group_of(item: pytest.Item) -> str:
     return f"graph-{engine}" if isinstance(engine, GraphEngine) else item.nodeid.partition("::")[0]
 
 
+class DagsterStack:
+    """The whole instance of the tests of a worker: started for the first that asks, stopped when no other follows."""
+
+    def __init__(self, directories: pytest.TempPathFactory) -> None:
+        self._directories, self._exits = directories, ExitStack()
+        self._running: RunningStack | None = None
+
+    def running(self) -> RunningStack:
+        """The instance, started unless it runs."""
+        if self._running is None:
+            state = self._directories.mktemp("stack")
+            self._running = self._exits.enter_context(running_stack(state, dagster=True, outlives_kills=False))
+        return self._running
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        self._running = None
+        self._exits.close()
+
+
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """A whole instance: cloud, graph, template, Dagster with its daemon."""
-    with running_stack(tmp_path_factory.mktemp("stack"), dagster=True, outlives_kills=False) as running:
-        yield running
+def dagster_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterStack]:
+    """The instance with Dagster, before it is started."""
+    one = DagsterStack(tmp_path_factory)
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def stack(dagster_stack: DagsterStack) -> RunningStack:
+    """A whole instance, one for all tests: cloud, graph, template, Dagster with its daemon."""
+    return dagster_stack.running()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """Stop an instance with Dagster after the last test of its group: idle, it takes a tenth of a core to the end."""
+    yield
+    if not hasattr(item.config, "workerinput"):  # the order is not that of the groups
+        return
+    values: dict[str, object] = getattr(item, "funcargs", {})
+    following = getattr(nextitem, "fixturenames", ())
+    if "stack" not in following and isinstance(found := values.get("dagster_stack"), DagsterStack):
+        found.stop()
+    if "cesta" not in following and isinstance(command := values.get("started_by_command"), Command):
+        _end(command)
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +207,12 @@ def started_by_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Com
     built_packages()
     command = Command(tmp_path_factory.mktemp("instance"), free_port_base())
     yield command
-    command("down")
+    _end(command)
+
+
+def _end(command: Command) -> None:
+    if holder(command.instance) is not None:
+        command("down")
 
 
 @pytest.fixture

@@ -68,6 +68,13 @@ _add_group(
     replay="replaying:replay_quarantine",
 )
 _add_group("make", "Work something out of the lake by hand.", sets="making:make_sets")
+_add_group(
+    "tenants",
+    "Who is served by the HTTP API.",
+    list="tenants:list_tenants",
+    add="tenants:add",
+    remove="tenants:remove",
+)
 _add_group("verify", "Verify what a deployment consists of.", datacatalog="verifying:verify_datacatalog")
 _add_group("rebuild", "Build a store anew from what it was made of.", graph="rebuilding:rebuild_graph")
 

@@ -54,6 +54,7 @@ def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dic
         "SQL_ENGINE": "duckdb",
         "QUARANTINE_BUCKET": document["buckets"]["quarantine"],
         "LEDGER_TABLE": document["tables"]["ledger"],
+        "TENANTS_TABLE": document["tables"]["tenants"],
         "ELASTICSEARCH_URL": document["search"]["url"],
         "DAGSTER_HOME": str(instance.dagster_home),
         **days_environment(instance),

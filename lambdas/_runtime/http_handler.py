@@ -13,11 +13,12 @@ A route never takes the tenant from its path: `door.tenant` is that of the token
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from functools import cache, cached_property
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qs, quote, unquote
@@ -42,6 +43,7 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.tenants import TenantId, tenant_id
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler.api_gateway import Route
     from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -70,7 +72,7 @@ class HttpEvent(APIGatewayProxyEventV2):
         """Path with everything escaped that is no letter, digit or mark of a path, so that routes match any name."""
         return quote(super().path, safe="/%", errors="surrogatepass")
 
-    @cached_property
+    @property
     def resolved_query_string_parameters(self) -> dict[str, list[str]]:
         """Values of each parameter, in their order; raises `HttpError` where they are too many."""
         try:
@@ -129,6 +131,11 @@ class Door:
         self.app.exception_handler(Exception)(self._tell_failure)
 
     @property
+    def routes(self) -> list[Route]:
+        """Routes of the function."""
+        return [*self.app._static_routes, *self.app._dynamic_routes]  # noqa: SLF001 - powertools tells them nowhere else
+
+    @property
     def registered(self) -> Tenant:
         """What the registry says of the tenant that asks; raises `HttpError` (403) where no tenant does."""
         if self._tenant is None:
@@ -151,6 +158,11 @@ class Door:
         if self._caller is None:
             raise http_errors.not_known()
         return self._caller
+
+    @property
+    def key(self) -> bytes:
+        """Key that is the same in all processes and known to nobody else, for tokens of pages."""
+        return hmac.digest(self._opened().key.secret, b"pages", "sha256")
 
     @property
     def caller_token(self) -> str:
@@ -198,7 +210,7 @@ class Door:
                 self._require_scope(caller, route)
                 _require_readable(event)
                 return
-            tenant = caller.of_tenant(str((event.get("pathParameters") or {}).get("tenant_id", "")))
+            tenant = caller.of_tenant(_tenant_in_path(event))
         except NotKnownError as error:
             raise http_errors.not_known() from error
         except NotAllowedError as error:
@@ -264,6 +276,11 @@ def _correlation_id(event: Mapping[str, Any]) -> str:
     return own if _CORRELATION_ID.fullmatch(str(own)) else str(event.get("requestContext", {}).get("requestId", ""))
 
 
+def _tenant_in_path(event: Mapping[str, Any]) -> str:
+    """The tenant as the path has it; API Gateway leaves an escaped per cent sign escaped."""
+    return str((event.get("pathParameters") or {}).get("tenant_id", "")).replace("%25", "%")
+
+
 def _require_readable(event: Mapping[str, Any]) -> None:
     """Raise `HttpError` for a body that is too large or no JSON, and for one that no store could be given."""
     body = event.get("body") or ""
@@ -289,9 +306,15 @@ def _place(error: Mapping[str, Any]) -> str:
     return ".".join(str(each) for each in error.get("loc", ()))[:100]
 
 
+def _names(alias: str, kind: Any) -> set[str]:  # noqa: ANN401 - any annotation
+    """Names of the parameters that one argument of a route takes: its own, or those of the fields of a model."""
+    fields = getattr(kind, "model_fields", None)
+    return {alias} if fields is None else {field.alias or name for name, field in fields.items()}
+
+
 def _only_known_parameters(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
     """Refuse a query that has a parameter which the route does not know: a misspelt filter would filter nothing."""
-    known = {each.alias for each in app.context["_route"].dependant.query_params}
+    known = {name for each in app.context["_route"].dependant.query_params for name in _names(each.alias, each.type_)}
     unknown = set(app.current_event.resolved_query_string_parameters).difference(known)
     if unknown:
         expected = ", ".join(sorted(known)) or "none"

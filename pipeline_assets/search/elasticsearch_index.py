@@ -52,11 +52,26 @@ class ElasticsearchIndex:
         self._client = client
 
     @classmethod
-    def open(cls, url: str, *, api_key: str = "") -> ElasticsearchIndex:
-        """Open the engine at an address, ``http://host:port`` or ``https://…``; nothing is asked of it yet."""
+    def open(cls, url: str, *, api_key: str = "", seconds: float = TIMEOUT) -> ElasticsearchIndex:
+        """Open the engine at an address; nothing is asked of it yet.
+
+        Parameters
+        ----------
+        url
+            ``http://host:port`` or ``https://…``.
+        api_key
+            Key that is sent with each request; none unless given.
+        seconds
+            After which a request is given up.
+
+        Returns
+        -------
+        ElasticsearchIndex
+            The engine.
+        """
         from elasticsearch import Elasticsearch  # noqa: PLC0415 - half a second that only who opens it pays
 
-        return cls(Elasticsearch(url, api_key=api_key or None, request_timeout=TIMEOUT, max_retries=0))
+        return cls(Elasticsearch(url, api_key=api_key or None, request_timeout=seconds, max_retries=0))
 
     def search(self, alias: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Search an index.
@@ -344,6 +359,44 @@ class ElasticsearchIndex:
         with _engine("delete a generation") as refused:
             self._client.indices.delete(index=generation)
         _not_there(refused)
+
+    def issue_key(self, name: str, aliases: tuple[str, ...]) -> str:
+        """Make a key that reaches these indexes alone; raises `TransientError`.
+
+        Parameters
+        ----------
+        name
+            Name of the key.
+        aliases
+            Names of the indexes; their generations go with them.
+
+        Returns
+        -------
+        str
+            The key as it is sent; empty where the engine has no security.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or makes no key for whoever asks.
+        """
+        with _engine("say who asks") as refused:
+            self._client.security.authenticate()
+        if refused:
+            return ""
+        reached = [pattern for alias in aliases for pattern in (alias, f"{alias}-*")]
+        allowed = {"indices": [{"names": reached, "privileges": ["read", "write", "create_index", "manage"]}]}
+        answer: Mapping[str, Any] = {}
+        with _engine("make a key") as refused:
+            answer = self._client.security.create_api_key(name=name, role_descriptors={"tenant": allowed}).body
+        if refused:
+            raise TransientError(f"the engine made no key: {refused[0]}")
+        return str(answer["encoded"])
+
+    def revoke_keys(self, name: str) -> None:
+        """Let no key of this name be of use any more; nothing happens where the engine has no security."""
+        with _engine("revoke a key"):
+            self._client.security.invalidate_api_key(name=name)
 
     def states(self, generation: str, after: str = "") -> Iterator[Document]:
         """Read the states of all documents of a generation, tombstones among them; raises `TransientError`."""

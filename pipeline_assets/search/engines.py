@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pipeline_assets.search.index import SearchIndex
 
 #: Seconds for which what is known of a tenant is not asked again.
-_KEPT: Final = 60.0
+KEPT_SECONDS: Final = 60.0
 
 
 class TenantAddress(Protocol):
@@ -82,8 +82,8 @@ class SearchEngines:
         """
         if self._tenants is None:
             return self.shared
-        asked, engine = self._known.get(tenant, (-_KEPT, None))
-        if time.monotonic() - asked < _KEPT:
+        asked, engine = self._known.get(tenant, (-KEPT_SECONDS, None))
+        if time.monotonic() - asked < KEPT_SECONDS:
             return engine
         engine = self._engine(self._tenants.find(tenant))
         self._known[tenant] = time.monotonic(), engine

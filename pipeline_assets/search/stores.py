@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 import boto3
 from botocore.config import Config
 
+from pipeline_assets.access.tenants import KnownTenants
 from pipeline_assets.compras.table import TenantTable
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
@@ -18,6 +19,7 @@ from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.search.documents import keys_of_kind
 from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
+from pipeline_assets.search.engine import open_engine
 from pipeline_assets.search.engines import SearchEngines
 from pipeline_assets.search.names import Kind
 from pipeline_assets.storage.bucket import Storage
@@ -48,6 +50,8 @@ class SearchSettings:
         Currency of prices that name none.
     engine_url, engine_key
         Address of the shared engine, and its API key; empty where it asks for none.
+    tenants_table
+        Name of the DynamoDB table of tenants; empty where all of them are in the shared engine.
     dead_letters_url
         Address of the queue of what could not be delivered; empty where a process does not look into it.
     queue_url, bucket
@@ -65,6 +69,7 @@ class SearchSettings:
     moneda: str
     engine_url: str
     engine_key: str = ""
+    tenants_table: str = ""
     dead_letters_url: str = ""
     queue_url: str = ""
     bucket: str = ""
@@ -80,6 +85,7 @@ class SearchSettings:
             moneda=optional(environment, "COMPRAS_CURRENCY", "USD"),
             engine_url=required(environment, "ELASTICSEARCH_URL", "the address of the search engine"),
             engine_key=optional(environment, "ELASTICSEARCH_API_KEY"),
+            tenants_table=optional(environment, "TENANTS_TABLE"),
             dead_letters_url=optional(environment, f"{cls.flow.upper().replace('-', '_')}_DEAD_LETTERS_URL"),
         )
 
@@ -140,7 +146,11 @@ def open_stores(settings: SearchSettings) -> Iterator[SearchStores]:
         JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), settings.flow, without_numbers),
         Ledger(dynamodb, settings.ledger_table),
         TenantTable(dynamodb, settings.table, keys_of_kind(settings.kind)[1]),
-        SearchEngines(ElasticsearchIndex.open(settings.engine_url, api_key=settings.engine_key)),
+        SearchEngines(
+            ElasticsearchIndex.open(settings.engine_url, api_key=settings.engine_key),
+            KnownTenants(dynamodb, settings.tenants_table) if settings.tenants_table else None,
+            open_engine,
+        ),
         settings.stage,
         settings.moneda,
     )

@@ -17,6 +17,7 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph.ingestion import Batch, BehindError, Ingestion
 from pipeline_assets.graph.ownership import Content, Line, TicketKey
 from pipeline_assets.graph.store import PurchaseGraph
+from tests.worlds.examples import seeds
 from tests.worlds.graph_picture import contents, expected_picture, picture
 
 if TYPE_CHECKING:
@@ -258,7 +259,7 @@ def random_history(dice: random.Random) -> dict[ObjectVersion, list[Line]]:
     }
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(12))
 def test_any_order_and_repetition_gives_the_graph_of_the_oracle(graph: PurchaseGraph, seed: int) -> None:
     dice = random.Random(seed)
     history = random_history(dice)

@@ -19,6 +19,7 @@ from pipeline_assets.definitions import defs
 from pipeline_assets.lake.layout import raw_prefix
 from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.metadata import place_state
+from tests.worlds.examples import examples
 from tests.worlds.frames import DATASETS, made
 from tests.worlds.lake import Lake, sound, stored
 from tests.worlds.stack import RunningStack
@@ -27,8 +28,8 @@ from tests.worlds.waiting import until
 ASSETS = ["raw/payments", "curated/payments"]
 LOADS = "lake/loads"
 FIRST = date(2026, 5, 1)
-DAYS = [(FIRST + timedelta(days=number)).isoformat() for number in range(30)]
-BAD = (FIRST + timedelta(days=30)).isoformat()
+DAYS = [(FIRST + timedelta(days=number)).isoformat() for number in range(examples(30))]
+BAD = (FIRST + timedelta(days=len(DAYS))).isoformat()
 #: Two rounds of the backfill daemon, and the work.
 PATIENCE = 600.0
 
@@ -113,7 +114,7 @@ def test_a_backfill_tells_each_day_once_leaves_nothing_stale_and_fails_for_the_b
     assert {
         "/".join(each["assetKey"]["path"]): (each["numPartitionsMaterialized"], each["numPartitionsFailed"])
         for each in backfill["assetBackfillData"]["assetBackfillStatuses"]
-    } == dict.fromkeys(ASSETS, (30, 1))
+    } == dict.fromkeys(ASSETS, (len(DAYS), 1))
     until(lambda: nothing_waits(lake), PATIENCE)
 
     # One event a day, by the run, with the version that the ledger has.

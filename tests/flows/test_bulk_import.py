@@ -29,6 +29,7 @@ from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.bulk_import import Export, export_graph
 from pipeline_assets.tickets.ingest import TICKET_FLOW
+from tests.worlds.examples import seeds
 from tests.worlds.graph_picture import picture
 from tests.worlds.stack import free_port_base
 from tests.worlds.tickets import TicketWorld, random_history, row, ticket_world
@@ -100,7 +101,7 @@ def rows(directory: Path, name: str) -> list[list[Any]]:
     return [list(one)[: len(header) - 3 * (name == "loads")] for one in frame.iter_rows()]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_the_files_hold_what_the_live_writer_writes(world: TicketWorld, tmp_path: Path, seed: int) -> None:
     random_history(world, random.Random(seed))
     world.load("umlaut.csv", row('Té "1"', "Crème, brûlée; 1\\2", "0.1"), row('Té "1"', "Crème, brûlée; 1\\2", "0.2"))

@@ -117,7 +117,7 @@ def test_what_has_to_be_known_of_the_source_is_told(shop: SqliteDatabase, monkey
     ("first", "last", "sentence"),
     [
         pytest.param(DAYS[-1], DAYS[-1], f"the source has no changed row for {DAYS[-1]}: nothing was done", id="a day"),
-        pytest.param("2015-01-01", DAYS[-1], "the source has no changed row for more than 31 of the", id="years"),
+        pytest.param("2025-07-01", DAYS[-1], "the source has no changed row for more than 31 of the", id="months"),
     ],
 )
 def test_days_on_which_nothing_changed_leave_no_load(

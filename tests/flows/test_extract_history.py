@@ -15,6 +15,7 @@ from pipeline_assets.datasets.ecommerce import ORDERS
 from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.source import SourceDatabase
+from tests.worlds.examples import seeds
 from tests.worlds.extracts import ExtractWorld, quick_world_of
 from tests.worlds.source import orders
 
@@ -109,7 +110,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> ExtractWorld:
 
 
 @pytest.mark.parametrize("world", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", seeds(25))
 @pytest.mark.parametrize("last", [FULL, SINCE], ids=["full", "keys"])
 def test_a_lake_says_what_stands_in_the_source(
     world: ExtractWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, last: Request

@@ -15,7 +15,9 @@ from deploy.local.board import Condition
 from deploy.local.dagster_processes import LOCATION
 from deploy.local.dagster_web import ask_dagster
 from deploy.local.instance import PORT_NAMES, Instance
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.flows import fed_flows
+from pipeline_assets.operations.status import flow_status
 from tests.worlds.commands import Command, processes_under
 from tests.worlds.waiting import eventually
 
@@ -53,22 +55,26 @@ class TestUp:
         nothing = dict.fromkeys((*rows, *events), 0)
         flows = dict.fromkeys((row.name for row in fed_flows()), nothing)
         # At first the message with which each bucket tests its queue is pending.
-        assert eventually(lambda: json.loads(cesta("status", "--json").stdout) == flows)
+        access = cesta.access()
+        assert eventually(lambda: not any(flow_status(access, flow).pending for flow in flows))
+        assert json.loads(cesta("status", "--json").stdout) == flows
 
     def test_the_doctor_tells_of_a_stopped_bridge_and_what_waits_for_it(self, cesta: Command, tmp_path: Path) -> None:
         (tmp_path / "waits.csv").write_text("ticket_id,product,basket_id,timestamp,category,quantity,store\n")
+        access = cesta.access()
+        ledger = Ledger(access.dynamodb, access.table("ledger"))
         switch(cesta.instance, "tickets_bridge", "stop")
         try:
             assert cesta("load", "tickets", str(tmp_path)).returncode == 0
-            assert eventually(
-                lambda: "stopped; 1 receipt waits, the oldest since" in in_one_line(cesta("doctor").stdout)
-            )
+            assert eventually(lambda: ledger.pending_count("tickets") == 1)
             outcome = cesta("doctor")
+            assert "stopped; 1 receipt waits, the oldest since" in in_one_line(outcome.stdout)
             assert (outcome.returncode, "start it on" in outcome.stdout) == (1, True)
             assert "tickets: 1 receipt waits, the oldest since" in in_one_line(cesta("status").stdout)
         finally:
             switch(cesta.instance, "tickets_bridge", "start")
-        assert eventually(lambda: "tickets_bridge" not in cesta("doctor").stdout, seconds=120)
+        assert eventually(lambda: ledger.pending_count("tickets") == 0, seconds=120)
+        assert eventually(lambda: "tickets_bridge" not in cesta("doctor").stdout, seconds=120, every=2)
 
     def test_files_are_loaded_through_the_command(self, cesta: Command, tmp_path: Path) -> None:
         (tmp_path / "readme.txt").touch()

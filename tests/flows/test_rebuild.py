@@ -21,6 +21,7 @@ from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.catch_up import catch_up
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import ObjectsGoneError
+from tests.worlds.examples import seeds
 from tests.worlds.tickets import TicketWorld, random_history, random_rows, row, ticket_world
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def world(cloud: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tick
         yield one
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(5))
 def test_a_rebuilt_graph_says_the_same(world: TicketWorld, seed: int) -> None:
     random_history(world, random.Random(seed))
     before = world.picture()
@@ -48,7 +49,7 @@ def test_a_rebuilt_graph_says_the_same(world: TicketWorld, seed: int) -> None:
     assert totals.counts == done.counts
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(5))
 def test_a_lost_ledger_and_a_lost_graph_come_back_from_the_bucket_alone(world: TicketWorld, seed: int) -> None:
     random_history(world, random.Random(100 + seed))
     before = world.picture()

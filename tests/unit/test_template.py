@@ -15,7 +15,8 @@ from botocore import xform_name
 from deploy.packaging import ROOT, first_party_files, import_graph
 from pipeline_assets.compras.tables import COMPRAS_TABLES
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.flows import FunctionPackage, packages
+from pipeline_assets.flow_rows import FunctionPackage
+from pipeline_assets.flows import packages
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
 from tests.worlds.template_reading import FED_BY_QUEUES, READ, RESOURCES, as_list, of_type, statements
 
@@ -70,10 +71,10 @@ PERMISSIONS = {
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
-#: The objects of a bucket, a resource by its ARN, the secret of the template, what Glue looks at to allow something on
+#: The objects of a bucket, a resource by its ARN, the API's secrets, what Glue looks at to allow something on
 #: the lake's tables, a crawler by name, the workgroup of the lake's queries, or the log that Glue keeps of crawlers.
 NAMED = re.compile(
-    r'Arn\}(/[a-z_-]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"'
+    r'Arn\}(/[a-z_-]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"|:secret:cesta/\$\{Stage\}/tenants/\*"'
     r'|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
     r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
     r"|:log-group:/aws-glue/crawlers"

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+import random
 
 #: Set by `--slow`: all examples, as many as a property deserves that is looked at by night.
 ALL_EXAMPLES = "CESTA_ALL_EXAMPLES"
 _SHARE = 3
+#: What pytest-xdist tells each of its workers, which have to agree on the tests; another in each run.
+_RUN = "PYTEST_XDIST_TESTRUNUID"
+
+
+def seeds(all_of_them: int) -> list[int]:
+    """The seeds of a property that makes its examples itself, as many as `examples` says, in each run others."""
+    return sorted(random.Random(os.environ.get(_RUN)).sample(range(all_of_them), examples(all_of_them)))
 
 
 def examples(all_of_them: int) -> int:

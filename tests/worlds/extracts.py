@@ -94,16 +94,18 @@ class ExtractWorld:
 def world_of(request: pytest.FixtureRequest, tmp_path: Path, access: Access) -> ExtractWorld:
     """A world with the database that the fixture's parameter names, its bucket on the local cloud."""
     bucket = S3Bucket(access.s3, make_bucket(access.s3, f"raw-{uuid4().hex[:12]}"))
-    if request.param == "mariadb":
-        return ExtractWorld(MariaDbDatabase(request.getfixturevalue("mariadb")), bucket)
-    return ExtractWorld(SqliteDatabase(tmp_path / "shop.db"), bucket)
+    return ExtractWorld(_database(request, tmp_path), bucket)
 
 
 def quick_world_of(request: pytest.FixtureRequest, tmp_path: Path) -> ExtractWorld:
-    """A world as `world_of` has it, but with SQLite goes a bucket in memory: for what is about the database alone."""
+    """A world as `world_of` has it, but with a bucket in memory: for what is about the database alone."""
+    return ExtractWorld(_database(request, tmp_path), MemoryBucket("raw"))
+
+
+def _database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     if request.param == "mariadb":
-        return world_of(request, tmp_path, request.getfixturevalue("bare_cloud"))
-    return ExtractWorld(SqliteDatabase(tmp_path / "shop.db"), MemoryBucket("raw"))
+        return MariaDbDatabase(request.getfixturevalue("mariadb"))
+    return SqliteDatabase(tmp_path / "shop.db")
 
 
 def ids(frame: pl.DataFrame, column: str = "order_id") -> list[int]:
