@@ -315,6 +315,12 @@ FLOWS: Final = (
 #: Packages of the functions behind the HTTP API, which are of no flow.
 API_PACKAGES: Final = (
     FunctionPackage("search-api", "lambdas.search_api.lambda_function", frozenset({"dynamodb", "secretsmanager"})),
+    FunctionPackage(
+        "analytics-api",
+        "lambdas.analytics_api.lambda_function",
+        frozenset({"athena", "dynamodb", "glue", "lambda", "s3", "secretsmanager"}),
+        ("duckdb", "pyarrow"),
+    ),
 )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def sets_block() -> str:
-    """Buckets and crawlers of all sets, the function that makes them and the one that asks them."""
+    """Buckets and crawlers of all sets, the function that makes them and those that ask them."""
     ids = [_logical(catalog) for catalog in PROD_CATALOGS]
     of_all = {
         "objects": "\n".join(f"                  - !Sub ${{{each}Bucket.Arn}}/*" for each in ids),
@@ -22,7 +22,9 @@ def sets_block() -> str:
             f"          {bucket_variable(catalog.name)}: !Ref {_logical(catalog)}Bucket" for catalog in PROD_CATALOGS
         ),
     }
-    functions = (Part.read(name).substitute(of_all) for name in ("prod_function", "query_function"))
+    functions = (
+        Part.read(name).substitute(of_all) for name in ("prod_function", "query_function", "analytics_function")
+    )
     return "".join(("\n", *(Part.read("prod_set").substitute(_fields(each)) for each in PROD_CATALOGS), *functions))
 
 

@@ -14,7 +14,7 @@ from pipeline_assets.compras.report import WEEKDAYS, Report, Totals
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _COLUMNS: Final = ("section", "key", "name", "purchases", "units", "sales", "average", "buyers", "currency")
 #: What a spreadsheet takes for the beginning of a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def as_json(report: Report) -> str:
@@ -72,7 +72,7 @@ def as_csv(report: Report) -> str:
     for section, key, name, totals in _rows(report):
         sums = (totals.purchases, f"{totals.units:f}", f"{totals.sales:f}", f"{totals.average:f}")
         buyers = report.buyers if section == "total" else ""
-        writer.writerow((section, _harmless(key), _harmless(name), *sums, buyers, report.moneda))
+        writer.writerow((section, harmless(key), harmless(name), *sums, buyers, report.moneda))
     return text.getvalue()
 
 
@@ -92,5 +92,6 @@ def _sums(totals: Totals) -> dict[str, object]:
     return {"purchases": totals.purchases, "units": totals.units, "sales": totals.sales}
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """A text for a cell: an apostrophe comes before what a spreadsheet would run as a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text

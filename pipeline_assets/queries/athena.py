@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -12,6 +13,11 @@ import boto3
 import pyathena
 import sqlglot
 from botocore.exceptions import BotoCoreError, ClientError
+from pyathena.async_cursor import AsyncCursor
+from pyathena.converter import DefaultTypeConverter
+from pyathena.model import AthenaQueryExecution
+from pyathena.result_set import AthenaResultSet
+from pyathena.util import RetryConfig
 from sqlglot.errors import SqlglotError
 
 from pipeline_assets.errors import TransientError
@@ -106,16 +112,76 @@ class AthenaEngine:
             self._connection.cursor(schema_name=database) as cursor,
         ):
             cursor.execute(asked.statement, literals, paramstyle="qmark", on_start_query_execution=started.append)
-            described = cursor.description or []
-            rows = cast("list[tuple[Cell, ...]]", cursor.fetchall())
-            return Answer(
-                columns=tuple(str(column[0]) for column in described),
-                types=tuple(str(column[1]) for column in described),
-                rows=tuple(rows),
-                scanned_bytes=cursor.data_scanned_in_bytes or 0,
-                seconds=(cursor.total_execution_time_in_millis or 0) / 1000,
-                parameters=bound,
-            )
+            return _answer(asked, cast("AthenaResultSet", cursor.result_set), bound)
+
+    def begin(self, asked: NamedQuery, parameters: Mapping[str, object], seconds: float) -> Answer | str:
+        """Ask a query and wait for a while; Athena goes on with it when nobody waits any more.
+
+        Parameters
+        ----------
+        asked
+            Query to answer.
+        parameters
+            Values by name; a parameter that is not given has its default.
+        seconds
+            How long it is waited for, 0 or more.
+
+        Returns
+        -------
+        Answer or str
+            Its rows; or the id of what Athena goes on with.
+
+        Raises
+        ------
+        QueryError
+            The query does not take a parameter, or Athena refuses it or ends it.
+        TransientError
+            Athena cannot be reached.
+        """
+        bound = settle_as_of(asked, asked.bind(parameters), self.days)
+        literals = [literal(bound[name]) for name in placeholders(asked)]
+        with _errors_translated(asked.name), self._waiting(self._database_of(asked)) as cursor:
+            execution, future = cursor.execute(asked.statement, literals, paramstyle="qmark")
+            try:
+                return _answer(asked, future.result(seconds), bound)
+            except TimeoutError:
+                return str(execution)
+
+    def look(self, asked: NamedQuery, execution: str, seconds: float) -> Answer | None:
+        """Look at a query that was begun, and wait for it for a while.
+
+        Parameters
+        ----------
+        asked
+            The query.
+        execution
+            Id of what Athena goes on with.
+        seconds
+            How long it is waited for, 0 or more.
+
+        Returns
+        -------
+        Answer or None
+            Its rows, without the values it was asked with; None where Athena goes on.
+
+        Raises
+        ------
+        QueryError
+            Athena has ended it without an answer, or knows none of that id.
+        TransientError
+            Athena cannot be reached.
+        """
+        with _errors_translated(asked.name), self._waiting(self._database) as cursor:
+            try:
+                ended = cursor.poll(execution).result(seconds)
+            except TimeoutError:
+                return None
+            result = AthenaResultSet(self._connection, DefaultTypeConverter(), ended, cursor.arraysize, RetryConfig())
+            return _answer(asked, result, {})
+
+    def _waiting(self, database: str) -> AsyncCursor:
+        """A cursor that one may stop waiting for."""
+        return self._connection.cursor(AsyncCursor, schema_name=database, max_workers=1)
 
     def _database_of(self, asked: NamedQuery) -> str:
         """The database whose tables a query reads; the lake's where it names none that is known."""
@@ -179,7 +245,7 @@ def literal(value: Value) -> str:
     Returns
     -------
     str
-        A day as text, a float with an exponent.
+        A day or an amount as text, a float with an exponent.
     """
     if value is None:
         return "NULL"
@@ -189,7 +255,23 @@ def literal(value: Value) -> str:
         return written if "e" in written else f"{written}E0"
     if isinstance(value, int):
         return repr(value)
-    return "'" + str(value).replace("'", "''") + "'"
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _answer(asked: NamedQuery, result: AthenaResultSet, bound: Mapping[str, Cell]) -> Answer:
+    if result.state != AthenaQueryExecution.STATE_SUCCEEDED:
+        reason = result.state_change_reason or "it was ended without a reason"
+        raise QueryError(f"Athena did not answer `{asked.name}`: {reason}")
+    described = result.description or []
+    return Answer(
+        columns=tuple(str(column[0]) for column in described),
+        types=tuple(str(column[1]) for column in described),
+        rows=tuple(cast("list[tuple[Cell, ...]]", result.fetchall())),
+        scanned_bytes=result.data_scanned_in_bytes or 0,
+        seconds=(result.total_execution_time_in_millis or 0) / 1000,
+        parameters=bound,
+    )
 
 
 @contextmanager

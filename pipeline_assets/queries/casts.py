@@ -17,6 +17,7 @@ _DIGITS_OF_DOUBLE: Final = 15
 _READ_ALIKE: Final = {
     "day": re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"),
     "time": re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]) ([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{3})?"),
+    "decimal": re.compile(r"-?\d{1,16}(\.\d{1,9})?"),
     "double": re.compile(r"-?\d+(\.\d+)?(E[+-]?\d+)?", re.IGNORECASE),
 }
 _CASTS: Final[Mapping[str, set[str]]] = {
@@ -87,5 +88,7 @@ def _cast_alike(value: Any, kind: Kind, target: Kind, size: int) -> bool:  # noq
         return isinstance(rounded, exp.Round) and fits
     if kind.name == "text" and target.name in _READ_ALIKE:
         literal = isinstance(value, exp.Literal) and bool(_READ_ALIKE[target.name].fullmatch(value.name))
+        # What has to be rounded is not compared.
+        literal = literal and (target.name != "decimal" or len(value.name.partition(".")[2]) <= target.scale)
         return literal or (kind.iso and target == DAY)
     return kind.name in _CASTS[target.name] and kind.scale <= (target.scale if target.name == "decimal" else 38)

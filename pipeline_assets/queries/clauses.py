@@ -49,6 +49,8 @@ _PARTS: Final[Mapping[type[exp.Expr], frozenset[str]]] = {
     exp.Count: _of("this big_int"),
     exp.Round: _of("this decimals"),
     exp.DateAdd: _of("this expression unit"),
+    exp.Substring: _of("this start length"),
+    exp.DayOfWeekIso: _of("this"),
     **dict.fromkeys((exp.RowNumber, exp.Rank, exp.DenseRank), _of("")),
     exp.Window: _of("this partition_by order over"),
     exp.Like: _of("this expression negate"),

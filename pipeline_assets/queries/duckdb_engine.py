@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 import duckdb
@@ -227,7 +228,9 @@ def _warn_of_faults(asked: NamedQuery) -> None:
 
 
 def _bindable(value: object) -> object:
-    """Days are bound as text, as Athena gets them: the partition keys that they are compared with are text."""
+    """Days and amounts are bound as text, as Athena gets them; partition keys that days are compared with are text."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return value.isoformat() if isinstance(value, date) else value
 
 

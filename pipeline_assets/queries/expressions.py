@@ -172,6 +172,18 @@ def _round(judge: Judge, node: exp.Round) -> Kind | None:
     return judge.expect(node.this, {"double"}, "rounds a")
 
 
+def _part(judge: Judge, node: exp.Substring) -> Kind | None:
+    places = [node.args.get("start"), node.args.get("length")]
+    if not all(isinstance(place, exp.Literal) and place.name.isdigit() and int(place.name) for place in places):
+        judge.report("takes a part of a text that does not begin at, or is not of, a number from 1", node)
+        return None
+    return TEXT if judge.expect(node.this, {"text"}, "takes a part of a") else None
+
+
+def _weekday(judge: Judge, node: exp.DayOfWeekIso) -> Kind | None:
+    return WHOLE if judge.expect(node.this, {"day"}, "the weekday of a") else None
+
+
 def _window(judge: Judge, node: exp.Window) -> Kind | None:
     for each in node.args.get("partition_by") or []:
         judge.kind(each)
@@ -220,6 +232,8 @@ RULES: Final[Rules] = {
     exp.Sum: _sum,
     **dict.fromkeys((exp.Max, exp.Min), _extreme),
     exp.Round: _round,
+    exp.Substring: _part,
+    exp.DayOfWeekIso: _weekday,
     **dict.fromkeys((exp.RowNumber, exp.Rank, exp.DenseRank), lambda _judge, _node: WHOLE),
     exp.Window: _window,
     exp.Filter: _filter,

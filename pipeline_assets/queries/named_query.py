@@ -7,6 +7,7 @@ means required) and ``Columns`` (``name  meaning``). Kinds of parameters:
 share    a number from 0 to 1
 count    a whole number from 1 to 2147483647, as far as Athena's LIMIT goes
 text     a text that is not empty
+amount   an amount of money from 0 on with at most two digits after the point, such as ``12.50``
 day      a day in UTC; as text ``2026-03-01``, ``today`` or ``today-29``
 as_of    a day that a prod set was made as of, such as ``2026-03-01``, or ``newest``
 place    a whole number from 0 to 2147483647: the place in a list after which an answer begins
@@ -22,27 +23,33 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from importlib.resources.abc import Traversable
 from typing import Any, cast
 
 from pipeline_assets.errors import UserError
 
-Value = str | int | float | date | None
+Value = str | int | float | Decimal | date | None
 
 _PARAMETER = re.compile(r"(?P<name>\w+)\s+(?P<kind>[\w|]+)(?:\s*=\s*(?P<default>\S+))?\s{2,}(?P<meaning>.+)")
 _COLUMN = re.compile(r"(?P<name>\w+)\s{2,}(?P<meaning>.+)")
 _RELATIVE_DAY = re.compile(r"today(?:-(\d{1,5}))?")
+_AMOUNT = re.compile(r"\d{1,16}(\.\d{1,2})?", re.ASCII)
 _NONE = "none"
 #: Stands for the newest day that a prod set was made as of, until an engine has looked which one that is.
 NEWEST = "newest"
 #: Athena takes no greater number for LIMIT.
 _GREATEST_COUNT = 2**31 - 1
-#: Kinds whose values are days.
+#: The least whole number of the kinds that are one.
+_LEAST = {"count": 1, "place": 0}
+#: Kinds whose values are days, and those that are texts in JSON.
 _DAYS = ("day", "as_of")
+_WRITTEN = (*_DAYS, "amount")
 _TAKES = {
     "share": "a number from 0 to 1",
     "count": "a whole number from 1 to 2147483647",
     "text": "a text that is not empty",
+    "amount": "an amount such as 12.50, below 10^16 and with at most two digits after the point",
     "day": "a day such as 2026-03-01, today or today-29",
     "as_of": "a day such as 2026-03-01, or newest",
     "place": "a whole number from 0 to 2147483647",
@@ -128,9 +135,10 @@ class Parameter:
             return None
         if self.kind == "share" and number and 0 <= cast("float", value) <= 1:
             return float(cast("float", value))
-        if self.kind == "count" and number and isinstance(value, int) and 1 <= value <= _GREATEST_COUNT:
+        least = _LEAST.get(self.kind, _GREATEST_COUNT + 1)
+        if number and isinstance(value, int) and least <= value <= _GREATEST_COUNT:
             return value
-        if self.kind == "place" and number and isinstance(value, int) and 0 <= value <= _GREATEST_COUNT:
+        if self.kind == "amount" and isinstance(value, Decimal) and _AMOUNT.fullmatch(format(value, "f")):
             return value
         if self.kind in _DAYS and isinstance(value, date) and not isinstance(value, datetime):
             return value
@@ -144,7 +152,7 @@ class Parameter:
         return (NEWEST,) if self.kind == "as_of" else tuple(self.kind.split("|")) if "|" in self.kind else ()
 
     def from_json(self, value: object) -> Value:
-        """Check a value of a JSON document, where a day is text.
+        """Check a value of a JSON document, where days and amounts are text.
 
         Parameters
         ----------
@@ -161,7 +169,7 @@ class Parameter:
         QueryError
             The value is not of this parameter's kind.
         """
-        return self.read(value) if self.kind in _DAYS and isinstance(value, str) else self.check(value)
+        return self.read(value) if self.kind in _WRITTEN and isinstance(value, str) else self.check(value)
 
     def read(self, text: str) -> Value:
         """Read a value from text, such as the command line's.
@@ -409,6 +417,12 @@ def _day(text: str) -> date:
     return date.fromisoformat(text)
 
 
+def _amount(text: str) -> Decimal:
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError
+    return Decimal(text)
+
+
 def _day_or_newest(text: str) -> Value:
     return text if text == NEWEST else date.fromisoformat(text)
 
@@ -420,6 +434,7 @@ _READERS: Mapping[str, Callable[[str], Value]] = {
     "place": int,
     "day": _day,
     "as_of": _day_or_newest,
+    "amount": _amount,
 }
 
 

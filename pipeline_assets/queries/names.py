@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import sqlglot
@@ -56,17 +57,19 @@ def read_tables(tree: exp.Expr, database: str = "", compras_database: str = "") 
     of_purchases = any(is_of_purchases(known[name]) for name in found)
     for column in tree.find_all(exp.Column):
         _take_off(column, compras_database if of_purchases else database)
-    return [each for name, each in known.items() if name in found | _read_by_views(found)]
+    read = found | _read_by_views(frozenset(found))
+    return [each for name, each in known.items() if name in read]
 
 
-def _read_by_views(names: set[str]) -> set[str]:
+@cache
+def _read_by_views(names: frozenset[str]) -> frozenset[str]:
     """Names of all that views among these read, themselves or by way of other views."""
     views = [each for name, each in relations().items() if name in names and isinstance(each, LakeView)]
-    read = {
+    read = frozenset(
         table.name
         for view in views
         for table in sqlglot.parse_one(view.statement, dialect="athena").find_all(exp.Table)
-    }
+    )
     return read | _read_by_views(read) if read else read
 
 

@@ -41,7 +41,14 @@ _KINDS: Final[dict[ColumnType, Kind]] = {
     "boolean": kinds.TRUTH,
 }
 #: What stands for a parameter of each kind while a query is judged; a choice is a text, too.
-_EXAMPLES: Final = {"day": "'2026-03-01'", "as_of": "'2026-03-01'", "count": "1", "place": "1", "share": "0.5E0"}
+_EXAMPLES: Final = {
+    "day": "'2026-03-01'",
+    "as_of": "'2026-03-01'",
+    "count": "1",
+    "place": "1",
+    "share": "0.5E0",
+    "amount": "'12.50'",
+}
 
 
 class PortabilityWarning(UserWarning):

@@ -85,6 +85,7 @@ COMPRAS_VIEWS: Final = (
             GlueColumn("precio_unitario", _NUMBER, "price of one"),
             GlueColumn("cantidad", _NUMBER, "how many of it"),
             GlueColumn("importe", _MONEY, "price times quantity, rounded"),
+            GlueColumn("total_precio", _MONEY, "what the whole purchase came to"),
             Column("moneda", "text", "currency of the amounts"),
         ),
     ),

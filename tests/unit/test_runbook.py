@@ -14,7 +14,7 @@ ALARMS: dict[str, dict[str, Any]] = {
     name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == "AWS::CloudWatch::Alarm"
 }
 #: Dimensions that are no name of a flow's own: one ledger serves all of them.
-SHARED = {"Ledger"}
+SHARED = {"Ledger", "QueryState", "QueryType"}
 CHAPTERS = ["## What it means", "## How to see it", "## How to mend it"]
 
 
@@ -47,7 +47,8 @@ def _called(value: Any) -> str:
     """What a value of the template is on a deployment, as the pages write it."""
     match value:
         case {"Ref": name}:
-            return _called(RESOURCES[name]["Properties"]["FunctionName"])
+            properties = RESOURCES[name]["Properties"]
+            return _called(properties.get("FunctionName") or properties["Name"])
         case {"Fn::GetAtt": [name, "QueueName"]}:
             return _called(RESOURCES[name]["Properties"]["QueueName"])
         case {"Fn::Sub": text}:

@@ -48,17 +48,20 @@ NOT_ITS_OWN = {
     "compras-to-search": {"s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"},
     # It reads what stands, names no version and registers no day.
     "query-sql": {"s3:GetObjectVersion", "glue:CreatePartition"},
+    "analytics-api": {"s3:GetObjectVersion", "glue:CreatePartition"},
 }
 #: Allowed without a call of that name: a file of the inbox is deleted by its version, and read under the inbox's key; a
 #: library starts a query and fetches its answer, and Athena does the rest in the name of whoever asks.
+FOR_ATHENA = {
+    *("athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"),
+    *("glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartition", "glue:BatchGetPartition"),
+    *("s3:GetBucketLocation", "s3:PutObject", "s3:AbortMultipartUpload"),
+    *("s3:ListMultipartUploadParts", "s3:ListBucketMultipartUploads"),
+}
 WITHOUT_A_CALL = {
     "inbox-to-raw": {"s3:DeleteObjectVersion", "kms:Decrypt"},
-    "query-sql": {
-        *("athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"),
-        *("glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartition", "glue:BatchGetPartition"),
-        *("s3:GetBucketLocation", "s3:PutObject", "s3:AbortMultipartUpload"),
-        *("s3:ListMultipartUploadParts", "s3:ListBucketMultipartUploads"),
-    },
+    "query-sql": FOR_ATHENA,
+    "analytics-api": FOR_ATHENA,
 }
 #: Calls whose permission has another name than they have.
 PERMISSIONS = {
@@ -68,16 +71,18 @@ PERMISSIONS = {
     "s3:ListObjectVersions": {"s3:ListBucketVersions"},
     "s3:DeleteObjects": {"s3:DeleteObject"},
     "dynamodb:TransactWriteItems": {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"},
+    "lambda:Invoke": {"lambda:InvokeFunction"},
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
-#: The objects of a bucket, a resource by its ARN, the API's secrets, what Glue looks at to allow something on
-#: the lake's tables, a crawler by name, the workgroup of the lake's queries, or the log that Glue keeps of crawlers.
+#: The objects of a bucket, a resource by its ARN, the secrets of the API, what Glue looks at to allow something on the
+#: tables of the lake, a crawler by name, the workgroup of its queries, the log that Glue keeps of crawlers, or the one
+#: function that invokes itself.
 NAMED = re.compile(
     r'Arn\}(/[a-z_-]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"|:secret:cesta/\$\{Stage\}/tenants/\*"'
     r'|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
     r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
-    r"|:log-group:/aws-glue/crawlers"
+    r'|:log-group:/aws-glue/crawlers|:function:cesta-\$\{Stage\}-analytics-api"'
 )
 SESSION = botocore.session.get_session()
 #: The one module that asks S3.

@@ -119,6 +119,7 @@ FIELDS_BESIDE = {
     "prod_outputs": ("Set", "title"),
     "prod_function": ("objects", "buckets", "variables"),
     "query_function": ("objects", "buckets", "variables"),
+    "analytics_function": ("objects", "buckets", "variables"),
     "api_function": ("Name", "threshold"),
     "api_route": ("Route", "key", "Function", "access"),
 }

@@ -57,6 +57,12 @@ REFUSED: dict[str, str] = {
     "day moved by hours": "SELECT CAST(date_add('hour', 1, CAST(ordered_at AS date)) AS date) AS a FROM orders",
     "time moved by a double": "SELECT date_add('day', 1.5E0, ordered_at) AS a FROM orders",
     "difference of times": "SELECT date_diff('day', ordered_at, updated_at) AS a FROM orders",
+    "part of a text from its end": "SELECT substr(currency, -1, 1) AS a FROM orders",
+    "part of a text to its end": "SELECT substr(currency, 2) AS a FROM orders",
+    "part of a number": "SELECT substr(order_id, 1, 1) AS a FROM orders",
+    "weekday of a time": "SELECT day_of_week(ordered_at) AS a FROM orders",
+    "text to a decimal of fewer digits": "SELECT CAST('0.125' AS decimal(38, 2)) AS a",
+    "text of a column to a decimal": "SELECT CAST(status AS decimal(38, 2)) AS a FROM orders",
     "begin of a month": "SELECT date_trunc('month', CAST(ordered_at AS date)) AS a FROM orders",
     "part of a time": "SELECT extract(year FROM ordered_at) AS a FROM orders",
     "time in a zone": "SELECT ordered_at AT TIME ZONE 'America/Mexico_City' AS a FROM orders",
@@ -234,6 +240,16 @@ TAKEN: dict[str, str] = {
         "AND NOT _deleted AND status <> 'x' AND status != 'y' AND customer_id IS NOT NULL AND currency LIKE 'U_D' "
         "AND currency NOT IN ('EUR') AND total NOT BETWEEN 1 AND 2 AND status NOT LIKE 'q%' ORDER BY order_id"
     ),
+    "parts of texts": (
+        "SELECT substr(currency, 1, 1) AS a, substr(currency, 2, 9) AS b, nullif(substr(status, 12, 2), '') AS c, "
+        "substr(CAST(CAST(ordered_at AS date) AS varchar), 1, 7) AS d FROM orders ORDER BY order_id"
+    ),
+    "weekdays": (
+        "SELECT day_of_week(CAST(ordered_at AS date)) AS a, day_of_week(DATE '2026-03-01') AS b, "
+        "CAST(date_add('day', 1 - day_of_week(DATE '2026-03-01'), DATE '2026-03-01') AS date) AS c "
+        "FROM orders ORDER BY order_id"
+    ),
+    "amounts": "SELECT order_id FROM orders WHERE total >= CAST('0.05' AS decimal(38, 2)) ORDER BY order_id",
     "text joined": "SELECT currency || ' ' || status AS a FROM orders ORDER BY order_id",
     "aggregates": (
         "SELECT currency, count(*) AS a, count(DISTINCT customer_id) AS b, sum(total) AS c, max(ordered_at) AS d, "

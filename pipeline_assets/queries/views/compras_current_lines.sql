@@ -17,5 +17,6 @@ SELECT
         THEN line.precio_unitario * line.cantidad
     END AS decimal(38, 2)
   ) AS importe,
+  compras_current.total_precio,
   compras_current.moneda
 FROM compras_current CROSS JOIN UNNEST(compras_current.productos) AS line
