@@ -13,7 +13,9 @@ from typing import Annotated
 import boto3
 import typer
 from botocore.config import Config
+from elasticsearch import Elasticsearch
 
+from benchmarks.cdc import BulkRace, seconds_to_the_hit
 from benchmarks.compras import CompactionRace, put_documents
 from benchmarks.curated_year import curated_year
 from benchmarks.curation import CurationRace, in_a_process_of_its_own
@@ -43,6 +45,8 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.operations.access import Access
+from pipeline_assets.search.stores import ProductsSearchSettings
+from pipeline_assets.search.stores import open_stores as open_index
 from pipeline_assets.stocks.stores import StockSettings, open_stores
 from pipeline_assets.tickets.stores import TicketStores
 from tests.engines.elasticsearch_server import running_elasticsearch
@@ -136,6 +140,28 @@ def stream(*, rounds: RoundsOption = 7, write: WriteOption = False) -> None:
     lines = ["| changes | median | 90 % | slowest |", "|---:|---:|---:|---:|"]
     lines.append(f"| {len(seconds)} | {median(seconds):.3f} s | {ninety:.3f} s | {max(seconds):.3f} s |")
     Report(write=write).tell("stream-latency", "\n".join(lines))
+
+
+@app.command()
+def cdc(*, rounds: RoundsOption = 7, write: WriteOption = False) -> None:
+    """Documents a second of changes into the index against bare `streaming_bulk`, and seconds from table to hit."""
+    with (
+        running_elasticsearch(_PORT_BASE + 90) as server,
+        _running(GraphEngine.EMBEDDED, search=server.url) as (instance, access),
+        Elasticsearch(server.url) as client,
+        bars() as progress,
+    ):
+        enter(instance)
+        with open_index(ProductsSearchSettings.from_environment()) as stores:
+            race = BulkRace.of(stores, client)
+            found = compare("index", race.ours, race.bare, rounds=rounds, progress=progress)
+        changes = rounds * _PUTS_OF_A_ROUND
+        seconds = seconds_to_the_hit(access, client, stores.stage, changes=changes, progress=progress)
+    Report(write=write).tell("cdc", _table({"bare `streaming_bulk`": found}, "documents", "s"))
+    ninety = quantiles(seconds, n=10)[-1]
+    lines = ["| changes | median | 90 % | slowest |", "|---:|---:|---:|---:|"]
+    lines.append(f"| {len(seconds)} | {median(seconds):.3f} s | {ninety:.3f} s | {max(seconds):.3f} s |")
+    Report(write=write).tell("cdc-latency", "\n".join(lines))
 
 
 @app.command()
@@ -272,10 +298,10 @@ def _prod_growth(passes: int) -> str:
 
 
 @contextmanager
-def _running(engine: GraphEngine) -> Iterator[tuple[Instance, Access]]:
-    """A local instance without Dagster, with a graph of this kind."""
+def _running(engine: GraphEngine, search: str | None = None) -> Iterator[tuple[Instance, Access]]:
+    """A local instance without Dagster, with a graph of this kind, and another search engine where one is given."""
     with _scratch() as directory:
-        instance = Instance.at(directory, _PORT_BASE, engine)
+        instance = Instance.at(directory, _PORT_BASE, engine, search)
         with local_stack(instance, dagster=False) as stack:
             stack.start(dagster=False)
             yield instance, Access(read_outputs(instance))

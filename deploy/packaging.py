@@ -38,7 +38,8 @@ from typing import TYPE_CHECKING, Final
 import grimp
 
 from pipeline_assets.errors import UserError
-from pipeline_assets.flows import FunctionPackage, packages
+from pipeline_assets.flow_rows import FunctionPackage
+from pipeline_assets.flows import packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

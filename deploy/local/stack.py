@@ -30,7 +30,8 @@ from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
 from deploy.stack import DeployError, deploy_stack
 from pipeline_assets.errors import UserError
-from pipeline_assets.flows import FLOWS, FlowRow, queued_flows
+from pipeline_assets.flow_rows import FlowRow
+from pipeline_assets.flows import FLOWS, queued_flows
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.reconcile import announce_lost
 

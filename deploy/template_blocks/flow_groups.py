@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.packaging import PACKAGES
 from pipeline_assets import flows
+from pipeline_assets.flow_rows import StreamGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline_assets.flows import FlowRow
+    from pipeline_assets.flow_rows import FlowRow
 
 #: What is asked for of each flow that a stream feeds.
 _STREAM_PARAMETERS: Final = ("StartingPosition", "BatchSize", "BatchWindow", "Retries")
@@ -127,7 +128,7 @@ def _is_first_of_its_stream(row: FlowRow) -> bool:
 
 def _source(row: FlowRow) -> str:
     """Beginning of the parameter that names another stream than that of the template's own table; empty for a queue."""
-    return row.group.table.removesuffix("Table") if isinstance(row.group, flows.StreamGroup) else ""
+    return row.group.table.removesuffix("Table") if isinstance(row.group, StreamGroup) else ""
 
 
 def _stream_parameters(row: FlowRow) -> list[str]:

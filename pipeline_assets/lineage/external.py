@@ -11,7 +11,7 @@ from typing import Final
 
 import dagster as dg
 
-from pipeline_assets.flows import FlowRow, QueueGroup
+from pipeline_assets.flow_rows import FlowRow, QueueGroup
 from pipeline_assets.lineage.addresses import URI, bucket_uri
 from pipeline_assets.lineage.asset_keys import bucket_key, quarantine_key
 

@@ -9,7 +9,7 @@ from typing import Any, Generic
 
 from pipeline_assets.events.environment import Environment
 from pipeline_assets.events.flow import Flow, FlowSettings, OpenStores, StoresT
-from pipeline_assets.flows import FlowRow
+from pipeline_assets.flow_rows import FlowRow
 
 
 @dataclass(frozen=True, slots=True)

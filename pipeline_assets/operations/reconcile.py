@@ -13,7 +13,7 @@ from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.queue import EventQueue
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.stored_objects import stored_versions
-from pipeline_assets.flows import FlowRow
+from pipeline_assets.flow_rows import FlowRow
 from pipeline_assets.operations.access import Access
 from pipeline_assets.storage.bucket import Bucket
 

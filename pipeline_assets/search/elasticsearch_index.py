@@ -51,7 +51,22 @@ class ElasticsearchIndex:
 
     @classmethod
     def open(cls, url: str, *, api_key: str = "", seconds: float = TIMEOUT) -> ElasticsearchIndex:
-        """Open the engine at an address, ``http://host:port`` or ``https://…``; nothing is asked of it yet."""
+        """Open the engine at an address; nothing is asked of it yet.
+
+        Parameters
+        ----------
+        url
+            ``http://host:port`` or ``https://…``.
+        api_key
+            Key that is sent with each request; none unless given.
+        seconds
+            After which a request is given up.
+
+        Returns
+        -------
+        ElasticsearchIndex
+            The engine.
+        """
         from elasticsearch import Elasticsearch  # noqa: PLC0415 - half a second that only who opens it pays
 
         return cls(Elasticsearch(url, api_key=api_key or None, request_timeout=seconds, max_retries=0))

@@ -133,7 +133,7 @@ def search_body(
         if chosen:
             body["post_filter"] = {"bool": {"filter": chosen}}
     if words.words:
-        body["highlight"] = highlighted(request.kind, request.mode)
+        body["highlight"] = highlighted(words, request.kind, request.mode)
         if request.mode == "fuzzy" and not request.after:
             body["suggest"] = known_words(words, request.kind)
     return body | behind(request, place)

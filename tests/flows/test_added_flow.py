@@ -139,6 +139,7 @@ def readings(bare_cloud: Access, monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
             },
             "tables": {"ledger": ledger, "stocks": "none", "compras": "none", "products": "none"},
             "graph": {"uri": "none", "user": "none", "password": "none"},
+            "search": {"url": "none"},
             "settings": {"tickets-day-begins": "00:00"},
             "databases": {"lake": "none", "compras": "none"},
             "crawlers": dict.fromkeys((catalog.name for catalog in PROD_CATALOGS), "none"),

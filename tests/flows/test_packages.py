@@ -13,7 +13,7 @@ import pytest
 
 from deploy import packaging
 from deploy.packaging import LOCKS, PACKAGES, ROOT, PackagingError, Target, build_package, package_key
-from pipeline_assets.flows import FunctionPackage as Package
+from pipeline_assets.flow_rows import FunctionPackage as Package
 from tests.worlds.stack import built_packages
 
 #: Heavy libraries that no ingest function may carry: frames and models belong to functions and assets of their own.

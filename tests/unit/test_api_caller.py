@@ -23,7 +23,7 @@ CLAIMS = {
 
 def test_a_token_says_who_asks_for_whom_and_what_they_may() -> None:
     caller = read_caller(CLAIMS, RULES, NOW)
-    assert (caller.subject, caller.tenant, caller.scopes) == ("ana", "acme", {"openid", "cesta/queries"})
+    assert (caller.subject, caller.tenant, caller.scopes) == ("ana", "acme", frozenset({"openid", "cesta/queries"}))
     assert caller.of_tenant("acme") == tenant_id("acme")
     caller.require("cesta/queries")
 

@@ -20,7 +20,7 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.problems import Problem
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.flows import FlowRow
+from pipeline_assets.flow_rows import FlowRow
 from pipeline_assets.lineage.bridge import Place
 from pipeline_assets.lineage.definitions import bridged
 from pipeline_assets.lineage.places import requests_for

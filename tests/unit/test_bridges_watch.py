@@ -20,7 +20,7 @@ from pipeline_assets.events.ledger import PendingReport
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.flows import FlowRow
+from pipeline_assets.flow_rows import FlowRow
 from pipeline_assets.lineage.bridges_watch import RECEIPTS_SHOWN_IN_TIME
 from pipeline_assets.lineage.carried import carried_over
 from pipeline_assets.lineage.definitions import bridged

@@ -15,7 +15,8 @@ from deploy.cli.commands import FlowOption, Where, command
 from deploy.cli.main import app
 from deploy.local.instance import Instance
 from pipeline_assets.errors import UserError
-from pipeline_assets.flows import FLOWS, FlowRow
+from pipeline_assets.flow_rows import FlowRow
+from pipeline_assets.flows import FLOWS
 
 
 def run(function: object, *arguments: str) -> tuple[int, str]:

@@ -8,7 +8,7 @@ import pytest
 from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 
 from deploy.packaging import PACKAGES
-from pipeline_assets.flows import FunctionPackage as Package
+from pipeline_assets.flow_rows import FunctionPackage as Package
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guides" / "deploy.md").read_text()

@@ -11,7 +11,8 @@ import pytest
 from deploy.packaging import ROOT
 from pipeline_assets.errors import UserError
 from pipeline_assets.events.flow import Correctable, capability
-from pipeline_assets.flows import FLOWS, FlowRow, flow_row, queued_flows
+from pipeline_assets.flow_rows import FlowRow
+from pipeline_assets.flows import FLOWS, flow_row, queued_flows
 from pipeline_assets.operations.open_flow import load_flow
 
 QUEUED = pytest.mark.parametrize("row", queued_flows(), ids=lambda row: row.name)

@@ -15,7 +15,7 @@ from pipeline_assets.events.problems import Acknowledgement, Problem, share_reje
 from pipeline_assets.events.quarantine import Quarantine
 from pipeline_assets.events.receipt import PartitionCounts, Receipt
 from pipeline_assets.events.sources import ObjectVersion
-from pipeline_assets.flows import FlowRow
+from pipeline_assets.flow_rows import FlowRow
 from pipeline_assets.lineage.judged import Judged, judge_rows, judge_sources
 from pipeline_assets.lineage.open_problems import FEW_REJECTED, OpenProblems
 from tests.worlds.open_problems import MemoryProblems

@@ -15,7 +15,8 @@ from botocore import xform_name
 from deploy.packaging import ROOT, first_party_files, import_graph
 from pipeline_assets.compras.tables import COMPRAS_TABLES
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.flows import FunctionPackage, packages
+from pipeline_assets.flow_rows import FunctionPackage
+from pipeline_assets.flows import packages
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
 from tests.worlds.template_reading import FED_BY_QUEUES, READ, RESOURCES, as_list, of_type, statements
 

@@ -15,7 +15,7 @@ from deploy.stack import TEMPLATE
 from deploy.template_blocks.contents import BLOCKS
 from deploy.template_blocks.flow_groups import PARTS, Part, flow_fields, flow_outputs, flow_parameters, flow_resources
 from deploy.template_blocks.marks import COMMAND, Block, replace_blocks
-from pipeline_assets.flows import Bounds, FlowRow, FunctionPackage, QueueGroup
+from pipeline_assets.flow_rows import Bounds, FlowRow, FunctionPackage, QueueGroup
 from tests.worlds.template_reading import FED_BY_QUEUES, READ, RESOURCES
 
 #: A flow that the product does not have, whose names differ wherever they can.

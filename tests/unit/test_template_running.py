@@ -9,8 +9,9 @@ import pytest
 from deploy.packaging import PACKAGES
 from deploy.stack import outputs_by_kind
 from pipeline_assets.events.queue import back_off_seconds
-from pipeline_assets.flows import FLOWS, FlowRow, StreamGroup
-from pipeline_assets.flows import FunctionPackage as Package
+from pipeline_assets.flow_rows import FlowRow, StreamGroup
+from pipeline_assets.flow_rows import FunctionPackage as Package
+from pipeline_assets.flows import FLOWS
 from pipeline_assets.operations.following import PATIENCE_SECONDS
 from pipeline_assets.stocks.feed import FeedSettings
 from pipeline_assets.stocks.stores import StockSettings

@@ -26,7 +26,7 @@ from pipeline_assets.events.rejection import BrokenRuleError, Rejection, misshap
 from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.events.time_budget import TimeBudget
-from pipeline_assets.flows import Bounds, FlowRow, FunctionPackage, QueueGroup
+from pipeline_assets.flow_rows import Bounds, FlowRow, FunctionPackage, QueueGroup
 from pipeline_assets.storage.bucket import Storage
 from pipeline_assets.storage.s3 import open_storage
 
