@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
@@ -58,7 +58,7 @@ class Group:
         return {name: shown.get(name, money)(value) for name, value in self.exact().items()}  # type: ignore[operator]
 
 
-def expected_report(items: list[Item], request: ReportRequest) -> list[dict[str, Any]]:
+def expected_report(items: Sequence[Item], request: ReportRequest) -> list[dict[str, Any]]:
     """Rows of a report on these purchases of one tenant, all of them in one currency."""
     groups: dict[tuple[Any, ...], Group] = defaultdict(Group)
     for item in items:
@@ -90,7 +90,7 @@ def _sorted(row: tuple[dict[str, Any], Any], *, name: str, down: bool) -> Any:
     return (down, value.encode() if isinstance(value, str) else value)
 
 
-def expected_summary(items: list[Item], request: SummaryRequest) -> dict[str, Any]:
+def expected_summary(items: Sequence[Item], request: SummaryRequest) -> dict[str, Any]:
     """A summary of these purchases of one tenant, all of them in one currency."""
     first, last = request.period.first, request.period.last
     mine = [item for item in items if first <= _day(item) <= last]
