@@ -22,6 +22,17 @@ _STATUSES = {
     "503": "A store does not answer; the header Retry-After says when to ask again.",
 }
 
+#: What may become of a question in SQL.
+_OF_QUERIES = {
+    "422": "The question reads or answers more than one may, or the engine could not answer it.",
+    "504": "The question took longer than it may.",
+}
+#: What an address with a name or an id in it may answer.
+_OF_PLACES = {
+    "404": "There is none of this name.",
+    "410": "The report was not made: ask for it again.",
+}
+
 
 def document() -> dict[str, Any]:
     """The description, with each route's function under `x-function` and the scope it asks for under `x-scope`."""
@@ -62,7 +73,9 @@ def _operation(operation: dict[str, Any], function: str, door: Door, route: str)
     if route in door.scopes:
         told["x-scope"] = door.scopes[route]
     told["security"] = [{"token": []}]
-    for status, what in _STATUSES.items():
+    of_queries = _OF_QUERIES if function == "analytics-api" else {}
+    of_places = _OF_PLACES if re.search(r"{(?!tenant_id})", route) else {}
+    for status, what in (_STATUSES | of_queries | of_places).items():
         own.setdefault(status, {"description": what, "content": {CONTENT_TYPE: {"schema": _REFERENCE}}})
     unauthorized = {"description": "There is no token, or none that is trusted."}
     own["401"] = unauthorized | {"content": {"application/json": {"schema": {}}, CONTENT_TYPE: {"schema": _REFERENCE}}}

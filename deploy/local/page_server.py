@@ -25,7 +25,7 @@ from deploy.page_files import FOLDER, HEADERS, KINDS, page_files
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 #: Of one connection alone, or of the browser about its page.
-_OWN: Final = {"host", "connection", "keep-alive", "transfer-encoding", "te", "upgrade", "origin", "referer", "cookie"}
+_OWN: Final = {"host", "connection", "keep-alive", "transfer-encoding", "upgrade", "origin", "referer", "cookie"}
 _ANSWER_SECONDS: Final = 60.0
 _MOST_BYTES: Final = 1_048_576
 _PREFIX: Final = f"/{FOLDER}"

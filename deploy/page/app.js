@@ -20,7 +20,7 @@ function enter(text) {
   token.keep(text.trim());
   tenant = named;
   clearTimeout(ending);
-  ending = setTimeout(() => leave("The token has expired: make another."), Math.min(ends - Date.now(), LONGEST_MS));
+  ending = setTimeout(() => leave("The token has expired: get a new one."), Math.min(ends - Date.now(), LONGEST_MS));
 }
 
 function leave(why = "") {
@@ -69,7 +69,7 @@ function start() {
 
 search.begin();
 analytics.begin();
-onRefused(() => leave("The API does not take this token: it may have expired. Make another."));
+onRefused(() => leave("The API does not take this token: it may have expired. Get a new one."));
 $("leave").addEventListener("click", () => leave());
 $("token-form").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -184,7 +184,7 @@ function draw(found, typing) {
   const meant = found.did_you_mean;
   $("meant").hidden = !meant || typing;
   put($("meant-text"), meant ?? "");
-  if (typing) box.suggest(asked.q.trim() ? found.suggestions.slice(0, SUGGESTIONS) : [], drawn);
+  if (typing) box.suggest(asked.q.trim() ? distinct(found.suggestions) : [], drawn);
   drawFacets(found.facets ?? {}, found.items);
   const what = many(found.total, "result", "results");
   put($("count"), h("strong", {}, count(found.total)), ` ${found.total === 1 ? "result" : "results"}`,
@@ -261,6 +261,13 @@ function purchase(item) {
         h("span", {}, dayText(item.fecha ?? "")),
         h("span", {}, "customer ", h("span", { class: "code", translate: "no" }, item.user_id)))),
     h("p", { class: "amount" }, money(item.total_precio, item.moneda)));
+}
+
+/** The first texts of those that differ in more than capitals and accents. */
+function distinct(texts) {
+  const first = new Map();
+  for (const text of texts) if (!first.has(folded(text))) first.set(folded(text), text);
+  return [...first.values()].slice(0, SUGGESTIONS);
 }
 
 /** A text to go on with; what was typed of it already is set apart. */

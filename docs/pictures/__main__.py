@@ -21,8 +21,10 @@ from deploy.cli.demonstration import demonstration
 from deploy.cli.running import run_in_foreground
 from deploy.local.instance import Instance
 from deploy.local.instance_days import add_days
+from deploy.local.issuer import mint_token
 from deploy.local.outputs import read_outputs
 from deploy.local.stack import LocalStack
+from deploy.samples.compras import TENANTS
 from deploy.samples.purchases import sample_days
 from pipeline_assets.lineage.days import SETTINGS
 from pipeline_assets.operations.access import Access
@@ -118,11 +120,34 @@ PICTURES: Final = (
 )
 
 
+def pictures_of_page(instance: Instance) -> tuple[Picture, ...]:
+    """What a tenant of the demo sees on the web page: what it finds as it types, and what it sold in three months."""
+    entered = f"{instance.page_url}#token={mint_token(instance, TENANTS[1], 60)}"
+
+    def to_search(pages: DagsterPages, _: Access) -> None:
+        pages.page.goto(entered)
+        pages.page.get_by_text("Products", exact=True).click()
+        pages.page.get_by_role("combobox").first.press_sequentially("choco", delay=100)
+        pages.page.locator("#suggestions li").first.wait_for()
+        pages.page.keyboard.press("ArrowDown")
+
+    def to_analytics(pages: DagsterPages, _: Access) -> None:
+        pages.page.goto(entered)
+        pages.page.locator("#hits > li").first.wait_for()
+        pages.page.goto(f"{instance.page_url}#/analytics?from={day(89)}&to={day(0)}")
+        pages.page.locator("#report-plot .bars").wait_for()
+
+    return (
+        Picture("search", to_search, (1200, 900), scale=1.5),
+        Picture("tenant-analytics", to_analytics, (1200, 1330), scale=1.5),
+    )
+
+
 def take(stack: LocalStack) -> None:
     """Load the demo and draw every picture anew."""
     demonstration(days=DAYS, original_dates=False, leave=True)(stack)
     access = Access(read_outputs(stack.instance))
-    for picture in PICTURES:
+    for picture in (*pictures_of_page(stack.instance), *PICTURES):
         with open_window(*picture.window, scale=picture.scale) as page:
             page.add_init_script(_NO_NAVIGATION)
             picture.go(DagsterPages(page, stack.instance.dagster_url), access)

@@ -26,6 +26,8 @@ _COMPARED: Final = ("sequence", "deleted")
 _CONFLICT, _BAD_REQUEST, _TOO_LARGE, _NOT_FOUND = 409, 400, 413, 404
 #: Documents of one page of a scan.
 _PAGE: Final = 1_000
+#: States of one page, as many as an engine gives at once: each page sorts the whole index.
+_STATES: Final = 10_000
 #: Attempts at an engine that is overloaded, and seconds of the longest rest.
 _ATTEMPTS, _LONGEST = 5, 2.0
 _BUSY: Final = frozenset({429, 502, 503, 504})
@@ -405,7 +407,7 @@ class ElasticsearchIndex:
         asked: dict[str, Any] = {
             "query": {"range": {"sequence": {"gt": after}}} if after else {"match_all": {}},
             "sort": [{"sequence": "asc"}],
-            "size": _PAGE,
+            "size": _STATES,
             "seq_no_primary_term": True,
             "_source": [*_COMPARED, "tenant", "tenant_id", "codigo", "compra_id", "changed_at"],
             "track_total_hits": False,

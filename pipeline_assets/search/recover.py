@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ from pipeline_assets.search.stores import SearchStores
 _AT_ONCE: Final = 500
 #: What two documents of one state of an item need not have alike.
 _OF_THE_CHANGE: Final = frozenset({"sequence", "changed_at"})
+#: The same of products; of a purchase it is its own time.
+_OF_A_PRODUCT: Final = frozenset({*_OF_THE_CHANGE, "momento"})
 
 
 @dataclass(slots=True)
@@ -208,7 +211,9 @@ def sequence_behind(sequence: str, change: IndexChange) -> str:
 
 def _record(event_name: str, item: Image) -> StreamRecord:
     which = "OldImage" if event_name == "REMOVE" else "NewImage"
-    raw = {"eventID": "", "eventName": event_name, "dynamodb": {which: dict(item)}}
+    made = int(datetime.now(UTC).timestamp())
+    change = {"ApproximateCreationDateTime": made, which: dict(item)}
+    raw = {"eventID": "", "eventName": event_name, "dynamodb": change}
     (record,), _ = stream_records({"Records": [raw]})
     return record
 
@@ -221,7 +226,9 @@ def _alike(change: IndexChange, document: Document | None) -> bool:
 
 
 def _state(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in _OF_THE_CHANGE}
+    """What a document tells of its item, and not of the change that made it."""
+    left_out = _OF_THE_CHANGE if "compra_id" in document else _OF_A_PRODUCT
+    return {name: value for name, value in document.items() if name not in left_out}
 
 
 def _in_place_of(name: str, change: IndexChange, stored: Stored | None) -> Write:

@@ -9,6 +9,8 @@ from uuid import uuid4
 import pytest
 from elasticsearch import ConflictError, Elasticsearch, NotFoundError
 
+from pipeline_assets.search.mappings import index_body
+
 
 @pytest.fixture(scope="module")
 def client(search_url: str) -> Iterator[Elasticsearch]:
@@ -108,4 +110,15 @@ def test_analysis_of_spanish_and_of_beginnings_of_words(client: Elasticsearch) -
     ]
     for query in queries:
         assert client.search(index=index, query=query)["hits"]["total"]["value"] == 1, query
+    client.indices.delete(index=index)
+
+
+def test_an_index_of_the_search_has_one_shard_no_copies_and_its_own_analysis(client: Elasticsearch) -> None:
+    index = f"engine-{uuid4().hex}"
+    client.indices.create(index=index, **index_body("products"))
+    settings = client.indices.get_settings(index=index)[index]["settings"]["index"]
+    assert (settings["number_of_shards"], settings["number_of_replicas"]) == ("1", "0")
+    client.index(index=index, id="a", document={"nombre": "Lápices de la tienda"}, refresh=True)
+    found = client.search(index=index, query={"match": {"nombre.formas": "lapiz"}})
+    assert found["hits"]["total"]["value"] == 1
     client.indices.delete(index=index)
