@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from pipeline_assets.datasets.spec import Rule
@@ -110,13 +111,18 @@ def event_name_of(record: StreamRecord, table: str) -> EventName:
     if record.event_source not in ("", _EVENT_SOURCE):
         raise UnexpectedError("of_this_table", "", f"one of {shown(record.event_source)}")
     if table and record.stream != BY_HAND:
-        name = record.stream.partition("/stream/")[0].rpartition(":table/")[2]
+        name = _table_of(record.stream)
         if name != table:
             raise UnexpectedError("of_this_table", "", f"one of the table {shown(name)}")
     found = next((name for name in EVENT_NAMES if name == record.event_name), None)
     if found is None:
         raise UnexpectedError("event_name", "", shown(record.event_name))
     return found
+
+
+@lru_cache(maxsize=64)
+def _table_of(stream: str) -> str:
+    return stream.partition("/stream/")[0].rpartition(":table/")[2]
 
 
 def image_of(record: StreamRecord, event_name: EventName) -> Image:
@@ -299,7 +305,8 @@ def value(image: Image, name: str, letter: str, rule: str, place: str = "") -> A
         It is something else.
     """
     attribute = image.get(name)
-    if not isinstance(attribute, Mapping) or list(attribute) != [letter]:
+    # A dictionary is known as a mapping without asking for it, which each attribute of each record would pay for.
+    if not isinstance(attribute, (dict, Mapping)) or len(attribute) != 1 or letter not in attribute:
         raise UnexpectedError(rule, at(place, name), kind(attribute))
     found = attribute[letter]
     try:

@@ -143,7 +143,8 @@ class SearchFlow(StreamFlow[SearchStores]):
                 targets[key] = Target(*key, [], presumed_new=new)
             targets[key].changes.append((number, change))
         for target in targets.values():
-            target.changes.sort(key=lambda each: each[1].sequence)
+            if len(target.changes) > 1:
+                target.changes.sort(key=lambda each: each[1].sequence)
         return targets
 
     def _key(self, change: IndexChange, stores: SearchStores) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final, Literal
 
 from pipeline_assets.events.tenants import TenantId
@@ -53,6 +54,7 @@ def alias(stage: str, kind: Kind, tenant: TenantId) -> str:
     return f"cesta-{stage}-{kind}-{encoded(tenant)}"
 
 
+@lru_cache(maxsize=1024)
 def encoded(tenant: TenantId) -> str:
     """Encode a tenant as part of an index's name.
 
