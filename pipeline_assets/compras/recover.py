@@ -56,6 +56,11 @@ class Recovered:
     changes: int = 0
     rejected: int = 0
 
+    @property
+    def sentence(self) -> str:
+        """What was done, for a person."""
+        return f"{self.changes:,} changes of {self.purchases:,} purchases had no document and have one now."
+
 
 def recover(stores: ComprasStores, day: str = "") -> Recovered:
     """Make documents of the changes that none tells.
