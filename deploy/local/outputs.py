@@ -55,6 +55,7 @@ def environment_contract(instance: Instance, document: Mapping[str, Any]) -> dic
         "QUARANTINE_BUCKET": document["buckets"]["quarantine"],
         "LEDGER_TABLE": document["tables"]["ledger"],
         "TENANTS_TABLE": document["tables"]["tenants"],
+        "ASKED_QUERIES_TABLE": document["tables"]["asked-queries"],
         "ELASTICSEARCH_URL": document["search"]["url"],
         "DAGSTER_HOME": str(instance.dagster_home),
         **days_environment(instance),

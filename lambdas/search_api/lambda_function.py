@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import Annotated, Any
 
+import boto3
 from aws_lambda_powertools.event_handler.openapi.params import Query
+from botocore.config import Config
 
 from lambdas._runtime.api_description import api_description, no_such_route
 from lambdas._runtime.http_errors import HttpError, bad_request
 from lambdas._runtime.http_handler import Door, TenantInPath
 from lambdas.search_api.answers import Found
 from lambdas.search_api.parameters import SearchParameters
-from pipeline_assets.events.environment import optional
+from pipeline_assets.events.environment import optional, required
 from pipeline_assets.search.engine import open_engine
 from pipeline_assets.search.query import find
+from pipeline_assets.search.query_log import AskedQuery, QueryLog
 from pipeline_assets.search.request import Searched, SearchRequestError
 
 door = Door(public=("GET /openapi.json",), elsewhere=no_such_route)
 lambda_handler = door.lambda_handler
 #: Kept open while the process lives, by address and name of the credential.
 _engine = cache(open_engine)
+#: An answer does not wait for its line in the log.
+_AT_ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=1)
 Parameters = Annotated[SearchParameters, Query()]
 
 
@@ -48,13 +54,24 @@ def search_purchases(tenant_id: TenantInPath, parameters: Parameters) -> Found:
     return _found(tenant_id, "purchases", parameters)
 
 
+@cache
+def _query_log() -> QueryLog:
+    table = required(None, "ASKED_QUERIES_TABLE", "the name of the DynamoDB table of what was searched for")
+    return QueryLog(boto3.client("dynamodb", config=_AT_ONCE), table)
+
+
 def _found(name: str, kind: Searched, parameters: SearchParameters) -> Found:
     tenant = door.registered
     index = _engine(tenant.endpoint, tenant.secret)
+    began = time.perf_counter()
     try:
-        answer = find(parameters.request(kind), tenant.id, index, stage=optional(None, "STAGE", "dev"), secret=door.key)
+        request = parameters.request(kind)
+        answer = find(request, tenant.id, index, stage=optional(None, "STAGE", "dev"), secret=door.key)
     except SearchRequestError as error:
         raise _refused(error) from error
+    if request.is_question:
+        seconds = time.perf_counter() - began
+        _query_log().record(AskedQuery(tenant.id, door.caller_token, request.text, seconds, answer.total))
     return Found.model_validate(answer.document() | {"tenant_id": name})
 
 

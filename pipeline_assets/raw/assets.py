@@ -142,7 +142,11 @@ def _awaited(manifest: Manifest, datasets: Sequence[Dataset], stores: ExportStor
 #: Files that others deliver; each becomes a load of its own.
 INBOX_LANDED = dg.AssetSpec(
     _LANDED,
-    deps=[INBOX_BUCKET.key],
+    # What people search for is delivered here too, on the day after.
+    deps=[
+        INBOX_BUCKET.key,
+        dg.AssetDep(dg.AssetKey(["search", "query_log"]), partition_mapping=dg.AllPartitionMapping()),
+    ],
     partitions_def=arrival_days,
     group_name=INBOX,
     kinds={"lambda", "parquet", "s3"},

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline_assets.events.table_errors import transient
 from pipeline_assets.privacy.cards import without_numbers
-from pipeline_assets.privacy.tokens import TokenKey
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -37,8 +36,8 @@ class AskedQuery:
     ----------
     tenant
         Whose documents were searched.
-    subject
-        Who asked, by the token of the caller; it is stored as a keyed token alone.
+    asked_by
+        Keyed token of the caller.
     text
         What was typed.
     seconds
@@ -48,7 +47,7 @@ class AskedQuery:
     """
 
     tenant: str
-    subject: str
+    asked_by: str
     text: str
     seconds: float
     results: int
@@ -64,13 +63,10 @@ class QueryLog:
         Client of DynamoDB.
     table
         Name of the table: partition key ``day``, sort key ``asked``.
-    key
-        Key of the tokens of those who ask.
     """
 
     client: DynamoDBClient
     table: str
-    key: TokenKey
 
     def record(self, query: AskedQuery) -> bool:
         """Write the line of a search; whatever fails is logged and raised to nobody, since the answer does not need it.
@@ -88,7 +84,7 @@ class QueryLog:
         try:
             if not (text := logged_text(query.text)):
                 return False
-            self.client.put_item(TableName=self.table, Item=self._line(query, text))
+            self.client.put_item(TableName=self.table, Item=_line(query, text))
         except Exception as error:  # noqa: BLE001 - an answer is worth more than its line in the log
             # The error itself may quote the text.
             _log.warning("a search has no line in the query log: %s", type(error).__name__)
@@ -125,22 +121,6 @@ class QueryLog:
             for page in pages:
                 yield from map(_row, page["Items"])
 
-    def _line(self, query: AskedQuery, text: str) -> dict[str, Any]:
-        now = datetime.now(UTC)
-        query_id = secrets.randbelow(_IDS) + 1
-        return {
-            "day": {"S": now.date().isoformat()},
-            "asked": {"S": f"{now.isoformat(timespec='microseconds')}#{query_id}"},
-            "query_id": {"N": str(query_id)},
-            "asked_at": {"S": now.isoformat(timespec="milliseconds")},
-            "asked_by": {"S": self.key.token("caller", query.subject)},
-            "system": {"S": f"search:{query.tenant}"},
-            "text": {"S": text},
-            "seconds": {"N": f"{query.seconds:.3f}"},
-            "results": {"N": str(query.results)},
-            "expires_at": {"N": str(int(time.time()) + KEPT_DAYS * _DAY_SECONDS)},
-        }
-
 
 def logged_text(typed: str) -> str:
     """What was typed as it may be kept.
@@ -158,6 +138,23 @@ def logged_text(typed: str) -> str:
     """
     readable = typed.encode("utf-8", "replace").decode("utf-8").replace("\x00", " ")
     return without_numbers(readable).strip()[:LONGEST_TEXT]
+
+
+def _line(query: AskedQuery, text: str) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    query_id = secrets.randbelow(_IDS) + 1
+    return {
+        "day": {"S": now.date().isoformat()},
+        "asked": {"S": f"{now.isoformat(timespec='microseconds')}#{query_id}"},
+        "query_id": {"N": str(query_id)},
+        "asked_at": {"S": now.isoformat(timespec="milliseconds")},
+        "asked_by": {"S": query.asked_by},
+        "system": {"S": f"search:{query.tenant}"},
+        "text": {"S": text},
+        "seconds": {"N": f"{query.seconds:.3f}"},
+        "results": {"N": str(query.results)},
+        "expires_at": {"N": str(int(time.time()) + KEPT_DAYS * _DAY_SECONDS)},
+    }
 
 
 def _row(item: dict[str, Any]) -> dict[str, Any]:

@@ -97,6 +97,11 @@ class SearchRequest:
                 expected=f"at most {_MOST_CATEGORIES} of at most {_LONGEST_CATEGORY} characters",
             )
 
+    @property
+    def is_question(self) -> bool:
+        """Whether a person asks by it: neither a word that is still being typed nor a further page of an answer."""
+        return bool(self.text.strip()) and self.mode != "autocomplete" and not self.after
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:

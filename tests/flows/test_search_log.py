@@ -18,7 +18,7 @@ from pipeline_assets.search.query_log import LONGEST_TEXT, AskedQuery, QueryLog,
 
 CARD = "4111 1111 1111 1111"
 SUBJECT = "ana.lopez@example.com"
-KEY = TokenKey("caller-1", b"k" * 32)
+ASKED_BY = TokenKey("caller-1", b"k" * 32).token("caller", SUBJECT)
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def log(bare_cloud: Access) -> QueryLog:
         AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("day", "asked")],
         BillingMode="PAY_PER_REQUEST",
     )
-    return QueryLog(bare_cloud.dynamodb, table, KEY)
+    return QueryLog(bare_cloud.dynamodb, table)
 
 
 def asked(text: str) -> AskedQuery:
-    return AskedQuery("tienda", SUBJECT, text, 0.0123, 7)
+    return AskedQuery("tienda", ASKED_BY, text, 0.0123, 7)
 
 
 def test_lines_are_rows_of_the_dataset_without_personal_data(log: QueryLog) -> None:
@@ -44,7 +44,7 @@ def test_lines_are_rows_of_the_dataset_without_personal_data(log: QueryLog) -> N
     rows = list(log.lines(datetime.now(UTC).date()))
     assert [row["text"] for row in rows][0::2] == ["leche pagada con [card ending 1111]", "? ñandú"]
     assert {row["system"] for row in rows} == {"search:tienda"}
-    assert {row["asked_by"] for row in rows} == {KEY.token("caller", SUBJECT)}
+    assert {row["asked_by"] for row in rows} == {ASKED_BY}
     assert {name for row in rows for name in row} == set(QUERY_LOG.column_names)
     assert len({row["query_id"] for row in rows}) == 4
     kept = json.dumps(log.client.scan(TableName=log.table)["Items"])
@@ -68,8 +68,8 @@ def test_no_failure_of_the_log_fails_a_search(log: QueryLog, caplog: pytest.LogC
         aws_secret_access_key="x",
     )
     with caplog.at_level(logging.WARNING):
-        assert not QueryLog(gone, log.table, KEY).record(asked(f"leche {CARD}"))
-        assert not QueryLog(log.client, "no-such-table", KEY).record(asked("leche"))
+        assert not QueryLog(gone, log.table).record(asked(f"leche {CARD}"))
+        assert not QueryLog(log.client, "no-such-table").record(asked("leche"))
     assert [record.levelname for record in caplog.records if "query log" in record.message] == ["WARNING"] * 2
     assert "1111" not in caplog.text
     assert "leche" not in caplog.text

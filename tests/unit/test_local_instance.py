@@ -210,6 +210,7 @@ class TestOutputs:
                 "products": "dev-t_MS3_productos",
                 "tenants": "cesta-dev-tenants",
                 "requests": "cesta-dev-requests",
+                "asked-queries": "cesta-dev-asked-queries",
             },
             "databases": {"compras": "dev-compras-datacatalog", "lake": "cesta_dev_lake"},
             "workgroups": {"lake": "cesta-dev-lake"},

@@ -240,6 +240,7 @@ class TestHowItRuns:
                 "products": "ProductosTable",
                 "tenants": "TenantsTable",
                 "requests": "RequestsTable",
+                "asked-queries": "AskedQueriesTable",
             },
             "databases": {"compras": "ComprasDatabase", "lake": "LakeDatabase"},
             "workgroups": {"lake": "LakeWorkgroup"},

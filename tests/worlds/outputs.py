@@ -37,6 +37,7 @@ STACK_OUTPUTS = {
     "WorkgroupLake": "cesta-dev-lake",
     "TableTenants": "cesta-dev-tenants",
     "TableRequests": "cesta-dev-requests",
+    "TableAskedQueries": "cesta-dev-asked-queries",
     "BucketPage": "cesta-dev-page",
     "WebApi": "http://0a1b2c3d.execute-api.127.0.0.1:24500",
     "FunctionTicketsIngestion": "cesta-dev-tickets-ingestion",
