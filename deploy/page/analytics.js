@@ -38,6 +38,7 @@ function lastDays(days) {
 
 /** Show what an address asks for. */
 export function open(ofTenant, parameters) {
+  if (tenant !== ofTenant) clear();
   tenant = ofTenant;
   const usual = lastDays(30);
   const chosen = (name) => parameters.get(name) ?? usual[name];

@@ -91,9 +91,14 @@ export function open(ofTenant, parameters) {
 export function clear() {
   leave();
   notice($("search-notice"));
+  box.suggest([], null);
   allCategories = false;
+  lastCategories = [];
+  currency = "";
+  next = null;
   shown = 0;
-  for (const id of ["hits", "categories", "price-bars", "month-bars", "count", "nothing"]) put($(id));
+  $("more").hidden = $("meant").hidden = true;
+  for (const id of ["hits", "categories", "price-bars", "month-bars", "count", "nothing", "meant-text"]) put($(id));
 }
 
 /** Ask nothing more. */

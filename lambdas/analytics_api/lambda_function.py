@@ -71,6 +71,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     if _KEPT_REPORT not in event:
         return door.lambda_handler(event, context)
     asked = event[_KEPT_REPORT]
+    # That of the request, not of whichever this process answered last.
+    logger.set_correlation_id(asked["correlation_id"])
     seconds = context.get_remaining_time_in_millis() / 1000 - _FOR_THE_ANSWER
     reply = make_kept(TenantId(asked["tenant"]), asked["report"], _engine(), _kept(), seconds)
     logger.info("kept report made", extra={"tenant": asked["tenant"], "status": reply.status if reply else 0})
@@ -274,7 +276,8 @@ def _now() -> datetime:
 
 
 def _invoke_later(tenant: TenantId, report_id: str) -> None:
-    payload = json.dumps({_KEPT_REPORT: {"tenant": tenant, "report": report_id}}).encode()
+    asked = {"tenant": tenant, "report": report_id, "correlation_id": logger.get_correlation_id()}
+    payload = json.dumps({_KEPT_REPORT: asked}).encode()
     name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
     try:
         _functions().invoke(FunctionName=name, InvocationType="Event", Payload=payload)
