@@ -31,31 +31,31 @@ def describe() -> dict[str, Any]:
 
 
 @door.app.get("/search/<tenant_id>", summary="Search products and purchases", tags=["Search"])
-def search(tenant_id: TenantInPath, parameters: Parameters) -> Found:
+def search(tenant_id: TenantInPath, parameters: Parameters) -> Found:  # noqa: ARG001 - the door has it
     """Search all documents of the tenant."""
-    return _found(tenant_id, "all", parameters)
+    return _found("all", parameters)
 
 
 @door.app.get("/search/<tenant_id>/products", summary="Search products", tags=["Search"])
-def search_products(tenant_id: TenantInPath, parameters: Parameters) -> Found:
+def search_products(tenant_id: TenantInPath, parameters: Parameters) -> Found:  # noqa: ARG001
     """Search the products of the tenant."""
-    return _found(tenant_id, "products", parameters)
+    return _found("products", parameters)
 
 
 @door.app.get("/search/<tenant_id>/purchases", summary="Search purchases", tags=["Search"])
-def search_purchases(tenant_id: TenantInPath, parameters: Parameters) -> Found:
+def search_purchases(tenant_id: TenantInPath, parameters: Parameters) -> Found:  # noqa: ARG001
     """Search the purchases of the tenant."""
-    return _found(tenant_id, "purchases", parameters)
+    return _found("purchases", parameters)
 
 
-def _found(name: str, kind: Searched, parameters: SearchParameters) -> Found:
+def _found(kind: Searched, parameters: SearchParameters) -> Found:
     tenant = door.registered
     index = _engine(tenant.endpoint, tenant.secret)
     try:
         answer = find(parameters.request(kind), tenant.id, index, stage=optional(None, "STAGE", "dev"), secret=door.key)
     except SearchRequestError as error:
         raise _refused(error) from error
-    return Found.model_validate(answer.document() | {"tenant_id": name})
+    return Found.model_validate(answer.document() | {"tenant_id": door.caller.tenant})
 
 
 def _refused(error: SearchRequestError) -> HttpError:
