@@ -90,6 +90,9 @@ def test_a_report_in_csv_has_no_formula(api: Api, token: str) -> None:
     rows = list(csv.reader(io.StringIO(answer.body.decode())))
     assert rows[0] == ["product", "product_name", "currency", "total"]
     assert ["'=HYPERLINK()", "'+Té", "USD", "0.30"] in rows
+    first = post(api, token, {"dimensions": ["product"], "measures": ["total"], "format": "csv", "limit": 1, **DAYS})
+    assert len(first.body.splitlines()) == 2
+    assert (answer.headers["x-truncated"], first.headers["x-truncated"]) == ("false", "true")
 
 
 def made(api: Api, place: str, token: str) -> Answer:
