@@ -7,6 +7,7 @@ import io
 import json
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -111,7 +112,9 @@ def made(api: Api, place: str, token: str) -> Answer:
 def test_a_report_that_takes_long_is_made_meanwhile_and_is_its_tenants_alone(
     cloud: RunningStack, api: Api, token: str, items: list[dict[str, Any]]
 ) -> None:
-    accepted = post(api, token, {"dimensions": ["day"], "measures": ["total"], **DAYS}, Prefer="respond-async")
+    asked = str(uuid4())
+    question = {"dimensions": ["day"], "measures": ["total"], **DAYS}
+    accepted = post(api, token, question, Prefer="respond-async", X_Correlation_Id=asked)
     assert (accepted.status, accepted.document()["state"]) == (202, "running")
     place = accepted.headers["location"]
     assert place.startswith(f"/analytics/{OWN}/report/")
@@ -119,6 +122,14 @@ def test_a_report_that_takes_long_is_made_meanwhile_and_is_its_tenants_alone(
 
     report = made(api, place, token)
     assert report.document()["rows"] == expected_report(items, ReportRequest(PERIOD, ("total",), ("day",)))
+    group = f"/aws/lambda/{cloud.outputs['functions']['analytics-api']}"
+    logs = cloud.access.client("logs").get_paginator("filter_log_events")
+
+    def told() -> list[str]:
+        messages = [event["message"] for page in logs.paginate(logGroupName=group) for event in page["events"]]
+        return [line for each in messages for line in each.splitlines() if asked in line and "kept report made" in line]
+
+    assert until(told), "the line is found by the id of the request"
     other = mint_token(cloud.instance, OTHER, 5)
     assert api.ask("GET", place, other).status == 403
     assert api.ask("GET", place.replace(OWN, OTHER), other).status == 404
