@@ -44,7 +44,7 @@ class Recovered:
 
     Parameters
     ----------
-    purchases
+    items
         In the table.
     changes
         Changes that no document told, and that are documents now.
@@ -52,7 +52,7 @@ class Recovered:
         Purchases of the table that break a rule, which are left alone.
     """
 
-    purchases: int = 0
+    items: int = 0
     changes: int = 0
     rejected: int = 0
 
@@ -96,7 +96,7 @@ def _lost_changes(stores: ComprasStores, day: str, found: Recovered) -> Iterator
         lost: dict[str, dict[str, Any]] = {}
         seen: set[str] = set()
         for image in stores.purchases.items(encoded[tenant], day) if tenant in encoded else ():
-            found.purchases += 1
+            found.items += 1
             compra = safe_name(str(image["compra_id"]["S"]))
             seen.add(compra)
             if (change := _as_change(image)) is None:

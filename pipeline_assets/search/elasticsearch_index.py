@@ -384,7 +384,7 @@ class ElasticsearchIndex:
             self._client.security.authenticate()
         if refused:
             return ""
-        reached = [pattern for alias in aliases for pattern in (alias, f"{alias}-*")]
+        reached = [pattern for alias in aliases for pattern in (alias, f"{alias}-*", building(f"{alias}-*"))]
         allowed = {"indices": [{"names": reached, "privileges": ["read", "write", "create_index", "manage"]}]}
         answer: Mapping[str, Any] = {}
         with _engine("make a key") as refused:
