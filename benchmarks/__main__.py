@@ -27,6 +27,7 @@ from benchmarks.purchases import ticket_files
 from benchmarks.report import Report
 from benchmarks.rounds import Comparison, compare
 from benchmarks.search import SearchRace, percentiles
+from benchmarks.search_rebuild import RebuildRace
 from benchmarks.size import pass_through
 from benchmarks.stocks import StockRace, price_files
 from benchmarks.stream import PutRace, seconds_to_the_document
@@ -55,6 +56,8 @@ ENGINES = {GraphEngine.EMBEDDED: "embedded graph", GraphEngine.NEO4J: "Neo4j Com
 _PORT_BASE = 26_900
 _PUTS_OF_A_ROUND = 5
 _PASSES = 3
+#: A busy machine may take so long for one request.
+_PATIENT_SECONDS = 120.0
 #: One document in so many is read by the slower way of the rival.
 _PART = 20
 #: How many shops the prod sets are made of, of a million and a half order lines each; their days are kept.
@@ -162,6 +165,19 @@ def cdc(*, rounds: RoundsOption = 7, write: WriteOption = False) -> None:
     lines = ["| changes | median | 90 % | slowest |", "|---:|---:|---:|---:|"]
     lines.append(f"| {len(seconds)} | {median(seconds):.3f} s | {ninety:.3f} s | {max(seconds):.3f} s |")
     Report(write=write).tell("cdc-latency", "\n".join(lines))
+
+
+@app.command()
+def rebuild(*, rounds: RoundsOption = 3, documents: int = 100_000, write: WriteOption = False) -> None:
+    """Documents a second of a rebuild of the index of a tenant against bare `streaming_bulk` into a new index."""
+    with (
+        running_elasticsearch(_PORT_BASE, heap="1g") as server,
+        Elasticsearch(server.url, request_timeout=_PATIENT_SECONDS) as client,
+        bars() as progress,
+    ):
+        race = RebuildRace.of(client, documents)
+        found = compare("rebuild", race.ours, race.bare, rounds=rounds, progress=progress)
+    Report(write=write).tell("rebuild", _table({"bare `streaming_bulk`": found}, "documents"))
 
 
 @app.command()

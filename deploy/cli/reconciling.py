@@ -38,6 +38,6 @@ def _print_recovered(found: Any, *, as_json: bool) -> None:  # noqa: ANN401 - wh
     if as_json:
         print_json(asdict(found))
         return
-    say(f"{found.changes:,} changes of {found.items:,} items had no document and have one now.")
+    say(found.sentence)
     if found.rejected:
         say(f"{found.rejected:,} items of the table break a rule and are left alone.", style="yellow")

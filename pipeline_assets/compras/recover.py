@@ -44,7 +44,7 @@ class Recovered:
 
     Parameters
     ----------
-    items
+    purchases
         In the table.
     changes
         Changes that no document told, and that are documents now.
@@ -52,9 +52,14 @@ class Recovered:
         Purchases of the table that break a rule, which are left alone.
     """
 
-    items: int = 0
+    purchases: int = 0
     changes: int = 0
     rejected: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """What was done, for a person."""
+        return f"{self.changes:,} changes of {self.purchases:,} purchases had no document and have one now."
 
 
 def recover(stores: ComprasStores, day: str = "") -> Recovered:
@@ -96,7 +101,7 @@ def _lost_changes(stores: ComprasStores, day: str, found: Recovered) -> Iterator
         lost: dict[str, dict[str, Any]] = {}
         seen: set[str] = set()
         for image in stores.purchases.items(encoded[tenant], day) if tenant in encoded else ():
-            found.items += 1
+            found.purchases += 1
             compra = safe_name(str(image["compra_id"]["S"]))
             seen.add(compra)
             if (change := _as_change(image)) is None:

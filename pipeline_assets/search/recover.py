@@ -51,6 +51,11 @@ class Recovered:
     changes: int = 0
     rejected: int = 0
 
+    @property
+    def sentence(self) -> str:
+        """What was done, for a person."""
+        return f"{self.changes:,} documents of {self.items:,} items were not as the table has them, and are now."
+
 
 def recover_products(stores: SearchStores) -> Recovered:
     """Bring the indexes of products into the state of their table; raises `TransientError`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -59,15 +59,16 @@ items = st.builds(
 changes = st.lists(st.tuples(items, st.booleans()), max_size=25)
 
 
+def some(known: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
+    """None of these, or some."""
+    return st.one_of(st.just(()), st.lists(st.sampled_from(known), min_size=1, unique=True).map(tuple))
+
+
 @st.composite
 def reports(draw: st.DrawFn) -> ReportRequest:
     measures = tuple(draw(st.lists(st.sampled_from(MEASURES), min_size=1, unique=True)))
     dimensions = tuple(draw(st.lists(st.sampled_from(DIMENSIONS), max_size=3, unique=True)))
     begin = draw(st.integers(0, 15))
-
-    def some(known: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
-        return st.one_of(st.just(()), st.lists(st.sampled_from(known), min_size=1, unique=True).map(tuple))
-
     least = draw(st.one_of(st.none(), st.decimals(0, 200, places=2)))
     most = draw(st.one_of(st.none(), st.decimals(least or 0, 300, places=2)))
     filters = Filters(draw(some(CODES)), draw(some(NAMES)), draw(some(USERS)), least, most)
@@ -215,7 +216,8 @@ def test_cells_that_a_spreadsheet_would_run_are_harmless(engine: SqlEngine) -> N
 
 
 def test_a_report_that_takes_long_is_made_by_another_invocation(history: History) -> None:
-    kept, later = KeptReports(MemoryBucket("results")), list[Any]()
+    kept = KeptReports(MemoryBucket("results"))
+    later: list[Any] = []
     mine = desk(engine_of(history), kept, later)
     accepted = mine.answer(ASKED, 0, NOW)
     assert (accepted.status, json.loads(accepted.body)["state"]) == (202, "running")

@@ -75,18 +75,18 @@ def test_what_is_otherwise_in_the_table_becomes_documents_once(purchases: Purcha
     other = purchase("../c3", "t/2", "2026-11-19 10:00:00", product(price="0.1", quantity="3"))
     for item in (one, two, other):
         put(purchases, item)
-    assert recover(purchases.stores()) == Recovered(items=3, changes=3)
+    assert recover(purchases.stores()) == Recovered(purchases=3, changes=3)
     assert state(purchases) == {"2026-11-20 09:00:00": ["1"], "2026-11-20 10:00:00": ["2"]}
     assert len(state(purchases, "t/2")) == 1
     keys = purchases.document_keys()
-    assert recover(purchases.stores()) == Recovered(items=3)
+    assert recover(purchases.stores()) == Recovered(purchases=3)
     assert purchases.document_keys() == keys
     put(purchases, one | {"productos": {"L": [product(quantity="7")]}})
     remove(purchases, two)
     put(purchases, purchase("c4") | {"fecha": {"S": "soon"}})
-    assert recover(purchases.stores()) == Recovered(items=3, changes=2, rejected=1)
+    assert recover(purchases.stores()) == Recovered(purchases=3, changes=2, rejected=1)
     assert state(purchases) == {"2026-11-20 09:00:00": ["7"]}
-    assert recover(purchases.stores()) == Recovered(items=3, rejected=1)
+    assert recover(purchases.stores()) == Recovered(purchases=3, rejected=1)
     events = sorted(key.rpartition("/")[2].partition("_")[0] for key in purchases.document_keys())
     assert events == ["insert", "insert", "insert", "modify", "remove"]
 
@@ -94,7 +94,7 @@ def test_what_is_otherwise_in_the_table_becomes_documents_once(purchases: Purcha
 def test_one_day_is_recovered_and_the_others_are_left(purchases: Purchases) -> None:
     for day in ("2026-11-19", "2026-11-20"):
         put(purchases, purchase(f"c-{day}", fecha=f"{day} 10:00:00"))
-    assert recover(purchases.stores(), "2026-11-19") == Recovered(items=1, changes=1)
+    assert recover(purchases.stores(), "2026-11-19") == Recovered(purchases=1, changes=1)
     assert list(state(purchases)) == ["2026-11-19 10:00:00"]
 
 
