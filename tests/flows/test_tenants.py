@@ -10,6 +10,7 @@ from deploy.local.issuer import mint_token
 from pipeline_assets.access.registry import TenantRegistry
 from pipeline_assets.access.tenants import Tenant
 from pipeline_assets.events.tenants import tenant_id
+from pipeline_assets.operations.access import Access
 from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.names import KINDS, alias
 from pipeline_assets.search.tenants import add_tenant, close_tenant, drop_indexes
@@ -95,9 +96,15 @@ class Keyed(MemoryIndex):
         assert name
 
 
-def test_a_tenant_that_is_let_in_again_has_a_key_that_was_not_revoked(cloud: RunningStack) -> None:
-    registry = TenantRegistry(cloud.access.dynamodb, cloud.outputs["tables"]["tenants"])
-    secrets, engine, tenant = cloud.access.client("secretsmanager"), Keyed(), Tenant(tenant_id("keyed"), "keyed")
+def test_a_tenant_that_is_let_in_again_has_a_key_that_was_not_revoked(bare_cloud: Access) -> None:
+    bare_cloud.dynamodb.create_table(
+        TableName="tenants",
+        AttributeDefinitions=[{"AttributeName": "tenant_id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "tenant_id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    registry = TenantRegistry(bare_cloud.dynamodb, "tenants")
+    secrets, engine, tenant = bare_cloud.client("secretsmanager"), Keyed(), Tenant(tenant_id("keyed"), "keyed")
 
     def key() -> str:
         held = secrets.get_secret_value(SecretId=registry.find(tenant.id).secret)["SecretString"]
