@@ -237,6 +237,7 @@ class ElasticsearchIndex:
         with _engine("refresh an index") as refused:
             self._client.indices.refresh(index=alias)
         if refused:
+            _not_there(refused)
             return
         asked: dict[str, Any] = {
             "query": {"term": {"deleted": False}},
@@ -403,6 +404,7 @@ class ElasticsearchIndex:
         with _engine("refresh a generation") as refused:
             self._client.indices.refresh(index=generation)
         if refused:
+            _not_there(refused)
             return
         asked: dict[str, Any] = {
             "query": {"range": {"sequence": {"gt": after}}} if after else {"match_all": {}},

@@ -38,7 +38,7 @@ class TenantAddresses(Protocol):
 
 
 class SearchEngines:
-    """Engines of tenants, each opened once.
+    """Engines of tenants, each opened once; one that asks for a credential, whenever its tenant is looked up.
 
     Parameters
     ----------
@@ -95,6 +95,7 @@ class SearchEngines:
         if not (found.endpoint or found.secret) or self._opened is None:
             return self.shared
         place = found.endpoint, found.secret
-        if place not in self._engines:
+        # A tenant that was removed and let in again has another key under the same name.
+        if found.secret or place not in self._engines:
             self._engines[place] = self._opened(*place)
         return self._engines[place]
