@@ -29,6 +29,10 @@ class TenantAddress(Protocol):
     def secret(self) -> str:
         """Name of the secret with the credential of its engine; empty where that asks for none."""
 
+    @property
+    def changed_at(self) -> str:
+        """When that was put into the table."""
+
 
 class TenantAddresses(Protocol):
     """The table of tenants."""
@@ -38,7 +42,7 @@ class TenantAddresses(Protocol):
 
 
 class SearchEngines:
-    """Engines of tenants, each opened once; one that asks for a credential, whenever its tenant is looked up.
+    """Engines of tenants, each opened once with each credential.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ class SearchEngines:
         self.shared = shared
         self._tenants = tenants
         self._opened = opened
-        self._engines: dict[tuple[str, str], SearchIndex] = {}
+        self._engines: dict[tuple[str, str, str], SearchIndex] = {}
         self._known: dict[TenantId, tuple[float, SearchIndex | None]] = {}
 
     def of(self, tenant: TenantId) -> SearchIndex | None:
@@ -94,8 +98,8 @@ class SearchEngines:
             return None
         if not (found.endpoint or found.secret) or self._opened is None:
             return self.shared
-        place = found.endpoint, found.secret
         # A tenant that was removed and let in again has another key under the same name.
-        if found.secret or place not in self._engines:
-            self._engines[place] = self._opened(*place)
+        place = found.endpoint, found.secret, found.changed_at if found.secret else ""
+        if place not in self._engines:
+            self._engines[place] = self._opened(found.endpoint, found.secret)
         return self._engines[place]

@@ -1,4 +1,4 @@
-"""The engine of a tenant: opened once, and with the credential that it has now."""
+"""The engine of a tenant: opened once, and with the key that it has now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.worlds.memory_index import MemoryIndex
 
 
 @pytest.mark.parametrize(("secret", "times"), [("", 1), ("cesta/dev/tenants/t1", 2)])
-def test_an_engine_that_asks_for_a_credential_is_opened_with_the_one_of_now(
+def test_an_engine_is_opened_once_with_each_key_of_a_tenant(
     monkeypatch: pytest.MonkeyPatch, secret: str, times: int
 ) -> None:
     monkeypatch.setattr(engines, "KEPT_SECONDS", 0.0)
@@ -23,8 +23,10 @@ def test_an_engine_that_asks_for_a_credential_is_opened_with_the_one_of_now(
         opened.append((endpoint, name))
         return MemoryIndex()
 
-    found = SimpleNamespace(state="active", endpoint="https://search.test", secret=secret)
+    found = SimpleNamespace(state="active", endpoint="https://search.test", secret=secret, changed_at="2026-11-20")
     of_tenants = SearchEngines(MemoryIndex(), SimpleNamespace(find=lambda _: found), open_engine)
-    first, second = of_tenants.of(tenant_id("t1")), of_tenants.of(tenant_id("t1"))
+    first, same = (of_tenants.of(tenant_id("t1")) for _ in range(2))
+    found.changed_at = "2026-11-21"
+    other = of_tenants.of(tenant_id("t1"))
     assert opened == [("https://search.test", secret)] * times
-    assert (first is second) == (times == 1)
+    assert (first is same, first is other) == (True, times == 1)
