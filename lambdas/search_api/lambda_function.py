@@ -13,13 +13,14 @@ from lambdas._runtime.http_handler import Door, TenantInPath
 from lambdas.search_api.answers import Found
 from lambdas.search_api.parameters import SearchParameters
 from pipeline_assets.events.environment import optional
-from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.engine import open_engine
 from pipeline_assets.search.query import find
 from pipeline_assets.search.request import Searched, SearchRequestError
 
 door = Door(public=("GET /openapi.json",), elsewhere=no_such_route)
 lambda_handler = door.lambda_handler
+#: Kept open while the process lives, by address and name of the credential.
+_engine = cache(open_engine)
 Parameters = Annotated[SearchParameters, Query()]
 
 
@@ -49,19 +50,12 @@ def search_purchases(tenant_id: TenantInPath, parameters: Parameters) -> Found:
 
 def _found(name: str, kind: Searched, parameters: SearchParameters) -> Found:
     tenant = door.registered
-    index = _engine(tenant.endpoint, tenant.secret, tenant.changed_at)
+    index = _engine(tenant.endpoint, tenant.secret)
     try:
         answer = find(parameters.request(kind), tenant.id, index, stage=optional(None, "STAGE", "dev"), secret=door.key)
     except SearchRequestError as error:
         raise _refused(error) from error
     return Found.model_validate(answer.document() | {"tenant_id": name})
-
-
-@cache
-def _engine(endpoint: str, secret: str, since: str) -> ElasticsearchIndex:
-    """The engine of a tenant, kept open: one that was let in again has another key under the same name since then."""
-    del since
-    return open_engine(endpoint, secret)
 
 
 def _refused(error: SearchRequestError) -> HttpError:

@@ -29,10 +29,6 @@ class TenantAddress(Protocol):
     def secret(self) -> str:
         """Name of the secret with the credential of its engine; empty where that asks for none."""
 
-    @property
-    def changed_at(self) -> str:
-        """When that was put into the table."""
-
 
 class TenantAddresses(Protocol):
     """The table of tenants."""
@@ -42,7 +38,7 @@ class TenantAddresses(Protocol):
 
 
 class SearchEngines:
-    """Engines of tenants, each opened once with each credential.
+    """Engines of tenants, each opened once.
 
     Parameters
     ----------
@@ -63,7 +59,7 @@ class SearchEngines:
         self.shared = shared
         self._tenants = tenants
         self._opened = opened
-        self._engines: dict[tuple[str, str, str], SearchIndex] = {}
+        self._engines: dict[tuple[str, str], SearchIndex] = {}
         self._known: dict[TenantId, tuple[float, SearchIndex | None]] = {}
 
     def of(self, tenant: TenantId) -> SearchIndex | None:
@@ -98,8 +94,7 @@ class SearchEngines:
             return None
         if not (found.endpoint or found.secret) or self._opened is None:
             return self.shared
-        # A tenant that was removed and let in again has another key under the same name.
-        place = found.endpoint, found.secret, found.changed_at if found.secret else ""
+        place = found.endpoint, found.secret
         if place not in self._engines:
-            self._engines[place] = self._opened(found.endpoint, found.secret)
+            self._engines[place] = self._opened(*place)
         return self._engines[place]

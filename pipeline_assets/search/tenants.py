@@ -80,11 +80,9 @@ def add_tenant(
     for kind, name in _aliases(stage, tenant.id).items():
         index.create_index(name, index_body(kind))
     known = registry.find(tenant.id)
-    # The key of a tenant that was removed was revoked, also where its removal came no further.
-    secret = known.secret if known.state == "active" else ""
-    if not secret and (key := index.issue_key(secret_name(stage, tenant.id), aliases)):
-        secret = _kept(secrets, secret_name(stage, tenant.id), key)
-    added = replace(tenant, secret=secret, state="active")
+    if not known.secret and (key := index.issue_key(secret_name(stage, tenant.id), aliases)):
+        known = replace(known, secret=_kept(secrets, secret_name(stage, tenant.id), key))
+    added = replace(tenant, secret=known.secret, state="active")
     registry.put(added)
     return added
 

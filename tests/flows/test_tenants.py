@@ -10,13 +10,10 @@ from deploy.local.issuer import mint_token
 from pipeline_assets.access.registry import TenantRegistry
 from pipeline_assets.access.tenants import Tenant
 from pipeline_assets.events.tenants import tenant_id
-from pipeline_assets.operations.access import Access
 from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.names import KINDS, alias
-from pipeline_assets.search.tenants import add_tenant, close_tenant, drop_indexes
 from tests.worlds.api import Api, api_of
 from tests.worlds.commands import Command
-from tests.worlds.memory_index import MemoryIndex
 from tests.worlds.search import product
 from tests.worlds.stack import RunningStack
 from tests.worlds.waiting import until
@@ -80,41 +77,3 @@ def test_what_changes_of_a_removed_tenant_brings_no_index_back(cloud: RunningSta
     until(lambda: found(api, cloud, "late_here") == 1, what="the other tenant's product is found")
     assert not any(generations(index, "late_gone"))
     assert found(api, cloud, "late_gone") == -403
-
-
-class Keyed(MemoryIndex):
-    """An engine that makes keys."""
-
-    made = 0
-
-    def issue_key(self, name: str, aliases: tuple[str, ...]) -> str:
-        assert (bool(name), len(aliases)) == (True, len(KINDS))
-        self.made += 1
-        return f"key {self.made}"
-
-    def revoke_keys(self, name: str) -> None:
-        assert name
-
-
-def test_a_tenant_that_is_let_in_again_has_a_key_that_was_not_revoked(bare_cloud: Access) -> None:
-    bare_cloud.dynamodb.create_table(
-        TableName="tenants",
-        AttributeDefinitions=[{"AttributeName": "tenant_id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "tenant_id", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    registry = TenantRegistry(bare_cloud.dynamodb, "tenants")
-    secrets, engine, tenant = bare_cloud.client("secretsmanager"), Keyed(), Tenant(tenant_id("keyed"), "keyed")
-
-    def key() -> str:
-        held = secrets.get_secret_value(SecretId=registry.find(tenant.id).secret)["SecretString"]
-        return str(json.loads(held)["api_key"])
-
-    for _ in range(2):
-        add_tenant(tenant, registry, engine, secrets, "dev")
-        assert key() == "key 1"
-    # Its removal is stopped before it is told of in the registry that the key is no more.
-    close_tenant(tenant.id, tenant.name, registry, "")
-    drop_indexes(tenant.id, engine, "dev")
-    add_tenant(tenant, registry, engine, secrets, "dev")
-    assert key() == "key 2"
