@@ -207,8 +207,8 @@ class TestWhoMayDoWhat:
         assert granted == called_actions(package) | of_its_own | WITHOUT_A_CALL.get(package.name, set())
 
     def test_dagster_may_do_what_its_code_calls_on_named_resources(self) -> None:
-        policies = [RESOURCES[name]["Properties"]["PolicyDocument"] for name in ("DagsterPolicy", "DagsterSearchPolicy")]
-        policy = [statement for document in policies for statement in statements(document)]
+        policies = [RESOURCES[name]["Properties"] for name in ("DagsterPolicy", "DagsterSearchPolicy")]
+        policy = [statement for each in policies for statement in statements(each["PolicyDocument"])]
         granted = {action for statement in policy for action in as_list(statement["Action"])}
         # Dagster asks no query, which it knows as the ends of lineage, and lets nobody in.
         of_others = {ROOT / "pipeline_assets" / room for room in ("access", "queries")}
