@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -56,6 +57,7 @@ def find(
     ForeignDocumentError
         A document of another tenant lies in the index.
     """
+    began = time.perf_counter()
     words = words_of(request.text)
     place = place_of(request, tenant, secret)
     found = index.search(searched_index(request, tenant, stage), search_body(request, tenant, words, place))
@@ -73,7 +75,8 @@ def find(
         suggestions=_names(items) if request.mode == "autocomplete" else (),
         did_you_mean=_meant(words, found, shown, items),
         next_page=page_token(request, tenant, after, secret) if after else None,
-        took_ms=found["took"],
+        # Not what the engine says, which is 0 for whatever the embedded one does.
+        took_ms=round((time.perf_counter() - began) * 1000),
     )
 
 

@@ -154,7 +154,7 @@ class SearchAnswer:
     next_page
         Page token of the page behind; None for the last one.
     took_ms
-        Milliseconds that the engine took.
+        Milliseconds that the search took, the way to the engine and back with it.
     """
 
     tenant: str

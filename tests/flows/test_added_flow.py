@@ -137,7 +137,7 @@ def readings(bare_cloud: Access, monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
                 "quarantine": make_bucket(bare_cloud.s3, f"{name}-quarantine"),
                 **dict.fromkeys((catalog.name for catalog in PROD_CATALOGS), "none"),
             },
-            "tables": {"ledger": ledger, "stocks": "none", "compras": "none", "products": "none"},
+            "tables": {"ledger": ledger, **dict.fromkeys(("stocks", "compras", "products", "tenants"), "none")},
             "graph": {"uri": "none", "user": "none", "password": "none"},
             "search": {"url": "none"},
             "settings": {"tickets-day-begins": "00:00"},

@@ -33,6 +33,7 @@ from pipeline_assets.events.shares import sums_of
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.flows import FLOWS
 from pipeline_assets.lineage import resources
+from pipeline_assets.lineage.flows import bridge_name
 from pipeline_assets.lineage.open_problems import FEW_REJECTED, RECEIPTS_KNOWN
 from pipeline_assets.lineage.resources import MetricsResource
 from pipeline_assets.lineage.shown import RECEIPTS, listed_in, rejected_in, stored_since
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.any_engine  # its graph is asked for its size alone
 LANDED, SOLD, GRAPH = "tickets/landed", "tickets", "purchase_graph"
 ANCHOR = dg.AssetKey(["tickets", "landed"])
+_OF_THE_SEARCH = ("ELASTICSEARCH_URL", "PRODUCTS_TABLE", "COMPRAS_TABLE", "TENANTS_TABLE")
 OTHERS = [row.name for row in FLOWS if row.name != "tickets"]
 ROWS = Counts(received=10, accepted=7, quarantined=1, duplicate=1, superseded=1)
 
@@ -81,6 +83,7 @@ class Bridge:
             **{bucket_variable(catalog.name): "not-needed" for catalog in PROD_CATALOGS},
             **{crawler_variable(catalog.name): "not-needed" for catalog in PROD_CATALOGS},
             "LAKE_DATABASE": "not-needed",
+            **dict.fromkeys(_OF_THE_SEARCH, "not-needed"),
             "QUARANTINE_BUCKET": "not-needed",
             "LEDGER_TABLE": self.table,
             "DAGSTER_HOME": str(self.home),
@@ -270,7 +273,7 @@ def context(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Sens
 
 def a_tick(context: dg.SensorEvaluationContext, flow: str = "tickets") -> dg.SensorResult:
     # As a daemon does it: what the environment says of a resource is looked up for each tick.
-    bridge = defs.resolve_sensor_def(f"{flow}_bridge")
+    bridge = defs.resolve_sensor_def(bridge_name(flow))
     resources = {name: (defs.resources or {})[name] for name in bridge.required_resource_keys}
     with dg.build_sensor_context(
         instance=context.instance, repository_def=context.repository_def, resources=resources

@@ -70,7 +70,7 @@ class TestSentences:
     def test_bad_port_base(self, tmp_path: Path) -> None:
         code, said = run("up", "--state", str(tmp_path), "--port-base", "40000")
         assert code == 1
-        assert "choose a base from 1024 to 32762" in said
+        assert "choose a base from 1024 to 32761" in said
 
     @pytest.mark.parametrize("arguments", [(), (".", "--sample")], ids=["neither", "both"])
     def test_load_wants_files_or_the_sample(self, arguments: tuple[str, ...]) -> None:
