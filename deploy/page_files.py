@@ -49,4 +49,12 @@ def upload_page(s3: S3Client, bucket: str, account: str) -> None:
         body, key = file.read_bytes(), f"{FOLDER}{name}"
         if there.get(key) == hashlib.md5(body, usedforsecurity=False).hexdigest():
             continue
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=KINDS[file.suffix], ExpectedBucketOwner=account)
+        s3.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=body,
+            ContentType=KINDS[file.suffix],
+            # The distribution goes by what the bucket says: without it, it would mix old files with new ones for a day.
+            CacheControl=HEADERS["Cache-Control"],
+            ExpectedBucketOwner=account,
+        )

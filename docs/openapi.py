@@ -13,14 +13,18 @@ from lambdas._runtime.http_handler import Door
 from pipeline_assets.flows import API_PACKAGES
 
 TITLE, VERSION = "Cesta", "1.0.0"
-#: What any route may answer beside its own; by whom the 401 is, API Gateway or a function, decides its form.
+#: What any route may answer beside its own.
 _STATUSES = {
     "400": "The request is not as it is described here.",
+    "401": "There is no token, or none that is trusted.",
     "403": "The token is another tenant's, or lacks a right.",
     "413": "The body is too large.",
     "429": "Too many requests; the header Retry-After says when to ask again.",
+    "500": "The request could not be answered; its correlation id is in the logs.",
     "503": "A store does not answer; the header Retry-After says when to ask again.",
 }
+#: What API Gateway may answer in place of a function, in its own form.
+_OF_THE_GATEWAY = frozenset({"401", "403", "413", "429", "500", "503"})
 
 #: What may become of a question in SQL.
 _OF_QUERIES = {
@@ -76,9 +80,8 @@ def _operation(operation: dict[str, Any], function: str, door: Door, route: str)
     of_queries = _OF_QUERIES if function == "analytics-api" else {}
     of_places = _OF_PLACES if re.search(r"{(?!tenant_id})", route) else {}
     for status, what in (_STATUSES | of_queries | of_places).items():
-        own.setdefault(status, {"description": what, "content": {CONTENT_TYPE: {"schema": _REFERENCE}}})
-    unauthorized = {"description": "There is no token, or none that is trusted."}
-    own["401"] = unauthorized | {"content": {"application/json": {"schema": {}}, CONTENT_TYPE: {"schema": _REFERENCE}}}
+        content: dict[str, Any] = {"application/json": {"schema": {}}} if status in _OF_THE_GATEWAY else {}
+        own.setdefault(status, {"description": what, "content": content | {CONTENT_TYPE: {"schema": _REFERENCE}}})
     return told
 
 

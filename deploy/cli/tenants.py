@@ -62,20 +62,26 @@ def add(
     where: Where,
     name: TenantArgument,
     *,
-    endpoint: Annotated[str, typer.Option("--endpoint", help="Its own engine; the shared one unless given.")] = "",
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", help="Address of its own engine; an empty one is the shared engine.")
+    ] = None,
     requests_per_minute: Annotated[
-        int, typer.Option("--requests-per-minute", min=0, help="How often it may ask; 0 is the default.")
-    ] = 0,
+        int | None, typer.Option("--requests-per-minute", min=0, help="How often it may ask; 0 is the default.")
+    ] = None,
 ) -> None:
-    """Make the indexes of a tenant, a key that reaches them alone where the engine has security, and let it in."""
-    wanted = Tenant(
-        tenant_id(name),
-        name,
-        endpoint=endpoint,
-        requests_per_minute=requests_per_minute,
-        changed_at=iso_utc(datetime.now(UTC)),
-    )
+    """Make the indexes of a tenant, a key that reaches them alone where the engine has security, and let it in.
+
+    What is not given stays as it is; a new tenant is in the shared engine, within the default rate.
+    """
     with _opened(where) as opened:
+        known = opened.registry.find(tenant_id(name), name)
+        wanted = replace(
+            known,
+            name=name,
+            endpoint=known.endpoint if endpoint is None else endpoint,
+            requests_per_minute=known.requests_per_minute if requests_per_minute is None else requests_per_minute,
+            changed_at=iso_utc(datetime.now(UTC)),
+        )
         added = add_tenant(wanted, opened.registry, opened.engine(wanted), opened.secrets, opened.stage)
     say(f"{name} is served{f', its key is in {added.secret}' if added.secret else ''}.", style="green")
 
@@ -97,13 +103,13 @@ def remove(
         say(f"{name} is refused from now on.")
         index = opened.engine(known)
         dropped = drop_indexes(known.id, index, opened.stage)
+        if known.secret:
+            opened.secrets.delete_secret(SecretId=known.secret, ForceDeleteWithoutRecovery=True)
+            opened.registry.put(replace(known, secret=""))
         if wait:
             say(f"waiting {KEPT_SECONDS:.0f} seconds for functions that do not know it yet…")
             time.sleep(KEPT_SECONDS)
             dropped += drop_indexes(known.id, index, opened.stage)
-        if known.secret:
-            opened.secrets.delete_secret(SecretId=known.secret, ForceDeleteWithoutRecovery=True)
-            opened.registry.put(replace(known, secret=""))
     say(f"indexes deleted: {len(dropped)}.", style="green")
 
 

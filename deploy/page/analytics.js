@@ -8,6 +8,8 @@ import { brief, count, dayText, daysBefore, folded, hourText, many, money, month
 /** Over more days than these a column is a week. */
 const MOST_DAYS = 92;
 const MOST_ROWS = 24;
+/** The API gives no more. */
+const MOST_CSV_ROWS = 10_000;
 const WEEKDAYS = [1, 2, 3, 4, 5, 6, 7];
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 
@@ -38,6 +40,7 @@ function lastDays(days) {
 
 /** Show what an address asks for. */
 export function open(ofTenant, parameters) {
+  if (tenant !== ofTenant) clear();
   tenant = ofTenant;
   const usual = lastDays(30);
   const chosen = (name) => parameters.get(name) ?? usual[name];
@@ -219,11 +222,14 @@ async function report(signal) {
 async function download() {
   const [shown, by] = [$("measure").value, $("dimension").value];
   try {
-    const answer = await post(path("/report"), question({ measures: [shown], dimensions: [by], format: "csv" }));
+    const answer = await post(path("/report"), question({ measures: [shown], dimensions: [by], limit: MOST_CSV_ROWS, format: "csv" }));
     const place = URL.createObjectURL(await answer.blob());
     const name = `${folded(tenant).replace(/[^a-z0-9]+/g, "-")}-${shown}-by-${by}.csv`;
     h("a", { href: place, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(place), 10_000);
+    if (answer.headers.get("X-Truncated") === "true") {
+      notice($("analytics-notice"), h("span", {}, `The file has the first ${count(MOST_CSV_ROWS)} rows: there are more.`));
+    }
   } catch (error) {
     tell(error);
   }

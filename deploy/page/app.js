@@ -35,7 +35,7 @@ function leave(why = "") {
 function show() {
   const known = Boolean(tenant);
   const [, path, query] = /^#\/([a-z]*)\??(.*)$/.exec(location.hash) ?? [];
-  const name = path in VIEWS ? path : "search";
+  const name = Object.hasOwn(VIEWS, path) ? path : "search";
   $("sign-in").hidden = known;
   $("views").hidden = !known;
   $("who").hidden = !known;
@@ -82,6 +82,11 @@ $("token-form").addEventListener("submit", (event) => {
     put($("token-problem"), error.message);
     $("token").focus();
   }
+});
+// The address says which view is open, so this link changes none.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  $("main").focus();
 });
 addEventListener("hashchange", start);
 start();

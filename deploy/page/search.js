@@ -91,9 +91,14 @@ export function open(ofTenant, parameters) {
 export function clear() {
   leave();
   notice($("search-notice"));
+  box.suggest([], null);
   allCategories = false;
+  lastCategories = [];
+  currency = "";
+  next = null;
   shown = 0;
-  for (const id of ["hits", "categories", "price-bars", "month-bars", "count", "nothing"]) put($(id));
+  $("more").hidden = $("meant").hidden = true;
+  for (const id of ["hits", "categories", "price-bars", "month-bars", "count", "nothing", "meant-text"]) put($(id));
 }
 
 /** Ask nothing more. */
@@ -180,7 +185,7 @@ function draw(found, typing) {
   shown = found.items.length;
   next = found.next_page ?? null;
   put($("hits"), found.items.map(hit));
-  drawFoot(found.total);
+  drawFoot();
   const meant = found.did_you_mean;
   $("meant").hidden = !meant || typing;
   put($("meant-text"), meant ?? "");
@@ -192,7 +197,7 @@ function draw(found, typing) {
   say([what, asked.q.trim() && `for ${asked.q.trim()}`, meant && !typing && `Did you mean ${meant}?`].filter(Boolean).join(" "));
 }
 
-function drawFoot(total) {
+function drawFoot() {
   $("more").hidden = !next;
   $("nothing").hidden = shown > 0;
   if (shown > 0) return;
@@ -204,7 +209,6 @@ function drawFoot(total) {
       asked.q.trim() ? "Try another word, or fewer of them." : "Products and purchases appear within a second of their change."),
     filtered && h("button", { type: "button", class: "quiet", onclick: clearFilters }, "Clear filters"),
     !filtered && asked.kind !== "all" && h("button", { type: "button", class: "quiet", onclick: () => change({ kind: "all" }) }, "Search all"));
-  return total;
 }
 
 async function more() {
@@ -216,7 +220,7 @@ async function more() {
     $("hits").append(...fresh);
     shown += fresh.length;
     next = found.next_page ?? null;
-    drawFoot(found.total);
+    drawFoot();
     fresh[0]?.querySelector("h3").focus();
     say(`${count(shown)} of ${count(found.total)} shown`);
   } catch (error) {

@@ -71,6 +71,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     if _KEPT_REPORT not in event:
         return door.lambda_handler(event, context)
     asked = event[_KEPT_REPORT]
+    # That of the request, not of whichever this process answered last.
+    logger.set_correlation_id(asked.get("correlation_id"))
     seconds = context.get_remaining_time_in_millis() / 1000 - _FOR_THE_ANSWER
     reply = make_kept(TenantId(asked["tenant"]), asked["report"], _engine(), _kept(), seconds)
     logger.info("kept report made", extra={"tenant": asked["tenant"], "status": reply.status if reply else 0})
@@ -180,7 +182,7 @@ def reporte(  # noqa: PLR0917 - the parameters of a report
     given = {"desde": desde, "hasta": hasta, "top": top, "moneda": moneda, "formato": formato}
     parameters = {name: value for name, value in given.items() if value is not None}
     asked = {"queryStringParameters": {**parameters, "tenant_id": door.caller.tenant}}
-    answer = report_answer(asked, _documents(), _now())
+    answer = report_answer(asked, _documents(), _now(), _seconds())
     status, headers = HTTPStatus(answer["statusCode"]), answer["headers"]
     if status != HTTPStatus.OK:
         error = json.loads(answer["body"])["error"]
@@ -209,7 +211,7 @@ def ask_query(name: _Name, document: _Question) -> Response[Any]:  # noqa: ARG00
         asked = query_request(name, _sent())
     except InvalidRequestError as error:
         return _told(refusal(error))
-    answer = answer_request(asked, _engine(), _patience())
+    answer = answer_request(asked, _engine(), _seconds())
     if wrong := answer.get("error"):
         if wrong["code"] == "failed":
             logger.error("a named query failed", extra={"query": name, "reason": wrong["message"]})
@@ -259,8 +261,11 @@ def _sent() -> dict[str, Any]:
 
 def _patience() -> float:
     """Seconds that the caller waits; none where they want an address at once."""
-    if "respond-async" in str(door.app.current_event.headers.get("prefer", "")):
-        return 0.0
+    return 0.0 if "respond-async" in str(door.app.current_event.headers.get("prefer", "")) else _seconds()
+
+
+def _seconds() -> float:
+    """Seconds that there are for an answer which has no other address."""
     left: float = door.app.lambda_context.get_remaining_time_in_millis() / 1000 - _FOR_THE_ANSWER
     return min(_WAITED, left)
 
@@ -274,7 +279,8 @@ def _now() -> datetime:
 
 
 def _invoke_later(tenant: TenantId, report_id: str) -> None:
-    payload = json.dumps({_KEPT_REPORT: {"tenant": tenant, "report": report_id}}).encode()
+    asked = {"tenant": tenant, "report": report_id, "correlation_id": logger.get_correlation_id()}
+    payload = json.dumps({_KEPT_REPORT: asked}).encode()
     name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
     try:
         _functions().invoke(FunctionName=name, InvocationType="Event", Payload=payload)

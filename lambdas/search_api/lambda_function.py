@@ -37,21 +37,21 @@ def describe() -> dict[str, Any]:
 
 
 @door.app.get("/search/<tenant_id>", summary="Search products and purchases", tags=["Search"])
-def search(tenant_id: TenantInPath, parameters: Parameters) -> Found:
+def search(tenant_id: TenantInPath, parameters: Parameters) -> Found:  # noqa: ARG001 - the door has it
     """Search all documents of the tenant."""
-    return _found(tenant_id, "all", parameters)
+    return _found("all", parameters)
 
 
 @door.app.get("/search/<tenant_id>/products", summary="Search products", tags=["Search"])
-def search_products(tenant_id: TenantInPath, parameters: Parameters) -> Found:
+def search_products(tenant_id: TenantInPath, parameters: Parameters) -> Found:  # noqa: ARG001
     """Search the products of the tenant."""
-    return _found(tenant_id, "products", parameters)
+    return _found("products", parameters)
 
 
 @door.app.get("/search/<tenant_id>/purchases", summary="Search purchases", tags=["Search"])
-def search_purchases(tenant_id: TenantInPath, parameters: Parameters) -> Found:
+def search_purchases(tenant_id: TenantInPath, parameters: Parameters) -> Found:  # noqa: ARG001
     """Search the purchases of the tenant."""
-    return _found(tenant_id, "purchases", parameters)
+    return _found("purchases", parameters)
 
 
 @cache
@@ -60,7 +60,7 @@ def _query_log() -> QueryLog:
     return QueryLog(boto3.client("dynamodb", config=_AT_ONCE), table)
 
 
-def _found(name: str, kind: Searched, parameters: SearchParameters) -> Found:
+def _found(kind: Searched, parameters: SearchParameters) -> Found:
     tenant = door.registered
     index = _engine(tenant.endpoint, tenant.secret)
     began = time.perf_counter()
@@ -72,7 +72,7 @@ def _found(name: str, kind: Searched, parameters: SearchParameters) -> Found:
     if request.is_question:
         seconds = time.perf_counter() - began
         _query_log().record(AskedQuery(tenant.id, door.caller_token, request.text, seconds, answer.total))
-    return Found.model_validate(answer.document() | {"tenant_id": name})
+    return Found.model_validate(answer.document() | {"tenant_id": door.caller.tenant})
 
 
 def _refused(error: SearchRequestError) -> HttpError:

@@ -33,7 +33,7 @@ class Tenant:
     endpoint
         Address of the engine that holds its index; empty for the shared one.
     secret
-        Name of the secret with the credential of its index; empty where the engine asks for none.
+        Name or ARN of the secret with the credential of its index; empty where the engine asks for none.
     requests_per_minute
         How often it may ask; 0 for the default.
     changed_at

@@ -6,6 +6,7 @@ weekdays and hours add up to the whole; a product counts with the exact sum of i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from pipeline_assets.compras.current import Line, Purchase, current_purchases
 from pipeline_assets.compras.documents import EXACT, plain
 from pipeline_assets.compras.report_request import BadRequestError, ReportRequest
+from pipeline_assets.errors import UserError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.tenants import tenant_id
 
@@ -95,7 +97,11 @@ class Report:
     products_sold: int
 
 
-def make_report(request: ReportRequest, bucket: Bucket, now: datetime) -> Report:
+class SlowReportError(UserError):
+    """A report that was not made within its time."""
+
+
+def make_report(request: ReportRequest, bucket: Bucket, now: datetime, seconds: float | None = None) -> Report:
     """Make the report that is asked for, of what the bucket of documents holds now.
 
     Parameters
@@ -106,6 +112,8 @@ def make_report(request: ReportRequest, bucket: Bucket, now: datetime) -> Report
         The bucket of documents.
     now
         When it is made.
+    seconds
+        How long purchases are read, unless as long as it takes.
 
     Returns
     -------
@@ -118,11 +126,21 @@ def make_report(request: ReportRequest, bucket: Bucket, now: datetime) -> Report
         There are purchases in several currencies, and none is chosen.
     UnreadableDocumentError
         A document that counts has another shape than one.
+    SlowReportError
+        It takes longer than that.
     TransientError
         The bucket does not answer.
     """
-    tenant = tenant_id(request.tenant_id)
-    return summarise(request, current_purchases(bucket, tenant, request.desde, request.hasta), now)
+    purchases = current_purchases(bucket, tenant_id(request.tenant_id), request.desde, request.hasta)
+    return summarise(request, purchases if seconds is None else _within(seconds, purchases), now)
+
+
+def _within(seconds: float, purchases: Iterable[Purchase]) -> Iterator[Purchase]:
+    end = time.monotonic() + seconds
+    for each in purchases:
+        if time.monotonic() > end:
+            raise SlowReportError("there are more purchases than can be read in time", expected="a shorter period")
+        yield each
 
 
 def summarise(request: ReportRequest, purchases: Iterable[Purchase], now: datetime) -> Report:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline_assets.compras.current import UnreadableDocumentError
-from pipeline_assets.compras.report import Report, make_report
+from pipeline_assets.compras.report import Report, SlowReportError, make_report
 from pipeline_assets.compras.report_formats import as_csv, as_json
 from pipeline_assets.compras.report_page import as_html
 from pipeline_assets.compras.report_request import BadRequestError, ReportRequest
@@ -29,7 +29,7 @@ FORMS: Final[Mapping[str, tuple[str, Callable[[Report], str]]]] = {
 }
 
 
-def report_answer(event: object, bucket: Bucket, now: datetime) -> dict[str, Any]:
+def report_answer(event: object, bucket: Bucket, now: datetime, seconds: float | None = None) -> dict[str, Any]:
     """Answer an event.
 
     Parameters
@@ -40,6 +40,8 @@ def report_answer(event: object, bucket: Bucket, now: datetime) -> dict[str, Any
         The bucket of documents.
     now
         When it is asked.
+    seconds
+        How long purchases are read, unless as long as it takes.
 
     Returns
     -------
@@ -52,9 +54,11 @@ def report_answer(event: object, bucket: Bucket, now: datetime) -> dict[str, Any
         The bucket does not answer.
     """
     try:
-        return _report(event, bucket, now)
+        return _report(event, bucket, now, seconds)
     except BadRequestError as error:
         return error_answer(HTTPStatus.BAD_REQUEST, "bad_request", str(error), parameter=error.parameter)
+    except SlowReportError as error:
+        return error_answer(HTTPStatus.GATEWAY_TIMEOUT, "timed_out", str(error))
     except UnreadableDocumentError as error:
         return error_answer(HTTPStatus.INTERNAL_SERVER_ERROR, "unreadable_document", str(error))
 
@@ -82,14 +86,14 @@ def error_answer(status: HTTPStatus, kind: str, message: str, **more: str) -> di
     return _response(status, "application/json", body)
 
 
-def _report(event: object, bucket: Bucket, now: datetime) -> dict[str, Any]:
+def _report(event: object, bucket: Bucket, now: datetime, seconds: float | None) -> dict[str, Any]:
     parameters = _parameters(event)
     form = parameters.get("formato") or "json"
     if not isinstance(form, str) or form not in FORMS:
         raise BadRequestError("formato", "there is no such form", expected=" or ".join(FORMS))
     request = ReportRequest.of(parameters, now.astimezone(UTC).date())
     media_type, write = FORMS[form]
-    return _response(HTTPStatus.OK, media_type, write(make_report(request, bucket, now)))
+    return _response(HTTPStatus.OK, media_type, write(make_report(request, bucket, now, seconds)))
 
 
 def _parameters(event: object) -> Mapping[str, object]:

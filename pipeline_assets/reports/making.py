@@ -257,12 +257,13 @@ def _written(question: Question, name: str, answer: Answer) -> Reply:
     except InvalidRequestError as error:
         return refusal(error)
     media_type, body = "application/json", json.dumps(document)
+    headers = {"X-Scanned-Bytes": str(answer.scanned_bytes), "X-Cost-Usd": f"{answer.cost_usd:.6f}"}
     if isinstance(question, ReportRequest) and question.form == "csv":
         media_type, body = "text/csv; charset=utf-8", report_csv(document)
+        headers["X-Truncated"] = str(document["truncated"]).lower()
     if (size := len(body.encode())) > _MOST_BYTES:
         return refusal(InvalidRequestError("limit", f"an answer of {size:,} bytes", f"at most {_MOST_BYTES:,} bytes"))
-    costs = {"X-Scanned-Bytes": str(answer.scanned_bytes), "X-Cost-Usd": f"{answer.cost_usd:.6f}"}
-    return Reply(HTTPStatus.OK, body, media_type, costs)
+    return Reply(HTTPStatus.OK, body, media_type, headers)
 
 
 def refusal(error: InvalidRequestError) -> Reply:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import boto3
 import dagster as dg
@@ -18,9 +18,11 @@ from pipeline_assets.lineage.resources import EnvironmentResource, required
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
 from pipeline_assets.lineage.sentences import counted
 from pipeline_assets.search.asked import deliver_asked
-from pipeline_assets.search.query_log import QueryLog
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.s3 import open_storage
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 ASKED_STORES: Final = "asked_queries_stores"
 
@@ -39,7 +41,8 @@ asked_table = dg.AssetSpec(
 class AskedStores:
     """The table of lines, and the inbox."""
 
-    log: QueryLog
+    dynamodb: "DynamoDBClient"
+    table: str
     inbox: Bucket
 
 
@@ -52,8 +55,7 @@ class AskedStoresResource(EnvironmentResource):
     @contextmanager
     def open(self) -> Iterator[AskedStores]:
         """Open both."""
-        log = QueryLog(boto3.client("dynamodb"), self.asked_queries_table)
-        yield AskedStores(log, open_storage().bucket(self.inbox_bucket))
+        yield AskedStores(boto3.client("dynamodb"), self.asked_queries_table, open_storage().bucket(self.inbox_bucket))
 
 
 @dg.asset(
@@ -69,8 +71,8 @@ class AskedStoresResource(EnvironmentResource):
     code_version=__version__,
     tags={"layer": "derived"},
     description="What people searched for on a UTC day, put into the inbox as the dataset query_log. It goes "
-    "on through raw and curated to the Retail Copilot. Materializing a day again brings the same rows, and the lake has "
-    "one per question.",
+    "on through raw and curated to the Retail Copilot. Materializing a day again brings the same rows, and the "
+    "lake has one per question.",
     metadata={"dagster/column_schema": schema_of(QUERY_LOG.columns), URI: bucket_uri("INBOX_BUCKET", "query_log/")},
 )
 def search_query_log(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
@@ -82,7 +84,7 @@ def search_query_log(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
 
 
 def _delivered(context: dg.AssetExecutionContext, day: str, stores: AskedStores) -> dg.AssetMaterialization:
-    done = deliver_asked(date.fromisoformat(day), stores.log, stores.inbox)
+    done = deliver_asked(date.fromisoformat(day), stores.dynamodb, stores.table, stores.inbox)
     said = f"{counted(done.questions, 'question')}, {done.without_results} of them without results"
     context.log.info("%s of %s: %s", QUERY_LOG.name, day, said)
     figures: dict[str, dg.MetadataValue | int | float | str] = {

@@ -11,11 +11,13 @@ from pipeline_assets.compras.assets import RESOURCE as COMPRAS_RESOURCE
 from pipeline_assets.compras.current import latest_documents
 from pipeline_assets.compras.day import tenants_with_documents
 from pipeline_assets.compras.stores import ComprasStores
+from pipeline_assets.events.tenants import TenantId
 from pipeline_assets.lineage.conservation import conservation_check
 from pipeline_assets.lineage.partitions import arrival_days
 from pipeline_assets.lineage.retries import RETRIES
 from pipeline_assets.lineage.sentences import counted
 from pipeline_assets.search.assets import INDEXES, RESOURCES, TENANTS
+from pipeline_assets.search.index import SearchIndex
 from pipeline_assets.search.ingest import COMPRAS_SEARCH, PRODUCTS_SEARCH, SearchFlow
 from pipeline_assets.search.names import alias
 from pipeline_assets.search.recover import Recovered, recover
@@ -94,12 +96,19 @@ def _apart_from_the_lake(flow: SearchFlow, stores: SearchStores, lake: ComprasSt
         engine = stores.engines.of(tenant)
         if engine is None:
             continue
-        standing = {
-            each.compra for each in latest_documents(lake.documents, tenant, _FIRST, _LAST).values() if not each.removal
-        }
-        indexed = {each.id for each in engine.scan(alias(stores.stage, flow.kind, tenant))}
-        if differing := standing ^ indexed:
+        name = alias(stores.stage, flow.kind, tenant)
+        differing = _not_in_both(tenant, name, engine, lake)
+        if differing:
+            time.sleep(_ON_ITS_WAY_SECONDS)
+            differing &= _not_in_both(tenant, name, engine, lake)
+        if differing:
             yield tenant, len(differing)
+
+
+def _not_in_both(tenant: TenantId, name: str, engine: SearchIndex, lake: ComprasStores) -> set[str]:
+    """Purchases of a tenant that stand in the index alone or in the lake alone."""
+    latest = latest_documents(lake.documents, tenant, _FIRST, _LAST).values()
+    return {each.compra for each in latest if not each.removal} ^ {each.id for each in engine.scan(name)}
 
 
 def _sentence(found: Recovered, mended: int, apart: dict[str, int]) -> str:

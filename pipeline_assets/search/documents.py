@@ -120,11 +120,14 @@ class IndexChange:
         """Its place in the order of changes; of one that was made by hand, its number alone."""
         return self.document.sequence
 
-    def source(self, sequence: str = "") -> bytes:
-        """The document as JSON in UTF-8, with another sequence than its own where one is given."""
-        if sequence:
-            return _encode(msgspec.structs.replace(self.document, sequence=sequence))
-        return _encode(self.document)
+    def source(self, sequence: str = "", changed_at: str = "") -> bytes:
+        """The document as JSON in UTF-8, with another sequence and another time than its own where they are given."""
+        told: dict[str, str] = {"sequence": sequence} if sequence else {}
+        if changed_at:
+            told["changed_at"] = changed_at
+            if isinstance(self.document, ProductDocument) and not self.document.deleted:
+                told["momento"] = changed_at
+        return _encode(msgspec.structs.replace(self.document, **told) if told else self.document)
 
 
 def index_change(kind: Kind, record: StreamRecord, table: str = "", moneda: str = "") -> IndexChange | RejectedChange:
@@ -198,7 +201,7 @@ def after(sequence: str, number: str) -> str:
     sequence
         That of the document in the index, empty for none.
     number
-        What tells the change from others that were made by hand.
+        What tells the change from others that were made by hand; of the one that the index has, the place is its own.
 
     Returns
     -------
@@ -206,7 +209,9 @@ def after(sequence: str, number: str) -> str:
         Compares as text.
     """
     # A plus sign is before every digit: greater than the sequence itself, and less than any that is greater.
-    return f"{sequence.partition('+')[0]}+{number.lstrip('0')}"
+    place, _, by_hand = sequence.partition("+")
+    count, _, last = by_hand.partition(".")
+    return sequence if last == number else f"{place}+{int(count or 0) + 1:09}.{number}"
 
 
 def _product(record: StreamRecord, table: str, moneda: str) -> IndexChange | RejectedChange:

@@ -237,6 +237,7 @@ class ElasticsearchIndex:
         with _engine("refresh an index") as refused:
             self._client.indices.refresh(index=alias)
         if refused:
+            _not_there(refused)
             return
         asked: dict[str, Any] = {
             "query": {"term": {"deleted": False}},
@@ -384,7 +385,7 @@ class ElasticsearchIndex:
             self._client.security.authenticate()
         if refused:
             return ""
-        reached = [pattern for alias in aliases for pattern in (alias, f"{alias}-*")]
+        reached = [pattern for alias in aliases for pattern in (alias, f"{alias}-*", building(f"{alias}-*"))]
         allowed = {"indices": [{"names": reached, "privileges": ["read", "write", "create_index", "manage"]}]}
         answer: Mapping[str, Any] = {}
         with _engine("make a key") as refused:
@@ -403,6 +404,7 @@ class ElasticsearchIndex:
         with _engine("refresh a generation") as refused:
             self._client.indices.refresh(index=generation)
         if refused:
+            _not_there(refused)
             return
         asked: dict[str, Any] = {
             "query": {"range": {"sequence": {"gt": after}}} if after else {"match_all": {}},

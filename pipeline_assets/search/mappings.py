@@ -70,15 +70,13 @@ _FIELDS: Final[dict[str, Any]] = {
 }
 
 
-def index_body(kind: Kind, *, replicas: int = 0) -> dict[str, Any]:
+def index_body(kind: Kind) -> dict[str, Any]:
     """Settings and mappings of an index, as the engine takes them when it is created.
 
     Parameters
     ----------
     kind
         What is in it.
-    replicas
-        Copies of it beside the one that is written: none on one machine, at least one in production.
 
     Returns
     -------
@@ -87,6 +85,12 @@ def index_body(kind: Kind, *, replicas: int = 0) -> dict[str, Any]:
     """
     del kind  # both are asked at once, so both have all fields
     return {
-        "settings": {"number_of_shards": 1, "number_of_replicas": replicas, "analysis": ANALYSIS},
+        "settings": {
+            "number_of_shards": 1,
+            # None on one machine; where an engine has more, losing one of them loses no index.
+            "number_of_replicas": 0,
+            "auto_expand_replicas": "0-1",
+            "analysis": ANALYSIS,
+        },
         "mappings": {"dynamic": False, "properties": _FIELDS},
     }

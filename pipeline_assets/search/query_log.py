@@ -8,12 +8,10 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline_assets.events.table_errors import transient
 from pipeline_assets.privacy.cards import without_numbers
 
 if TYPE_CHECKING:
@@ -91,36 +89,6 @@ class QueryLog:
             return False
         return True
 
-    def lines(self, day: date) -> Iterator[dict[str, Any]]:
-        """Read the lines of a day in the order in which they were asked.
-
-        Parameters
-        ----------
-        day
-            The day, UTC.
-
-        Yields
-        ------
-        dict
-            The columns of the dataset ``query_log``.
-
-        Raises
-        ------
-        TransientError
-            The table does not answer.
-        """
-        asked = {":day": {"S": day.isoformat()}}
-        names = {"#day": "day"}
-        with transient("read what was asked", "the query log"):
-            pages = self.client.get_paginator("query").paginate(
-                TableName=self.table,
-                KeyConditionExpression="#day = :day",
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=asked,
-            )
-            for page in pages:
-                yield from map(_row, page["Items"])
-
 
 def logged_text(typed: str) -> str:
     """What was typed as it may be kept.
@@ -154,18 +122,4 @@ def _line(query: AskedQuery, text: str) -> dict[str, Any]:
         "seconds": {"N": f"{query.seconds:.3f}"},
         "results": {"N": str(query.results)},
         "expires_at": {"N": str(int(time.time()) + KEPT_DAYS * _DAY_SECONDS)},
-    }
-
-
-def _row(item: dict[str, Any]) -> dict[str, Any]:
-    asked_at = datetime.fromisoformat(item["asked_at"]["S"])
-    return {
-        "query_id": int(item["query_id"]["N"]),
-        "asked_at": asked_at,
-        "asked_by": item["asked_by"]["S"],
-        "system": item["system"]["S"],
-        "text": item["text"]["S"],
-        "seconds": float(item["seconds"]["N"]),
-        "results": int(item["results"]["N"]),
-        "updated_at": asked_at,
     }

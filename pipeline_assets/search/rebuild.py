@@ -12,6 +12,7 @@ abandoned. Of two rebuilds at once the later one abandons the earlier one's work
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -128,6 +129,8 @@ class _Rebuild:
         body = index_body(self._kind)
         self._engine.create_index(self._alias, body)
         old = self._clear()
+        if not old:
+            raise TransientError(f"somebody has deleted {self._alias} meanwhile")
         self._built.clear()
         new = self._engine.begin_generation(self._alias, body)
         there = {each.id: each for each in self._engine.states(old)}
@@ -177,7 +180,9 @@ class _Rebuild:
             sequence = stands.stored.sequence if stands else sequence_behind("", change)
             self._built[change.id] = sequence
             self._done.documents += 1
-            yield Write(place, change.id, change.source(sequence))
+            # Under the place of the change that its document tells of, and at its time: a rebuild changes no item.
+            made = str(stands.source.get("changed_at", "")) if stands else ""
+            yield Write(place, change.id, change.source(sequence, made))
         for each in there.values():
             self._built[each.id] = each.stored.sequence
             self._done.tombstones += 1
@@ -227,24 +232,37 @@ class _Rebuild:
         found = self._engine.read(some[0].stored.index, [each.id for each in some])
         left = {each.id: each for each in found if each}
         carried = 0
-        for _ in range(_ROUNDS):
-            states = self._engine.stored([(place, each) for each in left])
-            writes: list[Write] = []
-            for document, state in zip(list(left.values()), states, strict=True):
-                if state and state.sequence >= document.stored.sequence:
-                    self._built[document.id] = state.sequence
-                    del left[document.id]
+        for attempt in retries(_BusyError, attempts=_ATTEMPTS, longest=_LONGEST):
+            with attempt:
+                for _ in range(_ROUNDS):
+                    outcomes = self._copy_once(left, place)
+                    carried += outcomes[Outcome.WRITTEN]
+                    if outcomes[Outcome.BUSY]:
+                        raise _BusyError(f"the search engine is too busy for {len(left)} documents of {self._alias}")
+                    if not left:
+                        break
                 else:
-                    writes.append(Write(place, document.id, _encode(document.source), state))
-            for write, result in zip(writes, self._engine.write(writes), strict=True):
-                if result.outcome is Outcome.WRITTEN:
-                    self._built[write.id] = left.pop(write.id).stored.sequence
-                    carried += 1
-                elif result.outcome is not Outcome.CONFLICT:
-                    raise TransientError(f"a document of {self._alias} is not carried over: {result.reason}")
-            if not left:
-                return carried
-        raise TransientError(f"others write the same documents of {self._alias} all the time, {len(left)} of them")
+                    others = f"others write the same documents of {self._alias} all the time, {len(left)} of them"
+                    raise TransientError(others)
+        return carried
+
+    def _copy_once(self, left: dict[str, Document], place: str) -> Counter[Outcome]:
+        """Write documents over the earlier ones of a place, and take out of `left` those that need no other attempt."""
+        states = self._engine.stored([(place, each) for each in left])
+        writes: list[Write] = []
+        for document, state in zip(list(left.values()), states, strict=True):
+            if state and state.sequence >= document.stored.sequence:
+                self._built[document.id] = state.sequence
+                del left[document.id]
+            else:
+                writes.append(Write(place, document.id, _encode(document.source), state))
+        results = self._engine.write(writes)
+        for write, result in zip(writes, results, strict=True):
+            if result.outcome is Outcome.WRITTEN:
+                self._built[write.id] = left.pop(write.id).stored.sequence
+            elif result.outcome not in (Outcome.CONFLICT, Outcome.BUSY):
+                raise TransientError(f"a document of {self._alias} is not carried over: {result.reason}")
+        return Counter(result.outcome for result in results)
 
 
 def _pieces(each: Iterator[T], size: int) -> Iterator[list[T]]:

@@ -80,9 +80,12 @@ def add_tenant(
     for kind, name in _aliases(stage, tenant.id).items():
         index.create_index(name, index_body(kind))
     known = registry.find(tenant.id)
-    if not known.secret and (key := index.issue_key(secret_name(stage, tenant.id), aliases)):
-        known = replace(known, secret=_kept(secrets, secret_name(stage, tenant.id), key))
-    added = replace(tenant, secret=known.secret, state="active")
+    # The key of a removed tenant is revoked, and that of another engine opens nothing here.
+    has_key = bool(known.secret) and known.state == "active" and known.endpoint == tenant.endpoint
+    secret = known.secret if has_key else ""
+    if not has_key and (key := index.issue_key(secret_name(stage, tenant.id), aliases)):
+        secret = _kept(secrets, secret_name(stage, tenant.id), key)
+    added = replace(tenant, secret=secret, state="active")
     registry.put(added)
     return added
 
@@ -152,10 +155,11 @@ def _aliases(stage: str, tenant: TenantId) -> dict[Kind, str]:
 
 
 def _kept(secrets: SecretsManagerClient, name: str, key: str) -> str:
-    """Put a key where functions find it, and return the name."""
+    """Put a key where functions find it, and return the secret's ARN."""
+    # Functions keep an engine open by its secret. A tenant that comes back has another ARN, and by the name alone they
+    # would go on with the revoked key.
     value = json.dumps({"api_key": key})
     try:
-        secrets.create_secret(Name=name, SecretString=value)
+        return secrets.create_secret(Name=name, SecretString=value)["ARN"]
     except secrets.exceptions.ResourceExistsException:
-        secrets.put_secret_value(SecretId=name, SecretString=value)
-    return name
+        return secrets.put_secret_value(SecretId=name, SecretString=value)["ARN"]

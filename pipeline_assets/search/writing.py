@@ -85,6 +85,9 @@ class Target:
                 self.refused[self.changes.pop()[0]] = result.reason
             case Outcome.CONFLICT | Outcome.NO_INDEX:
                 self._known = self.presumed_new = False
+            case Outcome.BUSY:
+                # A rebuild may have frozen the generation that its state was read of.
+                self._known = False
 
 
 def bring_in(

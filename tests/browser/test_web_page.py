@@ -206,6 +206,9 @@ def test_what_was_sold_is_plotted_read_out_and_taken_away_as_csv(visit: Visit, t
     visit.enter()
     page = visit.page
     page.get_by_role("link", name="Analytics").click()
+    page.get_by_role("link", name="Skip to content").press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    assert page.evaluate("location.hash") == "#/analytics"
     figures = page.locator("#figures dd")
     expect(figures).to_have_text(["$7.80", "2", "$3.90", "1", "7"])
     plot = page.get_by_role("slider", name="Sales by day")
@@ -231,6 +234,25 @@ def test_what_was_sold_is_plotted_read_out_and_taken_away_as_csv(visit: Visit, t
     page.go_back()
     expect(page.get_by_role("radio", name="30 days")).to_be_checked()
     assert page.locator("main img, main b").count() == 0
+
+
+def test_nothing_of_a_tenant_is_left_for_the_next_one(visit: Visit, shop: RunningStack) -> None:
+    visit.enter()
+    page, box = visit.page, visit.page.get_by_role("combobox").first
+    box.press_sequentially("lech")
+    expect(page.get_by_role("option").first).to_contain_text("Leche")
+    page.get_by_role("link", name="Analytics").click()
+    expect(page.locator("#figures dd").first).to_have_text("$7.80")
+    other = mint_token(shop.instance, "nobody_yet", 60)
+    page.route("**/analytics/**", lambda route: route.abort())
+    page.evaluate("(token) => { location.hash = `token=${token}`; }", other)
+    expect(page.locator("#tenant")).to_have_text("nobody_yet")
+    page.evaluate("location.hash = '#/analytics'")
+    expect(page.locator("#analytics-notice")).to_contain_text("The API does not answer")
+    assert page.locator("#figures dd, #top-plot li, #days-plot path").count() == 0
+    assert page.locator("#suggestions li").count() == 0
+    assert page.get_by_text("Leche").count() == 0
+    visit.said.clear()
 
 
 def test_a_token_that_the_api_does_not_take_ends_the_visit(visit: Visit) -> None:

@@ -118,6 +118,7 @@ def test_an_index_of_the_search_has_one_shard_no_copies_and_its_own_analysis(cli
     client.indices.create(index=index, **index_body("products"))
     settings = client.indices.get_settings(index=index)[index]["settings"]["index"]
     assert (settings["number_of_shards"], settings["number_of_replicas"]) == ("1", "0")
+    assert settings["auto_expand_replicas"] == "0-1"
     client.index(index=index, id="a", document={"nombre": "Lápices de la tienda"}, refresh=True)
     found = client.search(index=index, query={"match": {"nombre.formas": "lapiz"}})
     assert found["hits"]["total"]["value"] == 1

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -95,6 +96,9 @@ def test_a_report_in_csv_has_no_formula(api: Api, token: str) -> None:
     rows = list(csv.reader(io.StringIO(answer.body.decode())))
     assert rows[0] == ["product", "product_name", "currency", "total"]
     assert ["'=HYPERLINK()", "'+Té", "USD", "0.30"] in rows
+    first = post(api, token, {"dimensions": ["product"], "measures": ["total"], "format": "csv", "limit": 1, **DAYS})
+    assert len(first.body.splitlines()) == 2
+    assert (answer.headers["x-truncated"], first.headers["x-truncated"]) == ("false", "true")
 
 
 def made(api: Api, place: str, token: str) -> Answer:
@@ -113,7 +117,9 @@ def made(api: Api, place: str, token: str) -> Answer:
 def test_a_report_that_takes_long_is_made_meanwhile_and_is_its_tenants_alone(
     cloud: RunningStack, api: Api, token: str, items: list[dict[str, Any]]
 ) -> None:
-    accepted = post(api, token, {"dimensions": ["day"], "measures": ["total"], **DAYS}, Prefer="respond-async")
+    asked = str(uuid4())
+    question = {"dimensions": ["day"], "measures": ["total"], **DAYS}
+    accepted = post(api, token, question, Prefer="respond-async", X_Correlation_Id=asked)
     assert (accepted.status, accepted.document()["state"]) == (202, "running")
     place = accepted.headers["location"]
     assert place.startswith(f"/analytics/{OWN}/report/")
@@ -121,6 +127,14 @@ def test_a_report_that_takes_long_is_made_meanwhile_and_is_its_tenants_alone(
 
     report = made(api, place, token)
     assert report.document()["rows"] == expected_report(items, ReportRequest(PERIOD, ("total",), ("day",)))
+    group = f"/aws/lambda/{cloud.outputs['functions']['analytics-api']}"
+    logs = cloud.access.client("logs").get_paginator("filter_log_events")
+
+    def told() -> list[str]:
+        messages = [event["message"] for page in logs.paginate(logGroupName=group) for event in page["events"]]
+        return [line for each in messages for line in each.splitlines() if asked in line and "kept report made" in line]
+
+    assert until(told), "the line is found by the id of the request"
     other = mint_token(cloud.instance, OTHER, 5)
     assert api.ask("GET", place, other).status == 403
     assert api.ask("GET", place.replace(OWN, OTHER), other).status == 404
@@ -136,7 +150,8 @@ def test_reports_of_the_function_stand_behind_the_same_door(cloud: RunningStack,
     place = f"/reportes/compras/{OWN}?desde=2026-11-01&hasta=2026-11-30&top=1"
     told = api.ask("GET", place, token).document()
     assert (told["tenant_id"], told["totals"]["purchases"], len(told["top_products"])) == (OWN, 4, 1)
-    page = api.ask("GET", f"{place}&formato=html", token)
+    page = api.ask("GET", f"{place}&formato=html", token, Prefer="respond-async")
+    assert page.status == 200, "it has no other address"
     assert page.headers["content-type"].startswith("text/html")
     assert page.body.startswith(b"<!DOCTYPE html>")
     assert b"SECRET" not in page.body
@@ -204,7 +219,7 @@ def test_named_queries_are_for_those_with_their_scope(cloud: RunningStack, api: 
     days = {"first_day": "2026-11-01", "last_day": "2026-11-30"}
 
     def ask(name: str, document: object, by: str = reader) -> Answer:
-        return api.ask("POST", f"/queries/{name}", by, json.dumps(document).encode())
+        return api.ask("POST", f"/queries/{name}", by, json.dumps(document).encode(), Prefer="respond-async")
 
     first = ask("compras_daily", {"parameters": days, "limit": 1}).document()
     assert len(first["rows"]) == 1

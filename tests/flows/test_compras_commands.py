@@ -56,6 +56,8 @@ def test_each_command_ends_with_a_sentence(cloud: RunningStack, rejected: str) -
         # Today's rules reject it again.
         (("quarantine", "replay", rejected, *flow), 0, "1 of 1 files replayed: 1 rejected row before, 1 now."),
         (("reconcile", "compras"), 0, "had no document and have one now."),
+        (("reconcile", "compras-search"), 0, "were not as the table has them, and are now."),
+        (("reconcile", "products-search"), 0, "were not as the table has them, and are now."),
         (("redrive", "compras", "--dry-run"), 0, "0 moved, 0 left."),
         (("trace", rejected, *flow), 0, "run 2: 1 received, 1 quarantined; "),
         (("trace", rejected, *flow, "--json"), 0, f'"receipt": "{rejected}"'),

@@ -223,6 +223,16 @@ def test_an_event_made_by_hand_comes_after_what_is_there_and_before_what_comes(w
     assert world.state("t1", ["P1"]) == {"P1": "Después"}
 
 
+def test_of_events_made_by_hand_each_comes_after_the_one_before(world: Indexed) -> None:
+    world.deliver(products(world, 5, "INSERT", product()))
+    for number in range(12):
+        image = {"NewImage": product(nombre=f"A mano {number}")}
+        world.deliver({"eventID": f"e{number}", "eventName": "MODIFY", "dynamodb": image})
+        assert world.state("t1", ["P1"]) == {"P1": f"A mano {number}"}
+    world.deliver(products(world, 6, "MODIFY", product(nombre="Después")))
+    assert world.state("t1", ["P1"]) == {"P1": "Después"}
+
+
 def test_of_a_removed_tenant_nothing_is_written(world: Indexed, memory: MemoryIndex) -> None:
     states = {tenant_id("t1"): "removed", tenant_id("t2"): "active"}
     tenants = SimpleNamespace(find=lambda tenant: SimpleNamespace(state=states[tenant], endpoint="", secret=""))

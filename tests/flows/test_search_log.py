@@ -14,6 +14,7 @@ from botocore.config import Config
 from pipeline_assets.datasets.ecommerce import QUERY_LOG
 from pipeline_assets.operations.access import Access
 from pipeline_assets.privacy.tokens import TokenKey
+from pipeline_assets.search.asked import asked_on
 from pipeline_assets.search.query_log import LONGEST_TEXT, AskedQuery, QueryLog, logged_text
 
 CARD = "4111 1111 1111 1111"
@@ -41,7 +42,7 @@ def test_lines_are_rows_of_the_dataset_without_personal_data(log: QueryLog) -> N
     for text in (f"leche pagada con {CARD}", "dni 078-05-1120 ssn", "\ud800 ñandú\x00", "pan"):
         assert log.record(asked(text))
     assert not log.record(asked("  "))
-    rows = list(log.lines(datetime.now(UTC).date()))
+    rows = list(asked_on(datetime.now(UTC).date(), log.client, log.table))
     assert [row["text"] for row in rows][0::2] == ["leche pagada con [card ending 1111]", "? ñandú"]
     assert {row["system"] for row in rows} == {"search:tienda"}
     assert {row["asked_by"] for row in rows} == {ASKED_BY}

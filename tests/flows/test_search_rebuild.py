@@ -151,6 +151,12 @@ def test_the_next_generation_has_what_the_table_has_and_keeps_tombstones(shop: S
     shop.check()
 
 
+def test_a_rebuild_changes_no_products_time(shop: Shop) -> None:
+    before = [shop.world.document(codigo) for codigo in ("P0", "P1")]
+    shop.rebuild()
+    assert [shop.world.document(codigo) for codigo in ("P0", "P1")] == before
+
+
 def test_an_index_that_was_lost_is_made_of_the_table(shop: Shop) -> None:
     shop.world.index = MemoryIndex()
     assert shop.rebuild().documents == 5
@@ -246,6 +252,56 @@ def test_who_read_the_earlier_generation_writes_the_next_one(shop: Shop) -> None
     found = shop.world.document("P1")
     assert found
     assert (found["nombre"], found["sequence"][-4:]) == ("Pan de molde", "0008")
+
+
+def test_who_finds_the_earlier_generation_frozen_writes_the_next_one(shop: Shop) -> None:
+    """As while a rebuild looks through the earlier generation, however long that takes."""
+    name = alias(shop.world.stage, "products", TENANT)
+    engine = shop.world.index
+    old = engine.generations(name).current
+    new = engine.begin_generation(name, {})
+    shop.put("P1", "Pan de molde")
+
+    class Switched:
+        """An engine whose alias names the next generation between the first read of a writer and its write."""
+
+        def __getattr__(self, called: str) -> Any:
+            if called == "write" and engine.generations(name).unfinished:
+                engine.switch(name, old, new)
+                engine.freeze(old)
+            return getattr(engine, called)
+
+    shop.world.index = Switched()
+    shop.deliver()
+    shop.world.index = engine
+    assert shop.world.state("t1", ["P1"]) == {"P1": "Pan de molde"}
+
+
+def test_an_engine_that_is_too_busy_for_what_is_carried_over_is_waited_for(shop: Shop) -> None:
+    memory = MemoryIndex()
+    shop.world.index, shop.delivered = memory, 0
+    shop.deliver()
+
+    def read() -> list[Any]:
+        items = list(shop.items.values())
+        shop.put("P1", "Pan de molde")
+        shop.deliver()
+        return items
+
+    class Busy:
+        """An engine that is too busy for a document the first time that it is carried over."""
+
+        asked = 0
+
+        def __getattr__(self, called: str) -> Any:
+            if called == "stored":
+                self.asked += 1
+                memory.busy = {"P1"} if self.asked == 1 else set()
+            return getattr(memory, called)
+
+    done = rebuild("products", TENANT, read, with_engine(shop.world.stores(), Busy()))
+    assert done.carried_over == 1
+    shop.check()
 
 
 def test_what_was_changed_while_it_was_built_is_in_the_next_generation_from_its_first_moment(shop: Shop) -> None:

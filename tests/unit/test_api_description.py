@@ -24,6 +24,13 @@ def test_every_route_asks_for_a_token_but_the_description() -> None:
     assert set(routes) == {f"{method.upper()} {path}" for path, method, _ in operations()} | {"$default"}
 
 
+def test_what_api_gateway_answers_by_itself_is_described() -> None:
+    for _, _, told in operations():
+        if told["security"]:
+            for status in ("401", "403", "413", "429", "500", "503"):
+                assert set(told["responses"][status]["content"]) == {"application/json", "application/problem+json"}
+
+
 def test_what_is_of_no_tenant_asks_for_a_right_at_the_gateway_too() -> None:
     for path, method, told in operations():
         route = RESOURCES[route_id(f"{method} {path}")]["Properties"]

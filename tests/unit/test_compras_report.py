@@ -304,6 +304,17 @@ def test_an_event_by_hand_and_one_of_an_api_gateway_are_answered_alike(form: str
     assert answer["headers"]["content-type"].startswith(FORMS[form][0])
 
 
+def test_a_report_that_takes_longer_than_it_may_is_given_up() -> None:
+    history = History()
+    history.put(purchase("c1", "t1", "2026-11-02 10:00:00"))
+    asked = {"tenant_id": "t1", **NOVEMBER}
+    answer = report_answer(asked, history.bucket, NOW, -1)
+    error = json.loads(answer["body"])["error"]
+    assert (answer["statusCode"], error["type"]) == (504, "timed_out")
+    assert "a shorter period" in error["message"]
+    assert report_answer(asked, history.bucket, NOW, 60)["statusCode"] == 200
+
+
 def test_a_bucket_that_does_not_answer_makes_no_report_of_less() -> None:
     history = History(MemoryBucket("compras"))
     history.put(purchase("c1", "t1", "2026-11-02 10:00:00"))

@@ -75,7 +75,11 @@ import dagster as dg
 from pipeline_assets.definitions import defs
 graph = defs.resolve_asset_graph()
 daily = [node for node in graph.asset_nodes if isinstance(node.partitions_def, dg.TimeWindowPartitionsDefinition)]
-kinds = {node.key: "landed" if node.key.path[-1].endswith("landed") else node.key.path[0] == "stocks" for node in daily}
+arriving = ("landed", "search/query_log")
+kinds = {
+    node.key: "landed" if node.key.to_user_string().endswith(arriving) else node.key.path[0] == "stocks"
+    for node in daily
+}
 firsts = {(kinds[node.key], node.partitions_def.get_first_partition_key()) for node in daily}
 print(sorted(firsts, key=str))
 """

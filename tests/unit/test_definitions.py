@@ -186,6 +186,7 @@ def test_every_step_that_opens_stores_is_tried_again() -> None:
             "search__purchases_landed",
             "search__products",
             "search__purchases",
+            "search__query_log",
         ),
         *(f"curated__{dataset.name}" for dataset in ECOMMERCE),
         *(f"prod__{each.name.replace('-', '_')}" for each in SETS),

@@ -36,6 +36,7 @@ SOURCES = {
     *(f"{flow}/bucket" for flow in ("tickets", "inbox")),
     "compras/t_MS3_compras",
     "search/t_MS3_productos",
+    "search/asked_queries",
     *(f"{row.name}/{package.name}" for row in FLOWS for package in row.others),
 }
 #: What is nowhere stored: functions, and queries, which are answered when they are asked.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import boto3
 import pytest
+from botocore.stub import ANY, Stubber
 
-from deploy.page_files import HEADERS, KINDS, POLICY, page_files
+from deploy.page_files import FOLDER, HEADERS, KINDS, POLICY, page_files, upload_page
 from tests.worlds.template_reading import RESOURCES
 
 FILES = page_files()
@@ -27,6 +29,18 @@ def test_a_file_names_no_other_place_and_makes_no_markup_of_text(name: str) -> N
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser", text
     )
     assert not re.search(r"<[^>]+\s(style|on[a-z]+)=", text), "the policy lets neither through"
+
+
+def test_a_distribution_asks_the_bucket_again_for_each_file() -> None:
+    s3 = boto3.client("s3", region_name="eu-central-1", aws_access_key_id="none", aws_secret_access_key="none")
+    with Stubber(s3) as answers:
+        asked = {"Bucket": "page", "ExpectedBucketOwner": "111122223333"}
+        answers.add_response("list_objects_v2", {}, {**asked, "Prefix": FOLDER})
+        for name, file in FILES.items():
+            put = {"Key": f"{FOLDER}{name}", "ContentType": KINDS[file.suffix], "Body": ANY}
+            answers.add_response("put_object", {}, {**asked, **put, "CacheControl": HEADERS["Cache-Control"]})
+        upload_page(s3, "page", "111122223333")
+        answers.assert_no_pending_responses()
 
 
 def test_page_and_template_have_the_policy_that_a_local_instance_sends() -> None:

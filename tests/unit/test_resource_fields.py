@@ -31,6 +31,7 @@ def test_the_page_of_resources_tells_the_variables_of_each() -> None:
         "compras_stores",
         "products_search_stores",
         "compras_search_stores",
+        "asked_queries_stores",
         "crawlers",
         "ledger",
         "quarantine",
