@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from pipeline_assets.datasets.compras import COMPRAS
@@ -16,11 +16,13 @@ from pipeline_assets.search.documents import INDEXABLE, IndexChange, index_chang
 from pipeline_assets.search.index import SearchIndex
 from pipeline_assets.search.mappings import index_body
 from pipeline_assets.search.names import Kind, alias
+from pipeline_assets.search.side_by_side import side_by_side
 from pipeline_assets.search.stores import PRODUCTS_FLOW, PURCHASES_FLOW, SearchStores
 from pipeline_assets.search.writing import Target, bring_in
 
-#: The most documents of one request.
-_AT_ONCE: Final = 1_000
+#: The most documents of one request, and how many requests are on their way while the next is made.
+_AT_ONCE: Final = 500
+_SIDE_BY_SIDE: Final = 2
 #: No request is begun with less than this left of the function's time: the engine may take its time to answer.
 _RESERVE_SECONDS: Final = 60.0
 _REMOVED: Final = Worked((), {"of_removed_tenants": 1})
@@ -70,7 +72,7 @@ class SearchFlow(StreamFlow[SearchStores]):
     def work_all(
         self, records: Sequence[StreamRecord], stores: SearchStores, seconds_left: Callable[[], float]
     ) -> Progress:
-        """Bring records of a batch in, many in one request: of each document only its latest change.
+        """Bring records of a batch in, many in one request: of a document in it only its latest change.
 
         Parameters
         ----------
@@ -87,11 +89,18 @@ class SearchFlow(StreamFlow[SearchStores]):
             With an outcome of each record before the first that is to be delivered again; some behind it may be in the
             index, and are found there then.
         """
+
+        def tasks() -> Iterator[Callable[[], Progress]]:
+            for first in range(0, len(records), _AT_ONCE):
+                if seconds_left() < _RESERVE_SECONDS:
+                    yield lambda: Progress([], TransientError("the time is used up", flow=self.name))
+                    return
+                yield self._task(records[first : first + _AT_ONCE], stores)
+
+        # Two pieces may have changes of one document: whoever comes second finds another state than it expected, reads
+        # it, and writes only what is newer.
         outcomes: list[Worked | RejectedChange] = []
-        for first in range(0, len(records), _AT_ONCE):
-            if seconds_left() < _RESERVE_SECONDS:
-                return Progress(outcomes, TransientError("the time is used up", flow=self.name))
-            done = self._bring_in(records[first : first + _AT_ONCE], stores)
+        for done in side_by_side(tasks(), _SIDE_BY_SIDE):
             outcomes.extend(done.outcomes)
             if done.failure:
                 return Progress(outcomes, done.failure)
@@ -99,16 +108,32 @@ class SearchFlow(StreamFlow[SearchStores]):
 
     def _bring_in(self, records: Sequence[StreamRecord], stores: SearchStores) -> Progress:
         """Bring records in with one write of each document."""
+        return self._task(records, stores)()
+
+    def _task(self, records: Sequence[StreamRecord], stores: SearchStores) -> Callable[[], Progress]:
+        """Judge records; what is returned brings them in."""
         read = [index_change(self.kind, record, stores.table.name, stores.moneda) for record in records]
         targets = self._targets(records, read, stores)
-        failure: TransientError | None = None
+        by_engine: dict[SearchIndex | None, list[Target]] = {}
         try:
-            by_engine: dict[SearchIndex | None, list[Target]] = {}
             for target in targets.values():
                 by_engine.setdefault(stores.engines.of(target.changes[0][1].tenant), []).append(target)
         except TransientError as error:
-            return Progress([], error)
-        removed = {each.alias for each in by_engine.pop(None, [])}
+            failed = Progress([], error)
+            return lambda: failed
+        return lambda: self._written(records, read, targets, by_engine, stores)
+
+    def _written(
+        self,
+        records: Sequence[StreamRecord],
+        read: Sequence[IndexChange | RejectedChange],
+        targets: Mapping[tuple[str, str], Target],
+        by_engine: Mapping[SearchIndex | None, Sequence[Target]],
+        stores: SearchStores,
+    ) -> Progress:
+        """Write documents, and say what became of the records that they are of."""
+        failure: TransientError | None = None
+        removed = {each.alias for each in by_engine.get(None, ())}
         for engine, some in by_engine.items():
             if engine:
                 bodies = {target.alias: index_body(self.kind) for target in some}
