@@ -7,6 +7,7 @@ numbers by which a state is known are those of one generation alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -33,6 +34,7 @@ _PAGE: Final = 1_000
 _STATES: Final = 10_000
 _OUTCOMES: Final = {CONFLICT: Outcome.CONFLICT, NOT_FOUND: Outcome.NO_INDEX, BAD_REQUEST: Outcome.REFUSED}
 _encode: Final = msgspec.json.Encoder().encode
+_WRITTEN: Final = Result(Outcome.WRITTEN)
 
 
 class ElasticsearchDocuments:
@@ -153,7 +155,7 @@ class ElasticsearchDocuments:
         """
         if not writes:
             return []
-        body: Any = [b"".join(line for write in writes for line in _lines(write))]
+        body: Any = [b"".join([_lines(write) for write in writes])]
         for attempt in asked_patiently():
             with attempt, asking("write documents") as refused:
                 answer = self._client.bulk(operations=body, filter_path=["errors", "items.*.status", "items.*.error"])
@@ -219,19 +221,28 @@ class ElasticsearchDocuments:
             asked["search_after"] = hits[-1]["sort"]
 
 
-def _lines(write: Write) -> Iterator[bytes]:
+def _lines(write: Write) -> bytes:
     """The lines of a write in a bulk request."""
-    if write.replaces is None:
+    state, document = write.replaces, _encode(write.id)
+    if state is None:
         # By the alias, and only by it: the engine would make an index of the name otherwise.
-        action = {"create": {"_index": write.alias, "_id": write.id, "require_alias": True}}
-    else:
-        state = write.replaces
-        place = {"_index": state.index, "_id": write.id}
-        action = {"index": {**place, "if_seq_no": state.seq_no, "if_primary_term": state.primary_term}}
-    yield _encode(action)
-    yield b"\n"
-    yield write.source
-    yield b"\n"
+        return b'{"create":{"_index":%s,"_id":%s,"require_alias":true}}\n%s\n' % (
+            _quoted(write.alias),
+            document,
+            write.source,
+        )
+    return b'{"index":{"_index":%s,"_id":%s,"if_seq_no":%d,"if_primary_term":%d}}\n%s\n' % (
+        _quoted(state.index),
+        document,
+        state.seq_no,
+        state.primary_term,
+        write.source,
+    )
+
+
+@lru_cache(maxsize=256)
+def _quoted(name: str) -> bytes:
+    return _encode(name)
 
 
 def _document(found: Mapping[str, Any]) -> Document | None:
@@ -259,7 +270,7 @@ def _result(item: Mapping[str, Any]) -> Result:
     (told,) = item.values()
     status, error = told["status"], told.get("error")
     if not error:
-        return Result(Outcome.WRITTEN)
+        return _WRITTEN
     reason = f"{error.get('type')}: {error.get('reason')}"
     if cause := error.get("caused_by"):
         reason = f"{reason}; {cause.get('reason')}"

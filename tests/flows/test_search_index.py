@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.stream_records import stream_records
 from pipeline_assets.events.tenants import tenant_id
 from pipeline_assets.operations.access import Access
-from pipeline_assets.search import writing
+from pipeline_assets.search import ingest, writing
 from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.index import Outcome, Result
 from pipeline_assets.search.ingest import SEARCH_FLOWS
@@ -337,6 +338,14 @@ def stream(changes: Sequence[Change]) -> tuple[list[dict[str, Any]], dict[tuple[
     return records, table
 
 
+@contextmanager
+def requests_of(data: st.DataObject) -> Iterator[None]:
+    """All documents in one request, or a few in each, two requests side by side."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ingest, "_AT_ONCE", data.draw(st.sampled_from([1, 2, 1_000])))
+        yield
+
+
 def indexed(world: Indexed) -> dict[tuple[str, str], str]:
     return {(t, item): name for t in TENANTS for item, name in world.state(t, list(ITEMS)).items()}
 
@@ -360,9 +369,10 @@ def test_whatever_order_changes_come_in_the_index_ends_in_the_state_of_the_table
     records, table = stream(changes)
     flow, stores = SEARCH_FLOWS["products"], world.stores()
 
-    for some in deliveries(records, data):
-        read, _ = stream_records({"Records": some})
-        assert flow.work_all(read, stores, lambda: 300.0).failure is None
+    with requests_of(data):
+        for some in deliveries(records, data):
+            read, _ = stream_records({"Records": some})
+            assert flow.work_all(read, stores, lambda: 300.0).failure is None
     assert indexed(world) == table
 
 
@@ -375,10 +385,11 @@ def test_whoever_dies_where_the_index_ends_in_the_state_of_the_table_and_each_ch
     records, table = stream(changes)
     for some in deliveries(records, data):
         fate = Fate(at=data.draw(st.integers(0, 12)), after=data.draw(st.booleans()))
-        try:
-            world.deliver(*some, fate=fate)
-        except DeadError:
-            world.deliver(*some)
+        with requests_of(data):
+            try:
+                world.deliver(*some, fate=fate)
+            except DeadError:
+                world.deliver(*some)
     assert indexed(world) == table
     counted = world.ledger.account("search/products_landed", DAY).counts
     assert counted == Counts(received=len(records), accepted=len(records))
@@ -412,9 +423,10 @@ def test_on_an_engine_the_index_ends_in_the_state_of_the_table(
     world = Indexed(bare_cloud, "products", "none", engine, table="products")
     records, table = stream(changes)
     flow, stores = SEARCH_FLOWS["products"], world.stores()
-    for some in deliveries(records, data):
-        read, _ = stream_records({"Records": some})
-        assert flow.work_all(read, stores, lambda: 300.0).failure is None
+    with requests_of(data):
+        for some in deliveries(records, data):
+            read, _ = stream_records({"Records": some})
+            assert flow.work_all(read, stores, lambda: 300.0).failure is None
     assert indexed(world) == table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from pipeline_assets.errors import TransientError
@@ -38,6 +39,8 @@ class MemoryIndex:
     #: Ids of documents that the engine is too busy for, and that it never takes.
     busy: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    #: Requests come from several threads.
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def search(self, alias: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         del body
@@ -56,7 +59,8 @@ class MemoryIndex:
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
         self._answers()
-        return [self._write(each) for each in writes]
+        with self._lock:
+            return [self._write(each) for each in writes]
 
     def create_index(self, alias: str, body: Mapping[str, Any]) -> None:
         self._answers()
