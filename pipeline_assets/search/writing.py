@@ -90,9 +90,7 @@ class Target:
                 self._known = False
 
 
-def bring_in(
-    targets: Iterable[Target], engine: SearchWriter, body: Mapping[str, Any]
-) -> TransientError | None:
+def bring_in(targets: Iterable[Target], engine: SearchWriter, body: Mapping[str, Any]) -> TransientError | None:
     """Write the changes of documents, each at most once.
 
     Parameters
@@ -119,9 +117,7 @@ def bring_in(
     return None
 
 
-def _until_busy(
-    targets: Sequence[Target], engine: SearchWriter, body: Mapping[str, Any]
-) -> list[Target]:
+def _until_busy(targets: Sequence[Target], engine: SearchWriter, body: Mapping[str, Any]) -> list[Target]:
     """Write until all are done; raises `_BusyError` where the engine was too busy for what is left."""
     left = [each for each in targets if not each.done]
     busy = ""
