@@ -147,8 +147,7 @@ def publish_day(
         known = account if account and account.fingerprint == dataset.fingerprint else None
         if known and wanted and known.source(wanted) and not anew:
             return known
-        below = current_versions(stores.raw, raw_prefix(dataset.name, day))
-        versions = [each for each in below if RawObject.of(each.key)]
+        versions = raw_objects(dataset, day, stores)
         if not any(_same(each, wanted) for each in versions) if wanted else not (versions or standing):
             return None
         budget.check(FLOW, f"s3://{stores.curated.name}/{key}")
@@ -233,6 +232,48 @@ def write_day(result: CuratedDay, directory: Path) -> Path:
     # More than level 1 costs more time than it spares room.
     result.rows.sink_parquet(path, compression="zstd", compression_level=1, metadata=footer)
     return path
+
+
+def raw_objects(dataset: Dataset, day: str, stores: CurationStores) -> list[ObjectVersion]:
+    """List what a day is made of: the current versions of its raw objects, in the order of their keys.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    list of ObjectVersion
+        None of what lies in no place of the lake.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    below = current_versions(stores.raw, raw_prefix(dataset.name, day))
+    return [each for each in below if RawObject.of(each.key)]
+
+
+def day_bytes(dataset: Dataset, day: str, stores: CurationStores) -> int:
+    """How large the raw objects of a day are together; raises `TransientError`.
+
+    Parameters
+    ----------
+    dataset, day, stores
+        As of `raw_objects`.
+
+    Returns
+    -------
+    int
+        Bytes, as they lie in the bucket.
+    """
+    return sum(each.size for each in raw_objects(dataset, day, stores))
 
 
 def _same(one: ObjectVersion, other: ObjectVersion) -> bool:

@@ -53,16 +53,16 @@ def _bytes(content: pl.DataFrame, rows_at_a_time: int) -> bytes:
 
 
 def _rows(dataset: Dataset, chance: random.Random, keys: int, number: int) -> list[dict[str, Any]]:
-    spoiled = {
+    spoiled: dict[str, list[dict[str, Any]]] = {
         "orders": [{"order_id": 0}, {"status": "lost"}, {"currency": None}, {"total": Decimal("-1.00")}],
         "stores": [{"store_id": -1}, {"country": "usa"}, {"name": None}],
-    }[dataset.name]
+    }
     return [
         row(
             dataset,
             chance.randint(1, keys),
             updated_at=MORNING + timedelta(minutes=chance.randint(0, 5)),
-            **(chance.choice(spoiled) if chance.random() < 0.1 else {}),
+            **(chance.choice(spoiled[dataset.name]) if chance.random() < 0.1 else {}),
         )
         for _ in range(number)
     ]
