@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from deploy.packaging import PACKAGES, ROOT, package_key
 from deploy.page_files import upload_page
+from deploy.spark_package import ENVIRONMENT, SCRIPT, spark_prefix
 from deploy.retained import RetainedResource, find_retained, import_template
 from pipeline_assets.errors import UserError
 
@@ -95,7 +96,11 @@ def deploy_stack(
     bucket = f"cesta-{stage}-artifacts-{account}-{session.region_name}"
     s3 = session.client("s3", endpoint_url=endpoint_url)
     _ensure_bucket(s3, bucket, account, session.region_name)
-    chosen = {"Stage": stage, "ArtifactBucket": bucket, **_upload_packages(s3, bucket, account, packages), **parameters}
+    built = _upload_packages(s3, bucket, account, packages)
+    if endpoint_url is None:
+        # The local cloud has no EMR Serverless.
+        built |= _upload_spark(s3, bucket, account, packages)
+    chosen = {"Stage": stage, "ArtifactBucket": bucket, **built, **parameters}
     stack = _Stack(session, f"cesta-{stage}", endpoint_url)
     names = {**chosen, "AWS::AccountId": account, "AWS::Region": session.region_name}
     retained = partial(find_retained, session, TEMPLATE.read_text(), names, endpoint_url)
@@ -250,6 +255,16 @@ def _upload_packages(s3: S3Client, bucket: str, account: str, packages: Path) ->
             "Architecture": built["architecture"],
         }
     return parameters
+
+
+def _upload_spark(s3: S3Client, bucket: str, account: str, packages: Path) -> dict[str, str]:
+    """Upload what Spark jobs run, where it was built, and return the parameter that follows from it."""
+    if not (packages / ENVIRONMENT).exists():
+        return {}
+    prefix = spark_prefix(packages)
+    for name in (ENVIRONMENT, SCRIPT):
+        _upload(s3, bucket, account, f"{prefix}/{name}", packages / name)
+    return {"SparkPackage": prefix}
 
 
 def _upload_template(s3: S3Client, bucket: str, account: str) -> str:
