@@ -20,7 +20,8 @@ from benchmarks.compras import CompactionRace, put_documents
 from benchmarks.curated_year import curated_year
 from benchmarks.curation import CurationRace, in_a_process_of_its_own
 from benchmarks.export import ExportRace, sources
-from benchmarks.growth import BOUND, ENGINES as DAY_ENGINES, ROWS, Grown, put_day, work_out
+from benchmarks.growth import BOUND, ROWS, Grown, put_day, work_out
+from benchmarks.growth import ENGINES as DAY_ENGINES
 from benchmarks.latency import seconds_to_the_graph
 from benchmarks.prod_sets import FeatureRace, lines_in
 from benchmarks.prod_sets import in_a_process_of_its_own as in_a_process
@@ -316,7 +317,8 @@ def _grown(passed: list[Grown]) -> str:
         return "not tried again |"
     peak = max(each.peak for each in passed) / 2**20
     if any(each.rows is None for each in passed):
-        return f"ended over {BOUND / 1e9:.0f} GB after {max(each.seconds for each in passed):.0f} | more than {peak:,.0f} MiB"
+        after = max(each.seconds for each in passed)
+        return f"ended over {BOUND / 1e9:.0f} GB after {after:.0f} | more than {peak:,.0f} MiB"
     seconds = [each.seconds for each in passed]
     return f"{median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f}) | {peak:,.0f} MiB"
 

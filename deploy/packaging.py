@@ -102,7 +102,7 @@ def build_package(
         return archive
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
-        content = package_content(package, code, imports, target, Path(scratch, "wheels"))
+        content = package_content(package, code, imports, target, wheels=Path(scratch, "wheels"))
         unpacked = sum(file.stat().st_size for file in content.values())
         if unpacked > MOST_BYTES:
             raise PackagingError(
@@ -127,6 +127,7 @@ def package_content(
     code: Mapping[str, Path],
     imports: grimp.ImportGraph,
     target: Target,
+    *,
     wheels: Path,
     provided: frozenset[str] = frozenset(),
 ) -> dict[str, Path]:
@@ -153,7 +154,7 @@ def package_key(name: str, archive: Path) -> str:
 
 
 def write_locks(locks: Path = LOCKS) -> None:
-    """Write every package's lock again, that of the Spark jobs too, from its `.in` file, with the versions of `uv.lock`."""
+    """Write the lock of each package, and of what Spark jobs run, from its `.in` file and the versions of `uv.lock`."""
     with tempfile.TemporaryDirectory() as scratch:
         versions = Path(scratch, "constraints.txt")
         _uv("export", "--frozen", "--all-groups", "--no-emit-project", "--no-hashes", "-o", str(versions))

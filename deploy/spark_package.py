@@ -1,6 +1,6 @@
 """What Spark jobs run in the cloud: a Python environment, `spark-environment.tar.gz`, and the script that is submitted.
 
-EMR Serverless unpacks the environment beside the driver and every executor (`spark.archives=...#environment`) and starts
+EMR Serverless unpacks the environment beside the driver and each executor (`spark.archives=...#environment`) and starts
 Python as `./environment/bin/python`. That is a short script: it finds the release's own Python of the version that the
 wheels were built for, and puts the environment's libraries in front. Spark and its pyspark are those of the release.
 
@@ -39,6 +39,8 @@ from pipeline_assets.spark.jobs import JOBS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mypy_boto3_s3 import S3Client
+
 ENVIRONMENT: Final = "spark-environment.tar.gz"
 SCRIPT: Final = "spark-submit.py"
 #: The script that is submitted, and the services that jobs call.
@@ -69,12 +71,12 @@ def build_spark_package(out: Path = OUT, target: Target | None = None) -> tuple[
     found = [first_party_files(replace(SPARK, handler=module), imports) for module in sorted(modules)]
     code = dict(sorted((name, file) for files in found for name, file in files.items()))
     inputs = digest_of_inputs(SPARK, code, target) + hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    if archive.exists() and script.exists() and description.exists():
-        if json.loads(description.read_text())["inputs"] == inputs:
-            return archive, script
+    built = archive.exists() and script.exists() and description.exists()
+    if built and json.loads(description.read_text())["inputs"] == inputs:
+        return archive, script
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
-        content = package_content(SPARK, code, imports, target, Path(scratch, "wheels"), PROVIDED)
+        content = package_content(SPARK, code, imports, target, wheels=Path(scratch, "wheels"), provided=PROVIDED)
         fresh = Path(scratch, archive.name)
         unpacked = _write_archive(fresh, content, _PYTHON.format(python=target.python))
         shutil.copyfile(code[SPARK.handler], script)
@@ -92,16 +94,30 @@ def spark_prefix(out: Path) -> str:
     return f"spark/{digest.hexdigest()}"
 
 
+def upload_spark(s3: S3Client, bucket: str, account: str, out: Path) -> dict[str, str]:
+    """Upload what was built into `out`, if anything was, and return the template's parameter that follows from it."""
+    if not (out / ENVIRONMENT).exists():
+        return {}
+    prefix = spark_prefix(out)
+    for name in (ENVIRONMENT, SCRIPT):
+        with (out / name).open("rb") as body:
+            s3.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=body, ExpectedBucketOwner=account)
+    return {"SparkPackage": prefix}
+
+
 def _write_archive(archive: Path, content: Mapping[str, Path], python: str) -> int:
     """Write the environment in the order of its names, with one time and owner; return its bytes unpacked."""
     unpacked = 0
-    with archive.open("wb") as file, gzip.GzipFile("", "wb", _COMPRESSION, file, mtime=0) as packed:
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar:
-            _add(tar, "bin/python", python.encode(), mode=0o755)
-            for name, path in sorted(content.items()):
-                data = path.read_bytes()
-                unpacked += len(data)
-                _add(tar, f"lib/{name}", data, mode=0o644)
+    with (
+        archive.open("wb") as file,
+        gzip.GzipFile("", "wb", _COMPRESSION, file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as tar,
+    ):
+        _add(tar, "bin/python", python.encode(), mode=0o755)
+        for name, path in sorted(content.items()):
+            data = path.read_bytes()
+            unpacked += len(data)
+            _add(tar, f"lib/{name}", data, mode=0o644)
     return unpacked
 
 

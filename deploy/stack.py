@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError, WaiterError
 
 from deploy.packaging import PACKAGES, ROOT, package_key
 from deploy.page_files import upload_page
-from deploy.spark_package import ENVIRONMENT, SCRIPT, spark_prefix
 from deploy.retained import RetainedResource, find_retained, import_template
+from deploy.spark_package import upload_spark
 from pipeline_assets.errors import UserError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def deploy_stack(
     built = _upload_packages(s3, bucket, account, packages)
     if endpoint_url is None:
         # The local cloud has no EMR Serverless.
-        built |= _upload_spark(s3, bucket, account, packages)
+        built |= upload_spark(s3, bucket, account, packages)
     chosen = {"Stage": stage, "ArtifactBucket": bucket, **built, **parameters}
     stack = _Stack(session, f"cesta-{stage}", endpoint_url)
     names = {**chosen, "AWS::AccountId": account, "AWS::Region": session.region_name}
@@ -255,16 +255,6 @@ def _upload_packages(s3: S3Client, bucket: str, account: str, packages: Path) ->
             "Architecture": built["architecture"],
         }
     return parameters
-
-
-def _upload_spark(s3: S3Client, bucket: str, account: str, packages: Path) -> dict[str, str]:
-    """Upload what Spark jobs run, where it was built, and return the parameter that follows from it."""
-    if not (packages / ENVIRONMENT).exists():
-        return {}
-    prefix = spark_prefix(packages)
-    for name in (ENVIRONMENT, SCRIPT):
-        _upload(s3, bucket, account, f"{prefix}/{name}", packages / name)
-    return {"SparkPackage": prefix}
 
 
 def _upload_template(s3: S3Client, bucket: str, account: str) -> str:

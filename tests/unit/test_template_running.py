@@ -316,7 +316,9 @@ class TestSpark:
     def test_a_stack_without_the_package_has_nothing_of_it(self) -> None:
         assert READ["Parameters"]["SparkPackage"]["Default"] == ""
         assert READ["Conditions"]["HasSpark"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SparkPackage"}, ""]}]}
-        named = {name: each for kind in ("Resources", "Outputs") for name, each in READ[kind].items() if "Spark" in name}
+        named = {
+            name: each for kind in ("Resources", "Outputs") for name, each in READ[kind].items() if "Spark" in name
+        }
         assert {each.get("Condition") for each in named.values()} == {"HasSpark"}
         others = {name: each for name, each in RESOURCES.items() if name not in named}
         assert not [name for name, each in others.items() if re.search(r"Spark(Application|JobRole|Logs)", str(each))]
