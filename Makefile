@@ -107,6 +107,10 @@ bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmar
 package: $(SYNCED) ## Build the functions' packages into dist
 	$(RUN) python -m deploy.packaging
 
+.PHONY: package-spark
+package-spark: $(SYNCED) ## Build what Spark jobs run in the cloud, a Python environment and a script, into dist
+	$(RUN) python -m deploy.spark_package
+
 .PHONY: template
 template: $(SYNCED) ## Write what the cloud template has for every flow and table, from the registry and the specs
 	$(RUN) python -m deploy.template_blocks

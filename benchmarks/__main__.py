@@ -20,6 +20,8 @@ from benchmarks.compras import CompactionRace, put_documents
 from benchmarks.curated_year import curated_year
 from benchmarks.curation import CurationRace, in_a_process_of_its_own
 from benchmarks.export import ExportRace, sources
+from benchmarks.growth import BOUND, ROWS, Grown, put_day, work_out
+from benchmarks.growth import ENGINES as DAY_ENGINES
 from benchmarks.latency import seconds_to_the_graph
 from benchmarks.prod_sets import FeatureRace, lines_in
 from benchmarks.prod_sets import in_a_process_of_its_own as in_a_process
@@ -267,6 +269,59 @@ def days(*, write: WriteOption = False) -> None:
         peak = max(done.peak for done in passes) / 2**20
         lines.append(f"| {rows:,} | {seconds:.2f} | {seconds * 1e6 / rows:.2f} | {peak:,.0f} MiB |")
     Report(write=write).tell("days", "\n".join(lines))
+
+
+@app.command()
+def growth(
+    *,
+    rows: Annotated[list[int] | None, typer.Option("--rows", help="Rows of a day; may be given several times.")] = None,
+    passes: int = _PASSES,
+    write: WriteOption = False,
+) -> None:
+    """Seconds and memory of a curated day on Polars and on Spark, up to fifty million rows, within three gigabytes."""
+    lines = [
+        "| rows | raw bytes | Polars: seconds | memory | Spark: seconds | memory |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    stopped: set[str] = set()
+    with _running(GraphEngine.EMBEDDED) as (instance, access), bars() as progress:
+        environment = _growth_environment(instance, access)
+        for count in rows or ROWS:
+            size = put_day(access.s3, environment["RAW_BUCKET"], count, progress)
+            found: dict[str, list[Grown]] = {engine: [] for engine in DAY_ENGINES}
+            for number in range(passes):
+                for engine in DAY_ENGINES if number % 2 else reversed(DAY_ENGINES):
+                    if engine not in stopped:
+                        found[engine].append(work_out(engine, environment))
+            kept = {each.rows for passed in found.values() for each in passed if each.rows is not None}
+            if len(kept) > 1:
+                raise RuntimeError(f"of {count:,} rows the engines kept different numbers: {kept}")
+            stopped |= {engine for engine, passed in found.items() if any(each.rows is None for each in passed)}
+            cells = " | ".join(_grown(found[engine]) for engine in DAY_ENGINES)
+            lines.append(f"| {count:,} | {size / 1e6:,.0f} MB | {cells} |")
+    Report(write=write).tell("growth", "\n".join(lines))
+
+
+def _growth_environment(instance: Instance, access: Access) -> dict[str, str]:
+    """What a process of either engine needs: buckets of its own, of whose objects no function is told."""
+    buckets = {name: f"growth-{name}" for name in ("raw", "curated", "quarantine")}
+    for name in buckets.values():
+        access.s3.create_bucket(Bucket=name)
+    enter(instance)
+    contract = {**os.environ, **environment_contract(instance, access.document), "LAKE_DATABASE": ""}
+    return contract | {f"{name.upper()}_BUCKET": bucket for name, bucket in buckets.items()}
+
+
+def _grown(passed: list[Grown]) -> str:
+    """Seconds and memory of an engine on a day of one size."""
+    if not passed:
+        return "not tried again |"
+    peak = max(each.peak for each in passed) / 2**20
+    if any(each.rows is None for each in passed):
+        after = max(each.seconds for each in passed)
+        return f"ended over {BOUND / 1e9:.0f} GB after {after:.0f} | more than {peak:,.0f} MiB"
+    seconds = [each.seconds for each in passed]
+    return f"{median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f}) | {peak:,.0f} MiB"
 
 
 @app.command()
