@@ -52,7 +52,15 @@ class ElasticsearchIndex:
         self._client = client
 
     @classmethod
-    def open(cls, url: str, *, api_key: str = "", seconds: float = TIMEOUT) -> ElasticsearchIndex:
+    def open(
+        cls,
+        url: str,
+        *,
+        api_key: str = "",
+        user: tuple[str, str] | None = None,
+        authority: str = "",
+        seconds: float = TIMEOUT,
+    ) -> ElasticsearchIndex:
         """Open the engine at an address; nothing is asked of it yet.
 
         Parameters
@@ -61,6 +69,10 @@ class ElasticsearchIndex:
             ``http://host:port`` or ``https://…``.
         api_key
             Key that is sent with each request; none unless given.
+        user
+            Name and password that are sent in its place.
+        authority
+            Path of the certificate of the one authority that may have signed the engine's; any public one unless given.
         seconds
             After which a request is given up.
 
@@ -71,7 +83,10 @@ class ElasticsearchIndex:
         """
         from elasticsearch import Elasticsearch  # noqa: PLC0415 - half a second that only who opens it pays
 
-        return cls(Elasticsearch(url, api_key=api_key or None, request_timeout=seconds, max_retries=0))
+        asking: dict[str, Any] = {"api_key": api_key or None, "basic_auth": None if api_key else user}
+        if authority and url.startswith("https:"):
+            asking["ca_certs"] = authority
+        return cls(Elasticsearch(url, request_timeout=seconds, max_retries=0, **asking))
 
     def search(self, alias: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Search an index.
@@ -428,7 +443,7 @@ def _not_there(refused: list[ApiError]) -> None:
 @contextmanager
 def _engine(what: str) -> Iterator[list[ApiError]]:
     """Say of an engine that does not answer that it is to be asked again; gives what it refused otherwise."""
-    from elasticsearch import ApiError, SerializationError, TransportError  # noqa: PLC0415 - see `open`
+    from elasticsearch import ApiError, SerializationError, SSLError, TransportError  # noqa: PLC0415 - see `open`
 
     refused: list[ApiError] = []
     try:
@@ -441,6 +456,11 @@ def _engine(what: str) -> Iterator[list[ApiError]]:
         refused.append(error)
     except SerializationError as error:
         raise TransientError(f"the engine answered what is no JSON when asked to {what}: {error}") from error
+    except SSLError as error:
+        raise TransientError(
+            f"the engine's certificate is not trusted, so it was not asked to {what}: it has to be for this host, "
+            f"in date and signed by the authority that this deployment knows ({error})"
+        ) from error
     except TransportError as error:
         raise TransientError(f"the engine did not answer when asked to {what}: {error}") from error
 
