@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import narwhals as nw
 
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
 
+    from pipeline_assets.analytics.known_day import Feature, Frame
     from pipeline_assets.lake.as_of import LakeAsOf
 
 Found = TypeVar("Found")
-#: Makes a feature, of the lake or of other features: a table that models read.
-Feature: TypeAlias = "Callable[[Features], nw.LazyFrame[duckdb.DuckDBPyRelation]]"
 
 
 class Features:
@@ -46,6 +45,10 @@ class Features:
     def of(self, feature: Feature) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
         """Read a feature; the first time works it out, whichever model asks."""
         return nw.from_native(self._relation(feature))
+
+    def row_by_row(self, rows: Frame, work: Callable[[Frame], Frame]) -> Frame:
+        """Work rows out, each by itself; see `KnownDay`."""
+        return work(rows)
 
     def arrays(self, feature: Feature) -> dict[str, np.ndarray[Any, Any]]:
         """Read a feature as one array for each column, in the order of the feature's rows."""

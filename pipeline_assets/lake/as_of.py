@@ -87,14 +87,32 @@ def standing_rows(rows: FrameT, doubtful: FrameT, dataset: Dataset) -> FrameT:
     FrameT
         The columns of `rows`, one row of each key that is not gone.
     """
+    key = [*dataset.key]
+    latest = latest_rows(rows.join(doubtful, on=key, how="semi"), dataset)
+    return nw.concat([rows.join(doubtful, on=key, how="anti"), latest])
+
+
+def latest_rows(rows: FrameT, dataset: Dataset) -> FrameT:
+    """Keep the row of each key that stands, and put the rows of all keys in order to find it.
+
+    Parameters
+    ----------
+    rows, dataset
+        As of `standing_rows`.
+
+    Returns
+    -------
+    FrameT
+        What `standing_rows` gives where every key is doubtful: one exchange of rows between machines, where telling the
+        doubtful keys first takes three.
+    """
     key, order = [*dataset.key], [*dataset.order, "_load_id", "_source", "_row"]
-    known = rows.join(doubtful, on=key, how="semi").with_columns(nw.col("_deleted_by").max().over(*key).alias(_GONE))
+    known = rows.with_columns(nw.col("_deleted_by").max().over(*key).alias(_GONE))
     alive = known.filter(~nw.col("_deleted"), nw.col(_GONE).is_null() | (nw.col("_load_id") >= nw.col(_GONE)))
     placed = alive.with_columns(
         nw.col("_row").cum_count().over(*key, order_by=order).alias(_PLACE), nw.len().over(*key).alias(_ROWS)
     )
-    latest = placed.filter(nw.col(_PLACE) == nw.col(_ROWS)).drop(_GONE, _PLACE, _ROWS)
-    return nw.concat([rows.join(doubtful, on=key, how="anti"), latest])
+    return placed.filter(nw.col(_PLACE) == nw.col(_ROWS)).drop(_GONE, _PLACE, _ROWS)
 
 
 class Lake:

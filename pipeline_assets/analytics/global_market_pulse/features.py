@@ -10,9 +10,7 @@ import narwhals as nw
 from pipeline_assets.analytics.features import sold_lines
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from pipeline_assets.analytics.day_features import Features
+    from pipeline_assets.analytics.known_day import Frame, KnownDay
 
 DAYS: Final = 28
 #: Periods looked at: a year.
@@ -24,7 +22,7 @@ def first_day(as_of: date, period: int) -> date:
     return as_of - timedelta(days=DAYS * (period + 1) - 1)
 
 
-def regional_sales(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+def regional_sales(features: KnownDay) -> Frame:
     """Sales of each product in each region and period.
 
     Parameters
@@ -51,7 +49,7 @@ def regional_sales(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
     )
 
 
-def category_sales(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+def category_sales(features: KnownDay) -> Frame:
     """Sales of each category in each region and period.
 
     Parameters
