@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import narwhals as nw
@@ -30,10 +31,13 @@ class Features:
     ----------
     lake
         The lake as of the day.
+    files
+        Features that were worked out elsewhere, each a Parquet file.
     """
 
-    def __init__(self, lake: LakeAsOf) -> None:
+    def __init__(self, lake: LakeAsOf, files: Mapping[Feature, Path] | None = None) -> None:
         self.lake = lake
+        self._files = files or {}
         self._made: dict[Feature, duckdb.DuckDBPyRelation] = {}
         self._found: dict[Callable[[Features], Any], Any] = {}
 
@@ -62,6 +66,8 @@ class Features:
         return found
 
     def _relation(self, feature: Feature) -> duckdb.DuckDBPyRelation:
+        if feature in self._files:
+            return self.lake.connection.read_parquet(str(self._files[feature]), hive_partitioning=False)
         if feature not in self._made:
             # Asks for the features that it is made of, which take their names first.
             relation = feature(self).to_native()

@@ -116,7 +116,7 @@ def stale_days(prod_set: ProdSet, curated: Bucket, target: Bucket) -> list[str]:
         manifest = read_manifest(target, as_of) if as_of else None
         if as_of and manifest:
             until = {name: _until(days, curated_key(name, as_of.isoformat())) for name, days in listed.items()}
-            if manifest.version != _version(prod_set, as_of, until):
+            if manifest.version != version_of_set(prod_set, as_of, until):
                 found.append(as_of.isoformat())
     return found
 
@@ -125,8 +125,8 @@ def _until(days: Sequence[StoredObject], last: str) -> Sequence[StoredObject]:
     return [day for day in days if day.key <= last]
 
 
-def _version(prod_set: ProdSet, as_of: date, days: Mapping[str, Sequence[StoredObject]]) -> str:
-    """A hash of what the set is made of as of a day."""
+def version_of_set(prod_set: ProdSet, as_of: date, days: Mapping[str, Sequence[StoredObject]]) -> str:
+    """A hash of what a set is made of as of a day: of the curated days of its inputs, its specs and the code."""
     made_of = [(name, each.key, each.etag) for name, listed in days.items() for each in listed]
     specs = [table.fingerprint for table in prod_set.tables]
     return version_of(prod_set.name, as_of.isoformat(), __version__, specs, made_of)
@@ -137,7 +137,7 @@ def _publish(
 ) -> PublishedSet | None:
     """Publish the set; None where somebody else published meanwhile."""
     as_of = features.as_of
-    version = _version(prod_set, as_of, days)
+    version = version_of_set(prod_set, as_of, days)
     standing = read_manifest(target, as_of)
     if standing and standing.version == version and not anew:
         return PublishedSet(standing, anew=False)

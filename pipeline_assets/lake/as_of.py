@@ -26,7 +26,7 @@ from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Column, Dataset, stored_columns
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TerminalError, TransientError
-from pipeline_assets.lake.day_columns import kinds_of_days, unfit_day
+from pipeline_assets.lake.day_columns import kinds_of_days, no_rows, unfit_day
 from pipeline_assets.lake.layout import curated_days, curated_key
 from pipeline_assets.lake.tables import ADDED_COLUMNS
 from pipeline_assets.storage.bucket import Bucket, GoneError, StoredObject
@@ -280,8 +280,7 @@ class LakeAsOf:
         columns = (*stored_columns(dataset), *ADDED_COLUMNS)
         paths = [str(self._lake.path(each)) for each in self.days(dataset.name)]
         if not paths:
-            empty = ", ".join(f'NULL::{_type_of(column)} AS "{column.name}"' for column in columns)
-            return self.connection.sql(f"SELECT {empty} LIMIT 0")
+            return no_rows(self.connection, columns)
         try:
             kinds = self._lake.kinds(self.connection, paths)
             unfit = unfit_day(self.connection, kinds, columns)
@@ -352,10 +351,6 @@ def lake_as_of(day: date, bucket: Bucket, catalog: Catalog) -> Iterator[LakeAsOf
         yield known
 
 
-def _type_of(column: Column) -> str:
-    return TYPES[column.type].glue
-
-
 def _as_stored(column: Column, there: Sequence[str]) -> str:
     value = f'"{column.name}"' if column.name in there else "NULL"
-    return f'{value}::{_type_of(column)} AS "{column.name}"'
+    return f'{value}::{TYPES[column.type].glue} AS "{column.name}"'

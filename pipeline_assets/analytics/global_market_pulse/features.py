@@ -46,6 +46,7 @@ def regional_sales(features: KnownDay) -> Frame:
         .filter(nw.col("period") < PERIODS)
         .group_by("region", "currency", "category", "product_id", "period")
         .agg(quantity=nw.col("quantity").sum(), amount=nw.col("amount").sum(), lines=nw.len())
+        .with_columns(nw.col("quantity").cast(nw.Int64))
     )
 
 
@@ -64,4 +65,5 @@ def category_sales(features: KnownDay) -> Frame:
     """
     key = ["region", "currency", "category", "period"]
     products = features.of(regional_sales)
-    return products.group_by(key).agg(nw.col("amount").sum(), nw.col("lines").sum()).sort(key)
+    sums = products.group_by(key).agg(nw.col("amount").sum(), nw.col("lines").sum())
+    return sums.with_columns(nw.col("lines").cast(nw.Int64)).sort(key)
