@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
 
+    from pipeline_assets.analytics.feature_files import FeatureEngine
     from pipeline_assets.analytics.known_day import Feature, Frame
     from pipeline_assets.lake.as_of import LakeAsOf
 
@@ -84,10 +85,13 @@ class DayFeatures:
     ----------
     lake
         The lake, which keeps the files of its days.
+    engine
+        Where features are worked out of a lake that is too large for this machine; None where none is.
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, engine: FeatureEngine | None = None) -> None:
         self.lake = lake
+        self.engine = engine
         self._held = ExitStack()
         self._features: Features | None = None
 
@@ -125,7 +129,7 @@ class DayFeatures:
 
 
 @contextmanager
-def open_features(curated: Bucket, catalog: Catalog) -> Iterator[DayFeatures]:
+def open_features(curated: Bucket, catalog: Catalog, engine: FeatureEngine | None = None) -> Iterator[DayFeatures]:
     """Open the features of a lake for many days and sets.
 
     Parameters
@@ -134,6 +138,8 @@ def open_features(curated: Bucket, catalog: Catalog) -> Iterator[DayFeatures]:
         Where the curated days are.
     catalog
         The specs of the curated datasets.
+    engine
+        As of `DayFeatures`.
 
     Yields
     ------
@@ -141,7 +147,7 @@ def open_features(curated: Bucket, catalog: Catalog) -> Iterator[DayFeatures]:
         Until the block ends.
     """
     with open_lake(curated, catalog) as lake:
-        features = DayFeatures(lake)
+        features = DayFeatures(lake, engine)
         try:
             yield features
         finally:

@@ -1,4 +1,4 @@
-"""Features of a set that another machine has worked out: where they lie, of which types they are, and how they are read.
+"""Features of a set that another machine has worked out: where they lie, and how they are read.
 
 ======================================================================= =============================================
 key, in the bucket of curated days                                      what it holds
@@ -13,28 +13,14 @@ is published, its features go.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
-
-import duckdb
-import narwhals as nw
+from typing import Final, Protocol
 
 from pipeline_assets.analytics.day_features import Features
 from pipeline_assets.analytics.prod_set import ProdSet
-from pipeline_assets.datasets.spec import stored_columns
 from pipeline_assets.lake.as_of import RewrittenError
-from pipeline_assets.lake.day_columns import no_rows
-from pipeline_assets.lake.tables import ADDED_COLUMNS
 from pipeline_assets.storage.bucket import Bucket, GoneError, StoredObject
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from pipeline_assets.analytics.known_day import Feature, Frame
-    from pipeline_assets.datasets.catalog import Catalog
 
 STAGED: Final = "_staging/features/"
 #: What lies there for longer was left by somebody who was killed: no run of Spark may take so long.
@@ -73,35 +59,7 @@ def feature_key(prod_set: ProdSet, as_of: date, version: str, feature: str) -> s
     return f"{_home(prod_set)}as_of={as_of.isoformat()}/{version}/{feature}.parquet"
 
 
-def feature_types(prod_set: ProdSet, as_of: date, catalog: Catalog) -> dict[str, pa.Schema]:
-    """Find the columns and types of the features of a set, as DuckDB has them.
-
-    Parameters
-    ----------
-    prod_set
-        The set.
-    as_of
-        The day.
-    catalog
-        The specs of the tables.
-
-    Returns
-    -------
-    dict of str to pyarrow.Schema
-        By the names of the features; found by working them out of a lake in which nothing was loaded.
-    """
-    with duckdb.connect() as connection:
-        known = _NothingKnown(as_of, catalog, connection)
-        return {
-            name: feature(known).to_native().limit(0).to_arrow_table().schema
-            for name, feature in prod_set.features.items()
-        }
-
-
-@contextmanager
-def fetched_features(
-    prod_set: ProdSet, known: Features, version: str, bucket: Bucket, folder: Path
-) -> Iterator[Features]:
+def fetched_features(prod_set: ProdSet, known: Features, version: str, bucket: Bucket, folder: Path) -> Features:
     """Read the features that were worked out for a version of a set.
 
     Parameters
@@ -115,12 +73,12 @@ def fetched_features(
     bucket
         Where they lie.
     folder
-        Where their files are kept as long as they are read.
+        Where their files are, as long as they are read.
 
-    Yields
-    ------
+    Returns
+    -------
     Features
-        Those that the models of the set read; once the block ends without an error, they are no more.
+        Those that the models of the set read.
 
     Raises
     ------
@@ -129,18 +87,17 @@ def fetched_features(
     TransientError
         The bucket does not answer.
     """
-    paths = {name: folder / f"{name}.parquet" for name in prod_set.features}
+    paths = {name: folder / f"feature-{name}.parquet" for name in prod_set.features}
     for name, path in paths.items():
         key = feature_key(prod_set, known.as_of, version, name)
+        gone = RewrittenError(f"s3://{bucket.name}/{key} is not there any more", object_uri=f"s3://{bucket.name}/{key}")
+        if (found := bucket.head(key)) is None:
+            raise gone
         try:
-            found = bucket.head(key)
-            if found is None:
-                raise GoneError("is not there")
             bucket.download(found, path)
         except GoneError as error:
-            place = f"s3://{bucket.name}/{key}"
-            raise RewrittenError(f"{place} went while it was read", object_uri=place) from error
-    yield Features(known.lake, {feature: paths[name] for name, feature in prod_set.features.items()})
+            raise gone from error
+    return Features(known.lake, {feature: paths[name] for name, feature in prod_set.features.items()})
 
 
 def forget_features(prod_set: ProdSet, as_of: date, bucket: Bucket) -> None:
@@ -170,23 +127,3 @@ def forget_features(prod_set: ProdSet, as_of: date, bucket: Bucket) -> None:
 
 def _home(prod_set: ProdSet) -> str:
     return f"{STAGED}{prod_set.name}/"
-
-
-class _NothingKnown:
-    """What is known on a day, where nothing was ever loaded."""
-
-    def __init__(self, as_of: date, catalog: Catalog, connection: duckdb.DuckDBPyConnection) -> None:
-        self.as_of = as_of
-        self.lake = self
-        self._catalog = catalog
-        self._connection = connection
-
-    def table(self, name: str) -> Frame:
-        columns = (*stored_columns(self._catalog[name]), *ADDED_COLUMNS)
-        return nw.from_native(no_rows(self._connection, columns))
-
-    def of(self, feature: Feature) -> Frame:
-        return feature(self)
-
-    def row_by_row(self, rows: Frame, work: Callable[[Frame], Frame]) -> Frame:
-        return work(rows)

@@ -55,7 +55,7 @@ def asked_questions(features: KnownDay) -> Frame:
     end = nw.lit(features.as_of + timedelta(days=1)).cast(nw.Datetime("us"))
     asked = features.lake.table("query_log").filter(nw.col("asked_at") < end)
     columns = ("query_id", "asked_at", "asked_by", "system", "text", "results", "seconds")
-    return features.row_by_row(asked.select(*columns), _with_template)
+    return features.row_by_row(asked.select(*columns), _with_template).sort("query_id")
 
 
 def _with_template(asked: Frame) -> Frame:
