@@ -88,7 +88,11 @@ class SparkLake:
         schema = pl.Schema({column.name: frame_type(column.type) for column in columns})
         splits = splits_of(self._bucket, self.days(name))
         rows = read_splits(self._session, splits, _Reader(name, columns), schema)
-        return latest_rows(nw.from_native(rows), dataset)
+        standing = latest_rows(nw.from_native(rows), dataset).to_native()
+        # Spark would join these rows where they lie, by their key, and then leave a skewed join as it is: it cuts large
+        # partitions only of rows that were exchanged for the join itself. No partitions are joined by this.
+        apart = standing.coalesce(int(self._session.conf.get("spark.sql.shuffle.partitions")))
+        return nw.from_native(apart)
 
 
 @dataclass(frozen=True, slots=True)
