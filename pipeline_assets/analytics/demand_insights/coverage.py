@@ -36,9 +36,7 @@ def orders_by_group(features: KnownDay) -> Frame:
     nw.LazyFrame
         ``order_id``, ``customer_id`` and ``group``.
     """
-    sold = (
-        features.of(sold_lines).filter(nw.col("quantity") > 0).select("order_id").unique().with_columns(sold=nw.lit(1))
-    )
+    sold = features.of(sold_lines).filter(nw.col("quantity") > 0).group_by("order_id").agg(sold=nw.len())
     group = (
         nw.when(nw.col("sold").is_null())
         .then(nw.lit(NO_SALE))

@@ -59,7 +59,7 @@ def stores_that_sold(features: KnownDay) -> Frame:
     nw.LazyFrame
         ``store_id``, one row for each.
     """
-    return features.of(sold_lines).select("store_id").unique().sort("store_id")
+    return features.of(sold_lines).group_by("store_id").agg(lines=nw.len()).select("store_id").sort("store_id")
 
 
 @dataclass(frozen=True, slots=True)
