@@ -17,7 +17,7 @@ with one row per key, in the order of the keys of the raw objects and of the row
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -89,12 +89,12 @@ class CuratedDay:
     account
         Its account.
     rejected
-        Rows to be quarantined, by the id of the raw object's receipt.
+        Rows to be quarantined, by the id of the raw object's receipt; lazy where there may be too many for the memory.
     """
 
     rows: pl.LazyFrame
     account: DayAccount
-    rejected: dict[str, pl.DataFrame]
+    rejected: Mapping[str, pl.DataFrame | pl.LazyFrame]
 
 
 def schema_of(dataset: Dataset) -> pl.Schema:
@@ -141,10 +141,10 @@ def curate(dataset: Dataset, day: str, files: Iterable[RawFile]) -> CuratedDay:
         duplicate = mine.filter(pl.col(OUTCOME) == "duplicate").height
         accounts.append(source.account.lost(duplicate, mine.height - duplicate))
         if source.index.height > mine.height:
-            kept = _without(source.rows, source.rejected["row"], mine[ROW])
+            kept = without(source.rows, source.rejected["row"], mine[ROW])
             if not gone.is_empty():
                 kept = kept.join(gone.lazy(), on=dataset.key, how="left", maintain_order="left")
-            frames.append(_uniform(kept, schema))
+            frames.append(uniform(kept, schema))
     return CuratedDay(
         pl.concat(frames),
         DayAccount(dataset.name, day, dataset.fingerprint, __version__, tuple(accounts)),
@@ -152,13 +152,13 @@ def curate(dataset: Dataset, day: str, files: Iterable[RawFile]) -> CuratedDay:
     )
 
 
-def _without(rows: pl.LazyFrame, *numbers: pl.Series) -> pl.LazyFrame:
+def without(rows: pl.LazyFrame, *numbers: pl.Series) -> pl.LazyFrame:
     """The rows but for those of these numbers."""
     out = pl.concat(numbers)
     return rows.filter(~pl.col(ROW).is_in(out.implode())) if len(out) else rows
 
 
-def _uniform(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
+def uniform(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
     """The rows with exactly these columns; those that they do not have are null."""
     there = rows.collect_schema()
     return rows.select(

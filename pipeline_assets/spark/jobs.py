@@ -38,6 +38,7 @@ Job = Callable[[JobContext, Values], Values]
 JOBS: Final[Mapping[str, str]] = {
     "probe": "pipeline_assets.spark.jobs:probe",
     "features": "pipeline_assets.analytics.spark_features:work_features_out",
+    "curated_day": "pipeline_assets.curation.spark_job:curated_day",
 }
 
 
