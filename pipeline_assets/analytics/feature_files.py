@@ -33,7 +33,7 @@ class FeatureEngine(Protocol):
     def takes(self, prod_set: ProdSet, size: int) -> bool:
         """Whether it works out what is made of so many bytes of the lake."""
 
-    def work_out(self, prod_set: ProdSet, as_of: date, version: str) -> None:
+    def work_out(self, prod_set: ProdSet, as_of: date, version: str, curated: Bucket) -> None:
         """Work the features of a set out and put each where `feature_key` says, unless it is there.
 
         Parameters
@@ -44,6 +44,8 @@ class FeatureEngine(Protocol):
             The day.
         version
             The version of the set.
+        curated
+            Where the curated days are, and the features go.
 
         Raises
         ------

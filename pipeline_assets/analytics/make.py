@@ -179,7 +179,7 @@ def _worked_out(prod_set: ProdSet, known: Features, version: str, features: DayF
     size = sum(each.size for name in prod_set.inputs for each in known.lake.days(name))
     if features.engine is None or not features.engine.takes(prod_set, size):
         return known
-    features.engine.work_out(prod_set, known.as_of, version)
+    features.engine.work_out(prod_set, known.as_of, version, features.lake.bucket)
     return fetched_features(prod_set, known, version, features.lake.bucket, folder)
 
 

@@ -19,6 +19,7 @@ from pipeline_assets.analytics.sets import prod_set
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.lake.as_of import RewrittenError
 from pipeline_assets.lake.spark_as_of import SparkLake
+from pipeline_assets.spark.failures import spark_failures
 from pipeline_assets.spark.jobs import JobContext, Values
 from pipeline_assets.spark.pieces import publish
 from pipeline_assets.spark.session import PARTITION_BYTES
@@ -124,14 +125,15 @@ def work_features_out(context: JobContext, parameters: Values) -> Values:
     context.log(f"{meant.name} as of {as_of}: {size:,} bytes of {sum(map(len, days.values()))} curated days, "
                 f"exchanged in at most {partitions} partitions")  # fmt: skip
     day = SparkDay(context.session, lake)
-    put = 0
+    put, types = 0, feature_types(meant, as_of, ECOMMERCE)
     try:
         for name, feature in meant.features.items():
             key = feature_key(meant, as_of, version, name)
             if bucket.head(key):
                 context.log(f"{name} is there")
                 continue
-            put += publish_feature(day, feature, bucket, key, feature_types(meant, as_of, ECOMMERCE)[name])
+            with spark_failures(f"{name} as of {as_of} on Spark"):
+                put += publish_feature(day, feature, bucket, key, types[name])
             context.log(f"{name} is worked out")
     except GoneError as error:
         raise RewrittenError(f"a curated day was rewritten while it was read: it {error}") from error

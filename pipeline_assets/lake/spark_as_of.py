@@ -92,7 +92,8 @@ class SparkLake:
         # Spark would join these rows where they lie, by their key, and then leave a skewed join as it is: it cuts large
         # partitions only of rows that were exchanged for the join itself. No partitions are joined by this.
         apart = standing.coalesce(int(self._session.conf.get("spark.sql.shuffle.partitions")))
-        return nw.from_native(apart)
+        found: nw.LazyFrame[Any] = nw.from_native(apart)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,10 @@ class InSession:
         """All that has a byte."""
         return bool(prod_set) and size > 0
 
-    def work_out(self, prod_set: ProdSet, as_of: date, version: str) -> None:
+    def work_out(self, prod_set: ProdSet, as_of: date, version: str, curated: Bucket) -> None:
         """Run the job."""
         parameters = {
-            "bucket": self.bucket.name,
+            "bucket": curated.name,
             "set": prod_set.name,
             "as_of": as_of.isoformat(),
             "version": version,
@@ -73,7 +73,7 @@ def features_on_spark(engine: InSession, as_of: date) -> dict[str, pl.DataFrame]
     found = {}
     for prod_set in SETS:
         version = version_as_of(prod_set, as_of, engine.bucket)
-        engine.work_out(prod_set, as_of, version)
+        engine.work_out(prod_set, as_of, version, engine.bucket)
         for name in prod_set.features:
             content = engine.bucket.read(feature_key(prod_set, as_of, version, name))
             found[f"{prod_set.name}/{name}"] = pl.read_parquet(io.BytesIO(content or b""))
