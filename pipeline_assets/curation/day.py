@@ -19,6 +19,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 
@@ -77,6 +78,22 @@ class DayAccount:
             return None
 
 
+class WorkedDay(Protocol):
+    """A day worked out by any engine, as `CuratedDay` is; rejected rows are lazy where they are too many."""
+
+    @property
+    def rows(self) -> pl.LazyFrame:
+        """Its rows."""
+
+    @property
+    def account(self) -> DayAccount:
+        """Its account."""
+
+    @property
+    def rejected(self) -> Mapping[str, pl.DataFrame | pl.LazyFrame]:
+        """Rows to be quarantined."""
+
+
 @dataclass(frozen=True, slots=True)
 class CuratedDay:
     """A day worked out.
@@ -89,12 +106,12 @@ class CuratedDay:
     account
         Its account.
     rejected
-        Rows to be quarantined, by the id of the raw object's receipt; lazy where there may be too many for the memory.
+        Rows to be quarantined, by the id of the raw object's receipt.
     """
 
     rows: pl.LazyFrame
     account: DayAccount
-    rejected: Mapping[str, pl.DataFrame | pl.LazyFrame]
+    rejected: Mapping[str, pl.DataFrame]
 
 
 def schema_of(dataset: Dataset) -> pl.Schema:

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
-from pipeline_assets.curation.day import FOOTER_KEY, CuratedDay, DayAccount, curate
+from pipeline_assets.curation.day import FOOTER_KEY, CuratedDay, DayAccount, WorkedDay, curate
 from pipeline_assets.curation.read import RawFile
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.spec import Dataset
@@ -42,7 +42,7 @@ class DayEngine(Protocol):
         versions: Sequence[ObjectVersion],
         stores: CurationStores,
         standing: DayAccount | None,
-    ) -> AbstractContextManager[CuratedDay]:
+    ) -> AbstractContextManager[WorkedDay]:
         """Work a day out; it can be read as long as the block lasts.
 
         Parameters
@@ -60,7 +60,7 @@ class DayEngine(Protocol):
 
         Returns
         -------
-        context manager of CuratedDay
+        context manager of WorkedDay
             Raises `GoneError` when a raw object was replaced since it was listed, `TransientError` when one is withheld
             of which the day has rows or a store does not answer.
         """
@@ -219,7 +219,7 @@ def check_withheld(version: ObjectVersion, why: str, standing: DayAccount | None
         raise TransientError(message, flow=FLOW, object_uri=version.uri)
 
 
-def write_day(result: CuratedDay, directory: Path) -> Path:
+def write_day(result: WorkedDay, directory: Path) -> Path:
     """Write the object of a day into a file of a directory, its account in the footer.
 
     Returns

@@ -20,7 +20,7 @@ import narwhals as nw
 import polars as pl
 
 from pipeline_assets import __version__
-from pipeline_assets.curation.day import CuratedDay, DayAccount, schema_of
+from pipeline_assets.curation.day import DayAccount, WorkedDay, schema_of
 from pipeline_assets.curation.judge import (
     QUARANTINED,
     SourceAccount,
@@ -83,7 +83,7 @@ class SparkDays:
         versions: Sequence[ObjectVersion],
         stores: CurationStores,
         standing: DayAccount | None,
-    ) -> Iterator[CuratedDay]:
+    ) -> Iterator[WorkedDay]:
         """Work a day out from its raw objects; it is there as long as the block lasts.
 
         Parameters
@@ -101,7 +101,7 @@ class SparkDays:
 
         Yields
         ------
-        CuratedDay
+        WorkedDay
             The day.
 
         Raises
@@ -226,12 +226,12 @@ class _Found:
             self.accounts[number] = self.accounts[number].lost(row["duplicate"], row["superseded"])
             self.anew[number, row[PART]] = row["kept"]
 
-    def day(self, day: str, bucket: Bucket, directory: Path) -> CuratedDay:
+    def day(self, day: str, bucket: Bucket, directory: Path) -> WorkedDay:
         """The day, its pieces downloaded into a directory."""
         dataset, place = self.tasks.dataset, self.tasks.place
         schema = schema_of(dataset)
         frames = scanned(bucket, list(self._kept(place)), directory, schema)
-        return CuratedDay(
+        return _Day(
             pl.concat([schema.to_frame().lazy(), *frames]),
             DayAccount(dataset.name, day, dataset.fingerprint, __version__, tuple(self.accounts)),
             _Rejected(self, bucket, directory / "rejected"),
@@ -249,6 +249,15 @@ class _Found:
                 name = settled_name if (number, part) in self.anew else kept_name
                 if rows := self.anew.get((number, part), told.kept):
                     yield place.piece(name(number, part), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """A day of which the driver has the files."""
+
+    rows: pl.LazyFrame
+    account: DayAccount
+    rejected: _Rejected
 
 
 @dataclass(frozen=True, slots=True)
