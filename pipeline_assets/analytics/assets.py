@@ -193,7 +193,13 @@ class SparkJobs:
         return self.spark.settings.engine_of(prod_set.asset, size, self.asked) is Engine.SPARK
 
     def work_out(self, prod_set: ProdSet, as_of: date, version: str, curated: Bucket) -> None:
-        """Run the job and wait for it; see `FeatureEngine`."""
+        """Run the job and wait for it; raises `TransientError` and `TerminalError`.
+
+        Parameters
+        ----------
+        prod_set, as_of, version, curated
+            As of `FeatureEngine.work_out`.
+        """
         parameters = {"bucket": curated.name, "set": prod_set.name, "as_of": as_of.isoformat(), "version": version}
         self.told = self.spark.run(self.context, "features", parameters)
 

@@ -57,7 +57,22 @@ class FeatureEngine(Protocol):
 
 
 def feature_key(prod_set: ProdSet, as_of: date, version: str, feature: str) -> str:
-    """The key of a feature that is worked out for a version of a set."""
+    """Name the key of a feature that is worked out for a set.
+
+    Parameters
+    ----------
+    prod_set, as_of
+        The set, and the day.
+    version
+        The version of the set, by what it is made of.
+    feature
+        Name of the feature.
+
+    Returns
+    -------
+    str
+        The key, in the bucket of curated days.
+    """
     return f"{_home(prod_set)}as_of={as_of.isoformat()}/{version}/{feature}.parquet"
 
 

@@ -127,7 +127,20 @@ def _until(days: Sequence[StoredObject], last: str) -> Sequence[StoredObject]:
 
 
 def version_of_set(prod_set: ProdSet, as_of: date, days: Mapping[str, Sequence[StoredObject]]) -> str:
-    """A hash of what a set is made of as of a day: of the curated days of its inputs, its specs and the code."""
+    """Tell what a set is made of from anything else that it could be made of.
+
+    Parameters
+    ----------
+    prod_set, as_of
+        The set, and the day.
+    days
+        The curated days of each of its inputs.
+
+    Returns
+    -------
+    str
+        A hash of these days, of the specs and of the release.
+    """
     made_of = [(name, each.key, each.etag) for name, listed in days.items() for each in listed]
     specs = [table.fingerprint for table in prod_set.tables]
     return version_of(prod_set.name, as_of.isoformat(), __version__, specs, made_of)
