@@ -36,7 +36,7 @@ def new_session(
     boto3.Session
         One that nobody else has.
     """
-    session = botocore.session.get_session()
+    session = botocore.session.Session()
     session.register_component("data_loader", _descriptions())
     made = boto3.Session(aws_access_key_id, aws_secret_access_key, region_name=region_name, botocore_session=session)
     # Each session of boto3 adds the folder of its own descriptions once more.
@@ -47,5 +47,5 @@ def new_session(
 
 @cache
 def _descriptions() -> Loader:
-    loader: Loader = botocore.session.get_session().get_component("data_loader")
+    loader: Loader = botocore.session.Session().get_component("data_loader")
     return loader

@@ -28,6 +28,7 @@ from pipeline_assets.curation.settle import OUTCOME, settled
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG, STORES
 from pipeline_assets.datasets.spec import Column, Dataset
 from tests.worlds.curation_rows import DAY, NOON, rows_of
+from tests.worlds.examples import examples
 
 #: Where this is set, a Spark that cannot be had fails its tests instead of skipping them.
 REQUIRED = "CESTA_REQUIRE_SPARK"
@@ -232,7 +233,7 @@ _VERSIONS = st.lists(
 ).map(lambda rows: [(*row, number) for number, row in enumerate(rows, 1)])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(_VERSIONS)
 def test_the_latest_row_of_a_key_is_the_greatest_of_the_total_order(rows: list[Version]) -> None:
     eager = nw.from_native(versions(rows))
