@@ -19,12 +19,12 @@ from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.graph.bulk_import import OWNER_SCHEMA, day_rows, frames_of, settle_claims, write_rows
 from pipeline_assets.graph.import_files import FILES, LOAD, LOAD_SCHEMA, write_script
 from pipeline_assets.graph.ingestion import Ingestion, KnownIngestion, properties, standing
-from pipeline_assets.tickets.file_lines import TicketSource, read_lines
+from pipeline_assets.tickets.file_lines import read_lines
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from pipeline_assets.tickets.rebuild import Progress, stored_in_order
 
 if TYPE_CHECKING:
-    from pipeline_assets.tickets.stores import TicketStores
+    from pipeline_assets.tickets.stores import TicketFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +77,18 @@ class Settled:
 class Settle(Protocol):
     """What reads all versions and settles their claims."""
 
-    def __call__(
-        self, begun: Sequence[Ingestion], source: TicketSource, directory: Path, progress: Progress
-    ) -> Settled:
+    def __call__(self, begun: Sequence[Ingestion], files: TicketFiles, directory: Path, progress: Progress) -> Settled:
         """Write all files but that of loads into `directory`; raises `TransientError`."""
 
 
-def settle_here(begun: Sequence[Ingestion], source: TicketSource, directory: Path, progress: Progress) -> Settled:
+def settle_here(begun: Sequence[Ingestion], files: TicketFiles, directory: Path, progress: Progress) -> Settled:
     """Settle the claims of all versions in this process, a version after the other.
 
     Parameters
     ----------
     begun
         The runs of all versions, from their beginning, in the order of their stamps.
-    source
+    files
         Where ticket files are.
     directory
         Where files are written, and lines are kept while they are worked on.
@@ -111,19 +109,19 @@ def settle_here(begun: Sequence[Ingestion], source: TicketSource, directory: Pat
     with tempfile.TemporaryDirectory(prefix=".lines-", dir=directory) as folder:
         lines = Path(folder)
         for number, ingestion in enumerate(begun):
-            if read := read_lines(ingestion, number, source, lines):
+            if read := read_lines(ingestion, number, files, lines):
                 ingestions[number] = read
             progress("files read", number + 1, len(begun))
         claims = settle_claims(lines, owners_of(ingestions))
-        files = {
+        written = {
             file.name: write_rows(frame, file, lines, directory / file.path)
             for file, frame in frames_of(claims).items()
         }
-        return Settled(ingestions, day_rows(claims), files)
+        return Settled(ingestions, day_rows(claims), written)
 
 
 def export_graph(
-    stores: TicketStores, bucket: str, directory: Path, *, progress: Progress, settle: Settle = settle_here
+    files: TicketFiles, bucket: str, directory: Path, *, progress: Progress, settle: Settle = settle_here
 ) -> Export:
     """Write the graph that the files in the bucket make, as CSV files with a script that imports them.
 
@@ -131,8 +129,8 @@ def export_graph(
 
     Parameters
     ----------
-    stores
-        Stores of the ticket flow; neither graph nor ledger is changed.
+    files
+        Where ticket files and their receipts are.
     bucket
         Name of the bucket of ticket files.
     directory
@@ -158,20 +156,20 @@ def export_graph(
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise FileExistsError(f"{directory} is not empty: name a new folder for the export")
-    editions = {receipt.id: receipt.edition for receipt in stores.ledger.receipts(TICKET_FLOW.name)}
+    editions = {receipt.id: receipt.edition for receipt in files.ledger.receipts(TICKET_FLOW.name)}
     begun = []
-    for version in stored_in_order(stores, bucket, {}):
+    for version in stored_in_order(files, bucket, {}):
         run, revision = editions.get(version.id, (1, 0))
         begun.append(Ingestion(version, run=run, revision=revision))
-    settled = settle(begun, TicketSource(stores.storage, stores.day_begins), directory, progress)
+    settled = settle(begun, files, directory, progress)
     loads = pl.LazyFrame(_nodes(settled), LOAD_SCHEMA)
     with tempfile.TemporaryDirectory(prefix=".lines-", dir=directory) as folder:
-        files = settled.files | {LOAD.name: write_rows(loads, LOAD, Path(folder), directory / LOAD.path)}
+        written = settled.files | {LOAD.name: write_rows(loads, LOAD, Path(folder), directory / LOAD.path)}
     write_script(directory)
     read = settled.ingestions.values()
     return Export(
         directory,
-        {file.name: files[file.name] for file in FILES},
+        {file.name: written[file.name] for file in FILES},
         len(begun),
         len(begun) - len(read),
         sum(ingestion.next_row - 1 for ingestion in read),

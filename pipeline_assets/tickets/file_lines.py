@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,14 +23,7 @@ from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.batches import batches
 from pipeline_assets.tickets.emptied import is_meant_to_be_empty
 from pipeline_assets.tickets.rows import RowRules
-
-
-@dataclass(frozen=True, slots=True)
-class TicketSource:
-    """Where ticket files are, and how long after midnight UTC the day of a purchase begins."""
-
-    storage: Storage
-    day_begins: timedelta = timedelta()
+from pipeline_assets.tickets.stores import TicketFiles
 
 
 class _CrowdedError(Exception):
@@ -41,8 +34,8 @@ class _CrowdedError(Exception):
         self.tickets = tickets
 
 
-def read_lines(ingestion: Ingestion, number: int, source: TicketSource, lines: Path) -> Ingestion | None:
-    """Read a version by the rules of the flow.
+def read_lines(ingestion: Ingestion, number: int, files: TicketFiles, lines: Path) -> Ingestion | None:
+    """Download a version and read it by the rules of the flow.
 
     Parameters
     ----------
@@ -50,7 +43,7 @@ def read_lines(ingestion: Ingestion, number: int, source: TicketSource, lines: P
         Run of the version, from its beginning.
     number
         What its lines carry as their `load`.
-    source
+    files
         Where ticket files are.
     lines
         Folder that gets Parquet files of `LINE_SCHEMA`, named by `number`.
@@ -65,19 +58,50 @@ def read_lines(ingestion: Ingestion, number: int, source: TicketSource, lines: P
     TransientError
         The bucket does not answer.
     """
+    try:
+        with temporary_download(files.storage, ingestion.version, TimeBudget(), TICKETS) as path:
+            return lines_of(path, ingestion, number, lines, storage=files.storage, day_begins=files.day_begins)
+    except RefusedFileError:
+        return None
+
+
+def lines_of(
+    path: Path, ingestion: Ingestion, number: int, lines: Path, *, storage: Storage, day_begins: timedelta
+) -> Ingestion | None:
+    """Read a version that was downloaded, as `read_lines` does.
+
+    Parameters
+    ----------
+    path
+        The version.
+    ingestion, number, lines
+        As there.
+    storage
+        Is asked whether a file without rows is meant to be empty.
+    day_begins
+        How long after midnight UTC the day of a purchase begins.
+
+    Returns
+    -------
+    Ingestion or None
+        None where it is refused whole.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
     version, counted = ingestion.version, set[TicketKey]()
     try:
-        with temporary_download(source.storage, version, TimeBudget(), TICKETS) as path:
-            while True:
-                try:
-                    with open_csv(path, version.key, TICKETS) as file:
-                        ingestion = _read_rows(file, ingestion, number, lines, counted, day_begins=source.day_begins)
-                    return replace(
-                        ingestion, emptied=ingestion.next_row == 1 and is_meant_to_be_empty(source.storage, version)
-                    )
-                except _CrowdedError as crowded:
-                    counted |= crowded.tickets
-                    _remove(lines.glob(f"{number}-*.parquet"))
+        while True:
+            try:
+                with open_csv(path, version.key, TICKETS) as file:
+                    ingestion = _read_rows(file, ingestion, number, lines, counted, day_begins=day_begins)
+                emptied = ingestion.next_row == 1 and is_meant_to_be_empty(storage, version)
+                return replace(ingestion, emptied=emptied)
+            except _CrowdedError as crowded:
+                counted |= crowded.tickets
+                _remove(lines.glob(f"{number}-*.parquet"))
     except RefusedFileError:
         _remove(lines.glob(f"{number}-*.parquet"))
         return None
