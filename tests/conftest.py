@@ -11,6 +11,7 @@ import gc
 import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -22,17 +23,22 @@ from deploy.local.instance import GraphEngine, Instance, LocalStackError
 from deploy.local.neo4j_server import neo4j_jars
 from deploy.local.supervisor import Supervisor
 from pipeline_assets.operations.access import Access
+from pipeline_assets.spark.session import NoSparkError, check_spark
 from tests.engines.elasticsearch_server import ElasticsearchServer, elasticsearch_home, running_elasticsearch
 from tests.engines.mariadb_server import MariaDbServer, mariadb_home, running_mariadb
 from tests.worlds.commands import Command
 from tests.worlds.examples import ALL_EXAMPLES
 from tests.worlds.search_engines import SearchEngine, running_embedded_search
+from tests.worlds.spark import cloud_environment, running_spark
 from tests.worlds.stack import RunningStack, built_packages, free_port_base, running_stack
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 #: Where this is set, a Neo4j that cannot be had fails its tests instead of skipping them.
 REQUIRED = "CESTA_REQUIRE_NEO4J"
 #: The groups that take longest, the longest first; a worker that is free takes the next one.
-_LONGEST = ("dagster", "graph-neo4j", "command", "graph-embedded", "elasticsearch", "browser")
+_LONGEST = ("dagster", "graph-neo4j", "command", "graph-embedded", "elasticsearch", "spark", "browser")
 
 # How long an example takes on a busy machine says nothing about the property.
 settings.register_profile("untimed", deadline=None)
@@ -117,6 +123,8 @@ def _group_of(item: pytest.Item) -> str:
     given = getattr(item, "callspec").params if hasattr(item, "callspec") else {}  # noqa: B009
     if "elasticsearch" in names or any(each is SearchEngine.ELASTICSEARCH for each in given.values()):
         return "elasticsearch"
+    if "spark" in names or "spark" in given.values():
+        return "spark"
     engine = given.get("cloud")
     return f"graph-{engine}" if isinstance(engine, GraphEngine) else item.nodeid.partition("::")[0]
 
@@ -236,6 +244,26 @@ def bare_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
         yield Access({"region": REGION, "endpoint_url": instance.endpoint_url, "credentials": CREDENTIALS})
     finally:
         supervisor.stop()
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """A Spark session on this machine alone, one for all tests; needs pyspark and Java 17 or later."""
+    try:
+        check_spark()
+    except NoSparkError as error:
+        if os.environ.get("CESTA_REQUIRE_SPARK"):
+            raise
+        pytest.skip(f"not run on Spark: {error}")
+    with running_spark() as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def spark_on_cloud(spark: SparkSession, bare_cloud: Access) -> SparkSession:
+    """The Spark session whose tasks reach the local cloud `bare_cloud`."""
+    spark.sparkContext.environment.update(cloud_environment(bare_cloud))
+    return spark
 
 
 @pytest.fixture(scope="session")

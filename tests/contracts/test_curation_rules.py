@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import narwhals as nw
@@ -15,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.local.engine_environment import JAVA_VARIABLE
 from pipeline_assets.curation.rules import (
     REJECTED,
     explained,
@@ -29,45 +26,8 @@ from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, P
 from pipeline_assets.datasets.spec import Column, Dataset
 from tests.worlds.curation_rows import DAY, NOON, rows_of
 
-#: Where this is set, a Spark that cannot be had fails its tests instead of skipping them.
-REQUIRED = "CESTA_REQUIRE_SPARK"
 ENGINES = ("polars", "polars-lazy", "spark")
 Native = Callable[[pl.DataFrame], Any]
-
-
-@pytest.fixture(scope="session")
-def spark() -> Iterator[Any]:
-    """A Spark session on this machine alone; needs pyspark and Java 17 or later."""
-    java = _java()
-    try:
-        from pyspark.sql import SparkSession  # noqa: PLC0415 - one may do without
-    except ImportError:
-        java = None
-    if java is None:
-        if os.environ.get(REQUIRED):
-            pytest.fail("Spark was asked for and cannot be had: it needs pyspark and Java 17 or later")
-        pytest.skip("not run on Spark, which needs pyspark and Java 17 or later")
-    os.environ["JAVA_HOME"] = str(java)
-    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    session = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.extraJavaOptions", os.environ[JAVA_VARIABLE])
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.shuffle.partitions", "2")
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
-
-
-def _java() -> Path | None:
-    """The home of a Java that Spark runs on: what JAVA_HOME says, or the newest below the usual folder."""
-    homes = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
-    homes += sorted(Path("/usr/lib/jvm").glob("*17*"), reverse=True) + sorted(Path("/usr/lib/jvm").glob("*2[15]*"))
-    return next((home for home in homes if (home / "bin" / "java").exists()), None)
 
 
 @pytest.fixture(params=ENGINES)
