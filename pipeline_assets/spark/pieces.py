@@ -215,7 +215,7 @@ def scanned(bucket: Bucket, pieces: Sequence[Piece], directory: Path, schema: pl
     frames: list[pl.LazyFrame] = []
     for number, piece in enumerate(pieces):
         path = directory / f"{number:08}.parquet"
-        bucket.download(_Named(piece.key), path)
+        bucket.download(NamedObject(piece.key), path)
         frames.append(pl.scan_parquet(path).select(pl.col(name).cast(kind) for name, kind in schema.items()))
     return frames
 
@@ -263,8 +263,8 @@ _PIECE: Final = pa.schema([("key", pa.string()), ("rows", pa.int64())])
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """The version of an object that stands, by its key."""
+class NamedObject:
+    """The version of an object that stands, by its key: a `Version`."""
 
     key: str
     version_id: str = ""
