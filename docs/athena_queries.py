@@ -11,8 +11,9 @@ from typing import Final
 import sqlglot
 from sqlglot import TokenType
 
-from pipeline_assets.queries.named_query import NamedQuery, Parameter
+from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.names import read_tables
+from pipeline_assets.queries.parameters import Parameter
 from pipeline_assets.queries.sql import placeholders, queries
 from pipeline_assets.queries.tables import is_of_purchases
 from pipeline_assets.queries.views import COMPRAS_VIEWS

@@ -12,6 +12,44 @@ from typing import Final
 from pipeline_assets.errors import UserError
 from pipeline_assets.flow_rows import Bounds, FlowRow, FunctionPackage, QueueGroup, StreamGroup
 
+
+def _search_row(stream: str, kind: str, table: str, objects: str) -> FlowRow:
+    """Row of the flow that brings what a table's stream tells into the indexes."""
+    variable, title = stream.upper(), stream.title()
+    return FlowRow(
+        name=f"{stream}-search",
+        anchor=f"search/{kind}_landed",
+        stream=stream,
+        resources=f"{title}Search",
+        flow=f"pipeline_assets.search.ingest:{variable}_SEARCH",
+        settings=f"pipeline_assets.search.stores:{title}SearchSettings",
+        opener="pipeline_assets.search.stores:open_stores",
+        recover=f"pipeline_assets.search.recover:recover_{kind}",
+        package=FunctionPackage(
+            f"{stream}-to-search",
+            f"lambdas.{stream}_to_search.lambda_function",
+            frozenset({"dynamodb", "s3", "secretsmanager"}),
+        ),
+        bounds=Bounds(function_seconds=300, batch=1_000),
+        environment={
+            f"{variable}_TABLE": f"tables.{stream}",
+            f"{variable}_SEARCH_DEAD_LETTERS_URL": f"queues.{stream}-search-dlq",
+        },
+        group=StreamGroup(
+            table=table,
+            function_name=f"{stream}-to-search",
+            log_group=f"cesta-${{Stage}}-{stream}-to-search",
+            objects=objects,
+            bucket_holds="",
+            function_does=f"Brings changes of {kind} into the index of their tenant.",
+            no_error="a change that breaks a rule or an absent engine",
+            ask_if_retried="is the search engine up, and can the function reach it?",
+            # What changes is to be found within a second.
+            window_seconds=0,
+        ),
+    )
+
+
 FLOWS: Final = (
     FlowRow(
         name="tickets",
@@ -244,70 +282,8 @@ FLOWS: Final = (
             ask_if_retried="do S3 and the ledger answer?",
         ),
     ),
-    FlowRow(
-        name="products-search",
-        anchor="search/products_landed",
-        stream="products",
-        resources="ProductsSearch",
-        flow="pipeline_assets.search.ingest:PRODUCTS_SEARCH",
-        settings="pipeline_assets.search.stores:ProductsSearchSettings",
-        opener="pipeline_assets.search.stores:open_stores",
-        recover="pipeline_assets.search.recover:recover_products",
-        package=FunctionPackage(
-            "products-to-search",
-            "lambdas.products_to_search.lambda_function",
-            frozenset({"dynamodb", "s3", "secretsmanager"}),
-        ),
-        bounds=Bounds(function_seconds=300, batch=1_000),
-        environment={
-            "PRODUCTS_TABLE": "tables.products",
-            "PRODUCTS_SEARCH_DEAD_LETTERS_URL": "queues.products-search-dlq",
-        },
-        group=StreamGroup(
-            table="ProductosTable",
-            function_name="products-to-search",
-            log_group="cesta-${Stage}-products-to-search",
-            objects="changes of products",
-            bucket_holds="",
-            function_does="Brings changes of products into the index of their tenant.",
-            no_error="a change that breaks a rule or an absent engine",
-            ask_if_retried="is the search engine up, and can the function reach it?",
-            # What changes is to be found within a second.
-            window_seconds=0,
-        ),
-    ),
-    FlowRow(
-        name="compras-search",
-        anchor="search/purchases_landed",
-        stream="compras",
-        resources="ComprasSearch",
-        flow="pipeline_assets.search.ingest:COMPRAS_SEARCH",
-        settings="pipeline_assets.search.stores:ComprasSearchSettings",
-        opener="pipeline_assets.search.stores:open_stores",
-        recover="pipeline_assets.search.recover:recover_purchases",
-        package=FunctionPackage(
-            "compras-to-search",
-            "lambdas.compras_to_search.lambda_function",
-            frozenset({"dynamodb", "s3", "secretsmanager"}),
-        ),
-        bounds=Bounds(function_seconds=300, batch=1_000),
-        environment={
-            "COMPRAS_TABLE": "tables.compras",
-            "COMPRAS_SEARCH_DEAD_LETTERS_URL": "queues.compras-search-dlq",
-        },
-        group=StreamGroup(
-            table="ComprasTable",
-            function_name="compras-to-search",
-            log_group="cesta-${Stage}-compras-to-search",
-            objects="changes of purchases for the search",
-            bucket_holds="",
-            function_does="Brings changes of purchases into the index of their tenant.",
-            no_error="a change that breaks a rule or an absent engine",
-            ask_if_retried="is the search engine up, and can the function reach it?",
-            # What changes is to be found within a second.
-            window_seconds=0,
-        ),
-    ),
+    _search_row("products", "products", "ProductosTable", "changes of products"),
+    _search_row("compras", "purchases", "ComprasTable", "changes of purchases for the search"),
     # Loads that became complete: no queue of their own, their receipts come from curation.
     FlowRow(name="loads", anchor="lake/loads"),
 )

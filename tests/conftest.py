@@ -123,7 +123,7 @@ def _group_of(item: pytest.Item) -> str:
     given = getattr(item, "callspec").params if hasattr(item, "callspec") else {}  # noqa: B009
     if "elasticsearch" in names or any(each is SearchEngine.ELASTICSEARCH for each in given.values()):
         return "elasticsearch"
-    if "spark" in names or "spark" in given.values():
+    if "spark" in names or any(isinstance(each, str) and each == "spark" for each in given.values()):
         return "spark"
     engine = given.get("cloud")
     return f"graph-{engine}" if isinstance(engine, GraphEngine) else item.nodeid.partition("::")[0]

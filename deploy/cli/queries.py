@@ -16,7 +16,8 @@ from deploy.cli.deployment import access_to
 from deploy.local.instance import Instance
 from pipeline_assets.queries.cypher import ask, queries, query
 from pipeline_assets.queries.described import described
-from pipeline_assets.queries.named_query import NamedQuery, QueryError
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery
 
 #: So many characters a line leave the name of a product readable.
 _READABLE = 16

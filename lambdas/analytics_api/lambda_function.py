@@ -27,8 +27,9 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.environment import required
 from pipeline_assets.events.tenants import TenantId
 from pipeline_assets.queries.described import described
+from pipeline_assets.queries.errors import QueryError
 from pipeline_assets.queries.function import answer_request
-from pipeline_assets.queries.named_query import NamedQuery, QueryError
+from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.open_engine import QuerySettings, SqlEngine, open_engine
 from pipeline_assets.queries.sql import queries, query
 from pipeline_assets.reports.json_document import read_document

@@ -8,8 +8,10 @@ from datetime import date
 import sqlglot
 
 from pipeline_assets.lake.tables import LakeTable
-from pipeline_assets.queries.named_query import NEWEST, NamedQuery, QueryError, Value
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.names import read_tables
+from pipeline_assets.queries.parameters import NEWEST, Value
 
 
 def settle_as_of(

@@ -24,8 +24,10 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.lake.tables import LakeTable
 from pipeline_assets.queries.answer import Answer, Cell
 from pipeline_assets.queries.as_of import settle_as_of
-from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.names import UnknownNameError, read_tables
+from pipeline_assets.queries.parameters import Value
 from pipeline_assets.queries.sql import placeholders
 from pipeline_assets.queries.tables import is_of_purchases
 from pipeline_assets.queries.time_limit import stopped_after

@@ -6,7 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from pipeline_assets.queries.named_query import NamedQuery, QueryError, find_query, read_queries
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery, find_query, read_queries
 
 if TYPE_CHECKING:
     from neo4j import Driver

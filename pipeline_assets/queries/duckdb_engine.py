@@ -29,9 +29,11 @@ from pipeline_assets.lake.tables import GlueColumn, LakeTable
 from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.as_of import settle_as_of
 from pipeline_assets.queries.documents_file import PATH
+from pipeline_assets.queries.errors import QueryError
 from pipeline_assets.queries.lake_objects import table_dataset
-from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value
+from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.names import UnknownNameError, read_tables
+from pipeline_assets.queries.parameters import Value
 from pipeline_assets.queries.portable import PortabilityWarning, faults
 from pipeline_assets.queries.reading import Reading
 from pipeline_assets.queries.sql import placeholders

@@ -32,7 +32,8 @@ from typing import Any, Final
 from pipeline_assets.errors import TransientError, UserError
 from pipeline_assets.queries.answer import Answer, Cell
 from pipeline_assets.queries.described import described
-from pipeline_assets.queries.named_query import NamedQuery, QueryError
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.open_engine import SqlEngine
 from pipeline_assets.queries.paging import AFTER, LIMIT, Page, first_page, has_places, next_page
 from pipeline_assets.queries.sql import queries, query

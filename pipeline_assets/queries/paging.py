@@ -13,7 +13,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery
+from pipeline_assets.queries.parameters import Value
 
 #: Rows of a page where nothing is said, and at most.
 USUAL_ROWS, MOST_ROWS = 100, 1000

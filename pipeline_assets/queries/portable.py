@@ -23,9 +23,10 @@ from pipeline_assets.datasets.spec import Column, ColumnType
 from pipeline_assets.lake.tables import GlueColumn, LakeTable, glue_type
 from pipeline_assets.queries import kinds
 from pipeline_assets.queries.clauses import clause_faults
+from pipeline_assets.queries.errors import QueryError
 from pipeline_assets.queries.expressions import RULES
 from pipeline_assets.queries.kinds import Judge, Kind
-from pipeline_assets.queries.named_query import NamedQuery, QueryError, parse_query
+from pipeline_assets.queries.named_query import NamedQuery, parse_query
 from pipeline_assets.queries.names import UnknownNameError, read_tables
 from pipeline_assets.queries.sql import COMMENT, placeholders, queries
 from pipeline_assets.queries.tables import relations

@@ -12,7 +12,8 @@ import sqlglot
 from sqlglot import TokenType
 from sqlglot.errors import SqlglotError
 
-from pipeline_assets.queries.named_query import NamedQuery, QueryError, find_query, read_queries
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery, find_query, read_queries
 
 #: What begins a line of comment.
 COMMENT = "--"

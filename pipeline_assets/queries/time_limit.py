@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
-from pipeline_assets.queries.named_query import QueryError
+from pipeline_assets.queries.errors import QueryError
 
 #: A stop that came before the query had begun, or got lost, is said again.
 _AGAIN_SECONDS = 0.5

@@ -16,8 +16,10 @@ from typing import Final, Protocol, runtime_checkable
 
 from pipeline_assets.events.tenants import TenantId
 from pipeline_assets.queries.answer import Answer
-from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.open_engine import SqlEngine
+from pipeline_assets.queries.parameters import Value
 from pipeline_assets.reports.kept import Asked, KeptReports, Reply
 from pipeline_assets.reports.refusals import InvalidRequestError
 from pipeline_assets.reports.request import Question, ReportRequest

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline_assets.events.tenants import TenantId
-from pipeline_assets.queries.named_query import NamedQuery, Parameter, Value
+from pipeline_assets.queries.named_query import NamedQuery
+from pipeline_assets.queries.parameters import Parameter, Value
 from pipeline_assets.reports.request import Filters, Period, ReportRequest, SummaryRequest
 
 #: What a dimension is in SQL, from a purchase or a line of one.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import ClassVar, Final
 
 import dagster as dg
 
@@ -41,9 +41,10 @@ tenants_of_products = dg.DynamicPartitionsDefinition(name="tenants_of_products")
 TENANTS: Final = {PRODUCTS_SEARCH.name: tenants_of_products, COMPRAS_SEARCH.name: tenants_of_purchases}
 
 
-class _SearchStoresResource(EnvironmentResource):
-    """The stores of one flow into the index."""
+class SearchStoresResource(EnvironmentResource):
+    """The stores of one flow into the index: engine, ledger, quarantine, and the table that its changes are of."""
 
+    settings_class: ClassVar[type[SearchSettings]]
     quarantine_bucket: str = required("The name of the bucket for rejected changes")
     ledger_table: str = required("The name of the DynamoDB table of receipts")
     elasticsearch_url: str = required("The address of the search engine")
@@ -54,7 +55,7 @@ class _SearchStoresResource(EnvironmentResource):
     @property
     def settings(self) -> SearchSettings:
         """What the fields say; raises `MissingSettingError`."""
-        raise NotImplementedError
+        return self.settings_class.from_environment(self.variables())
 
     @contextmanager
     def open(self) -> Iterator[SearchStores]:
@@ -63,26 +64,18 @@ class _SearchStoresResource(EnvironmentResource):
             yield stores
 
 
-class ProductsSearchResource(_SearchStoresResource):
-    """The stores of products in the index: engine, ledger, quarantine, and the table they are of."""
+class ProductsSearchResource(SearchStoresResource):
+    """The stores of products in the index."""
 
+    settings_class = ProductsSearchSettings
     products_table: str = required("The name of the DynamoDB table of products")
 
-    @property
-    def settings(self) -> SearchSettings:
-        """What the fields say; raises `MissingSettingError`."""
-        return ProductsSearchSettings.from_environment(self.variables())
 
+class ComprasSearchResource(SearchStoresResource):
+    """The stores of purchases in the index."""
 
-class ComprasSearchResource(_SearchStoresResource):
-    """The stores of purchases in the index: engine, ledger, quarantine, and the table they are of."""
-
+    settings_class = ComprasSearchSettings
     compras_table: str = required("The name of the DynamoDB table of purchases")
-
-    @property
-    def settings(self) -> SearchSettings:
-        """What the fields say; raises `MissingSettingError`."""
-        return ComprasSearchSettings.from_environment(self.variables())
 
 
 _products_table = dg.AssetSpec(
@@ -120,7 +113,7 @@ def _landed(flow: SearchFlow, table: dg.AssetKey, words: str) -> dg.AssetsDefini
         metadata={"rules": rules_table(flow.dataset), URI: _address(flow)},
     )
     def landed(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
-        stores: _SearchStoresResource = getattr(context.resources, resource)
+        stores: SearchStoresResource = getattr(context.resources, resource)
         yield from RunDays(context).each(
             stores.open,
             lambda day, opened: [_replayed(context, flow, day, opened)],

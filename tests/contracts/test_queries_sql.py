@@ -15,7 +15,8 @@ from pipeline_assets.lake.layout import curated_key, quarantine_prefix
 from pipeline_assets.operations.access import Access
 from pipeline_assets.queries.athena import AthenaEngine
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
-from pipeline_assets.queries.named_query import NamedQuery, QueryError, parse_query
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery, parse_query
 from pipeline_assets.queries.sql import COMMENT, queries, query
 from tests.worlds.athena_stand_in import AthenaStandIn, athena_stand_in
 from tests.worlds.lake_days import at, put_day, put_rejected

@@ -20,7 +20,8 @@ from pipeline_assets.lake.tables import LakeTable, glue_type
 from pipeline_assets.queries.as_of import settle_as_of
 from pipeline_assets.queries.athena import literal
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
-from pipeline_assets.queries.named_query import NamedQuery, Value
+from pipeline_assets.queries.named_query import NamedQuery
+from pipeline_assets.queries.parameters import Value
 from pipeline_assets.queries.sql import placeholders, queries
 from pipeline_assets.queries.tables import known_tables
 from pipeline_assets.queries.views import COMPRAS_VIEWS, Relation

@@ -11,7 +11,8 @@ import pytest
 from deploy.local.cloud import CREDENTIALS, REGION
 from pipeline_assets.queries.athena import AthenaEngine
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
-from pipeline_assets.queries.named_query import NamedQuery, QueryError
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.sql import query
 from tests.worlds.athena_stand_in import AthenaStandIn, athena_stand_in
 from tests.worlds.prod_rows import NEWER, OLDER, PROD_BUCKETS

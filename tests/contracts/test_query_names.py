@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
-from pipeline_assets.queries.named_query import NamedQuery, QueryError
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.portable import PortabilityWarning
 from pipeline_assets.queries.sql import queries
 from tests.worlds.sql import (

@@ -13,7 +13,8 @@ import pytest
 from pipeline_assets.operations.access import Access
 from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.duckdb_engine import DuckDbEngine
-from pipeline_assets.queries.named_query import NamedQuery, QueryError
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery
 from pipeline_assets.queries.sql import query
 from tests.worlds.compras import Purchases, product, purchase, record
 

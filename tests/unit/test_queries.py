@@ -16,8 +16,10 @@ from pipeline_assets.events.environment import MissingSettingError
 from pipeline_assets.lake.tables import glue_type, lake_tables
 from pipeline_assets.queries.answer import Answer
 from pipeline_assets.queries.athena import literal
-from pipeline_assets.queries.named_query import NamedQuery, QueryError, Value, parse_query
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery, parse_query
 from pipeline_assets.queries.open_engine import QuerySettings
+from pipeline_assets.queries.parameters import Value
 from pipeline_assets.queries.portable import faults
 from pipeline_assets.queries.sql import COMMENT, placeholders, queries, query
 from pipeline_assets.queries.views import COMPRAS_VIEWS

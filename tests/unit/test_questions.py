@@ -9,7 +9,8 @@ import pytest
 from neo4j.exceptions import Neo4jError
 
 from pipeline_assets.queries.cypher import COMMENT, ask, queries, query
-from pipeline_assets.queries.named_query import NamedQuery, QueryError, parse_query
+from pipeline_assets.queries.errors import QueryError
+from pipeline_assets.queries.named_query import NamedQuery, parse_query
 
 if TYPE_CHECKING:
     from neo4j import Driver

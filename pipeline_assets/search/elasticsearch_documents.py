@@ -1,0 +1,266 @@
+"""Documents of indexes in Elasticsearch: searched, read, compared and written.
+
+Reads for a comparison and writes of it go to one generation of the index, whatever an alias names meanwhile: the
+numbers by which a state is known are those of one generation alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from pipeline_assets.errors import TransientError
+from pipeline_assets.search.elasticsearch_errors import (
+    BAD_REQUEST,
+    CONFLICT,
+    NOT_FOUND,
+    TOO_LARGE,
+    asked_patiently,
+    asking,
+    pass_by_absent,
+)
+from pipeline_assets.search.index import Document, Outcome, RefusedQueryError, Result, Stored, Write
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
+
+_COMPARED: Final = ("sequence", "deleted")
+#: Documents of one page of a scan.
+_PAGE: Final = 1_000
+#: States of one page, as many as an engine gives at once: each page sorts the whole index.
+_STATES: Final = 10_000
+_OUTCOMES: Final = {CONFLICT: Outcome.CONFLICT, NOT_FOUND: Outcome.NO_INDEX, BAD_REQUEST: Outcome.REFUSED}
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class ElasticsearchDocuments:
+    """Documents of the indexes of one engine.
+
+    Parameters
+    ----------
+    client
+        The client, which sends nothing twice by itself (``max_retries=0``).
+    """
+
+    def __init__(self, client: Elasticsearch) -> None:
+        self._client = client
+
+    def search(self, alias: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Search an index.
+
+        Parameters
+        ----------
+        alias
+            Name of the index, or names with commas between them.
+        body
+            Body of the search in the query language of Elasticsearch.
+
+        Returns
+        -------
+        Mapping
+            The engine's answer; one without hits where there is no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        RefusedQueryError
+            The engine does not take the body.
+        """
+        with asking("search") as refused:
+            answer: Mapping[str, Any] = self._client.search(index=alias, body=dict(body), ignore_unavailable=True).body
+        if not refused:
+            return answer
+        if refused[0].status_code == NOT_FOUND:
+            return {"took": 0, "hits": {"total": {"value": 0, "relation": "eq"}, "max_score": None, "hits": []}}
+        raise RefusedQueryError(f"the engine does not take the query: {refused[0]}")
+
+    def stored(self, documents: Sequence[tuple[str, str]]) -> list[Stored | None]:
+        """Read the states of documents, those among them that no search sees yet.
+
+        Parameters
+        ----------
+        documents
+            Name of the index and id of each.
+
+        Returns
+        -------
+        list of (Stored or None)
+            In the same order; None where there is no such document or no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        """
+        found = self._found(documents, _COMPARED)
+        return [each.stored if each else None for each in found]
+
+    def read(self, alias: str, ids: Sequence[str]) -> list[Document | None]:
+        """Read documents, those among them that no search sees yet.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+        ids
+            Their ids.
+
+        Returns
+        -------
+        list of (Document or None)
+            In the same order; None where there is no such document or no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        """
+        return self._found([(alias, each) for each in ids])
+
+    def _found(
+        self, documents: Sequence[tuple[str, str]], fields: Sequence[str] | None = None
+    ) -> list[Document | None]:
+        if not documents:
+            return []
+        wanted = [{"_index": index, "_id": each} for index, each in documents]
+        for attempt in asked_patiently():
+            with attempt, asking("read documents") as refused:
+                answer = self._client.mget(docs=wanted, source_includes=fields)
+        if refused:
+            raise TransientError(f"the engine does not read documents: {refused[0]}")
+        return [_document(each) for each in answer["docs"]]
+
+    def write(self, writes: Sequence[Write]) -> list[Result]:
+        """Write documents, each for itself.
+
+        Parameters
+        ----------
+        writes
+            In any order; no two of one document.
+
+        Returns
+        -------
+        list of Result
+            In the same order.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded; any of them may have been written.
+        """
+        if not writes:
+            return []
+        body: Any = [b"".join(line for write in writes for line in _lines(write))]
+        for attempt in asked_patiently():
+            with attempt, asking("write documents") as refused:
+                answer = self._client.bulk(operations=body, filter_path=["errors", "items.*.status", "items.*.error"])
+        if not refused:
+            return [_result(each) for each in answer["items"]]
+        if refused[0].status_code not in (BAD_REQUEST, TOO_LARGE):
+            raise TransientError(f"the engine does not write documents: {refused[0]}")
+        if len(writes) == 1:
+            return [Result(Outcome.REFUSED, str(refused[0]))]
+        half = len(writes) // 2
+        return [*self.write(writes[:half]), *self.write(writes[half:])]
+
+    def scan(self, alias: str) -> Iterator[Document]:
+        """Read every document of an index that is no tombstone.
+
+        Parameters
+        ----------
+        alias
+            Name of the index.
+
+        Yields
+        ------
+        Document
+            In the order of their sequences; none where there is no such index.
+
+        Raises
+        ------
+        TransientError
+            The engine does not answer, or is overloaded.
+        """
+        with asking("refresh an index") as refused:
+            self._client.indices.refresh(index=alias)
+        if refused:
+            pass_by_absent(refused)
+            return
+        asked: dict[str, Any] = {
+            "query": {"term": {"deleted": False}},
+            "sort": [{"sequence": "asc"}],
+            "size": _PAGE,
+            "seq_no_primary_term": True,
+        }
+        while hits := self.search(alias, asked)["hits"]["hits"]:
+            yield from (_kept(each) for each in hits)
+            asked["search_after"] = hits[-1]["sort"]
+
+    def states(self, generation: str, after: str = "") -> Iterator[Document]:
+        """Read the states of all documents of a generation, tombstones among them; raises `TransientError`."""
+        with asking("refresh a generation") as refused:
+            self._client.indices.refresh(index=generation)
+        if refused:
+            pass_by_absent(refused)
+            return
+        asked: dict[str, Any] = {
+            "query": {"range": {"sequence": {"gt": after}}} if after else {"match_all": {}},
+            "sort": [{"sequence": "asc"}],
+            "size": _STATES,
+            "seq_no_primary_term": True,
+            "_source": [*_COMPARED, "tenant", "tenant_id", "codigo", "compra_id", "changed_at"],
+            "track_total_hits": False,
+        }
+        while hits := self.search(generation, asked)["hits"]["hits"]:
+            yield from (_kept(each) for each in hits)
+            asked["search_after"] = hits[-1]["sort"]
+
+
+def _lines(write: Write) -> Iterator[bytes]:
+    """The lines of a write in a bulk request."""
+    if write.replaces is None:
+        # By the alias, and only by it: the engine would make an index of the name otherwise.
+        action = {"create": {"_index": write.alias, "_id": write.id, "require_alias": True}}
+    else:
+        state = write.replaces
+        place = {"_index": state.index, "_id": write.id}
+        action = {"index": {**place, "if_seq_no": state.seq_no, "if_primary_term": state.primary_term}}
+    yield _encode(action)
+    yield b"\n"
+    yield write.source
+    yield b"\n"
+
+
+def _document(found: Mapping[str, Any]) -> Document | None:
+    if found.get("found"):
+        return _kept(found)
+    # A shard that does not answer is told here too, for the one document.
+    if (error := found.get("error")) and error.get("type") != "index_not_found_exception":
+        raise TransientError(f"the engine does not read a document: {error.get('reason')}")
+    return None
+
+
+def _kept(found: Mapping[str, Any]) -> Document:
+    source = found.get("_source", {})
+    stored = Stored(
+        index=found["_index"],
+        sequence=str(source.get("sequence", "")),
+        deleted=bool(source.get("deleted")),
+        seq_no=found["_seq_no"],
+        primary_term=found["_primary_term"],
+    )
+    return Document(found["_id"], source, stored)
+
+
+def _result(item: Mapping[str, Any]) -> Result:
+    (told,) = item.values()
+    status, error = told["status"], told.get("error")
+    if not error:
+        return Result(Outcome.WRITTEN)
+    reason = f"{error.get('type')}: {error.get('reason')}"
+    if cause := error.get("caused_by"):
+        reason = f"{reason}; {cause.get('reason')}"
+    return Result(_OUTCOMES.get(status, Outcome.BUSY), reason)
