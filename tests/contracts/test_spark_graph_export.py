@@ -19,7 +19,9 @@ from deploy.local.instance import GraphEngine, Instance
 from pipeline_assets.errors import TerminalError, TransientError
 from pipeline_assets.graph.import_files import FILES
 from pipeline_assets.graph.ingestion import Ingestion
+from pipeline_assets.spark.jobs import JobContext
 from pipeline_assets.spark.pieces import NamedObject
+from pipeline_assets.spark.splits import task_storage
 from pipeline_assets.tickets.bulk_import import Export, export_graph
 from pipeline_assets.tickets.export_parts import Parts
 from pipeline_assets.tickets.spark_export import (
