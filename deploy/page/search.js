@@ -18,6 +18,7 @@ let asked = blank();
 let running = null;
 let waiting = 0;
 let next = null;
+let answered = {};
 let shown = 0;
 let allCategories = false;
 let currency = "";
@@ -121,9 +122,9 @@ function clearFilters() {
 
 const path = () => `/search/${encodeURIComponent(tenant)}${asked.kind === "all" ? "" : `/${asked.kind}`}`;
 
-function parameters(mode, page) {
+function parameters(mode) {
   const { kind, ...rest } = asked;
-  return { ...rest, q: rest.q.trim(), mode, facets: true, size: SIZE, page };
+  return { ...rest, q: rest.q.trim(), mode, facets: true, size: SIZE };
 }
 
 function ask({ typing = false, after = 0, remember = true }) {
@@ -153,9 +154,14 @@ function remembered(before) {
 async function answer(signal, typing) {
   $("hits").setAttribute("aria-busy", "true");
   try {
-    let found = await get(path(), parameters(typing ? "autocomplete" : "fuzzy"), signal);
-    // Whoever has mistyped the beginning of a word is helped before it is finished.
-    if (typing && found.total === 0 && asked.q.trim()) found = await get(path(), parameters("fuzzy"), signal);
+    let question = parameters(typing ? "autocomplete" : "fuzzy");
+    let found = await get(path(), question, signal);
+    if (typing && found.total === 0 && question.q) {
+      // Whoever has mistyped the beginning of a word is helped before it is finished, and has asked nothing yet.
+      question = { ...question, mode: "fuzzy", typing: true };
+      found = await get(path(), question, signal);
+    }
+    answered = question;
     draw(found, typing);
   } catch (error) {
     if (error.name === "AbortError" || signal.aborted) return;
@@ -215,7 +221,7 @@ async function more() {
   const control = (running = new AbortController());
   $("more").disabled = true;
   try {
-    const found = await get(path(), { ...parameters("fuzzy", next), facets: false }, control.signal);
+    const found = await get(path(), { ...answered, page: next, facets: false }, control.signal);
     const fresh = found.items.map(hit);
     $("hits").append(...fresh);
     shown += fresh.length;

@@ -18,7 +18,7 @@ from lambdas.search_api.parameters import SearchParameters
 from pipeline_assets.events.environment import optional, required
 from pipeline_assets.search.engine import open_engine
 from pipeline_assets.search.query import find
-from pipeline_assets.search.query_log import AskedQuery, QueryLog
+from pipeline_assets.search.query_log import AskedQuery, AskedTable, QueryLog
 from pipeline_assets.search.request import Searched, SearchRequestError
 
 door = Door(public=("GET /openapi.json",), elsewhere=no_such_route)
@@ -55,9 +55,12 @@ def search_purchases(tenant_id: TenantInPath, parameters: Parameters) -> Found: 
 
 
 @cache
-def _query_log() -> QueryLog:
-    table = required(None, "ASKED_QUERIES_TABLE", "the name of the DynamoDB table of what was searched for")
-    return QueryLog(boto3.client("dynamodb", config=_AT_ONCE), table)
+def _asked_table() -> AskedTable:
+    name = required(None, "ASKED_QUERIES_TABLE", "the name of the DynamoDB table of what was searched for")
+    return AskedTable(boto3.client("dynamodb", config=_AT_ONCE), name)
+
+
+query_log = QueryLog(_asked_table)
 
 
 def _found(kind: Searched, parameters: SearchParameters) -> Found:
@@ -71,7 +74,7 @@ def _found(kind: Searched, parameters: SearchParameters) -> Found:
         raise _refused(error) from error
     if request.is_question:
         seconds = time.perf_counter() - began
-        _query_log().record(AskedQuery(tenant.id, door.caller_token, request.text, seconds, answer.total))
+        query_log.record(AskedQuery(tenant.id, door.caller_token, request.text, seconds, answer.total))
     return Found.model_validate(answer.document() | {"tenant_id": door.caller.tenant})
 
 

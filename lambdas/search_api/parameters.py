@@ -30,6 +30,7 @@ class SearchParameters(BaseModel):
     size: int = Field(20, ge=1, le=MOST_HITS, description="Hits of a page.")
     page: str = Field("", max_length=8192, description="next_page of the answer before.")
     facets: bool = Field(False, description="Whether hits are counted by category, price and month.")
+    typing: bool = Field(False, description="Whether q is still being typed: then it is no question for the query log.")
 
     def request(self, kind: Searched) -> SearchRequest:
         """What is asked.
@@ -62,6 +63,7 @@ class SearchParameters(BaseModel):
             size=self.size,
             after=self.page,
             facets=self.facets,
+            typing=self.typing,
         )
 
 

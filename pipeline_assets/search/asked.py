@@ -6,18 +6,25 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
 
 import polars as pl
 
 from pipeline_assets.datasets.ecommerce import QUERY_LOG
 from pipeline_assets.datasets.frame_types import frame_type
+from pipeline_assets.errors import TerminalError
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.table_errors import transient
+from pipeline_assets.search.query_log import AskedTable
 from pipeline_assets.storage.bucket import Bucket
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+#: After the end of a day so long, its last lines have been written.
+_WRITTEN_AFTER: Final = timedelta(minutes=5)
+
+
+class DayNotOverError(TerminalError):
+    """A day that is not over: its file would lack what is still to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +41,32 @@ class AskedDay:
         How many of them found nothing.
     p95_seconds
         Seconds that the slowest of twenty took; 0 where nobody asked.
+    delivered_before
+        Whether the file was left as it is, since it had been delivered.
     """
 
     key: str
     questions: int
     without_results: int
     p95_seconds: float
+    delivered_before: bool = False
 
 
-def deliver_asked(day: date, client: DynamoDBClient, table: str, inbox: Bucket) -> AskedDay:
-    """Put what was searched for in a day into the inbox; a day that is over makes the same bytes each time.
+def deliver_asked(day: date, table: AskedTable, inbox: Bucket, ledger: Ledger, now: datetime) -> AskedDay:
+    """Put what was searched for in a day into the inbox, once.
 
     Parameters
     ----------
     day
         The day, UTC.
-    client, table
-        Client of DynamoDB, and the name of the table of lines.
+    table
+        The table of lines.
     inbox
         The bucket of foreign files.
+    ledger
+        The receipts, by which it is known what of the inbox was worked in.
+    now
+        The time, in UTC.
 
     Returns
     -------
@@ -61,17 +75,28 @@ def deliver_asked(day: date, client: DynamoDBClient, table: str, inbox: Bucket) 
 
     Raises
     ------
+    DayNotOverError
+        More may be asked on that day.
     TransientError
-        The table or the bucket does not answer.
+        The table, the bucket or the ledger does not answer.
     """
-    rows = list(asked_on(day, client, table))
+    over = datetime.combine(day + timedelta(days=1), time(), UTC) + _WRITTEN_AFTER
+    if now < over:
+        raise DayNotOverError(
+            f"{day} is not over; what was searched for on it is complete at {over:%Y-%m-%d %H:%M} UTC"
+        )
+    rows = list(asked_on(day, table))
     if not rows:
         return AskedDay("", 0, 0, 0.0)
     key = f"{QUERY_LOG.name}/search-{day.isoformat()}.parquet"
-    inbox.put(key, asked_file(rows))
+    receipt = ledger.newest(f"s3://{inbox.name}/{key}")
+    # A file is gone from the inbox once it has a receipt. Lines expire, so that a day may have fewer of them later.
+    is_known = receipt is not None and receipt.counts.received >= len(rows)
+    is_put = not is_known and inbox.put_if_absent(key, asked_file(rows)) is not None
     seconds = sorted(float(row["seconds"]) for row in rows)
     slow = seconds[math.ceil(0.95 * len(seconds)) - 1]
-    return AskedDay(key, len(rows), sum(row["results"] == 0 for row in rows), slow)
+    without_results = sum(row["results"] == 0 for row in rows)
+    return AskedDay(key, len(rows), without_results, slow, delivered_before=not is_put)
 
 
 def asked_file(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -94,15 +119,15 @@ def asked_file(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return file.getvalue()
 
 
-def asked_on(day: date, client: DynamoDBClient, table: str) -> Iterator[dict[str, Any]]:
+def asked_on(day: date, table: AskedTable) -> Iterator[dict[str, Any]]:
     """Read the lines of a day in the order in which they were asked.
 
     Parameters
     ----------
     day
         The day, UTC.
-    client, table
-        Client of DynamoDB, and the name of the table of lines.
+    table
+        The table of lines.
 
     Yields
     ------
@@ -117,8 +142,8 @@ def asked_on(day: date, client: DynamoDBClient, table: str) -> Iterator[dict[str
     asked = {":day": {"S": day.isoformat()}}
     names = {"#day": "day"}
     with transient("read what was asked", "the query log"):
-        pages = client.get_paginator("query").paginate(
-            TableName=table,
+        pages = table.client.get_paginator("query").paginate(
+            TableName=table.name,
             KeyConditionExpression="#day = :day",
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=asked,

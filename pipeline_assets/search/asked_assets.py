@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 import boto3
 import dagster as dg
 
 from pipeline_assets import __version__
 from pipeline_assets.datasets.ecommerce import QUERY_LOG
+from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.lineage.addresses import TABLE_NAME, URI, bucket_uri, named
 from pipeline_assets.lineage.columns import schema_of
 from pipeline_assets.lineage.partitions import ONE_RUN, arrival_days
@@ -18,11 +19,9 @@ from pipeline_assets.lineage.resources import EnvironmentResource, required
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
 from pipeline_assets.lineage.sentences import counted
 from pipeline_assets.search.asked import deliver_asked
+from pipeline_assets.search.query_log import KEPT_DAYS, AskedTable
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.s3 import open_storage
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 ASKED_STORES: Final = "asked_queries_stores"
 
@@ -39,11 +38,11 @@ asked_table = dg.AssetSpec(
 
 @dataclass(frozen=True, slots=True)
 class AskedStores:
-    """The table of lines, and the inbox."""
+    """The table of lines, the inbox, and the receipts of what was worked in."""
 
-    dynamodb: "DynamoDBClient"
-    table: str
+    table: AskedTable
     inbox: Bucket
+    ledger: Ledger
 
 
 class AskedStoresResource(EnvironmentResource):
@@ -51,11 +50,17 @@ class AskedStoresResource(EnvironmentResource):
 
     asked_queries_table: str = required("The name of the DynamoDB table of what was searched for")
     inbox_bucket: str = required("The name of the bucket of foreign files")
+    ledger_table: str = required("The name of the DynamoDB table of receipts")
 
     @contextmanager
     def open(self) -> Iterator[AskedStores]:
-        """Open both."""
-        yield AskedStores(boto3.client("dynamodb"), self.asked_queries_table, open_storage().bucket(self.inbox_bucket))
+        """Open all of them."""
+        dynamodb = boto3.client("dynamodb")
+        yield AskedStores(
+            AskedTable(dynamodb, self.asked_queries_table),
+            open_storage().bucket(self.inbox_bucket),
+            Ledger(dynamodb, self.ledger_table),
+        )
 
 
 @dg.asset(
@@ -71,21 +76,25 @@ class AskedStoresResource(EnvironmentResource):
     code_version=__version__,
     tags={"layer": "derived"},
     description="What people searched for on a UTC day, put into the inbox as the dataset query_log. It goes "
-    "on through raw and curated to the Retail Copilot. Materializing a day again brings the same rows, and the "
-    "lake has one per question.",
+    "on through raw and curated to the Retail Copilot. A day is delivered once, when it is over; materializing it "
+    "again puts nothing.",
     metadata={"dagster/column_schema": schema_of(QUERY_LOG.columns), URI: bucket_uri("INBOX_BUCKET", "query_log/")},
 )
 def search_query_log(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
     """Put what was searched for on the days of the run into the inbox."""
     stores: AskedStoresResource = getattr(context.resources, ASKED_STORES)
     yield from RunDays(context).each(
-        stores.open, lambda day, opened: [_delivered(context, day, opened)], lambda _day, _opened: True, ""
+        stores.open,
+        lambda day, opened: [_delivered(context, day, opened)],
+        lambda day, _: (datetime.now(UTC).date() - date.fromisoformat(day)).days < KEPT_DAYS,
+        f"the log keeps {KEPT_DAYS} days and has no lines any more",
     )
 
 
 def _delivered(context: dg.AssetExecutionContext, day: str, stores: AskedStores) -> dg.AssetMaterialization:
-    done = deliver_asked(date.fromisoformat(day), stores.dynamodb, stores.table, stores.inbox)
+    done = deliver_asked(date.fromisoformat(day), stores.table, stores.inbox, stores.ledger, datetime.now(UTC))
     said = f"{counted(done.questions, 'question')}, {done.without_results} of them without results"
+    said += "; delivered before" if done.delivered_before else ""
     context.log.info("%s of %s: %s", QUERY_LOG.name, day, said)
     figures: dict[str, dg.MetadataValue | int | float | str] = {
         "dagster/partition_row_count": done.questions,

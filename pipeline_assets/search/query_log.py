@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline_assets.privacy.cards import without_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 #: Longest text of a line, as the dataset has it.
@@ -52,19 +54,32 @@ class AskedQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class QueryLog:
+class AskedTable:
     """Table of what was asked.
 
     Parameters
     ----------
     client
         Client of DynamoDB.
-    table
+    name
         Name of the table: partition key ``day``, sort key ``asked``.
     """
 
     client: DynamoDBClient
-    table: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLog:
+    """Log of what was asked, which is never in the way of an answer.
+
+    Parameters
+    ----------
+    opened
+        Opens its table, when a line is to be written; it may fail.
+    """
+
+    opened: Callable[[], AskedTable]
 
     def record(self, query: AskedQuery) -> bool:
         """Write the line of a search; whatever fails is logged and raised to nobody, since the answer does not need it.
@@ -82,7 +97,8 @@ class QueryLog:
         try:
             if not (text := logged_text(query.text)):
                 return False
-            self.client.put_item(TableName=self.table, Item=_line(query, text))
+            table = self.opened()
+            table.client.put_item(TableName=table.name, Item=_line(query, text))
         except Exception as error:  # noqa: BLE001 - an answer is worth more than its line in the log
             # The error itself may quote the text.
             _log.warning("a search has no line in the query log: %s", type(error).__name__)

@@ -57,6 +57,8 @@ class SearchRequest:
         Page token of the answer before; empty for the first page.
     facets
         Whether hits are counted by category, price and month.
+    typing
+        Whether the text is still being typed.
 
     Raises
     ------
@@ -76,6 +78,7 @@ class SearchRequest:
     size: int = 20
     after: str = ""
     facets: bool = False
+    typing: bool = False
 
     def __post_init__(self) -> None:
         for name, value, words in (
@@ -100,7 +103,7 @@ class SearchRequest:
     @property
     def is_question(self) -> bool:
         """Whether a person asks by it: neither a word that is still being typed nor a further page of an answer."""
-        return bool(self.text.strip()) and self.mode != "autocomplete" and not self.after
+        return bool(self.text.strip()) and self.mode != "autocomplete" and not self.typing and not self.after
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -71,6 +71,11 @@ class Visit:
     token: str
     asked: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+
+    @property
+    def searches(self) -> list[dict[str, list[str]]]:
+        """Parameters of each search that was asked for."""
+        return [parse_qs(urlsplit(url).query) for url in self.asked if "/search/" in url]
 
     def enter(self) -> None:
         self.page.goto(f"{self.address}#token={self.token}")
@@ -187,6 +192,24 @@ def test_it_is_searched_as_one_types_and_used_by_keyboard_alone(visit: Visit) ->
     page.locator("#tenant").click()
     page.keyboard.press("/")
     expect(box).to_be_focused()
+
+
+def test_what_is_typed_is_no_question_until_it_is_settled_and_goes_on_by_pages(visit: Visit) -> None:
+    visit.enter()
+    page, before = visit.page, len(visit.searches)
+    page.keyboard.type("pan nú", delay=30)
+    expect(page.locator("#hits h3").first).to_contain_text("Pan")
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator("#hits > li")).to_have_count(25)
+    page.get_by_role("combobox").first.fill("xqzxqz")
+    expect(page.locator("#nothing")).to_contain_text("Nothing found for “xqzxqz”")
+    asked = visit.searches[before:]
+    assert {each["mode"][0] for each in asked} == {"autocomplete", "fuzzy"}
+    assert all(each["mode"] == ["autocomplete"] or each.get("typing") == ["true"] for each in asked)
+    page.get_by_role("combobox").first.press("Enter")
+    expect(page.locator("#hits")).not_to_have_attribute("aria-busy", "true")
+    (settled,) = visit.searches[before + len(asked) :]
+    assert (settled["mode"], settled["q"], "typing" in settled) == (["fuzzy"], ["xqzxqz"], False)
 
 
 def test_a_mistyped_word_is_forgiven_and_what_data_say_stays_text(visit: Visit) -> None:

@@ -44,9 +44,14 @@ class InboxWorld:
 
     def deliver(self, key: str, content: bytes) -> ObjectVersion:
         """Put a file into the inbox; the version that its event announces."""
-        put = self.s3.put_object(Bucket=self.inbox, Key=key, Body=content)
-        moment = "2026-03-01T09:30:00.125Z"
-        return ObjectVersion(self.inbox, key, put["VersionId"], put["ETag"].strip('"'), len(content), moment, "1")
+        self.s3.put_object(Bucket=self.inbox, Key=key, Body=content)
+        return self.announced(key)
+
+    def announced(self, key: str) -> ObjectVersion:
+        """The version that the event of a file announces."""
+        there = self.s3.head_object(Bucket=self.inbox, Key=key)
+        version, etag = there["VersionId"], there["ETag"].strip('"')
+        return ObjectVersion(self.inbox, key, version, etag, there["ContentLength"], "2026-03-01T09:30:00.125Z", "1")
 
     def manifests(self) -> list[Manifest]:
         keys = [key for key in self.stores.loads.keys("_loads/") if key.endswith(".json")]
