@@ -90,7 +90,7 @@ check: $(SYNCED) ## Everything else a machine can judge: style, types, doors, te
 	$(UV) lock --check --project deploy/local/engines
 
 .PHONY: bench
-bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmarks.md (about ten minutes)
+bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmarks.md (about twenty minutes)
 	$(RUN) python -m benchmarks tickets --write
 	$(RUN) python -m benchmarks latency --write
 	$(RUN) python -m benchmarks stocks --write
@@ -99,10 +99,17 @@ bench: $(SYNCED) ## Measure ours against the alternative and write docs/benchmar
 	$(RUN) python -m benchmarks compaction --write
 	$(RUN) python -m benchmarks stream --write
 	$(RUN) python -m benchmarks prod --write
+	$(RUN) python -m benchmarks cdc --write
+	$(RUN) python -m benchmarks search --write
+	$(RUN) python -m benchmarks rebuild --write
 
 .PHONY: package
 package: $(SYNCED) ## Build the functions' packages into dist
 	$(RUN) python -m deploy.packaging
+
+.PHONY: package-spark
+package-spark: $(SYNCED) ## Build what Spark jobs run in the cloud, a Python environment and a script, into dist
+	$(RUN) python -m deploy.spark_package
 
 .PHONY: template
 template: $(SYNCED) ## Write what the cloud template has for every flow and table, from the registry and the specs

@@ -20,6 +20,8 @@ from benchmarks.compras import CompactionRace, put_documents
 from benchmarks.curated_year import curated_year
 from benchmarks.curation import CurationRace, in_a_process_of_its_own
 from benchmarks.export import ExportRace, sources
+from benchmarks.growth import BOUND, ROWS, Grown, put_day, work_out
+from benchmarks.growth import ENGINES as DAY_ENGINES
 from benchmarks.latency import seconds_to_the_graph
 from benchmarks.prod_sets import FeatureRace, lines_in
 from benchmarks.prod_sets import in_a_process_of_its_own as in_a_process
@@ -34,7 +36,7 @@ from benchmarks.stream import PutRace, seconds_to_the_document
 from benchmarks.tickets import TicketRace
 from deploy.cli.deployment import enter
 from deploy.cli.progress import bars
-from deploy.local.instance import GraphEngine, Instance
+from deploy.local.instance import GraphEngine, Instance, LocalStackError
 from deploy.local.outputs import environment_contract, read_outputs
 from deploy.local.processes import keep_to_this_machine
 from deploy.local.stack import local_stack
@@ -50,7 +52,7 @@ from pipeline_assets.search.stores import ProductsSearchSettings
 from pipeline_assets.search.stores import open_stores as open_index
 from pipeline_assets.stocks.stores import StockSettings, open_stores
 from pipeline_assets.tickets.stores import TicketStores
-from tests.engines.elasticsearch_server import running_elasticsearch
+from tests.engines.elasticsearch_server import ElasticsearchServer, elasticsearch_home, running_elasticsearch
 
 ENGINES = {GraphEngine.EMBEDDED: "embedded graph", GraphEngine.NEO4J: "Neo4j Community"}
 _PORT_BASE = 26_900
@@ -149,7 +151,7 @@ def stream(*, rounds: RoundsOption = 7, write: WriteOption = False) -> None:
 def cdc(*, rounds: RoundsOption = 7, write: WriteOption = False) -> None:
     """Documents a second of changes into the index against bare `streaming_bulk`, and seconds from table to hit."""
     with (
-        running_elasticsearch(_PORT_BASE + 90) as server,
+        _elasticsearch("cdc", _PORT_BASE + 90) as server,
         _running(GraphEngine.EMBEDDED, search=server.url) as (instance, access),
         Elasticsearch(server.url) as client,
         bars() as progress,
@@ -171,19 +173,20 @@ def cdc(*, rounds: RoundsOption = 7, write: WriteOption = False) -> None:
 def rebuild(*, rounds: RoundsOption = 3, documents: int = 100_000, write: WriteOption = False) -> None:
     """Documents a second of a rebuild of the index of a tenant against bare `streaming_bulk` into a new index."""
     with (
-        running_elasticsearch(_PORT_BASE, heap="1g") as server,
+        _elasticsearch("rebuild", _PORT_BASE, heap="1g") as server,
         Elasticsearch(server.url, request_timeout=_PATIENT_SECONDS) as client,
         bars() as progress,
     ):
         race = RebuildRace.of(client, documents)
         found = compare("rebuild", race.ours, race.bare, rounds=rounds, progress=progress)
-    Report(write=write).tell("rebuild", _table({"bare `streaming_bulk`": found}, "documents"))
+    table = _table({"bare `streaming_bulk`": found}, "documents")
+    Report(write=write).tell("rebuild", f"{documents:,} documents in each round.\n\n{table}")
 
 
 @app.command()
 def search(*, documents: int = 100_000, queries: int = 2_000, write: WriteOption = False) -> None:
     """Milliseconds of a search through our code against the same body through the bare client, on Elasticsearch."""
-    with running_elasticsearch(_PORT_BASE) as server, bars() as progress:
+    with _elasticsearch("search", _PORT_BASE) as server, bars() as progress:
         race = SearchRace(server.url)
         race.fill(documents, progress)
         ours, bare = race.milliseconds(queries, progress)
@@ -269,6 +272,59 @@ def days(*, write: WriteOption = False) -> None:
 
 
 @app.command()
+def growth(
+    *,
+    rows: Annotated[list[int] | None, typer.Option("--rows", help="Rows of a day; may be given several times.")] = None,
+    passes: int = _PASSES,
+    write: WriteOption = False,
+) -> None:
+    """Seconds and memory of a curated day on Polars and on Spark, up to fifty million rows, within three gigabytes."""
+    lines = [
+        "| rows | raw bytes | Polars: seconds | memory | Spark: seconds | memory |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    stopped: set[str] = set()
+    with _running(GraphEngine.EMBEDDED) as (instance, access), bars() as progress:
+        environment = _growth_environment(instance, access)
+        for count in rows or ROWS:
+            size = put_day(access.s3, environment["RAW_BUCKET"], count, progress)
+            found: dict[str, list[Grown]] = {engine: [] for engine in DAY_ENGINES}
+            for number in range(passes):
+                for engine in DAY_ENGINES if number % 2 else reversed(DAY_ENGINES):
+                    if engine not in stopped:
+                        found[engine].append(work_out(engine, environment))
+            kept = {each.rows for passed in found.values() for each in passed if each.rows is not None}
+            if len(kept) > 1:
+                raise RuntimeError(f"of {count:,} rows the engines kept different numbers: {kept}")
+            stopped |= {engine for engine, passed in found.items() if any(each.rows is None for each in passed)}
+            cells = " | ".join(_grown(found[engine]) for engine in DAY_ENGINES)
+            lines.append(f"| {count:,} | {size / 1e6:,.0f} MB | {cells} |")
+    Report(write=write).tell("growth", "\n".join(lines))
+
+
+def _growth_environment(instance: Instance, access: Access) -> dict[str, str]:
+    """What a process of either engine needs: buckets of its own, of whose objects no function is told."""
+    buckets = {name: f"growth-{name}" for name in ("raw", "curated", "quarantine")}
+    for name in buckets.values():
+        access.s3.create_bucket(Bucket=name)
+    enter(instance)
+    contract = {**os.environ, **environment_contract(instance, access.document), "LAKE_DATABASE": ""}
+    return contract | {f"{name.upper()}_BUCKET": bucket for name, bucket in buckets.items()}
+
+
+def _grown(passed: list[Grown]) -> str:
+    """Seconds and memory of an engine on a day of one size."""
+    if not passed:
+        return "not tried again |"
+    peak = max(each.peak for each in passed) / 2**20
+    if any(each.rows is None for each in passed):
+        after = max(each.seconds for each in passed)
+        return f"ended over {BOUND / 1e9:.0f} GB after {after:.0f} | more than {peak:,.0f} MiB"
+    seconds = [each.seconds for each in passed]
+    return f"{median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f}) | {peak:,.0f} MiB"
+
+
+@app.command()
 def prod(*, rounds: RoundsOption = 5, passes: int = _PASSES, write: WriteOption = False) -> None:
     """Features of the prod sets against statements by hand, all sets in time and memory, and how both grow."""
     with _scratch() as directory, bars() as progress:
@@ -321,6 +377,18 @@ def _running(engine: GraphEngine, search: str | None = None) -> Iterator[tuple[I
         with local_stack(instance, dagster=False) as stack:
             stack.start(dagster=False)
             yield instance, Access(read_outputs(instance))
+
+
+@contextmanager
+def _elasticsearch(name: str, port: int, **options: str) -> Iterator[ElasticsearchServer]:
+    """A real Elasticsearch; where it cannot be had, the benchmark of this name ends by saying so."""
+    try:
+        elasticsearch_home()
+    except LocalStackError as error:
+        typer.echo(f"{name} is not measured: {error}", err=True)
+        raise typer.Exit from None
+    with running_elasticsearch(port, **options) as server:
+        yield server
 
 
 @contextmanager

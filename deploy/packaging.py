@@ -42,7 +42,7 @@ from pipeline_assets.flow_rows import FunctionPackage
 from pipeline_assets.flows import packages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TOOLS: Final = ROOT / ".tools" / "bin"
@@ -97,17 +97,12 @@ def build_package(
     archive, description = out / f"{package.name}.zip", out / f"{package.name}.json"
     imports = imports or import_graph()
     code = first_party_files(package, imports)
-    ours = [*code.values(), *_data_of(code.values())]
-    inputs = _digest_of_inputs(package, ours, target)
+    inputs = digest_of_inputs(package, code, target)
     if archive.exists() and description.exists() and json.loads(description.read_text())["inputs"] == inputs:
         return archive
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
-        wheels = Path(scratch, "wheels")
-        _install(package, target, wheels)
-        _require_everything_imported(package, code, imports, wheels)
-        content = {name: wheels / name for name in _kept(wheels, package.services)}
-        content |= {file.relative_to(ROOT).as_posix(): file for file in ours}
+        content = package_content(package, code, imports, target, wheels=Path(scratch, "wheels"))
         unpacked = sum(file.stat().st_size for file in content.values())
         if unpacked > MOST_BYTES:
             raise PackagingError(
@@ -127,6 +122,25 @@ def build_package(
     return archive
 
 
+def package_content(
+    package: FunctionPackage,
+    code: Mapping[str, Path],
+    imports: grimp.ImportGraph,
+    target: Target,
+    *,
+    wheels: Path,
+    provided: frozenset[str] = frozenset(),
+) -> dict[str, Path]:
+    """Install the wheels of a package into the folder `wheels` and return all its files by their names in the package.
+
+    Raises `PackagingError` when the code imports what neither the package holds nor is `provided` where it runs.
+    """
+    _install(package, target, wheels)
+    _require_everything_imported(package, code, imports, wheels, provided)
+    content = {name: wheels / name for name in _kept(wheels, package.services)}
+    return content | {file.relative_to(ROOT).as_posix(): file for file in _with_data(code)}
+
+
 def build_packages(out: Path = OUT, target: Target | None = None) -> dict[str, Path]:
     """Build every function's package into `out` and return the zips by package name."""
     imports = import_graph()
@@ -140,12 +154,12 @@ def package_key(name: str, archive: Path) -> str:
 
 
 def write_locks(locks: Path = LOCKS) -> None:
-    """Write every package's lock again from its `.in` file, with the versions of `uv.lock`."""
+    """Write the lock of each package, and of what Spark jobs run, from its `.in` file and the versions of `uv.lock`."""
     with tempfile.TemporaryDirectory() as scratch:
         versions = Path(scratch, "constraints.txt")
-        _uv("export", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "-o", str(versions))
-        for package in PACKAGES:
-            wanted, lock = LOCKS / f"{package.name}.in", locks / f"{package.name}.txt"
+        _uv("export", "--frozen", "--all-groups", "--no-emit-project", "--no-hashes", "-o", str(versions))
+        for wanted in sorted(LOCKS.glob("*.in")):
+            lock = locks / f"{wanted.stem}.txt"
             form = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-annotate")
             _uv("pip", "compile", *form, "--constraints", str(versions), "-o", str(lock), str(wanted))
 
@@ -180,17 +194,22 @@ def _module_file(name: str) -> Path:
     return file if (file := path.with_suffix(".py")).exists() else path / "__init__.py"
 
 
-def _data_of(code: Iterable[Path]) -> list[Path]:
-    """What modules read beside themselves: the files in the folder of a module's own name, as `sql/` is of `sql.py`."""
-    folders = (file.with_suffix("") for file in code if file.name != "__init__.py")
+def _with_data(code: Mapping[str, Path]) -> list[Path]:
+    """The files of modules and what they read beside themselves: the folder of its name, as `sql/` is of `sql.py`."""
+    folders = (file.with_suffix("") for file in code.values() if file.name != "__init__.py")
     found = (file for folder in folders if folder.is_dir() for file in folder.rglob("*"))
-    return sorted(file for file in found if file.is_file() and file.suffix != ".pyc")
+    return [*code.values(), *sorted(file for file in found if file.is_file() and file.suffix != ".pyc")]
 
 
 def _require_everything_imported(
-    package: FunctionPackage, code: Mapping[str, Path], imports: grimp.ImportGraph, wheels: Path
+    package: FunctionPackage,
+    code: Mapping[str, Path],
+    imports: grimp.ImportGraph,
+    wheels: Path,
+    provided: frozenset[str],
 ) -> None:
-    held = {entry.name.partition(".")[0] for entry in wheels.iterdir()}.union(FIRST_PARTY, sys.stdlib_module_names)
+    found = {entry.name.partition(".")[0] for entry in wheels.iterdir()}
+    held = found.union(FIRST_PARTY, sys.stdlib_module_names, provided)
     for module, file in code.items():
         absent = {name.partition(".")[0] for name in imports.find_modules_directly_imported_by(module)} - held
         if absent:
@@ -198,12 +217,13 @@ def _require_everything_imported(
             raise PackagingError(f"{package.name} does not hold {wanted}, which {file.relative_to(ROOT)} imports")
 
 
-def _digest_of_inputs(package: FunctionPackage, ours: Iterable[Path], target: Target) -> str:
+def digest_of_inputs(package: FunctionPackage, code: Mapping[str, Path], target: Target) -> str:
+    """Digest of all that a package is made of: its lock, its code, what it is built for and this module."""
     facts = {**asdict(target), **asdict(package), "services": sorted(package.services)}
     if target.platform is None:
         facts["platform"] = sysconfig.get_platform()
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for file in (Path(__file__), LOCKS / f"{package.name}.txt", *ours):
+    for file in (Path(__file__), LOCKS / f"{package.name}.txt", *_with_data(code)):
         content = file.read_bytes()
         digest.update(f"\0{file}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()

@@ -81,8 +81,11 @@ def _retained(template: str, names: Mapping[str, str]) -> Iterator[tuple[str, di
 
 
 def _is_made(resource: Mapping[str, Any], known: Mapping[str, str]) -> bool:
-    """Whether the template makes the resource: not where a stream of another table stands in for it."""
-    made = re.fullmatch(r"Makes(.+)Table", resource.get("Condition", ""))
+    """Whether the template makes the resource: no table in place of which is a stream, nothing for absent Spark."""
+    condition = resource.get("Condition", "")
+    if condition == "HasSpark":
+        return bool(known["SparkPackage"])
+    made = re.fullmatch(r"Makes(.+)Table", condition)
     return not made or not known[f"{made[1]}StreamArn"]
 
 

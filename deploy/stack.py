@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError, WaiterError
 from deploy.packaging import PACKAGES, ROOT, package_key
 from deploy.page_files import upload_page
 from deploy.retained import RetainedResource, find_retained, import_template
+from deploy.spark_package import upload_spark
 from pipeline_assets.errors import UserError
 
 if TYPE_CHECKING:
@@ -95,7 +96,11 @@ def deploy_stack(
     bucket = f"cesta-{stage}-artifacts-{account}-{session.region_name}"
     s3 = session.client("s3", endpoint_url=endpoint_url)
     _ensure_bucket(s3, bucket, account, session.region_name)
-    chosen = {"Stage": stage, "ArtifactBucket": bucket, **_upload_packages(s3, bucket, account, packages), **parameters}
+    built = _upload_packages(s3, bucket, account, packages)
+    if endpoint_url is None:
+        # The local cloud has no EMR Serverless.
+        built |= upload_spark(s3, bucket, account, packages)
+    chosen = {"Stage": stage, "ArtifactBucket": bucket, **built, **parameters}
     stack = _Stack(session, f"cesta-{stage}", endpoint_url)
     names = {**chosen, "AWS::AccountId": account, "AWS::Region": session.region_name}
     retained = partial(find_retained, session, TEMPLATE.read_text(), names, endpoint_url)

@@ -51,6 +51,7 @@ GUIDES: Final = {
     "questions": "questions",
     "compras": "compras",
     "search": "search-index",
+    "api": "search",
     "quarantine": "mend",
 }
 

@@ -19,14 +19,26 @@ from pipeline_assets.lineage.resources import EnvironmentResource, required
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
 from pipeline_assets.lineage.sentences import counted
 from pipeline_assets.search.asked import deliver_asked
+from pipeline_assets.search.ingest import COMPRAS_SEARCH, PRODUCTS_SEARCH
 from pipeline_assets.search.query_log import KEPT_DAYS, AskedTable
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.s3 import open_storage
 
 ASKED_STORES: Final = "asked_queries_stores"
 
+search_api = dg.AssetSpec(
+    dg.AssetKey(["api", "search"]),
+    deps=[dg.AssetKey.from_user_string(flow.indexed) for flow in (PRODUCTS_SEARCH, COMPRAS_SEARCH)],
+    group_name="api",
+    kinds={"aws", "lambda"},
+    owners=[QUERY_LOG.owner],
+    description="The function search-api, which answers GET /search/{tenant_id} of the HTTP API from the indexes of "
+    "the tenant, and logs what was asked.",
+)
+
 asked_table = dg.AssetSpec(
     dg.AssetKey(["search", "asked_queries"]),
+    deps=[search_api],
     group_name="search",
     kinds={"aws", "dynamodb", "table"},
     owners=[QUERY_LOG.owner],

@@ -8,6 +8,7 @@ from pipeline_assets.search.asked_assets import (
     asked_table,
     deliver_questions_job,
     questions_of_yesterday,
+    search_api,
     search_query_log,
 )
 from pipeline_assets.search.assets import (
@@ -23,7 +24,7 @@ from pipeline_assets.search.ingest import COMPRAS_SEARCH, PRODUCTS_SEARCH
 __all__ = ["STORE_FIGURES", "defs"]
 
 defs = dg.Definitions(
-    assets=[*SEARCH_ASSETS, asked_table, search_query_log],
+    assets=[*SEARCH_ASSETS, search_api, asked_table, search_query_log],
     asset_checks=SEARCH_CHECKS,
     jobs=[deliver_questions_job],
     schedules=[questions_of_yesterday],

@@ -24,10 +24,12 @@ PASSWORD = 'corn-flakes & "milk"'
 
 
 def commands(*left_out: str) -> str:
-    """The shell blocks up to the deployed stack, in their order, but for those with these words."""
+    """The shell blocks up to the deployed stack, in their order, but for those with these words, and for Spark's."""
     until, _, _ = GUIDE.read_text().partition("## 4. ")
     blocks = re.findall(r"```sh\n(.*?)```", until, re.DOTALL)
-    return "\n".join(block for block in blocks if not any(words in block for words in left_out))
+    return "\n".join(
+        block for block in blocks if not any(words in block for words in (*left_out, "deploy.spark_package"))
+    )
 
 
 @pytest.fixture(scope="module")

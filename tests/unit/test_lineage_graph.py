@@ -36,11 +36,10 @@ SOURCES = {
     *(f"{flow}/bucket" for flow in ("tickets", "inbox")),
     "compras/t_MS3_compras",
     "search/t_MS3_productos",
-    "search/asked_queries",
     *(f"{row.name}/{package.name}" for row in FLOWS for package in row.others),
 }
-#: What is nowhere stored: functions, and queries, which are answered when they are asked.
-UNSTORED = re.compile(r"stocks/generator-lambda|(sql|cypher)/.+")
+#: What is nowhere stored: functions, and queries and what answers them, which is done when they are asked.
+UNSTORED = re.compile(r"stocks/generator-lambda|(sql|cypher|api)/.+")
 RAW, CURATED, INBOX = (dg.AssetKey(path) for path in (["raw", "orders"], ["curated", "orders"], ["inbox", "landed"]))
 
 

@@ -33,7 +33,8 @@ def test_the_contents_list_every_alarm_by_its_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALARMS)
 def test_what_an_alarm_watches_is_in_one_column_of_the_table_of_names(name: str) -> None:
-    watched = {_called(each["Value"]) for each in ALARMS[name]["Dimensions"] if each["Name"] not in SHARED}
+    dimensions = ALARMS[name].get("Dimensions") or _asked_of(ALARMS[name])
+    watched = {_called(each["Value"]) for each in dimensions if each["Name"] not in SHARED}
     assert watched
     assert any(watched <= column for column in _columns_of_names())
 
@@ -41,6 +42,13 @@ def test_what_an_alarm_watches_is_in_one_column_of_the_table_of_names(name: str)
 def test_no_page_is_without_an_alarm() -> None:
     named = {page for alarm in ALARMS.values() for page in re.findall(r"[a-z-]+\.md", alarm["AlarmDescription"])}
     assert named == {page.name for page in RUNBOOK.glob("*.md")} - {"README.md"}
+
+
+def _asked_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an alarm that asks by a query names, as dimensions."""
+    (query,) = alarm["Metrics"]
+    named = re.findall(r"(\w+) = '\$\{(\w+)\}'", query["Expression"]["Fn::Sub"])
+    return [{"Name": name, "Value": {"Ref": resource}} for name, resource in named]
 
 
 def _called(value: Any) -> str:

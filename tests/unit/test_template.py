@@ -29,6 +29,8 @@ EVERY_RESOURCE = {
 UNVERSIONED = {"QueryResultsBucket"}
 #: The same as `EVERY_RESOURCE` for Dagster's policy, where a condition narrows it.
 EVERY_RESOURCE_OF_DAGSTER = {"PublishTheLag": "a metric is no resource; the condition names the namespace"}
+#: The same for the jobs of Spark.
+EVERY_RESOURCE_OF_SPARK = {"FindTheLog": "EMR lists the log groups before it writes, and a list has no resource"}
 #: What no line of the code calls: polling and logging are done for it, and the listing makes a missing object a 404.
 FOR_LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 FOR_A_CONSUMER = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "s3:ListBucket"}
@@ -82,8 +84,13 @@ NAMED = re.compile(
     r'Arn\}(/[a-z_-]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"|:secret:cesta/\$\{Stage\}/tenants/\*"'
     r'|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
     r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
+    r'|:s3:::\$\{ArtifactBucket\}/spark/\*"'
     r'|:log-group:/aws-glue/crawlers|:function:cesta-\$\{Stage\}-analytics-api"'
 )
+#: What Dagster's client of EMR Serverless asks for, and the tags that it gives each run.
+OF_A_SPARK_RUN = {
+    *("StartJobRun", "GetJobRun", "CancelJobRun", "GetDashboardForJobRun", "GetApplication", "TagResource"),
+}
 SESSION = botocore.session.get_session()
 #: The one module that asks S3.
 S3_BUCKET = ROOT / "pipeline_assets" / "storage" / "s3.py"
@@ -177,7 +184,7 @@ class TestWhoMayDoWhat:
     @pytest.mark.parametrize("statement", role_statements())
     def test_a_role_names_its_actions_and_resources(self, statement: dict[str, Any]) -> None:
         assert not [action for action in as_list(statement["Action"]) if "*" in action]
-        if statement["Sid"] not in EVERY_RESOURCE:
+        if statement["Sid"] not in EVERY_RESOURCE.keys() | EVERY_RESOURCE_OF_SPARK.keys():
             # A `*` stands for the objects of a bucket or the streams of a table, never for a bucket or an account.
             assert all(NAMED.search(text(resource)) for resource in as_list(statement["Resource"]))
 
@@ -240,6 +247,24 @@ class TestWhoMayDoWhat:
             trust = RESOURCES[role]["Properties"]["AssumeRolePolicyDocument"]
             assert [s["Principal"] for s in statements(trust)] == [{"Service": "lambda.amazonaws.com"}]
             assert "ManagedPolicyArns" not in RESOURCES[role]["Properties"]
+
+    def test_dagster_starts_spark_jobs_in_their_one_application_with_their_one_role(self) -> None:
+        policy = {s["Sid"]: s for s in statements(RESOURCES["DagsterSparkPolicy"]["Properties"]["PolicyDocument"])}
+        assert policy["GiveJobsTheirRole"]["Resource"] == {"Fn::GetAtt": ["SparkJobRole", "Arn"]}
+        assert policy["GiveJobsTheirRole"]["Condition"] == {
+            "StringEquals": {"iam:PassedToService": "emr-serverless.amazonaws.com"}
+        }
+        assert {
+            action
+            for statement in policy.values()
+            for action in as_list(statement["Action"])
+            if action.startswith("emr-serverless:")
+        } == {f"emr-serverless:{name}" for name in OF_A_SPARK_RUN}
+        for statement in policy.values():
+            assert all(NAMED.search(text(resource)) for resource in as_list(statement["Resource"]))
+        (trust,) = statements(RESOURCES["SparkJobRole"]["Properties"]["AssumeRolePolicyDocument"])
+        assert trust["Principal"] == {"Service": "emr-serverless.amazonaws.com"}
+        assert trust["Condition"]["ArnLike"] == {"aws:SourceArn": {"Fn::GetAtt": ["SparkApplication", "Arn"]}}
 
     def test_the_generator_adds_price_files_and_nothing_else(self) -> None:
         (write, _) = statements(RESOURCES["GeneratorLambdaRole"]["Properties"]["Policies"][0]["PolicyDocument"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from typing import Any
 
 import pytest
 
-from deploy.packaging import PACKAGES
+from deploy.packaging import PACKAGES, ROOT
 from deploy.stack import outputs_by_kind
 from pipeline_assets.events.queue import back_off_seconds
 from pipeline_assets.flow_rows import FlowRow, StreamGroup
@@ -141,7 +143,7 @@ class TestHowItRuns:
         alarms = [
             alarm
             for alarm in of_type("AWS::CloudWatch::Alarm").values()
-            if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "RecursiveInvocationsDropped")
+            if (alarm.get("Namespace"), alarm.get("MetricName")) == ("AWS/Lambda", "RecursiveInvocationsDropped")
             and alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": name}}]
         ]
         assert [alarm["Threshold"] for alarm in alarms] == [0]
@@ -296,6 +298,67 @@ def _may_send_to(role: dict[str, Any]) -> set[str]:
     }
 
 
+def _watched(alarm: dict[str, Any]) -> tuple[str, str]:
+    """Namespace and metric of an alarm, also of one that asks for them in a query."""
+    if "Metrics" not in alarm:
+        return alarm["Namespace"], alarm["MetricName"]
+    (query,) = alarm["Metrics"]
+    found = re.fullmatch(r"SELECT \w+\((\w+)\) FROM \"([^\"]+)\" WHERE .*", query["Expression"]["Fn::Sub"])
+    assert found
+    return found[2], found[1]
+
+
+class TestSpark:
+    """What one machine does not hold is worked by an application that not every stack has."""
+
+    APPLICATION = RESOURCES["SparkApplication"]["Properties"]
+
+    def test_a_stack_without_the_package_has_nothing_of_it(self) -> None:
+        assert READ["Parameters"]["SparkPackage"]["Default"] == ""
+        assert READ["Conditions"]["HasSpark"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SparkPackage"}, ""]}]}
+        named = {
+            name: each for kind in ("Resources", "Outputs") for name, each in READ[kind].items() if "Spark" in name
+        }
+        assert {each.get("Condition") for each in named.values()} == {"HasSpark"}
+        others = {name: each for name, each in RESOURCES.items() if name not in named}
+        assert not [name for name, each in others.items() if re.search(r"Spark(Application|JobRole|Logs)", str(each))]
+
+    def test_its_capacity_is_bounded_and_nothing_waits_for_pay(self) -> None:
+        choices = READ["Mappings"]["SparkCapacity"]
+        assert list(choices) == READ["Parameters"]["SparkCapacity"]["AllowedValues"]
+        assert READ["Parameters"]["SparkCapacity"]["Default"] == "16", "the quota of a new account"
+        for vcpus, sizes in choices.items():
+            # Workers of 4 vCPUs, 32 GB and 80 GB fit in without a rest.
+            assert sizes == {
+                "Cpu": f"{vcpus} vCPU",
+                "Memory": f"{8 * int(vcpus)} GB",
+                "Disk": f"{20 * int(vcpus)} GB",
+            }
+        assert set(self.APPLICATION["MaximumCapacity"]) == {"Cpu", "Memory", "Disk"}
+        assert "InitialCapacity" not in self.APPLICATION
+        assert self.APPLICATION["AutoStopConfiguration"] == {"Enabled": True, "IdleTimeoutMinutes": 1}
+
+    def test_it_is_in_the_private_subnets_where_there_are_any(self) -> None:
+        condition, inside, outside = self.APPLICATION["NetworkConfiguration"]["Fn::If"]
+        assert (condition, outside) == ("InVpc", {"Ref": "AWS::NoValue"})
+        assert {name: value["Fn::Split"][1]["Ref"] for name, value in inside.items()} == {
+            "SubnetIds": "VpcSubnetIds",
+            "SecurityGroupIds": "VpcSecurityGroupIds",
+        }
+
+    def test_dagster_finds_the_messages_of_a_job_in_the_log(self) -> None:
+        log = self.APPLICATION["MonitoringConfiguration"]["CloudWatchLoggingConfiguration"]
+        assert (log["Enabled"], log["LogGroupName"]) == (True, {"Ref": "SparkLogs"})
+        assert [(each["Key"], each["Value"]) for each in log["LogTypeMap"]] == [("SPARK_DRIVER", ["STDOUT", "STDERR"])]
+        assert RESOURCES["SparkLogs"]["Properties"]["RetentionInDays"] == 30
+
+    def test_its_release_has_the_spark_of_the_tests(self) -> None:
+        """A job that the tests ran on one Spark must not meet another in the cloud."""
+        (pinned,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["spark"]
+        assert READ["Parameters"]["SparkRelease"]["Default"] == "emr-spark-8.0.0"
+        assert pinned == "pyspark>=4.0.2,<4.1", "emr-spark-8.0.0 has Spark 4.0.2"
+
+
 class TestWhatIsTold:
     @pytest.mark.parametrize("alarm", of_type("AWS::CloudWatch::Alarm").items(), ids=lambda alarm: alarm[0])
     def test_every_alarm_reaches_the_topic(self, alarm: tuple[str, dict[str, Any]]) -> None:
@@ -306,7 +369,7 @@ class TestWhatIsTold:
         assert properties["AlarmName"]["Fn::Sub"].startswith(watched.removesuffix("*"))
 
     def test_what_goes_wrong_has_an_alarm(self) -> None:
-        watched = {(a["Namespace"], a["MetricName"]) for a in of_type("AWS::CloudWatch::Alarm").values()}
+        watched = {_watched(alarm) for alarm in of_type("AWS::CloudWatch::Alarm").values()}
         assert watched == {
             ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
             ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
@@ -315,6 +378,8 @@ class TestWhatIsTold:
             ("AWS/Lambda", "RecursiveInvocationsDropped"),
             ("AWS/Lambda", "Throttles"),
             ("AWS/Athena", "ProcessedBytes"),
+            ("AWS/EMRServerless", "FailedJobs"),
+            ("AWS/EMRServerless", "RunningJobs"),
             ("Cesta", "PendingReceipts"),
             ("Cesta", "MessagesRetried"),
             ("Cesta", "BatchesRetried"),
