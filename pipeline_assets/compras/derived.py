@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from pipeline_assets.compras.day import DayChanges, has_documents, read_day, tenants_with_documents
+from pipeline_assets.compras.documents import folder
 from pipeline_assets.compras.pieces import csv_piece, join_csv, join_parquet, parquet_piece
 from pipeline_assets.compras.stores import FLOW, ComprasStores
 from pipeline_assets.compras.tables import COMPRAS_CSV, COMPRAS_PARQUET, partition_of
@@ -84,6 +85,12 @@ class DerivedDay:
 def has_purchases(day: str, stores: ComprasStores) -> bool:
     """Whether any tenant has documents of a day, given as ISO date; raises `TransientError`."""
     return any(has_documents(stores.documents, tenant, day) for tenant in tenants_with_documents(stores.documents))
+
+
+def document_bytes(day: str, stores: ComprasStores) -> int:
+    """How many bytes the documents of a day have, given as ISO date, of all tenants; raises `TransientError`."""
+    tenants = tenants_with_documents(stores.documents)
+    return sum(each.size for tenant in tenants for each in stores.documents.objects(folder(tenant, day)))
 
 
 @dataclass(frozen=True, slots=True)

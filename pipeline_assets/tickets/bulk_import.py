@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import polars as pl
 
@@ -25,6 +25,10 @@ from pipeline_assets.tickets.rebuild import Progress, stored_in_order
 
 if TYPE_CHECKING:
     from pipeline_assets.tickets.stores import TicketFiles
+
+
+#: Its name among the assets that settings choose an engine for.
+EXPORT: Final = "graph/export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,11 @@ def export_graph(
         sum(ingestion.next_row - 1 for ingestion in read),
         time.monotonic() - started,
     )
+
+
+def export_bytes(files: TicketFiles, bucket: str) -> int:
+    """How many bytes the versions in a bucket have that an export reads; raises `TransientError`."""
+    return sum(version.size for version in files.storage.bucket(bucket).versions())
 
 
 def owners_of(ingestions: Mapping[int, Ingestion]) -> pl.DataFrame:

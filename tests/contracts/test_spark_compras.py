@@ -8,20 +8,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
+import dagster as dg
 import pytest
 
+from pipeline_assets.compras.assets import (
+    DOCUMENTS_KEY,
+    RESOURCE,
+    ComprasStoresResource,
+    compras_parquet,
+    purchase_days,
+)
 from pipeline_assets.compras.derived import CSV, DERIVED, PARQUET, DerivedDay, DerivedTable, publish_tenant_day
 from pipeline_assets.compras.spark_day import SparkMaker, documents_in, key_ranges
 from pipeline_assets.compras.stores import ComprasStores
 from pipeline_assets.compras.table import TenantTable
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.tenants import TenantId
+from pipeline_assets.lineage.spark import SparkResource
 from pipeline_assets.spark.failures import spark_failures
+from pipeline_assets.spark.session import check_spark
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.compras import ORIGIN, TABLE
 from tests.worlds.compras_documents import History, random_changes
 from tests.worlds.examples import seeds
-from tests.worlds.stores import make_bucket
+from tests.worlds.spark import cloud_environment
+from tests.worlds.stores import ledger_table, make_bucket
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -138,3 +149,30 @@ def test_ranges_follow_each_other_and_are_bounded(day: Day) -> None:
     assert [each.after for each in ranges] == ["", *(each.last for each in ranges[:-1])]
     assert sum(each.size for each in ranges) == sum(each.size for each in listed)
     assert len(list(key_ranges(day.bucket, FOLDER, 100, 1))) == len(listed)
+
+
+def test_a_day_is_made_by_a_job_that_dagster_starts_and_says_so(
+    bare_cloud: Access, day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_spark()
+    random_changes(day.history, random.Random(1), "t1", DAY, 9)
+    here = day.publish(PARQUET)
+    assert here
+    for name, value in cloud_environment(bare_cloud).items():
+        monkeypatch.setenv(name, value)
+    with ledger_table(bare_cloud.dynamodb) as ledger, dg.DagsterInstance.ephemeral() as instance:
+        stores = ComprasStoresResource(
+            compras_table=TABLE, compras_bucket=day.bucket.name, quarantine_bucket="none", ledger_table=ledger
+        )
+        # Any day's documents are as large as that.
+        done = dg.materialize(
+            [compras_parquet, dg.AssetSpec(DOCUMENTS_KEY, partitions_def=purchase_days)],
+            instance=instance,
+            resources={RESOURCE: stores, "spark": SparkResource(spark_from_bytes="1")},
+            partition_key=DAY,
+        )
+        (told,) = [each.step_materialization_data.materialization for each in done.get_asset_materialization_events()]
+    said = {name: value.value for name, value in told.metadata.items()}
+    assert (said["engine"], said["documents"], said["bytes"]) == ("spark", here.documents, here.size)
+    assert (said["objects_changed"], said["left_out"]) == (0, 3)
+    assert int(str(said["spark_tasks"])) > 0

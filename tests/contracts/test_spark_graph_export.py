@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -142,3 +145,20 @@ def test_a_version_that_goes_away_while_it_is_read_again_ends_the_export(
         with pytest.raises(TransientError, match=r"b\.csv changed while it was read: 0 lines of 2"):
             check_lines(day_rows_of(told), ingestions)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_job_is_run_by_hand_into_a_folder(
+    spark_on_cloud: SparkSession, bare_cloud: Access, world: TicketWorld, tmp_path: Path
+) -> None:
+    world.put("a.csv", row("T1"), row("T2"))
+    asked = {"bucket": world.bucket, "ledger_table": world.table, "directory": str(tmp_path / "there")}
+    command = [sys.executable, "-m", "pipeline_assets.spark.submit", "--job", "graph_export", "--parameters"]
+    environment = os.environ | cloud_environment(bare_cloud)
+    said = subprocess.run([*command, json.dumps(asked)], env=environment, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr[-2000:]
+    result = json.loads(said.stdout)["result"]
+    assert (result["objects"], result["rows"], result["files"]["tickets"]) == (1, 2, 2)
+    assert "files read: 1 of 1" in said.stderr
+    again = subprocess.run([*command, json.dumps(asked)], env=environment, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "is not empty: name a new folder" in json.loads(again.stdout)["error"]
