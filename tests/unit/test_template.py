@@ -222,7 +222,7 @@ class TestWhoMayDoWhat:
         of_others = {ROOT / "pipeline_assets" / room for room in ("access", "queries")}
         # Nor does it add and remove tenants.
         of_others |= {ROOT / "pipeline_assets" / "search" / "tenants.py"}
-        # What starts jobs of Spark has a policy of its own.
+        # Runs of Spark are of another service that has one of the same name, and have a policy of their own.
         of_others |= {ROOT / "pipeline_assets" / "lineage" / "spark.py"}
         code = (file for file in (ROOT / "pipeline_assets").rglob("*.py") if not of_others & {file, file.parent})
         source = "".join(file.read_text() for file in code)
