@@ -18,6 +18,7 @@ from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.flow_rows import FunctionPackage
 from pipeline_assets.flows import packages
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
+from pipeline_assets.spark.pieces import STAGING
 from tests.worlds.template_reading import FED_BY_QUEUES, READ, RESOURCES, as_list, of_type, statements
 
 #: Statements that name every resource because AWS takes no narrower one, with the reason; only ever in a VPC.
@@ -361,8 +362,9 @@ class TestWhatSurvives:
         assert set(moved) == {table.prefix for table in COMPRAS_TABLES}
         for transitions in moved.values():
             assert transitions == [{"StorageClass": "GLACIER_IR", "TransitionInDays": {"Ref": "ComprasArchiveDays"}}]
-        # Nothing of them goes but versions that were replaced.
-        assert not any("ExpirationInDays" in rule or "ExpirationDate" in rule for rule in rules)
+        # Nothing of them goes but versions that were replaced, and what Spark puts an object together of.
+        going = [rule["Prefix"] for rule in rules if "ExpirationInDays" in rule or "ExpirationDate" in rule]
+        assert going == [STAGING]
 
     def test_what_may_hold_card_numbers_is_under_its_own_key_and_goes_after_a_day(self) -> None:
         bucket = RESOURCES["InboxBucket"]["Properties"]
