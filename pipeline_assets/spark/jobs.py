@@ -37,6 +37,7 @@ Job = Callable[[JobContext, Values], Values]
 #: The address of each job, ``module:function``, by its name; a job is loaded where it runs.
 JOBS: Final[Mapping[str, str]] = {
     "probe": "pipeline_assets.spark.jobs:probe",
+    "curated_day": "pipeline_assets.curation.spark_job:curated_day",
 }
 
 
