@@ -1,6 +1,6 @@
 """A day of a thousand stores through a queue, event by event: when files arrive, and how long they wait for a worker.
 
-Nothing is drawn at random: sizes of stores are the quantiles of a distribution, and moments follow from their numbers. So
+Nothing is drawn at random: sizes of stores are quantiles of a distribution, and moments follow from their numbers. So
 the page that is made of it is the same on every machine.
 """
 
