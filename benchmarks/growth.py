@@ -98,7 +98,7 @@ def _lines(first: int, end: int, *, twice: bool) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """One pass of an engine: `cpu` seconds and `peak` bytes of all its processes; `rows` kept, None where it was ended."""
+    """A pass of an engine: `cpu` seconds and `peak` bytes of its processes; `rows` kept, None where it was ended."""
 
     seconds: float
     cpu: float

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 ENVIRONMENT: Final = "spark-environment.tar.gz"
 SCRIPT: Final = "spark-submit.py"
-#: What both are called in the artifact bucket, below their prefix: there Dagster's runs look for them.
-IN_BUCKET: Final = {ENVIRONMENT: "environment.tar.gz", SCRIPT: "submit.py"}
 #: The script that is submitted, and the services that jobs call.
 SPARK: Final = FunctionPackage("spark", "pipeline_assets.spark.submit", frozenset({"dynamodb", "glue", "s3"}))
 #: What every release has with its Spark.
@@ -101,9 +99,9 @@ def upload_spark(s3: S3Client, bucket: str, account: str, out: Path) -> dict[str
     if not (out / ENVIRONMENT).exists():
         return {}
     prefix = spark_prefix(out)
-    for name, called in IN_BUCKET.items():
+    for name in (ENVIRONMENT, SCRIPT):
         with (out / name).open("rb") as body:
-            s3.put_object(Bucket=bucket, Key=f"{prefix}/{called}", Body=body, ExpectedBucketOwner=account)
+            s3.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=body, ExpectedBucketOwner=account)
     return {"SparkPackage": prefix}
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from deploy.packaging import LOCKS, OUT, ROOT
-from deploy.spark_package import IN_BUCKET, build_spark_package, spark_prefix, upload_spark
+from deploy.spark_package import ENVIRONMENT, SCRIPT, build_spark_package, spark_prefix, upload_spark
 from pipeline_assets.operations.access import Access
 from pipeline_assets.spark.jobs import JOBS
 
@@ -112,7 +112,7 @@ def test_it_is_put_where_the_packages_of_functions_are(built: tuple[Path, Path],
     kept = {item["Key"]: item["Size"] for item in bare_cloud.s3.list_objects_v2(Bucket=bucket)["Contents"]}
     assert kept == {
         f"{spark_prefix(OUT)}/{name}": file.stat().st_size
-        for name, file in zip(IN_BUCKET.values(), built, strict=True)
+        for name, file in zip((ENVIRONMENT, SCRIPT), built, strict=True)
     }
 
 
