@@ -26,6 +26,8 @@ IMPORT = """
 import importlib, json, sys
 for module in ("pipeline_assets.spark.submit", *sys.argv[1:]):
     importlib.import_module(module)
+if "pipeline_assets.analytics.sets" in sys.modules:
+    assert all(each.features for each in sys.modules["pipeline_assets.analytics.sets"].SETS)
 files = [found.__file__ for found in list(sys.modules.values()) if getattr(found, "__file__", None)]
 print(json.dumps({"files": files, "dagster": bool(importlib.util.find_spec("dagster"))}))
 """
