@@ -24,11 +24,11 @@ GRAPH_LINES_A_SECOND: Final = 9_592
 #: From the upload of a small file to the graph (From upload to graph), of which the most is the function's.
 SECONDS_A_FILE: Final = 0.08
 #: MiB of a curated day on Polars: without rows, and for each million (How a curated day grows).
-POLARS_MIB: Final = (293, 63)
+POLARS_MIB: Final = (325, 102)
 #: MiB of the sets' features: without rows, and for each million lines of history (Prod sets of a year).
 SETS_MIB: Final = (179, 216)
 #: Seconds of a processor for a million lines of a curated day on Spark, and bytes of its object for each line.
-SPARK_SECONDS_A_MILLION: Final = 12.0
+SPARK_SECONDS_A_MILLION: Final = 4.5
 CURATED_BYTES_A_LINE: Final = 25
 #: Documents a second of one invocation behind the stream (Changes of purchases into documents).
 DOCUMENTS_A_SECOND: Final = 650
