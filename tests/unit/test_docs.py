@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from deploy.cli.main import app
-from docs import costs, datasets, prod_tables
+from docs import costs, datasets, prod_tables, scale
 from pipeline_assets.tickets.stores import TicketSettings
 from tests.worlds.template_reading import of_type
 
@@ -52,6 +52,10 @@ def test_the_page_of_costs_says_what_its_prices_and_volumes_come_to() -> None:
     assert {line.price for line in (*costs.LINES, *(each for host in costs.SEARCH.values() for each in host))} == {
         *costs.PRICES
     }
+
+
+def test_the_tables_of_the_page_about_scale_are_what_its_model_says() -> None:
+    assert scale.PAGE.read_text(encoding="utf-8") == scale.page(), "write it again: python -m docs.scale"
 
 
 def test_whoever_mends_on_a_deployment_is_told_every_variable_that_is_read() -> None:
