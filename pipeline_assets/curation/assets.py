@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -11,11 +13,11 @@ from pipeline_assets.curation.completion import LOADS_ASSET, LOADS_FLOW, complet
 from pipeline_assets.curation.day import DayAccount
 from pipeline_assets.curation.ingest import CURATION_FLOW, code_version, is_loaded, is_worked_out, recurate_day
 from pipeline_assets.curation.preview import first_rows
-from pipeline_assets.curation.publish import account_of
+from pipeline_assets.curation.publish import account_of, day_bytes
 from pipeline_assets.curation.stores import CATALOG, FLOW, CurationSettings, CurationStores, open_stores
 from pipeline_assets.datasets.ecommerce import OWNER
 from pipeline_assets.datasets.spec import Dataset, stored_columns
-from pipeline_assets.events.receipt import receipt_id_of
+from pipeline_assets.events.receipt import Receipt, receipt_id_of
 from pipeline_assets.lake.layout import LOADS
 from pipeline_assets.lake.tables import ADDED_COLUMNS
 from pipeline_assets.lineage.addresses import URI, bucket_uri
@@ -32,7 +34,9 @@ from pipeline_assets.lineage.rejected import RejectionReader
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
 from pipeline_assets.lineage.sentences import counted
+from pipeline_assets.lineage.spark import EngineChoice, SparkResource, spark_metadata
 from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
+from pipeline_assets.spark.settings import Engine
 
 _NO_LOAD = "no load is known"
 #: The group of what is told of the lake as a whole.
@@ -86,11 +90,16 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
             **lineage_of(columns, raw_key(dataset)),
         },
     )
-    def curated(context: dg.AssetExecutionContext, curation_stores: CurationStoresResource) -> Iterator[DayEvent]:
-        run = RunDays(context)
+    def curated(
+        context: dg.AssetExecutionContext,
+        config: EngineChoice,
+        curation_stores: CurationStoresResource,
+        spark: SparkResource,
+    ) -> Iterator[DayEvent]:
+        run, engines = RunDays(context), _Engines(context, curation_stores.settings, spark, config.engine)
         yield from run.each(
             curation_stores.open,
-            lambda day, stores: [_recurated(context, run, dataset, day, stores)],
+            lambda day, stores: [_recurated(run, engines, dataset, day, stores)],
             lambda day, stores: is_loaded(dataset, day, stores),
             _NO_LOAD,
         )
@@ -98,15 +107,41 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
     return curated
 
 
+@dataclass(frozen=True, slots=True)
+class _Engines:
+    """What may work a day out in a step: the step itself, or a job of Spark."""
+
+    context: dg.AssetExecutionContext
+    settings: CurationSettings
+    spark: SparkResource
+    asked: Engine
+
+    def recurated(
+        self, dataset: Dataset, day: str, stores: CurationStores
+    ) -> tuple[list[Receipt], dict[str, dg.MetadataValue[Any]]]:
+        """Work a day out again: its receipts, and what is told of the engine that did it."""
+        asset = curated_key(dataset).to_user_string()
+        engine = self.spark.settings.engine_of(asset, day_bytes(dataset, day, stores), self.asked)
+        if engine is Engine.POLARS:
+            return recurate_day(dataset, day, stores), spark_metadata(engine, {})
+        told = {"dataset": dataset.name, "day": day, "settings": asdict(self.settings)}
+        result = self.spark.run(self.context, "curated_day", told)
+        account = account_of(dataset, day, stores)
+        found = (stores.ledger.receipt(source.id) for source in (account.sources if account else ()))
+        return [receipt for receipt in found if receipt], spark_metadata(engine, result)
+
+
 def _recurated(
-    context: dg.AssetExecutionContext, run: RunDays, dataset: Dataset, day: str, stores: CurationStores
+    run: RunDays, engines: _Engines, dataset: Dataset, day: str, stores: CurationStores
 ) -> dg.AssetMaterialization:
     """Work a day out again, unless the function has just done it for the objects that this run has exported."""
+    context = engines.context
     place, source = Place(curated_key(dataset).to_user_string(), day), Place(raw_key(dataset).to_user_string(), day)
     exported = run.reports_told(source)
     receipts = [each for report in exported if (each := stores.ledger.receipt(receipt_id_of(report)))]
+    engine: dict[str, dg.MetadataValue[Any]] = {}
     if not receipts or not is_worked_out(dataset, day, stores):
-        receipts = recurate_day(dataset, day, stores)
+        receipts, engine = engines.recurated(dataset, day, stores)
     event = event_of(place, receipts, code_version(dataset))
     # What came in between is the bridge's to tell, as it tells of raw first.
     waiting = {each.report_id for each in receipts if stores.ledger.is_pending(each)}
@@ -126,6 +161,7 @@ def _recurated(
         description="" if receipts else "nothing was loaded on this day",
         first=RejectionReader(lambda: stores.quarantine, context.log).metadata_of(event),
         further={
+            **engine,
             "broken_rules": dg.MetadataValue.md(_rules_broken(account_of(dataset, day, stores))),
             PREVIEW: dg.MetadataValue.md(preview_table(first_rows(dataset, day, stores, PREVIEW_ROWS))),
         },

@@ -17,8 +17,9 @@ with one row per key, in the order of the keys of the raw objects and of the row
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 
@@ -77,6 +78,22 @@ class DayAccount:
             return None
 
 
+class WorkedDay(Protocol):
+    """A day worked out by any engine, as `CuratedDay` is; rejected rows are lazy where they are too many."""
+
+    @property
+    def rows(self) -> pl.LazyFrame:
+        """Its rows."""
+
+    @property
+    def account(self) -> DayAccount:
+        """Its account."""
+
+    @property
+    def rejected(self) -> Mapping[str, pl.DataFrame | pl.LazyFrame]:
+        """Rows to be quarantined."""
+
+
 @dataclass(frozen=True, slots=True)
 class CuratedDay:
     """A day worked out.
@@ -94,7 +111,7 @@ class CuratedDay:
 
     rows: pl.LazyFrame
     account: DayAccount
-    rejected: dict[str, pl.DataFrame]
+    rejected: Mapping[str, pl.DataFrame]
 
 
 def schema_of(dataset: Dataset) -> pl.Schema:
@@ -141,10 +158,10 @@ def curate(dataset: Dataset, day: str, files: Iterable[RawFile]) -> CuratedDay:
         duplicate = mine.filter(pl.col(OUTCOME) == "duplicate").height
         accounts.append(source.account.lost(duplicate, mine.height - duplicate))
         if source.index.height > mine.height:
-            kept = _without(source.rows, source.rejected["row"], mine[ROW])
+            kept = without(source.rows, source.rejected["row"], mine[ROW])
             if not gone.is_empty():
                 kept = kept.join(gone.lazy(), on=dataset.key, how="left", maintain_order="left")
-            frames.append(_uniform(kept, schema))
+            frames.append(uniform(kept, schema))
     return CuratedDay(
         pl.concat(frames),
         DayAccount(dataset.name, day, dataset.fingerprint, __version__, tuple(accounts)),
@@ -152,13 +169,13 @@ def curate(dataset: Dataset, day: str, files: Iterable[RawFile]) -> CuratedDay:
     )
 
 
-def _without(rows: pl.LazyFrame, *numbers: pl.Series) -> pl.LazyFrame:
+def without(rows: pl.LazyFrame, *numbers: pl.Series) -> pl.LazyFrame:
     """The rows but for those of these numbers."""
     out = pl.concat(numbers)
     return rows.filter(~pl.col(ROW).is_in(out.implode())) if len(out) else rows
 
 
-def _uniform(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
+def uniform(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
     """The rows with exactly these columns; those that they do not have are null."""
     there = rows.collect_schema()
     return rows.select(

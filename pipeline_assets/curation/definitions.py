@@ -12,6 +12,7 @@ from pipeline_assets.lineage.addresses import TABLE_NAME, URI, bucket_uri, named
 from pipeline_assets.lineage.asset_keys import curated_key, quarantine_key, raw_key, table_key
 from pipeline_assets.lineage.columns import schema_of
 from pipeline_assets.lineage.external import quarantine_of
+from pipeline_assets.lineage.spark import SparkResource
 
 
 def _sql_table(table: LakeTable, made_of: dg.AssetKey, owner: str) -> dg.AssetSpec:
@@ -43,5 +44,8 @@ defs = dg.Definitions(
     assets=[*CURATED, loads, _REJECTED, *_TABLES],
     asset_checks=[*CURATION_CHECKS, loads_whole],
     sensors=[loads_watch],
-    resources={"curation_stores": CurationStoresResource.of_environment()},
+    resources={
+        "curation_stores": CurationStoresResource.of_environment(),
+        "spark": SparkResource.of_environment(),
+    },
 )

@@ -19,7 +19,7 @@ from pipeline_assets import __version__
 from pipeline_assets.curation.completion import ManifestError, complete_load, loads_of
 from pipeline_assets.curation.judge import JudgedSource, SourceAccount, judged_source, refused_source
 from pipeline_assets.curation.mended import settle_deleted
-from pipeline_assets.curation.publish import account_of, publish_day
+from pipeline_assets.curation.publish import ONE_MACHINE, DayEngine, account_of, publish_day
 from pipeline_assets.curation.quarantine import UNKNOWN
 from pipeline_assets.curation.read import OBJECT_RULES, RawFile, RefusedObjectError
 from pipeline_assets.curation.rules import DELETED_AT
@@ -193,6 +193,7 @@ def recurate_day(
     *,
     report: bool = False,
     seconds_left: Callable[[], float] | None = None,
+    engine: DayEngine = ONE_MACHINE,
 ) -> list[Receipt]:
     """Reprocess a day from what is in raw, and leave a receipt of a new run for each of its objects.
 
@@ -208,6 +209,8 @@ def recurate_day(
         Whether the receipts have to be shown in Dagster.
     seconds_left
         Tells the seconds that are left for it; as many as it takes unless given.
+    engine
+        What works the day out.
 
     Returns
     -------
@@ -216,7 +219,8 @@ def recurate_day(
     """
     started = time.monotonic()
     runs = Runs(stores.ledger)
-    account = publish_day(dataset, day, stores, runs.run_of, TimeBudget(seconds_left, _RESERVE_SECONDS), anew=True)
+    budget = TimeBudget(seconds_left, _RESERVE_SECONDS)
+    account = publish_day(dataset, day, stores, runs.run_of, budget, anew=True, engine=engine)
     if account is None:
         return []
     if stores.tables:

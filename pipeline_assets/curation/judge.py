@@ -93,6 +93,46 @@ class SourceAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class PartAccount:
+    """Account of some rows of a raw object that follow each other, which may be all of them.
+
+    Parameters
+    ----------
+    counts, rules, warned, unknown_dropped
+        As of `SourceAccount`.
+    halted
+        Rule and reason of the first row that breaks a rule that halts.
+    unread
+        Rule, sentence and number of the object's rows, where its rows could not be read.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    rules: dict[str, int] = field(default_factory=dict)
+    warned: dict[str, int] = field(default_factory=dict)
+    unknown_dropped: tuple[str, ...] = ()
+    halted: tuple[str, str] | None = None
+    unread: tuple[str, str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPart:
+    """Some rows of a raw object after the rules.
+
+    Parameters
+    ----------
+    account
+        Their account.
+    index, rejected, rows
+        As of `JudgedSource`.
+    """
+
+    account: PartAccount
+    index: pl.DataFrame
+    rejected: pl.DataFrame
+    rows: pl.LazyFrame
+
+
+@dataclass(frozen=True, slots=True)
 class JudgedSource:
     """A raw object after the rules, before its rows met those of other objects.
 
@@ -124,6 +164,29 @@ def judged_source(dataset: Dataset, file: RawFile) -> JudgedSource:
     """
     if file.refused:
         return refused_source(file.version, RefusedObjectError("present", file.refused))
+    part = judged_part(dataset, file)
+    if refusal := refusal_of([part.account]):
+        return refused_source(file.version, refusal)
+    return JudgedSource(account_of_parts(file.version, [part.account]), part.index, part.rejected, part.rows)
+
+
+def judged_part(dataset: Dataset, file: RawFile, first: int = 0, number: int | None = None) -> JudgedPart:
+    """Judge some rows of a raw object that was downloaded.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    file
+        The object.
+    first, number
+        First of the rows, from 0, and how many they are; all rows unless given.
+
+    Returns
+    -------
+    JudgedPart
+        The rows and what became of them; none where they could not be read.
+    """
     try:
         reading, height = read_schema(dataset, file)
         judgements = (
@@ -132,15 +195,74 @@ def judged_source(dataset: Dataset, file: RawFile) -> JudgedSource:
             else judgements_of(dataset, file.raw.day, converted=reading.converted)
         )
         rows = scanned_rows(dataset, file, reading)
+        if number is not None:
+            rows = rows.slice(first, number)
         warnings = {} if file.raw.deletes else warnings_of(dataset, file.raw.day)
         index, rejected, warned = [], [], Counter[str]()
-        for kept, broken in _judged(rows, judgements, height):
+        for kept, broken in _judged(rows, judgements, height if number is None else number, height):
             index.append(kept.select(list(dict.fromkeys((*dataset.key, *dataset.order, ROW)))))
             rejected.append(_quarantined(dataset, file, judgements, broken))
             warned.update(nw.from_native(kept).select(**warnings).to_native().row(0, named=True) if warnings else {})
-        return _accounted(dataset, file, reading, (pl.concat(index), pl.concat(rejected), rows), warned)
     except RefusedObjectError as error:
-        return refused_source(file.version, error)
+        return JudgedPart(
+            PartAccount(unread=(error.rule, str(error), error.rows)), pl.DataFrame(), pl.DataFrame(), pl.LazyFrame()
+        )
+    account = _accounted(dataset, reading, pl.concat(index), pl.concat(rejected), warned)
+    return JudgedPart(account, pl.concat(index), pl.concat(rejected), rows)
+
+
+def refusal_of(parts: Sequence[PartAccount]) -> RefusedObjectError | None:
+    """Why an object is refused whole, by its parts in their order; None where it is not.
+
+    Parameters
+    ----------
+    parts
+        Accounts of all its rows.
+
+    Returns
+    -------
+    RefusedObjectError or None
+        That it cannot be read, or else the first of its rows that breaks a rule that halts.
+    """
+    if unread := next((part.unread for part in parts if part.unread), None):
+        return RefusedObjectError(*unread)
+    if halted := next((part.halted for part in parts if part.halted), None):
+        return RefusedObjectError(*halted, sum(part.counts.received for part in parts))
+    return None
+
+
+def account_of_parts(version: ObjectVersion, parts: Sequence[PartAccount]) -> SourceAccount:
+    """Account of an object that is not refused, from those of its parts.
+
+    Parameters
+    ----------
+    version
+        The object.
+    parts
+        Accounts of all its rows, in their order.
+
+    Returns
+    -------
+    SourceAccount
+        Their sum.
+    """
+    counts = sum((part.counts for part in parts), Counts())
+    rules, warned = Counter[str](), Counter[str]()
+    for part in parts:
+        rules.update(part.rules)
+        warned.update(part.warned)
+    none_left = counts.received and not counts.accepted
+    return SourceAccount(
+        version.id,
+        version.key,
+        version.version_id,
+        version.etag,
+        counts,
+        dict(sorted(rules.items())),
+        {name: number for name, number in warned.items() if number},
+        parts[0].unknown_dropped,
+        f"{version.key}: all {counts.received} rows were rejected" if none_left else "",
+    )
 
 
 def refused_source(version: ObjectVersion, error: RefusedObjectError) -> JudgedSource:
@@ -154,11 +276,11 @@ def refused_source(version: ObjectVersion, error: RefusedObjectError) -> JudgedS
 
 
 def _judged(
-    rows: pl.LazyFrame, judgements: Sequence[Judgement], height: int
+    rows: pl.LazyFrame, judgements: Sequence[Judgement], number: int, height: int
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """The rows that are kept and those that are rejected, some at a time; at least once, also of no rows."""
     checked: pl.LazyFrame = judged(nw.from_native(rows), judgements).to_native()
-    for first in range(0, max(height, 1), _AT_A_TIME):
+    for first in range(0, max(number, 1), _AT_A_TIME):
         try:
             frame = checked.slice(first, _AT_A_TIME).collect()
         except UNREADABLE as error:
@@ -189,31 +311,17 @@ def _quarantined(
 
 
 def _accounted(
-    dataset: Dataset,
-    file: RawFile,
-    reading: Reading,
-    judged_rows: tuple[pl.DataFrame, pl.DataFrame, pl.LazyFrame],
-    warned: Counter[str],
-) -> JudgedSource:
-    """The rows with their account; raises `RefusedObjectError` where a broken rule refuses the whole object."""
-    index, rejected, rows = judged_rows
-    version = file.version
-    received = index.height + rejected.height
+    dataset: Dataset, reading: Reading, index: pl.DataFrame, rejected: pl.DataFrame, warned: Counter[str]
+) -> PartAccount:
     halting = [rule.name for rule in dataset.rules if rule.severity == "halt"]
-    if halted := rejected.filter(pl.col("rule").is_in(halting)).head(1).to_dicts():
-        raise RefusedObjectError(halted[0]["rule"], halted[0]["reason"], received)
-    account = SourceAccount(
-        version.id,
-        version.key,
-        version.version_id,
-        version.etag,
-        Counts(received=received, accepted=index.height, quarantined=rejected.height),
-        dict(rejected.group_by("rule").len().sort("rule").iter_rows()),
-        {name: number for name, number in warned.items() if number},
+    halted = rejected.filter(pl.col("rule").is_in(halting)).head(1).select("rule", "reason").rows()
+    return PartAccount(
+        Counts(received=index.height + rejected.height, accepted=index.height, quarantined=rejected.height),
+        dict(rejected.group_by("rule").len().iter_rows()),
+        dict(warned),
         reading.dropped,
-        f"{version.key}: all {received} rows were rejected" if received and index.is_empty() else "",
+        halted[0] if halted else None,
     )
-    return JudgedSource(account, index, rejected, rows)
 
 
 def _shown(column: Column, there: Sequence[str]) -> pl.Expr:

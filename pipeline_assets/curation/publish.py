@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Final, Protocol
 
-from pipeline_assets.curation.day import FOOTER_KEY, CuratedDay, DayAccount, curate
+from pipeline_assets.curation.day import FOOTER_KEY, CuratedDay, DayAccount, WorkedDay, curate
 from pipeline_assets.curation.read import RawFile
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.spec import Dataset
@@ -31,6 +32,71 @@ RunOf = Callable[[ObjectVersion], int]
 _ATTEMPTS = 50
 
 
+class DayEngine(Protocol):
+    """What works a day out from its raw objects; whichever does, it is the same day."""
+
+    def worked_out(
+        self,
+        dataset: Dataset,
+        day: str,
+        versions: Sequence[ObjectVersion],
+        stores: CurationStores,
+        standing: DayAccount | None,
+    ) -> AbstractContextManager[WorkedDay]:
+        """Work a day out; it can be read as long as the block lasts.
+
+        Parameters
+        ----------
+        dataset
+            The spec.
+        day
+            The load day, ISO.
+        versions
+            Its raw objects.
+        stores
+            The stores of curation.
+        standing
+            Account of the day as it stands, if it does.
+
+        Returns
+        -------
+        context manager of WorkedDay
+            Raises `GoneError` when a raw object was replaced since it was listed, `TransientError` when one is withheld
+            of which the day has rows or a store does not answer.
+        """
+
+
+class OneMachine:
+    """The engine that works days out in this process, with Polars."""
+
+    @contextmanager
+    def worked_out(
+        self,
+        dataset: Dataset,
+        day: str,
+        versions: Sequence[ObjectVersion],
+        stores: CurationStores,
+        standing: DayAccount | None,
+    ) -> Iterator[CuratedDay]:
+        """Work a day out in this process, as `DayEngine` says.
+
+        Parameters
+        ----------
+        dataset, day, versions, stores, standing
+            As of `DayEngine.worked_out`.
+
+        Yields
+        ------
+        CuratedDay
+            The day; its rows are read from the downloaded objects.
+        """
+        with tempfile.TemporaryDirectory(prefix="cesta-") as directory:
+            yield curate(dataset, day, _download(versions, stores, Path(directory), standing))
+
+
+ONE_MACHINE: Final = OneMachine()
+
+
 def publish_day(
     dataset: Dataset,
     day: str,
@@ -40,6 +106,7 @@ def publish_day(
     *,
     wanted: ObjectVersion | None = None,
     anew: bool = False,
+    engine: DayEngine = ONE_MACHINE,
 ) -> DayAccount | None:
     """Work a day out and put it, unless it was made with `wanted` by the same spec already.
 
@@ -59,6 +126,8 @@ def publish_day(
         The object that the day has to have; any, where it is not given.
     anew
         Work the day out in any case.
+    engine
+        What works it out.
 
     Returns
     -------
@@ -78,20 +147,21 @@ def publish_day(
         known = account if account and account.fingerprint == dataset.fingerprint else None
         if known and wanted and known.source(wanted) and not anew:
             return known
-        below = current_versions(stores.raw, raw_prefix(dataset.name, day))
-        versions = [each for each in below if RawObject.of(each.key)]
+        versions = raw_objects(dataset, day, stores)
         if not any(_same(each, wanted) for each in versions) if wanted else not (versions or standing):
             return None
         budget.check(FLOW, f"s3://{stores.curated.name}/{key}")
         in_place = None if anew else known
-        with tempfile.TemporaryDirectory(prefix="cesta-") as name, suppress(GoneError):
-            directory = Path(name)
-            result = curate(dataset, day, _download(versions, stores, directory, account))
+        with (
+            suppress(GoneError),
+            engine.worked_out(dataset, day, versions, stores, account) as result,
+            tempfile.TemporaryDirectory(prefix="cesta-") as name,
+        ):
             # Before the day says that it has them: what is rejected is never missing from both.
             for version in versions:
                 if not (in_place and in_place.source(version)):
                     stores.quarantine.keep(version, run_of(version), result.rejected[version.id])
-            if stores.curated.put_if_match(key, write_day(result, directory), standing.etag if standing else None):
+            if stores.curated.put_if_match(key, write_day(result, Path(name)), standing.etag if standing else None):
                 return result.account
     raise TransientError(f"{key} was rewritten by others {_ATTEMPTS} times", flow=FLOW)
 
@@ -121,14 +191,35 @@ def _download(
             try:
                 stores.raw.download(version, path)
             except WithheldError as error:
-                refused, known = str(error), account.source(version) if account else None
-                if known and not known.refused:
-                    message = f"{raw.dataset} of {raw.day} cannot be worked out without {version.uri}: {refused}"
-                    raise TransientError(message, flow=FLOW, object_uri=version.uri) from error
+                refused = str(error)
+                check_withheld(version, refused, account)
             yield RawFile(version, raw, path, refused)
 
 
-def write_day(result: CuratedDay, directory: Path) -> Path:
+def check_withheld(version: ObjectVersion, why: str, standing: DayAccount | None) -> None:
+    """Make sure that a day can do without an object that S3 withholds.
+
+    Parameters
+    ----------
+    version
+        The object.
+    why
+        Why it is withheld.
+    standing
+        Account of the day as it stands, if it does.
+
+    Raises
+    ------
+    TransientError
+        The day has rows of it.
+    """
+    known = standing.source(version) if standing else None
+    if standing and known and not known.refused:
+        message = f"{standing.dataset} of {standing.day} cannot be worked out without {version.uri}: {why}"
+        raise TransientError(message, flow=FLOW, object_uri=version.uri)
+
+
+def write_day(result: WorkedDay, directory: Path) -> Path:
     """Write the object of a day into a file of a directory, its account in the footer.
 
     Returns
@@ -141,6 +232,48 @@ def write_day(result: CuratedDay, directory: Path) -> Path:
     # More than level 1 costs more time than it spares room.
     result.rows.sink_parquet(path, compression="zstd", compression_level=1, metadata=footer)
     return path
+
+
+def raw_objects(dataset: Dataset, day: str, stores: CurationStores) -> list[ObjectVersion]:
+    """List what a day is made of: the current versions of its raw objects, in the order of their keys.
+
+    Parameters
+    ----------
+    dataset
+        The spec.
+    day
+        The load day, ISO.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    list of ObjectVersion
+        None of what lies in no place of the lake.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    below = current_versions(stores.raw, raw_prefix(dataset.name, day))
+    return [each for each in below if RawObject.of(each.key)]
+
+
+def day_bytes(dataset: Dataset, day: str, stores: CurationStores) -> int:
+    """How large the raw objects of a day are together; raises `TransientError`.
+
+    Parameters
+    ----------
+    dataset, day, stores
+        As of `raw_objects`.
+
+    Returns
+    -------
+    int
+        Bytes, as they lie in the bucket.
+    """
+    return sum(each.size for each in raw_objects(dataset, day, stores))
 
 
 def _same(one: ObjectVersion, other: ObjectVersion) -> bool:

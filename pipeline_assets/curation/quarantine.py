@@ -51,7 +51,7 @@ class LakeQuarantine:
 
         return ForeignMessages(self._bucket, self._catalog.name, without_numbers)
 
-    def keep(self, version: ObjectVersion, run: int, rejected: pl.DataFrame) -> None:
+    def keep(self, version: ObjectVersion, run: int, rejected: pl.DataFrame | pl.LazyFrame) -> None:
         """Keep the rejected rows of a raw object in place of what an earlier run left; none at all for no rows.
 
         Parameters
@@ -61,19 +61,19 @@ class LakeQuarantine:
         run
             Which run of it, from 1.
         rejected
-            Columns of `curation.judge.QUARANTINED`.
+            Columns of `curation.judge.QUARANTINED`; a lazy frame has rows.
         """
         key = self._key(version)
-        if rejected.is_empty():
+        if isinstance(rejected, pl.DataFrame) and rejected.is_empty():
             self._bucket.delete_all([key])
             return
-        rows = rejected.with_columns(
+        rows = rejected.lazy().with_columns(
             pl.lit(run, dtype=pl.Int64).alias("run"),
             pl.lit(datetime.now(UTC)).cast(pl.Datetime("us", "UTC")).alias("quarantined_at"),
         )
         with tempfile.TemporaryDirectory(prefix="cesta-") as directory:
             path = Path(directory) / "rejected"
-            rows.write_parquet(path, compression="zstd")
+            rows.sink_parquet(path, compression="zstd")
             self._bucket.put(key, path)
 
     def contents(self) -> Contents:

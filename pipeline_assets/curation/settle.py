@@ -24,8 +24,8 @@ from pipeline_assets.datasets.spec import Dataset
 if TYPE_CHECKING:
     from narwhals.typing import FrameT
 
-OUTCOME, DELETED_BY, OBJECT = "_outcome", "_deleted_by", "_object"
-_PLACE, _OF, _WINNER, _GONE, _COUNTS = "_place_of_key", "_rows_of_key", "_winner_of_key", "_gone_by", "_counts"
+OUTCOME, DELETED_BY, OBJECT, GONE = "_outcome", "_deleted_by", "_object", "_gone_by"
+_PLACE, _OF, _WINNER, _COUNTS = "_place_of_key", "_rows_of_key", "_winner_of_key", "_counts"
 
 
 def settled(frame: FrameT, dataset: Dataset) -> FrameT:
@@ -48,8 +48,8 @@ def settled(frame: FrameT, dataset: Dataset) -> FrameT:
     order = [_COUNTS, *dataset.order, LOAD_ID, SOURCE, ROW]
     gone = nw.when(nw.col(DELETED)).then(nw.col(LOAD_ID)).max().over(*dataset.key)
     counts = nw.when(nw.col(DELETED)).then(nw.lit(1)).otherwise(nw.lit(2))
-    buried = frame.with_columns(gone.alias(_GONE)).with_columns(
-        nw.when(nw.col(LOAD_ID) < nw.col(_GONE)).then(nw.lit(0)).otherwise(counts).alias(_COUNTS)
+    buried = frame.with_columns(gone.alias(GONE)).with_columns(
+        nw.when(nw.col(LOAD_ID) < nw.col(GONE)).then(nw.lit(0)).otherwise(counts).alias(_COUNTS)
     )
     placed = buried.with_columns(
         nw.col(ROW).cum_count().over(*dataset.key, order_by=order).alias(_PLACE),
@@ -59,7 +59,7 @@ def settled(frame: FrameT, dataset: Dataset) -> FrameT:
     found = placed.with_columns(nw.when(latest).then(nw.col(SOURCE)).max().over(*dataset.key).alias(_WINNER))
     lost = nw.when(nw.col(_WINNER) == nw.col(SOURCE)).then(nw.lit("duplicate")).otherwise(nw.lit("superseded"))
     outcome = nw.when(latest).then(nw.lit("accepted")).otherwise(lost)
-    return found.with_columns(outcome.alias(OUTCOME)).drop(_PLACE, _OF, _WINNER, _GONE, _COUNTS)
+    return found.with_columns(outcome.alias(OUTCOME)).drop(_PLACE, _OF, _WINNER, GONE, _COUNTS)
 
 
 def lost_rows(files: Sequence[RawFile], sources: Sequence[JudgedSource], dataset: Dataset) -> pl.DataFrame:

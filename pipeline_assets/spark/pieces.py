@@ -22,7 +22,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline_assets.errors import TerminalError
 from pipeline_assets.spark.splits import task_storage
 from pipeline_assets.storage.bucket import Bucket, Put
 
@@ -33,9 +32,19 @@ if TYPE_CHECKING:
 STAGING: Final = "_staging/"
 #: What began longer ago than this was left by a driver that was killed: no job may take so long.
 LONGEST: Final = timedelta(hours=12)
-#: S3 takes no more in one put.
-_LARGEST_PUT: Final = 5 << 30
 _ATTEMPT: Final = re.compile(r"(\d{8}T\d{6})-[0-9a-f]{8}")
+
+
+_PIECE: Final = pa.schema([("key", pa.string()), ("rows", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True)
+class NamedObject:
+    """The version of an object that stands, by its key: a `Version`."""
+
+    key: str
+    version_id: str = ""
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +88,18 @@ class Staging:
             return self.put(name, path)
 
     def put(self, name: str, path: Path) -> Piece:
-        """Put a Parquet file as a piece; raises `TransientError`."""
-        key = f"{self.prefix}{name}.parquet"
-        task_storage().bucket(self.bucket).put(key, path)
-        return Piece(key, pq.read_metadata(path).num_rows)
+        """Put a Parquet file as a piece, in a task; raises `TransientError`."""
+        piece = self.piece(name, pq.read_metadata(path).num_rows)
+        task_storage().bucket(self.bucket).put(piece.key, path)
+        return piece
+
+    def fetch(self, name: str, path: Path) -> None:
+        """Download a piece to a file, in a task; raises `GoneError` and `TransientError`."""
+        task_storage().bucket(self.bucket).download(NamedObject(self.piece(name, 0).key), path)
+
+    def piece(self, name: str, rows: int) -> Piece:
+        """The piece of a name, with its number of rows."""
+        return Piece(f"{self.prefix}{name}.parquet", rows)
 
 
 @contextmanager
@@ -181,15 +198,10 @@ def joined(
     ------
     GoneError
         A piece is not there any more.
-    TerminalError
-        The file is larger than S3 takes in one put.
     """
     with tempfile.TemporaryDirectory(prefix="cesta-") as directory:
         rows = pl.concat([schema.to_frame().lazy(), *scanned(bucket, pieces, Path(directory), schema)])
         rows.sink_parquet(path, compression="zstd", compression_level=1, metadata=dict(footer or {}))
-    if path.stat().st_size > _LARGEST_PUT:
-        size = path.stat().st_size / (1 << 30)
-        raise TerminalError(f"the object would have {size:.1f} GiB, and S3 takes 5 GiB in one put: make it of less")
     return path
 
 
@@ -215,7 +227,7 @@ def scanned(bucket: Bucket, pieces: Sequence[Piece], directory: Path, schema: pl
     frames: list[pl.LazyFrame] = []
     for number, piece in enumerate(pieces):
         path = directory / f"{number:08}.parquet"
-        bucket.download(_Named(piece.key), path)
+        bucket.download(NamedObject(piece.key), path)
         frames.append(pl.scan_parquet(path).select(pl.col(name).cast(kind) for name, kind in schema.items()))
     return frames
 
@@ -257,18 +269,6 @@ def publish(
     with staging(bucket, key) as place, tempfile.TemporaryDirectory(prefix="cesta-") as directory:
         path = joined(bucket, write_pieces(frame, place), Path(directory) / "joined", schema, footer=footer)
         return bucket.put_if_match(key, path, etag)
-
-
-_PIECE: Final = pa.schema([("key", pa.string()), ("rows", pa.int64())])
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """The version of an object that stands, by its key."""
-
-    key: str
-    version_id: str = ""
-    etag: str = ""
 
 
 def _write(batches: Iterable[pa.RecordBatch], path: Path) -> bool:

@@ -5,7 +5,7 @@
 
 A run of Dagster sends ``{"job": ..., "parameters": {...}}`` as extras. The result, a few values as JSON, goes back as a
 message of Pipes ``{"result": {...}}``, or to standard output. What cannot be done is told as ``{"error": ...,
-"transient": ...}`` and by status 1.
+"transient": ...}``, and to a person by status 1 as well; another status than 0 tells Dagster that no answer came.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The status: 0 when the job was done.
+        The status: 0 when the job was done, or Dagster was told why not.
     """
     parser = argparse.ArgumentParser(prog="pipeline_assets.spark.submit", description="Run one job on Spark.")
     parser.add_argument("--job", help="name of the job; from Dagster unless given")

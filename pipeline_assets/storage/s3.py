@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_assets.errors import TransientError
+from pipeline_assets.errors import TerminalError, TransientError
 from pipeline_assets.storage.answers import PutConflict, is_gone, put_conflict, refusal
 from pipeline_assets.storage.bucket import (
     GoneError,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import DeleteMarkerEntryTypeDef, ObjectVersionTypeDef
 
 _CHUNK_BYTES: Final = 4 << 20
+_LARGEST_PUT: Final = 5 << 30
 _DELETED_AT_ONCE: Final = 1_000
 #: Seconds of the first rest and the longest one before what somebody else is putting at the same time is put again;
 #: the client does not by itself.
@@ -337,6 +338,12 @@ class S3Bucket:
         if isinstance(body, bytes):
             answer = self.client.put_object(Bucket=self.name, Key=key, Body=body, **more)
         else:
+            if (size := body.stat().st_size) > _LARGEST_PUT:
+                uri = f"s3://{self.name}/{key}"
+                raise TerminalError(
+                    f"{uri} would have {size / (1 << 30):.1f} GiB, and S3 takes 5 GiB in one put: make it of less",
+                    object_uri=uri,
+                )
             with body.open("rb") as file:
                 answer = self.client.put_object(Bucket=self.name, Key=key, Body=file, **more)
         return Put(_version_id(answer), _bare(answer.get("ETag", "")))

@@ -20,6 +20,7 @@ from pipeline_assets.definitions import defs
 from pipeline_assets.lake.layout import LoadName, RawObject
 from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_folder, scan_text
 from pipeline_assets.raw.assets import export_day
+from pipeline_assets.spark.session import check_spark
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.dagster_command import materialize, materialize_apart
 from tests.worlds.lake import Lake, foreign, load_name
@@ -180,3 +181,20 @@ def test_no_number_gets_into_dagsters_storage(stack: RunningStack, lake: Lake, i
     assert scan_text("what was printed", again.stdout + again.stderr + exported_day.stderr, planted) == []
     buckets = [lake.raw, lake.curated, lake.quarantine]
     assert [finding for bucket in buckets for finding in scan_bucket(S3Bucket(lake.s3, bucket), planted)] == []
+
+
+def test_a_day_is_worked_out_again_on_spark_and_its_materialization_says_so(
+    stack: RunningStack, lake: Lake, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_spark()
+    day = "2026-04-21"
+    loaded(lake, day, [1, 2, 3])
+    until(lambda: rows_in(instance, day) == 3, SEEN_WITHIN)
+    before, rows = events(instance, CURATED, day)[0], lake.day("orders", day)
+    monkeypatch.setenv("SPARK_ALWAYS", "curated/orders")
+    answer = materialize(stack, "curated/orders", f"{day}...{day}")
+    assert answer.exit_code == 0, answer.output[-4000:]
+    told = events(instance, CURATED, day)[0]
+    assert told.metadata["engine"].value == "spark"
+    assert (told.tags or {})["dagster/data_version"] == (before.tags or {})["dagster/data_version"]
+    assert lake.day("orders", day).equals(rows)

@@ -27,6 +27,7 @@ def test_the_page_of_resources_tells_the_variables_of_each() -> None:
         "stock_stores",
         "export_stores",
         "curation_stores",
+        "spark",
         "analytics_stores",
         "compras_stores",
         "products_search_stores",
@@ -38,6 +39,8 @@ def test_the_page_of_resources_tells_the_variables_of_each() -> None:
         "metrics",
     }
     shown = {key: resource.config_schema.default_value for key, resource in resources.items()}
+    # What has optional fields alone shows that they are left to the environment.
+    assert set(shown.pop("spark").values()) == {""}
     for fields in shown.values():
         assert fields == {name: {"env": name.upper()} for name in fields}
     assert shown["ledger"].keys() == {"ledger_table"}
