@@ -29,7 +29,8 @@ from tests.worlds.stack import RunningStack
 from tests.worlds.waiting import until
 
 RAW, CURATED, LOADS = dg.AssetKey(["raw", "orders"]), dg.AssetKey(["curated", "orders"]), dg.AssetKey(["lake", "loads"])
-#: The daemon ticks every five seconds, and what is made of something is told a tick after it; a busy machine may take longer.
+#: The daemon ticks every five seconds, and what is made of something is told a tick after it; a busy machine may take
+#: longer.
 SEEN_WITHIN = 120.0
 
 
