@@ -102,7 +102,25 @@ def requested_days(stores: CurationStores) -> list[RequestedDay]:
 
 
 def requested(dataset: str, day: str, stores: CurationStores) -> dict[str, ObjectVersion]:
-    """Read the raw objects of a day whose receipts are asked for, by their ids; raises `TransientError`."""
+    """Read the raw objects of a day whose receipts are asked for.
+
+    Parameters
+    ----------
+    dataset, day
+        The day.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    dict of str to ObjectVersion
+        By the ids of the receipts, each with the stamp of its event.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
     prefix = _key(dataset, day, "").removesuffix(_SUFFIX)
     contents = (stores.curated.read(each.key) for each in stores.curated.objects(prefix))
     versions = [from_json(content, ObjectVersion) for content in contents if content]
@@ -110,7 +128,22 @@ def requested(dataset: str, day: str, stores: CurationStores) -> dict[str, Objec
 
 
 def take_away(dataset: str, day: str, ids: Iterable[str], stores: CurationStores) -> None:
-    """Take requests away whose receipts are there; raises `TransientError`."""
+    """Take requests away whose receipts are there.
+
+    Parameters
+    ----------
+    dataset, day
+        The day.
+    ids
+        Ids of the receipts.
+    stores
+        The stores of curation.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
     stores.curated.delete_all(_key(dataset, day, each) for each in ids)
 
 

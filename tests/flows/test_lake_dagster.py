@@ -216,6 +216,6 @@ def test_a_day_that_is_asked_for_is_worked_out_by_a_run_and_asked_for_no_more(
         request_day("orders", day, version, stores)
         until(lambda: not requested_days(stores), 2 * SEEN_WITHIN)
     (run,) = instance.get_runs(dg.RunsFilter(tags={"cesta/asked_for": f"orders/{day}"}))
-    until(lambda: instance.get_run_by_id(run.run_id).is_success, SEEN_WITHIN)
+    until(lambda: instance.get_runs(dg.RunsFilter([run.run_id], statuses=[dg.DagsterRunStatus.SUCCESS])), SEEN_WITHIN)
     assert events(instance, CURATED, day)[0].metadata["engine"].value == "polars"
     assert name.load_id in str(lake.marker(name))
