@@ -32,7 +32,7 @@ class SparkSettings:
     job_role
         ARN of the role that jobs have there.
     code
-        Beginning of the addresses of script and environment there, ``s3://bucket/prefix/``.
+        Where the script and the environment of jobs lie, ``s3://bucket/prefix``.
     """
 
     from_bytes: int = 0

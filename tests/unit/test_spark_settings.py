@@ -1,11 +1,11 @@
 """When work goes to Spark: by what a person asks, by the asset, by the bytes of its input."""
 
-from __future__ import annotations
-
+import dagster as dg
 import pytest
 
+from deploy.spark_package import ENVIRONMENT, SCRIPT
 from pipeline_assets.errors import TerminalError, UserError
-from pipeline_assets.lineage.spark import job_run, spark_metadata
+from pipeline_assets.lineage.spark import EngineChoice, job_run, spark_metadata
 from pipeline_assets.spark.jobs import JOBS, job_of
 from pipeline_assets.spark.settings import Engine, SparkSettings
 
@@ -50,13 +50,13 @@ def test_every_job_can_be_found_and_one_that_is_none_is_told_those_there_are() -
 
 
 def test_a_job_on_emr_serverless_has_its_bounds_and_its_own_python() -> None:
-    settings = SparkSettings(application_id="00abc", job_role="arn:role", code="s3://artifacts/spark/1/")
+    settings = SparkSettings(application_id="00abc", job_role="arn:role", code="s3://artifacts/spark/1")
     request = job_run("curated_day", settings, "eu-central-1")
     assert (request["applicationId"], request["executionRoleArn"]) == ("00abc", "arn:role")
     assert request["executionTimeoutMinutes"] == 360
     submit = request["jobDriver"]["sparkSubmit"]
-    assert submit["entryPoint"] == "s3://artifacts/spark/1/submit.py"
-    assert "spark.archives=s3://artifacts/spark/1/environment.tar.gz#environment" in submit["sparkSubmitParameters"]
+    assert submit["entryPoint"] == f"s3://artifacts/spark/1/{SCRIPT}"
+    assert f"spark.archives=s3://artifacts/spark/1/{ENVIRONMENT}#environment" in submit["sparkSubmitParameters"]
 
 
 def test_what_worked_is_in_the_metadata() -> None:
@@ -70,3 +70,21 @@ def test_what_worked_is_in_the_metadata() -> None:
         "spark_peak_memory": 9,
     }
     assert spark_metadata(Engine.POLARS, {}).keys() == {"engine"}
+
+
+def test_the_launchpad_takes_the_words_of_the_engines_and_no_other() -> None:
+    for word in Engine:
+        assert dg.validate_run_config(_asking, {"ops": {"ask": {"config": {"engine": word.value}}}})
+    with pytest.raises(dg.DagsterInvalidConfigError):
+        dg.validate_run_config(_asking, {"ops": {"ask": {"config": {"engine": "duckdb"}}}})
+
+
+@dg.op
+def ask(config: EngineChoice) -> None:
+    """What takes the choice."""
+    assert config
+
+
+@dg.job
+def _asking() -> None:
+    ask()
