@@ -17,7 +17,6 @@ import dagster as dg
 
 from pipeline_assets.analytics.assets import (
     PROD,
-    RESOURCE,
     WATCH,
     AnalyticsStoresResource,
     CrawlersResource,
@@ -81,16 +80,16 @@ def crawlers_watch(context: dg.SensorEvaluationContext, crawlers: CrawlersResour
 @dg.sensor(
     name="prod_requests",
     target=dg.AssetSelection.assets(*(asset.key for asset in PROD)),
-    description="Looks for sets that are made of more than the function takes, and starts a run for each that makes it, "
+    description="Looks for sets that are made of more than the function takes, and starts a run that makes each "
     "of features from Spark, where the settings say so. What is asked for again after an hour is started again.",
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    required_resource_keys={RESOURCE},
 )
-def prod_requests(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+def prod_requests(
+    context: dg.SensorEvaluationContext, analytics_stores: AnalyticsStoresResource
+) -> dg.SensorResult | dg.SkipReason:
     """One look; raises `MissingSettingError`, and `TransientError` when the bucket does not answer."""
-    stores_of: AnalyticsStoresResource = getattr(context.resources, RESOURCE)
-    with stores_of.open() as stores:
+    with analytics_stores.open() as stores:
         asked = requested_sets(stores.curated)
     runs = [run_for(each, datetime.now(UTC)) for each in asked if not _is_made(context.instance, each)]
     if not runs:
