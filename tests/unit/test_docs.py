@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from deploy.cli.main import app
-from docs import datasets, prod_tables
+from docs import datasets, prod_tables, scale
 from pipeline_assets.tickets.stores import TicketSettings
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +38,10 @@ def test_the_page_of_datasets_says_what_the_specs_say() -> None:
 def test_the_page_of_the_prod_tables_says_what_their_specs_say() -> None:
     found = prod_tables.PAGE.read_text(encoding="utf-8")
     assert found == prod_tables.page(), "write it again: python -m docs.prod_tables"
+
+
+def test_the_tables_of_the_page_about_scale_are_what_its_model_says() -> None:
+    assert scale.PAGE.read_text(encoding="utf-8") == scale.page(), "write it again: python -m docs.scale"
 
 
 def test_whoever_mends_on_a_deployment_is_told_every_variable_that_is_read() -> None:

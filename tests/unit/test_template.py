@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import botocore.session
@@ -13,11 +14,13 @@ import pytest
 from botocore import xform_name
 
 from deploy.packaging import ROOT, first_party_files, import_graph
+from deploy.spark_package import SPARK
 from pipeline_assets.compras.tables import COMPRAS_TABLES
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.flow_rows import FunctionPackage
 from pipeline_assets.flows import packages
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
+from pipeline_assets.spark.jobs import JOBS
 from pipeline_assets.spark.pieces import STAGING
 from tests.worlds.template_reading import FED_BY_QUEUES, READ, RESOURCES, as_list, of_type, statements
 
@@ -268,6 +271,18 @@ class TestWhoMayDoWhat:
         (trust,) = statements(RESOURCES["SparkJobRole"]["Properties"]["AssumeRolePolicyDocument"])
         assert trust["Principal"] == {"Service": "emr-serverless.amazonaws.com"}
         assert trust["Condition"]["ArnLike"] == {"aws:SourceArn": {"Fn::GetAtt": ["SparkApplication", "Arn"]}}
+
+    def test_a_spark_job_may_do_what_its_code_calls_and_nothing_more(self) -> None:
+        """All jobs have one role: a job that calls something new needs it there."""
+        imports = import_graph()
+        modules = {SPARK.handler, *(address.partition(":")[0] for address in JOBS.values())}
+        files = {f for module in modules for f in first_party_files(replace(SPARK, handler=module), imports).values()}
+        source = "".join(file.read_text() for file in sorted(files) if file != S3_BUCKET)
+        document = RESOURCES["SparkJobRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+        granted = {action for each in statements(document) for action in as_list(each["Action"])}
+        to_log = FOR_LOGGING | {"logs:DescribeLogGroups", "logs:DescribeLogStreams"}
+        assert granted - to_log == actions_in(source, SPARK.services) | {"s3:ListBucket"}
+        assert to_log <= granted
 
     def test_the_generator_adds_price_files_and_nothing_else(self) -> None:
         (write, _) = statements(RESOURCES["GeneratorLambdaRole"]["Properties"]["Policies"][0]["PolicyDocument"])
