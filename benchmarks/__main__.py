@@ -381,14 +381,16 @@ def _running(engine: GraphEngine, search: str | None = None) -> Iterator[tuple[I
 
 
 @contextmanager
-def _elasticsearch(name: str, port: int, **options: str) -> Iterator[ElasticsearchServer]:
+def _elasticsearch(
+    name: str, port: int, *, heap: str = "512m", java_options: str = ""
+) -> Iterator[ElasticsearchServer]:
     """A real Elasticsearch; where it cannot be had, the benchmark of this name ends by saying so."""
     try:
         elasticsearch_home()
     except LocalStackError as error:
         typer.echo(f"{name} is not measured: {error}", err=True)
         raise typer.Exit from None
-    with running_elasticsearch(port, **options) as server:
+    with running_elasticsearch(port, heap=heap, java_options=java_options) as server:
         yield server
 
 

@@ -34,6 +34,8 @@ CURATED_BYTES_A_LINE: Final = 25
 DOCUMENTS_A_SECOND: Final = 650
 #: Documents a second of their compaction, 32 requests to S3 at a time; that each takes 30 ms is assumed.
 COMPACTED_A_SECOND: Final = 32 / 0.03
+#: Bytes a second at which the driver fetches pieces of a day and puts them as one object; assumed.
+PUT_TOGETHER_A_SECOND: Final = 50e6
 #: Bytes of an event in Dagster's log: a materialization, a check, the id of one receipt; and of a tick without news.
 MATERIALIZATION, CHECK, RECEIPT_ID, TICK = 5_900, 1_260, 37, 734
 #: Bytes that the ledger keeps of a receipt: twice its body, and its shares.

@@ -386,6 +386,9 @@ class TestWhatIsTold:
             ("Cesta", "OverdueLoads"),
             ("Cesta", "RequestsFailed"),
             ("Cesta", "RequestTime"),
+            ("Cesta", "SearchUnavailable"),
+            ("Cesta", "SearchDiskUsed"),
+            ("Cesta", "SearchCertificateDays"),
         }
 
     def test_a_graph_that_is_down_is_told_by_what_the_function_writes(self) -> None:
