@@ -29,7 +29,7 @@ class ElasticsearchGenerations:
         self._client = client
 
     def create_index(self, alias: str, body: Mapping[str, Any]) -> None:
-        """Create the first generation of an index behind its alias, unless there is one.
+        """Create a generation of an index behind its alias, unless there is one.
 
         Parameters
         ----------
@@ -43,10 +43,14 @@ class ElasticsearchGenerations:
         TransientError
             The engine does not answer, or does not make it.
         """
+        # An engine that makes indexes by itself makes one, without mapping and alias, of a write to a generation that
+        # was deleted. It is passed by, not deleted: another process may have made the index anew meanwhile, and this
+        # one would delete that. The next rebuild deletes what is behind no alias.
+        index = _following(alias, self.generations(alias))
         with asking("create an index") as refused:
             if self._client.indices.exists_alias(name=alias):
                 return
-            self._client.indices.create(index=index_name(alias, 1), aliases={alias: {}}, **body)
+            self._client.indices.create(index=index, aliases={alias: {}}, **body)
         # Another process may have made it between the two.
         if refused and refused[0].error != _THERE:
             raise TransientError(f"the engine does not create the index {alias}: {refused[0]}")
@@ -90,9 +94,7 @@ class ElasticsearchGenerations:
         TransientError
             The engine does not answer, or does not make it.
         """
-        known = self.generations(alias)
-        last = max(generation_of(alias, each) or 0 for each in (known.current, *known.earlier, *known.unfinished))
-        index = index_name(alias, last + 1)
+        index = _following(alias, self.generations(alias))
         # Nobody searches it until it is built: what is written need not be made searchable every second.
         settings = {**body.get("settings", {}), "refresh_interval": "-1"}
         with asking("create a generation") as refused:
@@ -200,3 +202,9 @@ class ElasticsearchGenerations:
         """Let no key of this name be of use any more; nothing happens where the engine has no security."""
         with asking("revoke a key"):
             self._client.security.invalidate_api_key(name=name)
+
+
+def _following(alias: str, known: Generations) -> str:
+    """Name of the generation that comes after those that are there."""
+    last = max(generation_of(alias, each) or 0 for each in (known.current, *known.earlier, *known.unfinished))
+    return index_name(alias, last + 1)

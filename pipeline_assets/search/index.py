@@ -182,7 +182,7 @@ class SearchWriter(Protocol):
         """
 
     def create_index(self, alias: str, body: Mapping[str, Any]) -> None:
-        """Create the first generation of an index behind its alias, unless there is one.
+        """Create a generation of an index behind its alias, unless there is one.
 
         Parameters
         ----------

@@ -26,7 +26,7 @@ class TenantIndexes(Protocol):
     """What is done to the indexes of a tenant as a whole; every method raises `TransientError`."""
 
     def create_index(self, alias: str, body: Mapping[str, Any]) -> None:
-        """Create the first generation of an index behind its alias, unless there is one."""
+        """Create a generation of an index behind its alias, unless there is one."""
 
     def generations(self, alias: str) -> Generations:
         """Generations of the index behind an alias."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import msgspec
 import pytest
+from elasticsearch import Elasticsearch
 
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.stream_records import stream_records
 from pipeline_assets.events.tenants import tenant_id
-from pipeline_assets.search.documents import ProductDocument
+from pipeline_assets.search.documents import IndexChange, ProductDocument, index_change
 from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.index import Outcome, SearchIndex, Write
 from pipeline_assets.search.mappings import index_body
 from pipeline_assets.search.names import alias, building, index_name
+from pipeline_assets.search.writing import Target, bring_in
 from tests.worlds.memory_index import MemoryIndex
+from tests.worlds.search import product, record
 from tests.worlds.search_engines import SearchEngine
 
 
@@ -58,6 +63,57 @@ def test_an_index_is_created_once(index: SearchIndex, products: str) -> None:
     (found,) = index.stored([(products, "P1")])
     assert found
     assert (found.index, found.sequence, found.deleted) == (index_name(products, 1), "a/1", False)
+
+
+@pytest.fixture
+def made_of_a_write(request: pytest.FixtureRequest, index: SearchIndex, products: str) -> Iterator[tuple[str, ...]]:
+    """What the engine, which may make indexes by itself, makes of a write to the first generation that is gone."""
+    if isinstance(index, MemoryIndex):
+        yield ()
+        return
+    if request.node.callspec.params["index"] is SearchEngine.EMBEDDED:
+        yield (index_name(products, 1),)
+        return
+    with Elasticsearch(request.getfixturevalue("elasticsearch").url) as client:
+        client.cluster.put_settings(persistent={"action.auto_create_index": f"+{products}-*,-*"})
+        yield (index_name(products, 1),)
+        client.cluster.put_settings(persistent={"action.auto_create_index": None})
+
+
+def test_an_index_that_is_deleted_while_it_is_written_is_made_anew(
+    index: SearchIndex, products: str, made_of_a_write: tuple[str, ...]
+) -> None:
+    first, second = index_name(products, 1), index_name(products, 2)
+    assert bring_in([change_of(products, 1)], index, index_body("products")) is None
+    (held,) = index.stored([(products, "P1")])
+    assert held
+    index.delete(first)
+    # Whoever has read the document before writes it now, which may make an index of nothing but the name.
+    late = outcomes(index, Write(products, "P1", source("a/1"), held))
+    assert late in ([Outcome.NO_INDEX], [Outcome.CONFLICT])
+    left = index.generations(products)
+    assert (left.current, left.earlier) == ("", made_of_a_write)
+    targets = [change_of(products, number) for number in (2, 3)]
+    assert bring_in(targets, index, index_body("products")) is None
+    assert all(target.written for target in targets)
+    made = index.generations(products)
+    assert (made.current, made.earlier) == (second if made_of_a_write else first, made_of_a_write)
+    # By a field of the mapping, which an index of nothing but the name has not.
+    assert [each.key for each in index.states(made.current, "codigo")] == ["P2", "P3"]
+    # As the next rebuild does with what is behind the alias no more.
+    for earlier in made.earlier:
+        index.freeze(earlier)
+        assert list(index.written_after(earlier, -1)) == []
+        index.delete(earlier)
+    assert index.generations(products).earlier == ()
+
+
+def change_of(name: str, number: int) -> Target:
+    """A document of an index, and a change of it."""
+    (read,), _ = stream_records({"Records": [record("products", number, "MODIFY", product(f"P{number}"))]})
+    change = index_change("products", read, "products", "USD")
+    assert isinstance(change, IndexChange)
+    return Target(name, change.id, [(0, change)])
 
 
 def test_a_document_is_put_only_where_none_is(index: SearchIndex, products: str) -> None:

@@ -12,12 +12,13 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -105,14 +106,44 @@ def _install_plugin(home: Path, compiler: Path) -> None:
         unfinished.rename(place / f"{made_of}.jar")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ElasticsearchServer:
-    """A running server."""
+    """A server, running or between two runs over the same data."""
 
     port: int
     directory: Path
-    pid: int
+    command: Sequence[str]
+    environment: Mapping[str, str]
     guard: Guard | None = None
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that leads the server's group, which has to be there."""
+        if self._process is None:
+            raise LocalStackError("Elasticsearch does not run")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it and wait until it takes documents; raises `LocalStackError` when it does not start."""
+        self._process = processes.start(self.command, self.environment, self.directory / "log", self.directory)
+        _wait(self, self._process)
+
+    def kill(self) -> None:
+        """End it at once, as when the machine fails; what it acknowledged is kept."""
+        if self._process:
+            processes.kill_group(self._process.pid)
+            self._process.wait()
+            self._process = None
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let it take requests and answer none, for as long as the block lasts."""
+        os.killpg(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.pid, signal.SIGCONT)
 
     @property
     def url(self) -> str:
@@ -182,14 +213,12 @@ def running_elasticsearch(
             written + "".join(f"{name}: {value}\n" for name, value in _settings(port, directory).items())
         )
         command = [*_as_somebody(directory), "bash", str(home / "bin" / "elasticsearch")]
-        process = processes.start(command, environment, directory / "log", directory)
-        server = ElasticsearchServer(port, directory, process.pid, guard)
+        server = ElasticsearchServer(port, directory, command, environment, guard)
         try:
-            _wait(server, process)
+            server.start()
             yield server
         finally:
-            processes.kill_group(process.pid)  # what is in it is nobody's
-            process.wait()
+            server.kill()  # what is in it is nobody's
 
 
 def _settings(port: int, directory: Path) -> dict[str, object]:

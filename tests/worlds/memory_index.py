@@ -63,8 +63,8 @@ class MemoryIndex:
     def create_index(self, alias: str, body: Mapping[str, Any]) -> None:
         self._answers()
         if alias not in self.aliases_by_name:
-            self.aliases_by_name[alias] = index_name(alias, 1)
-            self.generations_by_name[self.aliases_by_name[alias]] = _Generation(dict(body))
+            self.aliases_by_name[alias] = index = self._following(alias)
+            self.generations_by_name[index] = _Generation(dict(body))
 
     def read(self, alias: str, ids: Sequence[str]) -> list[Document | None]:
         self._answers()
@@ -87,9 +87,7 @@ class MemoryIndex:
         return Generations(current, tuple(each for each in ordered if each not in (current, *unfinished)), unfinished)
 
     def begin_generation(self, alias: str, body: Mapping[str, Any]) -> str:
-        known = self.generations(alias)
-        last = max(generation_of(alias, each) or 0 for each in (known.current, *known.earlier, *known.unfinished))
-        index = index_name(alias, last + 1)
+        index = self._following(alias)
         self.generations_by_name[index] = _Generation(dict(body))
         self.aliases_by_name[building(index)] = index
         return index
@@ -115,6 +113,8 @@ class MemoryIndex:
     def delete(self, generation: str) -> None:
         self._answers()
         self.generations_by_name.pop(generation, None)
+        for name in [each for each, index in self.aliases_by_name.items() if index == generation]:
+            del self.aliases_by_name[name]
 
     def position(self, generation: str) -> int:
         self._answers()
@@ -140,6 +140,11 @@ class MemoryIndex:
         """Every document of an index by its id, tombstones among them."""
         generation = self.generations_by_name.get(self.aliases_by_name.get(alias, alias))
         return {each: kept.source for each, kept in generation.documents.items()} if generation else {}
+
+    def _following(self, alias: str) -> str:
+        known = self.generations(alias)
+        last = max(generation_of(alias, each) or 0 for each in (known.current, *known.earlier, *known.unfinished))
+        return index_name(alias, last + 1)
 
     def _answers(self) -> None:
         if self.down:

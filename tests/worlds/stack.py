@@ -88,11 +88,12 @@ def running_stack(
     dagster: bool,
     port_base: int | None = None,
     graph_engine: GraphEngine = GraphEngine.EMBEDDED,
+    search_engine: str | None = None,
     outlives_kills: bool = True,
 ) -> Iterator[RunningStack]:
     """Run an instance for as long as the block lasts."""
     built_packages()
-    instance = Instance.at(state, port_base or free_port_base(), graph_engine)
+    instance = Instance.at(state, port_base or free_port_base(), graph_engine, search_engine)
     with local_stack(instance, dagster=dagster, outlives_kills=outlives_kills) as local:
         local.start(dagster=dagster)
         outputs = read_outputs(instance)
