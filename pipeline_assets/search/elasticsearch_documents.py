@@ -270,7 +270,9 @@ class ElasticsearchDocuments:
             yield from map(_kept, self._pages(generation, {**asked, **later}))
         except RefusedQueryError:
             # The embedded engine knows the numbers, and puts nothing in order by them: it is looked through whole.
-            kept = map(_kept, self._pages(generation, {**asked, "sort": [{"sequence": "asc"}]}))
+            # One that it made by itself has no mapping, and no documents.
+            by_sequence = {"sequence": {"order": "asc", "unmapped_type": "keyword"}}
+            kept = map(_kept, self._pages(generation, {**asked, "sort": [by_sequence]}))
             yield from (each for each in kept if each.stored.seq_no > position)
 
     def _pages(self, generation: str, asked: dict[str, Any]) -> Iterator[Mapping[str, Any]]:

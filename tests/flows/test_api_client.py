@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deploy.local.issuer import mint_token
-from deploy.local.processes import inherited_environment
+from deploy.local.processes import direct_addresses
 from deploy.packaging import find_uv
 from lambdas._runtime.api_description import FILE
 from pipeline_assets.access.registry import TenantRegistry
@@ -39,17 +39,12 @@ def isolated(folder: Path, *command: str, **variables: str) -> subprocess.Comple
     return subprocess.run(
         [uv, *where, *command],
         cwd=folder,
-        env=registry_settings() | inherited_environment() | variables,
+        env={**os.environ, **direct_addresses(), **variables},
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
-
-
-def registry_settings() -> dict[str, str]:
-    """What the person has set for the way to packages."""
-    return {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_")) or "PROXY" in name}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from lambdas._runtime.stream_handler import stream_handler
+from lambdas._runtime import stream_handler as runtime
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.tenants import tenant_id
 from pipeline_assets.operations.access import Access
@@ -36,7 +36,7 @@ def deployed(world: Indexed) -> Callable[[dict[str, Any]], Any]:
         yield world.stores()
 
     settings = SimpleNamespace(from_environment=lambda: None)
-    handler = stream_handler(COMPRAS_SEARCH, cast("type[ComprasSearchSettings]", settings), cast("Any", open_stores))
+    handler = runtime.stream_handler(COMPRAS_SEARCH, cast("type[ComprasSearchSettings]", settings), cast("Any", open_stores))
     context: Any = SimpleNamespace(
         function_name="compras-to-search",
         memory_limit_in_mb=512,
@@ -48,8 +48,9 @@ def deployed(world: Indexed) -> Callable[[dict[str, Any]], Any]:
 
 
 def test_while_elasticsearch_hangs_changes_are_told_to_come_again_and_documents_go_on(
-    bare_cloud: Access, elasticsearch: ElasticsearchServer
+    bare_cloud: Access, elasticsearch: ElasticsearchServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(runtime.metrics, "namespace", "Cesta")
     world = Indexed.new(bare_cloud, "purchases", ElasticsearchIndex.open(elasticsearch.url, seconds=1))
     documents, function = Purchases.new(bare_cloud), deployed(world)
     kept, changed, gone = (purchase(name) for name in ("c1", "c2", "c3"))

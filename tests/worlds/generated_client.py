@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path.cwd()))
 address, token, tenant = (os.environ[name] for name in ("SHOP_API", "SHOP_TOKEN", "SHOP_TENANT"))
 client = import_module("shop").AuthenticatedClient(base_url=address, token=token)
-products = import_module("shop.api.default.search_products_search_tenant_id_products_get")
+products = import_module("shop.api.search.search_products_search_tenant_id_products_get")
 found = products.sync_detailed(tenant, client=client, q="lapiz")
 refused = products.sync_detailed(tenant, client=client, q="lapiz", page="none")
 items = [{"id": each.id, "kind": str(each.kind), "nombre": each["nombre"]} for each in found.parsed.items]
