@@ -16,7 +16,7 @@ UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := $(UV) run --frozen --all-extras
 CESTA := $(RUN) cesta
 # Tests of one instance stay on one worker, the longest first; most of them wait, so there are more workers than cores.
-WORKERS ?= 4
+WORKERS ?= 5
 # The files of the tests that run by themselves: to look through all others would take longer than they do.
 ALONE := $$(grep -lr --include='test_*.py' 'mark\.alone' tests)
 BESIDE := $(RUN) pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder

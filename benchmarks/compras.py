@@ -25,7 +25,7 @@ from typing import Any, Final, cast
 import duckdb
 
 from pipeline_assets.compras.day import read_day
-from pipeline_assets.compras.derived import parquet_object
+from pipeline_assets.compras.pieces import join_parquet, parquet_piece
 from pipeline_assets.events.tenants import TenantId
 from pipeline_assets.storage.bucket import Bucket, StoredObject
 
@@ -136,9 +136,11 @@ class CompactionRace:
         return self.documents / seconds
 
     def _compact(self) -> int:
-        body, rows = parquet_object(read_day(cast("Bucket", FolderBucket(self.directory)), TENANT, DAY))
-        hashlib.md5(body, usedforsecurity=False).hexdigest()
-        (self.directory / "ours.parquet").write_bytes(body)
+        piece, rows = parquet_piece(read_day(cast("Bucket", FolderBucket(self.directory)), TENANT, DAY))
+        with (self.directory / "ours.parquet").open("w+b") as file:
+            join_parquet([piece], file)
+            file.seek(0)
+            hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         return rows
 
     def _copy(self, query: str) -> int:

@@ -134,6 +134,6 @@ def _untagged(loader: Any, _: str, node: yaml.Node) -> Any:  # noqa: ANN401
     return loader.construct_scalar(node)
 
 
-#: Reads CloudFormation's YAML; a tagged value counts as what is written after its tag.
-_Template: Any = type("_Template", (yaml.SafeLoader,), {})
+#: Reads CloudFormation's YAML, in C where PyYAML has that; a tagged value counts as what is written after its tag.
+_Template: Any = type("_Template", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {})
 _Template.add_multi_constructor("!", _untagged)

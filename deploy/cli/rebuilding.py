@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +14,12 @@ from deploy.cli.commands import Where
 from deploy.cli.console import complain, console, number_of, say
 from deploy.cli.deployment import Deployment, deployment_of
 from deploy.cli.progress import bars
-from pipeline_assets.tickets.bulk_import import export_graph
+from pipeline_assets.spark.session import open_session
+from pipeline_assets.spark.settings import Engine, SparkSettings
+from pipeline_assets.tickets.bulk_import import EXPORT, Settle, export_bytes, export_graph, settle_here
 from pipeline_assets.tickets.rebuild import ObjectsGoneError, Progress, Rebuild, plan_rebuild
 from pipeline_assets.tickets.rebuild import rebuild_graph as rebuild
+from pipeline_assets.tickets.spark_export import SparkSettle
 from pipeline_assets.tickets.stores import TicketStores
 
 if TYPE_CHECKING:
@@ -32,11 +35,14 @@ def rebuild_graph(
         Path | None,
         typer.Option("--export", help="Leave the graph alone; write files for neo4j-admin into this new folder."),
     ] = None,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="What works out an export; auto leaves it to the settings of Spark.")
+    ] = Engine.AUTO,
 ) -> bool:
     """Empty the purchase graph and bring in every stored version of every ticket file again."""
     with deployment_of("tickets", where) as deployment:
         if export:
-            _export(deployment, export)
+            _export(deployment, export, engine)
             return True
         return _rebuild(deployment, yes=yes, force=force)
 
@@ -79,9 +85,17 @@ def _print_rebuild(done: Rebuild) -> None:
         say(f"lost, since no longer in the bucket: {uri}", style="yellow")
 
 
-def _export(deployment: Deployment[TicketStores], directory: Path) -> None:
-    with _bars() as tell:
-        done = export_graph(deployment.stores, deployment.require_bucket(), directory, progress=tell)
+def _export(deployment: Deployment[TicketStores], directory: Path, asked: Engine) -> None:
+    stores, bucket = deployment.stores, deployment.require_bucket()
+    settings = SparkSettings.from_environment()
+    size = export_bytes(stores, bucket) if settings.from_bytes else 0
+    engine = settings.engine_of(EXPORT, size, asked)
+    with _bars() as tell, ExitStack() as opened:
+        settle: Settle = settle_here
+        if engine is Engine.SPARK:
+            say("The claims are settled by Spark on this machine.")
+            settle = SparkSettle(opened.enter_context(open_session("cesta rebuild graph")))
+        done = export_graph(stores, bucket, directory, progress=tell, settle=settle)
     table = Table("file", "nodes or relationships")
     table.columns[1].justify = "right"
     for name, number in done.files.items():

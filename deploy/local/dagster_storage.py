@@ -1,8 +1,9 @@
 """Dagster's SQLite on one machine, which a process looks through once instead of at each tick.
 
 A code server opens Dagster's storage anew for each tick of each sensor, and its SQLite compares its tables with all
-migrations whenever it is opened; each of its calls then makes an engine, which compiles every statement anew. That was
-most of what an idle instance did. What is stored, and where, is the same.
+migrations whenever it is opened; each of its calls then makes an engine, which compiles every statement anew, and opens
+the database, whose last connection writes its log back whenever it is closed. That was most of what an idle instance
+did. What is stored, and where, is the same.
 """
 
 from __future__ import annotations
@@ -19,16 +20,29 @@ from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorag
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from sqlalchemy import Connection, Engine, NullPool, create_engine
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine
 
 if TYPE_CHECKING:
     from dagster._serdes import ConfigurableClassData
 
 
+#: Of so many runs a process keeps how it reaches the events.
+_RUNS_KEPT = 32
+_WAITING = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
+
+
 @functools.cache
 def _engine(address: str) -> Engine:
-    """The engine of a database; it keeps the statements that it has compiled, and no connection."""
-    return create_engine(address, poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+    """The engine of a database: it keeps the statements that it has compiled, and a connection for each that waits."""
+    return create_engine(
+        address, poolclass=QueuePool, max_overflow=-1, connect_args={**_WAITING, "check_same_thread": False}
+    )
+
+
+@functools.lru_cache(_RUNS_KEPT)
+def _run_engine(address: str) -> Engine:
+    """The engine of the events of one run, which keeps no connection: there is a database for each run."""
+    return create_engine(address, poolclass=NullPool, connect_args=_WAITING)
 
 
 class _Runs(SqliteRunStorage):
@@ -58,7 +72,7 @@ class _Schedules(SqliteScheduleStorage):
 
 
 class _Events(SqliteEventLogStorage):
-    """Events; those of all runs and assets by one engine."""
+    """Events; those of all runs and assets by one engine, those of a run by one of its own."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         # As in Dagster, threads take turns.
@@ -69,6 +83,17 @@ class _Events(SqliteEventLogStorage):
     def index_connection(self) -> Iterator[Connection]:
         with self._turn, _engine(self.conn_string_for_shard("index")).begin() as connection:
             yield connection
+
+    @contextmanager
+    def run_connection(self, run_id: str | None = None) -> Iterator[Connection]:
+        shard = run_id or ""
+        engine = _run_engine(self.conn_string_for_shard(shard))
+        with self._turn:
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.begin() as connection:
+                yield connection
 
 
 class OneMachineStorage(DagsterSqliteStorage):

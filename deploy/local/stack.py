@@ -9,9 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.local import dagster_processes
@@ -29,11 +28,15 @@ from deploy.local.search import search_child, search_is_ready
 from deploy.local.supervisor import Supervisor, end_leftovers
 from deploy.packaging import OUT, PackagingError, build_packages
 from deploy.stack import DeployError, deploy_stack
+from pipeline_assets.aws_sessions import new_session
 from pipeline_assets.errors import UserError
 from pipeline_assets.flow_rows import FlowRow
 from pipeline_assets.flows import FLOWS, queued_flows
 from pipeline_assets.operations.access import Access
 from pipeline_assets.operations.reconcile import announce_lost
+
+if TYPE_CHECKING:
+    import boto3
 
 GRAPH_SECRET = "cesta/graph"  # noqa: S105 - its name
 TOKEN_SECRET = "cesta/card-token"  # noqa: S105 - its name
@@ -219,7 +222,7 @@ def local_stack(instance: Instance, *, dagster: bool = True, outlives_kills: boo
 
 def cloud_session() -> boto3.Session:
     """A boto3 session with the local cloud's region and credentials, whatever the person's own settings are."""
-    return boto3.Session(CREDENTIALS["aws_access_key_id"], CREDENTIALS["aws_secret_access_key"], region_name=REGION)
+    return new_session(region_name=REGION, **CREDENTIALS)
 
 
 def deploy_template(instance: Instance) -> None:

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline_assets.analytics.crawls import CrawlerState
 from pipeline_assets.analytics.tables import PROD_CATALOGS, bucket_variable, crawler_variable
+from pipeline_assets.aws_sessions import new_session
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.environment import Environment, required
 from pipeline_assets.storage.bucket import Bucket
@@ -138,7 +138,7 @@ class CrawledStores:
 def open_crawled(settings: CrawlerSettings, config: Config) -> Iterator[CrawledStores]:
     """Open what `settings` names, asked as `config` says; nothing of it has to be closed."""
     # Sensors tick side by side in threads, and the default session makes clients for one at a time.
-    session = boto3.Session()
+    session = new_session()
     glue = session.client("glue", config=config)
     storage = open_storage(config, session=session)
     yield CrawledStores(

@@ -2,13 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
 from pipeline_assets import __version__
-from pipeline_assets.compras.derived import CSV, PARQUET, DerivedTable, has_purchases, publish_day
+from pipeline_assets.compras.derived import (
+    CSV,
+    PARQUET,
+    DerivedDay,
+    DerivedTable,
+    document_bytes,
+    has_purchases,
+    publish_day,
+)
 from pipeline_assets.compras.ingest import COMPRAS_FLOW, DOCUMENTS, LANDED, TENANTS
 from pipeline_assets.compras.recover import recover
+from pipeline_assets.compras.spark_job import asked_of, made_by
 from pipeline_assets.compras.stores import FLOW, ComprasSettings, ComprasStores, open_stores
 from pipeline_assets.datasets.compras import COMPRAS
 from pipeline_assets.events.receipt import Receipt
@@ -26,6 +37,8 @@ from pipeline_assets.lineage.rejected import RejectionReader
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
 from pipeline_assets.lineage.sentences import counted
+from pipeline_assets.lineage.spark import EngineChoice, SparkResource, spark_metadata
+from pipeline_assets.spark.settings import Engine
 
 RESOURCE = "compras_stores"
 LANDED_KEY = dg.AssetKey.from_user_string(LANDED)
@@ -206,7 +219,7 @@ def _derived(derived: DerivedTable, kind: str, description: str) -> dg.AssetsDef
         partitions_def=purchase_days,
         dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
-        required_resource_keys={RESOURCE},
+        required_resource_keys={RESOURCE, "spark"},
         group_name=FLOW,
         kinds={"aws", "s3", kind},
         owners=[COMPRAS.owner],
@@ -216,11 +229,12 @@ def _derived(derived: DerivedTable, kind: str, description: str) -> dg.AssetsDef
         "tenant; materializing a day makes them anew and registers them for SQL.",
         metadata={"dagster/column_schema": schema_of(derived.table.columns), TABLE_NAME: named_table, URI: uri},
     )
-    def made(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
+    def made(context: dg.AssetExecutionContext, config: EngineChoice) -> Iterator[DayEvent]:
         stores: ComprasStoresResource = getattr(context.resources, RESOURCE)
+        engines = _Engines(context, stores, context.resources.spark, config.engine)
         yield from RunDays(context).each(
             stores.open,
-            lambda day, opened: [_made(context, derived, day, opened)],
+            lambda day, opened: [_made(engines, derived, day, opened)],
             has_purchases,
             "no tenant has documents",
         )
@@ -228,11 +242,32 @@ def _derived(derived: DerivedTable, kind: str, description: str) -> dg.AssetsDef
     return made
 
 
-def _made(
-    context: dg.AssetExecutionContext, derived: DerivedTable, day: str, stores: ComprasStores
-) -> dg.AssetMaterialization:
+@dataclass(frozen=True, slots=True)
+class _Engines:
+    """What may make the objects of a day in a step: the step itself, or a job of Spark."""
+
+    context: dg.AssetExecutionContext
+    stores: ComprasStoresResource
+    spark: SparkResource
+    asked: Engine
+
+    def made(
+        self, derived: DerivedTable, day: str, stores: ComprasStores
+    ) -> tuple[list[DerivedDay], dict[str, dg.MetadataValue[Any]]]:
+        """Make them: what stands by tenants, and what is told of the engine that did it."""
+        settings = self.spark.settings
+        size = document_bytes(day, stores) if settings.from_bytes else 0
+        engine = settings.engine_of(derived.asset, size, self.asked)
+        if engine is Engine.POLARS:
+            return publish_day(derived, day, stores), spark_metadata(engine, {})
+        result = self.spark.run(self.context, "compras_day", asked_of(derived.asset, day, self.stores.settings))
+        return made_by(result), spark_metadata(engine, result)
+
+
+def _made(engines: _Engines, derived: DerivedTable, day: str, stores: ComprasStores) -> dg.AssetMaterialization:
     """Make the objects of a day."""
-    found = publish_day(derived, day, stores)
+    context = engines.context
+    found, engine = engines.made(derived, day, stores)
     rows, size = sum(each.rows for each in found), sum(each.size for each in found)
     left_out = [key for each in found for key in each.left_out]
     said = f"{counted(rows, 'row')} of {counted(len(found), 'tenant')}"
@@ -258,6 +293,7 @@ def _made(
                 "\n".join(["| tenant | documents | rows | bytes |", "|---|---:|---:|---:|", *lines])
             ),
         },
+        further=engine,
         in_rows=False,
     )
 

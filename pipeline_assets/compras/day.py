@@ -21,7 +21,7 @@ from pipeline_assets.compras.stores import CONNECTIONS
 from pipeline_assets.compras.tables import COMPRAS_JSON, COMPRAS_PARQUET
 from pipeline_assets.events.tenants import TenantId, safe_name
 from pipeline_assets.lake.arrow_types import arrow_schema
-from pipeline_assets.lake.json_documents import json_rows, read_parallel
+from pipeline_assets.lake.json_documents import JsonRows, json_rows, read_parallel
 from pipeline_assets.storage.bucket import Bucket, GoneError
 
 _AFTER_ID: Final = re.compile(r"(\d{8}_\d{6})(?:_\d+)?\.json", re.ASCII)
@@ -168,24 +168,87 @@ def read_day(bucket: Bucket, tenant: TenantId, day: str) -> DayChanges:
         The bucket does not answer.
     """
     keys = [each.key for each in bucket.objects(folder(tenant, day))]
+    return changes_of(bucket, keys, read_documents(bucket, keys))
+
+
+def read_documents(bucket: Bucket, keys: Sequence[str]) -> list[bytes]:
+    """Read documents.
+
+    Parameters
+    ----------
+    bucket
+        Bucket of documents.
+    keys
+        Their keys.
+
+    Returns
+    -------
+    list[bytes]
+        Their contents, in the order of the keys.
+
+    Raises
+    ------
+    GoneError
+        One was deleted since it was listed.
+    TransientError
+        The bucket does not answer.
+    """
     contents = read_parallel(bucket.read, keys, CONNECTIONS)
     if None in contents:
-        raise GoneError(f"was deleted while {folder(tenant, day)} was read")
-    documents = [content for content in contents if content is not None]
-    read = json_rows(documents, arrow_schema(COMPRAS_JSON))
-    foreign = set(read.unreadable)
-    places = [place for place in range(len(keys)) if place not in foreign]
-    ids: list[str | None] = read.table["compra_id"].to_pylist()
-    times = [_time(keys[place], compra) for place, compra in zip(places, ids, strict=True)]
+        raise GoneError(f"was deleted while the documents behind {keys[0]} were read")
+    return [content for content in contents if content is not None]
+
+
+def purchases_of(keys: Sequence[str], documents: Sequence[bytes]) -> list[str | None]:
+    """Tell which purchase each document is a change of.
+
+    Parameters
+    ----------
+    keys, documents
+        Keys of documents of one day, and their contents.
+
+    Returns
+    -------
+    list[str or None]
+        Ids of the purchases; None for what is no document of a change.
+    """
+    found: list[str | None] = [None] * len(keys)
+    for place, compra, time in _Read.of(keys, documents).named(keys):
+        found[place] = compra if time else None
+    return found
+
+
+def changes_of(bucket: Bucket, keys: Sequence[str], documents: Sequence[bytes]) -> DayChanges:
+    """Put the changes that documents tell in order.
+
+    Parameters
+    ----------
+    bucket
+        Bucket of documents, which is asked for the places of changes that share a second.
+    keys, documents
+        Keys of documents of one day, all of each purchase that they are of, and their contents.
+
+    Returns
+    -------
+    DayChanges
+        The changes.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    read = _Read.of(keys, documents)
+    places, ids, times = zip(*read.named(keys), strict=True) if read.places else ((), (), ())
     numbers = _numbers(bucket, [keys[place] for place in places], ids, times)
     order = sorted(
         (row for row, time in enumerate(times) if time),
         key=lambda row: (ids[row], times[row], numbers.get(row, ("", "")), keys[places[row]]),
     )
     chosen = [places[row] for row in order]
-    inexact = set(read.inexact)
+    inexact = set(read.rows.inexact)
     rows = _with_order(
-        read.table.take(pa.array(order, pa.int64())),
+        read.rows.table.take(pa.array(order, pa.int64())),
         [times[row] for row in order],
         [numbers[row][1] if row in numbers else None for row in order],
         [row not in inexact for row in order],
@@ -193,6 +256,26 @@ def read_day(bucket: Bucket, tenant: TenantId, day: str) -> DayChanges:
     )
     left_out = sorted(set(keys) - {keys[place] for place in chosen})
     return DayChanges(rows, tuple(documents[place] for place in chosen), tuple(left_out))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Rows of documents, and of each row the place of its document."""
+
+    rows: JsonRows
+    places: list[int]
+
+    @classmethod
+    def of(cls, keys: Sequence[str], documents: Sequence[bytes]) -> _Read:
+        rows = json_rows(documents, arrow_schema(COMPRAS_JSON))
+        foreign = set(rows.unreadable)
+        return cls(rows, [place for place in range(len(keys)) if place not in foreign])
+
+    def named(self, keys: Sequence[str]) -> Iterator[tuple[int, str | None, str]]:
+        """Of each row the place of its document, its purchase, and the time in its name, empty for no change of it."""
+        ids: list[str | None] = self.rows.table["compra_id"].to_pylist()
+        for place, compra in zip(self.places, ids, strict=True):
+            yield place, compra, _time(keys[place], compra)
 
 
 def _time(key: str, compra: str | None) -> str:

@@ -7,32 +7,26 @@ made from a listing that is younger than what it replaces, and repeated work put
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
-import re
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Final
-
-import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
 
 from pipeline_assets.compras.day import DayChanges, has_documents, read_day, tenants_with_documents
+from pipeline_assets.compras.documents import folder
+from pipeline_assets.compras.pieces import csv_piece, join_csv, join_parquet, parquet_piece
 from pipeline_assets.compras.stores import FLOW, ComprasStores
 from pipeline_assets.compras.tables import COMPRAS_CSV, COMPRAS_PARQUET, partition_of
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.tenants import TenantId
 from pipeline_assets.lake.tables import LakeTable
-from pipeline_assets.storage.bucket import GoneError
+from pipeline_assets.storage.bucket import Bucket, GoneError
 
 #: In each at least one other worker has put the day, or a document was deleted.
 _ATTEMPTS = 20
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +41,17 @@ class DerivedTable:
         The table.
     name
         Name of its object in a tenant's day.
-    made
-        Makes the object, and tells how many rows it has.
+    piece
+        Makes what consecutive changes of a day come to, and tells how many rows that is.
+    join
+        Writes the object of a day out of its pieces, the same however its changes were cut into them.
     """
 
     asset: str
     table: LakeTable
     name: str
-    made: Callable[[DayChanges], tuple[bytes, int]]
+    piece: Callable[[DayChanges], tuple[bytes, int]]
+    join: Callable[[Iterable[bytes], BinaryIO], None]
 
     def key(self, tenant: TenantId, day: str) -> str:
         """Key of the object of a tenant's day, given as ISO date."""
@@ -90,7 +87,82 @@ def has_purchases(day: str, stores: ComprasStores) -> bool:
     return any(has_documents(stores.documents, tenant, day) for tenant in tenants_with_documents(stores.documents))
 
 
-def publish_day(derived: DerivedTable, day: str, stores: ComprasStores) -> list[DerivedDay]:
+def document_bytes(day: str, stores: ComprasStores) -> int:
+    """How many bytes the documents of a day have, given as ISO date, of all tenants; raises `TransientError`."""
+    tenants = tenants_with_documents(stores.documents)
+    return sum(each.size for tenant in tenants for each in stores.documents.objects(folder(tenant, day)))
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Object of a day that was made and stands.
+
+    Parameters
+    ----------
+    documents, rows, size
+        How many documents it was made of, and rows and bytes it has.
+    left_out
+        Keys of the objects among the documents that are none.
+    put
+        Whether it was put; else it was there, the same byte for byte.
+    """
+
+    documents: int
+    rows: int
+    size: int
+    left_out: tuple[str, ...]
+    put: bool
+
+
+class Maker(Protocol):
+    """What works out a tenant's day; raises `GoneError` where a document was deleted meanwhile."""
+
+    def __call__(
+        self, derived: DerivedTable, tenant: TenantId, day: str, stores: ComprasStores, standing: str | None
+    ) -> Placed | None:
+        """Make the object of a day in place of the one whose etag is `standing`; None where another stands by now."""
+
+
+def make_here(
+    derived: DerivedTable, tenant: TenantId, day: str, stores: ComprasStores, standing: str | None
+) -> Placed | None:
+    """Make the object of a tenant's day in this process, in whose memory the day has to have room.
+
+    Parameters
+    ----------
+    derived
+        The table.
+    tenant
+        The tenant.
+    day
+        The day of the purchases, ISO.
+    stores
+        The stores of purchases.
+    standing
+        Etag of the object that stands; None where there is none.
+
+    Returns
+    -------
+    Placed or None
+        What stands now; None where it is something else, which another worker has put.
+
+    Raises
+    ------
+    GoneError
+        A document was deleted meanwhile.
+    TransientError
+        A store does not answer.
+    """
+    changes = read_day(stores.documents, tenant, day)
+    documents = len(changes.documents)
+    if not documents and not standing:
+        return Placed(0, 0, 0, changes.left_out, put=False)
+    piece, rows = derived.piece(changes)
+    placed = place(derived, [piece], stores.documents, derived.key(tenant, day), standing)
+    return Placed(documents, rows, placed.size, changes.left_out, placed.put) if placed else None
+
+
+def publish_day(derived: DerivedTable, day: str, stores: ComprasStores, make: Maker = make_here) -> list[DerivedDay]:
     """Make the objects of a day anew, one for each tenant that has documents of it, and register them.
 
     Parameters
@@ -101,6 +173,8 @@ def publish_day(derived: DerivedTable, day: str, stores: ComprasStores) -> list[
         The day of the purchases, ISO.
     stores
         The stores of purchases.
+    make
+        What works the day of a tenant out.
 
     Returns
     -------
@@ -113,11 +187,13 @@ def publish_day(derived: DerivedTable, day: str, stores: ComprasStores) -> list[
         A store does not answer, or others put an object again and again.
     """
     tenants = tenants_with_documents(stores.documents)
-    found = (publish_tenant_day(derived, tenant, day, stores) for tenant in tenants)
+    found = (publish_tenant_day(derived, tenant, day, stores, make) for tenant in tenants)
     return [each for each in found if each]
 
 
-def publish_tenant_day(derived: DerivedTable, tenant: TenantId, day: str, stores: ComprasStores) -> DerivedDay | None:
+def publish_tenant_day(
+    derived: DerivedTable, tenant: TenantId, day: str, stores: ComprasStores, make: Maker = make_here
+) -> DerivedDay | None:
     """Make the object of a tenant's day anew and register its partition.
 
     Parameters
@@ -130,6 +206,8 @@ def publish_tenant_day(derived: DerivedTable, tenant: TenantId, day: str, stores
         The day of the purchases, ISO.
     stores
         The stores of purchases.
+    make
+        What works the day out.
 
     Returns
     -------
@@ -145,96 +223,65 @@ def publish_tenant_day(derived: DerivedTable, tenant: TenantId, day: str, stores
     for _ in range(_ATTEMPTS):
         standing = stores.documents.head(key)
         with suppress(GoneError):
-            changes = read_day(stores.documents, tenant, day)
-            if not changes.documents and not standing:
+            done = make(derived, tenant, day, stores, standing.etag if standing else None)
+            if done and not done.documents and not standing:
                 return None
-            body, rows = derived.made(changes)
-            # Of an object that was put whole and not encrypted by a key of one's own, the etag is its MD5.
-            same = standing is not None and standing.etag == hashlib.md5(body, usedforsecurity=False).hexdigest()
-            if same or stores.documents.put_if_match(key, body, standing.etag if standing else None):
+            if done:
                 if stores.catalog:
                     stores.catalog.register(tenant, day, derived.table)
-                documents = len(changes.documents)
-                return DerivedDay(tenant, documents, rows, len(body), changes.left_out, put=not same)
+                return DerivedDay(tenant, done.documents, done.rows, done.size, done.left_out, put=done.put)
     raise TransientError(f"{key} was rewritten by others {_ATTEMPTS} times", flow=FLOW)
 
 
-def parquet_object(changes: DayChanges) -> tuple[bytes, int]:
-    """Write changes as Parquet, a row each.
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Object that was joined of pieces: its bytes, and whether it was put, or was there byte for byte."""
+
+    size: int
+    put: bool
+
+
+def place(
+    derived: DerivedTable, pieces: Iterable[bytes], bucket: Bucket, key: str, standing: str | None
+) -> Joined | None:
+    """Join pieces into the object of a day, on the disk, and put it in place of the one that was seen.
+
+    Parameters
+    ----------
+    derived
+        The table.
+    pieces
+        Pieces of the day, in the order of their changes.
+    bucket
+        Where the object stands.
+    key
+        Its key.
+    standing
+        Etag of the object that was seen; None where there was none.
 
     Returns
     -------
-    tuple of (bytes, int)
-        The object, the same for equal changes, and how many rows it has.
+    Joined or None
+        None where something else stands by now.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
     """
-    sink = pa.BufferOutputStream()
-    pq.write_table(changes.rows, sink, compression="zstd", compression_level=1)
-    return sink.getvalue().to_pybytes(), changes.rows.num_rows
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / derived.name
+        with path.open("wb") as file:
+            derived.join(pieces, file)
+        with path.open("rb") as file:
+            # Of an object that was put whole and not encrypted by a key of one's own, the etag is its MD5.
+            etag = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        size = path.stat().st_size
+        if standing == etag:
+            return Joined(size, put=False)
+        return Joined(size, put=True) if bucket.put_if_match(key, path, standing) else None
 
 
-def csv_object(changes: DayChanges) -> tuple[bytes, int]:
-    """Write the products of changes as compressed CSV, a row each.
-
-    For readers of CSV in SQL, which end a row at each line end and have to be given an escape, control characters of
-    texts are spaces, line ends among them, and a backtick is an apostrophe. A purchase without products has no row.
-
-    Returns
-    -------
-    tuple of (bytes, int)
-        The object, the same for equal changes, and how many rows it has.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([column.name for column in COMPRAS_CSV.columns])
-    lines = list(_lines(changes))
-    writer.writerows(lines)
-    return gzip.compress(text.getvalue().encode(), compresslevel=6, mtime=0), len(lines)
-
-
-class _Product(msgspec.Struct):
-    codigo: str
-    precio_unitario: Decimal
-    cantidad: Decimal
-    nombre: str | None = None
-
-
-class _Totals(msgspec.Struct):
-    moneda: str
-
-
-class _Happened(msgspec.Struct):
-    event_name: str
-
-
-class _Document(msgspec.Struct):
-    compra_id: str
-    fecha: str
-    productos: list[_Product]
-    resumen: _Totals
-    metadata: _Happened
-    user_id: str | None = None
-
-
-_DECODER: Final = msgspec.json.Decoder(_Document)
-
-
-def _lines(changes: DayChanges) -> Iterator[list[str]]:
-    moments = changes.rows["changed_at"].to_pylist()
-    numbers = changes.rows["change_number"].to_pylist()
-    for content, moment, number in zip(changes.documents, moments, numbers, strict=True):
-        document = _DECODER.decode(content)
-        of_change = [document.compra_id, document.user_id or "", document.fecha, document.metadata.event_name]
-        beginning = [*map(_on_one_line, of_change), f"{moment:%Y-%m-%d %H:%M:%S}", str(number)]
-        for place, product in enumerate(document.productos, 1):
-            texts = map(_on_one_line, (product.codigo, product.nombre or ""))
-            numbers_of = (f"{product.precio_unitario:f}", f"{product.cantidad:f}", document.resumen.moneda)
-            yield [*beginning, str(place), *texts, *numbers_of]
-
-
-def _on_one_line(text: str) -> str:
-    return _CONTROL.sub(" ", text).replace("`", "'")
-
-
-PARQUET: Final = DerivedTable("compras/parquet", COMPRAS_PARQUET, "part.parquet", parquet_object)
-CSV: Final = DerivedTable("compras/csv", COMPRAS_CSV, "part.csv.gz", csv_object)
+PARQUET: Final = DerivedTable("compras/parquet", COMPRAS_PARQUET, "part.parquet", parquet_piece, join_parquet)
+CSV: Final = DerivedTable("compras/csv", COMPRAS_CSV, "part.csv.gz", csv_piece, join_csv)
 DERIVED: Final = (PARQUET, CSV)

@@ -15,7 +15,9 @@ from typing import Final
 
 import polars as pl
 
+from pipeline_assets.graph import import_files as files
 from pipeline_assets.graph.changes import claim_id, encode_lines
+from pipeline_assets.graph.import_files import ImportFile
 from pipeline_assets.graph.ownership import ProductLine, TicketKey
 
 #: Digits after the point with which quantities are added up; Polars adds whole numbers of 38 digits.
@@ -38,84 +40,7 @@ LINE_SCHEMA: Final = pl.Schema(
 )
 #: A load whose claims are in the graph, or are not since another version stands for its key.
 OWNER_SCHEMA: Final = pl.Schema({"load": pl.UInt32(), "owner": pl.String(), "stands": pl.Boolean()})
-#: The node of a load, its columns named as its properties are.
-LOAD_SCHEMA: Final = pl.Schema(
-    {
-        "id": pl.String(),
-        "uri": pl.String(),
-        "stamp": pl.String(),
-        "run": pl.Int64(),
-        "next_row": pl.Int64(),
-        "state": pl.String(),
-        "rank": pl.Int64(),
-        "stands": pl.Boolean(),
-        "revision": pl.Int64(),
-        "untold": pl.Boolean(),
-        "tally": pl.String(),
-    }
-)
 _TICKET_KEY: Final = list(TicketKey._fields)
-_IMPORT = """\
-#!/bin/sh
-# Makes a new Neo4j database out of the files beside this script. Stop the server first; what the database holds is
-# replaced. Another database than neo4j is named as the first argument, another neo4j-admin in NEO4J_ADMIN.
-set -eu
-cd "$(dirname "$0")"
-"${{NEO4J_ADMIN:-neo4j-admin}}" database import full "${{1:-neo4j}}" \\
-  --overwrite-destination=true --id-type=string --multiline-fields=true \\
-  {files}
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A CSV file: what it holds in neo4j-admin's own words, the header, and the columns in its order."""
-
-    name: str
-    of: str
-    header: str
-    columns: tuple[str, ...]
-
-    @property
-    def option(self) -> str:
-        """The argument that names it to neo4j-admin."""
-        return f"--{self.of}=./{self.name}-header.csv,./{self.name}.csv.gz"
-
-
-_TICKET = _File(
-    "tickets",
-    "nodes=Ticket",
-    "key:ID(Ticket),ticket_id,timestamp:datetime,owner",
-    ("ticket", "ticket_id", "timestamp", "owner"),
-)
-_CLAIM = _File(
-    "claims",
-    "nodes=TicketClaim",
-    "id:ID(TicketClaim),ticket,owner,timestamp,lines",
-    ("id", "ticket", "owner", "timestamp", "lines"),
-)
-_RETIRED = _File(
-    "retired", "nodes=RetiredTicket", "key:ID(RetiredTicket),ticket_id,owner", ("ticket", "ticket_id", "owner")
-)
-_BASKET = _File("baskets", "nodes=Basket", "key:ID(Basket),basket_id", ("basket", "basket_id"))
-_STORE = _File("stores", "nodes=Store", "name:ID(Store)", ("store",))
-_PRODUCT = _File("products", "nodes=Product", "name:ID(Product)", ("product",))
-_CATEGORY = _File("categories", "nodes=Category", "name:ID(Category)", ("category",))
-_LOAD = _File(
-    "loads",
-    "nodes=TicketLoad",
-    "id:ID(TicketLoad),uri,stamp,run:long,next_row:long,state,rank:long,stands:boolean,revision:long,untold:boolean,tally",
-    tuple(LOAD_SCHEMA),
-)
-_LINE_COLUMNS = ("ticket", "product", "quantity", "category", "row_hashes")
-_LINE_HEADER = ":START_ID(Ticket),:END_ID(Product),quantity:{},category,row_hashes:long[]"
-_WHOLE = _File("lines-whole", "relationships=CONTAINS", _LINE_HEADER.format("long"), _LINE_COLUMNS)
-_FRACTIONAL = _File("lines-fractional", "relationships=CONTAINS", _LINE_HEADER.format("double"), _LINE_COLUMNS)
-_PART_OF = _File("part-of", "relationships=PART_OF", ":START_ID(Ticket),:END_ID(Basket)", ("ticket", "basket"))
-_SOLD_AT = _File("sold-at", "relationships=SOLD_AT", ":START_ID(Ticket),:END_ID(Store)", ("ticket", "store"))
-_IN_CATEGORY = _File(
-    "in-category", "relationships=IN_CATEGORY", ":START_ID(Product),:END_ID(Category)", ("product", "category")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +61,6 @@ class Claimed:
     lines: pl.LazyFrame
     gone: pl.LazyFrame
     folder: Path
-
-    def day_counts(self) -> pl.DataFrame:
-        """Rows of each standing load by purchase day.
-
-        Returns
-        -------
-        pl.DataFrame
-            Columns: `load`, `day`, `accepted`, `superseded` (rows of lines that another claim has); sorted by both.
-        """
-        counted = self.lines.group_by("load", "day").agg(
-            accepted=pl.col("rows").filter("stands").sum(), superseded=pl.col("rows").filter(~pl.col("stands")).sum()
-        )
-        return counted.collect(engine="streaming").sort("load", "day")
 
 
 def settle_claims(lines: Path, owners: pl.DataFrame) -> Claimed:
@@ -187,22 +99,18 @@ def settle_claims(lines: Path, owners: pl.DataFrame) -> Claimed:
     return Claimed(standing, gone.with_columns(ticket=_key(*_TICKET_KEY)), lines)
 
 
-def write_import(claims: Claimed, loads: pl.DataFrame, directory: Path) -> dict[str, int]:
-    """Write the files and ``import.sh``.
+def frames_of(claims: Claimed) -> dict[ImportFile, pl.LazyFrame]:
+    """What each file holds, that of loads left out.
 
     Parameters
     ----------
     claims
-        Settled claims of all versions.
-    loads
-        A frame of `LOAD_SCHEMA` with a row per version.
-    directory
-        An empty folder.
+        Settled claims of all versions on some tickets, of all claims on each.
 
     Returns
     -------
-    dict of str to int
-        Nodes or relationships of each file, by its name.
+    dict of ImportFile to polars.LazyFrame
+        The columns of each file; of the claims on other tickets only the rows of files in `SHARED` are the same.
     """
     lines = claims.lines.filter("stands")
     tickets = lines.group_by("ticket", "ticket_id", "basket", "basket_id", "store").agg(
@@ -215,27 +123,45 @@ def write_import(claims: Claimed, loads: pl.DataFrame, directory: Path) -> dict[
     whole = pl.col("quantity") == pl.col("quantity").round(0)
     hashes = pl.col("fingerprints").cast(pl.List(pl.String)).list.join(";").alias("row_hashes")
     lines = lines.with_columns(hashes)
-    frames = {
-        _TICKET: tickets,
-        _CLAIM: _claim_nodes(claims.lines.filter(pl.col("claims") > 1)),
-        _RETIRED: claims.gone,
-        _BASKET: tickets.select("basket", "basket_id").unique(),
-        _STORE: tickets.select("store").unique(),
-        _PRODUCT: lines.select("product").unique(),
-        _CATEGORY: pairs.select("category").unique(),
-        _LOAD: loads.lazy(),
-        _WHOLE: lines.filter(whole).with_columns(pl.col("quantity").cast(pl.Int64)),
+    return {
+        files.TICKET: tickets,
+        files.CLAIM: _claim_nodes(claims.lines.filter(pl.col("claims") > 1)),
+        files.RETIRED: claims.gone,
+        files.BASKET: tickets.select("basket", "basket_id").unique(),
+        files.STORE: tickets.select("store").unique(),
+        files.PRODUCT: lines.select("product").unique(),
+        files.CATEGORY: pairs.select("category").unique(),
+        files.WHOLE: lines.filter(whole).with_columns(pl.col("quantity").cast(pl.Int64)),
         # As text: its digits become the nearest number when they are imported, as they do in the live graph.
-        _FRACTIONAL: lines.filter(~whole).with_columns(pl.col("quantity").cast(pl.String)),
-        _PART_OF: tickets,
-        _SOLD_AT: tickets,
-        _IN_CATEGORY: pairs.select("product", "category").unique(),
+        files.FRACTIONAL: lines.filter(~whole).with_columns(pl.col("quantity").cast(pl.String)),
+        files.PART_OF: tickets,
+        files.SOLD_AT: tickets,
+        files.IN_CATEGORY: pairs.select("product", "category").unique(),
     }
-    counts = {file.name: _write(frame, file, claims.folder, directory) for file, frame in frames.items()}
-    script = directory / "import.sh"
-    script.write_text(_IMPORT.format(files=" \\\n  ".join(file.option for file in frames)), encoding="utf-8")
-    script.chmod(0o755)
-    return counts
+
+
+def write_rows(frame: pl.LazyFrame, file: ImportFile, folder: Path, path: Path) -> int:
+    """Write rows of a file, compressed, without its header.
+
+    Parameters
+    ----------
+    frame
+        Its columns, and maybe more.
+    file
+        What is written.
+    folder
+        Where the rows are kept while they are counted.
+    path
+        Where they are written to.
+
+    Returns
+    -------
+    int
+        How many rows there are.
+    """
+    staged = _stage(frame.select(file.columns), folder / file.name)
+    staged.sink_csv(path, include_header=False, compression="gzip", check_extension=False)
+    return int(staged.select(pl.len()).collect().item())
 
 
 def scan_lines(lines: Path) -> pl.LazyFrame:
@@ -245,17 +171,20 @@ def scan_lines(lines: Path) -> pl.LazyFrame:
     return pl.scan_parquet(lines / "*.parquet")
 
 
-def received_rows(lines: Path) -> pl.DataFrame:
+def day_rows(claims: Claimed) -> pl.DataFrame:
     """Accepted rows of each load by purchase day.
 
     Returns
     -------
-    pl.DataFrame
-        Columns: `load`, `day`, `received` (all), `unique` (each once); sorted by both.
+    polars.DataFrame
+        Columns: `load`, `day`, `received` (all), `unique` (each once), `superseded` (of these, rows of lines that
+        another claim has).
     """
     row = pl.struct(*_TICKET_KEY, "product", "fingerprint")
-    counts = scan_lines(lines).group_by("load", "day").agg(received=pl.len(), unique=row.n_unique())
-    return counts.collect(engine="streaming").sort("load", "day")
+    received = scan_lines(claims.folder).group_by("load", "day").agg(received=pl.len(), unique=row.n_unique())
+    superseded = claims.lines.group_by("load", "day").agg(superseded=pl.col("rows").filter(~pl.col("stands")).sum())
+    counted = received.join(superseded, on=["load", "day"], how="left").with_columns(pl.col("superseded").fill_null(0))
+    return counted.collect(engine="streaming").cast({name: pl.Int64() for name in ("received", "unique", "superseded")})
 
 
 def _key(*columns: str) -> pl.Expr:
@@ -289,7 +218,7 @@ def _claim_nodes(lines: pl.LazyFrame) -> pl.LazyFrame:
         }
         stamp, _, _ = str(owner).rpartition("/")
         nodes.append((claim_id(str(ticket), stamp), ticket, owner, begun, encode_lines(lines_of_claim)))
-    return pl.LazyFrame(nodes, pl.Schema(dict.fromkeys(_CLAIM.columns, pl.String())), orient="row")
+    return pl.LazyFrame(nodes, pl.Schema(dict.fromkeys(files.CLAIM.columns, pl.String())), orient="row")
 
 
 def _stage(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
@@ -297,10 +226,3 @@ def _stage(frame: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
     folder.mkdir()
     frame.sink_parquet(folder / "all.parquet")
     return pl.scan_parquet(folder / "all.parquet")
-
-
-def _write(frame: pl.LazyFrame, file: _File, lines: Path, directory: Path) -> int:
-    (directory / f"{file.name}-header.csv").write_text(file.header + "\n", encoding="utf-8")
-    staged = _stage(frame.select(file.columns), lines / file.name)
-    staged.sink_csv(directory / f"{file.name}.csv.gz", include_header=False, compression="gzip")
-    return int(staged.select(pl.len()).collect().item())

@@ -13,11 +13,11 @@ from functools import cache
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Self
 
-import boto3
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field
 
+from pipeline_assets.aws_sessions import new_session
 from pipeline_assets.events.foreign_messages import ForeignMessages
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.settings import LedgerSettings, quarantine_bucket
@@ -166,20 +166,20 @@ class MetricsResource(EnvironmentResource):
 # Sensors tick side by side in the threads of one process, and the default session makes clients for one at a time.
 @cache
 def _ledger(table: str) -> Ledger:
-    return Ledger(boto3.Session().client("dynamodb", config=STORE_IN_TICK), table)
+    return Ledger(new_session().client("dynamodb", config=STORE_IN_TICK), table)
 
 
 @cache
 def _messages(bucket: str, flow: str) -> ForeignMessages:
-    return ForeignMessages(open_storage(STORE_IN_TICK, session=boto3.Session()).bucket(bucket), flow)
+    return ForeignMessages(open_storage(STORE_IN_TICK, session=new_session()).bucket(bucket), flow)
 
 
 @cache
 def _quarantine(bucket: str, address: str, flow: str) -> Quarantine:
     opener: Callable[[Bucket, str], Quarantine] = resolve_name(address)
-    return opener(open_storage(STORE_IN_TICK, session=boto3.Session()).bucket(bucket), flow)
+    return opener(open_storage(STORE_IN_TICK, session=new_session()).bucket(bucket), flow)
 
 
 @cache
 def _cloudwatch() -> CloudWatchClient:
-    return boto3.Session().client("cloudwatch", config=METRIC_IN_TICK)
+    return new_session().client("cloudwatch", config=METRIC_IN_TICK)

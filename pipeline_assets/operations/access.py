@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
-
+from pipeline_assets.aws_sessions import new_session
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.s3 import S3Storage, open_storage
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
     from neo4j import Driver
@@ -64,7 +64,7 @@ class Access:
         )
 
     def _session(self) -> boto3.Session:
-        return boto3.Session(region_name=self.document["region"], **self.document["credentials"])
+        return new_session(region_name=self.document["region"], **self.document["credentials"])
 
     def bucket(self, name: str) -> str:
         """Name of the bucket with this logical name."""

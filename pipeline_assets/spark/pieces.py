@@ -39,8 +39,8 @@ _PIECE: Final = pa.schema([("key", pa.string()), ("rows", pa.int64())])
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """The version of an object that stands, by its key."""
+class NamedObject:
+    """The version of an object that stands, by its key: a `Version`."""
 
     key: str
     version_id: str = ""
@@ -95,7 +95,7 @@ class Staging:
 
     def fetch(self, name: str, path: Path) -> None:
         """Download a piece to a file, in a task; raises `GoneError` and `TransientError`."""
-        task_storage().bucket(self.bucket).download(_Named(self.piece(name, 0).key), path)
+        task_storage().bucket(self.bucket).download(NamedObject(self.piece(name, 0).key), path)
 
     def piece(self, name: str, rows: int) -> Piece:
         """The piece of a name, with its number of rows."""
@@ -227,7 +227,7 @@ def scanned(bucket: Bucket, pieces: Sequence[Piece], directory: Path, schema: pl
     frames: list[pl.LazyFrame] = []
     for number, piece in enumerate(pieces):
         path = directory / f"{number:08}.parquet"
-        bucket.download(_Named(piece.key), path)
+        bucket.download(NamedObject(piece.key), path)
         frames.append(pl.scan_parquet(path).select(pl.col(name).cast(kind) for name, kind in schema.items()))
     return frames
 

@@ -29,7 +29,10 @@ from pipeline_assets.storage.s3 import open_storage
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_RETRYING: Final = Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=3, read_timeout=60)
+#: A task may read as many small objects at a time as there are connections.
+_RETRYING: Final = Config(
+    retries={"mode": "standard", "max_attempts": 6}, connect_timeout=3, read_timeout=60, max_pool_connections=32
+)
 _CHUNK_BYTES: Final = 8 << 20
 _MAGIC_BYTES: Final = 4
 _SPLIT_COLUMNS: Final = (

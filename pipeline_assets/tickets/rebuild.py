@@ -22,7 +22,7 @@ from pipeline_assets.tickets.catch_up import restore_patiently
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 
 if TYPE_CHECKING:
-    from pipeline_assets.tickets.stores import TicketStores
+    from pipeline_assets.tickets.stores import TicketFiles, TicketStores
 
 #: Told what is being done, how much of it is done and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -202,14 +202,14 @@ def _empty(stores: TicketStores, plan: RebuildPlan, tickets: int, progress: Prog
 
 
 def stored_in_order(
-    stores: TicketStores, bucket: str, ingestions: Mapping[str, KnownIngestion]
+    stores: TicketFiles, bucket: str, ingestions: Mapping[str, KnownIngestion]
 ) -> tuple[ObjectVersion, ...]:
     """List the versions in the bucket in their order.
 
     Parameters
     ----------
     stores
-        Stores of the ticket flow.
+        Where ticket files and their receipts are.
     bucket
         Name of the bucket.
     ingestions

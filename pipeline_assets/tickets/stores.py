@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 import boto3
 from botocore.config import Config
@@ -94,6 +95,38 @@ class TicketStores:
     graph: PurchaseGraph
     quarantine: JsonLinesQuarantine
     day_begins: timedelta = timedelta()
+
+
+class TicketFiles(Protocol):
+    """What of the stores ticket files are read by: `TicketStores` is one."""
+
+    @property
+    def storage(self) -> Storage:
+        """All buckets."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The receipts, by which versions keep their places in the order."""
+
+    @property
+    def day_begins(self) -> timedelta:
+        """How long after midnight UTC the day begins that a purchase belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTicketFiles:
+    """Ticket files without graph and quarantine: a `TicketFiles`."""
+
+    storage: Storage
+    ledger: Ledger
+    day_begins: timedelta = timedelta()
+
+    @classmethod
+    def open(cls, ledger_table: str, day_begins: timedelta) -> StoredTicketFiles:
+        """Open the storage, and the ledger in a table, that the environment reaches."""
+        return cls(
+            open_storage(_RETRYING), Ledger(boto3.client("dynamodb", config=_RETRYING), ledger_table), day_begins
+        )
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from pipeline_assets.curation.settle import OUTCOME, settled
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDER_LINES, ORDERS, PAYMENTS, QUERY_LOG, STORES
 from pipeline_assets.datasets.spec import Column, Dataset
 from tests.worlds.curation_rows import DAY, NOON, rows_of
+from tests.worlds.examples import examples
 
 ENGINES = ("polars", "polars-lazy", "spark")
 Native = Callable[[pl.DataFrame], Any]
@@ -192,7 +193,7 @@ _VERSIONS = st.lists(
 ).map(lambda rows: [(*row, number) for number, row in enumerate(rows, 1)])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(_VERSIONS)
 def test_the_latest_row_of_a_key_is_the_greatest_of_the_total_order(rows: list[Version]) -> None:
     eager = nw.from_native(versions(rows))

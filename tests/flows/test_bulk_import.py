@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import time
@@ -20,16 +19,16 @@ from neo4j import GraphDatabase
 from neo4j.time import DateTime
 
 from deploy.local import processes
-from deploy.local.engine_environment import JAVA_VARIABLE, engine_environment
+from deploy.local.engine_environment import engine_environment
 from deploy.local.graph import graph_child, graph_is_ready
 from deploy.local.instance import GRAPH_USER, GraphEngine, Instance
-from deploy.local.neo4j_server import neo4j_jars
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.graph.store import PurchaseGraph
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.bulk_import import Export, export_graph
 from pipeline_assets.tickets.ingest import TICKET_FLOW
 from tests.worlds.examples import seeds
+from tests.worlds.graph_export import neo4j_admin, rows_of_file
 from tests.worlds.graph_picture import picture
 from tests.worlds.stack import free_port_base
 from tests.worlds.tickets import TicketWorld, random_history, row, ticket_world
@@ -81,24 +80,17 @@ def native(value: Any) -> Any:
 
 def exported(directory: Path) -> dict[str, list[str]]:
     """The same of the files of an export."""
-    found = {name: rows(directory, name) for name in EVERYTHING if name != "lines"}
+    found = {name: rows_of_file(directory, name) for name in EVERYTHING if name != "lines"}
     found["loads"] = [
         [*load[:3], int(load[3]), int(load[4]), load[5], int(load[6]), load[7] == "true"] for load in found["loads"]
     ]
     found["tickets"] = [[*names, native(datetime.fromisoformat(at)), owner] for *names, at, owner in found["tickets"]]
     found["lines"] = []
     for name, number in (("lines-whole", int), ("lines-fractional", float)):
-        for ticket, product, quantity, category, prints in rows(directory, name):
+        for ticket, product, quantity, category, prints in rows_of_file(directory, name):
             hashes = [int(one) for one in prints.split(";")]
             found["lines"].append([ticket, product, number(quantity), category, hashes])
     return {name: sorted(map(repr, values)) for name, values in found.items()}
-
-
-def rows(directory: Path, name: str) -> list[list[Any]]:
-    header = (directory / f"{name}-header.csv").read_text().strip().split(",")
-    file = directory / f"{name}.csv.gz"
-    frame = pl.read_csv(file, has_header=False, new_columns=header, infer_schema=False, raise_if_empty=False)
-    return [list(one)[: len(header) - 3 * (name == "loads")] for one in frame.iter_rows()]
 
 
 @pytest.mark.parametrize("seed", seeds(6))
@@ -149,18 +141,6 @@ def imported(directory: Path, state: Path) -> Iterator[Driver]:
     finally:
         processes.end_group(server.pid, within=child.stop_seconds)
         server.wait(10)
-
-
-def neo4j_admin(instance: Instance) -> dict[str, str]:
-    """The environment in which the script finds a neo4j-admin for the graph of this instance."""
-    home, command = instance.state / "graph", instance.state / "neo4j-admin"
-    opened = " ".join(f"--add-opens java.base/{name}=ALL-UNNAMED" for name in ("java.nio", "java.io", "sun.nio.ch"))
-    java = f"{engine_environment().java} {os.environ[JAVA_VARIABLE]} {opened}"
-    tool = f'{java} -cp "{neo4j_jars()}/*" org.neo4j.cli.AdminTool'
-    command.write_text(f'#!/bin/sh\nexec {tool} "$@"\n', encoding="utf-8")
-    command.chmod(0o755)
-    settings = {"NEO4J_ADMIN": command, "NEO4J_HOME": home, "NEO4J_CONF": home / "conf"}
-    return {**os.environ, **{name: str(value) for name, value in settings.items()}}
 
 
 @pytest.mark.parametrize("cloud", [GraphEngine.NEO4J], indirect=True)

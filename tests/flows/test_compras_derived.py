@@ -23,6 +23,7 @@ from pipeline_assets.compras.tables import COMPRAS_CSV, COMPRAS_PARQUET
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.tenants import TenantId
 from pipeline_assets.lake.arrow_types import arrow_schema
+from pipeline_assets.lineage.spark import SparkResource
 from pipeline_assets.operations.access import Access
 from tests.worlds.compras import Purchases, product, purchase, record
 
@@ -229,7 +230,7 @@ def test_days_are_made_in_dagster_and_each_tells_its_tenants(purchases: Purchase
         done = dg.materialize(
             [compras_parquet, compras_csv, dg.AssetSpec(DOCUMENTS_KEY, partitions_def=purchase_days)],
             instance=instance,
-            resources={RESOURCE: dg.ResourceDefinition.hardcoded_resource(Opened(purchases))},
+            resources={RESOURCE: dg.ResourceDefinition.hardcoded_resource(Opened(purchases)), "spark": SparkResource()},
             tags={
                 "dagster/asset_partition_range_start": "2026-11-18",
                 "dagster/asset_partition_range_end": DAY,
@@ -246,6 +247,7 @@ def test_days_are_made_in_dagster_and_each_tells_its_tenants(purchases: Purchase
         }
     assert set(told) == {(asset, day) for asset in ("compras/parquet", "compras/csv") for day in ("2026-11-18", DAY)}
     rows = {place: metadata["dagster/partition_row_count"].value for place, metadata in told.items()}
+    assert {metadata["engine"].value for metadata in told.values()} == {"polars"}
     assert rows["compras/parquet", DAY] == 2
     assert rows["compras/csv", DAY] == 3
     assert "| t2 | 1 | 1 |" in str(told["compras/parquet", DAY]["tenants"].value)

@@ -26,6 +26,7 @@ from pipeline_assets.events.rejection import RejectedChange
 from pipeline_assets.events.stream_records import stream_records
 from pipeline_assets.operations.access import Access
 from tests.worlds.compras import TABLE, Purchases, product, purchase, record
+from tests.worlds.examples import examples
 from tests.worlds.mortality import DeadError, Fate
 from tests.worlds.stack import RunningStack
 from tests.worlds.waiting import until
@@ -257,7 +258,7 @@ def expected(records: Sequence[dict[str, Any]]) -> Counter[str]:
     return found
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories(), st.data())
 def test_documents_and_counts_are_the_same_whatever_dies_and_comes_again(
     bare_cloud: Access, records: list[dict[str, Any]], data: st.DataObject

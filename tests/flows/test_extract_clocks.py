@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_assets.raw.extract import Request, export
-from tests.worlds.extracts import ALL_ORDERS, DATABASES, NEW_ORDERS, ExtractWorld, ids, quick_world_of
+from tests.worlds.extracts import ALL_ORDERS, DATABASES, NEW_ORDERS, ExtractWorld, ids, on_databases, quick_world_of
 from tests.worlds.source import NOON, MariaDbDatabase, orders
 
 KEYS = replace(NEW_ORDERS, keys=True)
@@ -30,8 +30,7 @@ OFFSETS = [-14, -9.5, -5, -1, -0.5, 0, 2, 9, 12]
 
 
 class TestOtherClocks:
-    @pytest.mark.parametrize("before", BEFORE)
-    @pytest.mark.parametrize("hours", OFFSETS)
+    @on_databases(hours={str(hours): hours for hours in OFFSETS}, before={name: name for name in BEFORE})
     def test_a_change_is_exported_whatever_the_zone_of_the_clock(
         self, world: ExtractWorld, hours: float, before: str
     ) -> None:

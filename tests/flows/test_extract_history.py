@@ -16,7 +16,7 @@ from pipeline_assets.lake.manifest import Manifest
 from pipeline_assets.raw.extract import Request, export
 from pipeline_assets.raw.source import SourceDatabase
 from tests.worlds.examples import seeds
-from tests.worlds.extracts import ExtractWorld, quick_world_of
+from tests.worlds.extracts import ExtractWorld, on_databases, quick_world_of
 from tests.worlds.source import orders
 
 #: As the guide on SQL has it.
@@ -127,14 +127,46 @@ def test_a_lake_says_what_stands_in_the_source(
     assert shop.said(tmp_path) == shop.stands
 
 
+def shop_on_time(world: ExtractWorld, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    shop = Shop(world, random.Random(0), monkeypatch)
+    shop.offsets = [timedelta(0)]
+    return shop
+
+
+@on_databases(
+    hours={"13 behind": -13, "5 behind": -5, "36 minutes behind": -0.6, "on time": 0},
+    first={"full": FULL, "full, no keys": BARE, "new": NEW},
+    last={"full": FULL, "full, no keys": BARE, "keys": SINCE, "new": NEW},
+)
+def test_a_change_that_another_clock_writes_is_what_counts(
+    world: ExtractWorld,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hours: float,
+    first: Request,
+    last: Request,
+) -> None:
+    shop = shop_on_time(world, monkeypatch)
+    shop.put(1, Row("placed", shop.clock))
+    shop.put(2, Row("placed", shop.clock))
+    shop.clock += timedelta(minutes=1)
+    shop.loads.append(export(first, world.stores))
+    shop.clock += timedelta(minutes=30)
+    shop.put(1, Row("returned", shop.clock + timedelta(hours=hours)))
+    shop.clock += timedelta(minutes=1)
+    shop.loads.append(export(last, world.stores))
+    assert shop.said(tmp_path) == [(1, "returned"), (2, "placed")]
+    for request in (NEW, SINCE):
+        # What was set back once is left in peace.
+        shop.clock += timedelta(hours=2)
+        shop.loads.append(export(request, world.stores))
+        assert "deleted" not in str(shop.loads[-1].objects)
+    assert shop.said(tmp_path) == [(1, "returned"), (2, "placed")]
+
+
 @pytest.mark.parametrize("world", ["sqlite", "mariadb"], indirect=True)
 class TestCameBack:
     """The kinds by themselves."""
-
-    def shop(self, world: ExtractWorld, monkeypatch: pytest.MonkeyPatch) -> Shop:
-        shop = Shop(world, random.Random(0), monkeypatch)
-        shop.offsets = [timedelta(0)]
-        return shop
 
     def loaded(self, shop: Shop, request: Request) -> None:
         shop.clock += timedelta(hours=30)
@@ -145,7 +177,7 @@ class TestCameBack:
     def test_a_row_that_is_put_back_with_an_old_time_is_there(
         self, world: ExtractWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Request, older: timedelta
     ) -> None:
-        shop = self.shop(world, monkeypatch)
+        shop = shop_on_time(world, monkeypatch)
         shop.put(1, Row("paid", shop.clock))
         self.loaded(shop, FULL)
         shop.delete()
@@ -155,40 +187,11 @@ class TestCameBack:
         self.loaded(shop, last)
         assert shop.said(tmp_path) == [(1, "placed")]
 
-    @pytest.mark.parametrize("last", [FULL, BARE, SINCE, NEW], ids=["full", "full, no keys", "keys", "new"])
-    @pytest.mark.parametrize("first", [FULL, BARE, NEW], ids=["full", "full, no keys", "new"])
-    @pytest.mark.parametrize("hours", [-13, -5, -0.6, 0])
-    def test_a_change_that_another_clock_writes_is_what_counts(
-        self,
-        world: ExtractWorld,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        hours: float,
-        first: Request,
-        last: Request,
-    ) -> None:
-        shop = self.shop(world, monkeypatch)
-        shop.put(1, Row("placed", shop.clock))
-        shop.put(2, Row("placed", shop.clock))
-        shop.clock += timedelta(minutes=1)
-        shop.loads.append(export(first, world.stores))
-        shop.clock += timedelta(minutes=30)
-        shop.put(1, Row("returned", shop.clock + timedelta(hours=hours)))
-        shop.clock += timedelta(minutes=1)
-        shop.loads.append(export(last, world.stores))
-        assert shop.said(tmp_path) == [(1, "returned"), (2, "placed")]
-        for request in (NEW, SINCE):
-            # What was set back once is left in peace.
-            shop.clock += timedelta(hours=2)
-            shop.loads.append(export(request, world.stores))
-            assert "deleted" not in str(shop.loads[-1].objects)
-        assert shop.said(tmp_path) == [(1, "returned"), (2, "placed")]
-
     @pytest.mark.parametrize("last", [FULL, SINCE], ids=["full", "keys"])
     def test_a_row_that_comes_late_with_a_time_between_two_looks_is_there(
         self, world: ExtractWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Request
     ) -> None:
-        shop = self.shop(world, monkeypatch)
+        shop = shop_on_time(world, monkeypatch)
         self.loaded(shop, FULL)
         between = shop.clock + timedelta(hours=20)
         self.loaded(shop, NEW)
@@ -204,7 +207,7 @@ class TestCameBack:
     def test_what_a_load_that_died_saw_is_seen_again(
         self, world: ExtractWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        shop = self.shop(world, monkeypatch)
+        shop = shop_on_time(world, monkeypatch)
         shop.put(1, Row("placed", shop.clock))
         self.loaded(shop, FULL)
         self.loaded(shop, FULL)
@@ -221,7 +224,7 @@ class TestCameBack:
     def test_a_row_whose_time_is_to_come_is_gone_when_it_is_deleted(
         self, world: ExtractWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Request
     ) -> None:
-        shop = self.shop(world, monkeypatch)
+        shop = shop_on_time(world, monkeypatch)
         shop.put(1, Row("paid", shop.clock + timedelta(hours=45)))
         self.loaded(shop, FULL)
         assert shop.said(tmp_path) == [(1, "paid")]

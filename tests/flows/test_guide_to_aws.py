@@ -17,7 +17,7 @@ from deploy.packaging import ROOT, package_key
 from deploy.page_files import FOLDER, page_files
 from deploy.stack import TEMPLATE
 from pipeline_assets.operations.access import Access
-from tests.worlds.stack import built_packages
+from tests.worlds.stack import packages_to_deploy
 
 GUIDE = ROOT / "docs" / "guides" / "deploy.md"
 PASSWORD = 'corn-flakes & "milk"'
@@ -37,9 +37,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with packages in it: those of this machine, as building those of AWS needs the network."""
     place = tmp_path_factory.mktemp("checkout")
     (place / "deploy").symlink_to(ROOT / "deploy")
-    (place / "dist" / "aws").mkdir(parents=True)
-    for archive in built_packages().values():
-        (place / "dist" / "aws" / archive.name).symlink_to(archive)
+    (place / "dist").mkdir()
+    (place / "dist" / "aws").symlink_to(packages_to_deploy(tmp_path_factory.mktemp("packages") / "aws"))
     return place
 
 

@@ -22,6 +22,7 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.stocks import ingest
 from pipeline_assets.stocks.ingest import STOCK_FLOW
 from pipeline_assets.stocks.ingestion import Ingestion
+from tests.worlds.examples import examples
 from tests.worlds.mortality import DeadError, Fate
 from tests.worlds.stack import RunningStack
 from tests.worlds.stocks import StockWorld, bar, stock_world
@@ -325,7 +326,7 @@ def histories(draw: st.DrawFn) -> tuple[list[tuple[str, list[Row]]], list[Delive
     database=None,
     derandomize=True,
     deadline=None,
-    max_examples=25,
+    max_examples=examples(25),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(history=histories(), workers=st.sampled_from([1, 1, 2, 3]))

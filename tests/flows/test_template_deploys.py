@@ -27,7 +27,7 @@ from deploy.packaging import OUT
 from deploy.stack import TEMPLATE, DeployError, deploy_stack, outputs_by_kind, stack_outputs
 from pipeline_assets.analytics.tables import PROD_CATALOGS
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from tests.worlds.stack import built_packages
+from tests.worlds.stack import built_packages, packages_to_deploy
 
 if TYPE_CHECKING:
     import boto3
@@ -49,6 +49,8 @@ class Cloud:
 
     instance: Instance
     packages: Path
+    #: For stages whose functions nobody calls.
+    any_packages: Path
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -77,7 +79,8 @@ class Cloud:
 
     def deploy(self, stage: str = "dev", **parameters: str) -> dict[str, str]:
         given = {**GRAPH, **parameters}
-        return deploy_stack(self.session, given, self.packages, endpoint_url=self.instance.endpoint_url, stage=stage)
+        packages = self.packages if stage == "dev" else self.any_packages
+        return deploy_stack(self.session, given, packages, endpoint_url=self.instance.endpoint_url, stage=stage)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +94,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, packages: Path) -> Iterator[
     base = next(port for port in range(25_300, 26_300, 10) if not port_answers(port))
     instance = Instance(tmp_path_factory.mktemp("state"), base)
     instance.prepare()
-    cloud = Cloud(instance, packages)
+    cloud = Cloud(instance, packages, packages_to_deploy(tmp_path_factory.mktemp("packages")))
     try:
         cloud.start()
         yield cloud

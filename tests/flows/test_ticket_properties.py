@@ -28,6 +28,7 @@ from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.graph.ownership import Line, TicketKey, ticket_of
 from pipeline_assets.tickets import ingest
 from pipeline_assets.tickets.ingest import TICKET_FLOW
+from tests.worlds.examples import examples
 from tests.worlds.graph_picture import contents, expected_picture, picture
 from tests.worlds.ledger_accounts import source_ids
 from tests.worlds.mortality import DeadError, Fate, mortal_stores
@@ -215,7 +216,7 @@ def in_order(*numbers: int) -> list[Delivery]:
     return [Delivery(number, redo=False, dies=0, after=False) for number in numbers]
 
 
-@settings(SETTINGS, max_examples=24)
+@settings(SETTINGS, max_examples=examples(24))
 @example(history=History(CORRECTED_BETWEEN, in_order(0, 1, 2)))
 @example(history=History(CORRECTED_BETWEEN, in_order(2, 1, 0)))
 @example(history=History(CUT_LATER, in_order(0, 1)))
@@ -225,7 +226,7 @@ def test_one_worker(cloud: RunningStack, history: History) -> None:
     _check(cloud, history, workers=1)
 
 
-@settings(SETTINGS, max_examples=8)
+@settings(SETTINGS, max_examples=examples(8))
 @given(history=histories(), workers=st.sampled_from([2, 3]))
 def test_several_workers_at_once(cloud: RunningStack, history: History, workers: int) -> None:
     _check(cloud, history, workers)

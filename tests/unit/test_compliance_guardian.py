@@ -26,6 +26,7 @@ from pipeline_assets.analytics.compliance_guardian.signals import SIGNALS, Histo
 from pipeline_assets.analytics.compliance_guardian.spec import KINDS
 from pipeline_assets.errors import TerminalError
 from tests.worlds.curated_shop import DAY, CuratedShop, MadeSet, days, noon
+from tests.worlds.examples import examples
 
 Values = np.ndarray[Any, Any]
 _HOUR, _A_DAY = 3_600, 86_400
@@ -125,7 +126,7 @@ def test_an_amount_is_compared_with_those_of_the_customer() -> None:
     assert same_for_another[-1] == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-1, 2), st.integers(0, 12), st.booleans()), min_size=1, max_size=25),
     st.sampled_from([None, 1, 3, 10_000]),

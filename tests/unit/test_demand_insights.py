@@ -23,6 +23,7 @@ from pipeline_assets.analytics.demand_insights.spec import RULES
 from pipeline_assets.analytics.demand_insights.spend import Spend, fit_spend
 from pipeline_assets.errors import TerminalError
 from tests.worlds.curated_shop import DAY, CuratedShop, MadeSet, days
+from tests.worlds.examples import examples
 
 Values = np.ndarray[Any, Any]
 _BUYER_TABLES = ("customer_segments", "customer_value", "customer_churn")
@@ -75,7 +76,7 @@ def test_recency_frequency_and_spend_are_as_worked_by_hand() -> None:
 _RFM = ("customer_id", "recency_days", "frequency", "monetary", "currency")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=40))
 def test_quintiles_are_those_of_sql_and_of_equals_the_least(values: list[int]) -> None:
     expected = duckdb.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import product
 
 import pytest
 
@@ -12,6 +13,7 @@ from pipeline_assets.analytics.demand_insights.prod_set import DEMAND_INSIGHTS
 from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.sets import SETS
 from tests.worlds.curated_shop import DAY, CuratedShop, MadeSet, days, noon
+from tests.worlds.examples import some
 from tests.worlds.steady_shop import sell, steady_shop
 
 AS_OF = DAY - days(3)
@@ -59,9 +61,15 @@ def deletions(shop: CuratedShop) -> None:
     shop.delete("products", LATER, product_id=1)
 
 
-@pytest.mark.parametrize("prod_set", SETS, ids=lambda each: each.name)
+FUTURES = (new_events, late_arrivals, late_corrections, deletions)
+
+
 @pytest.mark.parametrize(
-    "future", [new_events, late_arrivals, late_corrections, deletions], ids=lambda each: each.__name__
+    ("prod_set", "future"),
+    [
+        pytest.param(prod_set, future, id=f"{prod_set.name}-{future.__name__}")
+        for prod_set, future in some(list(product(SETS, FUTURES)))
+    ],
 )
 def test_what_is_loaded_later_changes_nothing(prod_set: ProdSet, future: object) -> None:
     shop = steady_shop()

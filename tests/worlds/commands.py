@@ -25,8 +25,11 @@ class Command:
 
     def __init__(self, state: Path, port_base: int) -> None:
         self.instance = Instance.at(state, port_base)
+        self._access: Access | None = None
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        if "up" in arguments:
+            self._access = None
         where = ("--state", str(self.instance.state), "--port-base", str(self.instance.port_base))
         command = [sys.executable, "-m", "deploy.cli.main", *arguments, *where]
         return subprocess.run(
@@ -50,7 +53,10 @@ class Command:
         return pid
 
     def access(self) -> Access:
-        return Access(json.loads(self("outputs", "--json").stdout))
+        """Clients of it; what it puts out is asked for once each time that it is up."""
+        if self._access is None:
+            self._access = Access(json.loads(self("outputs", "--json").stdout))
+        return self._access
 
 
 def processes_under(state: Path) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -17,8 +18,11 @@ from pipeline_assets.compras.table import TenantTable
 from pipeline_assets.events.stream_flow import Worked
 from pipeline_assets.events.stream_records import stream_records
 from pipeline_assets.storage.bucket import Bucket
-from tests.worlds.compras import ORIGIN, TABLE, record
+from tests.worlds.compras import ORIGIN, TABLE, product, purchase, record
 from tests.worlds.memory_storage import MemoryBucket, MemoryStorage
+
+_PRICES = ("0.1", "19.99", "1234567890123456.789", "0.12345678955", "1E+30", "3")
+_NAMES = ("Pan", 'Café, "x"', "a\r\nb`\\")
 
 
 @dataclass
@@ -52,7 +56,29 @@ class History:
         # To put documents takes neither receipts nor a quarantine.
         nothing = cast("Any", None)
         stores = ComprasStores(MemoryStorage(), self.bucket, nothing, nothing, TenantTable(nothing, TABLE), self.origin)
-        assert isinstance(COMPRAS_FLOW.work(records[0], stores), Worked)
+        worked = COMPRAS_FLOW.work(records[0], stores)
+        assert isinstance(worked, Worked), worked
+
+
+def random_changes(history: History, dice: random.Random, tenant: str, day: str, changes: int) -> None:
+    """Change purchases of a tenant's day, some within one second; among their documents are objects that are none."""
+    for _ in range(changes):
+        compra = dice.choice(["c1", "c/2", "Ω3", "c10", "c11", *(f"d{n}" for n in range(9))])
+        if (tenant, compra) in history.items and dice.random() < 0.2:
+            history.remove(tenant, compra, seconds=dice.choice([0, 1]))
+            continue
+        products = [
+            product(f"P{dice.randint(1, 9)}", dice.choice(_PRICES), dice.choice(["1", "2.5"]), dice.choice(_NAMES))
+            for _ in range(dice.randint(1, 4))
+        ]
+        item = purchase(compra, tenant, f"{day} 09:30:00", *products)
+        if dice.random() < 0.1:
+            item["productos"] = {"L": []}
+        history.put(item, seconds=dice.choice([0, 0, 1, 60]))
+    folder = f"compras/{tenant}/{day.replace('-', '/')}/"
+    body = next(history.bucket.read(each.key) or b"" for each in history.bucket.objects(folder))
+    for name, content in (("notes.txt", b"hello"), ("copy.json", body), ("insert_c9_20261120_093000.json", body)):
+        history.bucket.put(folder + name, content)
 
 
 def expected_report(history: History, tenant: str, first: date, last: date, top: int) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import polars as pl
+import pytest
 
 from pipeline_assets.curation.day import CuratedDay, curate
 from pipeline_assets.curation.read import RawFile
@@ -26,12 +28,12 @@ from pipeline_assets.raw.source import SourceDatabase
 from pipeline_assets.raw.stores import ExportStores
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.s3 import S3Bucket
+from tests.worlds.examples import some
 from tests.worlds.memory_storage import MemoryBucket
 from tests.worlds.source import Database, MariaDbDatabase, SqliteDatabase
 from tests.worlds.stores import make_bucket
 
 if TYPE_CHECKING:
-    import pytest
     from mypy_boto3_s3 import S3Client
 
 
@@ -49,6 +51,20 @@ ALL_ORDERS = Request("full", datasets=(ORDERS,), part_rows=3)
 
 
 NEW_ORDERS = Request("incremental", datasets=(ORDERS,), part_rows=3)
+
+
+def on_databases(**values: Mapping[str, Any]) -> pytest.MarkDecorator:
+    """Run a test on all combinations of values, by their ids, on SQLite; on MariaDB on as many as `examples` says.
+
+    The fixture `world` is made for each.
+    """
+    each = list(product(*(named.items() for named in values.values())))
+    cases = [
+        pytest.param(database, *(value for _, value in case), id="-".join([database, *(name for name, _ in case)]))
+        for database, of_it in (("sqlite", each), ("mariadb", some(each)))
+        for case in of_it
+    ]
+    return pytest.mark.parametrize(("world", *values), cases, indirect=["world"])
 
 
 class ExtractWorld:

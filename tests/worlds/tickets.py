@@ -47,8 +47,12 @@ class TicketWorld:
     def stores(self, graph: Any = None) -> TicketStores:
         access = self.cloud.access
         quarantine = JsonLinesQuarantine(access.open_bucket("quarantine"), "tickets")
-        ledger = Ledger(access.dynamodb, self.table)
-        return TicketStores(access.storage, ledger, graph or PurchaseGraph(self.cloud.graph), quarantine)
+        return TicketStores(access.storage, self.ledger, graph or PurchaseGraph(self.cloud.graph), quarantine)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The receipts."""
+        return Ledger(self.cloud.access.dynamodb, self.table)
 
     def put(
         self, key: str, *rows: str, header: str = HEADER, cut: bool = False, emptied: bool = False
@@ -113,8 +117,8 @@ def random_rows(dice: random.Random) -> Rows:
     ]
 
 
-def random_history(world: TicketWorld, dice: random.Random) -> None:
-    """Files put again and again, one of them refused and one deleted, delivered in any order, some worked anew."""
+def random_files(world: TicketWorld, dice: random.Random) -> None:
+    """Files put again and again, one of them refused and one deleted, and none of them delivered."""
     for _ in range(8):
         world.put(dice.choice(["a.csv", "b.csv", "ñ c.csv"]), *random_rows(dice))
     world.put("refused.csv", "1", header="no,header")
@@ -122,6 +126,11 @@ def random_history(world: TicketWorld, dice: random.Random) -> None:
     world.put("only cut.csv", *random_rows(dice), cut=True)
     world.put("ñ c.csv", emptied=dice.random() < 0.5)
     world.cloud.access.s3.delete_object(Bucket=world.bucket, Key="b.csv")
+
+
+def random_history(world: TicketWorld, dice: random.Random) -> None:
+    """Files as `random_files` puts them, delivered in any order, some worked anew."""
+    random_files(world, dice)
     deliveries = [*world.versions, *dice.choices(world.versions, k=3)]
     dice.shuffle(deliveries)
     for version in deliveries:
