@@ -155,7 +155,7 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
     )
     def made(context: dg.AssetExecutionContext, config: EngineChoice) -> Iterator[DayEvent]:
         stores_of: AnalyticsStoresResource = getattr(context.resources, RESOURCE)
-        engine = SparkJobs(context, context.resources.spark, config.engine)
+        engine = SparkJobs(context, context.resources.spark, config.chosen)
         yield from RunDays(context).each(
             lambda: _opened(stores_of, engine),
             lambda day, opened: [_made(engine, prod_set, day, *opened)],
