@@ -48,11 +48,6 @@ class EngineChoice(dg.Config):
         description="What works the days out: auto leaves it to the settings, polars is this run itself, spark a job.",
     )
 
-    @property
-    def chosen(self) -> Engine:
-        """The choice."""
-        return Engine(self.engine)
-
 
 class SparkResource(EnvironmentResource):
     """When work goes to Spark, and where its jobs run: on this machine, or on EMR Serverless."""
