@@ -280,8 +280,8 @@ def growth(
 ) -> None:
     """Seconds and memory of a curated day on Polars and on Spark, up to fifty million rows, within three gigabytes."""
     lines = [
-        "| rows | raw bytes | Polars: seconds | memory | Spark: seconds | memory |",
-        "|---:|---:|---:|---:|---:|---:|",
+        "| rows | raw bytes | Polars: seconds | of processors | memory | Spark: seconds | of processors | memory |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     stopped: set[str] = set()
     with _running(GraphEngine.EMBEDDED) as (instance, access), bars() as progress:
@@ -315,13 +315,14 @@ def _growth_environment(instance: Instance, access: Access) -> dict[str, str]:
 def _grown(passed: list[Grown]) -> str:
     """Seconds and memory of an engine on a day of one size."""
     if not passed:
-        return "not tried again |"
+        return "not tried again | |"
     peak = max(each.peak for each in passed) / 2**20
     if any(each.rows is None for each in passed):
         after = max(each.seconds for each in passed)
-        return f"ended over {BOUND / 1e9:.0f} GB after {after:.0f} | more than {peak:,.0f} MiB"
+        return f"ended over {BOUND / 1e9:.0f} GB after {after:.0f} | | more than {peak:,.0f} MiB"
+    cpu = median(each.cpu for each in passed)
     seconds = [each.seconds for each in passed]
-    return f"{median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f}) | {peak:,.0f} MiB"
+    return f"{median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f}) | {cpu:.1f} | {peak:,.0f} MiB"
 
 
 @app.command()
@@ -380,14 +381,16 @@ def _running(engine: GraphEngine, search: str | None = None) -> Iterator[tuple[I
 
 
 @contextmanager
-def _elasticsearch(name: str, port: int, **options: str) -> Iterator[ElasticsearchServer]:
+def _elasticsearch(
+    name: str, port: int, *, heap: str = "512m", java_options: str = ""
+) -> Iterator[ElasticsearchServer]:
     """A real Elasticsearch; where it cannot be had, the benchmark of this name ends by saying so."""
     try:
         elasticsearch_home()
     except LocalStackError as error:
         typer.echo(f"{name} is not measured: {error}", err=True)
         raise typer.Exit from None
-    with running_elasticsearch(port, **options) as server:
+    with running_elasticsearch(port, heap=heap, java_options=java_options) as server:
         yield server
 
 

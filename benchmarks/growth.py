@@ -15,8 +15,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -24,17 +24,19 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import psutil
 
-from pipeline_assets.curation.publish import publish_day
+from pipeline_assets.curation.publish import ONE_MACHINE, DayEngine, publish_day
+from pipeline_assets.curation.spark_days import SparkDays
 from pipeline_assets.curation.stores import CurationSettings, open_stores
 from pipeline_assets.datasets.ecommerce import ORDER_LINES
 from pipeline_assets.events.time_budget import TimeBudget
 from pipeline_assets.lake.layout import RawObject
+from pipeline_assets.spark.session import open_session
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from rich.progress import Progress
 
-ENGINES: Final = ("polars",)
+ENGINES: Final = ("polars", "spark")
 ROWS: Final = (1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 50_000_000)
 #: Resident bytes that all processes of an engine may have together: a function as new accounts may have it.
 BOUND: Final = 3 * 10**9
@@ -96,9 +98,10 @@ def _lines(first: int, end: int, *, twice: bool) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """One pass of an engine: `peak` in bytes, of all its processes; `rows` that it kept, None where it was ended."""
+    """A pass of an engine: `cpu` seconds and `peak` bytes of its processes; `rows` kept, None where it was ended."""
 
     seconds: float
+    cpu: float
     peak: int
     rows: int | None
 
@@ -108,21 +111,28 @@ def work_out(engine: str, environment: Mapping[str, str], bound: int = BOUND) ->
     command = [sys.executable, "-m", "benchmarks.growth", engine]
     with tempfile.TemporaryFile("w+") as told:
         child = psutil.Popen(command, env=dict(environment), stdout=told, stderr=told, start_new_session=True)
-        seconds, peak = _watched(child, bound)
+        seconds, cpu, peak = _watched(child, bound)
         told.seek(0)
         lines = told.read().splitlines()
     if peak > bound:
-        return Grown(seconds, peak, None)
+        return Grown(seconds, cpu, peak, None)
     if child.returncode:
         raise RuntimeError(f"{engine} failed with {child.returncode}: {' '.join(lines[-20:])}")
-    return Grown(seconds, peak, json.loads(lines[-1])["rows"])
+    return Grown(seconds, cpu, peak, json.loads(lines[-1])["rows"])
 
 
-def _watched(child: psutil.Popen, bound: int) -> tuple[float, int]:
-    """Wait for the end of a process and all that it started: its seconds, and the greatest memory of all together."""
+def _watched(child: psutil.Popen, bound: int) -> tuple[float, float, int]:
+    """Wait for the end of a process and all that it started: seconds, those of processors, and the greatest memory."""
     started, peak = time.perf_counter(), 0
+    cpu: dict[int, float] = {}
     while child.poll() is None:
-        peak = max(peak, sum(_resident([child, *_children(child)])))
+        resident = 0
+        for process in [child, *_children(child)]:
+            with suppress(psutil.NoSuchProcess):
+                resident += process.memory_info().rss
+                spent = process.cpu_times()
+                cpu[process.pid] = spent.user + spent.system
+        peak = max(peak, resident)
         if peak > bound:
             os.killpg(child.pid, signal.SIGKILL)
             break
@@ -132,7 +142,7 @@ def _watched(child: psutil.Popen, bound: int) -> tuple[float, int]:
     # What it started is in its session, whoever was its parent.
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    return seconds, peak
+    return seconds, sum(cpu.values()), peak
 
 
 def _children(process: psutil.Popen) -> list[psutil.Process]:
@@ -141,19 +151,18 @@ def _children(process: psutil.Popen) -> list[psutil.Process]:
     return []
 
 
-def _resident(processes: Sequence[psutil.Process]) -> list[int]:
-    found = []
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            found.append(process.memory_info().rss)
-    return found
+@contextmanager
+def _engine(name: str) -> Iterator[DayEngine]:
+    if name == "polars":
+        yield ONE_MACHINE
+        return
+    with open_session("growth", {"spark.driver.memory": _HEAP}) as session:
+        yield SparkDays(session)
 
 
-def _main(engine: str) -> None:
-    if engine != "polars":
-        raise ValueError(f"there is no engine {engine}")
-    with open_stores(CurationSettings.from_environment()) as stores:
-        account = publish_day(ORDER_LINES, DAY, stores, lambda _: 1, TimeBudget(None, 0), anew=True)
+def _main(name: str) -> None:
+    with open_stores(CurationSettings.from_environment()) as stores, _engine(name) as engine:
+        account = publish_day(ORDER_LINES, DAY, stores, lambda _: 1, TimeBudget(None, 0), anew=True, engine=engine)
     if account is None:
         raise RuntimeError("there are no raw objects")
     sys.stdout.write(f"{json.dumps({'rows': account.counts.accepted})}\n")

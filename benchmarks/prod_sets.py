@@ -26,12 +26,13 @@ import duckdb
 from benchmarks.curated_year import lake_of
 from benchmarks.prod_sql import LATEST, STATEMENTS
 from pipeline_assets.analytics.compliance_guardian.features import all_payments
-from pipeline_assets.analytics.day_features import Feature, Features, open_features
+from pipeline_assets.analytics.day_features import Features, open_features
 from pipeline_assets.analytics.demand_insights.coverage import customers_by_group, orders_by_group
 from pipeline_assets.analytics.demand_insights.features import customer_days
 from pipeline_assets.analytics.features import sold_lines
 from pipeline_assets.analytics.global_market_pulse.features import category_sales, regional_sales
 from pipeline_assets.analytics.global_market_pulse.growth import growth_effects
+from pipeline_assets.analytics.known_day import Feature
 from pipeline_assets.analytics.make import make_set
 from pipeline_assets.analytics.market_intelligence.features import daily_sales
 from pipeline_assets.analytics.publish import write_table

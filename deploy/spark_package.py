@@ -43,8 +43,13 @@ if TYPE_CHECKING:
 
 ENVIRONMENT: Final = "spark-environment.tar.gz"
 SCRIPT: Final = "spark-submit.py"
-#: The script that is submitted, and the services that jobs call.
-SPARK: Final = FunctionPackage("spark", "pipeline_assets.spark.submit", frozenset({"dynamodb", "glue", "s3"}))
+#: The script that is submitted, and the services that jobs call; features of sets are loaded by their addresses.
+SPARK: Final = FunctionPackage(
+    "spark",
+    "pipeline_assets.spark.submit",
+    frozenset({"dynamodb", "glue", "s3"}),
+    declarations="pipeline_assets.analytics.*.prod_set",
+)
 #: What every release has with its Spark.
 PROVIDED: Final = frozenset({"pyspark", "py4j"})
 _COMPRESSION: Final = 1

@@ -40,7 +40,7 @@ class _Opened:
     stage: str
 
     def engine(self, tenant: Tenant) -> ElasticsearchIndex:
-        """The tenant's engine, with the key of whoever runs it: an engine of its own has none in the environment."""
+        """The tenant's engine, with the credential of whoever runs it; on another host that is in the address."""
         return open_engine(tenant.endpoint)
 
 

@@ -10,8 +10,11 @@ from deploy.template_blocks.flow_groups import Part
 from lambdas._runtime.api_description import api_description
 from pipeline_assets.flows import API_PACKAGES
 
-#: Milliseconds within which nineteen of twenty requests are to be answered, by function.
-LATENCY: Final = {"search-api": 500, "analytics-api": 20_000}
+#: Milliseconds within which nineteen of twenty requests are to be answered, by function, and how the alarm says it.
+LATENCY: Final = {
+    "search-api": ("!Ref SearchLatencyLimit", "SearchLatencyLimit, 500 ms unless set,"),
+    "analytics-api": ("20000", "20000 ms"),
+}
 #: The function that answers where there is no route.
 _ELSEWHERE: Final = "SearchApi"
 _GUARDED: Final = "      AuthorizationType: JWT\n      AuthorizerId: !Ref ApiAuthorizer"
@@ -22,7 +25,10 @@ def functions_block() -> str:
     """Log, integration, permission and alarms of each function."""
     part = Part.read("api_function")
     return "".join(
-        part.substitute(name=each.name, Name=each.logical_id, threshold=LATENCY[each.name]) for each in API_PACKAGES
+        part.substitute(
+            name=each.name, Name=each.logical_id, threshold=LATENCY[each.name][0], limit=LATENCY[each.name][1]
+        )
+        for each in API_PACKAGES
     )
 
 

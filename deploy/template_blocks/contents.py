@@ -9,6 +9,7 @@ from deploy.template_blocks.flow_groups import interface_block, outputs_block, p
 from deploy.template_blocks.lake_tables import purchases_block, tables_block
 from deploy.template_blocks.marks import Block
 from deploy.template_blocks.prod_sets import set_outputs_block, sets_block
+from deploy.template_blocks.search_host import host_files_block
 
 _REGISTRY: Final = "the registry of flows"
 BLOCKS: Final = (
@@ -20,6 +21,7 @@ BLOCKS: Final = (
     Block("prod sets", "the specs of prod sets", sets_block),
     Block("functions of the API", "the registry of flows", functions_block),
     Block("routes of the API", "its description", routes_block),
+    Block("files of the search host", "deploy/search_host/host", host_files_block),
     Block("outputs of flows", _REGISTRY, outputs_block),
     Block("outputs of prod sets", "the specs of prod sets", set_outputs_block),
 )

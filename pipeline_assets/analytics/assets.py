@@ -1,7 +1,8 @@
 """The prod sets as assets: what the function makes of a complete load, a person can make as of a day or of many."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -33,8 +34,11 @@ from pipeline_assets.lineage.redo import event_of
 from pipeline_assets.lineage.resources import EnvironmentResource, optional, required
 from pipeline_assets.lineage.run_days import NOTHING, DayEvent, RunDays
 from pipeline_assets.lineage.sentences import counted
+from pipeline_assets.lineage.spark import EngineChoice, SparkResource, spark_metadata
 from pipeline_assets.lineage.store_figures import StoreFigures, StoreSays
 from pipeline_assets.lineage.tick_time import STORE_IN_TICK
+from pipeline_assets.spark.settings import Engine
+from pipeline_assets.storage.bucket import Bucket
 
 LOADS_KEY = dg.AssetKey(["lake", "loads"])
 STARTED_KEY = dg.AssetKey.from_user_string(STARTED)
@@ -134,7 +138,7 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
         partitions_def=load_days,
         dagster_type=NOTHING,
         backfill_policy=ONE_RUN,
-        required_resource_keys={RESOURCE},
+        required_resource_keys={RESOURCE, "spark"},
         group_name="prod",
         kinds={"aws", "parquet", "scikitlearn"},
         owners=[prod_set.owner],
@@ -149,11 +153,12 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
             **lineage_of_derived(prod_set.tables, lambda name: curated_key(ECOMMERCE[name])),
         },
     )
-    def made(context: dg.AssetExecutionContext) -> Iterator[DayEvent]:
+    def made(context: dg.AssetExecutionContext, config: EngineChoice) -> Iterator[DayEvent]:
         stores_of: AnalyticsStoresResource = getattr(context.resources, RESOURCE)
+        engine = SparkJobs(context, context.resources.spark, config.engine)
         yield from RunDays(context).each(
-            lambda: _opened(stores_of),
-            lambda day, opened: [_made(context, prod_set, day, *opened)],
+            lambda: _opened(stores_of, engine),
+            lambda day, opened: [_made(engine, prod_set, day, *opened)],
             lambda day, opened: is_complete(day, opened[0]),
             "no load is complete",
         )
@@ -161,18 +166,60 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
     return made
 
 
+@dataclass
+class SparkJobs:
+    """Works the features of sets out by jobs of Spark, where the settings or a person ask for it.
+
+    Parameters
+    ----------
+    context
+        The step that makes the sets.
+    spark
+        Where jobs run, and when they do.
+    asked
+        What a person has chosen for the run.
+    told
+        What the last job told.
+    """
+
+    context: dg.AssetExecutionContext
+    spark: SparkResource
+    asked: Engine
+    told: Mapping[str, Any] | None = None
+
+    def takes(self, prod_set: ProdSet, size: int) -> bool:
+        """Whether the features of a set that is made of so many bytes are worked out by a job."""
+        self.told = None
+        return self.spark.settings.engine_of(prod_set.asset, size, self.asked) is Engine.SPARK
+
+    def work_out(self, prod_set: ProdSet, as_of: date, version: str, curated: Bucket) -> None:
+        """Run the job and wait for it; raises `TransientError` and `TerminalError`.
+
+        Parameters
+        ----------
+        prod_set, as_of, version, curated
+            As of `FeatureEngine.work_out`.
+        """
+        parameters = {"bucket": curated.name, "set": prod_set.name, "as_of": as_of.isoformat(), "version": version}
+        self.told = self.spark.run(self.context, "features", parameters)
+
+    def metadata(self) -> dict[str, Any]:
+        """What a materialization says of the engine that worked the features of the last set out."""
+        return spark_metadata(Engine.POLARS if self.told is None else Engine.SPARK, self.told or {})
+
+
 @contextmanager
-def _opened(stores_of: AnalyticsStoresResource) -> Iterator[tuple[AnalyticsStores, DayFeatures]]:
+def _opened(stores_of: AnalyticsStoresResource, engine: SparkJobs) -> Iterator[tuple[AnalyticsStores, DayFeatures]]:
     """The stores, and the lake that keeps its files from day to day of a run."""
-    with stores_of.open() as stores, open_features(stores.curated, stores.catalog) as features:
+    with stores_of.open() as stores, open_features(stores.curated, stores.catalog, engine) as features:
         yield stores, features
 
 
 def _made(
-    context: dg.AssetExecutionContext, prod_set: ProdSet, day: str, stores: AnalyticsStores, features: DayFeatures
+    engine: SparkJobs, prod_set: ProdSet, day: str, stores: AnalyticsStores, features: DayFeatures
 ) -> dg.AssetMaterialization:
     """Make a set as of a day."""
-    place = Place(prod_set.asset, day)
+    place, context = Place(prod_set.asset, day), engine.context
     as_of = date.fromisoformat(day)
     publish_set(prod_set, as_of, stores, features, anew=True, report=False)
     versions = current_versions(stores.targets[prod_set.name], manifest_key(as_of))
@@ -186,7 +233,7 @@ def _made(
         [],
         context.instance,
         description=says.sentence,
-        first=says.figures,
+        first={**says.figures, **engine.metadata()},
         in_rows=False,
     )
 

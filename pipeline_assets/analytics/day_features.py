@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import narwhals as nw
 
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
 
+    from pipeline_assets.analytics.feature_files import FeatureEngine
+    from pipeline_assets.analytics.known_day import Feature, Frame
     from pipeline_assets.lake.as_of import LakeAsOf
 
 Found = TypeVar("Found")
-#: Makes a feature, of the lake or of other features: a table that models read.
-Feature: TypeAlias = "Callable[[Features], nw.LazyFrame[duckdb.DuckDBPyRelation]]"
 
 
 class Features:
@@ -31,10 +32,13 @@ class Features:
     ----------
     lake
         The lake as of the day.
+    files
+        Features that were worked out elsewhere, each a Parquet file.
     """
 
-    def __init__(self, lake: LakeAsOf) -> None:
+    def __init__(self, lake: LakeAsOf, files: Mapping[Feature, Path] | None = None) -> None:
         self.lake = lake
+        self._files = files or {}
         self._made: dict[Feature, duckdb.DuckDBPyRelation] = {}
         self._found: dict[Callable[[Features], Any], Any] = {}
 
@@ -46,6 +50,10 @@ class Features:
     def of(self, feature: Feature) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
         """Read a feature; the first time works it out, whichever model asks."""
         return nw.from_native(self._relation(feature))
+
+    def row_by_row(self, rows: Frame, work: Callable[[Frame], Frame]) -> Frame:
+        """Work rows out, each by itself; see `KnownDay`."""
+        return work(rows)
 
     def arrays(self, feature: Feature) -> dict[str, np.ndarray[Any, Any]]:
         """Read a feature as one array for each column, in the order of the feature's rows."""
@@ -59,6 +67,8 @@ class Features:
         return found
 
     def _relation(self, feature: Feature) -> duckdb.DuckDBPyRelation:
+        if feature in self._files:
+            return self.lake.connection.read_parquet(str(self._files[feature]), hive_partitioning=False)
         if feature not in self._made:
             # Asks for the features that it is made of, which take their names first.
             relation = feature(self).to_native()
@@ -75,10 +85,13 @@ class DayFeatures:
     ----------
     lake
         The lake, which keeps the files of its days.
+    engine
+        Where features are worked out of a lake that is too large for this machine; None where none is.
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, engine: FeatureEngine | None = None) -> None:
         self.lake = lake
+        self.engine = engine
         self._held = ExitStack()
         self._features: Features | None = None
 
@@ -116,7 +129,7 @@ class DayFeatures:
 
 
 @contextmanager
-def open_features(curated: Bucket, catalog: Catalog) -> Iterator[DayFeatures]:
+def open_features(curated: Bucket, catalog: Catalog, engine: FeatureEngine | None = None) -> Iterator[DayFeatures]:
     """Open the features of a lake for many days and sets.
 
     Parameters
@@ -125,6 +138,8 @@ def open_features(curated: Bucket, catalog: Catalog) -> Iterator[DayFeatures]:
         Where the curated days are.
     catalog
         The specs of the curated datasets.
+    engine
+        As of `DayFeatures`.
 
     Yields
     ------
@@ -132,7 +147,7 @@ def open_features(curated: Bucket, catalog: Catalog) -> Iterator[DayFeatures]:
         Until the block ends.
     """
     with open_lake(curated, catalog) as lake:
-        features = DayFeatures(lake)
+        features = DayFeatures(lake, engine)
         try:
             yield features
         finally:

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 import narwhals as nw
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from pipeline_assets.analytics.day_features import Features
+    from pipeline_assets.analytics.known_day import Frame, KnownDay
 
 #: Orders that came to nothing, or not yet.
 _NOT_SOLD = ("cancelled", "placed")
 NO_CATEGORY = "(none)"
 
 
-def sold_lines(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+def sold_lines(features: KnownDay) -> Frame:
     """Lines of orders that were sold, or taken back, up to the day.
 
     A line of an order that the lake does not have, that was placed or cancelled, or whose time is after the day, is

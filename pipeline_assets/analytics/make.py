@@ -11,6 +11,7 @@ from typing import Final
 
 from pipeline_assets import __version__
 from pipeline_assets.analytics.day_features import DayFeatures, Features
+from pipeline_assets.analytics.feature_files import fetched_features, forget_features
 from pipeline_assets.analytics.inputs import require_inputs
 from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.publish import (
@@ -79,7 +80,7 @@ def make_set(
             with features.as_of(as_of) as known:
                 days = {name: known.lake.days(name) for name in prod_set.inputs}
                 require_inputs(days, as_of, features.lake.bucket)
-                if published := _publish(prod_set, known, days, target, anew=anew):
+                if published := _publish(prod_set, known, days, features, target, anew=anew):
                     return published
         except RewrittenError:
             continue
@@ -116,7 +117,7 @@ def stale_days(prod_set: ProdSet, curated: Bucket, target: Bucket) -> list[str]:
         manifest = read_manifest(target, as_of) if as_of else None
         if as_of and manifest:
             until = {name: _until(days, curated_key(name, as_of.isoformat())) for name, days in listed.items()}
-            if manifest.version != _version(prod_set, as_of, until):
+            if manifest.version != version_of_set(prod_set, as_of, until):
                 found.append(as_of.isoformat())
     return found
 
@@ -125,26 +126,47 @@ def _until(days: Sequence[StoredObject], last: str) -> Sequence[StoredObject]:
     return [day for day in days if day.key <= last]
 
 
-def _version(prod_set: ProdSet, as_of: date, days: Mapping[str, Sequence[StoredObject]]) -> str:
-    """A hash of what the set is made of as of a day."""
+def version_of_set(prod_set: ProdSet, as_of: date, days: Mapping[str, Sequence[StoredObject]]) -> str:
+    """Tell what a set is made of from anything else that it could be made of.
+
+    Parameters
+    ----------
+    prod_set, as_of
+        The set, and the day.
+    days
+        The curated days of each of its inputs.
+
+    Returns
+    -------
+    str
+        A hash of these days, of the specs and of the release.
+    """
     made_of = [(name, each.key, each.etag) for name, listed in days.items() for each in listed]
     specs = [table.fingerprint for table in prod_set.tables]
     return version_of(prod_set.name, as_of.isoformat(), __version__, specs, made_of)
 
 
 def _publish(
-    prod_set: ProdSet, features: Features, days: Mapping[str, Sequence[StoredObject]], target: Bucket, *, anew: bool
+    prod_set: ProdSet,
+    known: Features,
+    days: Mapping[str, Sequence[StoredObject]],
+    features: DayFeatures,
+    target: Bucket,
+    *,
+    anew: bool,
 ) -> PublishedSet | None:
     """Publish the set; None where somebody else published meanwhile."""
-    as_of = features.as_of
-    version = _version(prod_set, as_of, days)
+    as_of = known.as_of
+    version = version_of_set(prod_set, as_of, days)
     standing = read_manifest(target, as_of)
     if standing and standing.version == version and not anew:
         return PublishedSet(standing, anew=False)
     keys = [*(table_key(table.name, as_of) for table in prod_set.tables), manifest_key(as_of)]
     seen = {key: found.etag if (found := target.head(key)) else None for key in keys}
-    with tempfile.TemporaryDirectory(prefix="cesta-") as folder:
-        written, paths = _write(prod_set, features, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="cesta-") as name:
+        folder = Path(name)
+        ready = _worked_out(prod_set, known, version, features, folder)
+        written, paths = _write(prod_set, ready, folder)
         for table, path in paths.items():
             if not target.put_if_match(key := table_key(table, as_of), path, seen[key]):
                 return None
@@ -158,7 +180,20 @@ def _publish(
         made_at=iso_utc(datetime.now(UTC)),
     )
     key = manifest_key(as_of)
-    return PublishedSet(manifest, anew=True) if target.put_if_match(key, to_json(manifest), seen[key]) else None
+    if not target.put_if_match(key, to_json(manifest), seen[key]):
+        return None
+    if features.engine:
+        forget_features(prod_set, as_of, features.lake.bucket)
+    return PublishedSet(manifest, anew=True)
+
+
+def _worked_out(prod_set: ProdSet, known: Features, version: str, features: DayFeatures, folder: Path) -> Features:
+    """The features of the set: worked out here when they are asked for, or else by the engine, whose files are read."""
+    size = sum(each.size for name in prod_set.inputs for each in known.lake.days(name))
+    if features.engine is None or not features.engine.takes(prod_set, size):
+        return known
+    features.engine.work_out(prod_set, known.as_of, version, features.lake.bucket)
+    return fetched_features(prod_set, known, version, features.lake.bucket, folder)
 
 
 def _write(prod_set: ProdSet, features: Features, folder: Path) -> tuple[dict[str, PublishedTable], dict[str, Path]]:

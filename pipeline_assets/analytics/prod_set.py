@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pipeline_assets.analytics.day_features import Features
+    from pipeline_assets.analytics.known_day import Feature
 
 #: Rows of a table: an array for each column, or a relation of the connection that the lake is read by.
 Rows: TypeAlias = "Mapping[str, np.ndarray[Any, Any]] | duckdb.DuckDBPyRelation"
@@ -92,10 +93,14 @@ class Model:
     make
         Makes the rows of each of these tables, by their names; or the address of what does, ``package.module:name``.
         By the address a declaration imports nothing of its model: whoever asks for the tables has no library for it.
+    reads
+        Addresses of the features that it reads, ``package.module:name``: either engine works these out. What else it
+        reads is worked out on the machine that it runs on.
     """
 
     tables: tuple[Dataset, ...]
     make: Callable[[Features], Mapping[str, Made]] | str
+    reads: tuple[str, ...] = ()
 
     @property
     def function(self) -> Callable[[Features], Mapping[str, Made]]:
@@ -133,6 +138,12 @@ class ProdSet:
     def asset(self) -> str:
         """Key of its asset, with slashes."""
         return f"prod/{self.name}"
+
+    @property
+    def features(self) -> dict[str, Feature]:
+        """The features that its models read, by their names."""
+        addresses = dict.fromkeys(address for model in self.models for address in model.reads)
+        return {address.partition(":")[2]: pkgutil.resolve_name(address) for address in addresses}
 
     @property
     def tables(self) -> Catalog:

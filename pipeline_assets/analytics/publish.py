@@ -30,6 +30,7 @@ from pipeline_assets.analytics.tables import MANIFESTS
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TerminalError
+from pipeline_assets.lake.day_columns import no_rows
 from pipeline_assets.storage.bucket import Bucket
 from pipeline_assets.storage.documents import from_json
 
@@ -212,8 +213,7 @@ def _table_faults(
 
 def _relation(rows: Rows | None, table: Dataset, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
     if rows is None:
-        columns = ", ".join(f'NULL::{TYPES[column.type].glue} AS "{column.name}"' for column in table.columns)
-        return connection.sql(f"SELECT {columns} LIMIT 0")
+        return no_rows(connection, table.columns)
     if isinstance(rows, duckdb.DuckDBPyRelation):
         return rows
     name = f"rows_of_{table.name}"

@@ -26,7 +26,7 @@ from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Column, Dataset, stored_columns
 from pipeline_assets.datasets.types import TYPES
 from pipeline_assets.errors import TerminalError, TransientError
-from pipeline_assets.lake.day_columns import kinds_of_days, unfit_day
+from pipeline_assets.lake.day_columns import kinds_of_days, no_rows, unfit_day
 from pipeline_assets.lake.layout import curated_days, curated_key
 from pipeline_assets.lake.tables import ADDED_COLUMNS
 from pipeline_assets.storage.bucket import Bucket, GoneError, StoredObject
@@ -87,14 +87,32 @@ def standing_rows(rows: FrameT, doubtful: FrameT, dataset: Dataset) -> FrameT:
     FrameT
         The columns of `rows`, one row of each key that is not gone.
     """
+    key = [*dataset.key]
+    latest = latest_rows(rows.join(doubtful, on=key, how="semi"), dataset)
+    return nw.concat([rows.join(doubtful, on=key, how="anti"), latest])
+
+
+def latest_rows(rows: FrameT, dataset: Dataset) -> FrameT:
+    """Keep the row of each key that stands, and put the rows of all keys in order to find it.
+
+    Parameters
+    ----------
+    rows, dataset
+        As of `standing_rows`.
+
+    Returns
+    -------
+    FrameT
+        What `standing_rows` gives where every key is doubtful: one exchange of rows between machines, where telling the
+        doubtful keys first takes three.
+    """
     key, order = [*dataset.key], [*dataset.order, "_load_id", "_source", "_row"]
-    known = rows.join(doubtful, on=key, how="semi").with_columns(nw.col("_deleted_by").max().over(*key).alias(_GONE))
+    known = rows.with_columns(nw.col("_deleted_by").max().over(*key).alias(_GONE))
     alive = known.filter(~nw.col("_deleted"), nw.col(_GONE).is_null() | (nw.col("_load_id") >= nw.col(_GONE)))
     placed = alive.with_columns(
         nw.col("_row").cum_count().over(*key, order_by=order).alias(_PLACE), nw.len().over(*key).alias(_ROWS)
     )
-    latest = placed.filter(nw.col(_PLACE) == nw.col(_ROWS)).drop(_GONE, _PLACE, _ROWS)
-    return nw.concat([rows.join(doubtful, on=key, how="anti"), latest])
+    return placed.filter(nw.col(_PLACE) == nw.col(_ROWS)).drop(_GONE, _PLACE, _ROWS)
 
 
 class Lake:
@@ -262,8 +280,7 @@ class LakeAsOf:
         columns = (*stored_columns(dataset), *ADDED_COLUMNS)
         paths = [str(self._lake.path(each)) for each in self.days(dataset.name)]
         if not paths:
-            empty = ", ".join(f'NULL::{_type_of(column)} AS "{column.name}"' for column in columns)
-            return self.connection.sql(f"SELECT {empty} LIMIT 0")
+            return no_rows(self.connection, columns)
         try:
             kinds = self._lake.kinds(self.connection, paths)
             unfit = unfit_day(self.connection, kinds, columns)
@@ -334,10 +351,6 @@ def lake_as_of(day: date, bucket: Bucket, catalog: Catalog) -> Iterator[LakeAsOf
         yield known
 
 
-def _type_of(column: Column) -> str:
-    return TYPES[column.type].glue
-
-
 def _as_stored(column: Column, there: Sequence[str]) -> str:
     value = f'"{column.name}"' if column.name in there else "NULL"
-    return f'{value}::{_type_of(column)} AS "{column.name}"'
+    return f'{value}::{TYPES[column.type].glue} AS "{column.name}"'

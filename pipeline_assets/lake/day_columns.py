@@ -31,6 +31,12 @@ _KINDS: Final = """
 """
 
 
+def no_rows(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> duckdb.DuckDBPyRelation:
+    """Make a relation with the columns of a spec and no row."""
+    empty = ", ".join(f'NULL::{TYPES[column.type].glue} AS "{column.name}"' for column in columns)
+    return connection.sql(f"SELECT {empty} LIMIT 0")
+
+
 def kinds_of_days(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> dict[str, int]:
     """Tell files of days with other columns, or of other types, apart; most days have the same.
 

@@ -48,7 +48,9 @@ class SearchStoresResource(EnvironmentResource):
     quarantine_bucket: str = required("The name of the bucket for rejected changes")
     ledger_table: str = required("The name of the DynamoDB table of receipts")
     elasticsearch_url: str = required("The address of the search engine")
-    elasticsearch_api_key: str = optional("The API key of the search engine, where it asks for one")
+    elasticsearch_api_key: str = optional("The API key of the search engine, where no secret has it")
+    elasticsearch_secret: str = optional("The secret with the credential of the search engine, and with its authority")
+    elasticsearch_ca_file: str = optional("The file of who signs the engine's certificate, if not public")
     compras_currency: str = optional("The currency of prices that name none")
     stage: str = optional("The stage, which is part of the names of indexes")
 

@@ -42,9 +42,9 @@ def asking(what: str) -> Iterator[list[ApiError]]:
     BusyError
         The engine is overloaded.
     TransientError
-        The engine does not answer, or does not let this deployment do it.
+        The engine does not answer, its certificate is not trusted, or it does not let this deployment do it.
     """
-    from elasticsearch import ApiError, SerializationError, TransportError  # noqa: PLC0415 - slow to load
+    from elasticsearch import ApiError, SerializationError, SSLError, TransportError  # noqa: PLC0415 - slow to load
 
     refused: list[ApiError] = []
     try:
@@ -57,6 +57,11 @@ def asking(what: str) -> Iterator[list[ApiError]]:
         refused.append(error)
     except SerializationError as error:
         raise TransientError(f"the engine answered what is no JSON when asked to {what}: {error}") from error
+    except SSLError as error:
+        raise TransientError(
+            f"the engine's certificate is not trusted, so it was not asked to {what}: it has to be for this host, "
+            f"in date and signed by the authority that this deployment knows ({error})"
+        ) from error
     except TransportError as error:
         raise TransientError(f"the engine did not answer when asked to {what}: {error}") from error
 

@@ -18,8 +18,7 @@ from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.privacy.cards import without_numbers
 from pipeline_assets.search.documents import keys_of_kind
-from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
-from pipeline_assets.search.engine import open_engine
+from pipeline_assets.search.engine import SharedEngine, open_engine
 from pipeline_assets.search.engines import SearchEngines
 from pipeline_assets.search.names import Kind
 from pipeline_assets.storage.bucket import Storage
@@ -48,8 +47,8 @@ class SearchSettings:
         The deployment's, which is part of the names of indexes.
     moneda
         Currency of prices that name none.
-    engine_url, engine_key
-        Address of the shared engine, and its API key; empty where it asks for none.
+    engine
+        The shared engine: its address, and how it lets in.
     tenants_table
         Name of the DynamoDB table of tenants; empty where all of them are in the shared engine.
     dead_letters_url
@@ -67,8 +66,7 @@ class SearchSettings:
     ledger_table: str
     stage: str
     moneda: str
-    engine_url: str
-    engine_key: str = ""
+    engine: SharedEngine
     tenants_table: str = ""
     dead_letters_url: str = ""
     queue_url: str = ""
@@ -83,8 +81,7 @@ class SearchSettings:
             ledger_table=ledger_table(environment),
             stage=optional(environment, "STAGE", "dev"),
             moneda=optional(environment, "COMPRAS_CURRENCY", "USD"),
-            engine_url=required(environment, "ELASTICSEARCH_URL", "the address of the search engine"),
-            engine_key=optional(environment, "ELASTICSEARCH_API_KEY"),
+            engine=SharedEngine.from_environment(environment),
             tenants_table=optional(environment, "TENANTS_TABLE"),
             dead_letters_url=optional(environment, f"{cls.flow.upper().replace('-', '_')}_DEAD_LETTERS_URL"),
         )
@@ -139,7 +136,7 @@ class SearchStores:
 
 @contextmanager
 def open_stores(settings: SearchSettings) -> Iterator[SearchStores]:
-    """Open the stores that `settings` names; nothing of them has to be closed."""
+    """Open the stores that `settings` names, of which none has to be closed; raises `TransientError`, `UserError`."""
     storage, dynamodb = open_storage(_RETRYING), boto3.client("dynamodb", config=_RETRYING)
     yield SearchStores(
         storage,
@@ -147,7 +144,7 @@ def open_stores(settings: SearchSettings) -> Iterator[SearchStores]:
         Ledger(dynamodb, settings.ledger_table),
         TenantTable(dynamodb, settings.table, keys_of_kind(settings.kind)[1]),
         SearchEngines(
-            ElasticsearchIndex.open(settings.engine_url, api_key=settings.engine_key),
+            settings.engine.open(),
             KnownTenants(dynamodb, settings.tenants_table) if settings.tenants_table else None,
             open_engine,
         ),

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import tempfile
 import time
@@ -38,6 +39,12 @@ _OLDEST_JAVA = 21
 _NEEDED_MODULES = {"jdk.attach", "jdk.compiler", "jdk.incubator.vector", "jdk.jdi", "jdk.jlink", "jdk.management.agent"}
 _PLUGIN = "cesta-test-analysis"
 _START_SECONDS = 180.0
+_UNGUARDED = f"""\
+discovery.type: single-node
+network.host: {HOST}
+action.auto_create_index: false
+xpack.security.enabled: false
+"""
 #: Elasticsearch refuses to run as root; a number will do that no account has.
 _NOBODY = 65_534
 
@@ -105,23 +112,53 @@ class ElasticsearchServer:
     port: int
     directory: Path
     pid: int
+    guard: Guard | None = None
 
     @property
     def url(self) -> str:
         """Its address, for clients."""
-        return f"http://{HOST}:{self.port}"
+        return f"{'https' if self.guard else 'http'}://{HOST}:{self.port}"
 
     def answers(self) -> bool:
         """Whether it takes documents."""
+        if self.guard:
+            headers = urllib3.make_headers(basic_auth=f"elastic:{self.guard.password}")
+            trusting = ssl.create_default_context(cadata=self.guard.authority)
+            client = urllib3.PoolManager(ssl_context=trusting, assert_hostname=self.guard.host, headers=headers)
+        else:
+            client = urllib3.PoolManager()
         health = f"{self.url}/_cluster/health"
         try:
-            return urllib3.request("GET", health, timeout=2, retries=False).status == HTTPStatus.OK
+            return client.request("GET", health, timeout=2, retries=False).status == HTTPStatus.OK
         except urllib3.exceptions.HTTPError:
             return False
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a server with TLS and users begins with: its certificate, its settings, and who may do everything."""
+
+    host: str
+    authority: str
+    certificate: Path
+    key: Path
+    password: str
+    settings: Path
+
+    def put_into(self, home: Path, config: Path, environment: dict[str, str]) -> str:
+        """Put certificate and password where the server looks for them, and return its settings."""
+        (config / "tls").mkdir()
+        shutil.copy(self.certificate, config / "tls" / "certificate.pem")
+        shutil.copy(self.key, config / "tls" / "key.pem")
+        tool = ["bash", str(home / "bin" / "elasticsearch-keystore"), "add", "--force", "--stdin", "bootstrap.password"]
+        subprocess.run(tool, input=self.password, text=True, env=environment, check=True)
+        return self.settings.read_text().replace("network.host: 0.0.0.0", f"network.host: {HOST}")
+
+
 @contextmanager
-def running_elasticsearch(port: int, *, heap: str = "512m", java_options: str = "") -> Iterator[ElasticsearchServer]:
+def running_elasticsearch(
+    port: int, *, heap: str = "512m", java_options: str = "", guard: Guard | None = None
+) -> Iterator[ElasticsearchServer]:
     """A server with nothing in it, for as long as the block lasts; raises `LocalStackError` when it does not start."""
     home = elasticsearch_home()
     with tempfile.TemporaryDirectory(prefix="cesta-elasticsearch-") as scratch:
@@ -129,9 +166,6 @@ def running_elasticsearch(port: int, *, heap: str = "512m", java_options: str = 
         (directory / "tmp").mkdir()
         settings = directory / "config"
         shutil.copytree(home / "config", settings)
-        (settings / "elasticsearch.yml").write_text(
-            "".join(f"{name}: {value}\n" for name, value in _settings(port, directory).items())
-        )
         options = (settings / "jvm.options").read_text()
         # Whoever chooses another collector chooses it instead.
         options = options.replace("-XX:+UseG1GC", "") if "Use" in java_options else options
@@ -143,9 +177,13 @@ def running_elasticsearch(port: int, *, heap: str = "512m", java_options: str = 
             "ES_TMPDIR": str(directory / "tmp"),
             "ES_JAVA_OPTS": java_options,
         }
+        written = guard.put_into(home, settings, environment) if guard else _UNGUARDED
+        (settings / "elasticsearch.yml").write_text(
+            written + "".join(f"{name}: {value}\n" for name, value in _settings(port, directory).items())
+        )
         command = [*_as_somebody(directory), "bash", str(home / "bin" / "elasticsearch")]
         process = processes.start(command, environment, directory / "log", directory)
-        server = ElasticsearchServer(port, directory, process.pid)
+        server = ElasticsearchServer(port, directory, process.pid, guard)
         try:
             _wait(server, process)
             yield server
@@ -158,15 +196,11 @@ def _settings(port: int, directory: Path) -> dict[str, object]:
     return {
         "cluster.name": "cesta-tests",
         "node.name": "tests",
-        "discovery.type": "single-node",
-        "network.host": HOST,
         "http.port": port,
         "transport.port": port + 1,
         "path.data": directory / "data",
         "path.logs": directory / "logs",
-        "xpack.security.enabled": "false",
         "cluster.routing.allocation.disk.threshold_enabled": "false",  # a full disk shows itself
-        "action.auto_create_index": "false",
     }
 
 

@@ -29,8 +29,9 @@ from tests.worlds.stack import RunningStack
 from tests.worlds.waiting import until
 
 RAW, CURATED, LOADS = dg.AssetKey(["raw", "orders"]), dg.AssetKey(["curated", "orders"]), dg.AssetKey(["lake", "loads"])
-#: The daemon ticks every five seconds, and what is made of something is told a tick after it.
-SEEN_WITHIN = 60.0
+#: The daemon ticks every five seconds, and what is made of something is told a tick after it; a busy machine may take
+#: longer.
+SEEN_WITHIN = 120.0
 
 
 @pytest.fixture
@@ -164,7 +165,9 @@ def test_what_a_day_refers_to_in_vain_is_a_warning(stack: RunningStack, lake: La
 def test_no_number_gets_into_dagsters_storage(stack: RunningStack, lake: Lake, instance: dg.DagsterInstance) -> None:
     """The sample shop, whose planted numbers are in its database, exported and worked out by Dagster itself."""
     planted = Canaries((PLANTED_CARD, PLANTED_SSN))
-    make_sqlite(stack.instance.source_database, shop_rows(2))
+    exported = ("customers", "payments", "query_log")
+    # Products and lines of orders, nine tenths of the shop, hold nothing planted, and would only be scanned.
+    make_sqlite(stack.instance.source_database, {name: rows for name, rows in shop_rows(2).items() if name in exported})
     assert scan_folder(stack.instance.source_database.parent, planted), "what was planted is found where it is"
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     exported_day = materialize_apart(stack, "raw/customers,raw/payments,raw/query_log", f"{yesterday}...{yesterday}")

@@ -13,6 +13,7 @@ from pipeline_assets.analytics.checks import PROD_CHECKS
 from pipeline_assets.analytics.publish import table_key
 from pipeline_assets.analytics.retail_copilot.prod_set import RETAIL_COPILOT
 from pipeline_assets.analytics.stores import AnalyticsStores
+from pipeline_assets.lineage.spark import SparkResource
 from pipeline_assets.operations.access import Access
 from tests.worlds.curated_shop import DAY
 from tests.worlds.prod_sets import ProdWorld
@@ -41,7 +42,7 @@ def judged(world: ProdWorld, instance: dg.DagsterInstance, day: str | None) -> d
         [ASSET, CHECKS],
         partition_key=day,
         instance=instance,
-        resources={RESOURCE: Opened(world)},
+        resources={RESOURCE: Opened(world), "spark": SparkResource()},
         selection=checks | dg.AssetSelection.assets(ASSET) if day else checks,
     )
     return {each.check_name: (each.passed, str(each.description)) for each in run.get_asset_check_evaluations()}

@@ -26,6 +26,8 @@ IMPORT = """
 import importlib, json, sys
 for module in ("pipeline_assets.spark.submit", *sys.argv[1:]):
     importlib.import_module(module)
+if "pipeline_assets.analytics.sets" in sys.modules:
+    assert all(each.features for each in sys.modules["pipeline_assets.analytics.sets"].SETS)
 files = [found.__file__ for found in list(sys.modules.values()) if getattr(found, "__file__", None)]
 print(json.dumps({"files": files, "dagster": bool(importlib.util.find_spec("dagster"))}))
 """
@@ -96,12 +98,10 @@ def test_it_holds_libraries_and_code_of_jobs_and_no_more(built: tuple[Path, Path
 
 
 def test_its_lock_has_the_versions_of_the_project() -> None:
-    project = {
-        p["name"]: p["version"] for p in tomllib.loads((ROOT / "uv.lock").read_text())["package"] if "version" in p
-    }
-    pinned = [line.split()[0].split("==") for line in (LOCKS / "spark.txt").read_text().splitlines() if "==" in line]
-    # Of numpy there are two versions, by the Python.
-    differing = [name for name, version in pinned if name != "numpy" and project[name] != version]
+    locked = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+    project = {(each["name"], each.get("version", "")) for each in locked}
+    lines = (LOCKS / "spark.txt").read_text().splitlines()
+    differing = {tuple(line.split()[0].split("==")) for line in lines if "==" in line} - project
     assert not differing, "run `python -m deploy.packaging --lock`"
 
 

@@ -1,6 +1,7 @@
 """What the documentation points at exists, and what it tells people to type is a command."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from typer.main import get_command
 
 from deploy.cli.main import app
-from docs import datasets, prod_tables
+from docs import costs, datasets, prod_tables, scale
 from pipeline_assets.tickets.stores import TicketSettings
+from tests.worlds.template_reading import of_type
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -38,6 +40,22 @@ def test_the_page_of_datasets_says_what_the_specs_say() -> None:
 def test_the_page_of_the_prod_tables_says_what_their_specs_say() -> None:
     found = prod_tables.PAGE.read_text(encoding="utf-8")
     assert found == prod_tables.page(), "write it again: python -m docs.prod_tables"
+
+
+def test_the_page_of_costs_says_what_its_prices_and_volumes_come_to() -> None:
+    assert costs.PAGE.read_text(encoding="utf-8") == costs.page(), "write it again: python -m docs.costs"
+    for kind, groups in costs.totals().items():
+        together = re.findall(r"\*\*(\d+\.\d\d)\*\*", costs.page())[list(costs.totals()).index(kind)]
+        assert abs(sum(groups.values()) - Decimal(together)) <= Decimal("0.005")
+    (alarms,) = (line.amount for line in costs.LINES if line.price is costs.ALARM)
+    assert abs(alarms - len(of_type("AWS::CloudWatch::Alarm"))) <= 10, "about as many as the template has"
+    assert {line.price for line in (*costs.LINES, *(each for host in costs.SEARCH.values() for each in host))} == {
+        *costs.PRICES
+    }
+
+
+def test_the_tables_of_the_page_about_scale_are_what_its_model_says() -> None:
+    assert scale.PAGE.read_text(encoding="utf-8") == scale.page(), "write it again: python -m docs.scale"
 
 
 def test_whoever_mends_on_a_deployment_is_told_every_variable_that_is_read() -> None:

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import botocore.session
@@ -13,11 +14,13 @@ import pytest
 from botocore import xform_name
 
 from deploy.packaging import ROOT, first_party_files, import_graph
+from deploy.spark_package import SPARK
 from pipeline_assets.compras.tables import COMPRAS_TABLES
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
 from pipeline_assets.flow_rows import FunctionPackage
 from pipeline_assets.flows import packages
 from pipeline_assets.lake.layout import KEYS, key_snapshot, recent_versions
+from pipeline_assets.spark.jobs import JOBS
 from pipeline_assets.spark.pieces import STAGING
 from tests.worlds.template_reading import FED_BY_QUEUES, READ, RESOURCES, as_list, of_type, statements
 
@@ -25,6 +28,17 @@ from tests.worlds.template_reading import FED_BY_QUEUES, READ, RESOURCES, as_lis
 EVERY_RESOURCE = {
     "LambdaJoinsTheVpc": "network interfaces have no identifier before they are made",
     "CodeTouchesNoNetworkInterface": "a denial, and the wider the better",
+}
+#: What the search host and its snapshots may do without the resource's identifier, with what narrows it instead.
+EVERY_RESOURCE_OF_THE_HOST = {
+    "AttachItToAMachineOfTheGroup": "StringEquals",
+    "SayWhereItIs": "ForAllValues:StringEquals",
+    "TellHowItIs": "StringEquals",
+    "TakeSessions": "a session has no identifier before it is made",
+    "MakeSnapshots": "a snapshot has no identifier before it is made",
+    "TagSnapshotsAsTheyAreMade": "a snapshot has no identifier before it is made",
+    "DeleteItsSnapshots": "StringEquals",
+    "LookForVolumesAndSnapshots": "AWS takes no narrower resource to list",
 }
 #: Answers of queries, which can be asked again, are the one thing that is kept in a single version.
 UNVERSIONED = {"QueryResultsBucket"}
@@ -79,14 +93,16 @@ PERMISSIONS = {
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
 }
 #: The objects of a bucket, a resource by its ARN, the secrets of the API, what Glue looks at to allow something on the
-#: tables of the lake, a crawler by name, the workgroup of its queries, the log that Glue keeps of crawlers, or the one
-#: function that invokes itself.
+#: tables of the lake, a crawler by name, the workgroup of its queries, the log that Glue keeps of crawlers, the one
+#: function that invokes itself, or the volume, the secret and the zone of the search host.
 NAMED = re.compile(
     r'Arn\}(/[a-z_-]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"|:secret:cesta/\$\{Stage\}/tenants/\*"'
     r'|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
     r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
     r'|:s3:::\$\{ArtifactBucket\}/spark/\*"'
     r'|:log-group:/aws-glue/crawlers|:function:cesta-\$\{Stage\}-analytics-api"'
+    r'|:volume/\$\{SearchVolume\}"|:secret:cesta/\$\{Stage\}/search/host-\?{6}"'
+    r'|:secret:\$\{ElasticsearchSecretId\}-\?{6}"'
 )
 #: What Dagster's client of EMR Serverless asks for, and the tags that it gives each run.
 OF_A_SPARK_RUN = {
@@ -185,7 +201,9 @@ class TestWhoMayDoWhat:
     @pytest.mark.parametrize("statement", role_statements())
     def test_a_role_names_its_actions_and_resources(self, statement: dict[str, Any]) -> None:
         assert not [action for action in as_list(statement["Action"]) if "*" in action]
-        if statement["Sid"] not in EVERY_RESOURCE.keys() | EVERY_RESOURCE_OF_SPARK.keys():
+        if narrowing := EVERY_RESOURCE_OF_THE_HOST.get(statement["Sid"]):
+            assert list(statement.get("Condition", {narrowing: ""})) == [narrowing]
+        elif statement["Sid"] not in EVERY_RESOURCE.keys() | EVERY_RESOURCE_OF_SPARK.keys():
             # A `*` stands for the objects of a bucket or the streams of a table, never for a bucket or an account.
             assert all(NAMED.search(text(resource)) for resource in as_list(statement["Resource"]))
 
@@ -268,6 +286,18 @@ class TestWhoMayDoWhat:
         (trust,) = statements(RESOURCES["SparkJobRole"]["Properties"]["AssumeRolePolicyDocument"])
         assert trust["Principal"] == {"Service": "emr-serverless.amazonaws.com"}
         assert trust["Condition"]["ArnLike"] == {"aws:SourceArn": {"Fn::GetAtt": ["SparkApplication", "Arn"]}}
+
+    def test_a_spark_job_may_do_what_its_code_calls_and_nothing_more(self) -> None:
+        """All jobs have one role: a job that calls something new needs it there."""
+        imports = import_graph()
+        modules = {SPARK.handler, *(address.partition(":")[0] for address in JOBS.values())}
+        files = {f for module in modules for f in first_party_files(replace(SPARK, handler=module), imports).values()}
+        source = "".join(file.read_text() for file in sorted(files) if file != S3_BUCKET)
+        document = RESOURCES["SparkJobRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+        granted = {action for each in statements(document) for action in as_list(each["Action"])}
+        to_log = FOR_LOGGING | {"logs:DescribeLogGroups", "logs:DescribeLogStreams"}
+        assert granted - to_log == actions_in(source, SPARK.services) | {"s3:ListBucket"}
+        assert to_log <= granted
 
     def test_the_generator_adds_price_files_and_nothing_else(self) -> None:
         (write, _) = statements(RESOURCES["GeneratorLambdaRole"]["Properties"]["Policies"][0]["PolicyDocument"])
@@ -401,8 +431,14 @@ class TestWhatSurvives:
         table = RESOURCES[name]["Properties"]
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         # Encrypted with a key that AWS owns: the other keys cost something for every request.
-        assert "SSESpecification" not in table
+        assert table["SSESpecification"] == {"SSEEnabled": False}
         assert table["BillingMode"] == "PAY_PER_REQUEST"
+
+    def test_tables_of_tenants_are_under_a_key_whose_use_is_recorded(self) -> None:
+        tables = of_type("AWS::DynamoDB::Table")
+        assert {name for name, table in tables.items() if table["SSESpecification"]["SSEEnabled"]} == {
+            *("ComprasTable", "ProductosTable", "TenantsTable", "RequestsTable", "AskedQueriesTable")
+        }
 
     def test_prices_are_keyed_by_ticker_and_time(self) -> None:
         table = RESOURCES["StockData"]["Properties"]

@@ -120,7 +120,7 @@ FIELDS_BESIDE = {
     "prod_function": ("objects", "buckets", "variables"),
     "query_function": ("objects", "buckets", "variables"),
     "analytics_function": ("objects", "buckets", "variables"),
-    "api_function": ("Name", "threshold"),
+    "api_function": ("Name", "threshold", "limit"),
     "api_route": ("Route", "key", "Function", "access"),
 }
 

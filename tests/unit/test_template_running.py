@@ -328,11 +328,11 @@ class TestSpark:
         assert list(choices) == READ["Parameters"]["SparkCapacity"]["AllowedValues"]
         assert READ["Parameters"]["SparkCapacity"]["Default"] == "16", "the quota of a new account"
         for vcpus, sizes in choices.items():
-            # Workers of 4 vCPUs, 32 GB and 80 GB fit in without a rest.
+            # Workers of 2 vCPUs, 16 GB and 60 GB of disk fit in without a rest.
             assert sizes == {
                 "Cpu": f"{vcpus} vCPU",
                 "Memory": f"{8 * int(vcpus)} GB",
-                "Disk": f"{20 * int(vcpus)} GB",
+                "Disk": f"{30 * int(vcpus)} GB",
             }
         assert set(self.APPLICATION["MaximumCapacity"]) == {"Cpu", "Memory", "Disk"}
         assert "InitialCapacity" not in self.APPLICATION
@@ -386,6 +386,9 @@ class TestWhatIsTold:
             ("Cesta", "OverdueLoads"),
             ("Cesta", "RequestsFailed"),
             ("Cesta", "RequestTime"),
+            ("Cesta", "SearchUnavailable"),
+            ("Cesta", "SearchDiskUsed"),
+            ("Cesta", "SearchCertificateDays"),
         }
 
     def test_a_graph_that_is_down_is_told_by_what_the_function_writes(self) -> None:

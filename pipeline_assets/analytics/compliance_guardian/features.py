@@ -10,9 +10,8 @@ import narwhals as nw
 import numpy as np
 
 if TYPE_CHECKING:
-    import duckdb
-
     from pipeline_assets.analytics.day_features import Features
+    from pipeline_assets.analytics.known_day import Frame, KnownDay
 
     Values = np.ndarray[Any, Any]
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 NONE = -1
 
 
-def all_payments(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+def all_payments(features: KnownDay) -> Frame:
     """All payments of the lake, whatever became of them.
 
     Parameters
@@ -58,6 +57,23 @@ def all_payments(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
         .drop("order_id")
         .sort("payment_id")
     )
+
+
+def payments_known(features: KnownDay) -> Frame:
+    """How many payments the lake has of a time up to the day.
+
+    Parameters
+    ----------
+    features
+        What is known at the end of the day.
+
+    Returns
+    -------
+    nw.LazyFrame
+        One row with ``payments``.
+    """
+    end = nw.lit(features.as_of + timedelta(days=1)).cast(nw.Datetime("us"))
+    return features.lake.table("payments").filter(nw.col("paid_at") < end).select(nw.len().alias("payments"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,12 @@ scores. Unit: probability, 0 to 1, where one payment in a hundred is fraud.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import narwhals as nw
 import numpy as np
 
 from pipeline_assets.analytics.compliance_guardian.baseline import isolation
-from pipeline_assets.analytics.compliance_guardian.features import Payments, payments
+from pipeline_assets.analytics.compliance_guardian.features import Payments, payments, payments_known
 from pipeline_assets.analytics.compliance_guardian.planted import plant
 from pipeline_assets.analytics.compliance_guardian.scorecard import fit_scorecard
 from pipeline_assets.analytics.compliance_guardian.signals import signals
@@ -83,9 +81,7 @@ def score_payments(features: Features) -> Mapping[str, Made]:
 
 def _coverage(features: Features, made: Payments) -> Coverage:
     """The payments with a score, of those that were made up to the day."""
-    end = nw.lit(features.as_of + timedelta(days=1)).cast(nw.Datetime("us"))
-    known = features.lake.table("payments").filter(nw.col("paid_at") < end).to_native().aggregate("count(*)").fetchall()
-    return Coverage("payments", len(made), int(known[0][0]))
+    return Coverage("payments", len(made), int(features.arrays(payments_known)["payments"][0]))
 
 
 def measure(made: Payments) -> Made:

@@ -9,7 +9,7 @@ customer. Limits: who buys as a guest and as a customer is not brought together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
@@ -19,12 +19,11 @@ from pipeline_assets.analytics.features import sold_lines
 from pipeline_assets.analytics.prod_set import Coverage, Made
 
 if TYPE_CHECKING:
-    import duckdb
-
     from pipeline_assets.analytics.day_features import Features
+    from pipeline_assets.analytics.known_day import Frame, KnownDay
 
 
-def orders_by_group(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+def orders_by_group(features: KnownDay) -> Frame:
     """Every order of the lake, and the group it is in.
 
     Parameters
@@ -37,9 +36,7 @@ def orders_by_group(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]
     nw.LazyFrame
         ``order_id``, ``customer_id`` and ``group``.
     """
-    sold = (
-        features.of(sold_lines).filter(nw.col("quantity") > 0).select("order_id").unique().with_columns(sold=nw.lit(1))
-    )
+    sold = features.of(sold_lines).filter(nw.col("quantity") > 0).group_by("order_id").agg(sold=nw.len())
     group = (
         nw.when(nw.col("sold").is_null())
         .then(nw.lit(NO_SALE))
@@ -49,7 +46,7 @@ def orders_by_group(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]
     return orders.join(sold, on="order_id", how="left").select("order_id", "customer_id", group=group)
 
 
-def customers_by_group(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+def customers_by_group(features: KnownDay) -> Frame:
     """Every customer that the lake knows or an order names, and whether they bought.
 
     Parameters
@@ -69,6 +66,38 @@ def customers_by_group(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelati
     return both.group_by("customer_id").agg(buys=nw.col("buys").max())
 
 
+def groups_of_orders(features: KnownDay) -> Frame:
+    """How many orders each group has.
+
+    Parameters
+    ----------
+    features
+        What is known at the end of the day.
+
+    Returns
+    -------
+    nw.LazyFrame
+        ``group`` and ``orders``.
+    """
+    return features.of(orders_by_group).group_by("group").agg(orders=nw.len()).sort("group")
+
+
+def groups_of_customers(features: KnownDay) -> Frame:
+    """How many customers bought, and how many did not.
+
+    Parameters
+    ----------
+    features
+        What is known at the end of the day.
+
+    Returns
+    -------
+    nw.LazyFrame
+        ``buys``, 1 or 0, and ``customers``.
+    """
+    return features.of(customers_by_group).group_by("buys").agg(customers=nw.len()).sort("buys")
+
+
 def cover_customers(features: Features) -> Mapping[str, Made]:
     """Count the customers and orders that the set speaks of, and those that it does not.
 
@@ -82,13 +111,17 @@ def cover_customers(features: Features) -> Mapping[str, Made]:
     Mapping[str, Made]
         Table ``customer_coverage``.
     """
-    group = features.arrays(orders_by_group)["group"].astype(str)
-    buys = features.arrays(customers_by_group)["buys"].astype("int64")
-    customers = {BUYERS: int((buys == 1).sum()), GUESTS: 0, NO_SALE: int((buys == 0).sum())}
+    orders = _counts(features.arrays(groups_of_orders), "group", "orders")
+    buys = _counts(features.arrays(groups_of_customers), "buys", "customers")
+    customers = {BUYERS: buys.get("1", 0), GUESTS: 0, NO_SALE: buys.get("0", 0)}
     rows = {
         "group": np.array(list(customers)),
         "customers": np.array(list(customers.values())),
-        "orders": np.array([int((group == name).sum()) for name in customers]),
+        "orders": np.array([orders.get(name, 0) for name in customers]),
     }
-    coverage = Coverage("customers", customers[BUYERS] + customers[NO_SALE], len(buys))
+    coverage = Coverage("customers", customers[BUYERS] + customers[NO_SALE], sum(buys.values()))
     return {"customer_coverage": Made(rows, coverage=(coverage,))}
+
+
+def _counts(found: Mapping[str, np.ndarray[Any, Any]], by: str, count: str) -> dict[str, int]:
+    return {str(name): int(number) for name, number in zip(found[by], found[count], strict=True)}

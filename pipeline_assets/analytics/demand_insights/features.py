@@ -13,14 +13,13 @@ from pipeline_assets.analytics.features import sold_lines
 if TYPE_CHECKING:
     from datetime import date
 
-    import duckdb
-
     from pipeline_assets.analytics.day_features import Features
+    from pipeline_assets.analytics.known_day import Frame, KnownDay
 
     Values = np.ndarray[Any, Any]
 
 
-def customer_days(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+def customer_days(features: KnownDay) -> Frame:
     """Net spend of each customer by day and currency; guests are nobody's and left out.
 
     Parameters

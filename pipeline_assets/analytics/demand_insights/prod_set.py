@@ -12,6 +12,8 @@ from pipeline_assets.analytics.demand_insights.spec import (
 from pipeline_assets.analytics.prod_set import Model, ProdSet
 
 _MODELS = "pipeline_assets.analytics.demand_insights"
+_DAYS = f"{_MODELS}.features:customer_days"
+_GROUPS = (f"{_MODELS}.coverage:groups_of_orders", f"{_MODELS}.coverage:groups_of_customers")
 DEMAND_INSIGHTS = ProdSet(
     name="demand-insights-engine",
     title="Demand Insights Engine",
@@ -19,9 +21,9 @@ DEMAND_INSIGHTS = ProdSet(
     owner="team:analytics",
     inputs=("customers", "orders", "order_lines", "products", "stores"),
     models=(
-        Model((CUSTOMER_SEGMENTS, SEGMENT_SCORES), f"{_MODELS}.segments:segment_customers"),
-        Model((CUSTOMER_VALUE, VALUE_SCORES), f"{_MODELS}.value:value_customers"),
-        Model((CUSTOMER_CHURN, CHURN_SCORES), f"{_MODELS}.churn:churn_customers"),
-        Model((CUSTOMER_COVERAGE,), f"{_MODELS}.coverage:cover_customers"),
+        Model((CUSTOMER_SEGMENTS, SEGMENT_SCORES), f"{_MODELS}.segments:segment_customers", (_DAYS,)),
+        Model((CUSTOMER_VALUE, VALUE_SCORES), f"{_MODELS}.value:value_customers", (_DAYS,)),
+        Model((CUSTOMER_CHURN, CHURN_SCORES), f"{_MODELS}.churn:churn_customers", (_DAYS,)),
+        Model((CUSTOMER_COVERAGE,), f"{_MODELS}.coverage:cover_customers", _GROUPS),
     ),
 )

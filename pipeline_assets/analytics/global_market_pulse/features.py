@@ -10,9 +10,7 @@ import narwhals as nw
 from pipeline_assets.analytics.features import sold_lines
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from pipeline_assets.analytics.day_features import Features
+    from pipeline_assets.analytics.known_day import Frame, KnownDay
 
 DAYS: Final = 28
 #: Periods looked at: a year.
@@ -24,7 +22,7 @@ def first_day(as_of: date, period: int) -> date:
     return as_of - timedelta(days=DAYS * (period + 1) - 1)
 
 
-def regional_sales(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+def regional_sales(features: KnownDay) -> Frame:
     """Sales of each product in each region and period.
 
     Parameters
@@ -48,10 +46,11 @@ def regional_sales(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
         .filter(nw.col("period") < PERIODS)
         .group_by("region", "currency", "category", "product_id", "period")
         .agg(quantity=nw.col("quantity").sum(), amount=nw.col("amount").sum(), lines=nw.len())
+        .with_columns(nw.col("quantity").cast(nw.Int64))
     )
 
 
-def category_sales(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+def category_sales(features: KnownDay) -> Frame:
     """Sales of each category in each region and period.
 
     Parameters
@@ -66,4 +65,5 @@ def category_sales(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
     """
     key = ["region", "currency", "category", "period"]
     products = features.of(regional_sales)
-    return products.group_by(key).agg(nw.col("amount").sum(), nw.col("lines").sum()).sort(key)
+    sums = products.group_by(key).agg(nw.col("amount").sum(), nw.col("lines").sum())
+    return sums.with_columns(nw.col("lines").cast(nw.Int64)).sort(key)

@@ -28,11 +28,8 @@ from pipeline_assets.analytics.global_market_pulse.features import PERIODS, firs
 from pipeline_assets.analytics.prod_set import Made
 
 if TYPE_CHECKING:
-    import duckdb
-
     from pipeline_assets.analytics.day_features import Features
-
-    Frame = nw.LazyFrame[duckdb.DuckDBPyRelation]
+    from pipeline_assets.analytics.known_day import Frame, KnownDay
 
 _SIDE = ["region", "currency", "period"]
 
@@ -75,11 +72,27 @@ def split_growth(features: Features) -> Mapping[str, Made]:
 
 def first_known_day(features: Features) -> np.datetime64:
     """The first day on which anything was sold; the day after the features' own where nothing was."""
-    first = features.of(sold_lines).select(nw.col("day").min()).to_native().fetchall()[0][0]
+    first = features.of(first_sale).to_native().fetchall()[0][0]
     return np.datetime64(first or features.as_of + timedelta(days=1))
 
 
-def growth_effects(features: Features) -> Frame:
+def first_sale(features: KnownDay) -> Frame:
+    """The first day of which anything is known to be sold.
+
+    Parameters
+    ----------
+    features
+        What is known at the end of the day.
+
+    Returns
+    -------
+    nw.LazyFrame
+        One row with ``day``, null where nothing was sold.
+    """
+    return features.of(sold_lines).select(nw.col("day").min())
+
+
+def growth_effects(features: KnownDay) -> Frame:
     """Sales of regions in each pair of periods, with the effects of price and volume.
 
     Parameters
@@ -98,16 +111,18 @@ def growth_effects(features: Features) -> Frame:
     sold_twice = _paired(products.filter(nw.col("quantity") > 0), "category", "product_id").filter(
         ~nw.col("quantity").is_null(), ~nw.col("quantity_before").is_null()
     )
+    # What decimals and whole numbers come to when they are divided is another number on each engine.
+    amount, amount_before = (nw.col(name).cast(nw.Float64) for name in ("amount", "amount_before"))
     price = sold_twice.group_by(*_SIDE).agg(
-        price=(nw.col("amount") - nw.col("amount_before") / nw.col("quantity_before") * nw.col("quantity")).sum()
+        price=(amount - amount_before / nw.col("quantity_before") * nw.col("quantity")).sum()
     )
     change = nw.col("quantity").fill_null(0) - nw.col("quantity_before").fill_null(0)
     volume = (
         _paired(categories, "category")
         .with_columns(
             volume=nw.when(nw.col("quantity_before") > 0)
-            .then(change * nw.col("amount_before") / nw.col("quantity_before"))
-            .otherwise(nw.col("amount").fill_null(0).cast(nw.Float64))
+            .then(change * amount_before / nw.col("quantity_before"))
+            .otherwise(amount.fill_null(0.0))
         )
         .group_by(*_SIDE)
         .agg(nw.col("volume").sum())

@@ -9,6 +9,7 @@ from pipeline_assets.analytics.global_market_pulse.spec import (
 from pipeline_assets.analytics.prod_set import Model, ProdSet
 
 _MODELS = "pipeline_assets.analytics.global_market_pulse"
+_GROWTH = (f"{_MODELS}.growth:growth_effects", f"{_MODELS}.growth:first_sale")
 GLOBAL_MARKET_PULSE = ProdSet(
     name="global-market-pulse",
     title="Global Market Pulse",
@@ -16,7 +17,11 @@ GLOBAL_MARKET_PULSE = ProdSet(
     owner="team:analytics",
     inputs=("orders", "order_lines", "products", "stores"),
     models=(
-        Model((REGIONAL_GROWTH,), f"{_MODELS}.growth:split_growth"),
-        Model((REGIONAL_INDEX, MARKET_OPPORTUNITIES, INDEX_SCORES), f"{_MODELS}.regional_index:compare_regions"),
+        Model((REGIONAL_GROWTH,), f"{_MODELS}.growth:split_growth", _GROWTH),
+        Model(
+            (REGIONAL_INDEX, MARKET_OPPORTUNITIES, INDEX_SCORES),
+            f"{_MODELS}.regional_index:compare_regions",
+            (f"{_MODELS}.features:category_sales",),
+        ),
     ),
 )

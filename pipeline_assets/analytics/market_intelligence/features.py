@@ -12,14 +12,13 @@ import numpy as np
 from pipeline_assets.analytics.features import sold_lines
 
 if TYPE_CHECKING:
-    import duckdb
-
     from pipeline_assets.analytics.day_features import Features
+    from pipeline_assets.analytics.known_day import Frame, KnownDay
 
 _DAY = np.timedelta64(1, "D")
 
 
-def daily_sales(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+def daily_sales(features: KnownDay) -> Frame:
     """Sales of each day on which something was sold, by level.
 
     Parameters
@@ -45,6 +44,22 @@ def daily_sales(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
         for level, key in keys.items()
     ]
     return nw.concat(levels).sort("level", "key", "currency", "day")
+
+
+def stores_that_sold(features: KnownDay) -> Frame:
+    """The stores of which any sale is known.
+
+    Parameters
+    ----------
+    features
+        What is known at the end of the day.
+
+    Returns
+    -------
+    nw.LazyFrame
+        ``store_id``, one row for each.
+    """
+    return features.of(sold_lines).group_by("store_id").agg(lines=nw.len()).select("store_id").sort("store_id")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from pipeline_assets.analytics.features import sold_lines
 from pipeline_assets.analytics.market_intelligence.baseline import SEASON, seasonal_naive
-from pipeline_assets.analytics.market_intelligence.features import Series, daily_series
+from pipeline_assets.analytics.market_intelligence.features import Series, daily_series, stores_that_sold
 from pipeline_assets.analytics.prod_set import Coverage, Made, Score
 
 if TYPE_CHECKING:
@@ -94,8 +93,8 @@ def forecast_sales(features: Features) -> Mapping[str, Made]:
 
 def _coverage(features: Features, days: Series) -> Coverage:
     """The stores with a series, of those that sold anything."""
-    sold = features.of(sold_lines).select("store_id").unique().to_native().aggregate("count(*)").fetchall()[0][0]
-    return Coverage("stores", len(np.unique(days.key[days.level == "store"])), int(sold))
+    sold = features.arrays(stores_that_sold)["store_id"]
+    return Coverage("stores", len(np.unique(days.key[days.level == "store"])), len(sold))
 
 
 def fitted_forecast(sales: Floats, horizon: int, grain: Grain) -> Floats:

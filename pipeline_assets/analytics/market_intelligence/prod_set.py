@@ -4,6 +4,7 @@ from pipeline_assets.analytics.market_intelligence.spec import FORECAST_SCORES, 
 from pipeline_assets.analytics.prod_set import Model, ProdSet
 
 _MODELS = "pipeline_assets.analytics.market_intelligence"
+_DAYS, _STORES = f"{_MODELS}.features:daily_sales", f"{_MODELS}.features:stores_that_sold"
 MARKET_INTELLIGENCE = ProdSet(
     name="market-intelligence-hub",
     title="Market Intelligence Hub",
@@ -11,7 +12,7 @@ MARKET_INTELLIGENCE = ProdSet(
     owner="team:analytics",
     inputs=("orders", "order_lines", "products", "stores"),
     models=(
-        Model((SALES_FORECAST, FORECAST_SCORES), f"{_MODELS}.model:forecast_sales"),
-        Model((SALES_TRENDS,), f"{_MODELS}.trends:find_trends"),
+        Model((SALES_FORECAST, FORECAST_SCORES), f"{_MODELS}.model:forecast_sales", (_DAYS, _STORES)),
+        Model((SALES_TRENDS,), f"{_MODELS}.trends:find_trends", (_DAYS,)),
     ),
 )

@@ -22,9 +22,8 @@ import narwhals as nw
 from pipeline_assets.analytics.prod_set import Made
 
 if TYPE_CHECKING:
-    import duckdb
-
     from pipeline_assets.analytics.day_features import Features
+    from pipeline_assets.analytics.known_day import Frame, KnownDay
 
 #: What differs between questions of a kind, in the syntax that RE2, Rust and Java share; the first that fits is taken.
 _LITERALS: Final = (
@@ -40,7 +39,7 @@ _NO_LOG: Final = "There is no log of questions up to the day."
 _NO_PAIR: Final = "Nobody asked again in other words within five minutes."
 
 
-def asked_questions(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]:
+def asked_questions(features: KnownDay) -> Frame:
     """Questions up to the day with their templates.
 
     Parameters
@@ -54,24 +53,17 @@ def asked_questions(features: Features) -> nw.LazyFrame[duckdb.DuckDBPyRelation]
         ``query_id``, ``asked_at``, ``asked_by``, ``system``, ``text``, ``seconds`` (float), ``results``, ``template``.
     """
     end = nw.lit(features.as_of + timedelta(days=1)).cast(nw.Datetime("us"))
+    asked = features.lake.table("query_log").filter(nw.col("asked_at") < end)
+    columns = ("query_id", "asked_at", "asked_by", "system", "text", "results", "seconds")
+    return features.row_by_row(asked.select(*columns), _with_template).sort("query_id")
+
+
+def _with_template(asked: Frame) -> Frame:
     template = nw.col("text").str.to_lowercase().str.replace_all(_EDGES, "")
     for literal in _LITERALS:
         template = template.str.replace_all(literal, "?")
     template = template.str.replace_all(r"\s+", " ")
-    return (
-        features.lake.table("query_log")
-        .filter(nw.col("asked_at") < end)
-        .select(
-            "query_id",
-            "asked_at",
-            "asked_by",
-            "system",
-            "text",
-            "results",
-            seconds=nw.col("seconds").cast(nw.Float64),
-            template=template,
-        )
-    )
+    return asked.with_columns(seconds=nw.col("seconds").cast(nw.Float64), template=template)
 
 
 def find_patterns(features: Features) -> Mapping[str, Made]:

@@ -7,11 +7,13 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.apache.lucene.analysis.Analyzer;
 import org.apache.lucene.analysis.TokenStream;
 import org.apache.lucene.analysis.Tokenizer;
 import org.apache.lucene.analysis.core.KeywordTokenizer;
 import org.apache.lucene.analysis.core.WhitespaceTokenizer;
+import org.apache.lucene.analysis.email.UAX29URLEmailTokenizer;
 import org.apache.lucene.analysis.en.EnglishAnalyzer;
 import org.apache.lucene.analysis.en.EnglishMinimalStemFilter;
 import org.apache.lucene.analysis.en.EnglishPossessiveFilter;
@@ -30,6 +32,7 @@ import org.apache.lucene.analysis.ngram.EdgeNGramTokenFilter;
 import org.apache.lucene.analysis.ngram.EdgeNGramTokenizer;
 import org.apache.lucene.analysis.ngram.NGramTokenFilter;
 import org.apache.lucene.analysis.ngram.NGramTokenizer;
+import org.apache.lucene.analysis.pattern.PatternCaptureGroupTokenFilter;
 import org.apache.lucene.analysis.reverse.ReverseStringFilter;
 import org.apache.lucene.analysis.snowball.SnowballFilter;
 import org.elasticsearch.Build;
@@ -74,6 +77,11 @@ public final class TestAnalysisPlugin extends Plugin implements AnalysisPlugin, 
         filters.put("truncate", filter((stream, is) -> new TruncateTokenFilter(stream, is.getAsInt("length", 10))));
         filters.put("keyword_repeat", filter((stream, is) -> new KeywordRepeatFilter(stream)));
         filters.put("remove_duplicates", filter((stream, is) -> new RemoveDuplicatesTokenFilter(stream)));
+        // These two, and the tokenizer of the same comment, are for Elasticsearch's own index of users and keys.
+        filters.put("unique", filter((stream, is) -> new RemoveDuplicatesTokenFilter(stream)));
+        filters.put("pattern_capture", filter((stream, is) -> new PatternCaptureGroupTokenFilter(
+            stream, is.getAsBoolean("preserve_original", true),
+            is.getAsList("patterns").stream().map(Pattern::compile).toArray(Pattern[]::new))));
         filters.put("reverse", filter((stream, is) -> new ReverseStringFilter(stream)));
         filters.put("asciifolding", normalizing(
             (stream, is) -> new ASCIIFoldingFilter(stream, is.getAsBoolean("preserve_original", false)),
@@ -86,6 +94,8 @@ public final class TestAnalysisPlugin extends Plugin implements AnalysisPlugin, 
     public Map<String, AnalysisProvider<TokenizerFactory>> getTokenizers() {
         Map<String, AnalysisProvider<TokenizerFactory>> tokenizers = new HashMap<>();
         tokenizers.put("keyword", tokenizer(is -> new KeywordTokenizer(is.getAsInt("buffer_size", 256))));
+        // For Elasticsearch's own index of users and keys.
+        tokenizers.put("uax_url_email", tokenizer(is -> new UAX29URLEmailTokenizer()));
         tokenizers.put("whitespace", tokenizer(is -> new WhitespaceTokenizer(is.getAsInt("max_token_length", 255))));
         tokenizers.put("edge_ngram", tokenizer(is -> {
             Predicate<Integer> kept = characters(is);
