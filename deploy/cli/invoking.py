@@ -37,4 +37,9 @@ def invoke(
         complain(f"{function} failed: {told}")
         return False
     print_json(answer)
-    return not (isinstance(answer, dict) and ("error" in answer or answer.get("batchItemFailures")))
+    return not names_failure(answer)
+
+
+def names_failure(answer: object) -> bool:
+    """Whether an answer says that something was not done: all of it, or some records of a batch."""
+    return isinstance(answer, dict) and ("error" in answer or bool(answer.get("batchItemFailures")))

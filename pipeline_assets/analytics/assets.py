@@ -15,6 +15,7 @@ from pipeline_assets.analytics.ingest import STARTED, is_complete, publish_set
 from pipeline_assets.analytics.pictures import picture_of
 from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.publish import manifest_key, read_manifest
+from pipeline_assets.analytics.requests import requests_of
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.analytics.stores import FLOW, AnalyticsSettings, AnalyticsStores, open_stores
 from pipeline_assets.analytics.tables import bucket_variable
@@ -155,7 +156,7 @@ def set_asset(prod_set: ProdSet) -> dg.AssetsDefinition:
     )
     def made(context: dg.AssetExecutionContext, config: EngineChoice) -> Iterator[DayEvent]:
         stores_of: AnalyticsStoresResource = getattr(context.resources, RESOURCE)
-        engine = SparkJobs(context, context.resources.spark, config.engine)
+        engine = SparkJobs(context, context.resources.spark, Engine(config.engine))
         yield from RunDays(context).each(
             lambda: _opened(stores_of, engine),
             lambda day, opened: [_made(engine, prod_set, day, *opened)],
@@ -221,7 +222,10 @@ def _made(
     """Make a set as of a day."""
     place, context = Place(prod_set.asset, day), engine.context
     as_of = date.fromisoformat(day)
+    asked_for = requests_of(prod_set, day, stores.curated)
     publish_set(prod_set, as_of, stores, features, anew=True, report=False)
+    if asked_for:
+        stores.curated.delete_all(asked_for)
     versions = current_versions(stores.targets[prod_set.name], manifest_key(as_of))
     receipts = [each for version in versions if (each := stores.ledger.receipt(version.id))]
     says = published(prod_set, day, stores)

@@ -20,6 +20,7 @@ from pipeline_assets.analytics.day_features import DayFeatures, open_features
 from pipeline_assets.analytics.make import PublishedSet, make_set
 from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.publish import manifest_key, read_manifest
+from pipeline_assets.analytics.requests import HandedOverError, HandOver
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.analytics.stores import FLOW, AnalyticsStores
 from pipeline_assets.analytics.tables import prod_table
@@ -114,11 +115,14 @@ class AnalyticsFlow(ObjectFlow[AnalyticsStores, Receipt | None]):
         """Make every set, whatever becomes of another, and tell why some can never be made; raises the last error."""
         later: Exception | None = None
         refused: list[str] = []
-        with open_features(stores.curated, stores.catalog) as features:
+        engine = HandOver(stores.largest_lake) if stores.largest_lake else None
+        with open_features(stores.curated, stores.catalog, engine) as features:
             for prod_set in self._sets:
                 attempt.budget.check(FLOW, version.uri)
                 try:
                     publish_set(prod_set, as_of, stores, features, anew=attempt.redo, report=attempt.report)
+                except HandedOverError:
+                    continue  # its receipt follows from the run that makes it
                 except TerminalError as error:
                     refused.append(f"{prod_set.name}: {error}")
                 except Exception as error:  # noqa: BLE001 - a model that breaks keeps no other set from being made

@@ -182,7 +182,7 @@ def _publish(
     key = manifest_key(as_of)
     if not target.put_if_match(key, to_json(manifest), seen[key]):
         return None
-    if features.engine:
+    if ready is not known:
         forget_features(prod_set, as_of, features.lake.bucket)
     return PublishedSet(manifest, anew=True)
 

@@ -1,4 +1,6 @@
-"""The watch over the crawlers: what was made of a set starts its crawler, whose end materializes its SQL tables.
+"""The watch over the crawlers, and the one over sets that are asked for.
+
+What was made of a set starts its crawler, whose end materializes its SQL tables.
 
 What was told is what Dagster shows, what is planned is in the cursor, what runs is what Glue says: each step may be
 done again. The daemon stores the events of a tick before its cursor: after a death in between, the next tick finds the
@@ -8,16 +10,25 @@ events in Dagster.
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeAlias
 
 import dagster as dg
 
-from pipeline_assets.analytics.assets import WATCH, CrawlersResource, crawled_key, set_key
+from pipeline_assets.analytics.assets import (
+    PROD,
+    WATCH,
+    AnalyticsStoresResource,
+    CrawlersResource,
+    crawled_key,
+    set_key,
+)
 from pipeline_assets.analytics.checks import UP_TO, ShownCrawl, as_the_set_says, crawled_since
 from pipeline_assets.analytics.crawled import CrawledSet, look_through
 from pipeline_assets.analytics.crawlers import CrawledStores, Crawler
 from pipeline_assets.analytics.crawls import Crawl, CrawlerState, Step, failed, is_due, next_step, trouble_of
 from pipeline_assets.analytics.prod_set import ProdSet
+from pipeline_assets.analytics.requests import RequestedSet, requested_sets
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.errors import TransientError
 from pipeline_assets.lineage.checks import evaluation_of
@@ -30,6 +41,12 @@ from pipeline_assets.storage.documents import from_json, to_json
 Told: TypeAlias = dg.AssetCheckEvaluation | dg.AssetMaterialization
 #: Days whose rows are counted within a tick.
 _COUNTED = 5
+#: The tag of a run that makes a set that was asked for.
+_ASKED_FOR: Final = "cesta/asked_for"
+_ASKED_AGAIN: Final = timedelta(hours=1)
+_STARTED_AT_ONCE: Final = 10
+_FINISHED: Final = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+_UNFINISHED: Final = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 
 
 @dg.sensor(
@@ -58,6 +75,42 @@ def crawlers_watch(context: dg.SensorEvaluationContext, crawlers: CrawlersResour
         cursor=to_json(changed).decode(),
         skip_reason="; ".join(f"{name}: {each}" for name, each in said.items() if each) or "nothing is to be crawled",
     )
+
+
+@dg.sensor(
+    name="prod_requests",
+    target=dg.AssetSelection.assets(*(asset.key for asset in PROD)),
+    description="Looks for sets that are made of more than the function takes, and starts a run that makes each "
+    "of features from Spark, where the settings say so. What is asked for again after an hour is started again.",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def prod_requests(
+    context: dg.SensorEvaluationContext, analytics_stores: AnalyticsStoresResource
+) -> dg.SensorResult | dg.SkipReason:
+    """One look; raises `MissingSettingError`, and `TransientError` when the bucket does not answer."""
+    with analytics_stores.open() as stores:
+        asked = requested_sets(stores.curated)
+    runs = [run_for(each, datetime.now(UTC)) for each in asked if not _is_made(context.instance, each)]
+    if not runs:
+        return dg.SkipReason(f"{counted(len(asked), 'set')} asked for, and runs are at all" if asked else "no requests")
+    return dg.SensorResult(run_requests=runs[:_STARTED_AT_ONCE])
+
+
+def run_for(asked: RequestedSet, now: datetime) -> dg.RunRequest:
+    """The run that makes a set which was asked for: one for these requests, and another each hour they stay."""
+    hours = int((now - asked.since) / _ASKED_AGAIN)
+    return dg.RunRequest(
+        run_key=f"prod/{asked.prod_set}/{asked.day}/{','.join(asked.versions)}/{hours}",
+        asset_selection=[dg.AssetKey(["prod", asked.prod_set])],
+        partition_key=asked.day,
+        tags={_ASKED_FOR: f"prod/{asked.prod_set}/{asked.day}"},
+    )
+
+
+def _is_made(instance: dg.DagsterInstance, asked: RequestedSet) -> bool:
+    tags = {_ASKED_FOR: f"prod/{asked.prod_set}/{asked.day}"}
+    return bool(instance.get_runs_count(dg.RunsFilter(tags=tags, statuses=_UNFINISHED)))
 
 
 def _written(cursor: str | None) -> dict[str, Crawl]:

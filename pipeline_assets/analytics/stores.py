@@ -12,7 +12,7 @@ from botocore.config import Config
 from pipeline_assets.analytics.tables import PROD_CATALOGS, bucket_variable
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.events.environment import Environment, optional, required
+from pipeline_assets.events.environment import Environment, number, optional, required
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.quarantine import JsonLinesQuarantine
 from pipeline_assets.events.settings import ledger_table, quarantine_bucket
@@ -40,6 +40,8 @@ class AnalyticsSettings:
         Name of the SQL database; empty where no tables are to be told of new days.
     queue_url
         Address of the queue; empty where a process does not look into it itself.
+    largest_lake
+        Bytes of curated days that this process makes a set of, handing over what is made of more; 0 for any number.
     """
 
     curated_bucket: str
@@ -48,6 +50,7 @@ class AnalyticsSettings:
     prod_buckets: Mapping[str, str] = field(hash=False)
     lake_database: str = ""
     queue_url: str = ""
+    largest_lake: int = 0
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> AnalyticsSettings:
@@ -62,6 +65,7 @@ class AnalyticsSettings:
             },
             lake_database=optional(environment, "LAKE_DATABASE"),
             queue_url=optional(environment, "CURATED_QUEUE_URL"),
+            largest_lake=number(environment, "LAKE_BYTES_IN_FUNCTION", "a number of bytes, 0 for any lake"),
         )
 
     @property
@@ -90,6 +94,8 @@ class AnalyticsStores:
         Tells the SQL tables of new days; None where nobody asks with SQL.
     catalog
         The specs of the curated datasets.
+    largest_lake
+        As of `AnalyticsSettings`.
     """
 
     storage: Storage
@@ -99,6 +105,7 @@ class AnalyticsStores:
     ledger: Ledger
     partitions: GluePartitions | None = None
     catalog: Catalog = ECOMMERCE
+    largest_lake: int = 0
 
 
 @contextmanager
@@ -114,4 +121,5 @@ def open_stores(settings: AnalyticsSettings) -> Iterator[AnalyticsStores]:
         GluePartitions(boto3.client("glue", config=_RETRYING), settings.lake_database, settings.prod_buckets)
         if settings.lake_database
         else None,
+        largest_lake=settings.largest_lake,
     )

@@ -231,7 +231,7 @@ def _derived(derived: DerivedTable, kind: str, description: str) -> dg.AssetsDef
     )
     def made(context: dg.AssetExecutionContext, config: EngineChoice) -> Iterator[DayEvent]:
         stores: ComprasStoresResource = getattr(context.resources, RESOURCE)
-        engines = _Engines(context, stores, context.resources.spark, config.engine)
+        engines = _Engines(context, stores, context.resources.spark, Engine(config.engine))
         yield from RunDays(context).each(
             stores.open,
             lambda day, opened: [_made(engines, derived, day, opened)],

@@ -19,6 +19,7 @@ from pipeline_assets.privacy.cards import Where, without_numbers
 
 EventName = Literal["INSERT", "MODIFY", "REMOVE"]
 EVENT_NAMES: Final[tuple[EventName, ...]] = ("INSERT", "MODIFY", "REMOVE")
+_EVENTS: Final[dict[str, EventName]] = {name: name for name in EVENT_NAMES}
 
 _EVENT_SOURCE = "aws:dynamodb"
 #: DynamoDB's own range of numbers; a text that Python reads as a number may be anything.
@@ -38,6 +39,7 @@ _TYPES: Final = {
     "NS": "a set of numbers (NS)",
     "BS": "a set of bytes (BS)",
 }
+_NULL: Final = {"NULL": True}
 _SHOWN, _KEPT_CHARACTERS = 200, 100_000
 
 
@@ -114,7 +116,7 @@ def event_name_of(record: StreamRecord, table: str) -> EventName:
         name = _table_of(record.stream)
         if name != table:
             raise UnexpectedError("of_this_table", "", f"one of the table {shown(name)}")
-    found = next((name for name in EVENT_NAMES if name == record.event_name), None)
+    found = _EVENTS.get(record.event_name)
     if found is None:
         raise UnexpectedError("event_name", "", shown(record.event_name))
     return found
@@ -173,7 +175,7 @@ def keys_of(record: StreamRecord, image: Image, names: Collection[str]) -> tuple
     UnexpectedError
         One of them is no text, or is another than the key that the record names.
     """
-    values = tuple(text(image, name, "key") for name in names)
+    values = tuple([text(image, name, "key") for name in names])
     for name, value in zip(names, values, strict=True):
         if record.keys and record.keys.get(name) != {"S": value}:
             raise UnexpectedError("key", name, "another value than the key of the item")
@@ -234,7 +236,8 @@ def optional_text(image: Image, name: str, rule: str, place: str = "") -> str | 
     UnexpectedError
         It is something else.
     """
-    if image.get(name) in (None, {"NULL": True}):
+    attribute = image.get(name)
+    if attribute is None or attribute == _NULL:
         return None
     found = value(image, name, "S", rule, place)
     if not isinstance(found, str):
@@ -273,7 +276,9 @@ def number(image: Image, name: str, rule: str, place: str = "") -> Decimal:
         read = Decimal(found)
     except InvalidOperation:
         raise UnexpectedError(rule, at(place, name), shown(found)) from None
-    if len(_EXACT.normalize(read).as_tuple().digits) > _DIGITS or abs(read.adjusted()) > _MOST_EXPONENT:
+    # What is written in so few characters has no more digits than that, and no exponent that matters.
+    short = len(found) <= _DIGITS and "e" not in found and "E" not in found
+    if not short and (len(_EXACT.normalize(read).as_tuple().digits) > _DIGITS or abs(read.adjusted()) > _MOST_EXPONENT):
         raise UnexpectedError(rule, at(place, name), "a number that DynamoDB cannot hold")
     return read
 
@@ -310,7 +315,7 @@ def value(image: Image, name: str, letter: str, rule: str, place: str = "") -> A
         raise UnexpectedError(rule, at(place, name), kind(attribute))
     found = attribute[letter]
     try:
-        if isinstance(found, str):
+        if isinstance(found, str) and not found.isascii():
             found.encode()
     except UnicodeEncodeError:
         raise UnexpectedError(rule, at(place, name), f"half a character in {shown(found)}") from None

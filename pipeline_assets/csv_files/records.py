@@ -126,6 +126,7 @@ class Records:
     def _push_back(self, why: str) -> UnreadableRecord:
         """Push all lines but the first back to be read again; the first as an unreadable record."""
         first, *rest = self._span
+        self._last_piece = self._span[-1]
         self.position -= sum(map(_length, rest))
         self._again.extendleft(reversed(rest))
         self._span.clear()
@@ -155,7 +156,7 @@ class Records:
         """Why a plain file is truncated within its last record, which has these fields; empty when it is not."""
         last = self._last_piece
         if not last:
-            last, fields = self._last_record()
+            return self._truncation_before()
         if last.rstrip("\r\n").endswith("\x00"):
             return "it ends with NUL characters, where a disk was not written"
         if "\udc80" <= last[-1:] <= "\udcff":
@@ -164,28 +165,19 @@ class Records:
             return ""
         return "its last line has no end and is no whole row"
 
-    def _last_record(self) -> tuple[str, list[str]]:
-        """Read the last line before the present position, and the record that ends with it."""
+    def _truncation_before(self) -> str:
+        """Why the file is truncated within its last record, which another run has read; empty when it is not."""
+        # Read once more from some way before: only whoever comes from there knows which lines a quotation mark joins.
         start = max(0, self.position - _TAIL)
-        self._binary.seek(start)
-        tail = io.StringIO(
-            self._binary.read(self.position - start).decode("utf-8", "surrogateescape"), newline=""
-        ).readlines()
-        lines = tail[1:] if start else tail
-        alone: list[str] = UnreadableRecord("", "")
-        for first in range(len(lines) - 1, max(-1, len(lines) - 1 - _MOST_LINES), -1):
-            try:
-                records = list(csv.reader(lines[first:], strict=True, skipinitialspace=True))
-            except csv.Error:
-                continue
-            if len(records) != 1 or not self.shape:
-                continue
-            if len(lines) - first > 1 and self.shape.multiline_fault(lines[first:], records[0]):
-                continue
-            alone = records[0]
-            if self.shape.is_whole(alone):
-                break
-        return (lines[-1] if lines else ""), alone
+        before = Records(self._binary, start, self._check)
+        before.shape = self.shape
+        if start:
+            before.position += _length(before._text.readline(_LONGEST_LINE))
+        if before.position < self.position:
+            deque(before.read(), maxlen=0)
+        # Else the file would be closed with it.
+        before._text.detach()
+        return before.cut
 
 
 def _text(binary: BinaryIO, start: int) -> io.TextIOWrapper:

@@ -96,7 +96,7 @@ def curated_asset(dataset: Dataset) -> dg.AssetsDefinition:
         curation_stores: CurationStoresResource,
         spark: SparkResource,
     ) -> Iterator[DayEvent]:
-        run, engines = RunDays(context), _Engines(context, curation_stores.settings, spark, config.engine)
+        run, engines = RunDays(context), _Engines(context, curation_stores.settings, spark, Engine(config.engine))
         yield from run.each(
             curation_stores.open,
             lambda day, stores: [_recurated(run, engines, dataset, day, stores)],

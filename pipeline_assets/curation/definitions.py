@@ -4,7 +4,7 @@ import dagster as dg
 
 from pipeline_assets.curation.assets import CURATED, LAKE, LOADS_FIGURES, CurationStoresResource, loads
 from pipeline_assets.curation.checks import CURATION_CHECKS
-from pipeline_assets.curation.sensors import loads_watch, loads_whole
+from pipeline_assets.curation.sensors import curation_requests, loads_watch, loads_whole
 from pipeline_assets.curation.stores import CATALOG
 from pipeline_assets.datasets.ecommerce import OWNER
 from pipeline_assets.lake.tables import LakeTable, curated_table, rejected_rows_table
@@ -43,7 +43,7 @@ STORE_FIGURES = (LOADS_FIGURES,)
 defs = dg.Definitions(
     assets=[*CURATED, loads, _REJECTED, *_TABLES],
     asset_checks=[*CURATION_CHECKS, loads_whole],
-    sensors=[loads_watch],
+    sensors=[loads_watch, curation_requests],
     resources={
         "curation_stores": CurationStoresResource.of_environment(),
         "spark": SparkResource.of_environment(),

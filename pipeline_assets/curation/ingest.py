@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,9 +19,10 @@ from pipeline_assets import __version__
 from pipeline_assets.curation.completion import ManifestError, complete_load, loads_of
 from pipeline_assets.curation.judge import JudgedSource, SourceAccount, judged_source, refused_source
 from pipeline_assets.curation.mended import settle_deleted
-from pipeline_assets.curation.publish import ONE_MACHINE, DayEngine, account_of, publish_day
+from pipeline_assets.curation.publish import ONE_MACHINE, DayEngine, account_of, publish_day, raw_objects
 from pipeline_assets.curation.quarantine import UNKNOWN
 from pipeline_assets.curation.read import OBJECT_RULES, RawFile, RefusedObjectError
+from pipeline_assets.curation.requests import DayTooLargeError, request_day, requested, take_away
 from pipeline_assets.curation.rules import DELETED_AT
 from pipeline_assets.curation.stores import CATALOG, FLOW, CurationStores
 from pipeline_assets.datasets.catalog import Catalog
@@ -95,7 +96,8 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
         Returns
         -------
         Receipt or None
-            None for what holds no rows: manifests and snapshots of keys.
+            None for what holds no rows: manifests and snapshots of keys; and for an object whose day is too large for
+            this process, which a request then asks for.
         """
         if is_bookkeeping(version.key):
             return None
@@ -107,7 +109,13 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
             stores.ledger.record(earlier)
             receipt = earlier
         else:
-            receipt = self._curate(version, stores, attempt)
+            try:
+                receipt = self._curate(version, stores, attempt)
+            except DayTooLargeError:
+                # The receipt follows from whoever works the day out.
+                if raw:
+                    request_day(raw.dataset, raw.day, version, stores)
+                return None
             if earlier and receipt.run == earlier.run:
                 return receipt
             # Before the receipt too: from then on the bridge tells what the day holds.
@@ -218,7 +226,7 @@ def recurate_day(
         None, and nothing is changed, for a day of which neither raw nor curated holds anything.
     """
     started = time.monotonic()
-    runs = Runs(stores.ledger)
+    runs, asked_for = Runs(stores.ledger), requested(dataset.name, day, stores)
     budget = TimeBudget(seconds_left, _RESERVE_SECONDS)
     account = publish_day(dataset, day, stores, runs.run_of, budget, anew=True, engine=engine)
     if account is None:
@@ -234,15 +242,29 @@ def recurate_day(
             continue  # put since the day was listed; its own event is on its way
         # A version that the ledger knows keeps the place in the order that its event gave it.
         earlier = runs.earlier(version)
-        known = earlier.version if earlier else version
+        known = earlier.version if earlier else asked_for.get(version.id, version)
         receipt = _receipt(known, runs.run_of(version), source, seconds, (dataset, day))
-        stores.ledger.record(receipt, report=report)
+        # No event will tell of what was handed over.
+        stores.ledger.record(receipt, report=report or version.id in asked_for)
         receipts.append(receipt)
     _restate(dataset.name, day, stores)
     settle_deleted(dataset.name, day, stores)
+    _answer(dataset, day, asked_for, stores)
     for load_id in sorted({raw.load_id for each in receipts if (raw := RawObject.of(each.version.key))}):
         _try_to_complete(LoadName(day, load_id), stores)
     return receipts
+
+
+def _answer(dataset: Dataset, day: str, asked_for: Mapping[str, ObjectVersion], stores: CurationStores) -> None:
+    """Take the requests of a day away, each once its object has a receipt."""
+    if not asked_for:
+        return
+    current = {each.id for each in raw_objects(dataset, day, stores)}
+    for version_id, version in asked_for.items():
+        if stores.ledger.receipt(version_id) is None and version_id not in current:
+            # It was replaced or deleted before anybody worked it.
+            CURATION_FLOW.ingest(version, stores)
+    take_away(dataset.name, day, [each for each in asked_for if stores.ledger.receipt(each)], stores)
 
 
 def is_worked_out(dataset: Dataset, day: str, stores: CurationStores) -> bool:

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from pipeline_assets.curation.day import FOOTER_KEY, CuratedDay, DayAccount, WorkedDay, curate
 from pipeline_assets.curation.read import RawFile
+from pipeline_assets.curation.requests import DayTooLargeError
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.datasets.spec import Dataset
 from pipeline_assets.errors import TransientError
@@ -139,6 +140,8 @@ def publish_day(
     ------
     TransientError
         A store does not answer, or others put the day again and again.
+    DayTooLargeError
+        The day has to have `wanted`, and its raw objects are more than these stores are opened for.
     """
     key = curated_key(dataset.name, day)
     for _ in range(_ATTEMPTS):
@@ -150,6 +153,9 @@ def publish_day(
         versions = raw_objects(dataset, day, stores)
         if not any(_same(each, wanted) for each in versions) if wanted else not (versions or standing):
             return None
+        size = sum(each.size for each in versions)
+        if wanted and stores.largest_day and size > stores.largest_day:
+            raise DayTooLargeError(size)
         budget.check(FLOW, f"s3://{stores.curated.name}/{key}")
         in_place = None if anew else known
         with (

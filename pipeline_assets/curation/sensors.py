@@ -1,4 +1,4 @@
-"""The watch over loads that do not come to their end, and the check of them."""
+"""The watch over loads that do not come to their end, with its check, and over days that are asked for."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,8 +6,9 @@ from typing import Final
 
 import dagster as dg
 
-from pipeline_assets.curation.assets import CurationStoresResource
+from pipeline_assets.curation.assets import CURATED, CurationStoresResource
 from pipeline_assets.curation.completion import LOADS_ASSET, OpenLoad, complete_open_loads
+from pipeline_assets.curation.requests import RequestedDay, requested_days
 from pipeline_assets.curation.stores import FLOW, CurationStores
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.lineage.checks import evaluation_of
@@ -22,6 +23,12 @@ LOADS_WHOLE: Final = dg.AssetCheckKey(dg.AssetKey.from_user_string(LOADS_ASSET),
 #: A load that began longer ago than this should have come to its end.
 _LONGEST = timedelta(hours=2)
 _NAMED = 5
+#: The tag of a run that works out a day that was asked for.
+_ASKED_FOR: Final = "cesta/asked_for"
+_ASKED_AGAIN: Final = timedelta(hours=1)
+_STARTED_AT_ONCE: Final = 10
+_FINISHED: Final = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+_UNFINISHED: Final = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 
 
 @dg.asset_check(
@@ -60,6 +67,44 @@ def loads_watch(
     return dg.SensorResult(
         asset_events=[] if as_before else [evaluation_of(LOADS_WHOLE, result)], skip_reason=result.description
     )
+
+
+@dg.sensor(
+    name="curation_requests",
+    target=dg.AssetSelection.assets(*(asset.key for asset in CURATED)),
+    description="Looks for days that are too large for the function, and starts a run for each that works it out: on "
+    "Spark, where the settings say so. What is asked for again after an hour is started again.",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def curation_requests(
+    context: dg.SensorEvaluationContext, curation_stores: CurationStoresResource
+) -> dg.SensorResult | dg.SkipReason:
+    """One look; raises `MissingSettingError`, and `TransientError` when the bucket does not answer."""
+    with curation_stores.open() as stores:
+        asked = requested_days(stores)
+    runs = [run_for(each, datetime.now(UTC)) for each in asked if not _is_worked(context.instance, each)]
+    if not runs:
+        return dg.SkipReason(
+            f"{len(asked)} days are asked for, and runs are at all of them" if asked else "no requests"
+        )
+    return dg.SensorResult(run_requests=runs[:_STARTED_AT_ONCE])
+
+
+def run_for(asked: RequestedDay, now: datetime) -> dg.RunRequest:
+    """The run that works a day out which was asked for: one for these requests, and another each hour they stay."""
+    hours = int((now - asked.since) / _ASKED_AGAIN)
+    return dg.RunRequest(
+        run_key=f"{asked.dataset}/{asked.day}/{asked.fingerprint}/{hours}",
+        asset_selection=[dg.AssetKey(["curated", asked.dataset])],
+        partition_key=asked.day,
+        tags={_ASKED_FOR: f"{asked.dataset}/{asked.day}"},
+    )
+
+
+def _is_worked(instance: dg.DagsterInstance, asked: RequestedDay) -> bool:
+    tags = {_ASKED_FOR: f"{asked.dataset}/{asked.day}"}
+    return bool(instance.get_runs_count(dg.RunsFilter(tags=tags, statuses=_UNFINISHED)))
 
 
 def overdue_of(loads: Iterable[OpenLoad], now: datetime) -> Iterator[OpenLoad]:

@@ -121,7 +121,7 @@ class SparkDays:
         ):
             tasks = DayTasks(dataset, ordered, place)
             splits = splits_of(stores.raw, ordered, split_bytes=self.split_bytes)
-            self.log(f"{dataset.name} of {day}: {len(ordered)} raw objects in {len(splits)} splits")
+            self.log(f"{dataset.name} of {day}: raw objects: {len(ordered)}, splits: {len(splits)}")
             judged = read_splits(
                 self.session, splits, tasks.judge, tasks.index, lost=tasks.lost, task_bytes=self.split_bytes
             ).persist()

@@ -13,7 +13,7 @@ from botocore.config import Config
 from pipeline_assets.curation.quarantine import LakeQuarantine
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.ecommerce import ECOMMERCE
-from pipeline_assets.events.environment import Environment, optional, required
+from pipeline_assets.events.environment import Environment, number, optional, required
 from pipeline_assets.events.ledger import Ledger
 from pipeline_assets.events.settings import ledger_table, quarantine_bucket
 from pipeline_assets.lake.tables import GlueCatalog
@@ -40,6 +40,8 @@ class CurationSettings:
         Name of the SQL database; empty where no tables are to be told of new days.
     queue_url
         Address of the queue; empty where a process does not look into it itself: a function is handed its messages.
+    largest_day
+        Bytes of raw objects that a day may have which this process works out itself; 0 for any number.
     """
 
     raw_bucket: str
@@ -48,10 +50,11 @@ class CurationSettings:
     ledger_table: str
     lake_database: str = ""
     queue_url: str = ""
+    largest_day: int = 0
 
     @classmethod
     def from_environment(cls, environment: Environment = None) -> CurationSettings:
-        """Read the settings; raises `MissingSettingError` naming the first variable that is absent."""
+        """Read the settings; raises `MissingSettingError` naming the first variable that is absent, and `UserError`."""
         return cls(
             raw_bucket=required(environment, "RAW_BUCKET", "the name of the bucket of raw objects"),
             curated_bucket=required(environment, "CURATED_BUCKET", "the name of the bucket of curated days"),
@@ -59,6 +62,7 @@ class CurationSettings:
             ledger_table=ledger_table(environment),
             lake_database=optional(environment, "LAKE_DATABASE"),
             queue_url=optional(environment, "RAW_QUEUE_URL"),
+            largest_day=number(environment, "DAY_BYTES_IN_FUNCTION", "a number of bytes, 0 for any day"),
         )
 
     @property
@@ -95,6 +99,8 @@ class CurationStores:
         The SQL tables; None where nobody asks with SQL.
     catalog
         The datasets that are curated.
+    largest_day
+        As of `CurationSettings`.
     """
 
     storage: Storage
@@ -104,6 +110,7 @@ class CurationStores:
     ledger: Ledger
     tables: Tables | None = None
     catalog: Catalog = CATALOG
+    largest_day: int = 0
 
 
 def open_quarantine(bucket: Bucket, flow: str) -> LakeQuarantine:
@@ -126,4 +133,5 @@ def open_stores(settings: CurationSettings) -> Iterator[CurationStores]:
         GlueCatalog(boto3.client("glue", config=_RETRYING), settings.lake_database, buckets, CATALOG)
         if settings.lake_database
         else None,
+        largest_day=settings.largest_day,
     )

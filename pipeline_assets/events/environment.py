@@ -78,3 +78,31 @@ def required(environment: Environment, name: str, meaning: str) -> str:
     if not value:
         raise MissingSettingError(name, meaning)
     return value
+
+
+def number(environment: Environment, name: str, expected: str) -> int:
+    """Whole number of a variable that may be absent.
+
+    Parameters
+    ----------
+    environment
+        Where it is looked up; the process's own variables where it is None.
+    name
+        Name of the variable.
+    expected
+        What the number is, for whoever has to mend it.
+
+    Returns
+    -------
+    int
+        The number, 0 for a variable that is unset or empty.
+
+    Raises
+    ------
+    UnknownSettingError
+        It is no whole number, or less than 0.
+    """
+    value = optional(environment, name, "0")
+    if not (value.isascii() and value.isdigit()):
+        raise UnknownSettingError(name, value, expected)
+    return int(value)

@@ -307,8 +307,10 @@ class _Account:
         if isinstance(outcome, RejectedChange):
             self.rejected.append(outcome)
             return
-        self.accepted.update(outcome.partitions)
-        self.effects.update(outcome.effects)
+        for partition in outcome.partitions:
+            self.accepted[partition] += 1
+        for name, number in outcome.effects.items():
+            self.effects[name] += number
 
     def receipt(self, flow: str, batch: StreamBatch, run: int, started: float) -> Receipt:
         """The receipt of what was counted."""

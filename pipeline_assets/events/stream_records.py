@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -28,6 +29,8 @@ Image: TypeAlias = Mapping[str, Any]
 BY_HAND = "by-hand"
 #: Records of one batch lie at most so far apart; coverage is kept by the hour.
 _SPAN_SECONDS = 86_400.0
+#: Characters of a time that tell its day.
+_DAY = len("2026-11-20")
 _SequenceNumber = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,40}$")]
 
 
@@ -179,6 +182,8 @@ def batch_of(consumer: str, records: Sequence[StreamRecord], now: datetime) -> S
 def _belongs(first: StreamRecord, other: StreamRecord) -> bool:
     if BY_HAND in (first.stream, other.stream) or first.stream != other.stream:
         return False
+    if first.at[:_DAY] == other.at[:_DAY]:
+        return True
     apart = datetime.fromisoformat(other.at) - datetime.fromisoformat(first.at)
     return abs(apart.total_seconds()) < _SPAN_SECONDS
 
@@ -199,11 +204,16 @@ def _record(raw: object) -> StreamRecord:
         sequence_number=padded_sequence_number(
             change.sequence_number if whole and change.sequence_number else _number(read)
         ),
-        at=iso_utc(datetime.fromtimestamp(int(made), UTC)) if made is not None else "",
+        at=_second(int(made)) if made is not None else "",
         keys=change.keys or {},
         old=change.old_image,
         new=change.new_image,
     )
+
+
+@lru_cache(maxsize=1024)
+def _second(made: int) -> str:
+    return iso_utc(datetime.fromtimestamp(made, UTC))
 
 
 def _number(read: _Record) -> str:

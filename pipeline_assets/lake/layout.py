@@ -12,6 +12,9 @@ raw: ``_keys/<dataset>/<load id>.parquet``              every key of a table, wi
 raw: ``_keys/recent/<dataset>/<load id>.parquet``       the same of what was changed lately
 curated: ``<dataset>/date=<day>/part.parquet``          all that was loaded on a day, one row per key
 curated: ``_loads/load=<day>/<load id>.json``           the completion marker: every object of the load is curated
+curated: ``_requests/curated/<dataset>/<day>/<id>.json`` an object whose day is too large for the function
+curated: ``_requests/prod/<set>/<day>/<version>.json``  a set for which the lake is too large for the function
+curated: ``_staging/...``                               pieces of objects that a job of Spark is at
 quarantine: ``<flow>/dataset=<dataset>/date=<day>/<receipt id>.parquet`` rejected rows of one raw object
 ======================================================= =============================================================
 

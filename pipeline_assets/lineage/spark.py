@@ -7,7 +7,7 @@ is. What went wrong is one sentence, in an error that says whether trying again 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import boto3
 import dagster as dg
@@ -26,13 +26,25 @@ from pipeline_assets.spark.settings import Engine, SparkSettings
 _LONGEST_MINUTES: Final = 360
 #: Where the workers of EMR Serverless find the Python that was built for them.
 _PYTHON: Final = "./environment/bin/python"
+#: Workers of two cores with most of the memory outside of Java, where Polars works; the driver holds a day on its disk.
+_WORKERS: Final = {
+    "spark.driver.cores": "2",
+    "spark.driver.memory": "4g",
+    "spark.driver.memoryOverhead": "6g",
+    "spark.emr-serverless.driver.disk": "60g",
+    "spark.executor.cores": "2",
+    "spark.executor.memory": "5g",
+    "spark.executor.memoryOverhead": "10g",
+    "spark.emr-serverless.executor.disk": "60g",
+}
 
 
 class EngineChoice(dg.Config):
     """What a person may choose for one run."""
 
-    engine: Engine = Field(
-        default=Engine.AUTO,
+    # As words and not as the enumeration, of which Dagster takes the names of the members.
+    engine: Literal["auto", "polars", "spark"] = Field(
+        default="auto",
         description="What works the days out: auto leaves it to the settings, polars is this run itself, spark a job.",
     )
 
@@ -44,7 +56,7 @@ class SparkResource(EnvironmentResource):
     spark_always: str = optional("Keys of assets, with commas between them, whose work always goes to Spark")
     spark_application_id: str = optional("The application of EMR Serverless; on this machine where there is none")
     spark_job_role_arn: str = optional("The ARN of the role of its jobs")
-    spark_code: str = optional("Beginning of the addresses of script and environment, s3://bucket/prefix/")
+    spark_code: str = optional("Where their script and environment are, s3://bucket/prefix")
 
     @property
     def settings(self) -> SparkSettings:
@@ -197,8 +209,10 @@ def job_run(job: str, settings: SparkSettings, region: str) -> Any:  # noqa: ANN
     dict
         The parameters of ``StartJobRun``, to which Pipes adds its own.
     """
+    code = settings.code.rstrip("/")
     told = {
-        "spark.archives": f"{settings.code}environment.tar.gz#environment",
+        **_WORKERS,
+        "spark.archives": f"{code}/spark-environment.tar.gz#environment",
         "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": _PYTHON,
         "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": _PYTHON,
         "spark.executorEnv.PYSPARK_PYTHON": _PYTHON,
@@ -214,7 +228,7 @@ def job_run(job: str, settings: SparkSettings, region: str) -> Any:  # noqa: ANN
         "name": job,
         "jobDriver": {
             "sparkSubmit": {
-                "entryPoint": f"{settings.code}submit.py",
+                "entryPoint": f"{code}/spark-submit.py",
                 "sparkSubmitParameters": " ".join(f"--conf {name}={value}" for name, value in told.items()),
             }
         },

@@ -7,6 +7,7 @@ numbers by which a state is known are those of one generation alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -17,11 +18,12 @@ from pipeline_assets.search.elasticsearch_errors import (
     CONFLICT,
     NOT_FOUND,
     TOO_LARGE,
+    BusyError,
     asked_patiently,
     asking,
     pass_by_absent,
 )
-from pipeline_assets.search.index import Document, Outcome, RefusedQueryError, Result, Stored, Write
+from pipeline_assets.search.index import Document, Outcome, RefusedQueryError, Result, State, Stored, Write
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
@@ -33,6 +35,7 @@ _PAGE: Final = 1_000
 _STATES: Final = 10_000
 _OUTCOMES: Final = {CONFLICT: Outcome.CONFLICT, NOT_FOUND: Outcome.NO_INDEX, BAD_REQUEST: Outcome.REFUSED}
 _encode: Final = msgspec.json.Encoder().encode
+_WRITTEN: Final = Result(Outcome.WRITTEN)
 
 
 class ElasticsearchDocuments:
@@ -129,6 +132,7 @@ class ElasticsearchDocuments:
         for attempt in asked_patiently():
             with attempt, asking("read documents") as refused:
                 answer = self._client.mget(docs=wanted, source_includes=fields)
+                _all_shards_answer(answer["docs"])
         if refused:
             raise TransientError(f"the engine does not read documents: {refused[0]}")
         return [_document(each) for each in answer["docs"]]
@@ -153,7 +157,7 @@ class ElasticsearchDocuments:
         """
         if not writes:
             return []
-        body: Any = [b"".join(line for write in writes for line in _lines(write))]
+        body: Any = [b"".join([_lines(write) for write in writes])]
         for attempt in asked_patiently():
             with attempt, asking("write documents") as refused:
                 answer = self._client.bulk(operations=body, filter_path=["errors", "items.*.status", "items.*.error"])
@@ -199,48 +203,122 @@ class ElasticsearchDocuments:
             yield from (_kept(each) for each in hits)
             asked["search_after"] = hits[-1]["sort"]
 
-    def states(self, generation: str, after: str = "") -> Iterator[Document]:
-        """Read the states of all documents of a generation, tombstones among them; raises `TransientError`."""
+    def position(self, generation: str) -> int:
+        """Number of a write of a generation: it and all before it are done, and stay; raises `TransientError`."""
+        with asking("say how far a generation is written") as refused:
+            answer = self._client.indices.stats(index=generation, metric="docs", level="shards").body
+        if refused:
+            pass_by_absent(refused)
+            return -1
+        shards = [each for copies in answer["indices"][generation]["shards"].values() for each in copies]
+        # What all copies have is never taken back; numbers count within a shard, of which an index has one.
+        return min((int(each["seq_no"]["global_checkpoint"]) for each in shards), default=-1)
+
+    def states(self, generation: str, key: str) -> Iterator[State]:
+        """Read the states of all documents of a generation, tombstones among them; raises `TransientError`.
+
+        Parameters
+        ----------
+        generation
+            Name of the generation.
+        key
+            Name of the field that has the key of the item.
+
+        Yields
+        ------
+        State
+            By their keys.
+        """
+        # Nothing but columns: to look into the documents themselves takes several times as long.
+        asked = {
+            "sort": [{key: "asc"}],
+            "size": _STATES,
+            "seq_no_primary_term": True,
+            "_source": False,
+            "stored_fields": "_none_",
+            "docvalue_fields": [*_COMPARED, "changed_at"],
+        }
+        for hit in self._pages(generation, asked):
+            told = {name: values[0] for name, values in hit.get("fields", {}).items()}
+            stored = Stored(
+                generation,
+                str(told.get("sequence", "")),
+                bool(told.get("deleted")),
+                hit["_seq_no"],
+                hit["_primary_term"],
+            )
+            yield State(str(hit["sort"][0]), str(told.get("changed_at", "")), stored)
+
+    def written_after(self, generation: str, position: int) -> Iterator[Document]:
+        """Read the documents of a generation that were written after a position; raises `TransientError`.
+
+        Parameters
+        ----------
+        generation
+            Name of the generation.
+        position
+            The position; -1 for all documents.
+
+        Yields
+        ------
+        Document
+            Whole.
+        """
+        asked = {"size": _PAGE, "seq_no_primary_term": True}
+        later = {"query": {"range": {"_seq_no": {"gt": position}}}, "sort": [{"_seq_no": "asc"}]}
+        try:
+            yield from map(_kept, self._pages(generation, {**asked, **later}))
+        except RefusedQueryError:
+            # The embedded engine knows the numbers, and puts nothing in order by them: it is looked through whole.
+            kept = map(_kept, self._pages(generation, {**asked, "sort": [{"sequence": "asc"}]}))
+            yield from (each for each in kept if each.stored.seq_no > position)
+
+    def _pages(self, generation: str, asked: dict[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """All hits of a search, page by page, of what was written before it."""
         with asking("refresh a generation") as refused:
             self._client.indices.refresh(index=generation)
         if refused:
             pass_by_absent(refused)
             return
-        asked: dict[str, Any] = {
-            "query": {"range": {"sequence": {"gt": after}}} if after else {"match_all": {}},
-            "sort": [{"sequence": "asc"}],
-            "size": _STATES,
-            "seq_no_primary_term": True,
-            "_source": [*_COMPARED, "tenant", "tenant_id", "codigo", "compra_id", "changed_at"],
-            "track_total_hits": False,
-        }
-        while hits := self.search(generation, asked)["hits"]["hits"]:
-            yield from (_kept(each) for each in hits)
-            asked["search_after"] = hits[-1]["sort"]
+        body = {**asked, "track_total_hits": False}
+        while hits := self.search(generation, body)["hits"]["hits"]:
+            yield from hits
+            body["search_after"] = hits[-1]["sort"]
 
 
-def _lines(write: Write) -> Iterator[bytes]:
+def _lines(write: Write) -> bytes:
     """The lines of a write in a bulk request."""
-    if write.replaces is None:
+    state, document = write.replaces, _encode(write.id)
+    if state is None:
         # By the alias, and only by it: the engine would make an index of the name otherwise.
-        action = {"create": {"_index": write.alias, "_id": write.id, "require_alias": True}}
-    else:
-        state = write.replaces
-        place = {"_index": state.index, "_id": write.id}
-        action = {"index": {**place, "if_seq_no": state.seq_no, "if_primary_term": state.primary_term}}
-    yield _encode(action)
-    yield b"\n"
-    yield write.source
-    yield b"\n"
+        return b'{"create":{"_index":%s,"_id":%s,"require_alias":true}}\n%s\n' % (
+            _quoted(write.alias),
+            document,
+            write.source,
+        )
+    return b'{"index":{"_index":%s,"_id":%s,"if_seq_no":%d,"if_primary_term":%d}}\n%s\n' % (
+        _quoted(state.index),
+        document,
+        state.seq_no,
+        state.primary_term,
+        write.source,
+    )
+
+
+@lru_cache(maxsize=256)
+def _quoted(name: str) -> bytes:
+    return _encode(name)
 
 
 def _document(found: Mapping[str, Any]) -> Document | None:
-    if found.get("found"):
-        return _kept(found)
-    # A shard that does not answer is told here too, for the one document.
-    if (error := found.get("error")) and error.get("type") != "index_not_found_exception":
-        raise TransientError(f"the engine does not read a document: {error.get('reason')}")
-    return None
+    return _kept(found) if found.get("found") else None
+
+
+def _all_shards_answer(found: Sequence[Mapping[str, Any]]) -> None:
+    """Raise `BusyError` where a shard does not answer for a document, as that of an index that was made just now."""
+    for each in found:
+        if (error := each.get("error")) and error.get("type") != "index_not_found_exception":
+            raise BusyError(f"the engine does not read a document: {error.get('reason')}")
 
 
 def _kept(found: Mapping[str, Any]) -> Document:
@@ -259,7 +337,7 @@ def _result(item: Mapping[str, Any]) -> Result:
     (told,) = item.values()
     status, error = told["status"], told.get("error")
     if not error:
-        return Result(Outcome.WRITTEN)
+        return _WRITTEN
     reason = f"{error.get('type')}: {error.get('reason')}"
     if cause := error.get("caused_by"):
         reason = f"{reason}; {cause.get('reason')}"

@@ -51,6 +51,25 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """State of a document by the key of its item.
+
+    Parameters
+    ----------
+    key
+        The key of the item within its tenant.
+    changed_at
+        Time of the change that the document tells of; empty for none.
+    stored
+        The state.
+    """
+
+    key: str
+    changed_at: str
+    stored: Stored
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """A document to be written.
 
@@ -278,20 +297,40 @@ class SearchGenerations(Protocol):
     def delete(self, generation: str) -> None:
         """Delete a generation that is behind no alias any more."""
 
-    def states(self, generation: str, after: str = "") -> Iterator[Document]:
+    def position(self, generation: str) -> int:
+        """Number of a write of a generation: it and all before it are done, and stay; -1 for none."""
+
+    def states(self, generation: str, key: str) -> Iterator[State]:
         """Read the states of all documents of a generation, tombstones among them.
 
         Parameters
         ----------
         generation
             Name of the generation.
-        after
-            A sequence; of any sequence unless given.
+        key
+            Name of the field that has the key of the item.
+
+        Yields
+        ------
+        State
+            By their keys, compared as UTF-8; none where there is no such generation. Of what is written meanwhile
+            some is there and some is not.
+        """
+
+    def written_after(self, generation: str, position: int) -> Iterator[Document]:
+        """Read the documents of a generation that were written after a position, tombstones among them.
+
+        Parameters
+        ----------
+        generation
+            Name of the generation.
+        position
+            The position; -1 for all documents.
 
         Yields
         ------
         Document
-            With ids, sequence, time and deletion alone, by their sequences; none where there is no such generation.
+            Whole, in any order; none where there is no such generation.
         """
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from pipeline_assets.datasets.compras import COMPRAS
@@ -12,15 +13,18 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.rejection import RejectedChange
 from pipeline_assets.events.stream_flow import Progress, StreamFlow, Worked
 from pipeline_assets.events.stream_records import StreamRecord
+from pipeline_assets.events.tenants import TenantId
 from pipeline_assets.search.documents import INDEXABLE, IndexChange, index_change, not_indexable
 from pipeline_assets.search.index import SearchIndex
 from pipeline_assets.search.mappings import index_body
 from pipeline_assets.search.names import Kind, alias
+from pipeline_assets.search.side_by_side import side_by_side
 from pipeline_assets.search.stores import PRODUCTS_FLOW, PURCHASES_FLOW, SearchStores
 from pipeline_assets.search.writing import Target, bring_in
 
-#: The most documents of one request.
-_AT_ONCE: Final = 1_000
+#: The most documents of one request, and how many requests are on their way while the next is made.
+_AT_ONCE: Final = 500
+_SIDE_BY_SIDE: Final = 2
 #: No request is begun with less than this left of the function's time: the engine may take its time to answer.
 _RESERVE_SECONDS: Final = 60.0
 _REMOVED: Final = Worked((), {"of_removed_tenants": 1})
@@ -70,7 +74,7 @@ class SearchFlow(StreamFlow[SearchStores]):
     def work_all(
         self, records: Sequence[StreamRecord], stores: SearchStores, seconds_left: Callable[[], float]
     ) -> Progress:
-        """Bring records of a batch in, many in one request: of each document only its latest change.
+        """Bring records of a batch in, many in one request: of a document in it only its latest change.
 
         Parameters
         ----------
@@ -87,11 +91,18 @@ class SearchFlow(StreamFlow[SearchStores]):
             With an outcome of each record before the first that is to be delivered again; some behind it may be in the
             index, and are found there then.
         """
+
+        def tasks() -> Iterator[Callable[[], Progress]]:
+            for first in range(0, len(records), _AT_ONCE):
+                if seconds_left() < _RESERVE_SECONDS:
+                    yield lambda: Progress([], TransientError("the time is used up", flow=self.name))
+                    return
+                yield self._task(records[first : first + _AT_ONCE], stores)
+
+        # Two pieces may have changes of one document: whoever comes second finds another state than it expected, reads
+        # it, and writes only what is newer.
         outcomes: list[Worked | RejectedChange] = []
-        for first in range(0, len(records), _AT_ONCE):
-            if seconds_left() < _RESERVE_SECONDS:
-                return Progress(outcomes, TransientError("the time is used up", flow=self.name))
-            done = self._bring_in(records[first : first + _AT_ONCE], stores)
+        for done in side_by_side(tasks(), _SIDE_BY_SIDE):
             outcomes.extend(done.outcomes)
             if done.failure:
                 return Progress(outcomes, done.failure)
@@ -99,26 +110,40 @@ class SearchFlow(StreamFlow[SearchStores]):
 
     def _bring_in(self, records: Sequence[StreamRecord], stores: SearchStores) -> Progress:
         """Bring records in with one write of each document."""
+        return self._task(records, stores)()
+
+    def _task(self, records: Sequence[StreamRecord], stores: SearchStores) -> Callable[[], Progress]:
+        """Judge records; what is returned brings them in."""
         read = [index_change(self.kind, record, stores.table.name, stores.moneda) for record in records]
-        targets = self._targets(records, read, stores)
-        failure: TransientError | None = None
+        found = self._targets(records, read, stores)
+        distinct = {id(each[1]): each[1] for each in found if isinstance(each, tuple)}
+        by_engine: dict[SearchIndex | None, list[Target]] = {}
         try:
-            by_engine: dict[SearchIndex | None, list[Target]] = {}
-            for target in targets.values():
+            for target in distinct.values():
                 by_engine.setdefault(stores.engines.of(target.changes[0][1].tenant), []).append(target)
         except TransientError as error:
-            return Progress([], error)
-        removed = {each.alias for each in by_engine.pop(None, [])}
+            failed = Progress([], error)
+            return lambda: failed
+        return lambda: self._written(records, found, by_engine)
+
+    def _written(
+        self,
+        records: Sequence[StreamRecord],
+        found: Sequence[tuple[IndexChange, Target] | RejectedChange],
+        by_engine: Mapping[SearchIndex | None, Sequence[Target]],
+    ) -> Progress:
+        """Write documents, and say what became of the records that they are of."""
+        failure: TransientError | None = None
+        removed = {each.alias for each in by_engine.get(None, ())}
         for engine, some in by_engine.items():
             if engine:
-                bodies = {target.alias: index_body(self.kind) for target in some}
-                failure = bring_in(some, engine, bodies) or failure
+                failure = bring_in(some, engine, index_body(self.kind)) or failure
         outcomes: list[Worked | RejectedChange] = []
-        for number, (record, change) in enumerate(zip(records, read, strict=True)):
-            if isinstance(change, RejectedChange):
-                outcomes.append(change)
+        for number, (record, each) in enumerate(zip(records, found, strict=True)):
+            if isinstance(each, RejectedChange):
+                outcomes.append(each)
                 continue
-            target = targets[self._key(change, stores)]
+            change, target = each
             if target.alias in removed:
                 outcomes.append(_REMOVED)
             elif not target.done:
@@ -126,29 +151,30 @@ class SearchFlow(StreamFlow[SearchStores]):
             elif number in target.refused:
                 outcomes.append(not_indexable(self.kind, record, target.refused[number]))
             else:
-                outcomes.append(Worked(((self.indexed, change.tenant),), _effects(number, target)))
+                outcomes.append(_worked(self.indexed, change.tenant, _effect(number, target)))
         return Progress(outcomes)
 
     def _targets(
         self, records: Sequence[StreamRecord], read: Sequence[IndexChange | RejectedChange], stores: SearchStores
-    ) -> dict[tuple[str, str], Target]:
-        """The documents of some changes, each with its changes from the earliest to the latest."""
+    ) -> list[tuple[IndexChange, Target] | RejectedChange]:
+        """The change of each record and its document, which has all of its changes from the earliest to the latest."""
         targets: dict[tuple[str, str], Target] = {}
+        found: list[tuple[IndexChange, Target] | RejectedChange] = []
         for number, (record, change) in enumerate(zip(records, read, strict=True)):
             if isinstance(change, RejectedChange):
+                found.append(change)
                 continue
-            key = self._key(change, stores)
-            if key not in targets:
+            key = alias(stores.stage, self.kind, change.tenant), change.id
+            target = targets.get(key)
+            if target is None:
                 new = record.event_name == "INSERT" and not change.by_hand
-                targets[key] = Target(*key, [], presumed_new=new)
-            targets[key].changes.append((number, change))
+                target = targets[key] = Target(*key, [], presumed_new=new)
+            target.changes.append((number, change))
+            found.append((change, target))
         for target in targets.values():
             if len(target.changes) > 1:
                 target.changes.sort(key=lambda each: each[1].sequence)
-        return targets
-
-    def _key(self, change: IndexChange, stores: SearchStores) -> tuple[str, str]:
-        return alias(stores.stage, self.kind, change.tenant), change.id
+        return found
 
 
 class ProductsSearch(SearchFlow):
@@ -177,8 +203,14 @@ COMPRAS_SEARCH: Final = ComprasSearch()
 SEARCH_FLOWS: Final[dict[Kind, SearchFlow]] = {flow.kind: flow for flow in (PRODUCTS_SEARCH, COMPRAS_SEARCH)}
 
 
-def _effects(number: int, target: Target) -> dict[str, int]:
+def _effect(number: int, target: Target) -> str:
     """What a change of a document did: only the latest one is written, and that only where it is newer."""
     if not target.written or not target.changes or target.changes[-1][0] != number:
-        return {"superseded_changes": 1}
-    return {"tombstones": 1} if target.changes[-1][1].document.deleted else {"documents": 1}
+        return "superseded_changes"
+    return "tombstones" if target.changes[-1][1].document.deleted else "documents"
+
+
+@lru_cache(maxsize=1024)
+def _worked(asset: str, tenant: TenantId, effect: str) -> Worked:
+    """Most records of a batch come to the same."""
+    return Worked(((asset, tenant),), {effect: 1})

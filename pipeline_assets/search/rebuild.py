@@ -1,9 +1,12 @@
 """Rebuild of the index of a tenant: the next generation of it, from the table, while both searches and changes go on.
 
 The next generation is built beside the one that is searched and changed: each item of the table as it is, under the
-sequence of its document, and a tombstone for each document whose item is gone. Changes that came meanwhile are carried
-over before the alias names the new generation. From then on whoever reads a document anew reads it there; the earlier
-generation is frozen, what it still got is carried over, and it is deleted.
+sequence of its document, and a tombstone for each document whose item is gone. Items and states of documents are read
+side by side in the order of their keys, so that no more of either is held than is on its way.
+
+Beforehand is noted how far the earlier generation is written; what was written there afterwards is carried over, once
+before the alias names the new generation, and once more when nobody writes the earlier one any longer, which is deleted
+then. From the switch on, whoever reads a document anew reads it in the new one.
 
 A rebuild that was killed is begun again: an earlier generation that is left is drained first, an unfinished one is
 abandoned. Of two rebuilds at once the later one abandons the earlier one's work, whose switch fails then.
@@ -14,10 +17,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -25,10 +27,11 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.rejection import RejectedChange
 from pipeline_assets.events.tenants import safe_name
 from pipeline_assets.search.documents import keys_of_kind
-from pipeline_assets.search.index import Document, Outcome, Result, SearchIndex, Write
+from pipeline_assets.search.index import Document, Outcome, SearchIndex, State, Write
 from pipeline_assets.search.mappings import index_body
 from pipeline_assets.search.names import Kind, alias, building
 from pipeline_assets.search.recover import change_of_item, sequence_behind
+from pipeline_assets.search.side_by_side import side_by_side
 from pipeline_assets.storage.retries import retries
 
 if TYPE_CHECKING:
@@ -38,13 +41,17 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 1_000
 #: Requests that are on their way while the next documents are made.
-_AHEAD: Final = 2
+_SIDE_BY_SIDE: Final = 2
+#: What a document keeps whose item is gone.
+_OF_TOMBSTONES: Final = ("tenant", "tenant_id", "codigo", "compra_id", "sequence", "changed_at")
 #: Attempts at documents that the engine is too busy for, and seconds of the longest rest.
 _ATTEMPTS, _LONGEST = 6, 5.0
 #: Rounds after which somebody else writes the same documents all the time.
 _ROUNDS: Final = 20
 _encode: Final = msgspec.json.Encoder().encode
 T = TypeVar("T")
+#: An item, and the state of its document; one of them may be absent.
+_Pair: TypeAlias = "tuple[Image | None, State | None]"
 
 
 class _BusyError(TransientError):
@@ -89,8 +96,8 @@ def rebuild(kind: Kind, tenant: TenantId, items: Callable[[], Iterable[Image]], 
     tenant
         The tenant.
     items
-        Reads the items of the tenant in the table. It is called once the index was read, so that whatever the index had
-        then and the table has not is gone.
+        Reads the items of the tenant in the table, in the order of their keys as a table gives them. It is called once
+        it is known how far the index is written, so that whatever had been written and the table has not is gone.
     stores
         The stores of the flow.
 
@@ -104,6 +111,8 @@ def rebuild(kind: Kind, tenant: TenantId, items: Callable[[], Iterable[Image]], 
     TransientError
         The table or the engine does not answer, or another rebuild took over; the index is as before, or has what the
         table has, and the rebuild is to be begun again.
+    ValueError
+        The items do not come in the order of their keys.
     """
     engine = stores.engines.of(tenant)
     if engine is None:
@@ -119,9 +128,8 @@ class _Rebuild:
         self._alias = name
         self._engine = engine
         self._stores = stores
+        self._key = keys_of_kind(kind)[1]
         self._done = Rebuilt()
-        #: Sequences of the documents that the new generation has, by their ids.
-        self._built: dict[str, str] = {}
 
     def run(self, items: Callable[[], Iterable[Image]]) -> Rebuilt:
         """Build the next generation, let the alias name it, and take over what the earlier one has more."""
@@ -131,15 +139,13 @@ class _Rebuild:
         old = self._clear()
         if not old:
             raise TransientError(f"somebody has deleted {self._alias} meanwhile")
-        self._built.clear()
+        position = self._engine.position(old)
         new = self._engine.begin_generation(self._alias, body)
-        there = {each.id: each for each in self._engine.states(old)}
-        last = max((each.stored.sequence for each in there.values()), default="")
-        self._fill(items(), there, new)
-        # As good as all that came meanwhile: whatever has an earlier place in the order comes with the last of it.
-        self._done.carried_over += self._carry_over(old, building(new), last)
+        self._fill(items(), old, position, building(new))
+        position, before = self._engine.position(old), position
+        self._done.carried_over += self._carry_over(old, before, building(new))
         self._engine.switch(self._alias, old, new)
-        self._done.carried_over += self._drain(old)
+        self._done.carried_over += self._drain(old, position)
         self._done.generation = new
         self._done.seconds = time.monotonic() - began
         return self._done
@@ -153,84 +159,80 @@ class _Rebuild:
             self._drain(earlier)
         return found.current
 
-    def _fill(self, items: Iterable[Image], there: dict[str, Document], new: str) -> None:
-        """Write what the table has, and tombstones of what it has no more, into the new generation."""
-        kept: list[Document] = []
-        with ThreadPoolExecutor(1) as sender:
-            sent: list[Future[None]] = []
-            for writes in _pieces(self._writes(items, there, building(new), kept), _AT_ONCE):
-                sent.append(sender.submit(self._put, writes))
-                while len(sent) > _AHEAD:
-                    sent.pop(0).result()
-            for each in sent:
-                each.result()
-        self._copy(kept, building(new))
+    def _fill(self, items: Iterable[Image], old: str, position: int, place: str) -> None:
+        """Write what the table has, and tombstones of what it has no more."""
+        # What was written after the position is carried over, whatever the table had when it was read.
+        states = (each for each in self._engine.states(old, self._key) if each.stored.seq_no <= position)
+        pieces = _pieces(_beside(items, states, self._key), _AT_ONCE)
+        for rejected in side_by_side((self._piece(pairs, old, position, place) for pairs in pieces), _SIDE_BY_SIDE):
+            self._done.rejected += rejected
 
-    def _writes(
-        self, items: Iterable[Image], there: dict[str, Document], place: str, kept: list[Document]
-    ) -> Iterator[Write]:
-        key = keys_of_kind(self._kind)[1]
-        for item in items:
-            stands = there.pop(safe_name(str(item[key]["S"])), None)
+    def _piece(self, pairs: Sequence[_Pair], old: str, position: int, place: str) -> Callable[[], int]:
+        """Make documents of items; what is returned writes them, and tells how many items were rejected."""
+        writes: list[Write] = []
+        kept: list[str] = []
+        gone: list[str] = []
+        has_document: set[str] = set()
+        rejected = 0
+        for item, state in pairs:
+            if item is None:
+                gone += [safe_name(state.key)] if state else []
+                continue
             change = change_of_item(self._kind, "INSERT", item, self._stores.moneda)
             if isinstance(change, RejectedChange):
-                self._done.rejected += 1
-                kept += [stands] if stands else []
+                rejected += 1
+                kept += [safe_name(state.key)] if state else []
                 continue
-            sequence = stands.stored.sequence if stands else sequence_behind("", change)
-            self._built[change.id] = sequence
-            self._done.documents += 1
+            if state:
+                has_document.add(change.id)
             # Under the place of the change that its document tells of, and at its time: a rebuild changes no item.
-            made = str(stands.source.get("changed_at", "")) if stands else ""
-            yield Write(place, change.id, change.source(sequence, made))
-        for each in there.values():
-            self._built[each.id] = each.stored.sequence
-            self._done.tombstones += 1
-            yield Write(place, each.id, _encode({**each.source, "deleted": True}))
+            sequence = state.stored.sequence if state else sequence_behind("", change)
+            writes.append(Write(place, change.id, change.source(sequence, state.changed_at if state else "")))
+        self._done.documents += len(writes)
+        self._done.tombstones += len(gone)
 
-    def _put(self, writes: Sequence[Write]) -> None:
-        left = list(writes)
+        def write() -> int:
+            # One that was written since then is no longer what the table was compared with: it is carried over.
+            there = (each for each in self._engine.read(old, gone) if each and each.stored.seq_no <= position)
+            removed = [_tombstone(place, each) for each in there]
+            refused = self._put([*writes, *removed])
+            self._copy([each for each in self._engine.read(old, [*kept, *(has_document & refused)]) if each], place)
+            return rejected + len(refused)
+
+        return write
+
+    def _put(self, writes: Sequence[Write]) -> set[str]:
+        """Write documents that nobody else writes; returns the ids of those that the engine never takes."""
+        left, refused = list(writes), set[str]()
         for attempt in retries(_BusyError, attempts=_ATTEMPTS, longest=_LONGEST):
             with attempt:
                 results = list(zip(left, self._engine.write(left), strict=True))
                 left = [write for write, result in results if result.outcome is Outcome.BUSY]
                 for write, result in results:
-                    self._settle(write, result)
+                    if result.outcome is Outcome.REFUSED:
+                        refused.add(write.id)
+                    elif result.outcome not in (Outcome.WRITTEN, Outcome.BUSY):
+                        raise TransientError(f"a generation of {self._alias} is not built: {result.reason}")
                 if left:
                     raise _BusyError(f"the search engine is too busy for {len(left)} documents of {self._alias}")
+        return refused
 
-    def _settle(self, write: Write, result: Result) -> None:
-        if result.outcome is Outcome.REFUSED:
-            self._done.rejected += 1
-            self._built.pop(write.id, None)
-        elif result.outcome not in (Outcome.WRITTEN, Outcome.BUSY):
-            raise TransientError(f"a generation of {self._alias} is not built: {result.reason}")
-
-    def _drain(self, earlier: str) -> int:
-        """Carry over what a generation has more that the alias names no more, and delete it; returns how many."""
+    def _drain(self, earlier: str, position: int = -1) -> int:
+        """Carry over what was written to a generation that the alias names no more, and delete it; returns how many."""
         self._engine.freeze(earlier)
-        carried = self._carry_over(earlier, self._alias)
+        carried = self._carry_over(earlier, position, self._alias)
         self._engine.delete(earlier)
         return carried
 
-    def _carry_over(self, source: str, place: str, after: str = "") -> int:
-        """Write the documents of a generation that are later than those at a place; returns how many."""
-        carried = 0
-        later = (
-            each
-            for each in self._engine.states(source, after)
-            if each.id not in self._built or each.stored.sequence > self._built[each.id]
-        )
-        for some in _pieces(later, _AT_ONCE):
-            carried += self._copy(some, place)
-        return carried
+    def _carry_over(self, source: str, position: int, place: str) -> int:
+        """Write the documents that a generation got after a position, where a place has earlier ones."""
+        return sum(self._copy(some, place) for some in _pieces(self._engine.written_after(source, position), _AT_ONCE))
 
     def _copy(self, some: Sequence[Document], place: str) -> int:
         """Write documents as they are in their generation wherever a place has earlier ones; returns how many."""
         if not some:
             return 0
-        found = self._engine.read(some[0].stored.index, [each.id for each in some])
-        left = {each.id: each for each in found if each}
+        left = {each.id: each for each in some}
         carried = 0
         for attempt in retries(_BusyError, attempts=_ATTEMPTS, longest=_LONGEST):
             with attempt:
@@ -252,17 +254,45 @@ class _Rebuild:
         writes: list[Write] = []
         for document, state in zip(list(left.values()), states, strict=True):
             if state and state.sequence >= document.stored.sequence:
-                self._built[document.id] = state.sequence
                 del left[document.id]
             else:
                 writes.append(Write(place, document.id, _encode(document.source), state))
         results = self._engine.write(writes)
         for write, result in zip(writes, results, strict=True):
             if result.outcome is Outcome.WRITTEN:
-                self._built[write.id] = left.pop(write.id).stored.sequence
+                del left[write.id]
             elif result.outcome not in (Outcome.CONFLICT, Outcome.BUSY):
                 raise TransientError(f"a document of {self._alias} is not carried over: {result.reason}")
         return Counter(result.outcome for result in results)
+
+
+def _beside(items: Iterable[Image], states: Iterable[State], key: str) -> Iterator[_Pair]:
+    """Items of the table beside the states of their documents, all in the order of their keys."""
+    left = iter(states)
+    state, before = next(left, None), ""
+    for item in items:
+        name = str(item[key]["S"])
+        if name <= before:
+            raise ValueError(
+                f"the items of a table come in the order of their keys, and {name!r} came after {before!r}"
+            )
+        before = name
+        while state and state.key < name:
+            yield None, state
+            state = next(left, None)
+        if state and state.key == name:
+            yield item, state
+            state = next(left, None)
+        else:
+            yield item, None
+    while state:
+        yield None, state
+        state = next(left, None)
+
+
+def _tombstone(place: str, document: Document) -> Write:
+    left = {name: document.source[name] for name in _OF_TOMBSTONES if name in document.source}
+    return Write(place, document.id, _encode({**left, "deleted": True}))
 
 
 def _pieces(each: Iterator[T], size: int) -> Iterator[list[T]]:

@@ -17,8 +17,9 @@ from typing import Any, Final
 import msgspec
 
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.rejection import RejectedChange
-from pipeline_assets.events.stream_records import Image, StreamRecord, stream_records
+from pipeline_assets.events.stream_records import BY_HAND, Image, StreamRecord
 from pipeline_assets.events.tenants import tenant_id
 from pipeline_assets.search.documents import IndexChange, after, index_change, keys_of_kind
 from pipeline_assets.search.index import Document, Outcome, SearchIndex, Stored, Write
@@ -215,12 +216,9 @@ def sequence_behind(sequence: str, change: IndexChange) -> str:
 
 
 def _record(event_name: str, item: Image) -> StreamRecord:
-    which = "OldImage" if event_name == "REMOVE" else "NewImage"
-    made = int(datetime.now(UTC).timestamp())
-    change = {"ApproximateCreationDateTime": made, which: dict(item)}
-    raw = {"eventID": "", "eventName": event_name, "dynamodb": change}
-    (record,), _ = stream_records({"Records": [raw]})
-    return record
+    old, new = (dict(item), None) if event_name == "REMOVE" else (None, dict(item))
+    made = iso_utc(datetime.now(UTC).replace(microsecond=0))
+    return StreamRecord("", event_name, "", "", BY_HAND, "", made, {}, old, new)
 
 
 def _alike(change: IndexChange, document: Document | None) -> bool:

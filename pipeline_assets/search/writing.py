@@ -90,9 +90,7 @@ class Target:
                 self._known = False
 
 
-def bring_in(
-    targets: Iterable[Target], engine: SearchWriter, bodies: Mapping[str, Mapping[str, Any]]
-) -> TransientError | None:
+def bring_in(targets: Iterable[Target], engine: SearchWriter, body: Mapping[str, Any]) -> TransientError | None:
     """Write the changes of documents, each at most once.
 
     Parameters
@@ -101,8 +99,8 @@ def bring_in(
         The documents, no two of them the same; each says afterwards what became of it.
     engine
         The engine that has their indexes.
-    bodies
-        By the name of each index, its settings and mappings, for one that is not there yet.
+    body
+        Settings and mappings of an index that is not there yet.
 
     Returns
     -------
@@ -113,15 +111,13 @@ def bring_in(
     try:
         for attempt in retries(_BusyError, attempts=_ATTEMPTS, longest=_LONGEST):
             with attempt:
-                left = _until_busy(left, engine, bodies)
+                left = _until_busy(left, engine, body)
     except TransientError as error:
         return error
     return None
 
 
-def _until_busy(
-    targets: Sequence[Target], engine: SearchWriter, bodies: Mapping[str, Mapping[str, Any]]
-) -> list[Target]:
+def _until_busy(targets: Sequence[Target], engine: SearchWriter, body: Mapping[str, Any]) -> list[Target]:
     """Write until all are done; raises `_BusyError` where the engine was too busy for what is left."""
     left = [each for each in targets if not each.done]
     busy = ""
@@ -139,7 +135,7 @@ def _until_busy(
         for (target, _), result in zip(writes, results, strict=True):
             target.settle(result)
         for alias in {write.alias for (_, write), result in zip(writes, results, strict=True) if _lacks(result)}:
-            engine.create_index(alias, bodies[alias])
+            engine.create_index(alias, body)
         left = [each for each in left if not each.done]
         if not left:
             return []

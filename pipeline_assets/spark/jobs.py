@@ -36,9 +36,9 @@ class JobContext:
 Job = Callable[[JobContext, Values], Values]
 #: The address of each job, ``module:function``, by its name; a job is loaded where it runs.
 JOBS: Final[Mapping[str, str]] = {
+    "probe": "pipeline_assets.spark.jobs:probe",
     "compras_day": "pipeline_assets.compras.spark_job:compras_day",
     "graph_export": "pipeline_assets.tickets.spark_job:graph_export",
-    "probe": "pipeline_assets.spark.jobs:probe",
     "features": "pipeline_assets.analytics.spark_features:work_features_out",
     "curated_day": "pipeline_assets.curation.spark_job:curated_day",
 }

@@ -72,12 +72,13 @@ def open_session(name: str, settings: Mapping[str, str] | None = None) -> Iterat
     NoSparkError
         pyspark is not installed, or there is no Java of 17 or later.
     """
-    check_spark()
+    submitted = _SUBMITTED in os.environ
+    if not submitted:
+        check_spark()
     from pyspark.sql import SparkSession  # noqa: PLC0415 - installed only where Spark is
 
     # Workers run what this process runs, and see its environment.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    submitted = _SUBMITTED in os.environ
     if not submitted:
         os.environ["JAVA_HOME"] = str(find_java())
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline_assets.errors import UserError
-from pipeline_assets.events.environment import Environment, optional
+from pipeline_assets.events.environment import Environment, number, optional
 
 
 class Engine(StrEnum):
@@ -32,7 +32,7 @@ class SparkSettings:
     job_role
         ARN of the role that jobs have there.
     code
-        Beginning of the addresses of script and environment there, ``s3://bucket/prefix/``.
+        Where the script and the environment of jobs lie, ``s3://bucket/prefix``.
     """
 
     from_bytes: int = 0
@@ -58,16 +58,11 @@ class SparkSettings:
         Raises
         ------
         UserError
-            ``SPARK_FROM_BYTES`` is no number, or an application is named without its role and code.
+            ``SPARK_FROM_BYTES`` is no whole number, or an application is named without its role and code.
         """
-        bytes_of_input = optional(environment, "SPARK_FROM_BYTES", "0")
-        if not (bytes_of_input.isascii() and bytes_of_input.isdigit()):
-            raise UserError(
-                f"it is {bytes_of_input!r}", where="SPARK_FROM_BYTES", expected="a number of bytes, 0 for never"
-            )
         always = optional(environment, "SPARK_ALWAYS").split(",")
         settings = cls(
-            from_bytes=int(bytes_of_input),
+            from_bytes=number(environment, "SPARK_FROM_BYTES", "a number of bytes, 0 for never"),
             always=frozenset(name for each in always if (name := each.strip())),
             application_id=optional(environment, "SPARK_APPLICATION_ID"),
             job_role=optional(environment, "SPARK_JOB_ROLE_ARN"),

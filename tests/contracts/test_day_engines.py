@@ -13,12 +13,15 @@ import polars as pl
 import pytest
 
 from pipeline_assets.curation.ingest import is_worked_out, recurate_day
-from pipeline_assets.curation.spark_days import SparkDays
+from pipeline_assets.curation.spark_days import SparkDays, changes_of
+from pipeline_assets.curation.spark_tasks import DayTasks
 from pipeline_assets.datasets.catalog import Catalog
 from pipeline_assets.datasets.spec import Between, Contract, Dataset, Rule
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.operations.access import Access
-from pipeline_assets.spark.pieces import STAGING
+from pipeline_assets.spark.pieces import STAGING, Staging
+from pipeline_assets.spark.session import PARTITION_BYTES
+from pipeline_assets.spark.splits import read_splits
 from tests.worlds.curation import DAY, MORNING, ORDERS, STORES, CurationWorld, frame, row
 from tests.worlds.examples import seeds
 
@@ -150,3 +153,29 @@ def test_a_random_day_is_the_same_on_both_engines_one_after_the_other(
     assert sum(bool(each.refused) for each in first.account.sources) == 6 + (dataset is HALTING)
     assert is_worked_out(dataset, DAY, world.stores())
     assert not list(world.stores().curated.objects(STAGING))
+
+
+def test_the_plan_of_a_day_has_one_shuffle_and_no_join_and_brings_nothing_to_the_driver(
+    spark: SparkSession,
+) -> None:
+    tasks = DayTasks(STORES, (), Staging("curated", "_staging/"))
+    rows = read_splits(spark, [], tasks.judge, tasks.index)
+    plan = str(changes_of(rows, STORES, [0])._jdf.queryExecution().executedPlan().toString())  # noqa: SLF001
+    assert plan.startswith("AdaptiveSparkPlan")
+    assert plan.count("Exchange") == 1
+    assert "Exchange hashpartitioning(store_id" in plan
+    assert not [node for node in ("Join", "Collect", "Broadcast", "SinglePartition") if node in plan]
+    for setting in ("enabled", "coalescePartitions.enabled", "skewJoin.enabled"):
+        assert spark.conf.get(f"spark.sql.adaptive.{setting}") == "true"
+    assert spark.conf.get("spark.sql.adaptive.advisoryPartitionSizeInBytes") == str(PARTITION_BYTES)
+
+
+def test_a_key_that_most_rows_have_is_settled_as_any_other(spark_on_cloud: SparkSession, world: CurationWorld) -> None:
+    for part in (1, 2):
+        hot = [row(DROPPING, 1, updated_at=MORNING + timedelta(seconds=each * part)) for each in range(3_000)]
+        cold = [row(DROPPING, part * 1_000 + each) for each in range(10)]
+        world.put(DROPPING, _bytes(frame(DROPPING, [*hot, *cold]), 500), part=f"{part:04d}")
+    engine = SparkDays(spark_on_cloud, split_bytes=_SPLIT_BYTES)
+    again = Seen(world, DROPPING, recurate_day(DROPPING, DAY, world.stores(), engine=engine))
+    again.require_same(Seen(world, DROPPING, recurate_day(DROPPING, DAY, world.stores())))
+    assert again.content.height == 21

@@ -34,9 +34,9 @@ def products() -> str:
     return alias("dev", "products", tenant_id(f"tenant_{uuid4().hex[:12]}"))
 
 
-def source(sequence: str, *, deleted: bool = False, price: float = 12.5) -> bytes:
+def source(sequence: str, codigo: str = "P1", *, deleted: bool = False, price: float = 12.5) -> bytes:
     document = ProductDocument(
-        tenant="t1", tenant_id="t1", codigo="P1", nombre="Pan", valor=price, sequence=sequence, deleted=deleted
+        tenant="t1", tenant_id="t1", codigo=codigo, nombre="Pan", valor=price, sequence=sequence, deleted=deleted
     )
     return msgspec.json.encode(document)
 
@@ -140,7 +140,7 @@ def test_an_engine_that_is_not_there_is_told_as_such() -> None:
 
 def test_a_generation_is_built_beside_the_index_and_takes_its_place_at_once(index: SearchIndex, products: str) -> None:
     index.create_index(products, index_body("products"))
-    index.write([Write(products, "P1", source("a/1")), Write(products, "P2", source("a/2", deleted=True))])
+    index.write([Write(products, "P1", source("a/1")), Write(products, "P2", source("a/2", "P2", deleted=True))])
     new = index.begin_generation(products, index_body("products"))
     assert new == index_name(products, 2)
     found = index.generations(products)
@@ -155,8 +155,8 @@ def test_a_generation_is_built_beside_the_index_and_takes_its_place_at_once(inde
     (after,) = index.stored([(products, "P1")])
     assert after
     assert (after.index, after.sequence) == (new, "a/5")
-    states = index.states(index_name(products, 1))
-    assert [(each.id, each.stored.sequence, each.stored.deleted) for each in states] == [
+    states = index.states(index_name(products, 1), "codigo")
+    assert [(each.key, each.stored.sequence, each.stored.deleted) for each in states] == [
         ("P1", "a/1", False),
         ("P2", "a/2", True),
     ]
@@ -174,7 +174,9 @@ def test_nobody_writes_a_frozen_generation_nor_one_that_is_gone(index: SearchInd
     assert outcomes(index, Write(products, "P1", source("a/2"), held)) == [Outcome.BUSY]
     index.delete(index_name(products, 1))
     index.delete(index_name(products, 1))
-    assert list(index.states(index_name(products, 1))) == []
+    assert list(index.states(index_name(products, 1), "codigo")) == []
+    assert list(index.written_after(index_name(products, 1), -1)) == []
+    assert index.position(index_name(products, 1)) == -1
     assert outcomes(index, Write(products, "P1", source("a/2"), held))[0] in (Outcome.NO_INDEX, Outcome.CONFLICT)
     assert index.stored([(products, "P1")]) == [None]
     assert index.generations(products).current == new
@@ -195,8 +197,27 @@ def test_an_abandoned_generation_takes_nobodys_place(index: SearchIndex, product
     assert index.generations(products).current == other
 
 
-def test_more_states_than_one_page_has_are_read_once_each(index: SearchIndex, products: str) -> None:
+def test_more_states_than_one_page_has_are_read_once_each_in_the_order_of_their_keys(
+    index: SearchIndex, products: str
+) -> None:
     index.create_index(products, index_body("products"))
-    index.write([Write(products, f"P{number}", source(f"a/{number:05}")) for number in range(2_300)])
-    states = [each.stored.sequence for each in index.states(index_name(products, 1))]
-    assert states == [f"a/{number:05}" for number in range(2_300)]
+    keys = ["é", "Z", "aa", "a", "ñ", "\U0001f6d2", "￥", *(f"P{number:05}" for number in range(10_100))]
+    for first in range(0, len(keys), 2_000):
+        some = enumerate(keys[first : first + 2_000], first)
+        index.write([Write(products, f"id-{number}", source(f"a/{number}", key)) for number, key in some])
+    states = [(each.key, each.stored.sequence) for each in index.states(index_name(products, 1), "codigo")]
+    assert states == sorted((key, f"a/{number}") for number, key in enumerate(keys))
+
+
+def test_what_was_written_after_a_position_is_read_and_nothing_before_it(index: SearchIndex, products: str) -> None:
+    index.create_index(products, index_body("products"))
+    generation = index_name(products, 1)
+    assert list(index.written_after(generation, index.position(generation))) == []
+    index.write([Write(products, f"P{number}", source(f"a/{number}", f"P{number}")) for number in range(1_050)])
+    position = index.position(generation)
+    (held,) = index.stored([(products, "P7")])
+    index.write([Write(products, "P7", source("b/1", "P7", deleted=True), held), Write(products, "new", source("b/2"))])
+    found = {each.id: (each.stored.sequence, each.stored.deleted) for each in index.written_after(generation, position)}
+    assert found == {"P7": ("b/1", True), "new": ("b/2", False)}
+    assert len(list(index.written_after(generation, -1))) == 1_051
+    assert list(index.written_after(generation, index.position(generation))) == []

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from deploy.cli.main import app
 from pipeline_assets.events.ledger import Ledger
-from tests.worlds.compras import purchase
+from tests.worlds.compras import purchase, record
 from tests.worlds.stack import RunningStack
 from tests.worlds.waiting import until
 
@@ -67,6 +67,24 @@ def test_each_command_ends_with_a_sentence(cloud: RunningStack, rejected: str) -
         done = ask(cloud, *arguments)
         assert done.exception is None or isinstance(done.exception, SystemExit), arguments
         assert (done.exit_code, said in " ".join(done.output.split())) == (code, True), done.output
+
+
+def test_a_function_that_cannot_do_all_ends_the_command_with_1(cloud: RunningStack) -> None:
+    """The first change becomes a document; the place of the second is taken."""
+    tenant, bucket, table = f"t-{uuid4().hex[:8]}", cloud.access.open_bucket("compras"), cloud.access.table("compras")
+    stream = f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/2020-01-01T00:00:00.000"
+    changes = [record(n, "INSERT", purchase(f"c{n}", tenant)) | {"eventSourceARN": stream} for n in (7, 8)]
+    folder = f"compras/{tenant}/2026/11/20/"
+    for name in ("insert_c8_20261120_093000.json", "insert_c8_20261120_093000_8.json"):
+        bucket.put(folder + name, b"{}")
+    try:
+        done = ask(cloud, "invoke", "actualizarComprasStream", "--data", json.dumps({"Records": changes}))
+        there = {found.key.removeprefix(folder)[:9] for found in bucket.objects(folder)}
+    finally:
+        bucket.delete_all([found.key for found in bucket.objects(folder)])
+    # The local cloud knows no partial answers, so the function itself fails there.
+    assert (done.exit_code, "another document lies at" in " ".join(done.output.split())) == (1, True), done.output
+    assert there == {"insert_c7", "insert_c8"}
 
 
 def test_what_was_lost_is_brought_in_and_a_message_that_tells_of_no_place_in_a_stream_is_passed_by(

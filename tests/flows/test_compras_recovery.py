@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from pipeline_assets.compras.current import current_purchases, latest_documents
 from pipeline_assets.compras.ingest import COMPRAS_FLOW
 from pipeline_assets.compras.recover import Recovered, recover
 from pipeline_assets.errors import TransientError
+from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.stream_letters import GoneRangeError, LostRange, lost_range, records_of
 from pipeline_assets.events.tenants import tenant_id
 from pipeline_assets.operations.access import Access
@@ -142,7 +144,9 @@ def test_what_the_stream_no_longer_has_is_found_in_the_table(purchases: Purchase
     assert len(purchases.document_keys()) == 1
 
 
-def answers(*pages: list[str], ends: str = "") -> DynamoDBStreamsClient:
+def answers(
+    *pages: list[str], ends: str = "", items: Mapping[str, dict[str, Any]] = MappingProxyType({})
+) -> DynamoDBStreamsClient:
     """A client whose stream answers with pages of records, then with an error or the end of the shard."""
     # Not through the local cloud: its streams answer with all they have at once.
     client = boto3.client(
@@ -159,7 +163,7 @@ def answers(*pages: list[str], ends: str = "") -> DynamoDBStreamsClient:
                 "dynamodb": {
                     "ApproximateCreationDateTime": datetime(2026, 11, 20, 9, 30, tzinfo=UTC),
                     "SequenceNumber": number.zfill(21),
-                    "NewImage": purchase(f"c{number}"),
+                    "NewImage": items.get(number, purchase(f"c{number}")),
                 },
             }
             for number in numbers
@@ -203,6 +207,22 @@ def test_what_the_stream_still_has_is_brought_in_before_the_table_is_asked(purch
     redeliver(structs.replace(LOST, stream_arn=mine), COMPRAS_FLOW, purchases.stores(), streams, recover)
     (key,) = purchases.document_keys()
     assert key.endswith("/insert_c100_20261120_093000.json")
+
+
+def test_a_number_that_no_table_holds_is_poison_of_its_record_and_the_rest_is_brought_in(purchases: Purchases) -> None:
+    """DynamoDB and its clients take 38 digits; a stream that tells more is read all the same."""
+    long = "1" * 45
+    poison = purchase("c101", "t1", "2026-11-20 10:00:00", product(price=long)) | {"note": {"NS": [long, "1"]}}
+    streams = answers(["100", "101", "102"], items={"101": poison})
+    mine = LOST.stream_arn.replace("table/t/", f"table/{purchases.table}/")
+    redeliver(structs.replace(LOST, stream_arn=mine, batch_size=3), COMPRAS_FLOW, purchases.stores(), streams, recover)
+    assert [key.rpartition("/")[2].split("_")[1] for key in purchases.document_keys()] == ["c100", "c102"]
+    (receipt,) = purchases.ledger.receipts("compras")
+    assert receipt.counts == Counts(received=3, accepted=2, quarantined=1)
+    (kept,) = purchases.stores().quarantine.documents(receipt)
+    assert (kept["sequence_number"], kept["new"]["compra_id"]) == ("101", {"S": "c101"})
+    assert "found a number that DynamoDB cannot hold" in kept["reason"]
+    assert COMPRAS_FLOW.replay(receipt, purchases.stores()).counts == receipt.counts
 
 
 def test_what_lambda_sends_is_read_and_nothing_else() -> None:

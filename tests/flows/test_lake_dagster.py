@@ -14,6 +14,9 @@ from dagster._core.loader import LoadingContextForTest
 from deploy.samples.shop_database import make_sqlite
 from deploy.samples.shop_rows import PLANTED_CARD, PLANTED_SSN, shop_rows
 from pipeline_assets.curation.assets import curated_asset
+from pipeline_assets.curation.publish import raw_objects
+from pipeline_assets.curation.requests import request_day, requested_days
+from pipeline_assets.curation.stores import CurationSettings, open_stores
 from pipeline_assets.datasets.ecommerce import CUSTOMERS, ORDERS
 from pipeline_assets.datasets.spec import Rule
 from pipeline_assets.definitions import defs
@@ -22,7 +25,7 @@ from pipeline_assets.privacy.leaks import Canaries, scan_bucket, scan_folder, sc
 from pipeline_assets.raw.assets import export_day
 from pipeline_assets.spark.session import check_spark
 from pipeline_assets.storage.s3 import S3Bucket
-from tests.worlds.dagster_command import materialize, materialize_apart
+from tests.worlds.dagster_command import contract, materialize, materialize_apart
 from tests.worlds.lake import Lake, foreign, load_name
 from tests.worlds.shown_checks import shown
 from tests.worlds.stack import RunningStack
@@ -201,3 +204,21 @@ def test_a_day_is_worked_out_again_on_spark_and_its_materialization_says_so(
     assert told.metadata["engine"].value == "spark"
     assert (told.tags or {})["dagster/data_version"] == (before.tags or {})["dagster/data_version"]
     assert lake.day("orders", day).equals(rows)
+
+
+def test_a_day_that_is_asked_for_is_worked_out_by_a_run_and_asked_for_no_more(
+    stack: RunningStack, lake: Lake, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = "2026-04-23"
+    for variable, value in contract(stack).items():
+        monkeypatch.setenv(variable, value)
+    name = loaded(lake, day, [1, 2])
+    until(lambda: rows_in(instance, day) == 2, SEEN_WITHIN)
+    with open_stores(CurationSettings.from_environment()) as stores:
+        version = next(iter(raw_objects(ORDERS, day, stores)))
+        request_day("orders", day, version, stores)
+        until(lambda: not requested_days(stores), 2 * SEEN_WITHIN)
+    (run,) = instance.get_runs(dg.RunsFilter(tags={"cesta/asked_for": f"orders/{day}"}))
+    until(lambda: instance.get_runs(dg.RunsFilter([run.run_id], statuses=[dg.DagsterRunStatus.SUCCESS])), SEEN_WITHIN)
+    assert events(instance, CURATED, day)[0].metadata["engine"].value == "polars"
+    assert name.load_id in str(lake.marker(name))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline_assets.events.outcomes import Counts
 from pipeline_assets.events.stream_records import stream_records
 from pipeline_assets.operations.access import Access
+from pipeline_assets.search import ingest
 from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.ingest import SEARCH_FLOWS
 from tests.worlds.examples import examples
@@ -56,6 +59,14 @@ def stream(changes: Sequence[Change]) -> tuple[list[dict[str, Any]], dict[tuple[
     return records, table
 
 
+@contextmanager
+def requests_of(data: st.DataObject) -> Iterator[None]:
+    """All documents in one request, or a few in each, two requests side by side."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ingest, "_AT_ONCE", data.draw(st.sampled_from([1, 2, 1_000])))
+        yield
+
+
 def indexed(world: Indexed) -> dict[tuple[str, str], str]:
     return {(t, item): name for t in TENANTS for item, name in world.state(t, list(ITEMS)).items()}
 
@@ -79,9 +90,10 @@ def test_whatever_order_changes_come_in_the_index_ends_in_the_state_of_the_table
     records, table = stream(changes)
     flow, stores = SEARCH_FLOWS["products"], world.stores()
 
-    for some in deliveries(records, data):
-        read, _ = stream_records({"Records": some})
-        assert flow.work_all(read, stores, lambda: 300.0).failure is None
+    with requests_of(data):
+        for some in deliveries(records, data):
+            read, _ = stream_records({"Records": some})
+            assert flow.work_all(read, stores, lambda: 300.0).failure is None
     assert indexed(world) == table
 
 
@@ -94,10 +106,11 @@ def test_whoever_dies_where_the_index_ends_in_the_state_of_the_table_and_each_ch
     records, table = stream(changes)
     for some in deliveries(records, data):
         fate = Fate(at=data.draw(st.integers(0, 12)), after=data.draw(st.booleans()))
-        try:
-            world.deliver(*some, fate=fate)
-        except DeadError:
-            world.deliver(*some)
+        with requests_of(data):
+            try:
+                world.deliver(*some, fate=fate)
+            except DeadError:
+                world.deliver(*some)
     assert indexed(world) == table
     counted = world.ledger.account("search/products_landed", DAY).counts
     assert counted == Counts(received=len(records), accepted=len(records))
@@ -131,7 +144,8 @@ def test_on_an_engine_the_index_ends_in_the_state_of_the_table(
     world = Indexed(bare_cloud, "products", "none", engine, table="products")
     records, table = stream(changes)
     flow, stores = SEARCH_FLOWS["products"], world.stores()
-    for some in deliveries(records, data):
-        read, _ = stream_records({"Records": some})
-        assert flow.work_all(read, stores, lambda: 300.0).failure is None
+    with requests_of(data):
+        for some in deliveries(records, data):
+            read, _ = stream_records({"Records": some})
+            assert flow.work_all(read, stores, lambda: 300.0).failure is None
     assert indexed(world) == table

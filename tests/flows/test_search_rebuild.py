@@ -19,6 +19,7 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.events.stream_records import stream_records
 from pipeline_assets.events.tenants import tenant_id
 from pipeline_assets.operations.access import Access
+from pipeline_assets.search import rebuild as rebuilding
 from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.index import Outcome, Result, SearchIndex, Write
 from pipeline_assets.search.ingest import PRODUCTS_SEARCH
@@ -31,7 +32,10 @@ from tests.worlds.mortality import DeadError, Fate, Mortal
 from tests.worlds.search import Indexed, product, record
 
 TENANT = tenant_id("t1")
-_CALLS = ("create_index", "generations", "begin_generation", "switch", "abandon", "freeze", "delete", "stored", "write")
+_CALLS = (
+    *("create_index", "generations", "begin_generation", "switch", "abandon", "freeze", "delete"),
+    *("position", "states", "written_after", "read", "stored", "write"),
+)
 
 
 @cache
@@ -88,8 +92,12 @@ class Shop:
             case 3 if self.delivered:  # a record comes again
                 self.bring_in([self.records[dice.randint(0, self.delivered - 1)]])
 
+    def in_order(self) -> list[Any]:
+        """The items as a table gives them."""
+        return [self.items[codigo] for codigo in sorted(self.items)]
+
     def rebuild(self, stores: SearchStores | None = None) -> Rebuilt:
-        return rebuild("products", TENANT, lambda: list(self.items.values()), stores or self.world.stores())
+        return rebuild("products", TENANT, self.in_order, stores or self.world.stores())
 
     def check(self) -> None:
         """The index is as the table is, once all is delivered, and has one generation."""
@@ -210,22 +218,28 @@ def test_whatever_is_changed_while_it_runs_the_index_ends_as_the_table_is(data: 
         shop.put(f"P{number}", "Pan")
     shop.deliver(dice.randint(0, 5))
 
+    one_at_a_time = threading.Lock()
+
     def change() -> None:
-        shop.change(dice)
+        with one_at_a_time:
+            shop.change(dice)
 
     fate = Fate(data.draw(st.integers(0, 24)), after=data.draw(st.booleans()))
     engine = Meanwhile(Mortal(shop.world.index, fate, _CALLS), change)
 
     def read() -> Iterator[Any]:
-        for codigo in list(shop.items):
+        for codigo in sorted(shop.items):
             change()
             if codigo in shop.items:
                 yield shop.items[codigo]
 
-    try:
-        rebuild("products", TENANT, read, with_engine(shop.world.stores(), engine))
-    except DeadError:
-        shop.rebuild(with_engine(shop.world.stores(), Meanwhile(shop.world.index, change)))
+    with pytest.MonkeyPatch.context() as patch:
+        # Where several requests are on their way, what happens meanwhile happens in several threads.
+        patch.setattr(rebuilding, "_AT_ONCE", data.draw(st.sampled_from([2, 1_000])))
+        try:
+            rebuild("products", TENANT, read, with_engine(shop.world.stores(), engine))
+        except DeadError:
+            shop.rebuild(with_engine(shop.world.stores(), Meanwhile(shop.world.index, change)))
     shop.check()
 
 
@@ -241,7 +255,7 @@ def test_who_read_the_earlier_generation_writes_the_next_one(shop: Shop) -> None
             if name == "write" and not rebuilt:
                 del shop.items["P2"]
                 stores = with_engine(shop.world.stores(), memory)
-                rebuilt.append(rebuild("products", TENANT, lambda: list(shop.items.values()), stores))
+                rebuilt.append(rebuild("products", TENANT, shop.in_order, stores))
             return getattr(memory, name)
 
     memory = shop.world.index
@@ -283,7 +297,7 @@ def test_an_engine_that_is_too_busy_for_what_is_carried_over_is_waited_for(shop:
     shop.deliver()
 
     def read() -> list[Any]:
-        items = list(shop.items.values())
+        items = shop.in_order()
         shop.put("P1", "Pan de molde")
         shop.deliver()
         return items
@@ -308,7 +322,7 @@ def test_what_was_changed_while_it_was_built_is_in_the_next_generation_from_its_
     seen: list[Any] = []
 
     def read() -> list[Any]:
-        items = list(shop.items.values())
+        items = shop.in_order()
         shop.put("P2", "Pan de molde")
         shop.remove("P1")
         shop.deliver()
@@ -392,3 +406,42 @@ def test_searches_and_changes_go_on_while_an_engine_rebuilds(search_url: str) ->
     assert [each.documents for each in done] == [300, 300]
     assert found == {300}
     shop.check()
+
+
+def test_no_more_is_held_than_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuilding, "_AT_ONCE", 10)
+    memory = MemoryIndex()
+    shop, given, held = Shop.new(memory), [0], list[int]()
+    for number in range(500):
+        shop.put(f"P{number:03}", "Pan")
+    shop.deliver()
+    shop.items = {codigo: item for codigo, item in shop.items.items() if int(codigo[1:]) % 3}  # many are gone
+    name = alias(shop.world.stage, "products", TENANT)
+
+    class Watched:
+        """An engine that is asked for states and documents, and told documents, while items are read."""
+
+        def __getattr__(self, called: str) -> Any:
+            value = getattr(memory, called)
+            if called != "states":
+                return value
+
+            def states(*asked: Any) -> Iterator[Any]:
+                for each in value(*asked):
+                    given[0] += 1
+                    built = memory.documents(building(f"{name}-000002"))
+                    held.append(given[0] - len(built))
+                    yield each
+
+            return states
+
+    done = rebuild("products", TENANT, shop.in_order, with_engine(shop.world.stores(), Watched()))
+    assert (done.documents, done.tombstones) == (333, 167)
+    # One piece is made, two are on their way, and one state is looked at ahead.
+    assert max(held) <= 3 * 10 + 1
+    assert len(memory.documents(name)) == 500
+
+
+def test_items_in_another_order_than_a_tables_are_not_taken(shop: Shop) -> None:
+    with pytest.raises(ValueError, match="in the order of their keys"):
+        rebuild("products", TENANT, lambda: reversed(shop.in_order()), shop.world.stores())

@@ -61,10 +61,10 @@ def test_a_set_is_made_on_either_engine_and_says_which(bare_cloud: Access, monke
     world = ProdWorld.made(bare_cloud)
     world.put(steady_shop())
     world.complete(DAY)
-    here = made(world, "POLARS")
+    here = made(world, "polars")
     assert (here["engine"].value, here[f"rows_{TABLE}"].value) == ("polars", 1)
     rows = world.rows(RETAIL_COPILOT, TABLE, DAY)
-    there = made(world, "SPARK")
+    there = made(world, "spark")
     assert (there["engine"].value, there[f"rows_{TABLE}"].value) == ("spark", 1)
     assert there["spark_input_bytes"].value == sum(
         each.size for each in world.stores().curated.objects("query_log/") if each.key.endswith("part.parquet")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline_assets.csv_files import records as records_module
@@ -114,6 +114,7 @@ LINES = st.lists(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(pieces=LINES, most=st.integers(1, 3))
+@example(pieces=['"', "\n", '"', "\n", '"'], most=1)
 def test_whoever_goes_on_reads_what_is_left_as_it_was_read_at_once(
     tmp_path: Path, pieces: list[str], most: int
 ) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from pipeline_assets.errors import TransientError
-from pipeline_assets.search.index import Document, Generations, Outcome, Result, Stored, Write
+from pipeline_assets.search.index import Document, Generations, Outcome, Result, State, Stored, Write
 from pipeline_assets.search.names import building, generation_of, index_name
-
-_STATE = ("tenant", "tenant_id", "codigo", "compra_id", "changed_at", "sequence", "deleted")
 
 
 @dataclass
@@ -38,6 +37,8 @@ class MemoryIndex:
     #: Ids of documents that the engine is too busy for, and that it never takes.
     busy: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    #: Requests come from several threads.
+    _lock: Lock = field(default_factory=Lock, repr=False)
 
     def search(self, alias: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         del body
@@ -56,7 +57,8 @@ class MemoryIndex:
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
         self._answers()
-        return [self._write(each) for each in writes]
+        with self._lock:
+            return [self._write(each) for each in writes]
 
     def create_index(self, alias: str, body: Mapping[str, Any]) -> None:
         self._answers()
@@ -114,15 +116,25 @@ class MemoryIndex:
         self._answers()
         self.generations_by_name.pop(generation, None)
 
-    def states(self, generation: str, after: str = "") -> Iterator[Document]:
+    def position(self, generation: str) -> int:
         self._answers()
         found = self.generations_by_name.get(generation)
-        kept = list(found.documents.items()) if found else []
-        for each, document in sorted(kept, key=lambda pair: pair[1].source["sequence"]):
-            source = {name: document.source[name] for name in _STATE if name in document.source}
-            if source["sequence"] > after:
-                stored = Stored(generation, source["sequence"], source["deleted"], document.seq_no, 1)
-                yield Document(each, source, stored)
+        return found.writes - 1 if found else -1
+
+    def states(self, generation: str, key: str) -> Iterator[State]:
+        """As an engine gives them, page by page: what is written meanwhile is there or not."""
+        self._answers()
+        found = self.generations_by_name.get(generation)
+        keys = sorted((kept.source[key], each) for each, kept in found.documents.items()) if found else []
+        for name, each in keys:
+            if found and (kept := found.documents[each]):
+                stored = Stored(generation, kept.source["sequence"], kept.source["deleted"], kept.seq_no, 1)
+                yield State(name, kept.source.get("changed_at", ""), stored)
+
+    def written_after(self, generation: str, position: int) -> Iterator[Document]:
+        self._answers()
+        found = [self._document(generation, each) for each in self.documents(generation)]
+        yield from (each for each in found if each and each.stored.seq_no > position)
 
     def documents(self, alias: str) -> dict[str, dict[str, Any]]:
         """Every document of an index by its id, tombstones among them."""

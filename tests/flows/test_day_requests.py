@@ -1,0 +1,129 @@
+"""Days that are too large for the function: asked for once, worked out by a run, and answered with their receipts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from pipeline_assets.curation.assets import CurationStoresResource
+from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
+from pipeline_assets.curation.requests import REQUESTS, requested_days
+from pipeline_assets.curation.sensors import curation_requests, run_for
+from pipeline_assets.curation.stores import CurationStores
+from pipeline_assets.events.sources import ObjectVersion
+from pipeline_assets.operations.access import Access
+from tests.worlds.curation import DAY, STORES, CurationWorld, frame, row
+from tests.worlds.spark import cloud_environment
+
+
+@pytest.fixture
+def world(bare_cloud: Access) -> CurationWorld:
+    return CurationWorld.made(bare_cloud)
+
+
+@pytest.fixture
+def function(world: CurationWorld) -> CurationStores:
+    """The stores of the function, for which a day of two objects is too large."""
+    return replace(world.stores(), largest_day=3_000)
+
+
+def put(world: CurationWorld, number: int, *, keys: int = 1) -> ObjectVersion:
+    rows = [row(STORES, 10 * number + each) for each in range(keys)]
+    return world.put(STORES, frame(STORES, rows), part=f"{number:04d}")
+
+
+def requests(world: CurationWorld) -> list[str]:
+    return [each.key for each in world.stores().curated.objects(REQUESTS)]
+
+
+def test_a_day_that_is_too_large_is_asked_for_once_and_answered_with_the_receipts_of_its_events(
+    world: CurationWorld, function: CurationStores
+) -> None:
+    first = put(world, 1)
+    assert CURATION_FLOW.ingest(first, function) is not None
+    late = [put(world, number) for number in (2, 3)]
+    for version in [*late, *late]:
+        assert CURATION_FLOW.ingest(version, function) is None
+    assert requests(world) == sorted(f"{REQUESTS}stores/{DAY}/{version.id}.json" for version in late)
+    assert world.account(STORES).source(late[0]) is None, "the day is left as it was"
+    assert CURATION_FLOW.ingest(first, function) is not None, "what the day has is told again"
+
+    stores = world.stores()
+    assert len(recurate_day(STORES, DAY, stores)) == 3
+    assert requests(world) == []
+    assert world.keys_of(STORES) == [10, 20, 30]
+    receipts = [receipt for version in late if (receipt := stores.ledger.receipt(version.id))]
+    assert [receipt.source for receipt in receipts] == late, "with the stamps of their events"
+    assert all(map(stores.ledger.is_pending, receipts)), "the bridge has to tell of them"
+    for version in late:
+        assert CURATION_FLOW.ingest(version, function) is not None
+    assert requests(world) == []
+
+
+def test_what_comes_or_is_replaced_while_a_run_is_at_the_day_stays_asked_for_until_it_has_a_receipt(
+    world: CurationWorld, function: CurationStores
+) -> None:
+    function = replace(function, largest_day=1)
+    replaced = put(world, 1, keys=40)
+    assert CURATION_FLOW.ingest(replaced, function) is None
+    newer = put(world, 1, keys=41)
+    late: list[ObjectVersion] = []
+
+    def arrive() -> None:
+        if not late:
+            late.append(put(world, 100))
+            assert CURATION_FLOW.ingest(late[0], function) is None
+
+    recurate_day(STORES, DAY, world.stores(before_ledger=("transact_write_items", arrive)))
+    stores = world.stores()
+    assert requests(world) == [f"{REQUESTS}stores/{DAY}/{late[0].id}.json"]
+    old = stores.ledger.receipt(replaced.id)
+    assert old is not None
+    assert (old.counts.received, old.counts.superseded) == (40, 40)
+    assert stores.ledger.receipt(newer.id) is not None
+    recurate_day(STORES, DAY, stores)
+    assert requests(world) == []
+    assert world.day(STORES).height == 42
+
+
+def test_the_sensor_starts_one_run_for_the_requests_of_a_day_and_another_when_they_stay(
+    world: CurationWorld, function: CurationStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        CURATION_FLOW.ingest(put(world, number, keys=40), function)
+    for name, value in cloud_environment(world.access).items():
+        monkeypatch.setenv(name, value)
+    resource = CurationStoresResource(
+        raw_bucket=world.raw,
+        curated_bucket=world.curated,
+        quarantine_bucket=world.quarantine,
+        ledger_table=world.ledger,
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def ticked() -> list[dg.RunRequest]:
+            context = dg.build_sensor_context(instance, resources={"curation_stores": resource})
+            result = curation_requests(context)
+            return list(result.run_requests or []) if isinstance(result, dg.SensorResult) else []
+
+        (asked,) = ticked()
+        (again,) = ticked()
+        assert again.run_key == asked.run_key
+        assert (asked.partition_key, asked.asset_selection) == (DAY, [dg.AssetKey(["curated", "stores"])])
+        (day,) = requested_days(world.stores())
+        hour_later = run_for(day, datetime.now(UTC) + timedelta(hours=1, minutes=1))
+        assert hour_later.run_key != asked.run_key
+        instance.create_run_for_job(  # a run is at it
+            dg.Definitions(jobs=[_nothing]).resolve_job_def("_nothing"), tags=dict(asked.tags)
+        )
+        assert ticked() == []
+        recurate_day(STORES, DAY, world.stores())
+    assert requests(world) == []
+
+
+@dg.job
+def _nothing() -> None:
+    """A job without steps."""
