@@ -1,5 +1,7 @@
 """When work goes to Spark: by what a person asks, by the asset, by the bytes of its input."""
 
+import sys
+
 import dagster as dg
 import pytest
 
@@ -57,6 +59,26 @@ def test_a_job_on_emr_serverless_has_its_bounds_and_its_own_python() -> None:
     submit = request["jobDriver"]["sparkSubmit"]
     assert submit["entryPoint"] == f"s3://artifacts/spark/1/{SCRIPT}"
     assert f"spark.archives=s3://artifacts/spark/1/{ENVIRONMENT}#environment" in submit["sparkSubmitParameters"]
+
+
+def test_a_run_is_told_what_a_job_cannot_do_and_whether_trying_again_helps() -> None:
+    """A status other than 0 would keep the messages of the job from the run."""
+    told: list[object] = []
+
+    @dg.op
+    def submitting(context: dg.OpExecutionContext) -> None:
+        command = [sys.executable, "-m", "pipeline_assets.spark.submit"]
+        extras = {"job": "other", "parameters": {}}
+        done = dg.PipesSubprocessClient().run(context=context, extras=extras, command=command)
+        told.extend(done.get_custom_messages())
+
+    @dg.job
+    def submitted() -> None:
+        submitting()
+
+    assert submitted.execute_in_process().success
+    expected = f"there is no job 'other' for Spark; expected {', '.join(JOBS)}"
+    assert told == [{"error": expected, "transient": False}]
 
 
 def test_what_worked_is_in_the_metadata() -> None:
