@@ -47,7 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(given.job, json.loads(given.parameters), _to_stderr, _to_stdout)
     with open_dagster_pipes() as pipes:
         _run(pipes.get_extra("job"), pipes.get_extra("parameters"), pipes.log.info, pipes.report_custom_message)
-    # Of a job that ends with another status, Dagster reads no messages.
     return 0
 
 

@@ -61,26 +61,6 @@ def test_a_job_on_emr_serverless_has_its_bounds_and_its_own_python() -> None:
     assert f"spark.archives=s3://artifacts/spark/1/{ENVIRONMENT}#environment" in submit["sparkSubmitParameters"]
 
 
-def test_a_run_is_told_what_a_job_cannot_do_and_whether_trying_again_helps() -> None:
-    """A status other than 0 would keep the messages of the job from the run."""
-    told: list[object] = []
-
-    @dg.op
-    def submitting(context: dg.OpExecutionContext) -> None:
-        command = [sys.executable, "-m", "pipeline_assets.spark.submit"]
-        extras = {"job": "other", "parameters": {}}
-        done = dg.PipesSubprocessClient().run(context=context, extras=extras, command=command)
-        told.extend(done.get_custom_messages())
-
-    @dg.job
-    def submitted() -> None:
-        submitting()
-
-    assert submitted.execute_in_process().success
-    expected = f"there is no job 'other' for Spark; expected {', '.join(JOBS)}"
-    assert told == [{"error": expected, "transient": False}]
-
-
 def test_what_worked_is_in_the_metadata() -> None:
     result = {"objects": 2, "input_bytes": 10, "spark": {"seconds": 1.5, "tasks": 4, "peak_memory": 9}}
     said = spark_metadata(Engine.SPARK, result)
@@ -110,3 +90,22 @@ def ask(config: EngineChoice) -> None:
 @dg.job
 def _asking() -> None:
     ask()
+
+
+def test_what_a_job_cannot_do_reaches_the_run_that_asked_for_it() -> None:
+    told: list[object] = []
+
+    @dg.op
+    def asks(context: dg.OpExecutionContext) -> None:
+        command = [sys.executable, "-m", "pipeline_assets.spark.submit"]
+        extras = {"job": "no_job", "parameters": {}}
+        done = dg.PipesSubprocessClient().run(context=context, command=command, extras=extras)
+        told.extend(done.get_custom_messages())
+
+    @dg.job
+    def asking() -> None:
+        asks()
+
+    assert asking.execute_in_process().success
+    said = f"there is no job 'no_job' for Spark; expected {', '.join(JOBS)}"
+    assert told == [{"error": said, "transient": False}]
