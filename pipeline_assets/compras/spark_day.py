@@ -106,6 +106,8 @@ class SparkMaker:
                 left_out = [row["key"] for row in documents.filter("compra_id is null").select("key").collect()]
             finally:
                 documents.unpersist()
+            if not pieces and not standing:
+                return Placed(0, 0, 0, tuple(sorted(left_out)), put=False)
             made = place(derived, _contents(bucket, [piece[1] for piece in pieces]), bucket, key, standing)
         if made is None:
             return None

@@ -60,9 +60,9 @@ def spark_failures(doing: str) -> Iterator[None]:
     Raises
     ------
     TransientError
-        It may pass: a store did not answer, an executor or the driver was lost.
+        It may pass: a store did not answer, an executor or the driver was lost or had too little memory.
     TerminalError
-        It never will as it is: too much for the memory or for the driver, or an error of the work itself.
+        It never will as it is: too much for the driver, or what a task says will never be done.
     GoneError
         An object is not there any more.
     """

@@ -98,6 +98,10 @@ def test_a_day_that_is_made_again_on_spark_is_the_same_and_one_without_documents
     spark_on_cloud: SparkSession, day: Day
 ) -> None:
     assert day.publish(CSV, make=maker(spark_on_cloud)) is None
+    day.bucket.put(f"{FOLDER}foreign.json", b"{}")
+    assert day.publish(CSV, make=maker(spark_on_cloud)) is None
+    assert not day.bucket.head(CSV.key(TENANT, DAY))
+    day.bucket.delete(f"{FOLDER}foreign.json")
     random_changes(day.history, random.Random(1), "t1", DAY, 9)
     here = day.publish(CSV)
     assert here

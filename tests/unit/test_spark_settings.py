@@ -1,5 +1,7 @@
 """When work goes to Spark: by what a person asks, by the asset, by the bytes of its input."""
 
+import sys
+
 import dagster as dg
 import pytest
 
@@ -88,3 +90,22 @@ def ask(config: EngineChoice) -> None:
 @dg.job
 def _asking() -> None:
     ask()
+
+
+def test_what_a_job_cannot_do_reaches_the_run_that_asked_for_it() -> None:
+    told: list[object] = []
+
+    @dg.op
+    def asks(context: dg.OpExecutionContext) -> None:
+        command = [sys.executable, "-m", "pipeline_assets.spark.submit"]
+        extras = {"job": "no_job", "parameters": {}}
+        done = dg.PipesSubprocessClient().run(context=context, command=command, extras=extras)
+        told.extend(done.get_custom_messages())
+
+    @dg.job
+    def asking() -> None:
+        asks()
+
+    assert asking.execute_in_process().success
+    said = f"there is no job 'no_job' for Spark; expected {', '.join(JOBS)}"
+    assert told == [{"error": said, "transient": False}]
