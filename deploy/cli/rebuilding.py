@@ -93,8 +93,10 @@ def _export(deployment: Deployment[TicketStores], directory: Path, asked: Engine
     with _bars() as tell, ExitStack() as opened:
         settle: Settle = settle_here
         if engine is Engine.SPARK:
+            # Bars of its own would run through ours.
+            session = open_session("cesta rebuild graph", {"spark.ui.showConsoleProgress": "false"})
+            settle = SparkSettle(opened.enter_context(session))
             say("The claims are settled by Spark on this machine.")
-            settle = SparkSettle(opened.enter_context(open_session("cesta rebuild graph")))
         done = export_graph(stores, bucket, directory, progress=tell, settle=settle)
     table = Table("file", "nodes or relationships")
     table.columns[1].justify = "right"

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 #: Rows of a table: an array for each column, or a relation of the connection that the lake is read by.
 Rows: TypeAlias = "Mapping[str, np.ndarray[Any, Any]] | duckdb.DuckDBPyRelation"
-#: What models work out of features and share.
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 import dagster as dg
+from dagster._core.storage.tags import RUN_KEY_TAG
 
 from pipeline_assets.analytics.assets import (
     PROD,
@@ -34,6 +35,7 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.lineage.checks import evaluation_of
 from pipeline_assets.lineage.evaluations import shown_evaluation
 from pipeline_assets.lineage.metadata import cell
+from pipeline_assets.lineage.partitions import load_days
 from pipeline_assets.lineage.sentences import counted
 from pipeline_assets.lineage.tick_time import CHECKS_END, TickTime
 from pipeline_assets.storage.documents import from_json, to_json
@@ -45,6 +47,7 @@ _COUNTED = 5
 _ASKED_FOR: Final = "cesta/asked_for"
 _ASKED_AGAIN: Final = timedelta(hours=1)
 _STARTED_AT_ONCE: Final = 10
+_NAMES: Final = {each.name for each in SETS}
 _FINISHED: Final = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 _UNFINISHED: Final = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 
@@ -91,9 +94,15 @@ def prod_requests(
     """One look; raises `MissingSettingError`, and `TransientError` when the bucket does not answer."""
     with analytics_stores.open() as stores:
         asked = requested_sets(stores.curated)
-    runs = [run_for(each, datetime.now(UTC)) for each in asked if not _is_made(context.instance, each)]
+    now, runs = datetime.now(UTC), list[dg.RunRequest]()
+    for each in asked:
+        # One request that no run can be made of would end the tick, and with it all others.
+        if each.prod_set not in _NAMES or not load_days.has_partition_key(each.day):
+            context.log.warning("%s as of %s is asked for, and is no partition of a prod set", each.prod_set, each.day)
+        elif not _is_made(context.instance, run := run_for(each, now)):
+            runs.append(run)
     if not runs:
-        return dg.SkipReason(f"{counted(len(asked), 'set')} asked for, and runs are at all" if asked else "no requests")
+        return dg.SkipReason(f"{counted(len(asked), 'set')} asked for, and no run is due" if asked else "no requests")
     return dg.SensorResult(run_requests=runs[:_STARTED_AT_ONCE])
 
 
@@ -101,16 +110,19 @@ def run_for(asked: RequestedSet, now: datetime) -> dg.RunRequest:
     """The run that makes a set which was asked for: one for these requests, and another each hour they stay."""
     hours = int((now - asked.since) / _ASKED_AGAIN)
     return dg.RunRequest(
-        run_key=f"prod/{asked.prod_set}/{asked.day}/{','.join(asked.versions)}/{hours}",
+        # With the time, since a version may be asked for once more after it was made.
+        run_key=f"prod/{asked.prod_set}/{asked.day}/{','.join(asked.versions)}/{asked.since:%Y%m%dT%H%M%S}/{hours}",
         asset_selection=[dg.AssetKey(["prod", asked.prod_set])],
         partition_key=asked.day,
         tags={_ASKED_FOR: f"prod/{asked.prod_set}/{asked.day}"},
     )
 
 
-def _is_made(instance: dg.DagsterInstance, asked: RequestedSet) -> bool:
-    tags = {_ASKED_FOR: f"prod/{asked.prod_set}/{asked.day}"}
-    return bool(instance.get_runs_count(dg.RunsFilter(tags=tags, statuses=_UNFINISHED)))
+def _is_made(instance: dg.DagsterInstance, run: dg.RunRequest) -> bool:
+    """Whether a run is at the set, or this one was started: it would take the place of a set that waits for its own."""
+    at_it = dg.RunsFilter(tags={_ASKED_FOR: run.tags[_ASKED_FOR]}, statuses=_UNFINISHED)
+    started = dg.RunsFilter(tags={RUN_KEY_TAG: str(run.run_key)})
+    return any(instance.get_runs_count(each) for each in (at_it, started))
 
 
 def _written(cursor: str | None) -> dict[str, Crawl]:

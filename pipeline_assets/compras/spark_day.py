@@ -106,6 +106,8 @@ class SparkMaker:
                 left_out = [row["key"] for row in documents.filter("compra_id is null").select("key").collect()]
             finally:
                 documents.unpersist()
+            if not pieces and not standing:
+                return Placed(0, 0, 0, tuple(sorted(left_out)), put=False)
             made = place(derived, _contents(bucket, [piece[1] for piece in pieces]), bucket, key, standing)
         if made is None:
             return None
@@ -180,6 +182,24 @@ def documents_in(session: SparkSession, ranges: list[KeyRange], bucket: str, pre
     return named.mapInArrow(work, "compra_id string, key string, content binary")
 
 
+def by_purchase(documents: DataFrame, partitions: int) -> DataFrame:
+    """Bring the changes of each purchase together.
+
+    Parameters
+    ----------
+    documents
+        What `documents_in` gives.
+    partitions
+        How many partitions there are at most; purchases are in their order from one to the next.
+
+    Returns
+    -------
+    pyspark.sql.DataFrame
+        The same columns, without what is no document of a change.
+    """
+    return documents.filter("compra_id is not null").repartitionByRange(partitions, "compra_id")
+
+
 def _pieces(
     documents: DataFrame, derived: DerivedTable, staged: Staging, partitions: int
 ) -> list[tuple[int, str, int, int]]:
@@ -201,8 +221,11 @@ def _pieces(
         told = {"number": number, "key": key, "documents": len(changes.documents), "rows": rows}
         yield pa.RecordBatch.from_pylist([told], _PIECE)
 
-    changes = documents.filter("compra_id is not null").repartitionByRange(partitions, "compra_id")
-    told = changes.mapInArrow(work, "number bigint, key string, documents bigint, rows bigint").collect()
+    told = (
+        by_purchase(documents, partitions)
+        .mapInArrow(work, "number bigint, key string, documents bigint, rows bigint")
+        .collect()
+    )
     return sorted((row["number"], row["key"], row["documents"], row["rows"]) for row in told)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from pipeline_assets.compras.derived import DERIVED, DerivedDay, publish_day
+from pipeline_assets.compras.derived import DERIVED, DerivedDay, document_bytes, publish_day
 from pipeline_assets.compras.documents import Origin
 from pipeline_assets.compras.spark_day import SparkMaker
 from pipeline_assets.compras.stores import ComprasSettings, open_stores
@@ -51,7 +51,7 @@ def compras_day(context: JobContext, parameters: Values) -> Values:
     Returns
     -------
     dict
-        ``objects``, the fields of a `DerivedDay` each.
+        ``objects``, the fields of a `DerivedDay` each, and ``input_bytes``, how large the documents are.
 
     Raises
     ------
@@ -62,7 +62,8 @@ def compras_day(context: JobContext, parameters: Values) -> Values:
     settings = ComprasSettings(**{**fields, "origin": Origin(**fields["origin"])})
     derived = next(each for each in DERIVED if each.asset == parameters["asset"])
     with open_stores(settings) as stores:
+        size = document_bytes(parameters["day"], stores)
         made = publish_day(derived, parameters["day"], stores, SparkMaker(context.session))
     for each in made:
         context.log(f"{each.tenant}: {each.documents} documents, {each.rows} rows")
-    return {"objects": [asdict(each) for each in made]}
+    return {"objects": [asdict(each) for each in made], "input_bytes": size}

@@ -112,6 +112,8 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
             try:
                 receipt = self._curate(version, stores, attempt)
             except DayTooLargeError:
+                if not attempt.redo and stores.ledger.receipt(version.id):
+                    return self.work(version, stores, attempt)  # its day was worked out meanwhile
                 # The receipt follows from whoever works the day out.
                 if raw:
                     request_day(raw.dataset, raw.day, version, stores)
@@ -184,14 +186,17 @@ def is_loaded(dataset: Dataset, day: str, stores: CurationStores) -> bool:
     Returns
     -------
     bool
-        True too for a day on which other tables were loaded: this one then had nothing to export.
+        True too for a day on which other tables were loaded: this one then had nothing to export; and for one that is
+        asked for, whatever became of its objects.
 
     Raises
     ------
     TransientError
         A store does not answer.
     """
-    return stores.curated.head(curated_key(dataset.name, day)) is not None or bool(loads_of(day, stores))
+    if stores.curated.head(curated_key(dataset.name, day)) is not None or loads_of(day, stores):
+        return True
+    return bool(requested(dataset.name, day, stores))
 
 
 def recurate_day(
@@ -230,6 +235,7 @@ def recurate_day(
     budget = TimeBudget(seconds_left, _RESERVE_SECONDS)
     account = publish_day(dataset, day, stores, runs.run_of, budget, anew=True, engine=engine)
     if account is None:
+        _answer(dataset, day, asked_for, stores)
         return []
     if stores.tables:
         stores.tables.register(dataset.name, day)

@@ -5,17 +5,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import dagster as dg
+from dagster._core.storage.tags import RUN_KEY_TAG
 
 from pipeline_assets.curation.assets import CURATED, CurationStoresResource
 from pipeline_assets.curation.completion import LOADS_ASSET, OpenLoad, complete_open_loads
 from pipeline_assets.curation.requests import RequestedDay, requested_days
-from pipeline_assets.curation.stores import FLOW, CurationStores
+from pipeline_assets.curation.stores import CATALOG, FLOW, CurationStores
 from pipeline_assets.lake.layout import RawObject
 from pipeline_assets.lineage.checks import evaluation_of
 from pipeline_assets.lineage.evaluations import shown_evaluation
 from pipeline_assets.lineage.metadata import LISTED, cell
+from pipeline_assets.lineage.partitions import load_days
 from pipeline_assets.lineage.resources import MetricsResource
 from pipeline_assets.lineage.retries import RETRIES
+from pipeline_assets.lineage.sentences import counted
 
 #: The metric that an alarm watches.
 OVERDUE_LOADS: Final = "OverdueLoads"
@@ -83,11 +86,15 @@ def curation_requests(
     """One look; raises `MissingSettingError`, and `TransientError` when the bucket does not answer."""
     with curation_stores.open() as stores:
         asked = requested_days(stores)
-    runs = [run_for(each, datetime.now(UTC)) for each in asked if not _is_worked(context.instance, each)]
+    now, runs = datetime.now(UTC), list[dg.RunRequest]()
+    for each in asked:
+        # One request that no run can be made of would end the tick, and with it all others.
+        if each.dataset not in CATALOG or not load_days.has_partition_key(each.day):
+            context.log.warning("%s of %s is asked for, and is no partition of a curated table", each.dataset, each.day)
+        elif not _is_worked(context.instance, run := run_for(each, now)):
+            runs.append(run)
     if not runs:
-        return dg.SkipReason(
-            f"{len(asked)} days are asked for, and runs are at all of them" if asked else "no requests"
-        )
+        return dg.SkipReason(f"{counted(len(asked), 'day')} asked for, and no run is due" if asked else "no requests")
     return dg.SensorResult(run_requests=runs[:_STARTED_AT_ONCE])
 
 
@@ -95,16 +102,19 @@ def run_for(asked: RequestedDay, now: datetime) -> dg.RunRequest:
     """The run that works a day out which was asked for: one for these requests, and another each hour they stay."""
     hours = int((now - asked.since) / _ASKED_AGAIN)
     return dg.RunRequest(
-        run_key=f"{asked.dataset}/{asked.day}/{asked.fingerprint}/{hours}",
+        # With the time, since an object may be asked for once more after it was worked.
+        run_key=f"{asked.dataset}/{asked.day}/{asked.fingerprint}/{asked.since:%Y%m%dT%H%M%S}/{hours}",
         asset_selection=[dg.AssetKey(["curated", asked.dataset])],
         partition_key=asked.day,
         tags={_ASKED_FOR: f"{asked.dataset}/{asked.day}"},
     )
 
 
-def _is_worked(instance: dg.DagsterInstance, asked: RequestedDay) -> bool:
-    tags = {_ASKED_FOR: f"{asked.dataset}/{asked.day}"}
-    return bool(instance.get_runs_count(dg.RunsFilter(tags=tags, statuses=_UNFINISHED)))
+def _is_worked(instance: dg.DagsterInstance, run: dg.RunRequest) -> bool:
+    """Whether a run is at the day, or this one was started: it would take the place of a day that waits for its own."""
+    at_it = dg.RunsFilter(tags={_ASKED_FOR: run.tags[_ASKED_FOR]}, statuses=_UNFINISHED)
+    started = dg.RunsFilter(tags={RUN_KEY_TAG: str(run.run_key)})
+    return any(instance.get_runs_count(each) for each in (at_it, started))
 
 
 def overdue_of(loads: Iterable[OpenLoad], now: datetime) -> Iterator[OpenLoad]:

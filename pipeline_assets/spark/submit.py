@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.job:
         return _run(given.job, json.loads(given.parameters), _to_stderr, _to_stdout)
     with open_dagster_pipes() as pipes:
-        return _run(pipes.get_extra("job"), pipes.get_extra("parameters"), pipes.log.info, pipes.report_custom_message)
+        _run(pipes.get_extra("job"), pipes.get_extra("parameters"), pipes.log.info, pipes.report_custom_message)
+    return 0
 
 
 def _run(name: str, parameters: Values, log: Callable[[str], Any], tell: Callable[[Any], object]) -> int:

@@ -19,7 +19,7 @@ from pipeline_assets.compras.assets import (
     purchase_days,
 )
 from pipeline_assets.compras.derived import CSV, DERIVED, PARQUET, DerivedDay, DerivedTable, publish_tenant_day
-from pipeline_assets.compras.spark_day import SparkMaker, documents_in, key_ranges
+from pipeline_assets.compras.spark_day import KeyRange, SparkMaker, by_purchase, documents_in, key_ranges
 from pipeline_assets.compras.stores import ComprasStores
 from pipeline_assets.compras.table import TenantTable
 from pipeline_assets.errors import TransientError
@@ -31,7 +31,7 @@ from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.compras import ORIGIN, TABLE
 from tests.worlds.compras_documents import History, random_changes
 from tests.worlds.examples import seeds
-from tests.worlds.spark import cloud_environment
+from tests.worlds.spark import cloud_environment, plan_of
 from tests.worlds.stores import ledger_table, make_bucket
 
 if TYPE_CHECKING:
@@ -98,6 +98,10 @@ def test_a_day_that_is_made_again_on_spark_is_the_same_and_one_without_documents
     spark_on_cloud: SparkSession, day: Day
 ) -> None:
     assert day.publish(CSV, make=maker(spark_on_cloud)) is None
+    day.bucket.put(f"{FOLDER}foreign.json", b"{}")
+    assert day.publish(CSV, make=maker(spark_on_cloud)) is None
+    assert not day.bucket.head(CSV.key(TENANT, DAY))
+    day.bucket.delete(f"{FOLDER}foreign.json")
     random_changes(day.history, random.Random(1), "t1", DAY, 9)
     here = day.publish(CSV)
     assert here
@@ -139,6 +143,14 @@ def test_a_task_that_finds_the_bucket_gone_says_so_in_a_sentence(spark_on_cloud:
         read.collect()
 
 
+def test_the_plan_brings_changes_together_once(spark_on_cloud: SparkSession, day: Day) -> None:
+    read = documents_in(spark_on_cloud, [KeyRange("", "z", 1)], day.bucket.name, FOLDER)
+    plan = plan_of(by_purchase(read, 5))
+    assert plan.count("Exchange") == plan.count("rangepartitioning(compra_id") == 1
+    assert "Join" not in plan
+    assert by_purchase(read, 5).rdd.getNumPartitions() <= 5
+
+
 def test_ranges_follow_each_other_and_are_bounded(day: Day) -> None:
     random_changes(day.history, random.Random(1), "t1", DAY, 20)
     listed = list(day.bucket.objects(FOLDER))
@@ -176,3 +188,4 @@ def test_a_day_is_made_by_a_job_that_dagster_starts_and_says_so(
     assert (said["engine"], said["documents"], said["bytes"]) == ("spark", here.documents, here.size)
     assert (said["objects_changed"], said["left_out"]) == (0, 3)
     assert int(str(said["spark_tasks"])) > 0
+    assert said["spark_input_bytes"] == sum(each.size for each in day.bucket.objects(FOLDER))

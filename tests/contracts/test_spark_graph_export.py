@@ -40,7 +40,7 @@ from pipeline_assets.tickets.spark_job import graph_export
 from pipeline_assets.tickets.stores import StoredTicketFiles
 from tests.worlds.examples import seeds
 from tests.worlds.graph_export import neo4j_admin, rows_of_file
-from tests.worlds.spark import cloud_environment
+from tests.worlds.spark import cloud_environment, plan_of
 from tests.worlds.stack import free_port_base
 from tests.worlds.stores import ledger_table, make_bucket
 from tests.worlds.tickets import TicketWorld, random_files, row
@@ -145,6 +145,15 @@ def test_a_version_that_goes_away_while_it_is_read_again_ends_the_export(
         with pytest.raises(TransientError, match=r"b\.csv changed while it was read: 0 lines of 2"):
             check_lines(day_rows_of(told), ingestions)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plan_brings_lines_together_once(spark_on_cloud: SparkSession, world: TicketWorld) -> None:
+    runs = [Ingestion(world.put("a.csv", row("T1"), row("T2")), next_row=251)]
+    lines = by_ticket(lines_read(spark_on_cloud, runs, timedelta()), dict(enumerate(runs)), 100)
+    plan = plan_of(lines)
+    assert plan.count("Exchange") == plan.count("hashpartitioning(store") == 1
+    assert ", 3), REPARTITION_BY_NUM" in plan
+    assert "Join" not in plan
 
 
 @pytest.mark.usefixtures("spark")

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import RUN_KEY_TAG
 
 from pipeline_assets.curation.assets import CurationStoresResource
-from pipeline_assets.curation.ingest import CURATION_FLOW, recurate_day
-from pipeline_assets.curation.requests import REQUESTS, requested_days
+from pipeline_assets.curation.ingest import CURATION_FLOW, is_loaded, recurate_day
+from pipeline_assets.curation.requests import REQUESTS, request_day, requested_days
 from pipeline_assets.curation.sensors import curation_requests, run_for
 from pipeline_assets.curation.stores import CurationStores
+from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.access import Access
-from tests.worlds.curation import DAY, STORES, CurationWorld, frame, row
+from pipeline_assets.storage.s3 import S3Bucket
+from tests.worlds.curation import DAY, STORES, CurationWorld, Held, frame, row
 from tests.worlds.spark import cloud_environment
 
 
@@ -89,6 +93,38 @@ def test_what_comes_or_is_replaced_while_a_run_is_at_the_day_stays_asked_for_unt
     assert world.day(STORES).height == 42
 
 
+def test_what_a_run_answers_while_the_function_looks_at_the_day_is_not_asked_for_again(
+    world: CurationWorld, function: CurationStores
+) -> None:
+    version, answered = put(world, 1, keys=40), list[Receipt]()
+
+    def answer() -> None:
+        if not answered:
+            answered.extend(recurate_day(STORES, DAY, world.stores()))
+
+    # It has found no day yet, and lists what the day is made of.
+    held: Any = Held(world.access.s3, "get_paginator", answer)
+    slow = replace(function, raw=S3Bucket(held, world.raw), largest_day=1)
+    receipt = CURATION_FLOW.ingest(version, slow)
+    assert receipt is not None
+    assert [receipt.id] == [each.id for each in answered]
+    assert requests(world) == []
+    assert CURATION_FLOW.ingest(version, slow, redo=True) is None
+    assert len(requests(world)) == 1, "a person who asks for it anew gets it anew"
+
+
+def test_a_request_whose_objects_are_gone_is_answered_too(world: CurationWorld, function: CurationStores) -> None:
+    gone = put(world, 1, keys=40)
+    assert CURATION_FLOW.ingest(gone, replace(function, largest_day=1)) is None
+    world.access.s3.delete_object(Bucket=world.raw, Key=gone.key)
+    stores = world.stores()
+    assert is_loaded(STORES, DAY, stores)
+    assert recurate_day(STORES, DAY, stores) == []
+    assert stores.ledger.receipt(gone.id) is not None
+    assert requests(world) == []
+    assert not is_loaded(STORES, DAY, stores)
+
+
 def test_the_sensor_starts_one_run_for_the_requests_of_a_day_and_another_when_they_stay(
     world: CurationWorld, function: CurationStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,12 +152,17 @@ def test_the_sensor_starts_one_run_for_the_requests_of_a_day_and_another_when_th
         (day,) = requested_days(world.stores())
         hour_later = run_for(day, datetime.now(UTC) + timedelta(hours=1, minutes=1))
         assert hour_later.run_key != asked.run_key
-        instance.create_run_for_job(  # a run is at it
-            dg.Definitions(jobs=[_nothing]).resolve_job_def("_nothing"), tags=dict(asked.tags)
-        )
+        nothing = dg.Definitions(jobs=[_nothing]).resolve_job_def("_nothing")
+        at_it = instance.create_run_for_job(nothing, tags=dict(asked.tags))
         assert ticked() == []
+        instance.delete_run(at_it.run_id)
+        ended = dg.DagsterRunStatus.FAILURE
+        instance.create_run_for_job(nothing, tags={RUN_KEY_TAG: str(asked.run_key)}, status=ended)
+        assert ticked() == [], "it failed, and takes no place of others before an hour is over"
+        request_day("stores", "1999-01-01", put(world, 3), world.stores())
+        assert ticked() == [], "what is no partition stands in nobody's way"
         recurate_day(STORES, DAY, world.stores())
-    assert requests(world) == []
+        assert [key for key in requests(world) if DAY in key] == []
 
 
 @dg.job

@@ -13,7 +13,7 @@ from pipeline_assets.operations.access import Access
 from pipeline_assets.spark.session import open_session
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,3 +42,9 @@ def cloud_environment(access: Access) -> dict[str, str]:
         "AWS_DEFAULT_REGION": access.document["region"],
         **{name.upper(): value for name, value in credentials.items()},
     }
+
+
+def plan_of(frame: DataFrame) -> str:
+    """The plan by which Spark works a frame out."""
+    plan: str = frame._jdf.queryExecution().executedPlan().toString()  # noqa: SLF001 - of Java
+    return plan
