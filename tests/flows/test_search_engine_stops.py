@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from pipeline_assets.operations.access import Access
 from pipeline_assets.search.elasticsearch_index import ElasticsearchIndex
 from pipeline_assets.search.ingest import COMPRAS_SEARCH
 from pipeline_assets.search.names import alias
-from pipeline_assets.search.stores import ComprasSearchSettings, SearchStores
+from pipeline_assets.search.stores import SearchStores
 from tests.engines.elasticsearch_server import ElasticsearchServer, running_elasticsearch
 from tests.worlds.compras import Purchases, purchase
 from tests.worlds.search import Indexed, record
@@ -35,8 +36,8 @@ def deployed(world: Indexed) -> Callable[[dict[str, Any]], Any]:
     def open_stores(_: object) -> Iterator[SearchStores]:
         yield world.stores()
 
-    settings = SimpleNamespace(from_environment=lambda: None)
-    handler = runtime.stream_handler(COMPRAS_SEARCH, cast("type[ComprasSearchSettings]", settings), cast("Any", open_stores))
+    settings: Any = SimpleNamespace(from_environment=lambda: None)
+    handler = runtime.stream_handler(COMPRAS_SEARCH, settings, open_stores)
     context: Any = SimpleNamespace(
         function_name="compras-to-search",
         memory_limit_in_mb=512,
@@ -51,8 +52,9 @@ def test_while_elasticsearch_hangs_changes_are_told_to_come_again_and_documents_
     bare_cloud: Access, elasticsearch: ElasticsearchServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runtime.metrics, "namespace", "Cesta")
-    world = Indexed.new(bare_cloud, "purchases", ElasticsearchIndex.open(elasticsearch.url, seconds=1))
+    world = Indexed.new(bare_cloud, "purchases", ElasticsearchIndex.open(elasticsearch.url))
     documents, function = Purchases.new(bare_cloud), deployed(world)
+    impatient = deployed(replace(world, index=ElasticsearchIndex.open(elasticsearch.url, seconds=1)))
     kept, changed, gone = (purchase(name) for name in ("c1", "c2", "c3"))
     before = [record("purchases", number, "INSERT", item) for number, item in enumerate((changed, gone), 1)]
     assert function({"Records": before}) == {"batchItemFailures": []}
@@ -65,7 +67,7 @@ def test_while_elasticsearch_hangs_changes_are_told_to_come_again_and_documents_
         ]
     }
     with elasticsearch.hanging():
-        assert function(events) == {"batchItemFailures": [{"itemIdentifier": str(10**20 + 3)}]}
+        assert impatient(events) == {"batchItemFailures": [{"itemIdentifier": str(10**20 + 3)}]}
         assert documents.deliver(*events["Records"]).failed == ""
         assert len(documents.document_keys()) == 3
     assert len(list(world.ledger.receipts(COMPRAS_SEARCH.name))) == 1
@@ -106,7 +108,7 @@ def test_purchases_that_change_while_elasticsearch_is_down_are_in_the_index_when
         dynamodb.delete_item(TableName=table, Key={key: purchase("c2")[key] for key in ("tenant_id", "compra_id")})
         dynamodb.put_item(TableName=table, Item=purchase("c3"))
         until(lambda: len(list(bucket.objects("compras/t1/"))) == 5, what="documents of changes while it was down")
-        event = {"Records": [record("purchases", 9, "INSERT", purchase("c9", "t2"))]}
+        event = {"Records": [record("purchases", 9, "INSERT", purchase("c9", "t2"), table=table)]}
         answer = access.client("lambda").invoke(
             FunctionName=cloud.outputs["functions"]["compras-to-search"], Payload=json.dumps(event).encode()
         )
