@@ -54,6 +54,7 @@ def test_while_elasticsearch_hangs_changes_are_told_to_come_again_and_documents_
     monkeypatch.setattr(runtime.metrics, "namespace", "Cesta")
     world = Indexed.new(bare_cloud, "purchases", ElasticsearchIndex.open(elasticsearch.url))
     documents, function = Purchases.new(bare_cloud), deployed(world)
+    documents.table = world.table
     impatient = deployed(replace(world, index=ElasticsearchIndex.open(elasticsearch.url, seconds=1)))
     kept, changed, gone = (purchase(name) for name in ("c1", "c2", "c3"))
     before = [record("purchases", number, "INSERT", item) for number, item in enumerate((changed, gone), 1)]
@@ -112,7 +113,8 @@ def test_purchases_that_change_while_elasticsearch_is_down_are_in_the_index_when
         answer = access.client("lambda").invoke(
             FunctionName=cloud.outputs["functions"]["compras-to-search"], Payload=json.dumps(event).encode()
         )
-        assert json.loads(answer["Payload"].read()) == {"batchItemFailures": [{"itemIdentifier": str(10**20 + 9)}]}
+        # The local cloud knows no partial responses: there the function fails, and all of the batch comes again.
+        assert "the engine did not answer" in json.loads(answer["Payload"].read())["errorMessage"]
         assert ledger.account("search/purchases", "t1").counts.accepted == 2
         server.start()
         until(lambda: indexed() == in_table() == {"c1": "u9", "c3": "u1"})
