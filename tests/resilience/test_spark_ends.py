@@ -192,7 +192,7 @@ def test_an_object_that_goes_between_the_passes_over_a_day_is_no_part_of_it(
             spark_on_cloud.catalog.clearCache()
 
     receipts = recurate_day(STORES, DAY, world.stores(), engine=SparkDays(spark_on_cloud, log=lose))
-    assert [each.source.key for each in receipts] == [kept.key]
+    assert [each.source.uri for each in receipts] == [kept.uri]
     assert world.keys_of(STORES) == list(range(2, 32))
 
 
