@@ -171,9 +171,7 @@ class _Rebuild:
             self._done.tombstones += tombstones
             self._done.rejected += rejected
 
-    def _piece(
-        self, pairs: Sequence[_Pair], old: str, position: int, place: str
-    ) -> Callable[[], tuple[int, int, int]]:
+    def _piece(self, pairs: Sequence[_Pair], old: str, position: int, place: str) -> Callable[[], tuple[int, int, int]]:
         """Make documents of items; what is returned writes them, and counts documents, tombstones and rejected ones."""
         writes: list[Write] = []
         kept: list[str] = []

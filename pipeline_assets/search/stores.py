@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import boto3
 from botocore.config import Config
 
-from pipeline_assets.access.tenants import KnownTenants
+from pipeline_assets.access.registry import TenantRegistry
 from pipeline_assets.compras.table import TenantTable
 from pipeline_assets.events.environment import Environment, optional, required
 from pipeline_assets.events.ledger import Ledger
@@ -145,7 +145,7 @@ def open_stores(settings: SearchSettings) -> Iterator[SearchStores]:
         TenantTable(dynamodb, settings.table, keys_of_kind(settings.kind)[1]),
         SearchEngines(
             settings.engine.open(),
-            KnownTenants(dynamodb, settings.tenants_table) if settings.tenants_table else None,
+            TenantRegistry(dynamodb, settings.tenants_table) if settings.tenants_table else None,
             open_engine,
         ),
         settings.stage,
