@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Final, Literal, Protocol
@@ -26,10 +26,6 @@ class TenantAddress(Protocol):
     """What is known of a tenant, as far as its indexes are concerned."""
 
     @property
-    def id(self) -> TenantId:
-        """The tenant."""
-
-    @property
     def state(self) -> Literal["active", "removed"]:
         """Whether it is served."""
 
@@ -47,9 +43,6 @@ class TenantAddresses(Protocol):
 
     def find(self, tenant: TenantId) -> TenantAddress:
         """What is known of a tenant; raises `TransientError`."""
-
-    def all(self) -> Iterable[TenantAddress]:
-        """What is known of each tenant that was ever registered; raises `TransientError`."""
 
 
 class SearchEngines:
@@ -116,16 +109,10 @@ class SearchEngines:
         self._known[tenant] = time.monotonic(), engine
         return engine
 
-    def registered(self) -> list[TenantId]:
-        """Tenants that have a place of their own and were not removed; raises `TransientError`."""
-        if self._tenants is None:
-            return []
-        return sorted(each.id for each in self._tenants.all() if each.state == "active" and _has_place(each))
-
     def _engine(self, tenant: TenantId, found: TenantAddress) -> SearchIndex | None:
         if found.state == "removed":
             return None
-        if not _has_place(found) or self._opened is None:
+        if not (found.endpoint or found.secret) or self._opened is None:
             return self.shared
         place = found.endpoint, found.secret
         if place not in self._engines:
@@ -150,7 +137,3 @@ class SearchEngines:
             if isinstance(error, UnusableEngineError) is of_one_tenant:
                 failed[what] = error
             raise
-
-
-def _has_place(found: TenantAddress) -> bool:
-    return bool(found.endpoint or found.secret)
