@@ -35,6 +35,7 @@ from pipeline_assets.errors import TransientError
 from pipeline_assets.lineage.checks import evaluation_of
 from pipeline_assets.lineage.evaluations import shown_evaluation
 from pipeline_assets.lineage.metadata import cell
+from pipeline_assets.lineage.partitions import load_days
 from pipeline_assets.lineage.sentences import counted
 from pipeline_assets.lineage.tick_time import CHECKS_END, TickTime
 from pipeline_assets.storage.documents import from_json, to_json
@@ -46,6 +47,7 @@ _COUNTED = 5
 _ASKED_FOR: Final = "cesta/asked_for"
 _ASKED_AGAIN: Final = timedelta(hours=1)
 _STARTED_AT_ONCE: Final = 10
+_NAMES: Final = {each.name for each in SETS}
 _FINISHED: Final = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 _UNFINISHED: Final = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 
@@ -92,8 +94,13 @@ def prod_requests(
     """One look; raises `MissingSettingError`, and `TransientError` when the bucket does not answer."""
     with analytics_stores.open() as stores:
         asked = requested_sets(stores.curated)
-    now = datetime.now(UTC)
-    runs = [run for each in asked if not _is_made(context.instance, run := run_for(each, now))]
+    now, runs = datetime.now(UTC), list[dg.RunRequest]()
+    for each in asked:
+        # One request that no run can be made of would end the tick, and with it all others.
+        if each.prod_set not in _NAMES or not load_days.has_partition_key(each.day):
+            context.log.warning("%s as of %s is asked for, and is no partition of a prod set", each.prod_set, each.day)
+        elif not _is_made(context.instance, run := run_for(each, now)):
+            runs.append(run)
     if not runs:
         return dg.SkipReason(f"{counted(len(asked), 'set')} asked for, and no run is due" if asked else "no requests")
     return dg.SensorResult(run_requests=runs[:_STARTED_AT_ONCE])

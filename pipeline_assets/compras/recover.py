@@ -162,9 +162,14 @@ def _state_of(name: DocumentName, stores: ComprasStores) -> dict[str, Any]:
 
 
 def _state(body: bytes) -> dict[str, Any]:
-    """A document as far as it tells the state of a purchase; numbers as they are written."""
-    read: Mapping[str, Any] = json.loads(body, parse_float=str, parse_int=str)
-    return {name: read[name] for name in _STATE}
+    """A document as far as it tells the state of a purchase, numbers as they are written; empty where it is none."""
+    try:
+        read: Mapping[str, Any] = json.loads(body, parse_float=str, parse_int=str)
+        state = {name: read[name] for name in _STATE}
+        _image(state)
+    except (ValueError, LookupError, TypeError):
+        return {}
+    return state
 
 
 def _image(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,6 +112,8 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
             try:
                 receipt = self._curate(version, stores, attempt)
             except DayTooLargeError:
+                if not attempt.redo and stores.ledger.receipt(version.id):
+                    return self.work(version, stores, attempt)  # its day was worked out meanwhile
                 # The receipt follows from whoever works the day out.
                 if raw:
                     request_day(raw.dataset, raw.day, version, stores)

@@ -157,7 +157,7 @@ def _spark_home() -> Path:
     return Path(pyspark.__file__).parent
 
 
-class _EmrServerless(PipesEMRServerlessClient):
+class EmrServerless(PipesEMRServerlessClient):
     """Dagster's client, which remembers the job that it has started: what it raises does not name the reason."""
 
     started: Mapping[str, Any] = {}
@@ -167,17 +167,22 @@ class _EmrServerless(PipesEMRServerlessClient):
         return self.started
 
     def reason(self) -> str:
-        """Why the job failed, as EMR Serverless tells."""
+        """Why the job failed, as EMR Serverless tells, or that it does not tell."""
         if not self.started:
-            return ""
-        run = self.client.get_job_run(applicationId=self.started["applicationId"], jobRunId=self.started["jobRunId"])
+            return "it was not started"
+        try:
+            run = self.client.get_job_run(
+                applicationId=self.started["applicationId"], jobRunId=self.started["jobRunId"]
+            )
+        except (ClientError, BotoCoreError) as error:
+            return f"why it does not tell now ({error})"
         return str(run["jobRun"].get("stateDetails", ""))
 
 
 def _on_emr_serverless(context: dg.AssetExecutionContext, extras: dict[str, Any], settings: SparkSettings) -> list[Any]:
     """Run a job on EMR Serverless; its application has the bounds, the network and the logs of all jobs."""
     session = boto3.Session()
-    client = _EmrServerless(
+    client = EmrServerless(
         client=session.client("emr-serverless"),
         message_reader=PipesCloudWatchMessageReader(client=session.client("logs")),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,12 @@ _RAISED: Final = re.compile(
     r"^(?:pipeline_assets\.[\w.]+\.)?(TransientError|TerminalError|GoneError|WithheldError|NoSparkError): (.+)$",
     re.MULTILINE,
 )
-_LAST: Final = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception)): (.+)$", re.MULTILINE)
+#: Errors of any code that a task raised, with their words if they have any.
+_LAST: Final = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception|Invalid))(?:: (.+)|:? *)$", re.MULTILINE)
+#: Their names where a connection or a disk failed, beside those that Python itself has for it: these may pass.
+_PASSING: Final = re.compile("Connect|Timeout|Protocol|Stream|Incomplete|HTTP|ClientError|ComputeError|IOError")
+#: What stands where Python in a task raised an error.
+_OF_PYTHON: Final = "PythonException"
 #: By what Spark says: what is told, and whether it may pass.
 _KNOWN: Final[tuple[tuple[tuple[str, ...], type[TransientError | TerminalError], str], ...]] = (
     (
@@ -45,7 +51,7 @@ _KNOWN: Final[tuple[tuple[tuple[str, ...], type[TransientError | TerminalError],
         "the driver of Spark ended in the middle of it",
     ),
 )
-_OF_SPARK: Final = ("Job aborted", "PythonException", "Py4JJavaError")
+_OF_SPARK: Final = ("Job aborted", _OF_PYTHON, "Py4JJavaError")
 
 
 @contextmanager
@@ -62,7 +68,7 @@ def spark_failures(doing: str) -> Iterator[None]:
     TransientError
         It may pass: a store did not answer, an executor or the driver was lost or had too little memory.
     TerminalError
-        It never will as it is: too much for the driver, or what a task says will never be done.
+        It never will as it is: too much for the driver, an error in what a task does, or what it says cannot be done.
     GoneError
         An object is not there any more.
     """
@@ -100,7 +106,16 @@ def failure_of(doing: str, said: str) -> Exception | None:
         if any(sign in said for sign in signs):
             return kind(f"{doing}: {sentence}")
     if any(sign in said for sign in _OF_SPARK):
-        last = _LAST.findall(said)
-        words = f"{last[-1][0]}: {last[-1][1]}" if last else said.splitlines()[0]
+        raised = _LAST.findall(said)
+        words = ": ".join(filter(None, raised[-1])) if raised else said.splitlines()[0]
+        if _OF_PYTHON in said and raised and not any(_may_pass(name) for name, _ in raised):
+            return TerminalError(f"{doing}: a task failed, and will each time it is tried: {words}")
         return TransientError(f"{doing}: a task failed each time it was tried: {words}")
     return None
+
+
+def _may_pass(name: str) -> bool:
+    """Whether an error of this name is of a connection or a disk, and not of code."""
+    kind = getattr(builtins, name, None)
+    of_python = isinstance(kind, type) and issubclass(kind, (OSError, EOFError))
+    return of_python or bool(_PASSING.search(name))

@@ -100,6 +100,16 @@ def test_one_day_is_recovered_and_the_others_are_left(purchases: Purchases) -> N
     assert list(state(purchases)) == ["2026-11-19 10:00:00"]
 
 
+@pytest.mark.parametrize("content", ["{}", "[]", "no JSON", '{"productos": [1]}', "null"])
+def test_what_is_no_document_under_the_name_of_one_is_passed_by(purchases: Purchases, content: str) -> None:
+    put(purchases, purchase("c1", "t1", "2026-11-20 09:00:00"))
+    for compra in ("c1", "gone"):
+        key = f"compras/t1/2026/11/20/insert_{compra}_20261120_090000.json"
+        purchases.documents.put(key, content.encode())
+    assert recover(purchases.stores()) == Recovered(purchases=1, changes=1)
+    assert recover(purchases.stores()) == Recovered(purchases=1)
+
+
 def test_a_removal_is_of_the_item_as_its_document_told_it(purchases: Purchases) -> None:
     item = purchase("c1", "t1", "2026-11-20 09:00:00", product(price="1234567890123456789.5"))
     item["user_id"] = {"NULL": True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -14,9 +15,11 @@ from pipeline_assets.curation.ingest import CURATION_FLOW, is_loaded, recurate_d
 from pipeline_assets.curation.requests import REQUESTS, request_day, requested_days
 from pipeline_assets.curation.sensors import curation_requests, run_for
 from pipeline_assets.curation.stores import CurationStores
+from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.access import Access
-from tests.worlds.curation import DAY, STORES, CurationWorld, frame, row
+from pipeline_assets.storage.s3 import S3Bucket
+from tests.worlds.curation import DAY, STORES, CurationWorld, Held, frame, row
 from tests.worlds.spark import cloud_environment
 
 
@@ -88,6 +91,26 @@ def test_what_comes_or_is_replaced_while_a_run_is_at_the_day_stays_asked_for_unt
     recurate_day(STORES, DAY, stores)
     assert requests(world) == []
     assert world.day(STORES).height == 42
+
+
+def test_what_a_run_answers_while_the_function_looks_at_the_day_is_not_asked_for_again(
+    world: CurationWorld, function: CurationStores
+) -> None:
+    version, answered = put(world, 1, keys=40), list[Receipt]()
+
+    def answer() -> None:
+        if not answered:
+            answered.extend(recurate_day(STORES, DAY, world.stores()))
+
+    # It has found no day yet, and lists what the day is made of.
+    held: Any = Held(world.access.s3, "get_paginator", answer)
+    slow = replace(function, raw=S3Bucket(held, world.raw), largest_day=1)
+    receipt = CURATION_FLOW.ingest(version, slow)
+    assert receipt is not None
+    assert [receipt.id] == [each.id for each in answered]
+    assert requests(world) == []
+    assert CURATION_FLOW.ingest(version, slow, redo=True) is None
+    assert len(requests(world)) == 1, "a person who asks for it anew gets it anew"
 
 
 def test_a_request_whose_objects_are_gone_is_answered_too(world: CurationWorld, function: CurationStores) -> None:

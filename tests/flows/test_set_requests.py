@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import pytest
 
 from pipeline_assets.analytics.assets import RESOURCE, set_asset, set_key
 from pipeline_assets.analytics.ingest import AnalyticsFlow
@@ -98,3 +99,14 @@ def test_a_lake_that_has_changed_is_asked_for_again_and_what_stays_is_started_ag
     keys = [run_for(asked, asked.since + timedelta(minutes=passed)).run_key for passed in (0, 59, 61)]
     assert keys[0] == keys[1] != keys[2]
     assert asked.since <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("left", [f"a-set-that-was-removed/{DAY}", f"{MARKET_INTELLIGENCE.name}/1999-01-01"])
+def test_a_request_for_what_is_no_partition_stands_in_nobodys_way(bare_cloud: Access, left: str) -> None:
+    world = ProdWorld.made(bare_cloud)
+    curated = world.stores().curated
+    for day in (left, f"{RETAIL_COPILOT.name}/{DAY}"):
+        curated.put(f"{REQUESTS}{day}/1.json", b"{}")
+    with dg.DagsterInstance.ephemeral() as instance:
+        (run,) = looked(world, instance)
+    assert (run.asset_selection, run.partition_key) == ([set_key(RETAIL_COPILOT)], DAY.isoformat())

@@ -85,7 +85,14 @@ class TestNoSpark:
         ("Py4JJavaError: ... bigger than spark.driver.maxResultSize", TerminalError, "names and sums alone"),
         ("Py4JNetworkError: Answer from Java side is empty", TransientError, "the driver of Spark ended"),
         ("PythonException: \npipeline_assets.errors.TransientError: S3 is down", TransientError, "^S3 is down$"),
-        ("PythonException: \nValueError: odd", TransientError, "a task failed each time it was tried: ValueError: odd"),
+        ("PythonException: \nValueError: odd", TerminalError, "a task failed, and will each time it is tried: Value"),
+        ("PythonException: \nOSError: odd", TransientError, "a task failed each time it was tried: OSError: odd"),
+        (
+            "PythonException: \na.ReadTimeoutError: slow",
+            TransientError,
+            "each time it was tried: ReadTimeoutError: slow",
+        ),
+        ("Py4JJavaError: \nSparkException: Job aborted: odd", TransientError, "it was tried: SparkException: Job"),
     ],
     ids=lambda each: each.split(":")[0] if isinstance(each, str) else "",
 )
@@ -112,6 +119,21 @@ def test_a_worker_that_dies_once_is_replaced_and_one_that_always_does_is_told(
     assert spark.range(10).mapInArrow(work, "id long").count() == 10
     with pytest.raises(TransientError, match="an executor was lost"), spark_failures("the job"):
         spark.range(10).mapInArrow(die, "id long").count()
+
+
+def test_an_error_in_the_code_of_a_task_is_told_and_not_tried_again(spark: SparkSession) -> None:
+    def look_up(batches: Iterator[Any]) -> Iterator[Any]:
+        yield {batch.num_rows: batch for batch in batches}["no such key"]
+
+    sentence = "the job: a task failed, and will each time it is tried: KeyError: 'no such key'"
+    with pytest.raises(TerminalError, match=f"^{sentence}$"), spark_failures("the job"):
+        spark.range(10).mapInArrow(look_up, "id long").count()
+    with pytest.raises(TerminalError, match=r"will each time it is tried: AssertionError$"), spark_failures("the job"):
+        spark.sparkContext.parallelize([1]).map(_fail).collect()
+
+
+def _fail(_: int) -> None:
+    raise AssertionError
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before its put", "after its put"])

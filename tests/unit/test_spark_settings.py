@@ -1,15 +1,21 @@
 """When work goes to Spark: by what a person asks, by the asset, by the bytes of its input."""
 
+import re
 import sys
+from typing import Any
 
+import boto3
 import dagster as dg
 import pytest
+from botocore.config import Config
+from dagster_aws.pipes import PipesCloudWatchMessageReader
 
 from deploy.spark_package import ENVIRONMENT, SCRIPT
 from pipeline_assets.errors import TerminalError, UserError
-from pipeline_assets.lineage.spark import EngineChoice, job_run, spark_metadata
+from pipeline_assets.lineage.spark import EmrServerless, EngineChoice, job_run, spark_metadata
 from pipeline_assets.spark.jobs import JOBS, job_of
 from pipeline_assets.spark.settings import Engine, SparkSettings
+from tests.worlds.stack import free_port_base
 
 _ORDERS = "curated/orders"
 
@@ -59,6 +65,16 @@ def test_a_job_on_emr_serverless_has_its_bounds_and_its_own_python() -> None:
     submit = request["jobDriver"]["sparkSubmit"]
     assert submit["entryPoint"] == f"s3://artifacts/spark/1/{SCRIPT}"
     assert f"spark.archives=s3://artifacts/spark/1/{ENVIRONMENT}#environment" in submit["sparkSubmitParameters"]
+
+
+def test_a_job_whose_reason_cannot_be_asked_for_still_has_a_sentence() -> None:
+    nowhere = f"http://127.0.0.1:{free_port_base()}"
+    once = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+    session = boto3.Session("a", "b", region_name="eu-central-1")
+    service: Any = session.client("emr-serverless", endpoint_url=nowhere, config=once)
+    client = EmrServerless(client=service, message_reader=PipesCloudWatchMessageReader(client=service))
+    client.started = {"applicationId": "00abc", "jobRunId": "00def"}
+    assert re.fullmatch(r"why it does not tell now \(Could not connect .*\)", client.reason())
 
 
 def test_what_worked_is_in_the_metadata() -> None:
