@@ -65,7 +65,13 @@ class Recovered:
         return f"{self.changes:,} documents of {self.items:,} items were not as the table has them, and are now."
 
     def check(self) -> None:
-        """Raise `TransientError` where an index was not compared."""
+        """Tell of indexes that could not be compared.
+
+        Raises
+        ------
+        TransientError
+            There are some: what was recovered of the others stays.
+        """
         if self.failures:
             named = "; ".join(f"{name} ({error})" for name, error in list(self.failures.items())[:_TOLD])
             raise TransientError(f"not all could be compared with the table: {named}")
