@@ -126,8 +126,12 @@ class SparkDays:
                 self.session, splits, tasks.judge, tasks.index, lost=tasks.lost, task_bytes=self.split_bytes
             ).persist()
             try:
-                found = _Found(tasks, _told(judged), standing)
+                found = _Found(tasks, told := _told(judged), standing)
+                self.log(f"{dataset.name} of {day}: objects that are not refused: {len(found.numbers)}")
                 found.settle(_settled(judged, tasks, found.numbers))
+                # Splits of an executor that was lost were read again: what went meanwhile is missing from the settling.
+                if _told(judged) != told:
+                    raise GoneError(f"of {day} was replaced or deleted while its rows were settled")
             finally:
                 judged.unpersist()
             self.log(f"{dataset.name} of {day}: {found.counts}")

@@ -11,16 +11,43 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from pipeline_assets.spark.pieces import NamedObject
+from pipeline_assets.spark.pieces import LONGEST, NamedObject
 from pipeline_assets.spark.splits import task_storage
 from pipeline_assets.storage.bucket import Bucket
 
 #: Beginning of the address of a place in a bucket.
 S3: Final = "s3://"
+#: Beginning of the names of places for parts.
+_PARTS: Final = "_parts-"
+
+
+def is_of_parts(name: str) -> bool:
+    """Whether an object of this name below the prefix of an export is a part, and nothing that an export made."""
+    return name.startswith(_PARTS)
+
+
+def sweep_parts(bucket: Bucket, prefix: str, now: datetime) -> None:
+    """Delete parts that a driver left which was killed: they are older than any job may take.
+
+    Parameters
+    ----------
+    bucket, prefix
+        Where exports go; the prefix is empty or ends with a slash.
+    now
+        The time.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    parts = bucket.objects(f"{prefix}{_PARTS}")
+    bucket.delete_all([each.key for each in parts if each.modified < now - LONGEST])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +68,9 @@ class Parts:
             finally:
                 shutil.rmtree(folder)
             return
-        parts = cls(f"{address.rstrip('/')}/_parts-{uuid4().hex[:8]}/")
+        parts = cls(f"{address.rstrip('/')}/{_PARTS}{uuid4().hex[:8]}/")
         bucket, prefix = parts._bucket()
+        sweep_parts(bucket, prefix.rpartition(_PARTS)[0], datetime.now(UTC))
         try:
             yield parts
         finally:

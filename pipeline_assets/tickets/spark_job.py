@@ -10,7 +10,7 @@ from pipeline_assets.errors import TerminalError
 from pipeline_assets.spark.jobs import JobContext, Values
 from pipeline_assets.storage.s3 import open_storage
 from pipeline_assets.tickets.bulk_import import Export, export_graph
-from pipeline_assets.tickets.export_parts import S3
+from pipeline_assets.tickets.export_parts import S3, is_of_parts
 from pipeline_assets.tickets.spark_export import PARTITION_ROWS, SparkSettle
 from pipeline_assets.tickets.stores import StoredTicketFiles
 
@@ -35,7 +35,7 @@ def graph_export(context: JobContext, parameters: Values) -> Values:
     Raises
     ------
     TerminalError
-        The folder, or what lies below the prefix, is not empty.
+        The folder is not empty, or more lies below the prefix than parts of a driver that was killed.
     TransientError
         A store does not answer, or Spark lost the work.
     """
@@ -44,8 +44,10 @@ def graph_export(context: JobContext, parameters: Values) -> Values:
         return _told(_export(context, parameters, Path(address)))
     name, _, prefix = address.removeprefix(S3).strip("/").partition("/")
     bucket, prefix = open_storage().bucket(name), f"{prefix}/" if prefix else ""
-    if next(iter(bucket.objects(prefix)), None):
-        raise TerminalError(f"{address} is not empty: name a new prefix for the export")
+    # What a driver that was killed left of its parts is in nobody's way.
+    made = (name for each in bucket.objects(prefix) if not is_of_parts(name := each.key.removeprefix(prefix)))
+    if found := next(made, None):
+        raise TerminalError(f"{address} is not empty, it has {found}: name a new prefix for the export")
     with tempfile.TemporaryDirectory(prefix="cesta-") as folder:
         done = _export(context, parameters, Path(folder) / "export", address)
         for file in sorted(done.directory.iterdir()):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -23,10 +23,10 @@ from pipeline_assets.errors import TerminalError, TransientError
 from pipeline_assets.graph.import_files import FILES
 from pipeline_assets.graph.ingestion import Ingestion
 from pipeline_assets.spark.jobs import JobContext
-from pipeline_assets.spark.pieces import NamedObject
+from pipeline_assets.spark.pieces import LONGEST, NamedObject
 from pipeline_assets.spark.splits import task_storage
 from pipeline_assets.tickets.bulk_import import Export, export_graph
-from pipeline_assets.tickets.export_parts import Parts
+from pipeline_assets.tickets.export_parts import Parts, sweep_parts
 from pipeline_assets.tickets.spark_export import (
     SparkSettle,
     accounts_of,
@@ -116,10 +116,15 @@ def test_parts_may_lie_in_a_bucket_and_are_gone_afterwards(
         world.put(name, *(row(f"T{number}") for number in range(9)))
     target = make_bucket(bare_cloud.s3, f"export-{uuid4().hex}")
     asked = {"bucket": world.bucket, "ledger_table": world.table, "directory": f"s3://{target}/graph"}
+    left = "graph/_parts-0a1b2c3d/tickets-1"
+    bare_cloud.storage.bucket(target).put(left, b"of a driver that was killed")
     result = graph_export(job, {**asked, "day_begins": 4 * 3600})
     here = export(world, tmp_path / "here")
     assert result["files"] == here.files
     (tmp_path / "there").mkdir()
+    assert bare_cloud.storage.bucket(target).head(left), "whoever put it may still be at work"
+    sweep_parts(bare_cloud.storage.bucket(target), "graph/", datetime.now(UTC) + LONGEST)
+    assert bare_cloud.storage.bucket(target).head(left) is None
     for each in bare_cloud.storage.bucket(target).objects():
         name = each.key.removeprefix("graph/")
         bare_cloud.storage.bucket(target).download(NamedObject(each.key), tmp_path / "there" / name)
@@ -127,7 +132,7 @@ def test_parts_may_lie_in_a_bucket_and_are_gone_afterwards(
     assert sorted(each.name for each in (tmp_path / "there").iterdir()) == sorted(
         each.name for each in (tmp_path / "here").iterdir()
     )
-    with pytest.raises(TerminalError, match="not empty"):
+    with pytest.raises(TerminalError, match=r"graph is not empty, it has \w+"):
         graph_export(job, asked)
 
 

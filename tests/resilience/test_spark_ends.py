@@ -179,6 +179,23 @@ def test_a_driver_that_is_killed_in_the_middle_leaves_the_day_as_it_was_and_the_
     assert [each.key for each in curated.objects(STAGING)] == left, "they go when no job can be at them any more"
 
 
+def test_an_object_that_goes_between_the_passes_over_a_day_is_no_part_of_it(
+    spark_on_cloud: SparkSession, world: CurationWorld
+) -> None:
+    gone, kept = world.put_at
+
+    def lose(said: str) -> None:
+        if "not refused" in said and world.put_at == [gone, kept]:
+            world.put_at.remove(gone)
+            world.access.s3.delete_object(Bucket=world.raw, Key=gone.key, VersionId=gone.version_id)
+            # As when the executors are lost that have them: what was read is read again.
+            spark_on_cloud.catalog.clearCache()
+
+    receipts = recurate_day(STORES, DAY, world.stores(), engine=SparkDays(spark_on_cloud, log=lose))
+    assert [each.source.uri for each in receipts] == [kept.uri]
+    assert world.keys_of(STORES) == list(range(2, 32))
+
+
 def submitted(environment: dict[str, str], job: str, parameters: dict[str, Any]) -> subprocess.Popen[str]:
     """The script that spark-submit runs, as a process of its own."""
     command = [sys.executable, "-m", "pipeline_assets.spark.submit", "--job", job]
