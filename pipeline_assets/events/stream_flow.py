@@ -3,7 +3,7 @@
 Records of a shard come in order and are worked in order. A record that breaks a rule is quarantined as a record and
 passed by; where a store does not answer, the work stops at that record, so that a later change of an item is never
 written before an earlier one, and Lambda delivers from there on again. A flow whose writes are safe in any order may
-work many records at once (`StreamFlow.work_all`).
+work many records at once, those behind one that has to be delivered again too (`StreamFlow.work_all`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any, Generic, Protocol, TypeVar
 
 from pipeline_assets import __version__
@@ -67,12 +68,13 @@ class Progress:
     Parameters
     ----------
     outcomes
-        What the first of them came to, in their order.
+        What they came to, in their order: None for one that has to be delivered again, as those have to that are left
+        out at the end.
     failure
-        Why the one behind these has to be delivered again; None where all are done.
+        Why the first of those has to be delivered again; None where all are done.
     """
 
-    outcomes: Sequence[Worked | RejectedChange]
+    outcomes: Sequence[Worked | RejectedChange | None]
     failure: TransientError | None = None
 
 
@@ -156,7 +158,8 @@ class StreamFlow(ABC, Generic[StoresT]):
         Returns
         -------
         Progress
-            With an outcome of each record before the one that is to be delivered again.
+            With an outcome of each record before the one that is to be delivered again; a flow that overrides this may
+            have outcomes of later ones too.
         """
         outcomes: list[Worked | RejectedChange] = []
         for record in records:
@@ -270,17 +273,22 @@ class StreamFlow(ABC, Generic[StoresT]):
         stores: StoresT,
         seconds_left: Callable[[], float] | None,
     ) -> tuple[Receipt | None, tuple[StreamRecord, Exception] | None]:
-        """Work records in, up to the first that has to be delivered again, and leave the receipt of those before it."""
+        """Work records in, and leave the receipt of those that are done; tells the first that is not, and why."""
         started = time.monotonic()
         account = _Account(self.landed, "")
         progress = self.work_all(records, stores, seconds_left or _without_end)
-        done = records[: len(progress.outcomes)]
-        for outcome in progress.outcomes:
+        done: list[StreamRecord] = []
+        left: list[StreamRecord] = []
+        for record, outcome in zip_longest(records, progress.outcomes):
+            if outcome is None:
+                left.append(record)
+                continue
+            done.append(record)
             account.add(outcome)
         stopped = None
         if failure := progress.failure:
             failure.object_uri = failure.object_uri or batch.uri
-            stopped = records[len(done)], failure
+            stopped = left[0], failure
         if not done:
             return None, stopped
         mine = batch if len(done) == batch.records else batch_of(self.name, done, datetime.now(UTC))

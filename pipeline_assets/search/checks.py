@@ -84,10 +84,11 @@ def _as_the_table_is(flow: SearchFlow, lake: str = "") -> dg.AssetChecksDefiniti
 def _compared(flow: SearchFlow, stores: SearchStores, *, mend: bool) -> Recovered:
     """Compare table and index, a second time where they differ: what is on its way arrives meanwhile."""
     found = recover(flow.kind, stores, mend=False)
-    if not found.changes:
-        return found
-    time.sleep(_ON_ITS_WAY_SECONDS)
-    return recover(flow.kind, stores, mend=mend)
+    if found.changes:
+        time.sleep(_ON_ITS_WAY_SECONDS)
+        found = recover(flow.kind, stores, mend=mend)
+    found.check()
+    return found
 
 
 def _apart_from_the_lake(flow: SearchFlow, stores: SearchStores, lake: ComprasStores) -> Iterator[tuple[str, int]]:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.exceptions import ClientError
 
 from pipeline_assets.errors import UserError
 from pipeline_assets.events.environment import Environment, optional, required
-from pipeline_assets.events.table_errors import transient
+from pipeline_assets.events.table_errors import BusyError, failure_of, transient
 from pipeline_assets.search.authorities import authority_file, check_authority
 from pipeline_assets.search.elasticsearch_index import TIMEOUT, ElasticsearchIndex
+from pipeline_assets.search.engines import UnusableEngineError
 
 #: A caller waits, and API Gateway for thirty seconds.
 _PATIENCE = 20.0
 _CA_FILE: Final = "ELASTICSEARCH_CA_FILE"
+_OF_THE_SERVER: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class SharedEngine:
         TransientError
             The secret cannot be read now.
         UserError
-            What is to be the certificate of an authority is none.
+            A secret holds no credential, or what is to be the certificate of an authority is none.
         """
         authority = ""
         if self.ca_file:
@@ -136,7 +139,7 @@ class SharedEngine:
         TransientError
             The secret cannot be read now.
         UserError
-            What is to be the certificate of an authority is none.
+            A secret holds no credential, or what is to be the certificate of an authority is none.
         """
         return self.credential().open(self.url, seconds)
 
@@ -171,7 +174,7 @@ def open_engine(endpoint: str = "", secret: str = "", environment: Environment =
     TransientError
         A secret cannot be read now.
     UserError
-        What is to be the certificate of an authority is none.
+        A secret holds no credential, or what is to be the certificate of an authority is none.
     """
     shared = SharedEngine.from_environment(environment)
     beside = shared.credential() if shared.is_beside(endpoint) else EngineCredential()
@@ -182,9 +185,26 @@ def open_engine(endpoint: str = "", secret: str = "", environment: Environment =
 def _credential(secret: str, authority: str) -> EngineCredential:
     """What a secret holds, with an authority for one that names none."""
     with transient("read the credential of an index", "Secrets Manager"):
-        held = json.loads(boto3.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"])
+        try:
+            text = boto3.client("secretsmanager").get_secret_value(SecretId=secret).get("SecretString", "")
+        except ClientError as error:
+            if failure_of(error) is BusyError or error.response["ResponseMetadata"]["HTTPStatusCode"] >= _OF_THE_SERVER:
+                raise
+            # It answers, of this secret alone: that it is not there, or not for this deployment.
+            raise UnusableEngineError(f"the secret {secret} is not to be had: {error}") from error
+    held = _object(text)
+    if held is None:
+        raise UserError("it holds no object in JSON", where=f"the secret {secret}", expected='{"api_key": "…"}')
     if pem := held.get("ca"):
         authority = authority_file(str(pem), f"the secret {secret}, under ca")
-    return EngineCredential(
-        str(held.get("api_key", "")), str(held.get("user", "")), str(held.get("password", "")), authority
-    )
+    key, user, password = (str(held.get(name) or "") for name in ("api_key", "user", "password"))
+    return EngineCredential(key, user, password, authority)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """The object that a text tells in JSON; what is wrong with another text is not said, since it is a secret."""
+    try:
+        held = json.loads(text)
+    except ValueError:
+        return None
+    return held if isinstance(held, dict) else None

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from pipeline_assets.errors import TransientError, UserError
 
 if TYPE_CHECKING:
     from pipeline_assets.events.tenants import TenantId
@@ -12,6 +16,10 @@ if TYPE_CHECKING:
 
 #: Seconds for which what is known of a tenant is not asked again.
 KEPT_SECONDS: Final = 60.0
+
+
+class UnusableEngineError(TransientError):
+    """What is registered of one tenant opens no engine; changes of the tenant wait until somebody mends it."""
 
 
 class TenantAddress(Protocol):
@@ -61,6 +69,13 @@ class SearchEngines:
         self._opened = opened
         self._engines: dict[tuple[str, str], SearchIndex] = {}
         self._known: dict[TenantId, tuple[float, SearchIndex | None]] = {}
+        self._failed: dict[str, TransientError] | None = None
+
+    def of_batch(self) -> SearchEngines:
+        """The same engines for one batch, in which whatever failed once is not waited for again."""
+        batch = copy(self)
+        batch._failed = {}  # noqa: SLF001 - of this class
+        return batch
 
     def of(self, tenant: TenantId) -> SearchIndex | None:
         """The engine that has the indexes of a tenant.
@@ -78,23 +93,47 @@ class SearchEngines:
         Raises
         ------
         TransientError
-            The table of tenants does not answer.
+            The table of tenants does not answer, or what has the secret.
+        UnusableEngineError
+            A `TransientError` of this tenant alone: its secret is not to be had, or holds what opens no engine.
         """
         if self._tenants is None:
             return self.shared
         asked, engine = self._known.get(tenant, (-KEPT_SECONDS, None))
         if time.monotonic() - asked < KEPT_SECONDS:
             return engine
-        engine = self._engine(self._tenants.find(tenant))
+        with self._once(f"tenant {tenant}", of_one_tenant=True):
+            with self._once("the table"):
+                found = self._tenants.find(tenant)
+            engine = self._engine(tenant, found)
         self._known[tenant] = time.monotonic(), engine
         return engine
 
-    def _engine(self, found: TenantAddress) -> SearchIndex | None:
+    def _engine(self, tenant: TenantId, found: TenantAddress) -> SearchIndex | None:
         if found.state == "removed":
             return None
         if not (found.endpoint or found.secret) or self._opened is None:
             return self.shared
         place = found.endpoint, found.secret
         if place not in self._engines:
-            self._engines[place] = self._opened(*place)
+            try:
+                with self._once("the secrets"):
+                    self._engines[place] = self._opened(*place)
+            except (UserError, ValueError) as error:
+                # What the client says of an address or a key may show them: it is not passed on.
+                said = str(error) if isinstance(error, UserError) else "its address or its key is none"
+                raise UnusableEngineError(f"the engine of the tenant {tenant} cannot be opened: {said}") from None
         return self._engines[place]
+
+    @contextmanager
+    def _once(self, what: str, *, of_one_tenant: bool = False) -> Iterator[None]:
+        """Ask something, which fails at once where the same has failed in this batch."""
+        failed = self._failed if self._failed is not None else {}
+        if what in failed:
+            raise failed[what]
+        try:
+            yield
+        except TransientError as error:
+            if isinstance(error, UnusableEngineError) is of_one_tenant:
+                failed[what] = error
+            raise

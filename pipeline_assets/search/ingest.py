@@ -66,10 +66,11 @@ class SearchFlow(StreamFlow[SearchStores]):
         TransientError
             The engine does not answer, or is too busy.
         """
-        progress = self._bring_in([record], stores)
-        if progress.failure:
-            raise progress.failure
-        return progress.outcomes[0]
+        progress = _Batch(self, stores).task([record])()
+        outcome = progress.outcomes[0]
+        if outcome is None:
+            raise progress.failure or TransientError("the change is not in the index", flow=self.name)
+        return outcome
 
     def work_all(
         self, records: Sequence[StreamRecord], stores: SearchStores, seconds_left: Callable[[], float]
@@ -88,57 +89,70 @@ class SearchFlow(StreamFlow[SearchStores]):
         Returns
         -------
         Progress
-            With an outcome of each record before the first that is to be delivered again; some behind it may be in the
-            index, and are found there then.
+            With an outcome of each record but those of a tenant whose engine is not known or does not answer, and those
+            for which no time was left.
         """
+        batch = _Batch(self, stores)
 
         def tasks() -> Iterator[Callable[[], Progress]]:
             for first in range(0, len(records), _AT_ONCE):
                 if seconds_left() < _RESERVE_SECONDS:
                     yield lambda: Progress([], TransientError("the time is used up", flow=self.name))
                     return
-                yield self._task(records[first : first + _AT_ONCE], stores)
+                yield batch.task(records[first : first + _AT_ONCE])
 
         # Two pieces may have changes of one document: whoever comes second finds another state than it expected, reads
         # it, and writes only what is newer.
-        outcomes: list[Worked | RejectedChange] = []
+        outcomes: list[Worked | RejectedChange | None] = []
+        failure: TransientError | None = None
         for done in side_by_side(tasks(), _SIDE_BY_SIDE):
             outcomes.extend(done.outcomes)
-            if done.failure:
-                return Progress(outcomes, done.failure)
-        return Progress(outcomes)
+            failure = failure or done.failure
+        return Progress(outcomes, failure)
 
-    def _bring_in(self, records: Sequence[StreamRecord], stores: SearchStores) -> Progress:
-        """Bring records in with one write of each document."""
-        return self._task(records, stores)()
 
-    def _task(self, records: Sequence[StreamRecord], stores: SearchStores) -> Callable[[], Progress]:
-        """Judge records; what is returned brings them in."""
-        read = [index_change(self.kind, record, stores.table.name, stores.moneda) for record in records]
-        found = self._targets(records, read, stores)
+class _Batch:
+    """Work on the records of one batch, in pieces: what failed for one piece is not waited for in the next."""
+
+    def __init__(self, flow: SearchFlow, stores: SearchStores) -> None:
+        self._flow = flow
+        self._stores = stores
+        self._engines = stores.engines.of_batch()
+        self._silent: dict[SearchIndex, TransientError] = {}
+
+    def task(self, records: Sequence[StreamRecord]) -> Callable[[], Progress]:
+        """Judge records; what is returned brings them in with one write of each document."""
+        stores = self._stores
+        read = [index_change(self._flow.kind, record, stores.table.name, stores.moneda) for record in records]
+        found = self._targets(records, read)
         distinct = {id(each[1]): each[1] for each in found if isinstance(each, tuple)}
         by_engine: dict[SearchIndex | None, list[Target]] = {}
-        try:
-            for target in distinct.values():
-                by_engine.setdefault(stores.engines.of(target.changes[0][1].tenant), []).append(target)
-        except TransientError as error:
-            failed = Progress([], error)
-            return lambda: failed
-        return lambda: self._written(records, found, by_engine)
+        failed: dict[str, TransientError] = {}
+        for target in distinct.values():
+            try:
+                by_engine.setdefault(self._engines.of(target.changes[0][1].tenant), []).append(target)
+            except TransientError as error:
+                failed[target.alias] = error
+        return lambda: self._written(records, found, by_engine, failed)
 
     def _written(
         self,
         records: Sequence[StreamRecord],
         found: Sequence[tuple[IndexChange, Target] | RejectedChange],
         by_engine: Mapping[SearchIndex | None, Sequence[Target]],
+        failed: dict[str, TransientError],
     ) -> Progress:
-        """Write documents, and say what became of the records that they are of."""
-        failure: TransientError | None = None
+        """Write documents, and say what became of the records that they are of; `failed` says why, by the alias."""
         removed = {each.alias for each in by_engine.get(None, ())}
         for engine, some in by_engine.items():
-            if engine:
-                failure = bring_in(some, engine, index_body(self.kind)) or failure
-        outcomes: list[Worked | RejectedChange] = []
+            if engine is None:
+                continue
+            error = self._silent.get(engine) or bring_in(some, engine, index_body(self._flow.kind))
+            if error:
+                self._silent[engine] = error
+                failed |= {each.alias: error for each in some if not each.done}
+        outcomes: list[Worked | RejectedChange | None] = []
+        failure: TransientError | None = None
         for number, (record, each) in enumerate(zip(records, found, strict=True)):
             if isinstance(each, RejectedChange):
                 outcomes.append(each)
@@ -147,15 +161,16 @@ class SearchFlow(StreamFlow[SearchStores]):
             if target.alias in removed:
                 outcomes.append(_REMOVED)
             elif not target.done:
-                return Progress(outcomes, failure)
+                failure = failure or failed[target.alias]
+                outcomes.append(None)
             elif number in target.refused:
-                outcomes.append(not_indexable(self.kind, record, target.refused[number]))
+                outcomes.append(not_indexable(self._flow.kind, record, target.refused[number]))
             else:
-                outcomes.append(_worked(self.indexed, change.tenant, _effect(number, target)))
-        return Progress(outcomes)
+                outcomes.append(_worked(self._flow.indexed, change.tenant, _effect(number, target)))
+        return Progress(outcomes, failure)
 
     def _targets(
-        self, records: Sequence[StreamRecord], read: Sequence[IndexChange | RejectedChange], stores: SearchStores
+        self, records: Sequence[StreamRecord], read: Sequence[IndexChange | RejectedChange]
     ) -> list[tuple[IndexChange, Target] | RejectedChange]:
         """The change of each record and its document, which has all of its changes from the earliest to the latest."""
         targets: dict[tuple[str, str], Target] = {}
@@ -164,7 +179,7 @@ class SearchFlow(StreamFlow[SearchStores]):
             if isinstance(change, RejectedChange):
                 found.append(change)
                 continue
-            key = alias(stores.stage, self.kind, change.tenant), change.id
+            key = alias(self._stores.stage, self._flow.kind, change.tenant), change.id
             target = targets.get(key)
             if target is None:
                 new = record.event_name == "INSERT" and not change.by_hand

@@ -73,7 +73,8 @@ class Rebuilt:
     carried_over
         Documents that were changed meanwhile, and taken over as they were.
     rejected
-        Items of the table that break a rule; the documents that they have are taken over.
+        Items of the table that break a rule, and documents that the engine refuses; the documents that there are of
+        items are taken over.
     seconds
         Duration.
     """
@@ -164,11 +165,14 @@ class _Rebuild:
         # What was written after the position is carried over, whatever the table had when it was read.
         states = (each for each in self._engine.states(old, self._key) if each.stored.seq_no <= position)
         pieces = _pieces(_beside(items, states, self._key), _AT_ONCE)
-        for rejected in side_by_side((self._piece(pairs, old, position, place) for pairs in pieces), _SIDE_BY_SIDE):
+        written = side_by_side((self._piece(pairs, old, position, place) for pairs in pieces), _SIDE_BY_SIDE)
+        for documents, tombstones, rejected in written:
+            self._done.documents += documents
+            self._done.tombstones += tombstones
             self._done.rejected += rejected
 
-    def _piece(self, pairs: Sequence[_Pair], old: str, position: int, place: str) -> Callable[[], int]:
-        """Make documents of items; what is returned writes them, and tells how many items were rejected."""
+    def _piece(self, pairs: Sequence[_Pair], old: str, position: int, place: str) -> Callable[[], tuple[int, int, int]]:
+        """Make documents of items; what is returned writes them, and counts documents, tombstones and rejected ones."""
         writes: list[Write] = []
         kept: list[str] = []
         gone: list[str] = []
@@ -188,16 +192,15 @@ class _Rebuild:
             # Under the place of the change that its document tells of, and at its time: a rebuild changes no item.
             sequence = state.stored.sequence if state else sequence_behind("", change)
             writes.append(Write(place, change.id, change.source(sequence, state.changed_at if state else "")))
-        self._done.documents += len(writes)
-        self._done.tombstones += len(gone)
 
-        def write() -> int:
+        def write() -> tuple[int, int, int]:
             # One that was written since then is no longer what the table was compared with: it is carried over.
             there = (each for each in self._engine.read(old, gone) if each and each.stored.seq_no <= position)
             removed = [_tombstone(place, each) for each in there]
             refused = self._put([*writes, *removed])
             self._copy([each for each in self._engine.read(old, [*kept, *(has_document & refused)]) if each], place)
-            return rejected + len(refused)
+            documents = sum(each.id not in refused for each in writes)
+            return documents, len(gone) - len(refused.intersection(gone)), rejected + len(refused)
 
         return write
 

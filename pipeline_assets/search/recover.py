@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
+from pipeline_assets.access.registry import TenantRegistry
 from pipeline_assets.errors import TransientError
 from pipeline_assets.events.moments import iso_utc
 from pipeline_assets.events.rejection import RejectedChange
 from pipeline_assets.events.stream_records import BY_HAND, Image, StreamRecord
-from pipeline_assets.events.tenants import tenant_id
+from pipeline_assets.events.tenants import TenantId, tenant_id
 from pipeline_assets.search.documents import IndexChange, after, index_change, keys_of_kind
 from pipeline_assets.search.index import Document, Outcome, SearchIndex, Stored, Write
 from pipeline_assets.search.mappings import index_body
@@ -28,6 +30,8 @@ from pipeline_assets.search.names import Kind, alias
 from pipeline_assets.search.stores import SearchStores
 
 _AT_ONCE: Final = 500
+#: Indexes that could not be compared, of which a person is told why.
+_TOLD: Final = 20
 #: What two documents of one state of an item need not have alike.
 _OF_THE_CHANGE: Final = frozenset({"sequence", "changed_at"})
 #: The same of products; of a purchase it is its own time.
@@ -46,26 +50,47 @@ class Recovered:
         Documents that the index lacked, had otherwise than the table, or had of items that are gone.
     rejected
         Items of the table that break a rule, which are left alone.
+    failures
+        Why an index was not compared to its end, by its name.
     """
 
     items: int = 0
     changes: int = 0
     rejected: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
         """What was done, for a person."""
         return f"{self.changes:,} documents of {self.items:,} items were not as the table has them, and are now."
 
+    def check(self) -> None:
+        """Tell of indexes that could not be compared.
+
+        Raises
+        ------
+        TransientError
+            There are some: what was recovered of the others stays.
+        """
+        if self.failures:
+            named = "; ".join(f"{name} ({error})" for name, error in list(self.failures.items())[:_TOLD])
+            raise TransientError(f"not all could be compared with the table: {named}")
+
 
 def recover_products(stores: SearchStores) -> Recovered:
-    """Bring the indexes of products into the state of their table; raises `TransientError`."""
-    return recover("products", stores)
+    """Bring the indexes of products into the state of their table; raises `TransientError`, of an index at the end."""
+    return _recovered("products", stores)
 
 
 def recover_purchases(stores: SearchStores) -> Recovered:
-    """Bring the indexes of purchases into the state of their table; raises `TransientError`."""
-    return recover("purchases", stores)
+    """Bring the indexes of purchases into the state of their table; raises `TransientError`, of an index at the end."""
+    return _recovered("purchases", stores)
+
+
+def _recovered(kind: Kind, stores: SearchStores) -> Recovered:
+    found = recover(kind, stores)
+    found.check()
+    return found
 
 
 def recover(kind: Kind, stores: SearchStores, *, mend: bool = True) -> Recovered:
@@ -83,27 +108,81 @@ def recover(kind: Kind, stores: SearchStores, *, mend: bool = True) -> Recovered
     Returns
     -------
     Recovered
-        What was compared, and what was otherwise.
+        What was compared, and what was otherwise; indexes that could not be compared hold up no other.
 
     Raises
     ------
     TransientError
-        A store does not answer; what was recovered until then stays.
+        The table does not say whose items it has.
     """
-    found = Recovered()
-    names: set[str] = set()
+    recovery = _Recovery(kind, stores, mend=mend)
     for tenant in stores.table.tenants():
-        name = alias(stores.stage, kind, tenant_id(tenant))
-        names.add(name)
-        if engine := stores.engines.of(tenant_id(tenant)):
-            each = _Comparison(kind, name, engine, stores, found, mend=mend)
-            each.compare_items(stores.table.items(tenant))
+        recovery.compare(tenant_id(tenant), stores.table.items(tenant))
+    recovery.compare_those_without_items()
+    return recovery.found
+
+
+class _Recovery:
+    """Comparison of a table with the indexes of its tenants, of which none holds up another."""
+
+    def __init__(self, kind: Kind, stores: SearchStores, *, mend: bool) -> None:
+        self.found = Recovered()
+        self._kind = kind
+        self._stores = stores
+        self._mend = mend
+        self._engines = stores.engines.of_batch()
+        self._silent: dict[SearchIndex, TransientError] = {}
+        self._compared: set[str] = set()
+
+    def compare(self, tenant: TenantId, items: Iterable[Image] = ()) -> None:
+        """Compare the index of a tenant with its items."""
+        name = alias(self._stores.stage, self._kind, tenant)
+        if name not in self._compared:
+            self._compared.add(name)
+            with self._noting(name):
+                self._compare(name, self._engines.of(tenant), items)
+
+    def compare_those_without_items(self) -> None:
+        """Compare the indexes of tenants that have nothing left in the table, in any engine."""
+        with self._noting("what the table of tenants has"):
+            for tenant in _with_an_engine(self._stores):
+                self.compare(tenant)
+        shared = self._engines.shared
+        with self._noting("what the shared engine has"):
+            for name in shared.aliases(f"cesta-{self._stores.stage}-{self._kind}-"):
+                if name not in self._compared:
+                    with self._noting(name):
+                        self._compare(name, shared)
+
+    def _compare(self, name: str, engine: SearchIndex | None, items: Iterable[Image] = ()) -> None:
+        """Compare one index; an engine that failed once is not waited for again."""
+        if engine is None:
+            return
+        if engine in self._silent:
+            raise self._silent[engine]
+        each = _Comparison(self._kind, name, engine, self._stores, self.found, mend=self._mend)
+        try:
+            each.compare_items(items)
             each.compare_documents()
-    for name in stores.engines.shared.aliases(f"cesta-{stores.stage}-{kind}-"):
-        if name not in names:
-            # Of a tenant that has nothing left in the table.
-            _Comparison(kind, name, stores.engines.shared, stores, found, mend=mend).compare_documents()
-    return found
+        except TransientError as error:
+            self._silent[engine] = error
+            raise
+
+    @contextmanager
+    def _noting(self, name: str) -> Iterator[None]:
+        """Note why something was not compared, and go on."""
+        try:
+            yield
+        except TransientError as error:
+            self.found.failures[name] = str(error)
+
+
+def _with_an_engine(stores: SearchStores) -> list[TenantId]:
+    """Tenants that have an engine of their own and were not removed."""
+    if stores.tenants is None:
+        return []
+    registry = TenantRegistry(stores.tenants.client, stores.tenants.table)
+    return [each.id for each in registry.all() if each.state == "active" and each.endpoint]
 
 
 class _Comparison:

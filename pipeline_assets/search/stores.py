@@ -123,6 +123,8 @@ class SearchStores:
         Part of the names of indexes.
     moneda
         Currency of prices that name none.
+    tenants
+        The table of tenants; None where all of them are in the shared engine.
     """
 
     storage: Storage
@@ -132,22 +134,21 @@ class SearchStores:
     engines: SearchEngines
     stage: str
     moneda: str
+    tenants: KnownTenants | None = None
 
 
 @contextmanager
 def open_stores(settings: SearchSettings) -> Iterator[SearchStores]:
     """Open the stores that `settings` names, of which none has to be closed; raises `TransientError`, `UserError`."""
     storage, dynamodb = open_storage(_RETRYING), boto3.client("dynamodb", config=_RETRYING)
+    tenants = KnownTenants(dynamodb, settings.tenants_table) if settings.tenants_table else None
     yield SearchStores(
         storage,
         JsonLinesQuarantine(storage.bucket(settings.quarantine_bucket), settings.flow, without_numbers),
         Ledger(dynamodb, settings.ledger_table),
         TenantTable(dynamodb, settings.table, keys_of_kind(settings.kind)[1]),
-        SearchEngines(
-            settings.engine.open(),
-            KnownTenants(dynamodb, settings.tenants_table) if settings.tenants_table else None,
-            open_engine,
-        ),
+        SearchEngines(settings.engine.open(), tenants, open_engine),
         settings.stage,
         settings.moneda,
+        tenants,
     )

@@ -178,6 +178,14 @@ def test_a_document_whose_item_breaks_a_rule_now_stays(shop: Shop) -> None:
     assert shop.world.state("t1", ["P1"]) == {"P1": "Pan 1"}
 
 
+def test_a_document_that_the_engine_refuses_is_counted_once(shop: Shop) -> None:
+    assert isinstance(shop.world.index, MemoryIndex)
+    shop.put("P9", "Pan")  # which has no document yet
+    shop.world.index.refused = {"P9", "P5"}  # and P5 is gone
+    done = shop.rebuild()
+    assert (done.documents, done.tombstones, done.rejected) == (5, 0, 2)
+
+
 def test_of_a_removed_tenant_nothing_is_built(shop: Shop) -> None:
     gone = SimpleNamespace(find=lambda _: SimpleNamespace(state="removed", endpoint="", secret=""))
     assert shop.rebuild(shop.world.stores(tenants=gone)) == Rebuilt()
