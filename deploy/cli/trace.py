@@ -14,7 +14,7 @@ from deploy.cli.console import console, number_of, print_json, say
 from deploy.cli.deployment import Deployment, deployment_of
 from deploy.cli.quarantine import DIGITS, search_bar
 from pipeline_assets.errors import UserError
-from pipeline_assets.events.flow import StoresT
+from pipeline_assets.events.flow import HandsOver, StoresT
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.flows import flow_row
 from pipeline_assets.operations.replay import MendError
@@ -55,7 +55,9 @@ def trace(
 def print_object(deployment: Deployment[Any], name: str, *, as_json: bool) -> None:
     """Trace an object of any flow by a receipt id, its address or its key, and print it."""
     _, place = _place_named(deployment, name)
-    found = trace_object(deployment.flow.name, place, deployment.stores, deployment.dead_letters())
+    flow, stores = deployment.flow, deployment.stores
+    requests = flow.requests(place[1], stores) if isinstance(flow, HandsOver) else {}
+    found = trace_object(flow.name, place, stores, deployment.dead_letters(), requests=requests)
     if as_json:
         print_json(found.as_dict())
     else:

@@ -22,7 +22,7 @@ from pipeline_assets.curation.mended import settle_deleted
 from pipeline_assets.curation.publish import ONE_MACHINE, DayEngine, account_of, publish_day, raw_objects
 from pipeline_assets.curation.quarantine import UNKNOWN
 from pipeline_assets.curation.read import OBJECT_RULES, RawFile, RefusedObjectError
-from pipeline_assets.curation.requests import DayTooLargeError, request_day, requested, take_away
+from pipeline_assets.curation.requests import DayTooLargeError, addresses_of_requests, request_day, requested, take_away
 from pipeline_assets.curation.rules import DELETED_AT
 from pipeline_assets.curation.stores import CATALOG, FLOW, CurationStores
 from pipeline_assets.datasets.catalog import Catalog
@@ -80,6 +80,29 @@ class CurationFlow(ObjectFlow[CurationStores, Receipt | None]):
         columns = (column for dataset in self._catalog for column in (*stored_columns(dataset), DELETED_AT))
         given = (f"{column.name}_given" for column in columns if not column.nullable)
         return tuple(dict.fromkeys((*OBJECT_RULES, "type", *given, *rules)))
+
+    def requests(self, key: str, stores: CurationStores) -> dict[str, str]:
+        """Find what is asked for of the day of a raw object.
+
+        Parameters
+        ----------
+        key
+            Key of the object.
+        stores
+            The stores of curation.
+
+        Returns
+        -------
+        dict of str to str
+            Addresses of the requests, by the ids of the receipts that they ask for.
+
+        Raises
+        ------
+        TransientError
+            The bucket does not answer.
+        """
+        raw = RawObject.of(key)
+        return addresses_of_requests(raw.dataset, raw.day, stores) if raw else {}
 
     def work(self, version: ObjectVersion, stores: CurationStores, attempt: Attempt) -> Receipt | None:
         """Bring one raw object into its curated day; a redo works its day out anew, as a new run of the object.

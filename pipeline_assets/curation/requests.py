@@ -127,6 +127,31 @@ def requested(dataset: str, day: str, stores: CurationStores) -> dict[str, Objec
     return {version.id: version for version in versions}
 
 
+def addresses_of_requests(dataset: str, day: str, stores: CurationStores) -> dict[str, str]:
+    """Find where the requests for a day lie.
+
+    Parameters
+    ----------
+    dataset, day
+        The day.
+    stores
+        The stores of curation.
+
+    Returns
+    -------
+    dict of str to str
+        Their addresses, by the ids of the receipts.
+
+    Raises
+    ------
+    TransientError
+        The bucket does not answer.
+    """
+    prefix = _key(dataset, day, "").removesuffix(_SUFFIX)
+    keys = [each.key for each in stores.curated.objects(prefix)]
+    return {key.removeprefix(prefix).removesuffix(_SUFFIX): f"s3://{stores.curated.name}/{key}" for key in keys}
+
+
 def take_away(dataset: str, day: str, ids: Iterable[str], stores: CurationStores) -> None:
     """Take requests away whose receipts are there.
 

@@ -7,7 +7,7 @@ Whoever works on any flow knows it as `Flow`. What only some flows can do is a p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -250,6 +250,32 @@ class Correctable(Protocol):
 
     def preview(self, path: Path, key: str) -> Preview:
         """Judge a file by today's rules as if it arrived now under `key`; changes nothing."""
+
+
+@runtime_checkable
+class HandsOver(Protocol):
+    """Capability: what is too large for the flow's function is asked of Dagster, and has its receipt from there."""
+
+    def requests(self, key: str, stores: Any) -> Mapping[str, str]:  # noqa: ANN401 - those of the flow
+        """Find what is asked for because of an object.
+
+        Parameters
+        ----------
+        key
+            Key of the object.
+        stores
+            The stores of the flow.
+
+        Returns
+        -------
+        mapping of str to str
+            Addresses of requests by the ids of the receipts that they ask for, of other objects too.
+
+        Raises
+        ------
+        TransientError
+            The bucket does not answer.
+        """
 
 
 @runtime_checkable

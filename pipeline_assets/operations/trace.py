@@ -5,8 +5,9 @@ What only some flows can tell, how far each version is in the target, is handed 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from pipeline_assets.events.dead_letters import DeadLetters
@@ -68,13 +69,17 @@ class KnownVersion:
 
 @dataclass(frozen=True, slots=True)
 class VersionTrace:
-    """One version of a file; `in_dagster` is None before there is a receipt, `rules` counts its rejected rows."""
+    """One version of a file; `in_dagster` is None before there is a receipt, `rules` counts its rejected rows.
+
+    `request` is the address of what asks Dagster for its receipt, if anything does.
+    """
 
     known: KnownVersion
     deliveries: int
     in_dagster: bool | None
     rules: dict[str, int]
     dead_letters: int
+    request: str = ""
 
     def as_dict(self, target: str = "") -> dict[str, Any]:
         """The trace of the version as a program reads it; `target` names what tells how far it is in."""
@@ -92,6 +97,7 @@ class VersionTrace:
             "in_dagster": self.in_dagster,
             "rules": self.rules,
             "dead_letters": self.dead_letters,
+            "request": self.request,
         }
 
 
@@ -163,6 +169,8 @@ class ObjectTrace:
             return "was dead-lettered: mend the cause, then `cesta redrive`."
         if trace.known.load:
             return self.under_way(trace.known.load)
+        if trace.request:
+            return f"was too large for the function, and waits for a run in Dagster, which {trace.request} asks for."
         if self.waiting.queued:
             return f"has not been worked through: its event should be among the {self.waiting.queued} in the queue."
         return "is in the bucket, but no event announces it: put it again."
@@ -199,7 +207,13 @@ def known_versions(
 
 
 def trace_object(
-    flow: str, place: tuple[str, str], stores: FlowStores, letters: DeadLetters, places: Sequence[Place] = ()
+    flow: str,
+    place: tuple[str, str],
+    stores: FlowStores,
+    letters: DeadLetters,
+    places: Sequence[Place] = (),
+    *,
+    requests: Mapping[str, str] = MappingProxyType({}),
 ) -> ObjectTrace:
     """Trace an object of a flow.
 
@@ -213,6 +227,8 @@ def trace_object(
         The stores of the flow, and the dead letters of its queue.
     places
         What the flow's target tells of the versions.
+    requests
+        Addresses of what asks Dagster for receipts, by the ids of these, as `HandsOver` finds them.
 
     Returns
     -------
@@ -222,11 +238,11 @@ def trace_object(
     bucket, key = place
     versions, deleted = known_versions(stores, bucket, key, places)
     waiting = what_waits(letters, flow)
-    traced = tuple(_traced(known, stores, waiting) for known in versions)
+    traced = tuple(_traced(known, stores, waiting, requests.get(known.id, "")) for known in versions)
     return ObjectTrace(f"s3://{bucket}/{key}", traced, deleted, waiting)
 
 
-def _traced(known: KnownVersion, stores: FlowStores, waiting: Waiting) -> VersionTrace:
+def _traced(known: KnownVersion, stores: FlowStores, waiting: Waiting, request: str) -> VersionTrace:
     receipt = known.receipt
     return VersionTrace(
         known,
@@ -234,4 +250,5 @@ def _traced(known: KnownVersion, stores: FlowStores, waiting: Waiting) -> Versio
         not stores.ledger.is_pending(receipt) if receipt else None,
         rules_broken(stores, receipt) if receipt else {},
         waiting.announced.get(known.id, 0),
+        request,
     )

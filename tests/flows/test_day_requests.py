@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import pytest
@@ -15,9 +16,12 @@ from pipeline_assets.curation.ingest import CURATION_FLOW, is_loaded, recurate_d
 from pipeline_assets.curation.requests import REQUESTS, request_day, requested_days
 from pipeline_assets.curation.sensors import curation_requests, run_for
 from pipeline_assets.curation.stores import CurationStores
+from pipeline_assets.events.dead_letters import DeadLetters
+from pipeline_assets.events.flow import HandsOver
 from pipeline_assets.events.receipt import Receipt
 from pipeline_assets.events.sources import ObjectVersion
 from pipeline_assets.operations.access import Access
+from pipeline_assets.operations.trace import trace_object
 from pipeline_assets.storage.s3 import S3Bucket
 from tests.worlds.curation import DAY, STORES, CurationWorld, Held, frame, row
 from tests.worlds.spark import cloud_environment
@@ -111,6 +115,25 @@ def test_what_a_run_answers_while_the_function_looks_at_the_day_is_not_asked_for
     assert requests(world) == []
     assert CURATION_FLOW.ingest(version, slow, redo=True) is None
     assert len(requests(world)) == 1, "a person who asks for it anew gets it anew"
+
+
+def test_a_trace_of_what_was_handed_over_names_its_request(world: CurationWorld, function: CurationStores) -> None:
+    assert isinstance(CURATION_FLOW, HandsOver), "so the command asks it"
+    sqs, name = world.access.sqs, uuid4().hex
+    letters = DeadLetters(sqs, *(sqs.create_queue(QueueName=f"{name}-{each}")["QueueUrl"] for each in ("raw", "dead")))
+
+    def verdict(version: ObjectVersion) -> str:
+        stores = world.stores()
+        asked = CURATION_FLOW.requests(version.key, stores)
+        return trace_object(CURATION_FLOW.name, (world.raw, version.key), stores, letters, requests=asked).verdict
+
+    handed_over = put(world, 1, keys=40)
+    assert CURATION_FLOW.ingest(handed_over, replace(function, largest_day=1)) is None
+    (request,) = requests(world)
+    assert verdict(handed_over).endswith(f"a run in Dagster, which s3://{world.curated}/{request} asks for.")
+    assert verdict(put(world, 2)).endswith("is in the bucket, but no event announces it: put it again.")
+    recurate_day(STORES, DAY, world.stores())
+    assert "is through since" in verdict(handed_over)
 
 
 def test_a_request_whose_objects_are_gone_is_answered_too(world: CurationWorld, function: CurationStores) -> None:
