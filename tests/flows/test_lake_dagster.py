@@ -165,6 +165,8 @@ def test_what_a_day_refers_to_in_vain_is_a_warning(stack: RunningStack, lake: La
     assert "99999" in str(evaluation.metadata["first"].value)
 
 
+# Every byte of Dagster's storage is looked at, of all tests before it.
+@pytest.mark.timeout(600)
 def test_no_number_gets_into_dagsters_storage(stack: RunningStack, lake: Lake, instance: dg.DagsterInstance) -> None:
     """The sample shop, whose planted numbers are in its database, exported and worked out by Dagster itself."""
     planted = Canaries((PLANTED_CARD, PLANTED_SSN))

@@ -102,7 +102,7 @@ class TestLake:
         by_run = dagster.run("curated/stores", DAY)
         assert by_run.description == by_bridge.description == "1 file, 1 of 3 rows rejected"
         assert figures(by_run) == figures(by_bridge)
-        assert values(by_run).keys() - values(by_bridge).keys() == {"broken_rules", "preview"}
+        assert values(by_run).keys() - values(by_bridge).keys() == {"broken_rules", "engine", "preview"}
         assert values(by_bridge).keys() <= values(by_run).keys()
 
     def test_loads_of_a_day_are_told_as_loads_and_not_as_rows(self, world: CurationWorld, dagster: Ticks) -> None:

@@ -96,7 +96,7 @@ PERMISSIONS = {
 #: tables of the lake, a crawler by name, the workgroup of its queries, the log that Glue keeps of crawlers, the one
 #: function that invokes itself, or the volume, the secret and the zone of the search host.
 NAMED = re.compile(
-    r'Arn\}(/[a-z_-]+)?/\*"|"Fn::GetAtt"|"Ref": "CallerKey"|:secret:cesta/\$\{Stage\}/tenants/\*"'
+    r'Arn\}(/[a-z_-]+){0,2}/\*"|"Fn::GetAtt"|"Ref": "CallerKey"|:secret:cesta/\$\{Stage\}/tenants/\*"'
     r'|:glue:[^*]*:(catalog|(database|table)/\$\{(Lake|Compras)Database\}(/\*)?)"'
     r'|:glue:[^*]*:crawler/\$\{[A-Za-z]+Crawler\}"|:athena:[^*]*:workgroup/\$\{LakeWorkgroup\}"'
     r'|:s3:::\$\{ArtifactBucket\}/spark/\*"'
