@@ -10,11 +10,10 @@ events in Dagster.
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 import dagster as dg
-from dagster._core.storage.tags import RUN_KEY_TAG
 
 from pipeline_assets.analytics.assets import (
     PROD,
@@ -32,6 +31,7 @@ from pipeline_assets.analytics.prod_set import ProdSet
 from pipeline_assets.analytics.requests import RequestedSet, requested_sets
 from pipeline_assets.analytics.sets import SETS
 from pipeline_assets.errors import TransientError
+from pipeline_assets.lineage.asked_runs import STARTED_AT_ONCE, asked_run, is_started
 from pipeline_assets.lineage.checks import evaluation_of
 from pipeline_assets.lineage.evaluations import shown_evaluation
 from pipeline_assets.lineage.metadata import cell
@@ -43,13 +43,7 @@ from pipeline_assets.storage.documents import from_json, to_json
 Told: TypeAlias = dg.AssetCheckEvaluation | dg.AssetMaterialization
 #: Days whose rows are counted within a tick.
 _COUNTED = 5
-#: The tag of a run that makes a set that was asked for.
-_ASKED_FOR: Final = "cesta/asked_for"
-_ASKED_AGAIN: Final = timedelta(hours=1)
-_STARTED_AT_ONCE: Final = 10
 _NAMES: Final = {each.name for each in SETS}
-_FINISHED: Final = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
-_UNFINISHED: Final = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 
 
 @dg.sensor(
@@ -99,30 +93,19 @@ def prod_requests(
         # One request that no run can be made of would end the tick, and with it all others.
         if each.prod_set not in _NAMES or not load_days.has_partition_key(each.day):
             context.log.warning("%s as of %s is asked for, and is no partition of a prod set", each.prod_set, each.day)
-        elif not _is_made(context.instance, run := run_for(each, now)):
+        elif not is_started(context.instance, run := run_for(each, now)):
             runs.append(run)
     if not runs:
         return dg.SkipReason(f"{counted(len(asked), 'set')} asked for, and no run is due" if asked else "no requests")
-    return dg.SensorResult(run_requests=runs[:_STARTED_AT_ONCE])
+    return dg.SensorResult(run_requests=runs[:STARTED_AT_ONCE])
 
 
 def run_for(asked: RequestedSet, now: datetime) -> dg.RunRequest:
     """The run that makes a set which was asked for: one for these requests, and another each hour they stay."""
-    hours = int((now - asked.since) / _ASKED_AGAIN)
-    return dg.RunRequest(
-        # With the time, since a version may be asked for once more after it was made.
-        run_key=f"prod/{asked.prod_set}/{asked.day}/{','.join(asked.versions)}/{asked.since:%Y%m%dT%H%M%S}/{hours}",
-        asset_selection=[dg.AssetKey(["prod", asked.prod_set])],
-        partition_key=asked.day,
-        tags={_ASKED_FOR: f"prod/{asked.prod_set}/{asked.day}"},
+    name = f"prod/{asked.prod_set}/{asked.day}"
+    return asked_run(
+        dg.AssetKey(["prod", asked.prod_set]), asked.day, name, ",".join(asked.versions), since=asked.since, now=now
     )
-
-
-def _is_made(instance: dg.DagsterInstance, run: dg.RunRequest) -> bool:
-    """Whether a run is at the set, or this one was started: it would take the place of a set that waits for its own."""
-    at_it = dg.RunsFilter(tags={_ASKED_FOR: run.tags[_ASKED_FOR]}, statuses=_UNFINISHED)
-    started = dg.RunsFilter(tags={RUN_KEY_TAG: str(run.run_key)})
-    return any(instance.get_runs_count(each) for each in (at_it, started))
 
 
 def _written(cursor: str | None) -> dict[str, Crawl]:

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import dagster as dg
-from dagster._core.storage.tags import RUN_KEY_TAG
 
 from pipeline_assets.curation.assets import CURATED, CurationStoresResource
 from pipeline_assets.curation.completion import LOADS_ASSET, OpenLoad, complete_open_loads
 from pipeline_assets.curation.requests import RequestedDay, requested_days
 from pipeline_assets.curation.stores import CATALOG, FLOW, CurationStores
 from pipeline_assets.lake.layout import RawObject
+from pipeline_assets.lineage.asked_runs import STARTED_AT_ONCE, asked_run, is_started
 from pipeline_assets.lineage.checks import evaluation_of
 from pipeline_assets.lineage.evaluations import shown_evaluation
 from pipeline_assets.lineage.metadata import LISTED, cell
@@ -26,12 +26,6 @@ LOADS_WHOLE: Final = dg.AssetCheckKey(dg.AssetKey.from_user_string(LOADS_ASSET),
 #: A load that began longer ago than this should have come to its end.
 _LONGEST = timedelta(hours=2)
 _NAMED = 5
-#: The tag of a run that works out a day that was asked for.
-_ASKED_FOR: Final = "cesta/asked_for"
-_ASKED_AGAIN: Final = timedelta(hours=1)
-_STARTED_AT_ONCE: Final = 10
-_FINISHED: Final = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
-_UNFINISHED: Final = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 
 
 @dg.asset_check(
@@ -91,30 +85,19 @@ def curation_requests(
         # One request that no run can be made of would end the tick, and with it all others.
         if each.dataset not in CATALOG or not load_days.has_partition_key(each.day):
             context.log.warning("%s of %s is asked for, and is no partition of a curated table", each.dataset, each.day)
-        elif not _is_worked(context.instance, run := run_for(each, now)):
+        elif not is_started(context.instance, run := run_for(each, now)):
             runs.append(run)
     if not runs:
         return dg.SkipReason(f"{counted(len(asked), 'day')} asked for, and no run is due" if asked else "no requests")
-    return dg.SensorResult(run_requests=runs[:_STARTED_AT_ONCE])
+    return dg.SensorResult(run_requests=runs[:STARTED_AT_ONCE])
 
 
 def run_for(asked: RequestedDay, now: datetime) -> dg.RunRequest:
     """The run that works a day out which was asked for: one for these requests, and another each hour they stay."""
-    hours = int((now - asked.since) / _ASKED_AGAIN)
-    return dg.RunRequest(
-        # With the time, since an object may be asked for once more after it was worked.
-        run_key=f"{asked.dataset}/{asked.day}/{asked.fingerprint}/{asked.since:%Y%m%dT%H%M%S}/{hours}",
-        asset_selection=[dg.AssetKey(["curated", asked.dataset])],
-        partition_key=asked.day,
-        tags={_ASKED_FOR: f"{asked.dataset}/{asked.day}"},
+    name = f"{asked.dataset}/{asked.day}"
+    return asked_run(
+        dg.AssetKey(["curated", asked.dataset]), asked.day, name, asked.fingerprint, since=asked.since, now=now
     )
-
-
-def _is_worked(instance: dg.DagsterInstance, run: dg.RunRequest) -> bool:
-    """Whether a run is at the day, or this one was started: it would take the place of a day that waits for its own."""
-    at_it = dg.RunsFilter(tags={_ASKED_FOR: run.tags[_ASKED_FOR]}, statuses=_UNFINISHED)
-    started = dg.RunsFilter(tags={RUN_KEY_TAG: str(run.run_key)})
-    return any(instance.get_runs_count(each) for each in (at_it, started))
 
 
 def overdue_of(loads: Iterable[OpenLoad], now: datetime) -> Iterator[OpenLoad]:
